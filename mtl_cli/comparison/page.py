@@ -13,7 +13,7 @@ from mtl_cli.comparison.plots import interval_plot, learning_curves, plotted_ind
 from mtl_cli.comparison.results import DatasetComparison, counted
 from mtl_cli.comparison.runs import TRAINING_FACTS
 from mtl_cli.comparison.setting_chart import setting_chart
-from mtl_cli.comparison.table import LEGEND, LINE_LEGEND
+from mtl_cli.comparison.table import LINE_LEGEND, are_single_runs, test_legend
 from mtl_cli.comparison.trade_off_chart import trade_off_chart
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.other_files import read_json_object
@@ -41,7 +41,6 @@ def page(
         title="; ".join(comparison.heading for comparison in comparisons),
         parts=[template_variables(c.for_people()) for c in comparisons],
         line_comparisons=line_comparisons,
-        test_legend=LEGEND,
         line_legend=LINE_LEGEND,
         **TEMPLATE_FUNCTIONS,
     )
@@ -72,6 +71,8 @@ def template_variables(comparison: DatasetComparison) -> dict[str, object]:
     gate_tables = [table for table in tables if table is not None]
     return {
         "comparison": comparison,
+        "test_legend": test_legend([comparison]),
+        "are_single_runs": are_single_runs([comparison]),
         "best_chosen_on": best_chosen_on(comparison),
         "num_plotted": len(indices),
         "legend": [(color(i), configurations[i].name) for i in indices[:NUM_COLORS]],

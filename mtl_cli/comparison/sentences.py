@@ -96,9 +96,10 @@ def model_sentences(task: Task, baseline: str) -> list[str]:
     for verdict, relation in RELATIONS.items():
         if differences := differences_with_verdict(task, verdict):
             names = names_with_sizes(differences, task)
+            models = "these models are" if len(differences) > 1 else "this model is"
             texts.append(
-                f"As trained, these models are {relation} {baseline}, and would be on "
-                f"another test set: {names}."
+                f"As trained, {models} {relation} {baseline}, and would be on another "
+                f"test set: {names}."
             )
     return texts
 

@@ -14,15 +14,21 @@ from mtl_cli.comparison.terminal_tables import print_tables
 from mtl_cli.core.message_text import visible
 from mtl_cli.core.terminal import LINE_WIDTH
 
-LEGEND = (
+SEED_LEGEND = (
     "± is the 95 % t-interval over seeds. The difference is to the baseline, paired by "
     "seed. A verdict says whether retraining would give the same order and, if there "
     "are predictions, whether another test set would give it too. The test of "
     "retraining is a t-test over seeds. It estimates the noise from all configurations "
     "with similar noise, and not from the two compared ones only, so p may be smaller "
-    "than ± suggests. Each p is corrected for the number of differences of the task "
-    "(Holm): the chance that at least one of them is called real by error is at most "
-    "5 %."
+    "than ± suggests."
+)
+ROW_LEGEND = (
+    "The difference is to the baseline. A verdict on two single runs says whether "
+    "another test set would give the same order."
+)
+CORRECTION_LEGEND = (
+    "Each p is corrected for the number of differences of the task (Holm): the chance "
+    "that at least one of them is called real by error is at most 5 %."
 )
 MODEL_LEGEND = (
     "Ahead and behind compare the trained models and lines themselves: with one seed, "
@@ -32,6 +38,20 @@ LINE_LEGEND = (
     "Lines are runs with start_from, day after day. Their difference is paired by day, "
     f"with its 95 % t-interval over days. {MODEL_LEGEND}"
 )
+
+
+def are_single_runs(comparisons: Sequence[DatasetComparison]) -> bool:
+    """Whether all differences are between single runs of lines, not between seeds."""
+    differences = [
+        d for c in comparisons for task in c.tasks for d in task.all_differences
+    ]
+    return bool(differences) and all(d.is_of_models for d in differences)
+
+
+def test_legend(comparisons: Sequence[DatasetComparison]) -> str:
+    """Explains the intervals and the verdicts of comparisons of runs."""
+    legend = ROW_LEGEND if are_single_runs(comparisons) else SEED_LEGEND
+    return f"{legend} {CORRECTION_LEGEND}"
 
 
 def all_warnings(comparisons: list[DatasetComparison]) -> list[str]:
@@ -92,7 +112,7 @@ def print_legends(
 ) -> None:
     """Prints the legend of the tables, and one for lines and single runs of lines."""
     bold = "The best score of each task is bold. " if console.is_terminal else ""
-    console.print(Text(f"\n{bold}{LEGEND}", style="dim"))
+    console.print(Text(f"\n{bold}{test_legend(comparisons)}", style="dim"))
     differences = [
         d for c in comparisons for task in c.tasks for d in task.all_differences
     ]

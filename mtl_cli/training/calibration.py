@@ -63,7 +63,9 @@ class TowerCalibration:
     def __str__(self) -> str:
         """The calibration as text, such as `logits x 0.873 + 0.020`.
 
-        The initial shift is left out: it was there before the calibration.
+        The initial shift is left out: it was there before the calibration. A shift that
+        rounds to 0 is left out too. For example, a shift of all classes of a multiclass
+        task cancels in the softmax, so the fit leaves it at 0.
         """
         if self.method == "none":
             return "as trained"
@@ -71,9 +73,10 @@ class TowerCalibration:
             return f"predictions x {math.exp(self.shift):.3f}"
         # The scale applies to the logits without the initial shift, so the shifts can
         # be subtracted.
-        change = self.shift - self.initial_shift
+        change = round(self.shift - self.initial_shift, 3)
         sign = "-" if change < 0 else "+"
-        return f"logits x {self.scale:.3f} {sign} {abs(change):.3f}"
+        shift_text = f" {sign} {abs(change):.3f}" if change else ""
+        return f"logits x {self.scale:.3f}{shift_text}"
 
 
 def calibrate(

@@ -88,7 +88,8 @@ def test_days_of_one_line_are_compared_as_models(
     assert "lines" not in found
     assert compare(arguments([str(tmp_path)])) == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "As trained, these models are behind train=1.csv, and would be" in text
+    assert "As trained, this model is behind train=1.csv, and would be" in text
+    assert "As trained, these models are ahead of train=1.csv, and would be" in text
     assert "Run them with seed=1,2,3" not in text
     assert "nothing is known about training them again" in text
 
@@ -145,6 +146,8 @@ def test_lines_on_rows_of_each_day_are_paired_by_day(
     assert compare(arguments([str(tmp_path)])) == 0
     text = capsys.readouterr().out
     assert "2 lines of shop over days" in text
+    assert "over seeds" not in text  # each line has one seed
+    assert "Scenarios" not in text
     # Of the single days, only the last has a table.
     assert text.count("─ data set shop") == 1
     assert "tables of 4 earlier days are in --json and --html" in text
@@ -157,6 +160,7 @@ def test_lines_on_rows_of_each_day_are_paired_by_day(
     page = tmp_path / "page.html"
     assert compare(arguments([str(tmp_path), "--html", str(page)])) == 0
     assert sentence in page.read_text("utf-8")
+    assert "interval over seeds" not in page.read_text("utf-8")
     capsys.readouterr()
     comparison = mtl_cli.compare(tmp_path)
     (lines_of_shop,) = comparison.lines

@@ -16,7 +16,14 @@ from mtl_cli.tasks.multiclass import Multiclass
 from mtl_cli.tasks.ordinal import Ordinal
 from mtl_cli.tasks.wlr import WLR
 from mtl_cli.tasks.ziln import ZILN
-from mtl_cli.training.calibration import calibrate, fit_and_measure
+from mtl_cli.training.calibration import (
+    TowerCalibration,
+    TowerRows,
+    calibrate,
+    fit,
+    fit_and_measure,
+    unseen_loss,
+)
 from mtl_cli.training.calibration_fit import TowerRows, fit, unseen_loss
 
 ROWS = 20_000
@@ -163,6 +170,13 @@ def test_text_leaves_out_the_shift_that_undoes_positive_weights():
     assert found.initial_shift == pytest.approx(-np.log(5))
     found = replace(found, scale=0.98, shift=found.initial_shift + 0.25)
     assert str(found) == "logits x 0.980 + 0.250"
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.0004, -0.0004])
+def test_text_leaves_out_a_shift_that_rounds_to_0(shift):
+    # The shift of a multiclass task cancels in the softmax.
+    found = TowerCalibration("platt", 1.308, shift, 0.0, {}, 100)
+    assert str(found) == "logits x 1.308"
 
 
 def amount_rows(task, statistics, rows: int = 5000, excess: float = 1.0):
