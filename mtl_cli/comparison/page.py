@@ -13,7 +13,7 @@ from mtl_cli.comparison.plots import interval_plot, learning_curves, plotted_ind
 from mtl_cli.comparison.results import DatasetComparison, counted
 from mtl_cli.comparison.runs import TRAINING_FACTS
 from mtl_cli.comparison.setting_chart import setting_chart
-from mtl_cli.comparison.table import LINE_LEGEND, are_single_runs, test_legend
+from mtl_cli.comparison.table import are_single_runs, line_legend, test_legend
 from mtl_cli.comparison.trade_off_chart import trade_off_chart
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.other_files import read_json_object
@@ -41,7 +41,7 @@ def page(
         title="; ".join(comparison.heading for comparison in comparisons),
         parts=[template_variables(c.for_people()) for c in comparisons],
         line_comparisons=line_comparisons,
-        line_legend=LINE_LEGEND,
+        line_legend=line_legend(comparisons),
         **TEMPLATE_FUNCTIONS,
     )
 

@@ -36,8 +36,9 @@ MODEL_LEGEND = (
 )
 LINE_LEGEND = (
     "Lines are runs with start_from, day after day. Their difference is paired by day, "
-    f"with its 95 % t-interval over days. {MODEL_LEGEND}"
+    "with its 95 % t-interval over days."
 )
+SCENARIO_LEGEND = "Scenarios are not compared over days."
 
 
 def are_single_runs(comparisons: Sequence[DatasetComparison]) -> bool:
@@ -52,6 +53,13 @@ def test_legend(comparisons: Sequence[DatasetComparison]) -> str:
     """Explains the intervals and the verdicts of comparisons of runs."""
     legend = ROW_LEGEND if are_single_runs(comparisons) else SEED_LEGEND
     return f"{legend} {CORRECTION_LEGEND}"
+
+
+def line_legend(comparisons: Sequence[DatasetComparison]) -> str:
+    """Explains the comparisons of lines; `comparisons` are those of the days."""
+    has_scenarios = any(comparison.by_scenario for comparison in comparisons)
+    scenario_legend = f" {SCENARIO_LEGEND}" if has_scenarios else ""
+    return f"{LINE_LEGEND}{scenario_legend} {MODEL_LEGEND}"
 
 
 def all_warnings(comparisons: list[DatasetComparison]) -> list[str]:
@@ -117,7 +125,7 @@ def print_legends(
         d for c in comparisons for task in c.tasks for d in task.all_differences
     ]
     if line_comparisons:
-        console.print(Text(LINE_LEGEND, style="dim"))
+        console.print(Text(line_legend(comparisons), style="dim"))
     elif any(difference.is_of_models for difference in differences):
         console.print(Text(MODEL_LEGEND, style="dim"))
 

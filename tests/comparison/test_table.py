@@ -10,6 +10,7 @@ from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.intervals import Interval
 from mtl_cli.comparison.page import verdict_class
 from mtl_cli.comparison.results import DatasetComparison
+from mtl_cli.comparison.table import line_legend
 from mtl_cli.comparison.table_cells import task_cells
 
 
@@ -43,3 +44,15 @@ def test_too_few_days_are_as_uncertain_on_the_page_as_too_few_seeds() -> None:
     for verdict in (Verdict.TOO_FEW_DAYS, Verdict.TOO_FEW_SEEDS):
         difference = Difference(line, line, verdict=verdict)
         assert verdict_class(difference) == "uncertain"
+
+
+@pytest.mark.parametrize("scenarios", [{}, {"de": None}])
+def test_note_on_lines_says_that_scenarios_are_not_compared(
+    scenarios: dict[str, None],
+) -> None:
+    days: Any = [
+        SimpleNamespace(by_scenario={}),
+        SimpleNamespace(by_scenario=scenarios),
+    ]
+    told = "Scenarios are not compared over days." in line_legend(days)
+    assert told == bool(scenarios)
