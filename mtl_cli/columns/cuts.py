@@ -114,6 +114,14 @@ def ramps(x: Floats, learnt: Mapping[str, Any]) -> Floats:
     return np.nan_to_num(fractions)
 
 
+def ramps_text(learnt: Mapping[str, Any]) -> str:
+    """Describes `ramps` for the manifest of exported weights."""
+    return (
+        f"{len(learnt['cuts']) + 1} ramps clipped to 0..1: (x - start) / (end - start) "
+        "of each bucket between low, cuts and high"
+    )
+
+
 def ramps_graph(x: Tensor, learnt: Mapping[str, Any], ops: GraphOps) -> Tensor:
     """Builds `ramps` as a graph for exported models."""
     starts, widths = starts_and_widths(learnt)

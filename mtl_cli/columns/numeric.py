@@ -187,3 +187,8 @@ def fill_empty(x: Floats, learnt: Mapping[str, float]) -> Floats:
     if "missing" not in learnt:
         return x
     return np.where(np.isnan(x), learnt["missing"], x)
+
+
+def filled_text(text: str, learnt: Mapping[str, float]) -> str:
+    """Adds the effect of `fill_empty` to a text about x, the number in a cell."""
+    return f"{text}; x = missing if the cell is empty" if "missing" in learnt else text

@@ -74,13 +74,27 @@ def describe_tensors(model: TrainedModel) -> dict[str, dict[str, Any]]:
     - `purpose`: the first line of the docstring of that class.
     - `tables`, only for embeddings: {feature: [first row, row after the last]}, since
       one tensor holds the tables of several features, one below the other.
+    - `tasks`, only for towers and calibrations: their tasks, in the order of the first
+      axis. Each task has as many entries there as the network has members, or towers
+      for scenarios. If the first axis has length 1, the towers read the same vector:
+      their weights lie side by side in the last axis, in this order. The hidden layers
+      of gates of priors then belong to all these tasks at once.
     """
+    from mtl_cli.network.parts import parse_layer_name
+
+    networks = model.network.runs or [model.network]
     layers = {
         id(weight): layer
-        for network in model.network.runs or [model.network]
+        for network in networks
         for layer in network.predictions.layers
         for weight in layer.weights
     }
+    calibrated_tasks = {
+        id(layer): task
+        for network in networks
+        for task, layer in network.calibrations.items()
+    }
+    all_tasks = list(model.config.chosen_tasks)
     tensors = {}
     for name, weight in named_weights(model.network).items():
         layer = layers[id(weight)]
@@ -90,6 +104,11 @@ def describe_tensors(model: TrainedModel) -> dict[str, dict[str, Any]]:
             "layer": type(layer).__name__,
             "purpose": (type(layer).__doc__ or "").strip().partition("\n")[0],
         } | embedding_tables(layer, model)
+        name_with_tasks = parse_layer_name(layer.name, all_tasks)
+        if id(layer) in calibrated_tasks:
+            tensors[name]["tasks"] = [calibrated_tasks[id(layer)]]
+        elif name_with_tasks is not None and name_with_tasks.kind == "towers":
+            tensors[name]["tasks"] = name_with_tasks.tasks
     return tensors
 
 
@@ -160,6 +179,8 @@ def describe_features(model: TrainedModel) -> dict[str, dict[str, Any]]:
     - `columns`: [first column, column after the last] in that input.
     - `ramps`: [first column, column after the last] in the input `dense`, for a
       feature that fills columns there in addition to its ids; null for other features.
+    - `numbers`: how the columns in the input `dense` are computed from x, the number in
+      the cell, and the keys of `learnt`; null without such columns.
     - `table`: the feature whose embedding table this feature uses; null without ids.
     - `learnt`: the values that the feature learnt from the training rows, such as
       `vocabulary`. The first text of a vocabulary has the id 1.
@@ -176,10 +197,11 @@ def describe_features(model: TrainedModel) -> dict[str, dict[str, Any]]:
             "input": layout.blocks[name].input,
             "columns": [layout.columns[name].start, layout.columns[name].stop],
             "ramps": ramps.get(name),
+            "numbers": feature.numbers_text(features.learnt[name]) or None,
             "table": layout.blocks[name].table,
             "learnt": features.learnt[name],
         }
-        for name in features.by_name
+        for name, feature in features.by_name.items()
     }
 
 

@@ -96,6 +96,14 @@ class Feature(Options):
         For example, `Block("dense", 2)` is for a feature that fills two numbers.
         """
 
+    def numbers_text(self, learnt: Learnt) -> str:
+        """Describes how the feature fills its columns in the input `dense`.
+
+        In the text, x is the number in the cell, and other names are keys of `learnt`.
+        Returns "" for a feature that fills none, or that does not describe them.
+        """
+        return ""
+
     def embedding_table(self, learnt: Learnt) -> EmbeddingTable | None:
         """Returns the embedding table that the feature owns; None for numbers."""
         return None

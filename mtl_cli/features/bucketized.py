@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from mtl_cli.columns.cuts import choose_cuts, ramp_edges, ramps, ramps_graph
+from mtl_cli.columns.cuts import choose_cuts, ramp_edges, ramps, ramps_graph, ramps_text
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import Floats, read_numbers, refuse_above_float32
@@ -88,6 +88,12 @@ class Bucketized(Embedded):
     def block(self, name: str, learnt: Learnt) -> Block:
         num_ramps = len(learnt["cuts"]) + 1 if self.ramps else 0
         return replace(super().block(name, learnt), ramps=num_ramps)
+
+    def numbers_text(self, learnt: Learnt) -> str:
+        if not self.ramps:
+            return ""
+        all_zero = "; all 0 if the cell is empty" if self.missing == "bucket" else ""
+        return ramps_text(learnt) + all_zero
 
     def num_ids(self, learnt: Learnt) -> int:
         num_buckets = len(learnt["cuts"]) + 1

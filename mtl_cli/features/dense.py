@@ -11,6 +11,7 @@ from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
     Floats,
     fill_empty,
+    filled_text,
     learn_fill_value,
     read_numbers,
     refuse_above_float32,
@@ -23,6 +24,16 @@ QUANTILE_LEVELS = np.linspace(0, 1, 1001)
 # Quantiles with a smaller absolute value become 0. Otherwise two quantiles could be so
 # close that the slope between these quantiles is infinite.
 SMALLEST_QUANTILE = 1e-290
+# {transform: how the number in the column is computed}, see `Feature.numbers_text`
+NUMBER_TEXTS = {
+    "none": "x",
+    "standard": "(x - mean) / deviation, or x - mean if deviation is 0",
+    "minmax": "(x - low) / (high - low), or x - low if both are equal",
+    "log1p": "(y - mean) / deviation, or y - mean if deviation is 0, of "
+    "y = sign(x) * log(1 + |x|)",
+    "quantile": "the level of x, from 0 to 1: quantiles has evenly spaced levels, and "
+    "values between two quantiles are interpolated",
+}
 
 
 class Dense(Feature):
@@ -108,6 +119,9 @@ class Dense(Feature):
             x = ops.scale(x, shift, width)
         ops.require(ops.is_within(x, -FLOAT32_MAX, FLOAT32_MAX))
         return {"dense": ops.to_matrix(x)}
+
+    def numbers_text(self, learnt: Learnt) -> str:
+        return filled_text(NUMBER_TEXTS[self.transform], learnt)
 
     def block(self, name: str, learnt: Learnt) -> Block:
         return Block("dense")

@@ -7,12 +7,13 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from mtl_cli.columns.cuts import choose_cuts, ramp_edges, ramps, ramps_graph
+from mtl_cli.columns.cuts import choose_cuts, ramp_edges, ramps, ramps_graph, ramps_text
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
     Floats,
     fill_empty,
+    filled_text,
     learn_fill_value,
     read_numbers,
     refuse_above_float32,
@@ -75,6 +76,12 @@ class PiecewiseLinear(Feature):
         num_buckets = len(learnt["cuts"]) + 1
         num_flags = 1 if self.missing == "bucket" else 0  # whether the cell has a value
         return Block("dense", num_buckets + num_flags)
+
+    def numbers_text(self, learnt: Learnt) -> str:
+        text = filled_text(ramps_text(learnt), learnt)
+        if self.missing == "bucket":
+            text += ", all 0 if the cell is empty; then 1 if it is not empty, else 0"
+        return text
 
     def summary(self, encoded: Array) -> Array:
         """Returns the sum of each row's numbers, which rises with the value.

@@ -417,6 +417,16 @@ def test_weights_and_their_manifest_give_the_encoding_and_the_predictions(
     first, last = embedding["tables"]["whole"]
     cuts = manifest["features"]["whole"]["learnt"]["cuts"]
     assert last - first == 1 + len(cuts) + 1  # missing, and the buckets between cuts
+    for feature in manifest["features"].values():
+        has_numbers = feature["input"] == "dense" or feature["ramps"] is not None
+        assert (feature["numbers"] is not None) == has_numbers
+    tasks_of = {n: t["tasks"] for n, t in manifest["tensors"].items() if "tasks" in t}
+    assert tasks_of["towers_4_6_logits/bias"] == ["level", "amount"]  # of 3 logits each
+    scales = {
+        f"calibration/{n}" for n in ("scale", *(f"scale_{i}" for i in range(2, 7)))
+    }
+    calibrated = ["click", "buy", "level", "stars", "amount", "time"]
+    assert sorted(tasks_of[name][0] for name in scales) == sorted(calibrated)
 
 
 @pytest.mark.slow

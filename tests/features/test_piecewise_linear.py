@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtl_cli.columns.cuts import choose_cuts
+from mtl_cli.features.bucketized import Bucketized
 from mtl_cli.features.piecewise_linear import PiecewiseLinear
 
 FLOAT32 = 1e-6  # what `transform` returns is rounded to float32
@@ -72,3 +73,33 @@ def test_empty_cell_counts_as_the_configured_number():
     _, known = fit_and_encode({"x": PiecewiseLinear(**keys)}, x=[0.0, 1.0, 4.0])
     np.testing.assert_array_equal(found["dense"][:3], known["dense"])
     np.testing.assert_array_equal(found["dense"][3], known["dense"][1])
+
+
+@pytest.mark.parametrize(
+    ("keys", "end"),
+    [
+        ({}, "high"),
+        ({"missing": "mean"}, "high; x = missing if the cell is empty"),
+        (
+            {"missing": "bucket"},
+            "high, all 0 if the cell is empty; then 1 if it is not empty, else 0",
+        ),
+    ],
+)
+def test_text_says_how_the_columns_are_filled(keys, end):
+    learnt = {"low": 0.0, "cuts": [1.0, 2.0, 3.0], "high": 4.0, "missing": 1.5}
+    if keys.get("missing") != "mean":
+        del learnt["missing"]
+    feature = PiecewiseLinear(kind="piecewise_linear", num_buckets=4, **keys)
+    text = feature.numbers_text(learnt)
+    assert text.startswith("4 ramps clipped to 0..1: (x - start) / (end - start)")
+    assert text.endswith(end)
+
+
+def test_text_of_a_bucketized_feature_is_about_its_ramps_alone():
+    learnt = {"low": 0.0, "cuts": [1.0], "high": 4.0}
+    keys = {"kind": "bucketized", "num_buckets": 2, "missing": "bucket"}
+    assert Bucketized(**keys).numbers_text(learnt) == ""
+    text = Bucketized(**keys, ramps=True).numbers_text(learnt)
+    assert text.startswith("2 ramps clipped to 0..1")
+    assert text.endswith("; all 0 if the cell is empty")
