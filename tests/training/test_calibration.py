@@ -16,14 +16,7 @@ from mtl_cli.tasks.multiclass import Multiclass
 from mtl_cli.tasks.ordinal import Ordinal
 from mtl_cli.tasks.wlr import WLR
 from mtl_cli.tasks.ziln import ZILN
-from mtl_cli.training.calibration import (
-    TowerCalibration,
-    TowerRows,
-    calibrate,
-    fit,
-    fit_and_measure,
-    unseen_loss,
-)
+from mtl_cli.training.calibration import TowerCalibration, calibrate, fit_and_measure
 from mtl_cli.training.calibration_fit import TowerRows, fit, unseen_loss
 
 ROWS = 20_000
