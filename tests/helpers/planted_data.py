@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-import tensorflow as tf
 from helpers.composition import composed
 from omegaconf import OmegaConf
 
@@ -110,7 +109,10 @@ def run_in(
             files are empty.
         eager: whether TensorFlow traces no graphs, which is quicker for a few steps.
     """
-    from mtl_cli.runs import report  # imports matplotlib, which makes folders
+    # Imported late, because matplotlib and Keras make folders in the home folder.
+    import tensorflow as tf
+
+    from mtl_cli.runs import report
 
     run_folder = RunFolder(folder)
     console = Console(folder / "train.log")
