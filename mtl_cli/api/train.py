@@ -126,8 +126,9 @@ def asks_for_sweep(argument: str) -> bool:
     setting = argument.lstrip("+~")
     if setting.startswith(SWEEP_PREFIXES) or adds_runs(setting):
         return True
-    # `is_swept` holds for every `repeats=N`, but `repeats=1` is a single run. A wrong
-    # argument is not swept: the child explains what is wrong with it.
+    # `adds_runs` has already found `repeats=N` with N > 1. `is_swept` also holds for
+    # `repeats=1`, which is a single run. `is_swept` does not hold for a wrong argument:
+    # the child explains what is wrong with it.
     return is_swept(argument) and not setting.startswith("repeats=")
 
 

@@ -72,7 +72,10 @@ class LabelSummary:
 
     @property
     def standard_deviation(self) -> float:
-        """The standard deviation of the labels; exactly 0 if all labels are equal."""
+        """The standard deviation of the labels; exactly 0 if all labels are equal.
+
+        There must be at least one label.
+        """
         if self.lowest == self.highest:
             return 0.0  # rounding could give another number
         return math.sqrt(self.squared_deviations / self.count)

@@ -29,8 +29,8 @@ def best_configuration(
 
     Raises:
         ConfigError: if there are several data sets, if no configuration has two seeds,
-            or if the configurations cannot be ranked, because their monitored metrics
-            or validation rows differ.
+            or if the configurations cannot be ranked: because their monitored metrics
+            or validation rows differ, or because a run has no monitored score.
     """
     if len(comparisons) > 1:
         names = ", ".join(comparison.dataset for comparison in comparisons)
@@ -86,13 +86,15 @@ def configurations_with_several_seeds(
 
 
 def monitored_value_of_run(run: Run) -> tuple[MonitoredMetrics, float]:
-    """Reads the value of `trainer.monitor` of a run on its validation rows.
+    """Reads the monitored score of a run on its validation rows.
 
-    Returns: the monitored metrics, and the mean of their values. Higher is better:
+    Returns: the metrics that `trainer.monitor` names, and the mean of their values: the
+        monitored score. Higher is better:
         values of metrics such as the log loss are negated, see `monitored_value`.
 
     Raises:
-        ConfigError: if the run has no such value.
+        ConfigError: if one of the metrics is missing or undefined, or if a file of the
+            run is damaged.
     """
     # If a file is damaged, the error at the end of this function names the run.
     with contextlib.suppress(*DAMAGED_FILE_ERRORS):
@@ -103,7 +105,7 @@ def monitored_value_of_run(run: Run) -> tuple[MonitoredMetrics, float]:
         if value is not None:
             return tuple((output.name, metric) for output, metric in metrics), value
     raise ConfigError(
-        f"{FLAG}: {run.path} has no value of trainer.monitor on validation rows, so "
-        "the best of several configurations cannot be chosen; name the runs of one "
-        "configuration alone"
+        f"{FLAG}: in {run.path}, a metric that trainer.monitor names is missing or "
+        "undefined on validation rows, or a file is damaged, so the best of several "
+        "configurations cannot be chosen; name the runs of one configuration alone"
     )

@@ -34,8 +34,9 @@ class DatasetComparison:
         split: the split whose scores are compared.
         tasks: the tasks with their scores.
         warnings: reasons to trust the comparison less, such as few seeds.
-        is_of_lines: whether the configurations are lines. Lines have days in place of
-            seeds, see `compare_lines`.
+        is_of_lines: whether each configuration is a line: a chain of runs, each of
+            which starts from the run of the day before, see `lines.py`. The days of a
+            line take the place of seeds.
     """
 
     dataset: str
@@ -80,7 +81,7 @@ class DatasetComparison:
 
     @property
     def is_day_of_lines(self) -> bool:
-        """Whether this is a single day of lines: all configurations belong to lines."""
+        """Whether all configurations are runs of lines, compared on a single day."""
         return not self.is_of_lines and all(c.is_in_line for c in self.configurations)
 
     @property

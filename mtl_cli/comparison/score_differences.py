@@ -106,7 +106,8 @@ class SeedTester:
         result.paired_difference = paired_difference(score.by_seed, other.by_seed)
         a, b = values_to_test(score.by_seed, other.by_seed)
         result.seed_test = seed_test(a, b, self.noise_of_others(score, other))
-        # `set_verdicts` changes this verdict if there is a seed test.
+        # The verdict for now. If there is a seed test, `set_verdicts` replaces the
+        # verdict after it has corrected the p-values of all differences.
         result.verdict = Verdict.TOO_FEW_SEEDS
         return result
 

@@ -19,10 +19,10 @@ QUIETER_LEVEL = 0.02
 def values_to_test(
     a: dict[int, float], b: dict[int, float]
 ) -> tuple[list[float], list[float]]:
-    """Selects from {seed: value} the values of a and of b that `seed_test` compares.
+    """Returns the values of a and of b that `seed_test` compares.
 
-    The values of the common seeds are compared, or the values of all seeds if there are
-    fewer than two common seeds.
+    a and b are {seed: value}. The values of the common seeds are compared, or the
+    values of all seeds if there are fewer than two common seeds.
     """
     common = [seed for seed in a if seed in b]
     if len(common) < 2:
@@ -41,9 +41,9 @@ def seed_test(
     pooling if the two are noisier than the others (F-test at `NOISIER_LEVEL`) or much
     quieter (F-test at `QUIETER_LEVEL`).
 
-    Two configurations may share seeds, so their scores may be correlated. The test
-    ignores the correlation. Therefore the test may call a difference real too rarely,
-    but not too often.
+    Two configurations may share seeds, so their scores may be positively correlated.
+    The test ignores the correlation. Therefore the test may call a difference real too
+    rarely, but not too often.
 
     Args:
         a: the values of the first configuration, one per seed.

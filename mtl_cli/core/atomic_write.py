@@ -1,6 +1,6 @@
 """Writes files in one step: an interrupted write leaves the old file unchanged.
 
-Also makes temporary folders.
+Also replaces folders, and makes temporary folders.
 """
 
 import contextlib
@@ -52,8 +52,8 @@ def replacing(
 
     Raises:
         WriteError: if the system cannot write the file.
-        ConfigError: if the target exists and must not: another command has just written
-            it.
+        ConfigError: if the target exists although `may_exist` is False, because another
+            command has just written it.
     """
     temporary = target.with_name(f"{UNFINISHED_PREFIX}{os.getpid()}-{target.name}")
     with named_write_errors(target, fix):
@@ -72,12 +72,17 @@ def replacing(
 
 
 def move_to_new(file: Path, target: Path) -> None:
-    """Moves a file to a new name. If the name exists, a `ConfigError` is raised."""
+    """Gives a file a new name. If the name exists, a `ConfigError` is raised.
+
+    After a hard link, the file also keeps its old name; the caller removes this name.
+    """
     try:
         # Unlike `Path.rename`, a hard link never replaces a file.
         target.hardlink_to(file)
     except OSError as error:
-        # Other errors may come from a file system without hard links.
+        # Other errors may come from a file system without hard links, which may not
+        # report an existing target as such. There, another command may still write the
+        # target between this check and `replace`.
         if isinstance(error, FileExistsError) or target.exists():
             raise ConfigError(
                 f"{target} exists, because another command has just written it; name "
@@ -121,6 +126,8 @@ def replacing_folder(
             prefix=UNFINISHED_PREFIX, dir=target.parent
         ) as folder,
     ):
+        # Both paths have the suffix of the target, since some functions choose a format
+        # by the suffix.
         temporary = Path(folder, target.name)
         earlier = Path(folder, f".earlier{target.suffix}")
         yield temporary
@@ -144,7 +151,8 @@ def named_write_errors(path: Path, fix: str = RESUME) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if isinstance(error, shutil.Error):  # holds [(source, target, reason), ...]
+        # `shutil.copytree`, which libraries may call, gives [(source, target, reason)].
+        if isinstance(error, shutil.Error):
             reason = str(error.args[0][0][-1])
         else:
             reason = os.strerror(error.errno) if error.errno else first_line(error)

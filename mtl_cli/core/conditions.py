@@ -75,7 +75,8 @@ def check_known(condition: Condition, names: Iterable[str], owner: str) -> None:
     Args:
         condition: the condition.
         names: the known names, such as `test.income.auc`.
-        owner: the word for what has these names, such as "run", for the message.
+        owner: what should have the name, for the message `no OWNER has NAME`; such as
+            "run".
     """
     known_names = list(dict.fromkeys(names))
     if condition.name not in known_names:

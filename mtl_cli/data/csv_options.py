@@ -17,7 +17,7 @@ class Csv(Options):
         delimiter: the character between cells; null is the tab in `.tsv` files and the
             comma in other files.
         columns: the names of the columns, for files whose first line is not a header.
-        trim: whether to cut spaces at both ends of cells and of column names.
+        trim: whether to cut white space at both ends of cells and of column names.
         null_values: the texts that mark a missing value, besides the empty cell; at
             most 1000 characters each.
     """
@@ -34,12 +34,13 @@ class Csv(Options):
     @model_validator(mode="after")
     def _check_delimiter(self) -> "Csv":
         delimiter = "," if self.delimiter is None else self.delimiter
-        # A digit or a minus would cut numbers, and the sentinel row, see `csv_file.py`.
+        # Arrow would cut the number of the sentinel row, a minus and digits, at such a
+        # delimiter; see `SENTINEL` in `csv_stream.py`.
         is_refused = delimiter in '"\r\n\0-' or delimiter.isdigit()
         if len(delimiter) != 1 or not delimiter.isascii() or is_refused:
             raise ValueError(
-                f"delimiter: {delimiter!r} is not one ASCII character other than a "
-                "quote, a minus, a digit or the end of a line"
+                f"delimiter: {delimiter!r} cannot separate cells; give one ASCII "
+                "character, but no quote, minus, digit, NUL or end of a line"
             )
         return self
 
@@ -47,11 +48,13 @@ class Csv(Options):
 def convert_cells(cells: pa.Array, dtype: pa.DataType, options: Csv) -> pa.Array:
     """Converts text to a type, by the same rules as Arrow's CSV reader.
 
-    Arrow's reader converts cells itself, except in two cases:
+    Arrow's reader usually converts the cells while it reads them. This function
+    converts the cells in the two cases in which Arrow's reader cannot:
 
     - With `csv.trim`. Arrow does not cut the spaces around a cell before it compares
       the cell with `csv.null_values`, so " NA" would not become a missing value.
-    - After an error. The cells are converted again to find the broken cell.
+    - After an error. The cells are converted again to find the broken cell. Without
+      `csv.trim`, Arrow has already replaced `csv.null_values` by missing values.
 
     Raises:
         pa.ArrowInvalid: if a cell cannot be converted.
@@ -68,7 +71,7 @@ def convert_cells(cells: pa.Array, dtype: pa.DataType, options: Csv) -> pa.Array
 def trim(
     text: pa.Array | pa.ChunkedArray, null_values: Sequence[str] = ()
 ) -> pa.Array | pa.ChunkedArray:
-    """Cuts the spaces at both ends of text cells.
+    """Cuts the white space at both ends of text cells.
 
     A cell becomes null if it is then empty or one of `null_values`.
     """

@@ -54,7 +54,8 @@ class BatchSize(NamedTuple):
 
     Attributes:
         num_rows: the number of rows.
-        num_cells: the number of cells in all columns and parts of nested columns.
+        num_cells: the number of rows times the number of columns. Each part of a nested
+            column, such as the items of lists, counts as one more column.
         expanded_bytes: the number of bytes after decompression.
     """
 
@@ -70,7 +71,8 @@ def open_feather(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
     with pa.ipc.open_file(stream) as file:
         num_rows = check_batches(stream, file_bytes)
 
-        # A batch of a Feather file can only be read with all its columns.
+        # Arrow chooses columns when it opens a file, before the caller names the
+        # columns. So `_columns` is not used, and each batch is read with all columns.
         def batches(_columns: list[str], max_rows: int) -> Iterator[pa.RecordBatch]:
             for batch in map(file.get_batch, range(file.num_record_batches)):
                 for name, column in zip(batch.schema.names, batch.columns, strict=True):

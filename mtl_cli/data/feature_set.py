@@ -100,7 +100,7 @@ class FeatureSet:
 
     @cached_property
     def layout(self) -> Layout:
-        """The columns of each feature in the network's inputs, and their tables."""
+        """The columns of the inputs that each feature fills; the embedding tables."""
         tables: dict[str, EmbeddingTable] = {}
         blocks = {}
         for name, feature in self.by_name.items():
@@ -135,7 +135,7 @@ class FeatureSet:
 
     @property
     def column_kinds(self) -> dict[str, InputKind]:
-        """{column: the kind of its cells in an exported graph}, for all read columns.
+        """{column that a feature reads: the kind of its cells in an exported graph}.
 
         If some features read a column as text and others as numbers, its kind is text,
         because numbers can be read from text. The same holds for lists.
@@ -159,8 +159,11 @@ class FeatureSet:
         """Finds the values without an id of their own, for features with a vocabulary.
 
         Such a value has id 0, and its cell is not empty: the training rows do not hold
-        the value, or hold it less than `min_count` times. `table` and `encoded` are the
-        same rows, raw and encoded.
+        the value, or hold it less than `min_count` times.
+
+        Args:
+            table: the raw rows, with the columns of `constants`.
+            encoded: the same rows, encoded.
 
         Returns: {feature: the rows of its values}.
         """

@@ -8,8 +8,9 @@ from mtl_cli.core.other_files import MAX_RATIO, UnsafeFileError
 
 # A part of a file is refused only if it breaks three limits at once: it expands to more
 # than `MAX_EXPANDED_BYTES`, to more than `MAX_RATIO` times the size of the file, and to
-# more than `MAX_CELL_BYTES` per cell on average. An honest file that compresses well
-# has short cells, and an honest file with long cells is large.
+# more than `MAX_CELL_BYTES` per cell on average. An honest file keeps one of
+# them: if the file compresses well, its cells are short; if its cells are long, the
+# file is large.
 MAX_EXPANDED_BYTES = 1 << 28
 MAX_CELL_BYTES = 256
 # A table of more than `MANY_ROWS` rows is refused if it has more than
@@ -17,6 +18,17 @@ MAX_CELL_BYTES = 256
 # differ, but each row takes memory and disk space.
 MANY_ROWS = 10_000_000
 MAX_ROWS_PER_BYTE = 10
+
+
+def check_size(part: str, expanded_bytes: int, num_cells: int, file_bytes: int) -> None:
+    """Refuses a part that breaks all three limits, see `MAX_EXPANDED_BYTES`."""
+    limits = MAX_EXPANDED_BYTES, MAX_RATIO * file_bytes, MAX_CELL_BYTES * num_cells
+    if expanded_bytes > max(limits):
+        raise UnsafeFileError(
+            f"has {file_bytes:,} bytes, but {part} expands to {expanded_bytes:,} bytes "
+            f"in {num_cells:,} cells; at most {max(limits):,} bytes are read: remove "
+            "columns of long cells from the file"
+        )
 
 
 def check_texts(name: str, column: pa.Array, file_bytes: int) -> None:
@@ -28,7 +40,7 @@ def check_texts(name: str, column: pa.Array, file_bytes: int) -> None:
     is_dictionary = pa.types.is_dictionary(column.type)
     lengths = text_lengths(column.dictionary if is_dictionary else column)
     if lengths is None or (pc.max(lengths).as_py() or 0) <= MAX_CELL_BYTES:
-        return
+        return  # no text exceeds the limit, so their mean does not exceed it either
     if is_dictionary:
         lengths = lengths.take(column.indices)
     expanded_bytes = pc.sum(lengths).as_py() or 0
@@ -63,15 +75,4 @@ def check_rows(num_rows: int, file_bytes: int) -> None:
             f"has {file_bytes:,} bytes, but {num_rows:,} rows or more; at most "
             f"{MAX_ROWS_PER_BYTE} rows for each byte are read: write fewer rows, "
             "and no empty lines"
-        )
-
-
-def check_size(part: str, expanded_bytes: int, num_cells: int, file_bytes: int) -> None:
-    """Refuses a part of a file that breaks all three limits, see `MAX_CELL_BYTES`."""
-    limits = MAX_EXPANDED_BYTES, MAX_RATIO * file_bytes, MAX_CELL_BYTES * num_cells
-    if expanded_bytes > max(limits):
-        raise UnsafeFileError(
-            f"has {file_bytes:,} bytes, but {part} expands to {expanded_bytes:,} bytes "
-            f"in {num_cells:,} cells; at most {max(limits):,} bytes are read: remove "
-            "columns of long cells from the file"
         )

@@ -134,7 +134,8 @@ class Replicas:
     def detect_lost_workers(self) -> Iterator[None]:
         """Turns errors about a lost process into a `LostWorkerError`.
 
-        Any error in the block also ends the child processes.
+        The lost process may be a worker or the chief. Any error in the block also ends
+        the child processes.
         """
         try:
             yield
@@ -157,10 +158,10 @@ class Replicas:
     def barrier(self) -> None:
         """Waits at the end of the work until all processes have come to this point.
 
-        Without the barrier, a process could exit while another process still needs its
-        numbers for a sum. A process that leaves the barrier early may exit while
-        another process still waits there. The waiting process then gets an error. The
-        error is ignored, because no work is left.
+        Without the barrier, a process could exit while another process still waits for
+        a sum that includes the numbers of the first process. A process that leaves the
+        barrier early may exit while another process still waits there. The waiting
+        process then gets an error. The error is ignored, because no work is left.
         """
         with contextlib.suppress(*LOST_WORKER_ERRORS):
             self._wait_for_all()
@@ -168,13 +169,15 @@ class Replicas:
     def close(self) -> None:
         """Waits until all processes have finished and the children have ended.
 
-        If the chief has ended too early, the other processes raise a `LostWorkerError`.
+        All processes wait twice:
+
+        - The first wait shows that the work of all processes is done. If it fails in
+          the chief, another process has ended. The failure is ignored, because the work
+          of the chief is done. If it fails in another process, the chief has ended too
+          early, and this process raises a `LostWorkerError`.
+        - The second wait keeps the chief alive until every process has left the first
+          wait. No process has work left, so a failure is ignored.
         """
-        # The chief exits only after the second wait. If the first wait fails in another
-        # process, the chief has therefore ended too early: this is an error. If the
-        # first wait fails in the chief, another process has ended: this is ignored,
-        # because the work of the chief is done. At the second wait, no process has work
-        # left, so a failure is ignored in every process.
         if self.is_chief:
             self.barrier()
         else:

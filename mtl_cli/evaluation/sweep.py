@@ -1,10 +1,10 @@
 """Evaluates every finished run of a sweep, into a folder that `mtl-compare` reads.
 
-The folder has a subfolder for each run, a copy of the run folder without its model. In
-the configuration, metrics and predictions of the copy, the rows of the evaluated table
-take the place of the test rows. The copy keeps the run's scores on training and
-validation rows, so a comparison of the copies chooses the best configuration on
-validation rows.
+The folder has a subfolder for each run: a copy of the run folder without its model. In
+the copy, the evaluated table is the test table: `dataset.test` names the evaluated
+table, and the test metrics and the predictions are those of its rows. The copy keeps
+the run's scores on training and validation rows, so a comparison of the copies chooses
+the best configuration on validation rows.
 """
 
 import re
@@ -81,12 +81,16 @@ def default_target(sweep: Path, table: Location) -> Path:
 def check_target(path: Path, target: Path, force: bool) -> None:
     """Checks that nothing but an earlier evaluation would be overwritten.
 
-    `path` is the path to check: the target or, just before it is replaced, the path to
-    which the target has been moved. Messages name the target.
+    Args:
+        path: where an earlier evaluation may lie now. `path` equals `target`, except
+            while `replacing_folder` replaces the target: it first moves the target to
+            `path`.
+        target: the folder to write, for the messages.
+        force: whether an earlier evaluation may be replaced.
 
     Raises:
-        ConfigError: if the target exists, unless `force` is set and the target is an
-            evaluation without other files.
+        ConfigError: if `path` exists and `force` is not set. With `force`, if `path` is
+            not an evaluation, or if its files have been changed or added to.
     """
     if not path.exists() and not path.is_symlink():
         return

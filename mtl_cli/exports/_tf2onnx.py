@@ -1,4 +1,4 @@
-"""Converts a network to an ONNX graph with tf2onnx, and fills the gaps of tf2onnx."""
+"""Converts a network to an ONNX graph with tf2onnx, and fills a gap of tf2onnx."""
 
 import logging
 from typing import TYPE_CHECKING, Any
@@ -10,14 +10,18 @@ from mtl_cli.network.trained_model import TrainedModel
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-# An additional input of the network's graph: whether the encoding graph accepts each
-# row. The predictions of a row that is not accepted are NaN; see `GraphOps.require`.
+# The ONNX file joins two graphs: the encoding of raw columns, and the network. This
+# input of the network's graph says for each row whether the encoding accepted the row.
+# The predictions of a row that is not accepted are NaN; see `GraphOps.require`.
 IS_ACCEPTED = "is_accepted"
 TF2ONNX_OPSET = 18  # the highest version of the operations that tf2onnx writes
 
 
 def converted_network(model: TrainedModel, outputs: list[str]) -> "ModelProto":
-    """Converts the network with tf2onnx, which chooses the names of the outputs."""
+    """Returns the network as an ONNX graph that computes `outputs`, in this order.
+
+    tf2onnx itself chooses the names of the graph's outputs.
+    """
     import tensorflow as tf
     import tf2onnx
 
@@ -51,7 +55,11 @@ def converted_network(model: TrainedModel, outputs: list[str]) -> "ModelProto":
 
 
 def convert_expm1(context: Any, node: Any, name: str, arguments: Any) -> None:
-    """Writes TensorFlow's `Expm1`, exp(x) - 1, which tf2onnx does not know."""
+    """Writes TensorFlow's `Expm1`, exp(x) - 1, which tf2onnx does not know.
+
+    tf2onnx calls this function, and so determines the arguments: the graph, the node to
+    replace, the name of the node, and the list that was registered with the function.
+    """
     import numpy as np
 
     shape, dtype = context.get_shape(node.output[0]), context.get_dtype(node.output[0])

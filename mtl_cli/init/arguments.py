@@ -42,9 +42,9 @@ class InitParser(Parser):
         unknown = message.partition("unrecognized arguments: ")[2].split(" ")
         if os.path.isfile(unknown[0]):  # also false for a text that is no path
             raise ConfigError(
-                f"TABLE is one file, folder or pattern, and '{unknown[0]}' is one more;"
-                " name the folder of the files, or quote the pattern, as in "
-                "'logs/*.parquet'"
+                "give one TABLE: a file, folder or pattern; "
+                f"'{unknown[0]}' is a second; name the folder of the files, or quote "
+                "the pattern, as in 'logs/*.parquet'"
             )
         super().error(message)
 
@@ -137,10 +137,12 @@ def parse_spaces(arguments: list[str], tasks: list[str]) -> dict[str, str]:
         if not (task and space):
             raise ConfigError(f"--space: '{argument}' should be TASK:COLUMN")
         if task not in tasks:
-            hint = "there is no task; name it with --task"
-            if tasks:
-                hint = f"the tasks are {', '.join(tasks)}{suggest(task, tasks)}"
-            raise ConfigError(f"--space {argument}: no task '{task}'; {hint}")
+            if not tasks:
+                raise ConfigError(f"--space {argument}: needs --task {task}")
+            raise ConfigError(
+                f"--space {argument}: no task '{task}'; the tasks are "
+                f"{', '.join(tasks)}{suggest(task, tasks)}"
+            )
         if space == task:
             raise ConfigError(f"--space {argument}: a task cannot be its own space")
         if task in spaces:

@@ -14,7 +14,7 @@ FORMAT_BY_FIRST_BYTES = {b"PAR1": "parquet", b"ARRO": "feather"}
 USUAL_DELIMITERS = {"csv": ",", "tsv": "\t"}
 DELIMITERS = ",\t;|"
 # The delimiter is detected from the start of a file: at most this number of lines, and
-# at most this number of bytes. The `csv` module takes no more bytes as one cell.
+# at most this number of bytes. The `csv` module refuses a cell of more characters.
 MAX_LINES = 200
 MAX_BYTES = 1 << 17
 # The share of the lines that must have as many cells as the first line.
@@ -70,7 +70,7 @@ def first_bytes(files: Files) -> bytes:
     """Returns the start of the first file, with its header, if the file is text.
 
     Raises:
-        DataError: if the file is not text.
+        ValueError: if the file is not text. `read_errors` turns it into a `DataError`.
     """
     with files.system.open_input_stream(files.paths[0]) as stream:
         block: bytes = stream.read(HEADER_BYTES)

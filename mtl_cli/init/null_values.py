@@ -13,7 +13,8 @@ from mtl_cli.init.value_kinds import kind_of_values
 MARKS_AMONG_LABELS = [
     *("NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "\\N", "?")
 ]
-# Marks among numbers and times. Among labels, a text such as `none` may mean no.
+# Marks among numbers and times, also if these are labels. Among labels that are words,
+# `none` and `-` may mean no, so there they are not marks.
 MARKS_AMONG_NUMBERS = [
     *MARKS_AMONG_LABELS,
     *("na", "Null", "None", "none", "nil", "-", "--", "."),
@@ -27,7 +28,7 @@ def find_null_values(
 
     A text of `MARKS_AMONG_NUMBERS` is a mark in a column whose other cells all hold
     numbers, or all hold times. A text of `MARKS_AMONG_LABELS` is also a mark in a label
-    column whose other cells all say yes or no.
+    column whose other cells all say yes or no in words.
 
     Returns: {mark: names of the columns in which the mark was recognized}.
     """

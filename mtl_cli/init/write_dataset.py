@@ -41,14 +41,15 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     spaces = parse_spaces(arguments.space, list(labels))
     check_paths([arguments.table, arguments.test])
     name = arguments.name or dataset_name(arguments.table)
-    # Without --task, an error below lists possible labels, and nothing is written. So
-    # the YAML may exist.
+    # Without --task, the command writes nothing: it only lists possible labels, in the
+    # error below. So a YAML that exists is no reason to stop.
     may_exist = arguments.force or not labels
     target = target_path(name, may_exist)
     train, test = read_previews(arguments)
     previews = [preview for preview in (train, test) if preview is not None]
     text_tables = [preview.table for preview in previews if preview.csv]
     null_values = find_null_values(text_tables, list(labels.values()))
+    # `text_tables` keep these texts, because `null_value_notes` counts them.
     train = without_null_values(train, null_values)
     test = without_null_values(test, null_values) if test else None
     columns = [profile_column(c, train.table[c]) for c in train.table.column_names]

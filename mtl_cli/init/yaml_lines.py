@@ -17,7 +17,9 @@ from mtl_cli.core.message_text import visible
 # The column in which the comments beside the keys begin.
 COMMENT_COLUMN = 24
 MAX_LIST_WIDTH = 87
-# Text that needs no quotes, neither as a whole value nor within {} or [].
+# Text of harmless characters, also within {} and []. The text begins with a letter or
+# _, so OmegaConf never reads the text as a number. `keeps_meaning_unquoted` excludes
+# words such as true and null.
 UNQUOTED = re.compile(r"[^\W\d](?:[\w ()/.+-]*[\w)+])?")
 
 

@@ -11,6 +11,7 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.register import Shape, register
 from mtl_cli.layers.routing import Route, Routing
 
+# The constants of the equations in `HardConcrete`.
 BETA = 2 / 3  # the temperature
 GAMMA, ZETA = -0.1, 1.1  # the ends of the interval that s is stretched to
 LIMIT = math.log(100)  # log alpha stays in [-LIMIT, LIMIT]

@@ -44,7 +44,8 @@ class ScenarioGates(Routing):
     """
 
     def __init__(self, gates: Routing, num_scenarios: int, **kwargs: Any) -> None:
-        # The gates of a reader have equal routes: take the first route of each reader.
+        # `gates` has one route per gate, and all gates of a reader have the same route.
+        # So every `num_scenarios`-th route is the route of another reader.
         super().__init__(gates.routes[::num_scenarios], **kwargs)
         self.gates = gates
         self.num_scenarios = num_scenarios

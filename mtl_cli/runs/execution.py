@@ -62,7 +62,8 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
             start = choose_start(config, request.folder, request.is_named_by_time)
     finally:
         # Hydra has made the requested folder. The folder is not needed if this process
-        # is not the chief, or if it resumes a run in another folder.
+        # is not the chief, if it resumes a run in another folder, or if the
+        # configuration is refused.
         if start is None or start.run_folder.path != request.folder:
             remove_if_empty(request.folder)
     if is_evaluator:
@@ -135,7 +136,8 @@ def execute_as_worker(config: "Config", request: RunRequest, rank: int) -> None:
         try:
             execute_in_folder(config, RunStart(RunFolder(folder)), request)
         except Stopped as stop:
-            stop.run = None  # only the chief's message names the last checkpoint
+            # A worker has no checkpoint. Without a run folder, the message names none.
+            stop.run = None
             raise
         except Exception as error:
             if isinstance(error, MtlError) and error.exit_code == 2:  # wrong input

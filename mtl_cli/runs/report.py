@@ -81,8 +81,8 @@ def prediction_frame(
 
     The column `row` numbers the rows from 1, as messages do. The label of a multiclass
     task is the name of the class, and the prediction is a list of the probabilities of
-    all classes. If the rows of an output count differently in the metrics, the frame
-    has their weights. If the data set has a `group_column`, the frame has the number of
+    all classes. If the metrics give the rows of an output different weights, the frame
+    has these weights. If the data set has a `group_column`, the frame has the number of
     each row's group.
 
     Args:
@@ -103,8 +103,8 @@ def prediction_frame(
         # Other names are those of spreads, such as `click_std`, see `spread_name`.
         column = prediction_name(name) if name in outputs else name
         columns[column] = predicted if predicted.ndim == 1 else list(predicted)
-    # Without a weight column, only outputs whose rows are a sample have weights other
-    # than 0 and 1, in `population`.
+    # Without a weight column, all weights are 0 or 1, except for outputs whose rows are
+    # a sample: `population` holds the weights of these outputs.
     is_weighted = config.dataset.weight_column is not None
     weights_by_output = table.metric_weights if is_weighted else table.population
     for output, weights in weights_by_output.items():

@@ -22,8 +22,8 @@ def importance_record(
 
     Returns: a dict with these keys:
         `features`: the names of the shuffled features, as one text.
-        `group`: the name of the group if only one of its several features was shuffled,
-            else None.
+        `group`: the name of the group if one of its several features was shuffled
+            alone; None if all features of the group were shuffled together.
         `task`: the name of the output.
         `importance`: the mean drop.
         `low`: the lower end of the interval.

@@ -74,6 +74,7 @@ class MLflow(Tracker):
         self._is_from_environment = self.uri is None and URI_VARIABLE in os.environ
         self._store = store_folder(uri)
         self._check_store(uri)
+        # `without_user` handles only the addresses of servers, not of databases.
         self._printable_uri = re.sub(r"(?<=://)[^/]*@", "", uri)
         with limited_requests(START_SECONDS, self._printable_uri), locked_database(uri):
             check_connection(uri)
@@ -112,9 +113,9 @@ class MLflow(Tracker):
             if scores is not None:
                 with limited_requests(FILE_SECONDS, self._printable_uri):
                     self._log_files()
-        except OSError:  # the call will be repeated
+        except OSError:  # no answer: `TrackedRun` repeats the whole call
             raise
-        except Exception:  # MLflow refuses the files, but the run has ended
+        except Exception:  # a refusal: nothing is repeated, so the MLflow run ends now
             self._terminate(scores)
             raise
         self._terminate(scores)
@@ -233,7 +234,9 @@ class MLflow(Tracker):
     def _check_artifacts(self, artifacts: str) -> None:
         """Raises an `OSError` if artifacts would be written to a forbidden place.
 
-        A forbidden place is a folder or server that `is_outside` rules out.
+        If the store is on this machine, artifacts may be written to the current folder,
+        to the folder of the store, and to all folders below. They may be written to a
+        server only if the address of the store comes from the environment.
         """
         if is_outside(artifacts, self._store, may_be_remote=self._is_from_environment):
             raise OSError(

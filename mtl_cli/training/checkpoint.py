@@ -40,10 +40,10 @@ class CheckpointValues(Options):
         epochs: the finished epochs.
         kept: number of the best epoch, from 1; 0 if no epoch is the best yet.
         seconds: duration of the unfinished epoch's steps.
-        best: whether the training keeps the weights of the best epoch. If so, the
-            checkpoint has the arrays `best-0`, `best-1`, ... for them. These arrays are
-            left out if they would repeat the arrays of the network or of its moving
-            average (`TrainingState.is_at_best_epoch`).
+        best: whether the training keeps the weights of the best epoch. They are the
+            arrays `best-0`, `best-1`, ..., unless they equal the weights of the network
+            or their moving average (`TrainingState.is_at_best_epoch`). Equal arrays are
+            not stored twice.
     """
 
     environment: dict[str, Any]
@@ -117,9 +117,9 @@ def save(
 ) -> None:
     """Writes a checkpoint completely or not at all, then removes other checkpoints.
 
-    This checkpoint and the one before it are kept, see `MAX_CHECKPOINTS`. Checkpoints
-    of later steps are removed too. They are damaged: otherwise the run would have
-    continued from them.
+    This checkpoint and the checkpoint before it are kept, see `MAX_CHECKPOINTS`. A
+    checkpoint of a later step is removed too: the run was resumed from an earlier step,
+    so the later checkpoint must be damaged.
 
     Args:
         folder: the run folder.

@@ -23,6 +23,7 @@ def restore(state: TrainingState, saved: Checkpoint) -> None:
         DataError: if the arrays of the checkpoint do not fit the network.
     """
     values = saved.values
+    # `open_arrays` turns the errors of the functions below into a `DataError`.
     with saved.open_arrays() as arrays:
         state.history.epochs = [Epoch(**epoch) for epoch in values["epochs"]]
         state.seconds = values["seconds"]
@@ -43,8 +44,9 @@ def restore_variables(state: TrainingState, arrays: Arrays) -> None:
     """Sets all variables that steps change."""
     for name, variable in state.variables().items():
         array = arrays[name]
-        # Weights must be finite. A slot of the optimizer may overflow without harm, and
-        # the arrays of lazy tables hold slots beside their rows.
+        # Only the arrays `weights-...` must be finite. The other arrays hold slots of
+        # the optimizer, which may overflow without harm. An array `tables-...` holds
+        # the slots of a lazy table beside the table's rows.
         may_overflow = not name.startswith("weights-")
         check_numbers(name, array, may_overflow)
         variable.assign(array)

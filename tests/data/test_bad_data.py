@@ -1378,19 +1378,28 @@ DECLARED = {
     ),
     "delimiter_of_two_characters": (
         {"csv": {"delimiter": "::"}},
-        "dataset.csv.delimiter: '::' is not one ASCII character other than a quote, a",
+        "dataset.csv.delimiter: '::' cannot separate cells; give one ASCII character",
     ),
     "delimiter_of_no_character": (
         {"csv": {"delimiter": ""}},
-        "delimiter: '' is not one",
+        "delimiter: '' cannot separate",
     ),
     "delimiter_beyond_ascii": (
         {"csv": {"delimiter": "¦"}},
-        "delimiter: '¦' is not one",
+        "delimiter: '¦' cannot separate",
     ),
-    "quote_as_delimiter": ({"csv": {"delimiter": '"'}}, "delimiter: '\"' is not one"),
-    "minus_as_delimiter": ({"csv": {"delimiter": "-"}}, "delimiter: '-' is not one"),
-    "digit_as_delimiter": ({"csv": {"delimiter": "8"}}, "delimiter: '8' is not one"),
+    "quote_as_delimiter": (
+        {"csv": {"delimiter": '"'}},
+        "delimiter: '\"' cannot separate",
+    ),
+    "minus_as_delimiter": (
+        {"csv": {"delimiter": "-"}},
+        "delimiter: '-' cannot separate",
+    ),
+    "digit_as_delimiter": (
+        {"csv": {"delimiter": "8"}},
+        "delimiter: '8' cannot separate",
+    ),
     # YAML's !!binary.
     "bytes": ({"group": b"ab"}, "dataset.group: \"b'ab'\" should be a valid string"),
     "very_long_word": (

@@ -933,6 +933,7 @@ MISTAKES = {
     "value, not a name; write --name data_null",
     "shop.csv --task click --name 2_024.5e3": "take '2_024.5e3' for a value",
     "shop.csv --task click --space click": "--space: 'click' should be TASK:COLUMN",
+    "shop.csv --space buy:click": "--space buy:click: needs --task buy",
     "shop.csv --task click --space clik:buy": "no task 'clik'; the tasks are click",
     "shop.csv --task buy --space buy:clic": "--space buy:clic: no column 'clic' in the",
     "shop.csv --task buy --space buy:buy": "a task cannot be its own space",
@@ -991,8 +992,8 @@ MISTAKES = {
     "cut.csv.gz --task click": "cannot read cut.csv.gz: ",
     "no*.parquet --task click": "no file matches 'no*.parquet'",
     "dot*.csv --task click": "'dot*.csv' names 2 text files; name one file here",
-    "shop.csv dots.csv words.csv --task click": "TABLE is one file, folder or pattern, "
-    "and 'dots.csv' is one more; name the folder of the files, or quote the pattern",
+    "shop.csv dots.csv words.csv --task click": "give one TABLE: a file, folder or "
+    "pattern; 'dots.csv' is a second; name the folder of the files, or quote the pat",
     "folder --task click": "folder 'folder' holds no .parquet file; for files "
     "of another format give a pattern, such as 'folder/*.csv'",
     "differing --task click": "TABLE: no column 'click' in differing/b.parquet, which",
