@@ -171,6 +171,8 @@ def batch_size(stream: pa.NativeFile, block: Block, description: Table) -> Batch
     expanded_bytes = 0
     body_offset = block.offset + block.description_bytes
     for start, stored_bytes in structs(description, BATCH_BUFFERS, BUFFER):
+        if stored_bytes < 0:  # would hide bytes of other buffers in the sum
+            raise ValueError(f"a part of it has {stored_bytes} bytes")
         buffer_bytes = stored_bytes
         if is_compressed and stored_bytes > LENGTH_BYTES:
             length = stream.read_at(LENGTH_BYTES, body_offset + start)

@@ -21,7 +21,15 @@ from mtl_cli.data import parquet_file, parquet_pages, table_limits
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.data.feather_file import Block, check_blocks
+from mtl_cli.data.feather_file import (
+    BATCH_BUFFERS,
+    FOOTER_BATCHES,
+    Block,
+    check_blocks,
+    read_blocks,
+    read_description,
+    read_footer,
+)
 from mtl_cli.data.parquet_file import open_parquet
 from mtl_cli.data.parquet_pages import page_bytes, page_size
 from mtl_cli.data.sources import open_source
@@ -243,6 +251,23 @@ def test_negative_lengths_in_a_feather_file_are_refused(
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr
     assert problem in ended.stderr
+
+
+def test_negative_length_of_a_buffer_does_not_hide_an_expansion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Arrow does not read the first buffer, because no cell is empty."""
+    path = feather(tmp_path, pa.array(["x" * 20_000] * 1000))
+    content = bytearray(path.read_bytes())
+    with pa.OSFile(str(path)) as stream:
+        (block,) = read_blocks(read_footer(stream, stream.size()), FOOTER_BATCHES)
+        description = read_description(stream, block)
+    buffers = description.Vector(description.Offset(BATCH_BUFFERS))
+    struct.pack_into("<q", content, block.offset + buffers + 8, -(10**12))
+    path.write_bytes(content)
+    monkeypatch.setattr(table_limits, "MAX_EXPANDED_BYTES", 1 << 20)
+    with pytest.raises(DataError, match="a part of it has -1000000000000 bytes"):
+        read(path)
 
 
 def test_long_name_of_a_column_is_no_key_of_yaml(tmp_path: Path) -> None:
