@@ -118,8 +118,8 @@ def save(
     """Writes a checkpoint completely or not at all, then removes other checkpoints.
 
     This checkpoint and the checkpoint before it are kept, see `MAX_CHECKPOINTS`. A
-    checkpoint of a later step is removed too: the run was resumed from an earlier step,
-    so the later checkpoint must be damaged.
+    checkpoint of a later step is removed too. It is damaged: only without an intact
+    checkpoint does a run start again from an earlier step.
 
     Args:
         folder: the run folder.
@@ -185,6 +185,17 @@ def newest_checkpoint(run: Path) -> tuple[Checkpoint | None, list[Path]]:
             return Checkpoint(path, values), damaged
         damaged.append(path)
     return None, damaged
+
+
+def remove_later(saved: Checkpoint) -> None:
+    """Removes the checkpoints of later steps than the checkpoint that a run resumes.
+
+    They are damaged, see `newest_checkpoint`. As soon as the run passes their steps,
+    `save` would keep a damaged checkpoint in place of an intact one.
+    """
+    for path in checkpoint_files(saved.path.parent.parent):
+        if path.name > saved.path.name:
+            path.unlink(missing_ok=True)
 
 
 def read_intact(path: Path) -> dict[str, Any] | None:

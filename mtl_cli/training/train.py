@@ -12,6 +12,7 @@ from mtl_cli.data.table import Table
 from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.network.network import Network
 from mtl_cli.training import optimizer_state
+from mtl_cli.training.checkpoint import remove_later
 from mtl_cli.training.feed import Feed, feed_of
 from mtl_cli.training.losses import mean_losses, mean_task_weights
 from mtl_cli.training.progress import Epoch, History, Progress
@@ -60,6 +61,7 @@ def train(
     state = TrainingState(network, steps, checkpoint_plan)
     if checkpoint_plan is not None and checkpoint_plan.resume_from is not None:
         restore(state, checkpoint_plan.resume_from)
+        remove_later(checkpoint_plan.resume_from)
     elif network.earlier_optimizer is not None:
         optimizer_state.restore(network, steps, network.earlier_optimizer)
     state.broadcast()  # only the chief has a checkpoint to resume from

@@ -330,6 +330,19 @@ def test_truncated_checkpoint_gives_way_to_the_one_before(tmp_path):
     assert newest_checkpoint(tmp_path) == (None, [last, before])
 
 
+def test_damaged_checkpoint_takes_no_intact_ones_place(file, tmp_path):
+    options = ["trainer.batch_size=64", "trainer.compile=false"]
+    trained(chosen(file, *options, "trainer.epochs=1"), tmp_path)
+    last, _ = checkpoint_files(tmp_path)
+    damaged = last.with_name(last.name.replace("-000000000-", "-000000001-"))
+    damaged.write_bytes(b"broken")
+    with pytest.raises(CutError):  # after the first checkpoint
+        trained(chosen(file, *options, "trainer.epochs=2"), tmp_path, cut=2)
+    files = checkpoint_files(tmp_path)
+    assert (len(files), files[1]) == (2, last)
+    assert all(checkpoint.read_intact(path) for path in files)
+
+
 def test_flipped_bit_anywhere_is_noticed_or_changes_nothing(tmp_path):
     (path,) = checkpoint_files(written(tmp_path))
     content = path.read_bytes()
