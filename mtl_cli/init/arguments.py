@@ -78,11 +78,14 @@ def parse_tasks(arguments: list[str]) -> dict[str, str]:
     """Returns {task: label column} for arguments `NAME` or `NAME=COLUMN`.
 
     Raises:
-        ConfigError: if a name is not valid, is reserved, or occurs twice.
+        ConfigError: if a name is not valid, is reserved, or occurs twice, or if there
+            is no column after `=`.
     """
     tasks: dict[str, str] = {}
     for argument in arguments:
         name, equals, column = argument.partition("=")
+        if equals and not column:
+            raise ConfigError(f"--task: '{argument}' should be NAME or NAME=COLUMN")
         check_task_name(name, column or name)
         if name in tasks:
             raise ConfigError(f"--task: names {name} twice; name each task once")

@@ -933,6 +933,7 @@ MISTAKES = {
     "value, not a name; write --name data_null",
     "shop.csv --task click --name 2_024.5e3": "take '2_024.5e3' for a value",
     "shop.csv --task click --space click": "--space: 'click' should be TASK:COLUMN",
+    "shop.csv --task click=": "--task: 'click=' should be NAME or NAME=COLUMN",
     "shop.csv --space buy:click": "--space buy:click: needs --task buy",
     "shop.csv --task click --space clik:buy": "no task 'clik'; the tasks are click",
     "shop.csv --task buy --space buy:clic": "--space buy:clic: no column 'clic' in the",
