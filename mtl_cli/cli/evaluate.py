@@ -140,10 +140,10 @@ def request_of(
     return EvaluationRequest(options.by, options.importance, repeats, on_progress)
 
 
-def write_file(path: Path, text: str, may_exist: bool) -> None:
+def write_file(path: Path, text: str, may_replace: bool) -> None:
     """Writes a text file, or leaves the target unchanged if writing fails."""
     fix = "free the space, or name another file, and run the command again"
-    write_text(path, text, fix, errors="replace", may_exist=may_exist)
+    write_text(path, text, fix, errors="replace", may_replace=may_replace)
     sys.stderr.write(printable(f"wrote {path}") + "\n")
 
 

@@ -89,7 +89,7 @@ def predict(options: argparse.Namespace) -> None:
             keep=options.keep,
             on_rows=lambda done, total: on_progress("predicting", done, total),
             constants=constants,
-            may_exist=options.force,
+            may_replace=options.force,
         )
     print_summary(summary, "stdout" if options.output == "-" else options.output)
 

@@ -42,11 +42,12 @@ def best_configuration(
     candidates = configurations_with_several_seeds(comparison)
     if len(candidates) == 1:
         return candidates[0], "the only configuration with several seeds"
-    results = {
-        candidate: [monitored_value_of_run(run) for run in candidate.runs.values()]
+    scores_by_configuration = {
+        candidate: [metrics_and_score(run) for run in candidate.runs.values()]
         for candidate in candidates
     }
-    distinct_metrics = {metrics for pairs in results.values() for metrics, _ in pairs}
+    scores_of_runs = scores_by_configuration.values()
+    distinct_metrics = {metrics for scores in scores_of_runs for metrics, _ in scores}
     have_same_rows = all(
         same_validation_rows(candidates, task.name) for task in comparison.tasks
     )
@@ -56,7 +57,10 @@ def best_configuration(
             "validation rows or monitored metrics differ, so the best of them cannot "
             "be chosen; name the runs of one configuration alone"
         )
-    means = {c: fmean(value for _, value in pairs) for c, pairs in results.items()}
+    means = {
+        configuration: fmean(score for _, score in scores)
+        for configuration, scores in scores_by_configuration.items()
+    }
     best = max(candidates, key=lambda candidate: means[candidate])
     return best, (
         f"the best of {len(candidates)} configurations on validation rows, by "
@@ -85,7 +89,7 @@ def configurations_with_several_seeds(
     return candidates
 
 
-def monitored_value_of_run(run: Run) -> tuple[MonitoredMetrics, float]:
+def metrics_and_score(run: Run) -> tuple[MonitoredMetrics, float]:
     """Reads the monitored score of a run on its validation rows.
 
     Returns: the metrics that `trainer.monitor` names, and the mean of their values: the
@@ -101,9 +105,9 @@ def monitored_value_of_run(run: Run) -> tuple[MonitoredMetrics, float]:
         config = Config.model_validate(read_config(run.path))
         monitor, outputs = config.trainer.monitor, config.outputs
         metrics = monitored_metrics(monitor, outputs)
-        value = monitored_value(monitor, outputs, run.metrics["valid"])
-        if value is not None:
-            return tuple((output.name, metric) for output, metric in metrics), value
+        score = monitored_value(monitor, outputs, run.metrics["valid"])
+        if score is not None:
+            return tuple((output.name, metric) for output, metric in metrics), score
     raise ConfigError(
         f"{FLAG}: in {run.path}, a metric that trainer.monitor names is missing or "
         "undefined on validation rows, or a file is damaged, so the best of several "

@@ -40,16 +40,17 @@ def add_score_differences(
             configurations, single_scenario, task.scenario
         )
         for configuration, score in scores.items():
-            others = {}  # {"baseline" or the kind of twin: the score to subtract}
+            # {"baseline" or the kind of twin: the score to subtract}
+            compared_with = {}
             if configuration is not comparison.baseline:
-                others["baseline"] = scores[comparison.baseline]
+                compared_with["baseline"] = scores[comparison.baseline]
             if twin := twins.get(configuration):
-                others["single_task"] = scores[twin]
+                compared_with["single_task"] = scores[twin]
             if twin := scenario_twins.get(configuration):
-                others["single_scenario"] = score_of(
+                compared_with["single_scenario"] = score_of(
                     twin, split, task.name, task.metric, task.scenario
                 )
-            for name, other in others.items():
+            for name, other in compared_with.items():
                 score.differences[name] = tester.difference(score, other)
 
 

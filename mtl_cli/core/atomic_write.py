@@ -37,7 +37,7 @@ def check_folder_of(target: Path, message_start: str = "") -> None:
 
 @contextlib.contextmanager
 def replacing(
-    target: Path, fix: str = RESUME, may_exist: bool = True
+    target: Path, fix: str = RESUME, may_replace: bool = True
 ) -> Iterator[Path]:
     """Yields a temporary path to write to; the written file then becomes the target.
 
@@ -48,12 +48,12 @@ def replacing(
     Args:
         target: the file to write.
         fix: what the user can do about an error, for its message.
-        may_exist: whether the written file may replace an earlier target.
+        may_replace: whether the written file may replace an earlier target.
 
     Raises:
         WriteError: if the system cannot write the file.
-        ConfigError: if the target exists although `may_exist` is False, because another
-            command has just written it.
+        ConfigError: if the target exists and `may_replace` is False: another command
+            has just written the target.
     """
     temporary = target.with_name(f"{UNFINISHED_PREFIX}{os.getpid()}-{target.name}")
     with named_write_errors(target, fix):
@@ -62,16 +62,16 @@ def replacing(
             temporary.unlink(missing_ok=True)
             yield temporary
             sync(temporary)
-            if may_exist:
+            if may_replace:
                 temporary.replace(target)
             else:
-                move_to_new(temporary, target)
+                link_to_new(temporary, target)
             sync(target.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
 
-def move_to_new(file: Path, target: Path) -> None:
+def link_to_new(file: Path, target: Path) -> None:
     """Gives a file a new name. If the name exists, a `ConfigError` is raised.
 
     After a hard link, the file also keeps its old name; the caller removes this name.
@@ -96,10 +96,10 @@ def write_text(
     text: str,
     fix: str = RESUME,
     errors: str = "strict",
-    may_exist: bool = True,
+    may_replace: bool = True,
 ) -> None:
     """Writes a text in UTF-8; see `replacing` and, for `errors`, `str.encode`."""
-    with replacing(target, fix, may_exist) as temporary:
+    with replacing(target, fix, may_replace) as temporary:
         temporary.write_text(text, "utf-8", errors)
 
 
@@ -183,7 +183,7 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def named_if_full(folder: Path) -> Iterator[None]:
+def naming_full_disk(folder: Path) -> Iterator[None]:
     """Turns the error of a full disk into a `WriteError` that names the folder."""
     try:
         yield

@@ -21,16 +21,16 @@ OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operat
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition for a failure: `name operator limit`."""
+    """A condition for a failure: `name sign limit`."""
 
     text: str  # the condition as the user wrote it
     name: str  # dotted, such as `test.income.auc`
-    operator: str
+    sign: str  # a key of `OPERATORS`
     limit: float
 
     def holds(self, value: float) -> bool:
         """Whether the condition holds for a value."""
-        return bool(OPERATORS[self.operator](value, self.limit))
+        return bool(OPERATORS[self.sign](value, self.limit))
 
 
 def add_fail_if(parser: Parser, example: str) -> None:
@@ -65,8 +65,8 @@ def parse_condition(text: str, form: str, example: str) -> Condition:
             f"--fail-if: '{text}' should be {form}, one of < <= > >=, and "
             f"a number, as in '{example}'"
         )
-    name, operator_sign, limit = match.groups()
-    return Condition(text.strip(), name, operator_sign, float(limit))
+    name, sign, limit = match.groups()
+    return Condition(text.strip(), name, sign, float(limit))
 
 
 def check_known(condition: Condition, names: Iterable[str], owner: str) -> None:

@@ -98,7 +98,7 @@ def feature_report(
     """
     feature = features.by_name[name]
     train = samples["train"]
-    summary = feature.summary(features.columns_in(train.features, name))
+    summary = feature.summary(features.encoded_block(train.features, name))
     buckets = make_buckets(*values_and_weights(name, features, train))
     return {
         "kind": feature.kind,
@@ -169,7 +169,7 @@ def num_distinct(
         num_in_sample = int(np.count_nonzero(numbers))
     if features.by_name[name].table_owner(name) in continued:
         return num_in_sample  # the vocabulary may hold values that no training row has
-    vocabulary_size = len(features.table_learnt(name).get("vocabulary", []))
+    vocabulary_size = len(features.learnt_of_table_owner(name).get("vocabulary", []))
     if vocabulary_size <= 1:
         return num_in_sample
     # A shared vocabulary also holds the values of other features. The size of a shared

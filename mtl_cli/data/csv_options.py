@@ -61,14 +61,14 @@ def convert_cells(cells: pa.Array, dtype: pa.DataType, options: Csv) -> pa.Array
     """
     text = cells.cast(pa.string())
     if options.trim:
-        text = trim(text, options.null_values)
+        text = trim_to_null(text, options.null_values)
     if pa.types.is_string(dtype):
         return text
     # Arrow's CSV reader accepts spaces and tabs around a number, but `cast` does not.
     return pc.ascii_trim(text, " \t").cast(dtype)
 
 
-def trim(
+def trim_to_null(
     text: pa.Array | pa.ChunkedArray, null_values: Sequence[str] = ()
 ) -> pa.Array | pa.ChunkedArray:
     """Cuts the white space at both ends of text cells.

@@ -17,9 +17,9 @@ from mtl_cli.tasks.base import Task
 
 TablePath = Annotated[str, Field(min_length=1)]
 TablePaths = Annotated[list[TablePath], Field(min_length=1)]
-DATASET_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
-TASK_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
-TaskName = Annotated[str, Field(pattern=TASK_NAME)]
+DATASET_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+TASK_NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_]*$"
+TaskName = Annotated[str, Field(pattern=TASK_NAME_PATTERN)]
 # If a key with this field is null, a run's saved configuration leaves the key out.
 OmittedIfNull = Field(exclude_if=lambda value: value is None)
 AnyFeature = Annotated[
@@ -93,7 +93,7 @@ class Dataset(Options):
             features.
     """
 
-    name: Annotated[str, Field(pattern=DATASET_NAME)]
+    name: Annotated[str, Field(pattern=DATASET_NAME_PATTERN)]
     train: TablePath | TablePaths
     valid: TablePath | TablePaths | None = None
     test: TablePath | TablePaths | None = None

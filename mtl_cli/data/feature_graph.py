@@ -25,7 +25,9 @@ def feature_graph(features: FeatureSet, ops: GraphOps) -> dict[str, Tensor]:
     blocks = []
     for name, feature in features.by_name.items():
         try:
-            blocks.append(feature.graph(name, features.table_learnt(name), ops))
+            blocks.append(
+                feature.graph(name, features.learnt_of_table_owner(name), ops)
+            )
         except GraphError as error:
             raise ConfigError(f"dataset.features.{name}: {error}") from None
     return join_blocks(blocks, ops.concatenate)
@@ -46,7 +48,7 @@ def example_rows(features: FeatureSet, num_rows: int) -> pa.Table:
     # If several features read a column, the first feature in this order makes its
     # cells.
     for name in sorted(features.by_name, key=sort_key):
-        feature, learnt = features.by_name[name], features.table_learnt(name)
+        feature, learnt = features.by_name[name], features.learnt_of_table_owner(name)
         cells = feature.examples(name, learnt, random, num_rows) | cells
     return pa.table(
         {

@@ -29,7 +29,7 @@ class ValueRows(NamedTuple):
 
     Attributes:
         unseen: the row number of each unseen value, (unseen values,). An unseen value
-            has no id of its own, see `FeatureSet.unseen`.
+            has no id of its own, see `FeatureSet.unseen_and_all_rows`.
         all: the row number of each value, (values,).
     """
 
@@ -82,7 +82,7 @@ class FeatureSet:
             table = table.append_column(name, cells)
         return table
 
-    def table_learnt(self, name: str) -> Learnt:
+    def learnt_of_table_owner(self, name: str) -> Learnt:
         """Returns what the owner of a feature's embedding table has learnt.
 
         A feature owns its table, unless its key `table` names another feature.
@@ -104,7 +104,7 @@ class FeatureSet:
         tables: dict[str, EmbeddingTable] = {}
         blocks = {}
         for name, feature in self.by_name.items():
-            block = feature.block(name, self.table_learnt(name))
+            block = feature.block(name, self.learnt_of_table_owner(name))
             if block.input not in INPUT_TYPES:
                 raise ConfigError(
                     f"dataset.features.{name}: the kind {feature.kind} fills the input "
@@ -126,7 +126,9 @@ class FeatureSet:
         """
         table = self.fill_constants(table)
         blocks = (
-            feature.encode(name, feature.read(name, table), self.table_learnt(name))
+            feature.encode(
+                name, feature.read(name, table), self.learnt_of_table_owner(name)
+            )
             for name, feature in self.by_name.items()
         )
         return join_blocks(
@@ -153,7 +155,7 @@ class FeatureSet:
         constants = self.constants.column_names
         return {c: kind for c, kind in self.column_kinds.items() if c not in constants}
 
-    def unseen(
+    def unseen_and_all_rows(
         self, table: pa.Table, encoded: dict[str, Array]
     ) -> dict[str, ValueRows]:
         """Finds the values without an id of their own, for features with a vocabulary.
@@ -178,7 +180,7 @@ class FeatureSet:
     def spellings(self, name: str) -> dict[str, str]:
         """Returns {common spelling: value} for the values of a feature's vocabulary."""
         if name not in self._spellings:
-            vocabulary = self.table_learnt(name)["vocabulary"]
+            vocabulary = self.learnt_of_table_owner(name)["vocabulary"]
             self._spellings[name] = {common_spelling(x): x for x in vocabulary}
         return self._spellings[name]
 
@@ -191,7 +193,7 @@ class FeatureSet:
         arrays = {input_: encoded[input_][:, columns] for input_ in input_names}
         return self.by_name[name].all_values(arrays)
 
-    def columns_in(self, encoded: dict[str, Array], name: str) -> Array:
+    def encoded_block(self, encoded: dict[str, Array], name: str) -> Array:
         """Returns the columns of encoded rows that a feature fills, (rows, width)."""
         input_name = self.layout.blocks[name].input
         return encoded[input_name][:, self.layout.columns[name]]

@@ -53,13 +53,13 @@ class Profile:
     ) -> None:
         """Counts the empty rows, all values and the unseen values of each feature.
 
-        Unseen values have no id of their own, see `FeatureSet.unseen`. `table` and
+        Unseen values have no id of their own, see `FeatureSet.unseen_and_all_rows`. `table` and
         `encoded` are the same rows of a chunk of a table, raw and encoded.
         """
         for name, feature in features.by_name.items():
             empty = empty_rows(feature, name, table)
             self._num_empty[name][table_name] += int(np.count_nonzero(empty))
-        for name, value_rows in features.unseen(table, encoded).items():
+        for name, value_rows in features.unseen_and_all_rows(table, encoded).items():
             counts = np.stack(
                 [np.bincount(codes[rows], minlength=len(SPLITS)) for rows in value_rows]
             )

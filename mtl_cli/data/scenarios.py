@@ -82,7 +82,7 @@ def find_scenarios(dataset: Dataset, features: FeatureSet) -> Scenarios | None:
     if name is None:
         return None
     feature = dataset.features[name]
-    learnt = features.table_learnt(name)
+    learnt = features.learnt_of_table_owner(name)
     table = feature.embedding_table(learnt)
     num_ids = 0 if table is None else table.size
     ids = np.arange(1, num_ids)

@@ -43,7 +43,9 @@ class UnseenValues:
         """Counts the rows of a block; `encoded` are the same rows, encoded."""
         table = self.features.fill_constants(table)
         self.num_rows += table.num_rows
-        for name, value_rows in self.features.unseen(table, encoded).items():
+        for name, value_rows in self.features.unseen_and_all_rows(
+            table, encoded
+        ).items():
             # A row counts once, also if its list has several unseen values.
             rows = np.unique(value_rows.unseen)
             if not len(rows):

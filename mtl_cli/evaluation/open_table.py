@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from mtl_cli.core.atomic_write import named_if_full, temporary_folder
+from mtl_cli.core.atomic_write import naming_full_disk, temporary_folder
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import Location, listed_paths, name_of
@@ -64,7 +64,7 @@ def opened_for_evaluation(
         rates = rate_columns(dataset)
         columns = column_names("TABLE", location, dataset, in_any_file=rates)
         plan = plan_evaluation(model.config, dataset, columns, slice_columns, name)
-        with named_if_full(folder):
+        with naming_full_disk(folder):
             spill = folder / "rows"
             source = open_source("TABLE", location, plan.dataset, plan.request, spill)
         if is_training_table(model, location):

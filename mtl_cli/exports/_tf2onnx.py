@@ -32,7 +32,7 @@ def converted_network(model: TrainedModel, outputs: list[str]) -> "ModelProto":
     tensors = model.network.predictions.inputs
     encoded_names = [tensor.name for tensor in tensors]
 
-    def predictions(*inputs: Any) -> list[Any]:
+    def predict(*inputs: Any) -> list[Any]:
         *encoded, is_accepted = inputs
         columns = score(dict(zip(encoded_names, encoded, strict=True)), is_accepted)
         return [columns[name] for name in outputs]
@@ -42,7 +42,7 @@ def converted_network(model: TrainedModel, outputs: list[str]) -> "ModelProto":
         for tensor in tensors
     ]
     specs.append(tf.TensorSpec([None], tf.bool, name=IS_ACCEPTED))
-    function = tf.function(predictions, autograph=False)
+    function = tf.function(predict, autograph=False)
     converted: ModelProto
     converted, _ = tf2onnx.convert.from_function(
         function,

@@ -58,9 +58,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("table", metavar="TABLE", help=TABLE)
-    many: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
-    add("--task", metavar="NAME[=COLUMN]", help=TASK, **many)
-    add("--space", metavar="TASK:COLUMN", help=SPACE, **many)
+    list_option: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
+    add("--task", metavar="NAME[=COLUMN]", help=TASK, **list_option)
+    add("--space", metavar="TASK:COLUMN", help=SPACE, **list_option)
     add("--name", help="name of the data set; by default the name of the table")
     add(
         "--test",
@@ -107,9 +107,9 @@ def check_task_name(name: str, column: str) -> None:
         name: the name.
         column: the label column of the task, for the advice in the message.
     """
-    from mtl_cli.data.dataset import TASK_NAME
+    from mtl_cli.data.dataset import TASK_NAME_PATTERN
 
-    if not re.fullmatch(TASK_NAME, name):
+    if not re.fullmatch(TASK_NAME_PATTERN, name):
         cleaned = re.sub(r"^[^A-Za-z]+|[^A-Za-z0-9]+", "_", name).strip("_")
         valid_name = cleaned or "task"
         raise ConfigError(
@@ -186,12 +186,12 @@ def dataset_name(table: str) -> str:
     """
     stem = Path(os.path.abspath(table)).name.partition(".")[0]
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-")
-    if name[:1].isalpha() and not is_value(name):
+    if name[:1].isalpha() and not hydra_reads_as_value(name):
         return name
     return f"data_{name}".rstrip("_")
 
 
-def is_value(name: str) -> bool:
+def hydra_reads_as_value(name: str) -> bool:
     """Whether Hydra takes a word for null, a boolean or a number, not for a name."""
     number = r"(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(e-?\d[\d_]*)?"
     return bool(re.fullmatch(rf"null|true|false|inf|nan|{number}", name, re.IGNORECASE))

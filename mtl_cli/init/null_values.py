@@ -54,7 +54,7 @@ def marks_among(values: pa.Array, is_label: bool) -> list[str]:
     if not is_label:
         return []
     others, present = split_marks(values, MARKS_AMONG_LABELS)
-    return present if say_yes_and_no(others.to_pylist()) else []
+    return present if are_yes_and_no(others.to_pylist()) else []
 
 
 def split_marks(values: pa.Array, marks: list[str]) -> tuple[pa.Array, list[str]]:
@@ -63,7 +63,7 @@ def split_marks(values: pa.Array, marks: list[str]) -> tuple[pa.Array, list[str]
     return values.filter(pc.invert(is_mark)), values.filter(is_mark).to_pylist()
 
 
-def say_yes_and_no(texts: list[str]) -> bool:
+def are_yes_and_no(texts: list[str]) -> bool:
     """Whether each text says yes or no, and both answers occur."""
     answers = {text.lower() for text in texts}
     all_answer = answers <= YES | NO

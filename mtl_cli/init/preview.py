@@ -13,7 +13,7 @@ from mtl_cli.core.yaml_limits import MAX_YAML_LIST
 from mtl_cli.data.arrow_errors import check_cells, read_errors
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_file import CsvFile
-from mtl_cli.data.csv_options import Csv, trim
+from mtl_cli.data.csv_options import Csv, trim_to_null
 from mtl_cli.data.files import Files, find_files, format_by_ending
 from mtl_cli.data.open_files import OPEN_COLUMNAR, open_columnar, open_columnar_file
 from mtl_cli.data.sources import with_plain_types
@@ -180,7 +180,7 @@ def trimmed(options: Csv, table: pa.Table) -> tuple[Csv, pa.Table]:
     Returns: the options, with the key `trim` true if there were spaces; and the table
         without these spaces.
     """
-    columns = [trim(column) for column in table.columns]
+    columns = [trim_to_null(column) for column in table.columns]
     trimmed_table = pa.table(columns, [name.strip() for name in table.column_names])
     had_spaces = not trimmed_table.equals(table)
     return options.model_copy(update={"trim": had_spaces}), trimmed_table

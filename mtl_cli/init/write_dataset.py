@@ -11,11 +11,11 @@ import pyarrow as pa
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import ConfigError, DataError, WriteError
 from mtl_cli.core.paths import conf_folder
-from mtl_cli.data.csv_options import trim
-from mtl_cli.data.dataset import DATASET_NAME
+from mtl_cli.data.csv_options import trim_to_null
+from mtl_cli.data.dataset import DATASET_NAME_PATTERN
 from mtl_cli.init.arguments import (
     dataset_name,
-    is_value,
+    hydra_reads_as_value,
     parse_columns,
     parse_spaces,
     parse_tasks,
@@ -131,19 +131,21 @@ def without_null_values(
     """
     if preview.csv is None:
         return preview
-    columns = [trim(column, list(null_values)) for column in preview.table.columns]
+    columns = [
+        trim_to_null(column, list(null_values)) for column in preview.table.columns
+    ]
     table = pa.table(columns, preview.table.column_names)
     return replace(preview, table=table)
 
 
 def target_path(name: str, may_exist: bool) -> Path:
     """Returns the path of a data set's YAML; refuses paths that cannot be used."""
-    if not re.fullmatch(DATASET_NAME, name):
+    if not re.fullmatch(DATASET_NAME_PATTERN, name):
         raise ConfigError(
             f"--name: '{name}' should be letters, digits, '_', '.' and '-', and begin "
             "with a letter or a digit"
         )
-    if is_value(name):
+    if hydra_reads_as_value(name):
         raise ConfigError(
             f"--name: mtl-train would take '{name}' for a value, not a name; write "
             f"--name data_{name}"
@@ -168,12 +170,12 @@ def target_path(name: str, may_exist: bool) -> Path:
     return target
 
 
-def write_yaml(target: Path, text: str, may_exist: bool) -> None:
-    """Writes the YAML of a data set to `target`; replaces a file if `may_exist`."""
+def write_yaml(target: Path, text: str, may_replace: bool) -> None:
+    """Writes the YAML of a data set to `target`; replaces a file if `may_replace`."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         fix = "start in a folder that can be written"
-        write_text(target, text, fix, may_exist=may_exist)
+        write_text(target, text, fix, may_replace=may_replace)
     except OSError as error:
         raise ConfigError(f"cannot write {target}: {error.strerror}") from None
     except WriteError as error:

@@ -23,22 +23,28 @@ MAX_LIST_WIDTH = 87
 UNQUOTED = re.compile(r"[^\W\d](?:[\w ()/.+-]*[\w)+])?")
 
 
-def key_line(name: str, value: object, remark: str = "") -> str:
-    """Returns the line of a key and its value, with a comment if there is a remark."""
-    line = f"{name}: {on_one_line(value)}"
+def key_line(indented_key: str, value: object, remark: str = "") -> str:
+    """Returns the line of a key and its value, with a comment if there is a remark.
+
+    `indented_key` is the key after the spaces that begin the line, such as "  columns".
+    """
+    line = f"{indented_key}: {on_one_line(value)}"
     if not remark:
         return line
     return f"{line.ljust(COMMENT_COLUMN - 2)}  {comment(remark)}"
 
 
-def list_lines(name: str, values: list[Any]) -> list[str]:
-    """Returns the lines of a key and a list, with as many values per line as fit."""
+def list_lines(indented_key: str, values: list[Any]) -> list[str]:
+    """Returns the lines of a key and a list, with as many values per line as fit.
+
+    `indented_key` is as for `key_line`.
+    """
     # textwrap breaks lines at spaces. The spaces within values are replaced by NUL, so
     # that lines break only between values.
     items = ", ".join(on_one_line(value).replace(" ", "\0") for value in values)
-    indent = " " * (len(name) - len(name.lstrip()) + 2)
+    indent = " " * (len(indented_key) - len(indented_key.lstrip()) + 2)
     lines = textwrap.wrap(
-        f"{name}: [{items}]",
+        f"{indented_key}: [{items}]",
         MAX_LIST_WIDTH,
         subsequent_indent=indent,
         break_long_words=False,

@@ -78,24 +78,24 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
     path = start.run_folder.path
     # A check of the data keeps its folder only if the user has named the folder.
     leaves_no_folder = config.check_only and request.is_named_by_time
-    with removed_folder(path) if leaves_no_folder else contextlib.nullcontext():
+    with removed_afterwards(path) if leaves_no_folder else contextlib.nullcontext():
         execute_in_folder(config, start, request)
     return path, True
 
 
-def report_finished_run(config: "Config", run: Path) -> None:
+def report_finished_run(config: "Config", run_path: Path) -> None:
     """Prints the scores of a finished run, and tells the other workers to end."""
     from mtl_cli.distributed import cluster, rendezvous
     from mtl_cli.runs.resume import report_finished
 
-    report_finished(config, run)
+    report_finished(config, run_path)
     if config.trainer.strategy == "multi_worker":
         workers, _ = cluster.workers_and_rank()
         rendezvous.dismiss_workers(workers)
 
 
 @contextlib.contextmanager
-def removed_folder(path: Path) -> Iterator[None]:
+def removed_afterwards(path: Path) -> Iterator[None]:
     """Removes a run folder after the block.
 
     The folder stays after an unexpected error, because it holds the traceback. Expected
@@ -150,15 +150,15 @@ def execute_as_worker(config: "Config", request: RunRequest, rank: int) -> None:
             raise TrainingError(message) from error
 
 
-def copy_log(log: Path, run: Path, rank: int) -> Path:
+def copy_log(log: Path, run_path: Path, rank: int) -> Path:
     """Copies the log of a failed worker out of its temporary folder; returns the copy.
 
     The copy lies in the run folder if this machine can access that folder, else in the
     system's folder for temporary files.
     """
-    if (run / STATUS).exists():
+    if (run_path / STATUS).exists():
         with contextlib.suppress(OSError):
-            return Path(shutil.copy(log, run / f"worker-{rank}.log"))
+            return Path(shutil.copy(log, run_path / f"worker-{rank}.log"))
     descriptor, name = tempfile.mkstemp(".log", f"mtl-worker-{rank}-")
     os.close(descriptor)
     try:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from mtl_cli.core.atomic_write import named_if_full, temporary_folder
+from mtl_cli.core.atomic_write import naming_full_disk, temporary_folder
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import Location
 from mtl_cli.core.prediction_names import prediction_name
@@ -54,7 +54,7 @@ def predict_files(
     keep: Sequence[str] = (),
     on_rows: OnProgress = no_progress,
     constants: Mapping[str, str | None] = {},
-    may_exist: bool = True,
+    may_replace: bool = True,
 ) -> PredictionSummary:
     """Predicts every row of a table, and writes the predictions in the same order.
 
@@ -69,7 +69,7 @@ def predict_files(
             number of all rows.
         constants: {column: value}. Every row is predicted with this value, in place of
             the table's column of this name if there is one.
-        may_exist: whether an existing target is replaced.
+        may_replace: whether an existing target is replaced.
 
     Raises:
         DataError: if the run folder holds no model, or the table does not fit it.
@@ -85,7 +85,7 @@ def predict_files(
     num_not_finite = Counter[str]()  # {column: number of predictions}
     with (
         opened_table(location, keep, dataset, request) as source,
-        opened_target(target, may_exist) as writer,
+        opened_target(target, may_replace) as writer,
     ):
         for rows in source.blocks():
             with source.located_errors(summary.num_rows):
@@ -164,6 +164,6 @@ def opened_table(
         copied_stdin(location, folder) as table,
     ):
         dataset = with_format_of(dataset, table)
-        with named_if_full(folder):
+        with naming_full_disk(folder):
             source = open_source("TABLE", table, dataset, request, folder / "rows")
         yield source

@@ -78,11 +78,11 @@ def check_target(target: str) -> None:
 
 
 @contextmanager
-def opened_target(target: str, may_exist: bool = True) -> Iterator[TableWriter]:
+def opened_target(target: str, may_replace: bool = True) -> Iterator[TableWriter]:
     """Yields a writer to a file or to stdout.
 
-    The file appears at the end of the block, completely or not at all. `may_exist` says
-    whether an existing file is replaced.
+    The file appears at the end of the block, completely or not at all. `may_replace`
+    says whether an existing file is replaced.
     """
     if target == STDOUT:
         writer = TableWriter(sys.stdout.buffer, ".csv", stdout_write_errors)
@@ -91,7 +91,7 @@ def opened_target(target: str, may_exist: bool = True) -> Iterator[TableWriter]:
         return
     check_target(target)
     fix = "mend that, and run the command again"
-    with replacing(Path(target), fix, may_exist) as path:
+    with replacing(Path(target), fix, may_replace) as path:
         writer = TableWriter(str(path), Path(target).suffix)
         try:
             yield writer

@@ -113,7 +113,9 @@ def copies(
     """
     num_rows = min(MAX_ROWS, len(next(iter(encoded.values()))))
     compared = {
-        name: compared_feature(feature, features.columns_in(encoded, name)[:num_rows])
+        name: compared_feature(
+            feature, features.encoded_block(encoded, name)[:num_rows]
+        )
         for name, feature in features.by_name.items()
     }
     pairs = {}

@@ -65,9 +65,13 @@ def features_by_use(records: list[dict[str, Any]]) -> dict[str, Any]:
             users = users_by_feature.setdefault(record["features"], [])
             if record["low"] > 0:
                 users.append(record["task"])
-    only_one = {name: x[0] for name, x in users_by_feature.items() if len(x) == 1}
+    only_one = {
+        name: users[0] for name, users in users_by_feature.items() if len(users) == 1
+    }
     num_outputs = len({record["task"] for record in records})
     return {
         "only_one_task": only_one if num_outputs > 1 else {},
-        "without_effect": [name for name, x in users_by_feature.items() if not x],
+        "without_effect": [
+            name for name, users in users_by_feature.items() if not users
+        ],
     }

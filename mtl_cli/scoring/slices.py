@@ -76,10 +76,10 @@ def slices_by_feature(features: FeatureSet, encoded: dict[str, Array]) -> list[S
     """
     slices_by_column = []
     for name, feature in features.by_name.items():
-        values = feature.summary(features.columns_in(encoded, name))  # (rows,)
+        values = feature.summary(features.encoded_block(encoded, name))  # (rows,)
         distinct, value_codes = np.unique(values, return_inverse=True)
         frequent, slice_codes = merge_rare_values(value_codes)
-        learnt = features.table_learnt(name)
+        learnt = features.learnt_of_table_owner(name)
         names = feature.value_names(distinct[frequent], learnt)
         if names and (slice_codes != slice_codes[0]).any():
             printable_names = [printable(text) for text in names]

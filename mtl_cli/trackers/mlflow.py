@@ -61,7 +61,7 @@ class MLflow(Tracker):
     _folder: Path = PrivateAttr(Path())  # the run folder
     _run_id: str = PrivateAttr("")  # the id of the MLflow run
     _printable_uri: str = PrivateAttr("")  # the address without a password
-    _store: Path | None = PrivateAttr(None)  # see `store_folder`
+    _store_folder: Path | None = PrivateAttr(None)  # see `store_folder`
     # Whether the address comes from the environment variable.
     _is_from_environment: bool = PrivateAttr(False)
 
@@ -72,7 +72,7 @@ class MLflow(Tracker):
         self._folder = run
         uri = without_user(self.uri or mlflow.get_tracking_uri())
         self._is_from_environment = self.uri is None and URI_VARIABLE in os.environ
-        self._store = store_folder(uri)
+        self._store_folder = store_folder(uri)
         self._check_store(uri)
         # `without_user` handles only the addresses of servers, not of databases.
         self._printable_uri = re.sub(r"(?<=://)[^/]*@", "", uri)
@@ -99,8 +99,8 @@ class MLflow(Tracker):
             check_local_store(uri)
         if is_sqlite(uri):
             check_sqlite_database(database_file(uri))
-        elif self._store is not None and not self._is_from_environment:
-            check_folder_store(self._store, self._recorded_id())
+        elif self._store_folder is not None and not self._is_from_environment:
+            check_folder_store(self._store_folder, self._recorded_id())
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:
         with limited_requests(METRICS_SECONDS, self._printable_uri):
@@ -222,7 +222,7 @@ class MLflow(Tracker):
         artifacts = self._client.get_run(self._run_id).info.artifact_uri
         # The database may have changed since the run began.
         self._check_artifacts(artifacts)
-        folder = store_folder(artifacts) if self._store is not None else None
+        folder = store_folder(artifacts) if self._store_folder is not None else None
         if folder is not None and folder.is_dir():
             check_entries(folder, (MODEL_FOLDER,))
         for name in ARTIFACT_FILES:
@@ -238,7 +238,9 @@ class MLflow(Tracker):
         to the folder of the store, and to all folders below. They may be written to a
         server only if the address of the store comes from the environment.
         """
-        if is_outside(artifacts, self._store, may_be_remote=self._is_from_environment):
+        if is_outside(
+            artifacts, self._store_folder, may_be_remote=self._is_from_environment
+        ):
             raise OSError(
                 f"{self._printable_uri} would write artifacts to {artifacts}, outside "
                 "of the current folder; to allow this, give the address in "

@@ -353,23 +353,25 @@ def test_file_that_another_command_has_just_written_stays(
     target = tmp_path / "out.csv"
     with (
         pytest.raises(ConfigError, match=r"out.csv exists, because another command"),
-        atomic_write.replacing(target, may_exist=False) as temporary,
+        atomic_write.replacing(target, may_replace=False) as temporary,
     ):
         temporary.write_text("mine")
         target.write_text("theirs")
     assert (target.read_text(), os.listdir(tmp_path)) == ("theirs", ["out.csv"])
     target.unlink()
-    with atomic_write.replacing(target, may_exist=False) as temporary:
+    with atomic_write.replacing(target, may_replace=False) as temporary:
         temporary.write_text("mine")
     assert (target.read_text(), os.listdir(tmp_path)) == ("mine", ["out.csv"])
 
 
 def test_only_force_replaces_predictions_that_appear_meanwhile(tmp_path):
-    for may_exist, expected in ((False, "theirs"), (True, "x\n1\n")):
+    for may_replace, expected in ((False, "theirs"), (True, "x\n1\n")):
         target = tmp_path / "out.csv"
         target.unlink(missing_ok=True)
-        refused = contextlib.nullcontext() if may_exist else pytest.raises(ConfigError)
-        with refused, opened_target(str(target), may_exist) as writer:
+        refused = (
+            contextlib.nullcontext() if may_replace else pytest.raises(ConfigError)
+        )
+        with refused, opened_target(str(target), may_replace) as writer:
             writer.write(pa.table({"x": [1]}))
             target.write_text("theirs")
         assert target.read_text().replace('"', "") == expected

@@ -65,9 +65,9 @@ def test_only_the_columns_of_the_feature_are_shuffled(name: str, planted: Any) -
     order = np.random.default_rng(1).permutation(ROWS)
     changed = shuffle_features(features, rows.features, [name], order)
     for other in FEATURES:
-        own = features.columns_in(rows.features, other)
+        own = features.encoded_block(rows.features, other)
         expected = own[order] if other == name else own
-        np.testing.assert_array_equal(features.columns_in(changed, other), expected)
+        np.testing.assert_array_equal(features.encoded_block(changed, other), expected)
     weights = rows.features["sequence_weights"]
     np.testing.assert_array_equal(
         changed["sequence_weights"], weights[order] if name == "tags" else weights
@@ -82,8 +82,8 @@ def test_features_shuffled_together_keep_their_pairs(planted: Any) -> None:
     changed = shuffle_features(features, rows.features, ["x", "city"], order)
     for name in ("x", "city"):
         np.testing.assert_array_equal(
-            features.columns_in(changed, name),
-            features.columns_in(rows.features, name)[order],
+            features.encoded_block(changed, name),
+            features.encoded_block(rows.features, name)[order],
         )
 
 
@@ -92,7 +92,7 @@ def predicting(features: Any, city_slope: float = 0.0) -> Any:
 
     def predict(rows: Table) -> dict[str, Any]:
         x, z, city = (
-            features.columns_in(rows.features, name)[:, 0]
+            features.encoded_block(rows.features, name)[:, 0]
             for name in ("x", "z", "city")
         )
         logit = x + city_slope * city
