@@ -73,7 +73,7 @@ def connect_and_build(
         "length": length._asdict(),
     }
     if inputs.checkpoint is not None:
-        warn_of_changes(inputs.checkpoint.values["environment"], environment, console)
+        warn_of_changes(inputs.checkpoint.values.environment, environment, console)
     folder.write_json("environment.json", environment)
     return replicas, network, environment
 

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,14 +63,19 @@ class Checkpoint:
     """
 
     path: Path
-    values: dict[str, Any]
+    json_values: dict[str, Any]
 
-    def check_values(self) -> None:
-        """Raises a `DataError` if the values are not `CheckpointValues`."""
+    @cached_property
+    def values(self) -> CheckpointValues:
+        """The checked content of the JSON file.
+
+        Raises:
+            DataError: if the content is damaged.
+        """
         try:
             # A run writes no infinity, but JSON readers read a number such as 1e999 as
             # infinity.
-            text = json.dumps(self.values, allow_nan=False)
+            text = json.dumps(self.json_values, allow_nan=False)
             values = CheckpointValues.model_validate_json(text)
         except ValidationError as error:
             raise self.damage_error(first_problem(error)) from None
@@ -85,6 +91,7 @@ class Checkpoint:
             raise self.damage_error(
                 f"kept: the best epoch is {best_epoch}, not {values.kept}"
             )
+        return values
 
     def damage_error(self, reason: str) -> DataError:
         """Returns an error about a checkpoint from which the run cannot continue."""

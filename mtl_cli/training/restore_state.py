@@ -9,7 +9,6 @@ from mtl_cli.core.other_files import check_numbers
 from mtl_cli.training.checkpoint import Checkpoint
 from mtl_cli.training.losses import VALUES_PER_TASK
 from mtl_cli.training.moving_average import MovingAverage
-from mtl_cli.training.progress import Epoch
 from mtl_cli.training.state import STEP_VALUES_KEY, TrainingState
 
 Array = npt.NDArray[Any]
@@ -25,8 +24,8 @@ def restore(state: TrainingState, saved: Checkpoint) -> None:
     values = saved.values
     # `open_arrays` turns the errors of the functions below into a `DataError`.
     with saved.open_arrays() as arrays:
-        state.history.epochs = [Epoch(**epoch) for epoch in values["epochs"]]
-        state.seconds = values["seconds"]
+        state.history.epochs = list(values.epochs)
+        state.seconds = values.seconds
         restore_variables(state, arrays)
         if STEP_VALUES_KEY in arrays:
             state.step_values = [read_step_values(state, arrays)]
@@ -34,9 +33,9 @@ def restore(state: TrainingState, saved: Checkpoint) -> None:
             state.average = MovingAverage(read_weights(state, arrays, "average"))
         # `is_at_best_epoch` reads the epochs, the values of the steps and the average,
         # which are restored above.
-        if values["best"] and state.is_at_best_epoch:
+        if values.best and state.is_at_best_epoch:
             state.best_weights = state.weights_to_keep()
-        elif values["best"]:
+        elif values.best:
             state.best_weights = read_weights(state, arrays, "best")
 
 

@@ -109,7 +109,7 @@ def assert_holds_best_weights_once(folder):
     saved, _ = newest_checkpoint(folder)
     if saved is not None:
         with saved.open_arrays() as arrays:
-            is_best = saved.values["kept"] == len(saved.values["epochs"]) > 0
+            is_best = saved.values.kept == len(saved.values.epochs) > 0
             if is_best and "average-0" in arrays:
                 assert "best-0" not in arrays
 
@@ -289,7 +289,7 @@ def test_last_two_checkpoints_are_kept(tmp_path):
     names = [path.name for path in checkpoint_files(written(tmp_path, 5))]
     assert [int(name.split("-")[0]) for name in names] == [5, 4]
     found, damaged = newest_checkpoint(tmp_path)
-    assert (found.values, damaged) == ({"number": 5}, [])
+    assert (found.json_values, damaged) == ({"number": 5}, [])
     with found.open_arrays() as arrays:
         np.testing.assert_array_equal(arrays["x"], np.full(50, 5, "float32"))
         assert arrays["y"].tolist() == [[5]]
@@ -311,7 +311,7 @@ def test_steps_count_less_than_epochs_in_the_order_of_checkpoints(tmp_path):
     for done in [(9, 700), (10, 0), (10, 64)]:
         checkpoint.save(folder, *done, [], {"done": done})
     folder.release()
-    assert newest_checkpoint(tmp_path)[0].values == {"done": [10, 64]}
+    assert newest_checkpoint(tmp_path)[0].json_values == {"done": [10, 64]}
     assert (
         checkpoint.describe_checkpoint(checkpoint_files(tmp_path)[0])
         == "step 64 of epoch 11"
@@ -404,7 +404,7 @@ def test_named_folder_with_an_unfinished_run_goes_on(status, file, tmp_path):
     for word in ("auto", "must"):
         configured = chosen(file, f"resume={word}", "trainer.profile=true")
         start = resume.choose_start(configured, tmp_path / "run", False)
-        assert start.checkpoint.values == {"number": 2}
+        assert start.checkpoint.json_values == {"number": 2}
         assert "after epoch 2 of the unfinished run" in start.message
         start.run_folder.release()
 
@@ -414,7 +414,7 @@ def test_damage_is_told_and_must_refuses_without_an_intact_checkpoint(file, tmp_
     last, before = checkpoint_files(run)
     last.write_bytes(b"")
     start = resume.choose_start(chosen(file), run, False)
-    assert (start.checkpoint.values, start.damaged) == ({"number": 1}, (last,))
+    assert (start.checkpoint.json_values, start.damaged) == ({"number": 1}, (last,))
     start.run_folder.release()
     before.write_bytes(b"")
     with pytest.raises(ConfigError, match="holds no intact checkpoint"):
