@@ -9,7 +9,7 @@ from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.findings import findings, outlier_findings
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.report import FeatureReport, Report
-from mtl_cli.data.sampling_findings import sampling_findings, unsampled_findings
+from mtl_cli.data.sampling_findings import revealing_rate_findings, unsampled_findings
 from mtl_cli.data.table import NO_GROUP, Array, StoredTable, Table, concatenate
 from mtl_cli.data.univariate_auc import refuse_copy, univariate_auc
 from mtl_cli.heads.base import Output
@@ -69,7 +69,7 @@ def data_report(
     }
     report["findings"] = findings(report, features.by_name)
     report["findings"] += outlier_findings(outputs, splits)
-    report["findings"] += sampling_findings(samples["train"])
+    report["findings"] += revealing_rate_findings(samples["train"])
     report["findings"] += unsampled_findings(outputs, report["tasks"])
     return report
 

@@ -1,4 +1,9 @@
-"""Finds mistakes about the sampling of rows with label 0: the key `sampling_rate`."""
+"""Finds mistakes about the sampling of rows with label 0: the key `sampling_rate`.
+
+- `revealing_rate_findings`: the column of rates reveals the label.
+- `uncorrected_findings`: the sampling distorts outputs of other tasks.
+- `unsampled_findings`: rows of another table or split seem not to be sampled.
+"""
 
 import math
 from collections.abc import Mapping
@@ -7,19 +12,19 @@ from mtl_cli.data.findings import MIN_OF_CLASS
 from mtl_cli.data.table import Table
 from mtl_cli.heads.base import Output
 
-# An output needs a correction only if at least this fraction of its rows has label 0 in
-# the sampled task. Fewer such rows are probably wrong labels, such as conversions
-# without a click.
+# An output needs a correction only if more than this fraction of its rows has label 0
+# in the sampled task. If fewer rows have this label, they are probably errors of
+# labelling, such as a conversion without a click.
 MIN_SAMPLED_FRACTION = 0.01
 Counts = Mapping[str, int]  # see `tasks` in `Report`
 
 
-def sampling_findings(train: Table) -> list[str]:
+def revealing_rate_findings(train: Table) -> list[str]:
     """Returns a line for each task whose column `sampling_rate` reveals the label.
 
-    The rate of a row is the fraction of the rows with label 0 that the data keep, among
-    all rows like this row. Rows with label 1 need this rate too, although no row with
-    label 1 was dropped. A common mistake is the rate 1 in all rows with label 1.
+    The rate of a row is a fraction: of the rows with label 0 that are like this row,
+    the data keep this fraction. Rows with label 1 need this rate too, although no row
+    with label 1 was dropped. A common mistake is the rate 1 in all rows with label 1.
     """
     lines = []
     for name, log_rates in train.log_rates.items():
@@ -28,8 +33,8 @@ def sampling_findings(train: Table) -> list[str]:
         if is_positive.any() and log_rates.any() and not log_rates[is_positive].any():
             lines.append(
                 f"the sampling_rate of {name} is 1 in all rows with label 1, so the "
-                "probabilities are wrong; set the rate of such a row to the share that "
-                "the data keep of the rows like it with label 0"
+                "probabilities are wrong; give such a row the rate of the rows with "
+                "label 0 that are like it"
             )
     return lines
 
@@ -50,11 +55,10 @@ def uncorrected_findings(outputs: list[Output], train: Table) -> list[str]:
             lines.append(
                 f"the data keep only a share of the rows with {name} = 0 "
                 f"(dataset.tasks.{name}.sampling_rate), and nothing corrects "
-                f"{', '.join(uncorrected)} for this, so predictions and metrics there "
-                f"are those of the sampled rows; set space to {name} there, or weigh "
-                "the rows with dataset.weight_column in place of sampling_rate, or, "
-                f"for binary steps of a funnel that begins with {name}, take "
-                "model.heads=funnel"
+                f"{', '.join(uncorrected)} for this, so their predictions and metrics "
+                f"hold for the sampled rows; give them the space {name}, or replace "
+                "sampling_rate by dataset.weight_column, or, for binary steps of a "
+                f"funnel that begins with {name}, set model.heads=funnel"
             )
     return lines
 
@@ -69,8 +73,9 @@ def uncorrected_outputs(
     is_sampled = train.labels[sampled_task] == 0
     names = []
     for output in outputs:
+        # The weights in `population` correct an output.
         if output.name in train.population:
-            continue  # the output is corrected
+            continue
         is_counted = train.weights[output.name] > 0
         num_sampled = (is_counted & is_sampled).sum()
         if num_sampled > MIN_SAMPLED_FRACTION * is_counted.sum():
@@ -81,11 +86,11 @@ def uncorrected_outputs(
 def unsampled_findings(
     outputs: list[Output], counts_by_output: Mapping[str, Mapping[str, Counts]]
 ) -> list[str]:
-    """Returns a line for rows that seem not to be sampled, unlike the training rows.
+    """Returns a line for each output and table whose rows seem not to be sampled.
 
-    A `sampling_rate` that is a number holds for all rows. If rows of another table are
-    not sampled, then their share of label 1 is lower than in the training rows, and
-    their metrics are wrong.
+    If `sampling_rate` is a number, the rate holds for the rows of every table, also for
+    the rows of a table that was not sampled. In such a table, the share of label 1 is
+    lower than in the training rows, and the metrics are wrong.
 
     Args:
         counts_by_output: {output: {name of a table or split: the counts of its rows}},
@@ -97,9 +102,11 @@ def unsampled_findings(
         if rate == 1 or output.sampled_task != output.name:
             continue
         train_log_odds = log_odds(counts["train"])
+        if train_log_odds is None:
+            continue
         for name in counts:
             log_odds_of_rows = log_odds(counts[name])
-            if train_log_odds is None or log_odds_of_rows is None:
+            if log_odds_of_rows is None:
                 continue
             # Sampling with the rate r multiplies the odds by 1 / r. So the difference
             # is log(r) if these rows are not sampled, and 0 if they are.
@@ -111,17 +118,22 @@ def unsampled_findings(
 def unsampled_rows_finding(
     task: str, rate: float, counts: Mapping[str, Counts], name: str
 ) -> str:
-    """Returns the line about the rows `name`, such as "valid", that seem unsampled."""
-    share, train_share = (
-        f"{counts[x]['positives'] / counts[x]['rows']:.1%} of the {x} rows"
-        for x in (name, "train")
-    )
+    """Returns the line about a table or split whose rows seem not to be sampled.
+
+    `name` is the name of the table or split, such as "valid".
+    """
     return (
-        f"{task} is 1 in {share}, but in {train_share}: the {name} rows seem to hold "
+        f"{task} is 1 in {share_of_positives(counts, name)}, but in "
+        f"{share_of_positives(counts, 'train')}: the {name} rows seem to hold "
         f"all rows with {task} = 0, but sampling_rate {rate:g} counts each of them "
         f"{1 / rate:g} times, so that metrics are wrong; sample these rows like the "
         "training rows, or train with a column of rates as sampling_rate"
     )
+
+
+def share_of_positives(counts: Mapping[str, Counts], name: str) -> str:
+    """Returns the share of rows with label 1, such as `6.2% of the test rows`."""
+    return f"{counts[name]['positives'] / counts[name]['rows']:.1%} of the {name} rows"
 
 
 def log_odds(counts: Counts) -> float | None:

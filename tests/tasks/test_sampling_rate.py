@@ -16,7 +16,7 @@ import mtl_cli
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.labels import labels_of_rows
 from mtl_cli.data.sampling_findings import (
-    sampling_findings,
+    revealing_rate_findings,
     uncorrected_findings,
     unsampled_findings,
 )
@@ -208,10 +208,10 @@ def test_calibration_is_fitted_to_all_rows() -> None:
 def test_rates_that_give_the_label_away_are_warned_of() -> None:
     label, rates = np.array([1.0, 0, 0, 1]), np.array([1.0, 0.1, 0.1, 1.0])
     table = Table({}, {"y": label}, {}, log_rates={"y": np.log(rates)})
-    assert "is 1 in all rows with label 1" in sampling_findings(table)[0]
+    assert "is 1 in all rows with label 1" in revealing_rate_findings(table)[0]
     for fine in ([0.1, 0.1, 0.1, 1.0], [1.0, 1.0, 1.0, 1.0]):
         table.log_rates["y"] = np.log(fine)
-        assert not sampling_findings(table)
+        assert not revealing_rate_findings(table)
 
 
 def test_outputs_on_sampled_rows_without_a_correction_are_warned_of() -> None:
@@ -226,7 +226,7 @@ def test_outputs_on_sampled_rows_without_a_correction_are_warned_of() -> None:
     (line,) = findings(sampled | {"buy": buy})
     assert "nothing corrects buy for this" in line
     assert (
-        "binary steps of a funnel that begins with click, take model.heads=fun" in line
+        "binary steps of a funnel that begins with click, set model.heads=fun" in line
     )
     assert not findings(sampled | {"buy": buy | {"space": "click"}})
     assert not findings(sampled | {"buy": buy | {"sampling_rate": 0.5}})
