@@ -20,7 +20,7 @@ from helpers.commands import mtl_train, wait_for
 from helpers.interrupted_runs import SMALL, has_logged
 
 import mtl_cli
-from mtl_cli.api import train as train_module
+from mtl_cli.api import child_process
 from mtl_cli.core import signals
 from mtl_cli.core.run_status import status_of
 
@@ -97,14 +97,14 @@ def test_output_that_the_caller_cannot_take_is_dropped() -> None:
     lines = ["─ one\n", "two\n"]
     ascii_bytes = io.BytesIO()
     in_ascii = io.TextIOWrapper(ascii_bytes, "ascii")
-    train_module.copy_lines(iter(lines), in_ascii)  # type: ignore[arg-type]
+    child_process.copy_lines(iter(lines), in_ascii)  # type: ignore[arg-type]
     assert ascii_bytes.getvalue() == b"? one\ntwo\n"
     left = iter(lines)
     with contextlib.suppress(OSError), open("/dev/full", "w") as full:
-        train_module.copy_lines(left, full)  # type: ignore[arg-type]
+        child_process.copy_lines(left, full)  # type: ignore[arg-type]
     assert list(left) == []  # all was read, so the child need not wait
     left = iter(lines)
-    train_module.copy_lines(left, WithoutFlush())  # type: ignore[arg-type]
+    child_process.copy_lines(left, WithoutFlush())  # type: ignore[arg-type]
     assert list(left) == []
 
 
@@ -231,7 +231,7 @@ def test_configuration_that_asks_for_a_sweep_trains_one_model(start: Path) -> No
 
 def test_process_that_dies_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        train_module, "CHILD_PROGRAM", "import os; os.kill(os.getpid(), 9)  # {}"
+        child_process, "CHILD_PROGRAM", "import os; os.kill(os.getpid(), 9)  # {}"
     )
     with pytest.raises(mtl_cli.TrainingError, match=r"code -9 .*\(out of memory\?\)"):
         mtl_cli.train(*TINY)
@@ -244,7 +244,7 @@ def test_process_that_dies_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 CALLER = """
 import os, signal, sys, threading
 import mtl_cli
-from mtl_cli.api import train
+from mtl_cli.api import child_process
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 {more}
@@ -254,7 +254,7 @@ except KeyboardInterrupt as stop:
     print("stopped:", stop)
 """
 SLOW_START = """
-train.CHILD_PROGRAM = train.CHILD_PROGRAM.replace(
+child_process.CHILD_PROGRAM = child_process.CHILD_PROGRAM.replace(
     "from mtl", "import time; time.sleep(60); from mtl"
 )
 threading.Timer(2, os.kill, [os.getpid(), signal.SIGINT]).start()
@@ -283,8 +283,8 @@ def test_signal_to_a_command_ends_its_training_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     program = "import time; time.sleep(60)  # {}"
-    monkeypatch.setattr(train_module, "CHILD_PROGRAM", program)
-    child = train_module.start_child([])
+    monkeypatch.setattr(child_process, "CHILD_PROGRAM", program)
+    child = child_process.start_child([])
     answers = iter([signals.Stopped(signal.SIGTERM)])
     wait = child.wait
 
@@ -295,7 +295,7 @@ def test_signal_to_a_command_ends_its_training_at_once(
 
     monkeypatch.setattr(child, "wait", stopped_wait)
     with pytest.raises(signals.Stopped) as stopped:
-        train_module.wait_for_child(child)
+        child_process.wait_for_child(child)
     assert stopped.value.code == 143
     assert child.poll() == -signal.SIGKILL
 
