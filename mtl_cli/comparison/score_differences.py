@@ -8,10 +8,9 @@ from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.intervals import Interval, mean_interval
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.same_rows import same_rows
-from mtl_cli.comparison.seed_tests import pooled_noise, seed_test, values_to_test
+from mtl_cli.comparison.seed_tests import Noise, pooled_noise, seed_test, values_to_test
 from mtl_cli.comparison.task import Score, Task, score_of
 from mtl_cli.comparison.twins import single_scenario_twins, single_task_twins
-from mtl_cli.metrics.metric import Floats
 
 
 def add_score_differences(
@@ -86,11 +85,10 @@ class SeedTester:
             return False
         return self.have_same_rows(a.configuration, b.configuration)
 
-    def noise_of_others(self, a: Score, b: Score) -> Floats | None:
+    def noise_of_others(self, a: Score, b: Score) -> Noise | None:
         """Returns the noise of all configurations of the pool but two.
 
-        Returns: the noise, see `pooled_noise`; None if one of the two is not in the
-            pool.
+        Returns: the noise; None if one of the two is not in the pool.
         """
         if a not in self.pool or b not in self.pool:
             return None

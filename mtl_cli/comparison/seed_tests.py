@@ -1,11 +1,11 @@
 """Tests over seeds whether the scores of two configurations differ."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import fdtrc
 
-from mtl_cli.metrics.metric import Floats
 from mtl_cli.statistics.significance import DifferenceTest, t_test
 
 # The noise of two configurations is compared with the noise of all others by two
@@ -14,6 +14,39 @@ from mtl_cli.statistics.significance import DifferenceTest, t_test
 # noise is below `QUIETER_LEVEL`.
 NOISIER_LEVEL = 0.2
 QUIETER_LEVEL = 0.02
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How much values vary between seeds, pooled over several configurations.
+
+    The noise of two groups of configurations together is the sum of the two noises.
+
+    Attributes:
+        squares: the sum of the squared distances of all values to the means of their
+            configurations.
+        degrees_of_freedom: the number of values minus the number of configurations.
+    """
+
+    squares: float
+    degrees_of_freedom: float
+
+    def __add__(self, other: "Noise") -> "Noise":
+        return Noise(
+            self.squares + other.squares,
+            self.degrees_of_freedom + other.degrees_of_freedom,
+        )
+
+    def __sub__(self, other: "Noise") -> "Noise":
+        return Noise(
+            self.squares - other.squares,
+            self.degrees_of_freedom - other.degrees_of_freedom,
+        )
+
+    @property
+    def variance(self) -> float:
+        """The variance of one value."""
+        return self.squares / self.degrees_of_freedom
 
 
 def values_to_test(
@@ -31,7 +64,7 @@ def values_to_test(
 
 
 def seed_test(
-    a: Sequence[float], b: Sequence[float], others: Floats | None = None
+    a: Sequence[float], b: Sequence[float], others: Noise | None = None
 ) -> DifferenceTest | None:
     """Tests whether the means of two configurations differ by more than chance.
 
@@ -48,40 +81,40 @@ def seed_test(
     Args:
         a: the values of the first configuration, one per seed.
         b: the values of the second configuration.
-        others: the noise of all other configurations, see `pooled_noise`.
+        others: the noise of all other configurations.
 
     Returns: the test; None if one of the two has fewer than two values.
     """
     if min(len(a), len(b)) < 2:
         return None
     noise = pooled_noise([a, b])
-    if others is not None and others.min() > 0:
-        squares, freedom = noise
-        other_squares, other_freedom = others
-        ratio = (squares / freedom) / (other_squares / other_freedom)
-        # The p-value of the test whether the two are noisier. The p-value of the test
-        # whether the two are quieter is 1 - p_noisier.
-        p_noisier = fdtrc(freedom, other_freedom, ratio)
-        if NOISIER_LEVEL <= p_noisier <= 1 - QUIETER_LEVEL:
-            noise = noise + others
-    squares, freedom = noise  # the sum of squares, and the degrees of freedom
-    error = np.sqrt(squares / freedom * (1 / len(a) + 1 / len(b)))
+    if others is not None and should_pool(noise, others):
+        noise += others
+    error = np.sqrt(noise.variance * (1 / len(a) + 1 / len(b)))
     difference = float(np.mean(a) - np.mean(b))
-    return t_test(difference, float(error), float(freedom))
+    return t_test(difference, float(error), float(noise.degrees_of_freedom))
 
 
-def pooled_noise(values: Iterable[Sequence[float]]) -> Floats:
-    """Returns how much values vary between seeds, pooled over several configurations.
+def should_pool(noise: Noise, others: Noise) -> bool:
+    """Whether the noise of all other configurations is like the noise of two."""
+    # There may be no other configurations, or none that vary.
+    if others.squares <= 0 or others.degrees_of_freedom <= 0:
+        return False
+    # The p-value of the test whether the two are noisier. The p-value of the test
+    # whether the two are quieter is 1 - p_noisier.
+    p_noisier = fdtrc(
+        noise.degrees_of_freedom,
+        others.degrees_of_freedom,
+        noise.variance / others.variance,
+    )
+    return bool(NOISIER_LEVEL <= p_noisier <= 1 - QUIETER_LEVEL)
 
-    The noise of two groups of configurations together is the sum of the two noises.
 
-    Args:
-        values: the values of each configuration, one per seed.
+def pooled_noise(values: Iterable[Sequence[float]]) -> Noise:
+    """Returns the noise of several configurations.
 
-    Returns: two numbers, (2,): the sum of the squared distances of all values to the
-        means of their configurations; and the degrees of freedom of this sum, the
-        number of values minus the number of configurations.
+    `values` are the values of each configuration, one per seed.
     """
     filled = [x for x in values if len(x)]
     squares = sum(float(np.var(x)) * len(x) for x in filled)
-    return np.array([squares, sum(len(x) - 1 for x in filled)])
+    return Noise(squares, sum(len(x) - 1 for x in filled))

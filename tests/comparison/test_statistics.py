@@ -10,7 +10,7 @@ from mtl_cli.comparison.intervals import mean_interval
 from mtl_cli.comparison.predictions import Rows, UnusableError
 from mtl_cli.comparison.predictions_by_metric import make_predictions
 from mtl_cli.comparison.score_differences import paired_difference
-from mtl_cli.comparison.seed_tests import pooled_noise, seed_test, values_to_test
+from mtl_cli.comparison.seed_tests import Noise, pooled_noise, seed_test, values_to_test
 from mtl_cli.metrics.auc import auc, gauc
 from mtl_cli.metrics.log_loss import log_loss
 from mtl_cli.metrics.metric import Floats
@@ -64,7 +64,7 @@ def test_noise_is_compared_by_an_f_test_of_the_two_over_the_others() -> None:
     for ratio, is_pooled in ((1.5, True), (2.0, False), (0.12, True), (0.09, False)):
         p = stats.f.sf(ratio, 4, 20)
         assert is_pooled == (0.2 <= p <= 0.98)
-        others = np.array([20 / ratio, 20])
+        others = Noise(20 / ratio, 20)
         freedom = seed_test(a, b, others).degrees_of_freedom
         assert freedom == (24 if is_pooled else 4)
 
