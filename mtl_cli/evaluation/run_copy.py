@@ -22,6 +22,7 @@ from mtl_cli.data.sources import with_format_of
 from mtl_cli.evaluation.page import page
 from mtl_cli.evaluation.results import EvaluationResults, nonfinite_as_none
 from mtl_cli.evaluation.rows import EvaluatedRows
+from mtl_cli.runs.prediction_frame import prediction_frame
 from mtl_cli.runs.saved_config import read_config
 from mtl_cli.scoring.scores import score_outputs
 
@@ -97,8 +98,6 @@ def json_files(
 
 def write_predictions(config: Config, rows: EvaluatedRows, path: Path) -> None:
     """Writes the predictions for the evaluated rows, as a run writes its own."""
-    from mtl_cli.runs.report import prediction_frame  # imports matplotlib
-
     predictions = {o.name: rows.predictions[o.name] for o in rows.outputs}
     scenarios = None if rows.scenarios is None else rows.scenarios.row_names
     frame = prediction_frame(

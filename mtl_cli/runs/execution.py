@@ -43,7 +43,8 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
     With several processes, each process calls this function.
 
     Returns: the run folder, and whether this process executed the run. False means that
-        the run was finished before, or that there was nothing to run.
+        the run was finished before, or that there was nothing to run. A process other
+        than the chief returns the requested folder, which may have been removed.
 
     Raises:
         MtlError: if the configuration or the data is wrong, or the run fails.
@@ -72,6 +73,16 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
     if rank:
         execute_as_worker(config, request, rank)
         return request.folder, True
+    return execute_as_chief(config, start, request)
+
+
+def execute_as_chief(
+    config: "Config", start: "RunStart | None", request: RunRequest
+) -> tuple[Path, bool]:
+    """Runs a checked configuration, or reports that the run is finished.
+
+    `start` is None if the run is finished. The function returns what `execute` returns.
+    """
     if start is None:
         report_finished_run(config, request.folder)
         return request.folder, False
