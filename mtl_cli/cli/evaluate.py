@@ -108,11 +108,12 @@ def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> 
     from mtl_cli.evaluation import sweep
     from mtl_cli.evaluation.results import check_names, failed_checks
     from mtl_cli.evaluation.screen import show_sweep
+    from mtl_cli.evaluation.target_folder import check_target, default_target
 
     table = as_location(options.table)
-    target = options.output or sweep.default_target(options.run, table)
+    target = options.output or default_target(options.run, table)
     # Checked before the work begins, and again before the target is replaced.
-    sweep.check_target(path=target, target=target, force=options.force)
+    check_target(path=target, target=target, force=options.force)
     with progress_bar() as on_progress:
         request = request_of(options, on_progress)
         result = sweep.evaluate_sweep(

@@ -7,7 +7,6 @@ the run's scores on training and validation rows, so a comparison of the copies 
 the best configuration on validation rows.
 """
 
-import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,16 +16,15 @@ from mtl_cli.comparison.find_runs import EVALUATIONS, find_folders, natural_orde
 from mtl_cli.comparison.read_run import read_run
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.atomic_write import replacing_folder
-from mtl_cli.core.errors import ConfigError, DataError, MtlError, first_line
-from mtl_cli.core.other_files import read_json_object
-from mtl_cli.core.paths import Location, listed_paths
-from mtl_cli.core.written_files import HASHES_KEY, check_written, hashes_of
+from mtl_cli.core.errors import DataError, MtlError
+from mtl_cli.core.paths import Location
+from mtl_cli.core.written_files import HASHES_KEY, hashes_of
 from mtl_cli.evaluation.evaluate import EvaluationRequest, evaluate
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.run_copy import write_copy, write_json
+from mtl_cli.evaluation.target_folder import check_target
 from mtl_cli.runs import saved_model
 
-EVALUATION_FOLDER = Path("outputs/evaluations")
 # The last part of the message if the folder cannot be written.
 WRITE_ERROR_FIX = (
     "free the space, or choose another folder by -o, and run the command again"
@@ -53,63 +51,17 @@ def is_sweep(folder: Path) -> bool:
     return folder.is_dir() and not is_run and bool(find_folders(folder).runs)
 
 
+def runs_of(sweep: Path) -> dict[str, Run]:
+    """Reads the runs of a sweep: {name of the run within the sweep: the run}."""
+    folders = sorted(find_folders(sweep).runs, key=natural_order)
+    return {
+        folder.relative_to(sweep).as_posix(): read_run(folder) for folder in folders
+    }
+
+
 def finished_runs(sweep: Path) -> list[Path]:
     """Returns the folders of the finished runs of a sweep."""
-    folders = sorted(find_folders(sweep).runs, key=natural_order)
-    return [folder for folder in folders if read_run(folder).has_scores]
-
-
-def default_target(sweep: Path, table: Location) -> Path:
-    """Returns the folder to write: `outputs/evaluations/SWEEP-TABLE`.
-
-    Raises:
-        ConfigError: if this folder lies outside the current folder, because a link
-            leads there.
-    """
-    # The parameters of a URL, after `?`, may hold secrets.
-    path = listed_paths(table)[0].partition("?")[0]
-    name = f"{sweep.resolve().name}-{Path(path).name.partition('.')[0]}"
-    target = EVALUATION_FOLDER / re.sub(r"[^\w.,=-]+", "_", name)
-    if Path.cwd().resolve() not in target.resolve().parents:
-        raise ConfigError(
-            f"{target} leads out of the current folder by a link; name the folder to "
-            "write: -o FOLDER"
-        )
-    return target
-
-
-def check_target(path: Path, target: Path, force: bool) -> None:
-    """Checks that nothing but an earlier evaluation would be overwritten.
-
-    Args:
-        path: where an earlier evaluation may lie now. `path` equals `target`, except
-            while `replacing_folder` replaces the target: it first moves the target to
-            `path`.
-        target: the folder to write, for the messages.
-        force: whether an earlier evaluation may be replaced.
-
-    Raises:
-        ConfigError: if `path` exists and `force` is not set. With `force`, if `path` is
-            not an evaluation, or if its files have been changed or added to.
-    """
-    if not path.exists() and not path.is_symlink():
-        return
-    if path.is_symlink() or not (path / EVALUATIONS).is_file():
-        raise ConfigError(
-            f"-o: {target} exists and is not an evaluation; name another folder"
-        )
-    if not force:
-        raise ConfigError(
-            f"-o: {target} exists; name another folder, or add --force to replace it"
-        )
-    try:
-        hashes = read_json_object(path / EVALUATIONS).get(HASHES_KEY)
-        check_written(path, EVALUATIONS, hashes)
-    except (OSError, ValueError) as error:
-        reason = first_line(error).replace(str(path), str(target))
-        raise ConfigError(
-            f"-o: {reason}; move {target} away, or name another folder"
-        ) from None
+    return [run.path for run in runs_of(sweep).values() if run.has_scores]
 
 
 def evaluate_sweep(
@@ -123,10 +75,7 @@ def evaluate_sweep(
     Raises:
         MtlError: if no run can be evaluated, or the folder cannot be written.
     """
-    run_folders = sorted(find_folders(sweep).runs, key=natural_order)
-    runs = {
-        folder.relative_to(sweep).as_posix(): read_run(folder) for folder in run_folders
-    }
+    runs = runs_of(sweep)
     target.parent.mkdir(parents=True, exist_ok=True)
     check = partial(check_target, target=target, force=force)
     with replacing_folder(target, WRITE_ERROR_FIX, check) as temporary:
