@@ -1,6 +1,5 @@
 """Chooses the configuration whose runs are averaged into an ensemble."""
 
-import contextlib
 from collections.abc import Sequence
 from statistics import fmean
 
@@ -25,7 +24,7 @@ def best_configuration(
     """Chooses the configuration whose runs are averaged, and says why.
 
     If several configurations have runs of several seeds, the configuration with the
-    best mean over seeds of `trainer.monitor` on validation rows is chosen.
+    best mean over seeds of the monitored score on validation rows is chosen.
 
     Raises:
         ConfigError: if there are several data sets, if no configuration has two seeds,
@@ -100,15 +99,21 @@ def metrics_and_score(run: Run) -> tuple[MonitoredMetrics, float]:
         ConfigError: if one of the metrics is missing or undefined, or if a file of the
             run is damaged.
     """
-    # If a file is damaged, the error at the end of this function names the run.
-    with contextlib.suppress(*DAMAGED_FILE_ERRORS):
+    try:
         config = Config.model_validate(read_config(run.path))
         monitor, outputs = config.trainer.monitor, config.outputs
         metrics = monitored_metrics(monitor, outputs)
         score = monitored_value(monitor, outputs, run.metrics["valid"])
-        if score is not None:
-            return tuple((output.name, metric) for output, metric in metrics), score
-    raise ConfigError(
+    except DAMAGED_FILE_ERRORS as error:
+        raise missing_score_error(run) from error
+    if score is None:
+        raise missing_score_error(run)
+    return tuple((output.name, metric) for output, metric in metrics), score
+
+
+def missing_score_error(run: Run) -> ConfigError:
+    """Returns the error about a run that has no monitored score."""
+    return ConfigError(
         f"{FLAG}: in {run.path}, a metric that trainer.monitor names is missing or "
         "undefined on validation rows, or a file is damaged, so the best of several "
         "configurations cannot be chosen; name the runs of one configuration alone"

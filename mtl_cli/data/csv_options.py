@@ -33,7 +33,9 @@ class Csv(Options):
 
     @model_validator(mode="after")
     def _check_delimiter(self) -> "Csv":
-        delimiter = "," if self.delimiter is None else self.delimiter
+        delimiter = self.delimiter
+        if delimiter is None:
+            return self
         # Arrow would cut the number of the sentinel row, a minus and digits, at such a
         # delimiter; see `SENTINEL` in `csv_stream.py`.
         is_refused = delimiter in '"\r\n\0-' or delimiter.isdigit()

@@ -95,10 +95,10 @@ def detect_delimiter(lines: list[str], usual: str) -> str:
     have as many cells as the first line. The usual delimiter is tried first. If no
     delimiter fits, the usual delimiter is returned.
     """
+    if not lines:
+        return usual
     for delimiter in usual + DELIMITERS:
         num_cells = [len(cells) for cells in csv.reader(lines, delimiter=delimiter)]
-        if not num_cells:
-            continue
         num_in_first_line = num_cells[0]
         num_equal = num_cells.count(num_in_first_line)
         if num_in_first_line > 1 and num_equal >= MIN_EQUAL_SHARE * len(num_cells):

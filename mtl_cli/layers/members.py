@@ -41,6 +41,7 @@ class EnsembleInputs(keras.layers.Layer):
     def __init__(
         self, num_members: int, seed: int | None = None, **kwargs: Any
     ) -> None:
+        # Keras itself saves these arguments, so the layer needs no `get_config`.
         super().__init__(**kwargs)
         self.num_members = num_members
         self.seed = seed
