@@ -108,7 +108,7 @@ def asks_for_sweep(argument: str) -> bool:
     setting = argument.lstrip("+~")
     if setting.startswith(SWEEP_PREFIXES) or adds_runs(setting):
         return True
-    # `adds_runs` has already found `repeats=N` with N > 1. `is_swept` also holds for
-    # `repeats=1`, which is a single run. `is_swept` does not hold for a wrong argument:
-    # the child explains what is wrong with it.
+    # `adds_runs` has already found `repeats=N` with N > 1. `repeats=1` is a single run,
+    # although `is_swept` holds. For a wrong argument, `is_swept` does not hold: the
+    # child explains what is wrong.
     return is_swept(argument) and not setting.startswith("repeats=")

@@ -67,7 +67,7 @@ class FeatureSet:
     def only(self, name: str) -> Self:
         """Returns one of the features alone.
 
-        It keeps what all features have learnt, because the feature may use the
+        The result keeps what all features have learnt, because the feature may use the
         embedding table of another feature.
         """
         features = type(self)({name: self.by_name[name]}, self.learnt)
@@ -100,7 +100,7 @@ class FeatureSet:
 
     @cached_property
     def layout(self) -> Layout:
-        """The columns of the inputs that each feature fills; the embedding tables."""
+        """Which columns of the inputs each feature fills, and the embedding tables."""
         tables: dict[str, EmbeddingTable] = {}
         blocks = {}
         for name, feature in self.by_name.items():

@@ -113,7 +113,7 @@ class MLflow(Tracker):
             if scores is not None:
                 with limited_requests(FILE_SECONDS, self._printable_uri):
                     self._log_files()
-        except OSError:  # no answer: `TrackedRun` repeats the whole call
+        except OSError:  # `TrackedRun` repeats the whole call, so the run goes on
             raise
         except Exception:  # a refusal: nothing is repeated, so the MLflow run ends now
             self._terminate(scores)
@@ -235,8 +235,8 @@ class MLflow(Tracker):
         """Raises an `OSError` if artifacts would be written to a forbidden place.
 
         If the store is on this machine, artifacts may be written to the current folder,
-        to the folder of the store, and to all folders below. They may be written to a
-        server only if the address of the store comes from the environment.
+        to the folder of the store, and to all folders below. A server is allowed only
+        if the address of the store comes from the environment.
         """
         if is_outside(
             artifacts, self._store_folder, may_be_remote=self._is_from_environment

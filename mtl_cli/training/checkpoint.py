@@ -125,8 +125,8 @@ def save(
     """Writes a checkpoint completely or not at all, then removes other checkpoints.
 
     This checkpoint and the checkpoint before it are kept, see `MAX_CHECKPOINTS`. A
-    checkpoint of a later step is removed too. It is damaged: only without an intact
-    checkpoint does a run start again from an earlier step.
+    checkpoint of a later step is removed too. Such a checkpoint is damaged: only
+    without an intact checkpoint does a run start again from an earlier step.
 
     Args:
         folder: the run folder.
@@ -197,8 +197,9 @@ def newest_checkpoint(run: Path) -> tuple[Checkpoint | None, list[Path]]:
 def remove_later(saved: Checkpoint) -> None:
     """Removes the checkpoints of later steps than the checkpoint that a run resumes.
 
-    They are damaged, see `newest_checkpoint`. As soon as the run passes their steps,
-    `save` would keep a damaged checkpoint in place of an intact one.
+    Later checkpoints are damaged, see `newest_checkpoint`. After the run has passed the
+    step of a damaged checkpoint, `save` would keep this checkpoint and remove an intact
+    checkpoint.
     """
     for path in checkpoint_files(saved.path.parent.parent):
         if path.name > saved.path.name:
