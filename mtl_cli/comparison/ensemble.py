@@ -41,25 +41,7 @@ def best_configuration(
     candidates = configurations_with_several_seeds(comparison)
     if len(candidates) == 1:
         return candidates[0], "the only configuration with several seeds"
-    scores_by_configuration = {
-        candidate: [metrics_and_score(run) for run in candidate.runs.values()]
-        for candidate in candidates
-    }
-    scores_of_runs = scores_by_configuration.values()
-    distinct_metrics = {metrics for scores in scores_of_runs for metrics, _ in scores}
-    have_same_rows = all(
-        same_validation_rows(candidates, task.name) for task in comparison.tasks
-    )
-    if len(distinct_metrics) > 1 or not have_same_rows:
-        raise ConfigError(
-            f"{FLAG}: {len(candidates)} configurations have several seeds, but their "
-            "validation rows or monitored metrics differ, so the best of them cannot "
-            "be chosen; name the runs of one configuration alone"
-        )
-    means = {
-        configuration: fmean(score for _, score in scores)
-        for configuration, scores in scores_by_configuration.items()
-    }
+    means = mean_scores(comparison, candidates)
     best = max(candidates, key=lambda candidate: means[candidate])
     return best, (
         f"the best of {len(candidates)} configurations on validation rows, by "
@@ -86,6 +68,36 @@ def configurations_with_several_seeds(
             "seeds, as with mtl-train -m ... seed=1,2,3"
         )
     return candidates
+
+
+def mean_scores(
+    comparison: DatasetComparison, candidates: list[Configuration]
+) -> dict[Configuration, float]:
+    """Returns the mean over seeds of each configuration's monitored score.
+
+    Raises:
+        ConfigError: if the scores are of different metrics or validation rows, or if a
+            run has no monitored score.
+    """
+    scores_by_configuration = {
+        candidate: [metrics_and_score(run) for run in candidate.runs.values()]
+        for candidate in candidates
+    }
+    scores_of_runs = scores_by_configuration.values()
+    distinct_metrics = {metrics for scores in scores_of_runs for metrics, _ in scores}
+    have_same_rows = all(
+        same_validation_rows(candidates, task.name) for task in comparison.tasks
+    )
+    if len(distinct_metrics) > 1 or not have_same_rows:
+        raise ConfigError(
+            f"{FLAG}: {len(candidates)} configurations have several seeds, but their "
+            "validation rows or monitored metrics differ, so the best of them cannot "
+            "be chosen; name the runs of one configuration alone"
+        )
+    return {
+        configuration: fmean(score for _, score in scores)
+        for configuration, scores in scores_by_configuration.items()
+    }
 
 
 def metrics_and_score(run: Run) -> tuple[MonitoredMetrics, float]:

@@ -8,8 +8,8 @@ from mtl_cli.core.other_files import MAX_RATIO, UnsafeFileError
 
 # A part of a file is refused only if it breaks three limits at once: it expands to more
 # than `MAX_EXPANDED_BYTES`, to more than `MAX_RATIO` times the size of the file, and to
-# more than `MAX_CELL_BYTES` per cell on average. An honest file keeps one of
-# them: if the file compresses well, its cells are short; if its cells are long, the
+# more than `MAX_CELL_BYTES` per cell on average. An honest file keeps one of the
+# limits: if the file compresses well, its cells are short; if its cells are long, the
 # file is large.
 MAX_EXPANDED_BYTES = 1 << 28
 MAX_CELL_BYTES = 256
