@@ -53,8 +53,8 @@ class Profile:
     ) -> None:
         """Counts the empty rows, all values and the unseen values of each feature.
 
-        Unseen values have no id of their own, see `FeatureSet.unseen_and_all_rows`. `table` and
-        `encoded` are the same rows of a chunk of a table, raw and encoded.
+        Unseen values have no id of their own, see `FeatureSet.unseen_and_all_rows`.
+        `table` and `encoded` are the same rows of a chunk of a table, raw and encoded.
         """
         for name, feature in features.by_name.items():
             empty = empty_rows(feature, name, table)

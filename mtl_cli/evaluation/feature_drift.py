@@ -122,7 +122,9 @@ class FeatureCounts:
         self.num_rows += raw_rows.num_rows
         for name, feature in self.features.by_name.items():
             self.num_empty[name] += int(empty_rows(feature, name, raw_rows).sum())
-        for name, value_rows in self.features.unseen_and_all_rows(raw_rows, encoded).items():
+        for name, value_rows in self.features.unseen_and_all_rows(
+            raw_rows, encoded
+        ).items():
             self.num_unseen[name] += len(value_rows.unseen)
             self.num_values[name] += len(value_rows.all)
 

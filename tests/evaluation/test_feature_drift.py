@@ -45,8 +45,7 @@ def test_rows_with_an_empty_cell_of_any_column_are_missing(
     rows = pa.table({"a": [None, None, 1, 1], "b": [2, None, None, 2]})
     feature = SimpleNamespace(source_columns=lambda name: ["a", "b"])
     features: Any = SimpleNamespace(
-        by_name={"a_b": feature},
-        unseen_and_all_rows=lambda raw_rows, encoded: {},
+        by_name={"a_b": feature}, unseen_and_all_rows=lambda raw_rows, encoded: {}
     )
     feature_counts = FeatureCounts(features, tmp_path)
     for first_row in range(0, 4, rows_per_block):
