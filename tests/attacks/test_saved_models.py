@@ -371,9 +371,8 @@ def test_forged_arrays_of_a_checkpoint_are_refused(name, array, tmp_path):
         balancer=SimpleNamespace(state={}),
     )
     state = TrainingState(SimpleNamespace(logits=logits), steps)
-    saved = Checkpoint(
-        tmp_path / "x.npz", {"epochs": [], "kept": 0, "seconds": 0.0, "best": True}
-    )
+    values = {"epochs": [], "kept": 0, "seconds": 0.0, "best": True}
+    saved = Checkpoint(tmp_path / "x.npz", values | {"environment": {}})
     arrays = {"weights-0": [3.0, 4.0], "optimizer-0": 5, "best-0": [6.0, 7.0]}
     arrays |= {"average-0": [8.0, 9.0], "taken": np.ones((4, 3, 1))}
     np.savez(saved.path, **arrays)

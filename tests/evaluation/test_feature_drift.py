@@ -64,7 +64,7 @@ def test_empty_list_is_an_empty_cell_in_every_format(
     features: Any = SimpleNamespace(
         by_name={"tags": feature},
         column_kinds={"tags": "texts"},
-        unseen=lambda raw_rows, encoded: {},
+        unseen_and_all_rows=lambda raw_rows, encoded: {},
     )
     feature_counts = FeatureCounts(features, tmp_path)
     block = pa.table({"tags": cells})
