@@ -1,13 +1,14 @@
 """The function `mtl_cli.compare`, and its result."""
 
 from collections.abc import Sequence
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtl_cli.api.run import Run
 from mtl_cli.api.unchanged_process import unchanged_process
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.paths import paths_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,12 +139,8 @@ def compare(
     from mtl_cli.core.plugins import use_folders
 
     if plugins:
-        listed = [plugins] if isinstance(plugins, str | PathLike) else plugins
-        use_folders([Path(folder) for folder in listed])
-    paths: list[str] = []
-    for folder in folders:
-        group = [folder] if isinstance(folder, str | PathLike) else folder
-        paths += [fspath(path) for path in group]
+        use_folders(paths_of(plugins))
+    paths = [path for folder in folders for path in paths_of(folder)]
     if not paths:
         raise ConfigError("mtl_cli.compare: no folder; name runs or sweeps to compare")
     runs = read_runs(paths)

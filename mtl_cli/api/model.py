@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mtl_cli.api.arrow_rows import rows_or_location, select_feature_columns
 from mtl_cli.api.unchanged_process import unchanged_process
 from mtl_cli.core.errors import ConfigError, DataError
+from mtl_cli.core.paths import paths_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,6 +184,5 @@ def load(
         from mtl_cli.runs import saved_model
 
         if plugins:
-            folders = [plugins] if isinstance(plugins, str | PathLike) else plugins
-            use_folders([Path(folder) for folder in folders])
+            use_folders(paths_of(plugins))
         return Model(saved_model.load(Path(run)))

@@ -5,7 +5,12 @@ from typing import NamedTuple
 
 from mtl_cli.comparison.baseline import choose_baseline
 from mtl_cli.comparison.best_score import choose_best
-from mtl_cli.comparison.configurations import differing_keys, group_runs, set_names
+from mtl_cli.comparison.configurations import (
+    Configuration,
+    differing_keys,
+    group_runs,
+    set_names,
+)
 from mtl_cli.comparison.datasets import runs_by_dataset
 from mtl_cli.comparison.difference import set_verdicts
 from mtl_cli.comparison.results import DatasetComparison, without_earlier_days
@@ -50,11 +55,16 @@ def compare_datasets(runs: list[Run], question: Question) -> list[DatasetCompari
     """
     datasets = runs_by_dataset(runs)
     comparisons, errors = [], []
+    unscored: dict[str, list[Configuration]] = {}  # {data set: configurations}
     for name, dataset_runs in datasets.items():
         try:
-            comparisons.append(comparison_over_seeds(name, dataset_runs, question))
+            comparison, unscored[name] = comparison_over_seeds(
+                name, dataset_runs, question
+            )
         except ConfigError as error:
             errors.append((name, error))
+        else:
+            comparisons.append(comparison)
     if not comparisons:
         raise errors[0][1]
     # Runs write predictions for test rows only.
@@ -67,8 +77,9 @@ def compare_datasets(runs: list[Run], question: Question) -> list[DatasetCompari
         # the tests.
         remarks = add_row_tests(comparison) if comparison in tested else []
         conclude(comparison)
-        dataset_warnings = warnings(comparison, datasets[comparison.dataset])
-        comparison.warnings = [*dataset_warnings, *remarks]
+        name = comparison.dataset
+        found = warnings(comparison, datasets[name], unscored[name])
+        comparison.warnings = [*found, *remarks]
     comparisons[0].warnings += [
         f"data set {name} is not compared: {error}" for name, error in errors
     ]
@@ -77,15 +88,19 @@ def compare_datasets(runs: list[Run], question: Question) -> list[DatasetCompari
 
 def comparison_over_seeds(
     name: str, runs: list[Run], question: Question
-) -> DatasetComparison:
+) -> tuple[DatasetComparison, list[Configuration]]:
     """Compares all configurations of one data set with the baseline, over seeds.
+
+    Returns: the comparison, and the configurations without scores on the split.
 
     Raises:
         ConfigError: if no run has scores on the split, or if the requested baseline,
             metric or a chosen task does not exist.
     """
     split = question.split
-    scored = [c for c in group_runs(runs) if c.has_scores_on(split)]
+    configurations = group_runs(runs)
+    scored = [c for c in configurations if c.has_scores_on(split)]
+    unscored = [c for c in configurations if not c.has_scores_on(split)]
     if not scored:
         raise ConfigError(no_scores_message(runs, split))
     # The twins that were trained on a single scenario are not compared with the
@@ -99,7 +114,7 @@ def comparison_over_seeds(
         name, scored, keys, chosen_baseline, reason, split, tasks
     )
     add_score_differences(comparison, single_scenario)
-    return comparison
+    return comparison, unscored
 
 
 def conclude(comparison: DatasetComparison) -> None:

@@ -10,7 +10,6 @@ from mtl_cli.comparison.same_rows import same_validation_rows
 from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError
-from mtl_cli.runs.saved_config import read_config
 from mtl_cli.scoring.scores import monitored_value
 
 FLAG = "--ensemble"
@@ -112,7 +111,7 @@ def metrics_and_score(run: Run) -> tuple[MonitoredMetrics, float]:
             run is damaged.
     """
     try:
-        config = Config.model_validate(read_config(run.path))
+        config = Config.model_validate(run.config)
         monitor, outputs = config.trainer.monitor, config.outputs
         metrics = monitored_metrics(monitor, outputs)
         score = monitored_value(monitor, outputs, run.metrics["valid"])

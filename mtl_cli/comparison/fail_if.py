@@ -11,6 +11,7 @@ from pathlib import Path
 from mtl_cli.comparison.configurations import group_runs
 from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.named_scores import (
+    difference_name,
     differences_to_baseline,
     is_twin_of_other_scenario,
     mean_scores,
@@ -68,9 +69,12 @@ class Checks:
             for c in comparisons
         ]
         self.differences = differences_to_baseline(checked)
-        self.of_unknown_metrics = set(
-            differences_to_baseline([with_unknown_metrics_only(c) for c in checked])
-        )
+        self.of_unknown_metrics = {
+            difference_name(comparison, task)
+            for comparison in checked
+            for task in comparison.all_tasks
+            if not task.is_metric_known
+        }
         self.compared_runs = {
             run.path
             for comparison in comparisons

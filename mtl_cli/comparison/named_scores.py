@@ -35,7 +35,7 @@ def differences_to_baseline(
     differences = defaultdict(list)
     for comparison in comparisons:
         for task in comparison.all_tasks:
-            name = f"{comparison.split}.{score_name(task)}{DIFFERENCE}"
+            name = difference_name(comparison, task)
             # Only the baseline has no difference to the baseline.
             baselines = [s for s in task.scores if "baseline" not in s.differences]
             if not any(score.by_seed for score in baselines):
@@ -47,6 +47,11 @@ def differences_to_baseline(
                 if not is_twin_of_other_scenario(score.configuration, name):
                     differences[name].append(difference)
     return dict(differences)
+
+
+def difference_name(comparison: DatasetComparison, task: Task) -> str:
+    """Returns the dotted name of the differences on a task to the baseline."""
+    return f"{comparison.split}.{score_name(task)}{DIFFERENCE}"
 
 
 def score_name(task: Task) -> str:

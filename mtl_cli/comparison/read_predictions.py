@@ -48,8 +48,8 @@ def read_all_seeds(
     Raises:
         DifferentRowsError: if the seeds have different rows.
         UnusableError: if predictions are missing or damaged, or if the metric needs
-            groups that `predictions.parquet` does not contain, is unknown or undefined,
-            or differs from the metric in `metrics.json`.
+            groups that `predictions.parquet` does not contain, is undefined, or differs
+            from the metric in `metrics.json`.
     """
     recorded = configuration.scores_by_seed("test", task, metric)
     if not recorded:
@@ -67,8 +67,6 @@ def read_all_seeds(
     first_rows = rows_by_seed[0]
     if not all(first_rows.are_same(rows) for rows in rows_by_seed):
         raise DifferentRowsError("the seeds have different test rows")
-    if not namesakes:
-        raise UnusableError(f"{metric} is unknown")
     has_classes = prediction_by_seed[0].ndim == 2
     computable = [m for m in namesakes if m.multiclass == has_classes]
     if not computable:

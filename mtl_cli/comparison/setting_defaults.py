@@ -9,7 +9,7 @@ import contextlib
 from functools import cache
 
 from mtl_cli.comparison.run_settings import as_text
-from mtl_cli.config.groups import AXIS_OF_GROUP, KINDS
+from mtl_cli.config.groups import AXIS_OF_GROUP, KINDS, option_key
 from mtl_cli.config.trainer import Trainer
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import visible
@@ -52,9 +52,7 @@ def complete_settings(all_settings: list[dict[str, str]]) -> None:
 
 def choosing_key(section: str) -> str:
     """Returns the key by which a section chooses its option, such as `name`."""
-    if section == "dataset":
-        return "generator"
-    return "kind" if section.startswith("dataset.") else "name"
+    return "kind" if section.startswith("dataset.") else option_key(section)
 
 
 @cache

@@ -8,6 +8,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
+from mtl_cli.comparison.difference import Difference
 from mtl_cli.comparison.results import DatasetComparison, counted, without_earlier_days
 from mtl_cli.comparison.table_cells import headings, setting_cells, task_cells
 from mtl_cli.comparison.terminal_tables import print_tables
@@ -41,11 +42,14 @@ LINE_LEGEND = (
 SCENARIO_LEGEND = "Scenarios are not compared over days."
 
 
+def differences_of(comparisons: Sequence[DatasetComparison]) -> list[Difference]:
+    """Returns all differences on all rows of all tasks."""
+    return [d for c in comparisons for task in c.tasks for d in task.all_differences]
+
+
 def are_single_runs(comparisons: Sequence[DatasetComparison]) -> bool:
     """Whether all differences are between single runs of lines, not between seeds."""
-    differences = [
-        d for c in comparisons for task in c.tasks for d in task.all_differences
-    ]
+    differences = differences_of(comparisons)
     return bool(differences) and all(d.is_of_models for d in differences)
 
 
@@ -121,12 +125,9 @@ def print_legends(
     """Prints the legend of the tables, and one for lines and single runs of lines."""
     bold = "The best score of each task is bold. " if console.is_terminal else ""
     console.print(Text(f"\n{bold}{test_legend(comparisons)}", style="dim"))
-    differences = [
-        d for c in comparisons for task in c.tasks for d in task.all_differences
-    ]
     if line_comparisons:
         console.print(Text(line_legend(comparisons), style="dim"))
-    elif any(difference.is_of_models for difference in differences):
+    elif any(d.is_of_models for d in differences_of(comparisons)):
         console.print(Text(MODEL_LEGEND, style="dim"))
 
 

@@ -52,17 +52,17 @@ def closest_twin(
     configuration: Configuration, candidates: list[Configuration]
 ) -> Configuration:
     """Returns the candidate that is most like `expected_twin_settings`."""
+    expected = expected_twin_settings(configuration.settings)
 
     def distance(candidate: Configuration) -> tuple[bool, int]:
-        keys = differing_keys(configuration, candidate)
-        return BOTTOM_UNITS in keys, len(keys)
+        lacking = settings_that_lack(expected, candidate)
+        return BOTTOM_UNITS in lacking, len(lacking)
 
     return min(candidates, key=distance)
 
 
-def differing_keys(configuration: Configuration, twin: Configuration) -> dict[str, str]:
+def settings_that_lack(expected: dict[str, str], twin: Configuration) -> dict[str, str]:
     """Returns the part of `expected_twin_settings` that a single-task model lacks."""
-    expected = expected_twin_settings(configuration.settings)
     return {k: value for k, value in expected.items() if twin.settings.get(k) != value}
 
 

@@ -2,34 +2,36 @@
 
 from collections.abc import Callable
 
-from mtl_cli.comparison.configurations import Configuration, group_runs, short_form
+from mtl_cli.comparison.configurations import Configuration, short_form
 from mtl_cli.comparison.results import DatasetComparison, counted
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import split_settings
 from mtl_cli.comparison.task import Task
-from mtl_cli.comparison.twins import differing_keys, single_task_twins
+from mtl_cli.comparison.twins import expected_twin_settings, settings_that_lack
 from mtl_cli.core.message_text import comma_list, line_if_any
 
 MIN_SEEDS = 3  # configurations with fewer seeds get a warning
 MAX_UNSCORED = 12  # the largest number of configurations whose unscored runs are named
 
 
-def warnings(comparison: DatasetComparison, runs: list[Run]) -> list[str]:
+def warnings(
+    comparison: DatasetComparison, runs: list[Run], unscored: list[Configuration]
+) -> list[str]:
     """Returns all warnings about a comparison.
 
     Args:
         comparison: the comparison, with verdicts.
         runs: all runs of the data set, compared or left out.
+        unscored: the configurations that are left out because they have no scores.
     """
     scored = comparison.configurations
-    unscored = [c for c in group_runs(runs) if not c.has_scores_on(comparison.split)]
     return [
         *unreadable_run_warnings(runs),
         *unscored_run_warnings([*scored, *unscored]),
         *seed_warnings(scored),
         *repeated_run_warnings(scored),
         *data_and_code_warnings(comparison.baseline, scored),
-        *twin_warnings(scored),
+        *twin_warnings(comparison.tasks[0]),
         *task_warnings(comparison),
     ]
 
@@ -128,16 +130,24 @@ def seed_warnings(scored: list[Configuration]) -> list[str]:
     return texts
 
 
-def twin_warnings(scored: list[Configuration]) -> list[str]:
-    """Names the configurations whose single-task twin is no exact twin."""
+def twin_warnings(task: Task) -> list[str]:
+    """Names the configurations whose single-task twin is no exact twin.
+
+    The twins are the same on all tasks, so `task` may be any task.
+    """
     names = []
-    for configuration, twin in single_task_twins(scored).items():
+    for score in task.scores:
+        to_twin = score.differences.get("single_task")
+        if to_twin is None:
+            continue
+        twin = to_twin.other
+        expected = expected_twin_settings(score.configuration.settings)
         differences = [
             f"{short_form(key)}={twin.settings.get(key, 'unknown')}, not {value}"
-            for key, value in differing_keys(configuration, twin).items()
+            for key, value in settings_that_lack(expected, twin).items()
         ]
         if differences:
-            names.append(f"{configuration.name} ({comma_list(differences)})")
+            names.append(f"{score.configuration.name} ({comma_list(differences)})")
     return line_if_any(
         "the single-task model that these configurations are compared with differs in "
         "more than its sharing; compare.single_task=true trains exact twins",

@@ -6,6 +6,8 @@ the folder `bundled`.
 
 import errno
 import os
+from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 
 from mtl_cli.core.errors import ConfigError
@@ -15,6 +17,15 @@ PACKAGE = Path(__file__).resolve().parents[1]
 # Names the files of a table: a file, folder, pattern or URL, or a list of them.
 Location = str | list[str]
 PATHS_IN_NAME = 3  # the number of paths of a list that messages name
+
+
+def paths_of(
+    one_or_several: "str | PathLike[str] | Sequence[str | PathLike[str]]",
+) -> list[str]:
+    """Returns an argument that is one path or several paths as a list of texts."""
+    if isinstance(one_or_several, str | PathLike):
+        return [os.fspath(one_or_several)]
+    return [os.fspath(path) for path in one_or_several]
 
 
 def check_current_folder() -> None:
