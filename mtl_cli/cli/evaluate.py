@@ -23,6 +23,7 @@ from mtl_cli.core.standard_streams import write_to_stdout
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mtl_cli.comparison.runs import Run
     from mtl_cli.data.dataset import Dataset
     from mtl_cli.evaluation.evaluate import EvaluationRequest
 
@@ -40,7 +41,7 @@ def main(command_line: list[str]) -> int:
 def run(options: argparse.Namespace) -> int:
     """Evaluates a run or a sweep; returns the exit code."""
     from mtl_cli.evaluation.early_checks import check_flags
-    from mtl_cli.evaluation.sweep import finished_runs, is_sweep
+    from mtl_cli.evaluation.sweep import is_sweep, runs_of
 
     evaluates_sweep = is_sweep(options.run)
     check_options(options, evaluates_sweep)
@@ -50,11 +51,15 @@ def run(options: argparse.Namespace) -> int:
     ]
     plugins.use_folders(options.plugins)
     table = as_location(options.table) if options.table else None
-    runs = finished_runs(options.run) if evaluates_sweep else [options.run]
-    check_flags(runs, table, options.by, conditions)
+    if not evaluates_sweep:
+        check_flags([options.run], table, options.by, conditions)
+        tensorflow_runtime.load()
+        return evaluate_run(options, conditions)
+    runs = runs_of(options.run)
+    finished = [run.path for run in runs.values() if run.has_scores]
+    check_flags(finished, table, options.by, conditions)
     tensorflow_runtime.load()
-    evaluate = evaluate_sweep if evaluates_sweep else evaluate_run
-    return evaluate(options, conditions)
+    return evaluate_sweep(options, runs, conditions)
 
 
 def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> int:
@@ -103,8 +108,13 @@ def check_overwrites_no_data(options: argparse.Namespace, dataset: "Dataset") ->
                     )
 
 
-def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> int:
-    """Evaluates a sweep, writes the folder, prints a table; returns the exit code."""
+def evaluate_sweep(
+    options: argparse.Namespace, runs: "dict[str, Run]", conditions: list[Condition]
+) -> int:
+    """Evaluates a sweep, writes the folder, prints a table; returns the exit code.
+
+    `runs` are the runs of the sweep, see `evaluation.sweep.runs_of`.
+    """
     from mtl_cli.evaluation import sweep
     from mtl_cli.evaluation.results import check_names, failed_checks
     from mtl_cli.evaluation.screen import show_sweep
@@ -117,7 +127,7 @@ def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> 
     with progress_bar() as on_progress:
         request = request_of(options, on_progress)
         result = sweep.evaluate_sweep(
-            options.run, table, target, request, options.force
+            options.run, runs, table, target, request, options.force
         )
     show_sweep(result, target)
     check_names(conditions, [*result.evaluations.values()])

@@ -13,9 +13,8 @@ from mtl_cli.core.errors import ConfigError, MtlError
 from mtl_cli.core.paths import Location, name_of
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.labels import truth_columns
-from mtl_cli.data.sources import column_names, with_format_of
 from mtl_cli.data.stdin import STDIN
-from mtl_cli.evaluation.plan import plan_evaluation
+from mtl_cli.evaluation.plan import plan_for_files
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.regression import truth_rmse
 from mtl_cli.runs.saved_model import load_config
@@ -79,9 +78,7 @@ def outputs_on_table(
         raise ConfigError(NO_TABLE)
     if table is None or table == STDIN:
         return config.dataset, config.outputs
-    dataset = with_format_of(config.dataset, table)
-    columns = column_names("TABLE", table, dataset)
-    plan = plan_evaluation(config, dataset, columns, slice_columns, name_of(table))
+    plan = plan_for_files(config, table, slice_columns, name_of(table))
     return plan.dataset, plan.outputs
 
 

@@ -13,15 +13,9 @@ from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import Location, listed_paths, name_of
 from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import hash_files
-from mtl_cli.data.sources import (
-    Source,
-    column_names,
-    open_source,
-    with_format_of,
-    with_plain_types,
-)
+from mtl_cli.data.sources import Source, open_source, with_format_of, with_plain_types
 from mtl_cli.data.stdin import STDIN, copied_stdin
-from mtl_cli.evaluation.plan import EvaluationPlan, plan_evaluation, rate_columns
+from mtl_cli.evaluation.plan import EvaluationPlan, plan_evaluation, plan_for_files
 from mtl_cli.network.trained_model import TrainedModel
 
 TRAINING_ROWS_REMARK = (
@@ -58,12 +52,7 @@ def opened_for_evaluation(
         temporary_folder("mtl-evaluate-") as folder,
         copied_stdin(table, folder) as location,
     ):
-        dataset = with_format_of(model.config.dataset, location)
-        # If one of several files has no rates, it is refused: its rows would count as
-        # rows without sampling, or the rows of the other files would.
-        rates = rate_columns(dataset)
-        columns = column_names("TABLE", location, dataset, in_any_file=rates)
-        plan = plan_evaluation(model.config, dataset, columns, slice_columns, name)
+        plan = plan_for_files(model.config, location, slice_columns, name)
         with naming_full_disk(folder):
             spill = folder / "rows"
             source = open_source("TABLE", location, plan.dataset, plan.request, spill)

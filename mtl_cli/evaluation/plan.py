@@ -7,11 +7,13 @@ import pyarrow as pa
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.message_text import suggest
+from mtl_cli.core.paths import Location
 from mtl_cli.data.column_request import ColumnRequest, readable_names
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import request_of_data
 from mtl_cli.data.labels import space_task
 from mtl_cli.data.sampling_correction import sampled_task
+from mtl_cli.data.sources import column_names, with_format_of
 from mtl_cli.heads.base import Output
 
 
@@ -33,6 +35,18 @@ class EvaluationPlan:
     slice_columns: list[str]
     request: ColumnRequest
     remarks: list[str]
+
+
+def plan_for_files(
+    config: Config, location: Location, slice_columns: list[str], table_name: str
+) -> EvaluationPlan:
+    """Plans the evaluation of a table in files, see `plan_evaluation`."""
+    dataset = with_format_of(config.dataset, location)
+    # If one of several files has no rates, it is refused: its rows would count as rows
+    # without sampling, or the rows of the other files would.
+    rates = rate_columns(dataset)
+    columns = column_names("TABLE", location, dataset, in_any_file=rates)
+    return plan_evaluation(config, dataset, columns, slice_columns, table_name)
 
 
 def plan_evaluation(

@@ -74,7 +74,7 @@ def weakest_slices_section(
     that the slice is surely weaker.
     """
     if has_only_rare_values(records):
-        return Section(f"By {column}", [], [only_rare_values(column)])
+        return Section(f"By {column}", [], notes(evaluation, column, records))
     tested = [record for record in records if record["rank"] is not None]
     cells = [["task", "metric", "all rows", *WEAKEST_HEADINGS]]
     cells += [weakest_slices_row(evaluation, task, tested) for task in evaluation.tasks]
@@ -88,7 +88,8 @@ def weakest_slices_section(
         "FILE write all slices; * marks slices that are surely weaker than the other "
         "rows"
     )
-    return Section(f"By {column}", [cells], [line, *feature_notes(evaluation, column)])
+    lines = [line, *notes(evaluation, column, records)]
+    return Section(f"By {column}", [cells], lines)
 
 
 def weakest_slices_row(
@@ -141,10 +142,7 @@ def all_slices_section(
                 row += slice_cells(record_of[name, task], task in with_ratio)
             table.append(row)
         tables.append(table)
-    lines = feature_notes(evaluation, column)
-    if has_only_rare_values(records):
-        lines = [only_rare_values(column)]
-    return Section(f"By {column}", tables, lines)
+    return Section(f"By {column}", tables, notes(evaluation, column, records))
 
 
 def has_only_rare_values(records: Sequence[Mapping[str, Any]]) -> bool:
@@ -152,9 +150,13 @@ def has_only_rare_values(records: Sequence[Mapping[str, Any]]) -> bool:
     return all(record["slice"] == OTHER for record in records)
 
 
-def only_rare_values(column: str) -> str:
-    """Returns the line about a column whose values are all rare."""
-    return f"no value of {column} has {MIN_ROWS} rows; all are in {OTHER}"
+def notes(
+    evaluation: EvaluationResults, column: str, records: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """Returns the sentences below the tables of the slices by a column."""
+    if has_only_rare_values(records):
+        return [f"no value of {column} has {MIN_ROWS} rows; all are in {OTHER}"]
+    return feature_notes(evaluation, column)
 
 
 def feature_notes(evaluation: EvaluationResults, column: str) -> list[str]:

@@ -59,23 +59,22 @@ def runs_of(sweep: Path) -> dict[str, Run]:
     }
 
 
-def finished_runs(sweep: Path) -> list[Path]:
-    """Returns the folders of the finished runs of a sweep."""
-    return [run.path for run in runs_of(sweep).values() if run.has_scores]
-
-
 def evaluate_sweep(
-    sweep: Path, table: Location, target: Path, request: EvaluationRequest, force: bool
+    sweep: Path,
+    runs: dict[str, Run],
+    table: Location,
+    target: Path,
+    request: EvaluationRequest,
+    force: bool,
 ) -> SweepEvaluation:
     """Evaluates the finished runs of a sweep on a table, and writes a folder.
 
     The folder `target` appears only when all runs are evaluated. With `force`, it may
-    replace an earlier evaluation.
+    replace an earlier evaluation. `runs` are the runs of the sweep, see `runs_of`.
 
     Raises:
         MtlError: if no run can be evaluated, or the folder cannot be written.
     """
-    runs = runs_of(sweep)
     target.parent.mkdir(parents=True, exist_ok=True)
     check = partial(check_target, target=target, force=force)
     with replacing_folder(target, WRITE_ERROR_FIX, check) as temporary:

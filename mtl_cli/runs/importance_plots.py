@@ -13,7 +13,7 @@ def importance_plots(
     A task without measured importances has no plot.
 
     Args:
-        records: the measured importances, see `scoring.importance.importance_record`.
+        records: the measured importances, see `scoring.importance_records`.
         titles: {task: title of its plot, such as `click auc`}.
         maximum: the largest number of features in a plot.
     """

@@ -30,7 +30,7 @@ def score_slices(
     task of several classes must have the classes of the other rows. The p-values of
     an output are corrected for the number of its tests (Holm).
 
-    Returns: the records of all columns, slices and outputs, see `score_slice`; and
+    Returns: the records of all columns, slices and outputs, see `SliceRecord`; and
         {output: the records of its tested slices in the order of their ranks}.
     """
     records, tested_by_output = [], {}
@@ -45,7 +45,7 @@ def score_slices(
 def score_output(rows: ScoredRows, slices_by_column: list[Slices]) -> list[SliceRecord]:
     """Scores one output on each slice, and judges the slices.
 
-    Returns: one record per slice, see `score_slice`.
+    Returns: one record per slice, see `SliceRecord`.
     """
     error_on_all = None
     # DeLong's formula is quick, but the bootstrap takes seconds for many rows.
@@ -92,14 +92,11 @@ def score_slice(
     error = None if value is None else inside.sampling_error(main_metric)
     test = None
     slice_name = slices.names[slice_index]
-    others = rows.take(~is_inside)
-    if (
-        slice_name != OTHER
-        and inside.smaller_class_size >= MIN_OF_CLASS
-        and have_same_classes(inside, others)
-    ):
-        error_on_others = error_on_rest(error_on_all, is_inside)
-        test = compare_with_rest(value, error, others, main_metric, error_on_others)
+    if slice_name != OTHER and inside.smaller_class_size >= MIN_OF_CLASS:
+        others = rows.take(~is_inside)
+        if have_same_classes(inside, others):
+            error_on_others = error_on_rest(error_on_all, is_inside)
+            test = compare_with_rest(value, error, others, main_metric, error_on_others)
     interval = value_with_interval(value, error)
     calibration = inside.calibration() or dict.fromkeys(CALIBRATION_KEYS)
     reasons = score.get("why", {})
@@ -141,11 +138,11 @@ def have_same_classes(inside: ScoredRows, others: ScoredRows) -> bool:
     if task.BINARY_LABELS or not task.HAS_CLASSES:
         return True
 
-    def classes(rows: ScoredRows, min_rows: int) -> list[float]:
+    def classes(rows: ScoredRows) -> tuple[list[float], list[float]]:
         labels, counts = np.unique(rows.label, return_counts=True)
-        return [float(label) for label in labels[counts >= min_rows]]
+        return labels.tolist(), labels[counts >= MIN_OF_CLASS].tolist()
 
-    return all(classes(inside, n) == classes(others, n) for n in (1, MIN_OF_CLASS))
+    return classes(inside) == classes(others)
 
 
 def error_on_rest(
