@@ -4,8 +4,9 @@ A *network* is, for example, one expert, gate or tower, see `parallel_networks.p
 *owner* of a network is usually the task that the network is for.
 """
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import keras
 
@@ -112,3 +113,13 @@ def numbered(owners: Sequence[str], per_owner: int) -> list[str]:
         return list(owners)
     numbers = range(1, per_owner + 1)
     return [f"{owner} {number}" for owner in owners for number in numbers]
+
+
+def task_of_owner(owner: str, tasks: Collection[str]) -> str | None:
+    """Returns the task of a name that `numbered` gave, or None if it has none.
+
+    A task may have several networks: `click 1`, `click 2`. But a task may also be
+    called `click 1` itself.
+    """
+    without_number = re.sub(r" \d+$", "", owner)
+    return next((name for name in (owner, without_number) if name in tasks), None)

@@ -9,7 +9,6 @@ such as the embedding table of a feature or the kernel of an expert; see
 `network/blocks.py`.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.network.blocks import BlockName, blocks_of
 from mtl_cli.network.network import EarlierOptimizer, Network
+from mtl_cli.network.owner_names import task_of_owner
 from mtl_cli.network.parts import freeze
 from mtl_cli.network.trained_model import TrainedModel
 from mtl_cli.network.transfer import copy_weights, describe_blocks, match
@@ -162,10 +162,8 @@ def goes_on(name: BlockName, earlier: EarlierRun) -> bool:
     if name.part == "embeddings":
         return name.owner in earlier.learnt
     if name.part == "towers":
-        # A task can have a tower for each scenario: `click 1`, `click 2`. Weights that
-        # the towers of all tasks share have the owner "".
-        task = re.sub(r" \d+$", "", name.owner)
-        return name.owner in ("", *earlier.tasks) or task in earlier.tasks
+        # Weights that the towers of all tasks share have the owner "".
+        return not name.owner or task_of_owner(name.owner, earlier.tasks) is not None
     return True
 
 

@@ -5,7 +5,6 @@ learnt. A frozen part that starts fresh would keep random weights instead: the t
 would be predicted from a random projection, often with plausible scores.
 """
 
-import re
 from collections.abc import Collection, Mapping
 
 from mtl_cli.config.run_config import Config
@@ -13,6 +12,7 @@ from mtl_cli.config.start_from import Part
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import comma_list
 from mtl_cli.network.blocks import BlockName
+from mtl_cli.network.owner_names import task_of_owner
 from mtl_cli.network.transfer import describe_owner
 from mtl_cli.runs.earlier_run import EarlierRun
 
@@ -82,7 +82,7 @@ def refusal(
     """
     reason = reasons.get(part, "no weights of the earlier run fit them")
     fix = f"leave {part} out of start_from.freeze"
-    owners = [owning_task(name, new_tasks) for name in fresh]
+    owners = [task_of_owner(name.owner, new_tasks) for name in fresh]
     if part not in reasons and all(owners):
         names = comma_list(dict.fromkeys(filter(None, owners)))
         reason = f"the earlier run has no {names} with the same keys"
@@ -91,12 +91,6 @@ def refusal(
         f"start_from.freeze: {what} would stay at random weights, because {reason}; "
         f"{fix}"
     )
-
-
-def owning_task(name: BlockName, tasks: Collection[str]) -> str | None:
-    """Returns the task that owns a block, such as `buy` for its expert `buy 2`."""
-    without_number = re.sub(r" \d+$", "", name.owner)
-    return next((x for x in (name.owner, without_number) if x in tasks), None)
 
 
 def feature_of(name: BlockName) -> str:

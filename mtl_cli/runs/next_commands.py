@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.paths import listed_paths, shortest
+from mtl_cli.data.sampling_correction import sampled_task
 from mtl_cli.models.base import COMMON_KEYS
 
 # Settings that start like this are left out of a suggested command. The keys of sweeps
@@ -71,11 +72,10 @@ def heads_weigh_rows(config: Config) -> bool:
 
     Heads for a chain of tasks do so, see `heads/_chain.py`.
     """
-    tasks = config.chosen_tasks
     return any(
-        tasks[output.sampled_task].lacks_negatives
+        output.sampled_task != output.name
+        and sampled_task(config.dataset, output) is not None
         for output in config.outputs
-        if output.sampled_task not in (None, output.name)
     )
 
 

@@ -249,15 +249,9 @@ def order_of_table(records: list[JobRecord]) -> str:
     line = "best first, by trainer.monitor on the validation rows"
     if len(measures) == 1:
         return line
-    monitors, scenarios = (set(values) for values in zip(*measures, strict=True))
-    keys = [
-        key
-        for key, values in (
-            ("trainer.monitor", monitors),
-            ("dataset.only_scenario", scenarios),
-        )
-        if len(values) > 1
-    ]
+    names = ("trainer.monitor", "dataset.only_scenario")
+    values_by_name = zip(names, zip(*measures, strict=True), strict=True)
+    keys = [name for name, values in values_by_name if len(set(values)) > 1]
     return f"{line}; jobs with another {' or '.join(keys)} come after"
 
 

@@ -121,15 +121,20 @@ def number_of_different_jobs(settings: list[Override], keys: SweepKeys) -> int |
     return math.prod(map(number_of_different_values, others)) * len(seeds)
 
 
+def uses_basic_sweeper(config: DictConfig) -> bool:
+    """Whether Hydra's own sweeper makes the jobs, and not a search, for instance."""
+    return str(config.hydra.sweeper._target_).startswith(BASIC_SWEEPER)
+
+
 def swept_settings(config: DictConfig) -> list[Override] | None:
     """Returns the settings that Hydra's own sweeper sweeps over.
 
     Returns None for another sweeper, and if a setting is wrong: Hydra's sweeper raises
     the error later.
     """
-    sweeper = config.hydra.sweeper
-    if not str(sweeper._target_).startswith(BASIC_SWEEPER):
+    if not uses_basic_sweeper(config):
         return None
+    sweeper = config.hydra.sweeper
     parser = OverridesParser.create(GlobalHydra.instance().config_loader())
     params = [f"{key}={value}" for key, value in (sweeper.params or {}).items()]
     try:

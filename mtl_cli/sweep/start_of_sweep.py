@@ -51,8 +51,8 @@ def start(config: DictConfig) -> None:
     session.current.search_is_complete = optuna_search.resume_search(config)
     adapt_plugins(config)
     is_basic = uses_basic_launcher(config.hydra)
-    session.current.starts_all_jobs_itself = (
-        is_basic and plan.swept_settings(config) is not None
+    session.current.starts_all_jobs_itself = is_basic and plan.uses_basic_sweeper(
+        config
     )
     # The fork server loads TensorFlow while Hydra composes the jobs. If all jobs in the
     # folder are done, there may be no job to start. The server then starts only with
