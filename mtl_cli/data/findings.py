@@ -37,17 +37,23 @@ def findings(report: Report, features: dict[str, Feature]) -> list[str]:
         if split != "train":
             lines += change_findings(report, split)
             fraction = report["repeated_rows"].get(split, 0)
-            if fraction > MIN_REPEATED_FRACTION:
-                lines.append(
-                    f"{fraction:.1%} of {split} rows are the same as a training row in "
-                    "all columns that are read"
-                )
-    if report["test_rows_in_valid"] > MIN_REPEATED_FRACTION:
-        lines.append(
-            f"{report['test_rows_in_valid']:.1%} of test rows are the same as a "
-            "validation row in all columns that are read"
-        )
-    return lines
+            lines += repeated_rows_finding(fraction, split, "training")
+    fraction = report["test_rows_in_valid"]
+    return lines + repeated_rows_finding(fraction, "test", "validation")
+
+
+def repeated_rows_finding(fraction: float, split: str, other: str) -> list[str]:
+    """Returns the line about rows of a split that are in another split; [] if few are.
+
+    `fraction` is the fraction of the split's rows; `other` is a word for the other
+    split, such as `training`.
+    """
+    if fraction <= MIN_REPEATED_FRACTION:
+        return []
+    return [
+        f"{fraction:.1%} of {split} rows are the same as a {other} row in all columns "
+        "that are read"
+    ]
 
 
 def feature_findings(report: Report, features: dict[str, Feature]) -> list[str]:

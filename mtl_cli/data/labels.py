@@ -93,7 +93,10 @@ def labels_of_rows(dataset: Dataset, outputs: list[Output], table: pa.Table) -> 
             is_counted &= labels_of_task(key, task, table) == 1
         rows.labels[output.label] = labels
         rows.weights[output.name] = np.where(is_counted, weights, 0).astype("float32")
-        add_sampling(rows, dataset, output, table)
+        sampled, name = sampled_task(dataset, output), output.sampled_task
+        if sampled is not None and name is not None:
+            sampled_labels = labels_of_task(f"dataset.tasks.{name}", sampled, table)
+            add_sampling(rows, output.name, name, sampled, sampled_labels, table)
         truth = true_probabilities(dataset, output, table)
         if truth is not None:
             rows.truths[output.name] = truth

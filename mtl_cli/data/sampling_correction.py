@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from mtl_cli.columns.numeric import Floats, check_numbers, numbers_up_to
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.data.table import Table
+from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.tasks.base import Task
 
@@ -25,19 +25,23 @@ def sampled_task(dataset: Dataset, output: Output) -> Task | None:
 
 
 def add_sampling(
-    rows: Table, dataset: Dataset, output: Output, table: pa.Table
+    rows: Table, output: str, name: str, task: Task, labels: Array, table: pa.Table
 ) -> None:
     """Sets `population` and `log_rates` for an output whose rows are a sample.
 
     The sampling rate of a row is the fraction of the rows with label 0 that the data
     keep, among all rows like this row. If the data keep one of ten rows with label 0,
     each kept row has the weight of ten rows in metrics.
+
+    Args:
+        rows: the encoded rows, with the weights of the output.
+        output: the name of the output.
+        name: the name of the task whose rows were sampled.
+        task: this task.
+        labels: the labels of this task, (rows,).
+        table: the raw rows.
     """
-    task, name = sampled_task(dataset, output), output.sampled_task
-    if task is None or name is None:
-        return
     key = f"dataset.tasks.{name}"
-    labels = task.read_labels(f"{key}: column '{task.label}'", table[task.label])
     column = task.kept_negatives_column
     if column is None:
         rates = np.full(table.num_rows, task.kept_negatives)
@@ -47,8 +51,8 @@ def add_sampling(
         rates = numbers_up_to(1, f"{key}.sampling_rate", column, table, rule)
         check_numbers(message_start, rates, rates == 0, rule, "correct the cell")
         rows.log_rates[name] = np.log(rates).astype("float32")
-    weights = rows.weights[output.name] / np.where(labels == 0, rates, 1)
-    rows.population[output.name] = weights.astype("float32")
+    weights = rows.weights[output] / np.where(labels == 0, rates, 1)
+    rows.population[output] = weights.astype("float32")
 
 
 def labels_for_first_logits(

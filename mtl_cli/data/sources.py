@@ -160,7 +160,9 @@ def column_names(
     first_path, *other_paths = files.paths
     names = column_names_of_file(files, first_path, dataset)
     missing = set(in_any_file) - set(names)
-    for path in other_paths if missing else []:
+    for path in other_paths:
+        if not missing:
+            break
         found = missing & set(column_names_of_file(files, path, dataset))
         names += sorted(found)
         missing -= found
