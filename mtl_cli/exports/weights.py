@@ -80,8 +80,6 @@ def describe_tensors(model: TrainedModel) -> dict[str, dict[str, Any]]:
       their weights lie side by side in the last axis, in this order. The hidden layers
       of gates of priors then belong to all these tasks at once.
     """
-    from mtl_cli.network.parts import parse_layer_name
-
     networks = model.network.runs or [model.network]
     layers = {
         id(weight): layer
@@ -94,22 +92,33 @@ def describe_tensors(model: TrainedModel) -> dict[str, dict[str, Any]]:
         for network in networks
         for task, layer in network.calibrations.items()
     }
-    all_tasks = list(model.config.chosen_tasks)
     tensors = {}
     for name, weight in named_weights(model.network).items():
         layer = layers[id(weight)]
-        tensors[name] = {
+        description = {
             "shape": list(weight.shape),
             "dtype": str(weight.dtype),
             "layer": type(layer).__name__,
             "purpose": (type(layer).__doc__ or "").strip().partition("\n")[0],
-        } | embedding_tables(layer, model)
-        name_with_tasks = parse_layer_name(layer.name, all_tasks)
-        if id(layer) in calibrated_tasks:
-            tensors[name]["tasks"] = [calibrated_tasks[id(layer)]]
-        elif name_with_tasks is not None and name_with_tasks.kind == "towers":
-            tensors[name]["tasks"] = name_with_tasks.tasks
+        }
+        calibrated_task = calibrated_tasks.get(id(layer))
+        tasks = tasks_of_layer(layer, calibrated_task, list(model.config.chosen_tasks))
+        tensors[name] = description | embedding_tables(layer, model) | tasks
     return tensors
+
+
+def tasks_of_layer(
+    layer: Any, calibrated_task: str | None, all_tasks: list[str]
+) -> dict[str, list[str]]:
+    """Returns {"tasks": the tasks of a tower or a calibration}, {} for other layers."""
+    from mtl_cli.network.parts import parse_layer_name
+
+    if calibrated_task is not None:
+        return {"tasks": [calibrated_task]}
+    name_with_tasks = parse_layer_name(layer.name, all_tasks)
+    if name_with_tasks is None or name_with_tasks.kind != "towers":
+        return {}
+    return {"tasks": name_with_tasks.tasks}
 
 
 def named_weights(network: "Network") -> dict[str, Any]:

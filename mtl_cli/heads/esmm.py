@@ -63,7 +63,7 @@ class ESMM(Chain):
             )
 
     def label_warnings(self, tasks: Tasks, labels: Labels) -> list[str]:
-        """Warns of tasks that no key names, and of labels that break the funnel."""
+        """Warns of tasks that no key names, and as the base class does."""
         click, conversion = self.steps(tasks)
         binary = [name for name, task in tasks.items() if task.BINARY_LABELS]
         warnings = []

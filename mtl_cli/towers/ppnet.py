@@ -62,16 +62,26 @@ class PPNet(Towers):
         from mtl_cli.layers.towers import connect_by_widths
 
         u = self._gate_inputs(encodings, len(towers))
+        units = input_units(hidden, encodings)
+        num_members = encodings.num_members
         return connect_by_widths(
             [tower.widths for tower in towers],
-            partial(self._connect_equal_widths, hidden, u, encodings, **dense_options),
+            partial(
+                self._connect_equal_widths,
+                hidden,
+                u,
+                units,
+                num_members,
+                **dense_options,
+            ),
         )
 
     def _connect_equal_widths(
         self,
         hidden: Tensor,
         u: Tensor,
-        encodings: Encodings,
+        units: Sequence["Expert"],
+        num_members: int,
         widths: Sequence[int],
         tasks: Sequence[int],
         **dense_options: Any,
@@ -81,7 +91,8 @@ class PPNet(Towers):
         Args:
             hidden: z_t of all tasks, see `Towers.connect`.
             u: the input of all gates, see `_gate_inputs`.
-            encodings: the encodings of the rows, see `Towers.connect`.
+            units: the units of v_t^1, see `input_units`.
+            num_members: the number of networks side by side.
             widths: the widths of the hidden layers, then the number of logits.
             tasks: the indices of the tasks.
             **dense_options: arguments of the layers.
@@ -95,7 +106,6 @@ class PPNet(Towers):
         *hidden_widths, num_logits = widths
         u = select_tasks(u, tasks)
         v = select_tasks(hidden, tasks)  # v_t^1
-        units = input_units(hidden, encodings)  # of v_t^1
         for layer, width in enumerate(hidden_widths, start=1):
             d = self._factors(u, tasks, layer, units, **dense_options)
             name = layer_name(tasks, f"layer_{layer}")
@@ -109,7 +119,7 @@ class PPNet(Towers):
             len(tasks),
             num_logits,
             layer_name(tasks, "logits"),
-            encodings.num_members,
+            num_members,
             **dense_options,
         )
 

@@ -48,8 +48,8 @@ class TowerCalibration:
             `Task.calibration_losses` for the loss. {} if too few rows are left to fit.
         rows: number of validation rows with a weight above 0, without the rows that
             are left out.
-        rows_left_out: number of validation rows with a weight above 0 whose prediction
-            is not a finite number.
+        rows_left_out: number of validation rows with a weight above 0 whose loss does
+            not stay finite, see `finite_rows`.
     """
 
     method: CalibrationMethod
@@ -58,7 +58,7 @@ class TowerCalibration:
     initial_shift: float
     losses: dict[CalibrationMethod, float]
     rows: int
-    rows_left_out: int = 0
+    rows_left_out: int
 
     def __str__(self) -> str:
         """The calibration as text, such as `logits x 0.873 + 0.020`.
@@ -143,7 +143,7 @@ def fit_and_measure(
 ) -> TowerCalibration | None:
     """Fits a method, and measures the method on rows outside of the fit.
 
-    Rows whose prediction is not a finite number are left out.
+    Rows whose loss does not stay finite are left out, see `finite_rows`.
 
     Args:
         method: the method.
@@ -157,19 +157,19 @@ def fit_and_measure(
     is_finite = finite_rows(rows)
     num_left_out = int((~is_finite).sum())
     rows = rows.select(is_finite)
-    initial_shift = rows.task.logit_shift
-    if not rows.task.can_calibrate(rows.label, NUM_FOLDS):
-        if not num_left_out:
-            return None
-        return TowerCalibration(
-            "none", 1.0, initial_shift, initial_shift, {}, len(rows), num_left_out
-        )
-    losses: dict[CalibrationMethod, float] = {"none": unseen_loss("none", rows)}
-    losses[method] = unseen_loss(method, rows)
-    helps = losses[method] < losses["none"]
-    if must_help and not helps:
+    losses: dict[CalibrationMethod, float] = {}
+    if rows.task.can_calibrate(rows.label, NUM_FOLDS):
+        losses["none"] = unseen_loss("none", rows)
+        losses[method] = unseen_loss(method, rows)
+        helps = losses[method] < losses["none"]
+        if must_help and not helps:
+            method = "none"
+    elif num_left_out:
         method = "none"
+    else:
+        return None
     scale, shift = fit(method, rows)
+    initial_shift = rows.task.logit_shift
     return TowerCalibration(
         method, scale, shift, initial_shift, losses, len(rows), num_left_out
     )
