@@ -58,7 +58,7 @@ class TowerCalibration:
     initial_shift: float
     losses: dict[CalibrationMethod, float]
     rows: int
-    rows_left_out: int
+    rows_left_out: int = 0
 
     def __str__(self) -> str:
         """The calibration as text, such as `logits x 0.873 + 0.020`.
