@@ -1,7 +1,6 @@
 """Shows a sweep's jobs: in a live table on a terminal, else one line per ended job."""
 
 import contextlib
-import re
 import threading
 import time
 from collections.abc import Callable
@@ -18,13 +17,13 @@ from mtl_cli.core.message_text import printable
 from mtl_cli.core.terminal import new_console
 from mtl_cli.runs.job_records import JobRecord, job_records
 from mtl_cli.runs.text_tables import format_metric
+from mtl_cli.sweep.job_order import best_first, order_of_table
+from mtl_cli.sweep.job_text import common_settings, line_of_ended_job, shown_settings
 
 POLL_SECONDS = 0.25
 # If writing the leaderboard takes 1 s, as in a large sweep, the next writing begins at
 # least 50 s later. So the writing takes at most 2 % of the time.
 LEADERBOARD_PAUSE = 50
-# A number as a value or in a list, with more than five decimals.
-LONG_NUMBER = re.compile(r"(?<=[=\[,: ])-?\d+\.\d{6,}(e[+-]?\d+)?(?=$|[\],}])")
 STYLES = {"failed": "red", "interrupted": "yellow", "running": "cyan"}
 
 
@@ -188,86 +187,3 @@ class JobTable:
         now = time.monotonic()
         seconds = now - self.start_times.get(record.number, now)
         return "running" if record.pid else "starting", seconds
-
-
-def line_of_ended_job(record: JobRecord, hidden: set[str]) -> str:
-    """Returns a line with the status, the settings, and the scores or the error.
-
-    The settings in `hidden` are left out.
-    """
-    status = f"{record.status} in {record.seconds:.1f} s"
-    if record.status == "skipped":
-        status = "skipped, done before"  # by an earlier start of the sweep
-    result = " ".join(
-        f"{task} {format_metric(score)}" for task, score in record.scores.items()
-    )
-    if record.error and record.error != record.status:
-        result = record.error
-    settings = shown_settings(record, hidden)
-    return f"job {record.number} {status}  {settings}  {result}".rstrip()
-
-
-def shown_settings(record: JobRecord, hidden: set[str]) -> str:
-    """Returns the settings of a job on one line, without those in `hidden`."""
-    return " ".join(rounded(s) for s in record.settings if s not in hidden)
-
-
-def best_first(records: list[JobRecord]) -> list[JobRecord]:
-    """Sorts jobs: the greatest objective first, jobs without an objective last.
-
-    Only jobs with the same monitor and the same rows are sorted together. The jobs of
-    the first job's monitor and scenario come first.
-
-    Jobs that train fewer tasks come after the jobs that train all tasks. An objective
-    is often a mean over the tasks, so the objectives of different tasks are not
-    comparable.
-    """
-    num_tasks = max((len(record.scores) for record in records), default=0)
-    measures = measures_of(records)
-
-    def key(record: JobRecord) -> tuple[bool, int, bool, float]:
-        if record.objective is None:
-            return True, 0, False, 0.0
-        has_fewer_tasks = len(record.scores) < num_tasks
-        measure = measures.index((record.monitor, record.scenario))
-        return False, measure, has_fewer_tasks, -record.objective
-
-    return sorted(records, key=key)
-
-
-def measures_of(records: list[JobRecord]) -> list[tuple[str, str | None]]:
-    """Returns the different pairs of monitor and scenario of jobs with an objective."""
-    pairs = [(r.monitor, r.scenario) for r in records if r.objective is not None]
-    return list(dict.fromkeys(pairs))
-
-
-def order_of_table(records: list[JobRecord]) -> str:
-    """Returns the line that says how `best_first` sorts; "" without objectives."""
-    measures = measures_of(records)
-    if not measures:
-        return ""
-    line = "best first, by trainer.monitor on the validation rows"
-    if len(measures) == 1:
-        return line
-    names = ("trainer.monitor", "dataset.only_scenario")
-    values_by_name = zip(names, zip(*measures, strict=True), strict=True)
-    keys = [name for name, values in values_by_name if len(set(values)) > 1]
-    return f"{line}; jobs with another {' or '.join(keys)} come after"
-
-
-def common_settings(records: list[JobRecord]) -> set[str]:
-    """Returns the settings that all jobs share; none if there is only one job."""
-    if len(records) < 2:
-        return set()
-    return set.intersection(*(set(record.settings) for record in records))
-
-
-def rounded(setting: str) -> str:
-    """Returns a setting with long numbers rounded. Numbers in other texts stay.
-
-    >>> rounded("model.dropout=0.09402725344777285")
-    'model.dropout=0.09403'
-    >>> rounded("dataset.train=/data/20240131.235959/rows.csv")
-    'dataset.train=/data/20240131.235959/rows.csv'
-    """
-    return LONG_NUMBER.sub(lambda match: f"{float(match[0]):.4g}", setting)

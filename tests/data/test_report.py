@@ -873,10 +873,10 @@ def test_check_only_prints_the_tables_and_trains_nothing(tmp_path):
     fraction = found["repeated_rows"]["test"]
     assert found["findings"] == [
         "these features have the same value in all 1,800 training rows looked at: flat",
-        f"{fraction:.1%} of test rows are the same as a training row in all columns that "
-        "are read",
-        f"{0.2 - fraction:.1%} of test rows are the same as a validation row in all columns "
+        f"{fraction:.1%} of test rows are the same as a training row in all columns "
         "that are read",
+        f"{0.2 - fraction:.1%} of test rows are the same as a validation row in all "
+        "columns that are read",
     ]
     # Some of the 200 rows that are repeated are held out for validation.
     assert 0.16 < fraction < 0.2

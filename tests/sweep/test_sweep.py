@@ -36,7 +36,7 @@ from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.terminal import new_console
 from mtl_cli.distributed.child_processes import free_ports
 from mtl_cli.runs.job_records import JobRecord
-from mtl_cli.sweep import job, job_processes, job_table, session
+from mtl_cli.sweep import job, job_order, job_processes, job_table, session
 from mtl_cli.sweep.folder_names import sweep_name
 from mtl_cli.sweep.job_table import JobTable
 from mtl_cli.sweep.session import Session, check_sweep_folder
@@ -777,7 +777,7 @@ def test_jobs_with_fewer_tasks_come_after_the_jobs_with_all_tasks() -> None:
         JobRecord("1.1", "", [], "done", scores=one, objective=0.9),
         JobRecord("2", "", [], "done", scores=both, objective=0.7),
     ]
-    found = [record.number for record in job_table.best_first(records)]
+    found = [record.number for record in job_order.best_first(records)]
     assert found == ["2", "1", "1.1", "0"]
 
 
@@ -810,10 +810,10 @@ def test_jobs_of_another_monitor_or_scenario_are_not_sorted_among_the_others() -
                 [whole[0], *extra, whole[1]]
             )
         ]
-        found = [int(record.number) for record in job_table.best_first(records)]
+        found = [int(record.number) for record in job_order.best_first(records)]
         assert found == [len(extra) + 1, *range(len(extra) + 1)]
-        assert job_table.order_of_table(records) == expected_line
-    assert job_table.order_of_table([JobRecord("0", "", [], "failed")]) == ""
+        assert job_order.order_of_table(records) == expected_line
+    assert job_order.order_of_table([JobRecord("0", "", [], "failed")]) == ""
 
 
 def test_line_of_a_job_leaves_out_the_settings_of_all_jobs(

@@ -1,0 +1,49 @@
+"""The settings and the outcome of a sweep's job, on one line."""
+
+import re
+
+from mtl_cli.runs.job_records import JobRecord
+from mtl_cli.runs.text_tables import format_metric
+
+# A number as a value or in a list, with more than five decimals.
+LONG_NUMBER = re.compile(r"(?<=[=\[,: ])-?\d+\.\d{6,}(e[+-]?\d+)?(?=$|[\],}])")
+
+
+def line_of_ended_job(record: JobRecord, hidden: set[str]) -> str:
+    """Returns a line with the status, the settings, and the scores or the error.
+
+    The settings in `hidden` are left out.
+    """
+    status = f"{record.status} in {record.seconds:.1f} s"
+    if record.status == "skipped":
+        status = "skipped, done before"  # by an earlier start of the sweep
+    result = " ".join(
+        f"{task} {format_metric(score)}" for task, score in record.scores.items()
+    )
+    if record.error and record.error != record.status:
+        result = record.error
+    settings = shown_settings(record, hidden)
+    return f"job {record.number} {status}  {settings}  {result}".rstrip()
+
+
+def shown_settings(record: JobRecord, hidden: set[str]) -> str:
+    """Returns the settings of a job on one line, without those in `hidden`."""
+    return " ".join(rounded(s) for s in record.settings if s not in hidden)
+
+
+def common_settings(records: list[JobRecord]) -> set[str]:
+    """Returns the settings that all jobs share; none if there is only one job."""
+    if len(records) < 2:
+        return set()
+    return set.intersection(*(set(record.settings) for record in records))
+
+
+def rounded(setting: str) -> str:
+    """Returns a setting with long numbers rounded. Numbers in other texts stay.
+
+    >>> rounded("model.dropout=0.09402725344777285")
+    'model.dropout=0.09403'
+    >>> rounded("dataset.train=/data/20240131.235959/rows.csv")
+    'dataset.train=/data/20240131.235959/rows.csv'
+    """
+    return LONG_NUMBER.sub(lambda match: f"{float(match[0]):.4g}", setting)
