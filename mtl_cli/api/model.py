@@ -72,7 +72,7 @@ class Model:
         from mtl_cli.data.unseen_values import UnseenValues
 
         model = self._model.with_constants(set, "predict: set")
-        request = feature_request(self.config.dataset).without(set)
+        request = feature_request(self.config.dataset).without_columns(set)
         rows = select_feature_columns(table, request)
         index = table.index if isinstance(table, pd.DataFrame) else None
         if not rows.num_rows:

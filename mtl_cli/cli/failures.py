@@ -69,8 +69,8 @@ def failure_of(error: Exception) -> Failure:
     classes = type(error).__mro__
     # The reader of `kind` knows only the classes of `core.errors`. A subclass that
     # another module defines is reported as the class from which it is derived.
-    known = (c.__name__ for c in classes if c.__module__ == MtlError.__module__)
-    return Failure(*message_and_code(error), next(known, type(error).__name__))
+    core_classes = (c.__name__ for c in classes if c.__module__ == MtlError.__module__)
+    return Failure(*message_and_code(error), next(core_classes, type(error).__name__))
 
 
 def job_failures() -> list[Failure]:

@@ -65,12 +65,12 @@ def without_empty_text(categorical: Categorical) -> Categorical:
     categories, codes = categorical
     if not pc.any(pc.equal(categories, "")).as_py():
         return categorical
-    kept = pc.indices_nonzero(pc.not_equal(categories, ""))
+    kept_codes = pc.indices_nonzero(pc.not_equal(categories, ""))
     # new_codes[code] is the new code. The last entry belongs to no category and stays
     # -1: `new_codes[-1]` thus keeps the code -1 of empty cells.
     new_codes = np.full(len(categories) + 1, -1)
-    new_codes[kept] = np.arange(len(kept))
-    return Categorical(categories.take(kept), new_codes[codes])
+    new_codes[kept_codes] = np.arange(len(kept_codes))
+    return Categorical(categories.take(kept_codes), new_codes[codes])
 
 
 def whole_numbers(

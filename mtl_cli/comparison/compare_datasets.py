@@ -78,8 +78,8 @@ def compare_datasets(runs: list[Run], question: Question) -> list[DatasetCompari
         remarks = add_row_tests(comparison) if comparison in tested else []
         conclude(comparison)
         name = comparison.dataset
-        found = warnings(comparison, datasets[name], unscored[name])
-        comparison.warnings = [*found, *remarks]
+        comparison_warnings = warnings(comparison, datasets[name], unscored[name])
+        comparison.warnings = [*comparison_warnings, *remarks]
     comparisons[0].warnings += [
         f"data set {name} is not compared: {error}" for name, error in errors
     ]

@@ -51,13 +51,13 @@ def read_runs(
             or if all runs have `check_only=true`.
     """
     runs_by_folder: dict[Path, Run] = {}  # each run once, even if the paths overlap
-    found: list[FoundFolders] = []
+    folders_by_path: list[FoundFolders] = []
     for path in paths:
         runs, folders = read_runs_below(path)
         for run in runs:
             runs_by_folder.setdefault(run.path.resolve(), run)
-        found.append(folders)
-    warn_of_left_out(paths, found, warn)
+        folders_by_path.append(folders)
+    warn_of_left_out(paths, folders_by_path, warn)
     runs = list(runs_by_folder.values())
     complete_settings([run.settings for run in runs if run.is_readable])
     runs = [run for run in runs if run.settings.get("check_only") != "true"]
@@ -71,16 +71,16 @@ def read_runs(
 
 
 def warn_of_left_out(
-    paths: list[str], found: list[FoundFolders], warn: Callable[[str], object]
+    paths: list[str], folders_by_path: list[FoundFolders], warn: Callable[[str], object]
 ) -> None:
     """Warns of folders that cannot be read, and of links that lead out of the paths."""
-    unreadable = [text for folders in found for text in folders.unreadable]
+    unreadable = [text for folders in folders_by_path for text in folders.unreadable]
     if unreadable:
         warn(f"these folders cannot be read and are left out: {comma_list(unreadable)}")
     roots = [Path(path).resolve() for path in paths]
     links = [
         str(link)
-        for folders in found
+        for folders in folders_by_path
         for link in folders.links
         if not any(link.resolve().is_relative_to(root) for root in roots)
     ]
@@ -156,4 +156,4 @@ def read_jobs_that_never_began(sweep: Path) -> list[Run]:
 
 def natural_order(path: Path) -> list[tuple[int, str]]:
     """Returns a sorting key that puts folder 10 after folder 9."""
-    return [(int(part) if part.isdecimal() else -1, part) for part in path.parts]
+    return [(int(name) if name.isdecimal() else -1, name) for name in path.parts]

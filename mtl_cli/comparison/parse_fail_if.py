@@ -54,9 +54,9 @@ def check_difference(
         return
     known_names = list(differences)
     score_name = name.removesuffix(DIFFERENCE)
-    split, _, rest = score_name.partition(".")
+    split, _, task_and_metric = score_name.partition(".")
     compared_split = known_names[0].partition(".")[0]
-    metric = rest.rpartition(".")[2]
+    metric = task_and_metric.rpartition(".")[2]
     fix = f"; add --metric {metric}, or correct the name"
     if split != compared_split:
         fix = f"; add --split {split}"

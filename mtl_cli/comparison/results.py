@@ -157,6 +157,8 @@ def without_earlier_days(
     """Leaves out single days of lines, except for the last day of each data set."""
     # The days of one data set have different `DatasetComparison.dataset`, but the same
     # setting `dataset.name`.
-    named = [(c.baseline.settings.get("dataset.name"), c) for c in comparisons]
-    last_days = {name: c for name, c in named if c.is_day_of_lines}
-    return [c for name, c in named if not c.is_day_of_lines or c is last_days[name]]
+    names_and_days = [(c.baseline.settings.get("dataset.name"), c) for c in comparisons]
+    last_days = {name: c for name, c in names_and_days if c.is_day_of_lines}
+    return [
+        c for name, c in names_and_days if not c.is_day_of_lines or c is last_days[name]
+    ]

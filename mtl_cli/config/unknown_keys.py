@@ -35,7 +35,7 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
             holds the key.
     """
     section, _, name = key.rpartition(".")
-    note = ""
+    options_note = ""
     if cls := chosen_class(section, values):
         # Unlike `model_fields`, the schema has the keys of heads, gates and towers too.
         if name in cls.model_json_schema()["properties"]:
@@ -43,14 +43,14 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
                 f"{key}: the chosen YAML file of conf/{section} does not set this key; "
                 f"add the key to the file, or write +{key}=VALUE"
             )
-        note = note_on_other_options(section, name)
+        options_note = note_on_other_options(section, name)
     if similar_keys := suggestions(key, values):
         message = f"unknown key '{key}'; did you mean {' or '.join(similar_keys)}?"
-        return f"{message} {note}" if note else message
+        return f"{message} {options_note}" if options_note else message
     parent, siblings = known_siblings(key, values)
     owner = f" of {parent}" if parent else ""
     message = f"unknown key '{key}'; known keys{owner}: {', '.join(siblings)}"
-    return f"{message}; {note}" if note else message
+    return f"{message}; {options_note}" if options_note else message
 
 
 def note_on_other_options(section: str, name: str) -> str:
@@ -76,16 +76,18 @@ def suggestions(key: str, values: dict[Any, Any]) -> list[str]:
     return similar_keys_anywhere(key, known_keys)
 
 
-def similar_siblings(name: str, own: list[str], siblings: list[str]) -> list[str]:
+def similar_siblings(
+    name: str, option_keys: list[str], siblings: list[str]
+) -> list[str]:
     """Returns the names in the section of an unknown key that resemble its name.
 
     Args:
         name: the last part of the unknown key.
-        own: the keys that the chosen option adds to its base class.
+        option_keys: the keys that the chosen option adds to its base class.
         siblings: all known keys of the section.
     """
     return (
-        get_close_matches(name, own, 3, cutoff=0.7)
+        get_close_matches(name, option_keys, 3, cutoff=0.7)
         or get_close_matches(name, siblings, 1, cutoff=0.7)
         or names_with_initials(name, siblings)
     )

@@ -39,7 +39,7 @@ class ColumnRequest:
         """The names of the columns, in the order in which they are read."""
         return list(self.keys)
 
-    def without(self, columns: Container[str]) -> "ColumnRequest":
+    def without_columns(self, columns: Container[str]) -> "ColumnRequest":
         """Returns a request for all columns but these."""
         keys = {c: key for c, key in self.keys.items() if c not in columns}
         return ColumnRequest(keys, {c: self.types[c] for c in keys})

@@ -33,8 +33,8 @@ def matching_paths(pattern: Path) -> set[Path]:
     index = pattern.parts.index("**")
     tops = matching_paths(Path(*pattern.parts[:index])) if index else {Path()}
     # `**/**` means the same as `**`, and a `**` at the end means `**/*`.
-    rest = dropwhile(lambda part: part == "**", pattern.parts[index + 1 :])
-    below = tuple(rest) or ("*",)
+    names_below = dropwhile(lambda name: name == "**", pattern.parts[index + 1 :])
+    below = tuple(names_below) or ("*",)
     paths, visited = set(), set()
     for top in sorted(tops):
         for folder, subfolders, _ in os.walk(top, followlinks=True):

@@ -93,10 +93,10 @@ def is_in_table(file: Path, location: Location) -> bool:
         return True
     # A format other than `auto`, such as "any", finds the files of all endings.
     return any(
-        found.samefile(file)
+        table_file.samefile(file)
         for path in paths
         if "://" not in path and path != "-"
-        for found in find_local("TABLE", path, "any")
+        for table_file in find_local("TABLE", path, "any")
     )
 
 

@@ -34,9 +34,9 @@ def hash_files(tables: dict[str, Files]) -> str:
             try:
                 digest.update(version_of_file(files.system, path).encode())
             except Exception as error:  # each protocol of fsspec raises its own errors
-                why = getattr(error, "strerror", None) or first_line(error)
+                reason = getattr(error, "strerror", None) or first_line(error)
                 raise DataError(
-                    f"{files.key}: cannot read {path}: {why}; check the file"
+                    f"{files.key}: cannot read {path}: {reason}; check the file"
                 ) from None
     return digest.hexdigest()
 

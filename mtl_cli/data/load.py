@@ -95,7 +95,7 @@ def load(
         for split, table in entry.tables().items()
     }
     features = FeatureSet(dataset.used_features, entry.manifest.features)
-    how = "found encoded" if entry.was_cached else "encoded"
+    action = "found encoded" if entry.was_cached else "encoded"
     data = Data(
         splits=splits,
         row_numbers={split: entry.row_numbers(split) for split in splits},
@@ -103,7 +103,7 @@ def load(
         labels=entry.manifest.labels,
         report=entry.manifest.report,
         fingerprint=fingerprint,
-        loading=f"{how} in {seconds:.1f} s",
+        loading=f"{action} in {seconds:.1f} s",
         scenarios=find_scenarios(dataset, features),
     )
     if data.scenarios is None or dataset.only_scenario is None:

@@ -163,9 +163,9 @@ def column_names(
     for path in other_paths:
         if not missing:
             break
-        found = missing & set(column_names_of_file(files, path, dataset))
-        names += sorted(found)
-        missing -= found
+        added = missing & set(column_names_of_file(files, path, dataset))
+        names += sorted(added)
+        missing -= added
     return names
 
 

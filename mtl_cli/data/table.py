@@ -91,9 +91,12 @@ def as_arrays(table: Table) -> dict[str, Array]:
 
 def concatenate(tables: Iterable[Table]) -> Table:
     """Joins the rows of several tables into one table."""
-    parts = [as_arrays(table) for table in tables]
+    all_arrays = [as_arrays(table) for table in tables]
     return as_table(
-        {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+        {
+            key: np.concatenate([arrays[key] for arrays in all_arrays])
+            for key in all_arrays[0]
+        }
     )
 
 

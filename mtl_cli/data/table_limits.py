@@ -20,14 +20,17 @@ MANY_ROWS = 10_000_000
 MAX_ROWS_PER_BYTE = 10
 
 
-def check_size(part: str, expanded_bytes: int, num_cells: int, file_bytes: int) -> None:
-    """Refuses a part that breaks all three limits, see `MAX_EXPANDED_BYTES`."""
+def check_size(
+    part_name: str, expanded_bytes: int, num_cells: int, file_bytes: int
+) -> None:
+    """Refuses a part of a file above all three limits, see `MAX_EXPANDED_BYTES`."""
     limits = MAX_EXPANDED_BYTES, MAX_RATIO * file_bytes, MAX_CELL_BYTES * num_cells
     if expanded_bytes > max(limits):
         raise UnsafeFileError(
-            f"has {file_bytes:,} bytes, but {part} expands to {expanded_bytes:,} bytes "
-            f"in {num_cells:,} cells; at most {max(limits):,} bytes are read: remove "
-            "columns of long cells from the file"
+            f"has {file_bytes:,} bytes, but {part_name} expands to "
+            f"{expanded_bytes:,} bytes in {num_cells:,} cells; at most "
+            f"{max(limits):,} bytes are read: remove columns of long cells from the "
+            "file"
         )
 
 

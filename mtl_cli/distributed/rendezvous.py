@@ -154,9 +154,9 @@ def read_introduction(connection: socket.socket) -> dict[str, Any] | None:
     try:
         connection.settimeout(INTRODUCTION_TIMEOUT_SECONDS)
         line = connection.makefile().readline(MAX_INTRODUCTION_LENGTH)
-        introduction = json.loads(line)
-        known = {key: introduction[key] for key in INTRODUCTION_KEYS}
-        return known if isinstance(known["index"], int) else None
+        message = json.loads(line)
+        introduction = {key: message[key] for key in INTRODUCTION_KEYS}
+        return introduction if isinstance(introduction["index"], int) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

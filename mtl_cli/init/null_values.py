@@ -85,13 +85,13 @@ def null_value_notes(
             for name in table.column_names:
                 num_cells[name] += pc.sum(pc.equal(table[name], mark)).as_py() or 0
         columns = [name for name, count in num_cells.items() if count]
-        texts = [f"{name} ({num_cells[name]:,})" for name in columns]
+        counts = [f"{name} ({num_cells[name]:,})" for name in columns]
         doubtful = [name for name in columns if name not in recognized_in]
-        note = f"'{mark}' counts as an empty cell: {', '.join(texts)}"
+        text = f"'{mark}' counts as an empty cell: {', '.join(counts)}"
         if doubtful:
-            note = (
-                f"WARNING: {note}; if '{mark}' is a word in {', '.join(doubtful)}, "
+            text = (
+                f"WARNING: {text}; if '{mark}' is a word in {', '.join(doubtful)}, "
                 "remove it from csv.null_values"
             )
-        notes.append(note)
+        notes.append(text)
     return notes

@@ -102,15 +102,15 @@ def take_first(parts: Iterator[pa.Table]) -> tuple[list[pa.Table], bool]:
 
     Returns: the parts taken, and whether they hold all rows of the table.
     """
-    taken = []
+    first_parts = []
     num_rows = num_bytes = 0
     for part in parts:
-        taken.append(part)
+        first_parts.append(part)
         num_rows += part.num_rows
         num_bytes += part.nbytes
         if num_rows > MAX_ROWS or num_bytes > MAX_BYTES:
-            return taken, False
-    return taken, True
+            return first_parts, False
+    return first_parts, True
 
 
 def check_number_of_columns(files: Files, names: list[str]) -> None:

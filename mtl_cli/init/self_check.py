@@ -63,8 +63,8 @@ def check_proposal(
     while problem := find_problem(dataset):
         remaining = without_refused_feature(proposal, problem)
         if remaining is None:
-            note = f"WARNING: mtl-train refuses the data set as it is: {problem}"
-            return proposal, note
+            warning = f"WARNING: mtl-train refuses the data set as it is: {problem}"
+            return proposal, warning
         proposal = remaining
         dataset = parse_dataset(to_yaml(proposal))
     return proposal, ""

@@ -31,7 +31,7 @@ def notes_on_spaces(
         for task in tasks
         if task not in spaces and task != space
     ]
-    return [note for note in notes if note]
+    return list(filter(None, notes))
 
 
 def note_on_space(tasks: dict[str, TaskProposal], task: str, space: str) -> str:

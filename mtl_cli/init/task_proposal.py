@@ -78,12 +78,12 @@ def binary_of_values(
     keys["positive"] = yaml_values[0] if len(yaml_values) == 1 else yaml_values
     share = f"{np.nanmean(y):.1%} of {labels_and_missing(column)} are 1"
     if warning:
-        note = f"WARNING: {warning}"
-        remark = f"{share}; {note}"
+        proposal_reason = f"WARNING: {warning}"
+        remark = f"{share}; {proposal_reason}"
     else:
-        note = f"1 is {', '.join(map(shorten, positive))}: {reason}"
+        proposal_reason = f"1 is {', '.join(map(shorten, positive))}: {reason}"
         remark = f"{share}; {reason}"
-    return TaskProposal(keys, {"positive": remark}, note, y)
+    return TaskProposal(keys, {"positive": remark}, proposal_reason, y)
 
 
 def multiclass(column: ColumnProfile) -> TaskProposal:

@@ -83,10 +83,10 @@ class TopKGates(Gates):
         if training and self.noise is not None:
             e = keras.random.normal(ops.shape(logits), seed=self.seed_generator)
             logits += e * ops.softplus(ops.cast(self.noise(hidden), "float32"))  # H(x)
-        _, kept = ops.top_k(logits, self.num_selected)
+        _, top_experts = ops.top_k(logits, self.num_selected)
         # `top_k` keeps exactly k experts even if logits are equal. A threshold at the
         # k-th largest logit could keep more.
-        is_kept = ops.sum(ops.one_hot(kept, logits.shape[-1]), axis=-2) > 0
+        is_kept = ops.sum(ops.one_hot(top_experts, logits.shape[-1]), axis=-2) > 0
         logits = ops.where(is_kept, logits, -float("inf"))
         return ops.cast(ops.softmax(logits), self.compute_dtype)  # G(x)
 

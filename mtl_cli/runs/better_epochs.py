@@ -23,19 +23,19 @@ def better_epochs(config: Config, history: History) -> list[str]:
     if config.trainer.monitor != AUTO or not stops_early or len(monitored) < 2:
         return []
     lines = []
-    kept = history.kept_epoch
+    kept_epoch = history.kept_epoch
     for output, metric in monitored:
         values = validation_values(history, output.name, metric)
-        if kept not in values:
+        if kept_epoch not in values:
             continue
         direction = output.task.metric(metric).direction
         best = max(values, key=lambda epoch: direction * values[epoch])
-        if abs(values[best] - values[kept]) >= MIN_DIFFERENCE:
+        if abs(values[best] - values[kept_epoch]) >= MIN_DIFFERENCE:
             lines.append(
                 f"{output.name} was better after epoch {best}: {metric} of validation "
-                f"rows is {values[best]:.4f} there, and {values[kept]:.4f} after the "
-                f"kept epoch {kept}; trainer.monitor={output.name}.{metric} keeps the "
-                f"best epoch of {output.name}"
+                f"rows is {values[best]:.4f} there, and {values[kept_epoch]:.4f} after "
+                f"the kept epoch {kept_epoch}; trainer.monitor={output.name}.{metric} "
+                f"keeps the best epoch of {output.name}"
             )
     return lines
 

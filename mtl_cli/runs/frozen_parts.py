@@ -51,8 +51,8 @@ def check_frozen_parts(
             raise ConfigError(refusal(part, part, fresh_here, new_tasks, reasons))
         if of_layers:
             owners = dict.fromkeys(filter(None, map(describe_owner, of_layers)))
-            what = f"{part} of {comma_list(owners)}" if owners else f"some {part}"
-            raise ConfigError(refusal(part, what, of_layers, new_tasks, reasons))
+            weights = f"{part} of {comma_list(owners)}" if owners else f"some {part}"
+            raise ConfigError(refusal(part, weights, of_layers, new_tasks, reasons))
         features |= dict.fromkeys(map(feature_of, fresh_here))
         parts.append(part)
     if not features:
@@ -66,7 +66,7 @@ def check_frozen_parts(
 
 def refusal(
     part: Part,
-    what: str,
+    weights: str,
     fresh: Collection[BlockName],
     new_tasks: Collection[str],
     reasons: Mapping[Part, str],
@@ -75,7 +75,7 @@ def refusal(
 
     Args:
         part: the part that is frozen.
-        what: the weights that start fresh, such as `towers of buy`.
+        weights: the frozen weights that start fresh, such as `towers of buy`.
         fresh: the blocks of these weights.
         new_tasks: the tasks that do not go on from the earlier run.
         reasons: {part that starts fresh as a whole: the reason}.
@@ -88,7 +88,7 @@ def refusal(
         reason = f"the earlier run has no {names} with the same keys"
         fix += f", or {names} out of the tasks"
     return (
-        f"start_from.freeze: {what} would stay at random weights, because {reason}; "
+        f"start_from.freeze: {weights} would stay at random weights, because {reason}; "
         f"{fix}"
     )
 

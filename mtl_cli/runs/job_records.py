@@ -129,7 +129,7 @@ def order_of_number(number: str) -> list[int]:
     >>> sorted(["10.1", "9.2", "9.1"], key=order_of_number)
     ['9.1', '9.2', '10.1']
     """
-    return [int(part) for part in number.split(".")]
+    return list(map(int, number.split(".")))
 
 
 def mark_as_stopped(sweep: Path) -> None:

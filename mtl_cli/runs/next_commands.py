@@ -58,12 +58,12 @@ def comparison_command(config: Config, settings: list[str]) -> tuple[str, str]:
         if heads_weigh_rows(config):
             twin_settings = with_other_sharing(config, kept_settings)
         else:
-            kept = without_model(kept_settings, COMMON_KEYS)
-            twin_settings = [*kept, "model=single_task"]
+            without_sharing = without_model(kept_settings, COMMON_KEYS)
+            twin_settings = [*without_sharing, "model=single_task"]
         command = ["mtl-train", *twin_settings]
     else:
-        kept = [setting for setting in kept_settings if not setting.startswith("seed=")]
-        command = ["mtl-train", "-m", *kept, "seed=1,2,3"]
+        without_seed = [s for s in kept_settings if not s.startswith("seed=")]
+        command = ["mtl-train", "-m", *without_seed, "seed=1,2,3"]
     return shlex.join(command), purpose
 
 
@@ -84,17 +84,18 @@ def with_other_sharing(config: Config, settings: list[str]) -> list[str]:
     heads = config.model.heads
     heads_keys = type(config.model.heads_option).model_fields
     scheme = "mmoe" if config.model.name == "shared_bottom" else "shared_bottom"
-    kept = without_model(settings, COMMON_KEYS | heads_keys.keys())
-    return [*kept, f"model={scheme}", f"model.heads={heads}"]
+    kept_settings = without_model(settings, COMMON_KEYS | heads_keys.keys())
+    return [*kept_settings, f"model={scheme}", f"model.heads={heads}"]
 
 
 def without_model(settings: list[str], kept_keys: Collection[str]) -> list[str]:
     """Leaves out the settings of `model`, except for the keys in `kept_keys`."""
-    kept = tuple(f"model.{key}=" for key in kept_keys)
+    kept_starts = tuple(f"model.{key}=" for key in kept_keys)
     return [
         setting
         for setting in settings
-        if setting.startswith(kept) or not setting.startswith(("model.", "model="))
+        if setting.startswith(kept_starts)
+        or not setting.startswith(("model.", "model="))
     ]
 
 

@@ -80,7 +80,7 @@ def predict_files(
     model = saved_model.load(run).with_constants(constants, "--set")
     summary, start = PredictionSummary(), time.monotonic()
     dataset = model.config.dataset
-    request = feature_request(dataset).without(constants)
+    request = feature_request(dataset).without_columns(constants)
     unseen = UnseenValues(model.features)
     num_not_finite = Counter[str]()  # {column: number of predictions}
     with (

@@ -50,14 +50,14 @@ def decide(config: Config, path: Path, record: dict[str, Any]) -> Decision:
     return Decision.REPLACE if record else Decision.NEW
 
 
-def nothing_to_resume_error(place: str) -> ConfigError:
+def nothing_to_resume_error(predicate: str) -> ConfigError:
     """Returns the error of `resume=must` if there is no run to resume.
 
-    `place` ends the sentence "no run of this configuration and data ...".
+    `predicate` ends the sentence "no run of this configuration and data ...".
     """
     return ConfigError(
         "resume: 'must' needs an unfinished run, but no run of this configuration and "
-        f"data {place}; start a run with resume=auto"
+        f"data {predicate}; start a run with resume=auto"
     )
 
 

@@ -189,7 +189,9 @@ def score_drops(
     """
     drops = {}
     for output, original_score in original_scores.items():
-        known = [scores[output] for scores in shuffled_scores if output in scores]
-        if len(known) >= MIN_REPEATS:
-            drops[output] = original_score - np.array(known)
+        defined_scores = [
+            scores[output] for scores in shuffled_scores if output in scores
+        ]
+        if len(defined_scores) >= MIN_REPEATS:
+            drops[output] = original_score - np.array(defined_scores)
     return drops

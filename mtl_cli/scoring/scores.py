@@ -187,13 +187,13 @@ def plausible_predictions(task: Task, labels: Array) -> Array:
     Returns: (rows,), or (rows, num_predictions) if there are several per row.
     """
     width = task.num_predictions
-    known = np.isfinite(labels)
-    targets = np.where(known, labels, 0).astype("float64")
+    has_label = np.isfinite(labels)
+    targets = np.where(has_label, labels, 0).astype("float64")
     center = 0.5
     if task.HAS_CLASSES and width > 1:
         targets, center = np.eye(width)[targets.astype("int64")], 1 / width
-    elif not task.HAS_CLASSES and known.any():
-        center = targets[known].mean() or 1.0  # counts have no mean of 0
+    elif not task.HAS_CLASSES and has_label.any():
+        center = targets[has_label].mean() or 1.0  # counts have no mean of 0
     predictions: Array = targets / 2 + center / 2
     if width > 1 and predictions.ndim == 1:
         return np.repeat(predictions[:, None], width, axis=1)

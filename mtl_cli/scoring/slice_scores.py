@@ -100,7 +100,7 @@ def score_slice(
     interval = value_with_interval(value, error)
     calibration = inside.calibration() or dict.fromkeys(CALIBRATION_KEYS)
     reasons = score.get("why", {})
-    rest, difference, p = (None, None, None) if test is None else test
+    rest_value, difference, p = (None, None, None) if test is None else test
     record: SliceRecord = {
         "column": slices.column,
         "slice": slice_name,
@@ -111,7 +111,7 @@ def score_slice(
         "value": interval["value"],
         "low": interval["low"],
         "high": interval["high"],
-        "rest": rest,
+        "rest": rest_value,
         "difference": difference,
         "p": p,
         "p_corrected": None,

@@ -117,6 +117,6 @@ def named_slices(column: str, names: list[str], slice_codes: Array) -> Slices:
     if not is_rare.any():
         return Slices(column, names, slice_codes)
     if OTHER in names:
-        joined = np.where(is_rare, names.index(OTHER), slice_codes)
-        return Slices(column, names, joined)
+        slice_codes = np.where(is_rare, names.index(OTHER), slice_codes)
+        return Slices(column, names, slice_codes)
     return Slices(column, [*names, OTHER], slice_codes)

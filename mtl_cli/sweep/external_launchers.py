@@ -131,14 +131,15 @@ def wait_for_equal_job(job: Job) -> None:
         time.sleep(STOP_CHECK_SECONDS)
 
 
-def goes_first(other: JobRecord, own: JobRecord) -> bool:
-    """Whether another job has the same run folder, and runs before the own job."""
+def goes_first(other: JobRecord, own_record: JobRecord) -> bool:
+    """Whether another job has the same run folder, and goes before the own job."""
     is_unfinished = other.status == "running"
-    if other.name != own.name or other.number == own.number or not is_unfinished:
+    is_same_job = other.number == own_record.number
+    if other.name != own_record.name or is_same_job or not is_unfinished:
         return False
     if other.pid:
         return may_be_alive(other)
-    return order_of_number(other.number) < order_of_number(own.number)
+    return order_of_number(other.number) < order_of_number(own_record.number)
 
 
 def launcher_failure_message(error: Exception) -> str:

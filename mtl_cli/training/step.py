@@ -108,11 +108,11 @@ class Step:
         start = self.replicas.rank * self.rows_per_process
         share = slice(start, start + self.rows_per_process)
         ids_by_table = tf.nest.flatten(self.ids_model(features))
-        found = []
+        rows_by_table = []
         for table, ids in zip(self.tables, ids_by_table, strict=True):
             rows = table.rows_of_batch(self.replicas.all_gather(ids))
-            found.append(rows._replace(positions=rows.positions[share]))
-        return found
+            rows_by_table.append(rows._replace(positions=rows.positions[share]))
+        return rows_by_table
 
     def _take(
         self,
