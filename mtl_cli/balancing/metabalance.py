@@ -37,8 +37,8 @@ class MetaBalance(Balancing):
         beta: weight of the earlier steps in the running mean m_t.
 
     Reference: He et al., "MetaBalance: Improving Multi-Task Recommendations via
-        Adapting Gradient Magnitudes of Auxiliary Tasks", WWW 2022, algorithm 1, which
-        calls the strategies A, B and C.
+        Adapting Gradient Magnitudes of Auxiliary Tasks", WWW 2022, algorithm 1. The
+        paper calls the strategies A, B and C.
         Differs from the paper in: embedding tables with vectors of the same length are
         one variable here, so these tables share m_t; m_t is divided by 1 - beta^k. The
         paper needs no divisor: there, all tasks have a gradient in each step, so all

@@ -73,8 +73,8 @@ def quoted(text: str) -> str:
 def unreadable_key_error(setting: str, key: str) -> ConfigError:
     """Returns the error for a key that an override cannot express.
 
-    The key has special characters, or is a word such as `1` or `null`, which Hydra
-    would not read as text.
+    The key has special characters, or is a word such as `1` or `null` that Hydra would
+    not read as text.
 
     Args:
         setting: the dotted key of the setting, for the start of the message.

@@ -1,7 +1,7 @@
 """The size of a single-task twin: a run to compare a multi-task run with.
 
-The twin trains a separate network for each task. Its networks are as deep and wide as
-one expert of the model at each level. `sweep/repeats_and_twins.py` makes twins, and
+The twin trains a separate network for each task. For each level of the model, the
+network has the layers of one expert. `sweep/repeats_and_twins.py` makes twins, and
 `comparison/twins.py` finds them.
 """
 

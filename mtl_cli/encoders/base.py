@@ -83,9 +83,9 @@ class Encoder(Options):
 
         With the names, `start_from` matches the columns of two runs.
 
-        Returns: one name per column, such as "first order"; None if the columns depend
-            on the number or the order of the features, so that they match no columns of
-            a run with other features.
+        Returns: the name of each column, such as "first order"; None if the columns
+            depend on the number or the order of the features, so that they match no
+            columns of a run with other features.
         """
         return None
 
@@ -151,7 +151,7 @@ class Encoder(Options):
         A group holds the tables whose vectors have the same length; frozen tables have
         groups of their own.
 
-        Returns: for each set, the embeddings of each group of tables, `(batch,
+        Returns: a list per set, with the embeddings of each group of tables, `(batch,
             features, length)`.
         """
         from mtl_cli.layers import lookup

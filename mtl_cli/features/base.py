@@ -76,7 +76,8 @@ class Feature(Options):
     def fitter(self, name: str) -> Fitter:
         """Returns a new object that learns from the training rows.
 
-        It learns the values that `encode` and other methods receive as `learnt`.
+        The object learns the values that `encode` and other methods receive as
+        `learnt`.
         """
         return Fitter(partial(self.read, name))
 

@@ -84,7 +84,7 @@ class PiecewiseLinear(Feature):
         return text
 
     def summary(self, encoded: Array) -> Array:
-        """Returns the sum of each row's numbers, which rises with the value.
+        """Returns the sum of each row's numbers; the sum rises with the value.
 
         Returns: (rows,).
         """

@@ -110,7 +110,7 @@ class OnnxOps(GraphOps):
             texts,
             domain=ML_DOMAIN,
             # `LabelEncoder` needs at least one key. For an empty vocabulary, the key ""
-            # gets the id 0, which all other texts have too.
+            # gets the id 0, as all other texts do.
             keys_strings=list(vocabulary) or [""],
             values_int64s=list(range(1, 1 + len(vocabulary))) or [0],
             default_int64=0,
@@ -204,7 +204,8 @@ class OnnxOps(GraphOps):
         new_column = self.columns_in_result(is_present, max_length)
         is_in_result = self.add("GreaterOrEqual", new_column, self.constant(0))
         is_kept = self.add("And", is_present, is_in_result)
-        # Absent and dropped cells all go to one extra column. It is cut off below.
+        # Absent and dropped cells all go to one extra column; the column is cut off
+        # below.
         new_column = self.where(is_kept, new_column, max_length)
         width = self.constant([max_length + 1])
         shape = self.add("Concat", self.num_rows(), width, axis=0)

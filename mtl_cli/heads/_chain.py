@@ -144,8 +144,8 @@ class Chain(Heads):
         """Returns warnings about rows that skip a step, and about missing labels.
 
         A row skips a step if it reaches a later step. Missing labels of a step bias its
-        product if they are more frequent on the rows that have reached the step before
-        than on the others, or less frequent.
+        product if they are more or less frequent on the rows that have reached the step
+        before than on all other rows.
         """
         steps = self.steps(tasks)
         warnings = []

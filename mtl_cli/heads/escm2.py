@@ -1,6 +1,6 @@
 """The heads of ESCM2: the heads of ESMM, with one more loss of pCVR.
 
-The loss is that of the clicked rows, each with the weight 1 / pCTR.
+The added loss is taken over the clicked rows, each with the weight 1 / pCTR.
 """
 
 from typing import Annotated, ClassVar

@@ -14,8 +14,9 @@ from mtl_cli.layers.routing import Route, Routing
 class BalancedWeights(Routing):
     """Weighs the n experts of a reader by two trained numbers.
 
-    One of the experts is the reader's own: the expert of the reader's task, or of the
-    row's scenario. It has the weight `own`. Each other expert has the weight `other`:
+    The reader owns one of the experts: the expert of the reader's task, or of the row's
+    scenario. The owned expert has the weight `own`. Each other expert has the weight
+    `other`:
 
         alpha = sigmoid(strength)
         beta  = sigmoid(balance)
@@ -27,16 +28,16 @@ class BalancedWeights(Routing):
     is only the weight `own`.
 
     Call the layer as `BalancedWeights(routes)(x)`: reader i then owns expert i. If
-    there is one reader, and its own expert changes from row to row as the scenario
-    does, call the layer as `BalancedWeights(routes)(x, ownership)`.
+    there is one reader, and it owns the expert of the row's scenario, call the layer as
+    `BalancedWeights(routes)(x, ownership)`.
 
     Args:
         routes: the readers, and the n experts that each reader weighs.
-        label: what reports call the weights, such as `experts of tasks`.
+        label: the name of the weights in reports, such as `experts of tasks`.
 
-    Input shape: x `(batch, dim)`, of which the layer reads only the number of rows; and
-        ownership `(batch, n)`: 1 for the expert that the reader owns in the row, and 0
-        for all others. If the owned expert is unknown, all n entries are 1 / n.
+    Input shape: x `(batch, dim)`, read only for the number of rows; and ownership
+        `(batch, n)`: 1 for the expert that the reader owns in the row, and 0 for all
+        others. If the owned expert is unknown, all n entries are 1 / n.
     Output shape: `(readers, batch, n)`.
 
     Example:

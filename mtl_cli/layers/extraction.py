@@ -39,9 +39,11 @@ def extract(
             number of them; the experts of the first task come first. None for an MMoE,
             which has no specific experts.
         shared_experts: the shared experts.
-        task_gates: one gate per task, over the task's specific and the shared experts.
-        shared_gate: one gate over all specific and shared experts; None in the last
-            level, because the last level has no shared output.
+        task_gates: the gates of the tasks. The gate of a task weighs the task's
+            specific experts and the shared experts.
+        shared_gate: the gate of the shared output, over all specific and shared
+            experts; None in the last level, because the last level has no shared
+            output.
 
     Returns: the tasks' outputs y_t, `(tasks, batch, units)`; and the shared output y_s,
         `(batch, units)`, or None without a shared gate.

@@ -54,8 +54,8 @@ class GroupColumns(NamedTuple):
 
     Attributes:
         ids: the positions of columns in the input `ids`.
-        sequences: for each sequence feature, its `Block`, and its columns in the inputs
-            `sequences` and `sequence_weights`.
+        sequences: the `Block` of each sequence feature, and the feature's columns in
+            the inputs `sequences` and `sequence_weights`.
         tables: the table that each column reads: first the columns of `ids`, then the
             columns of the first sequence, and so on.
     """

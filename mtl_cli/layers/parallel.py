@@ -10,7 +10,7 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.parallel_norms import ParallelBatchNorm, ParallelLayerNorm
 from mtl_cli.layers.register import Shape, register
 
-# The arguments about kernels, which `ParallelDense` and `ParallelMLP` have in common.
+# The arguments about kernels that both `ParallelDense` and `ParallelMLP` have.
 KERNEL_OPTIONS = ("l2", "initializer")
 # The arguments of `ParallelMLP` that a configuration sets once for all hidden layers.
 DENSE_OPTIONS = ("activation", "dropout", "batch_norm", *KERNEL_OPTIONS)

@@ -163,8 +163,8 @@ def batch_statistics(
     # The maximum avoids a division by 0 for a scenario without rows.
     row_shares = ops.transpose(scenario_weights) / ops.maximum(num_rows, 1e-6)
     mean = row_shares @ x
-    # Each row is centred by the mean of its scenario. This is right for a row of a
-    # known scenario, because the row has the weight 0 in all other scenarios.
+    # Each row is centred by the mean of its scenario. For a known scenario, this centre
+    # is right, because the row has the weight 0 in all other scenarios.
     centred = x - scenario_weights @ mean
     variance = row_shares @ ops.square(centred)
     is_unknown = ops.max(scenario_weights, axis=1, keepdims=True) < 1
@@ -178,8 +178,8 @@ def correct_unknown_rows(
     """Corrects variances in which rows of unknown scenarios have a wrong centre.
 
     Such a row is centred by the mean of all scenarios' means. The variance of scenario
-    s needs the row's distance to the mean of s. This distance is centred + gap_s, so
-    the square of the row must grow by 2 gap_s centred + gap_s^2.
+    s needs the row's distance to the mean of s, centred + gap_s. So the square of the
+    row must grow by 2 gap_s centred + gap_s^2.
 
     For example, two scenarios have the means 1 and 3, and the row x = 2.5 has an
     unknown scenario. The row is centred by 2, so centred = 0.5, and gap = (1, -1). The

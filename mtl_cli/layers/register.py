@@ -1,4 +1,4 @@
-"""What every layer needs: the type of shapes, and the decorator `register`."""
+"""The type of shapes and the decorator `register`, for all layers."""
 
 from typing import Any
 

@@ -82,7 +82,7 @@ class Routing(keras.layers.Layer):
     layers of this class and read the attributes below.
 
     Args:
-        routes: one route per reader, in the order of the weights.
+        routes: the route of each reader, in the order of the weights.
 
     Output shape: `(readers, batch, experts)`.
 

@@ -23,7 +23,7 @@ def feature_gated(
         sharing: the sharing scheme, for its L2 penalty and its initializer.
         v: the input, `(batch, dim)`, or `(owners, batch, dim)`.
         owners: the owners of the feature gates.
-        ranks: one rank per l, see `HoME.feature_gate_ranks`.
+        ranks: the ranks of the products A_l B_l, see `HoME.feature_gate_ranks`.
         name: the name of the layer of feature gates.
     """
     from mtl_cli.layers import FeatureGate

@@ -138,7 +138,7 @@ class AdaTT(GatedSharing):
         Args:
             outputs: the outputs E_ui of the experts of these fusion units, one fusion
                 unit after another, `(experts, batch, units)`.
-            routes: one route per fusion unit, with the unit's own experts.
+            routes: the route of each fusion unit, with the unit's own experts.
             name: name of the layer of the native weights v.
 
         Returns: `(fusion units, batch, units)`.

@@ -166,7 +166,7 @@ class Sharing(Options):
     def heads_option(self) -> Heads:
         """The heads that the key `heads` names, validated with their keys."""
         # `model_extra` holds all keys that are no fields: the keys of heads, gates and
-        # towers. An unknown key is passed to the heads, which refuse it.
+        # towers. An unknown key is passed to the heads, and the heads refuse it.
         others = self._keys_of("gates", Gate) | self._keys_of("towers", Towers)
         extra = self.model_extra or {}
         keys = {key: value for key, value in extra.items() if key not in others}
@@ -187,7 +187,7 @@ class Sharing(Options):
     def _check_gates(self) -> None:
         """Raises an error if a key of gates differs from its default.
 
-        This scheme has no gates, so the key would have no effect.
+        The key would have no effect, because this scheme has no gates.
         """
         keys = self._keys_of("gates", Gate)
         checked_own_keys(keys, type(self), "gates", Gate, "model.gate")

@@ -54,8 +54,7 @@ class HoME(GatedSharing):
         num_shared_experts: number of experts shared by all groups, in each level.
         expert_units: widths of the layers of each expert.
         gate_units: hidden widths of the gates G and S; empty for linear gates.
-        feature_gate_ranks: one rank per l, the number of rows of B_l; empty for no
-            feature gates.
+        feature_gate_ranks: the number of rows of each B_l; empty for no feature gates.
         self_gates: whether there are self-gates S.
 
     Reference: Wang et al., "HoME: Hierarchy of Multi-Gate Experts for Multi-Task

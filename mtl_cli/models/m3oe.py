@@ -44,8 +44,7 @@ class M3oE(GatedSharing):
         expert_units: widths of each expert.
 
     Reference: Zhang et al., "M3oE: Multi-Domain Multi-Task Mixture-of-Experts
-        Recommendation Framework", SIGIR 2024. The equations are those of the authors'
-        code.
+        Recommendation Framework", SIGIR 2024. The equations follow the authors' code.
         Differs from the paper in: alpha and beta are trained with all other weights,
         where the paper trains them on validation rows; the last layer of a gate has no
         bias; W_s starts at 1, not as a random draw.

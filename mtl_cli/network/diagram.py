@@ -56,8 +56,7 @@ def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
 def calls_by_output(calls: Sequence[Call]) -> dict[int, Call]:
     """Returns {`id` of a tensor: the call that computes the tensor}."""
     # The attribute `_keras_history` of a tensor also names a call. But this call may
-    # belong to another model, which Keras has made of the same tensors: `training.step`
-    # makes such models.
+    # belong to another model of the same tensors: `training.step` makes such models.
     return {id(tensor): call for call in calls for tensor in call.output_tensors}
 
 

@@ -23,8 +23,7 @@ class PerScenario(Towers):
     rows, so the cost grows with the number of scenarios.
 
     Reference: Zhang et al., "M3oE: Multi-Domain Multi-Task Mixture-of-Experts
-        Recommendation Framework", SIGIR 2024. The equations are those of the authors'
-        code.
+        Recommendation Framework", SIGIR 2024. The equations follow the authors' code.
     """
 
     reads_scenario: ClassVar[bool] = True

@@ -173,8 +173,8 @@ def input_units(hidden: Tensor, encodings: Encodings) -> "Sequence[Expert]":
     """Returns the names of the units of v_t^1, for reports.
 
     If the towers read the columns of the features themselves, without an expert or a
-    deep encoder in between, the names are those of the features. Otherwise the names
-    are numbers.
+    deep encoder in between, the units have the names of the features. Otherwise the
+    names are numbers.
     """
     from mtl_cli.layers import experts_of
     from mtl_cli.layers.gate_nu import feature_units

@@ -41,10 +41,10 @@ class CheckpointValues(Options):
         epochs: the finished epochs.
         kept: number of the best epoch, from 1; 0 if no epoch is the best yet.
         seconds: duration of the unfinished epoch's steps.
-        best: whether the training keeps the weights of the best epoch. They are the
-            arrays `best-0`, `best-1`, ..., unless they equal the weights of the network
-            or their moving average (`TrainingState.is_at_best_epoch`). Equal arrays are
-            not stored twice.
+        best: whether the training keeps the weights of the best epoch. These weights
+            are the arrays `best-0`, `best-1`, ..., unless they equal the weights of the
+            network or their moving average (`TrainingState.is_at_best_epoch`). Equal
+            arrays are not stored twice.
     """
 
     environment: dict[str, Any]
@@ -124,9 +124,9 @@ def save(
 ) -> None:
     """Writes a checkpoint completely or not at all, then removes other checkpoints.
 
-    This checkpoint and the checkpoint before it are kept, see `MAX_CHECKPOINTS`. A
-    checkpoint of a later step is removed too. Such a checkpoint is damaged: only
-    without an intact checkpoint does a run start again from an earlier step.
+    The new checkpoint and the checkpoint before it are kept, see `MAX_CHECKPOINTS`. A
+    checkpoint of a later step is removed too. Such a checkpoint is damaged, because a
+    run resumes from its last intact checkpoint.
 
     Args:
         folder: the run folder.

@@ -26,7 +26,7 @@ VALUES_PER_TASK = 3
 
 
 class BatchShare(NamedTuple):
-    """One process's share of a batch, with sums over the whole batch.
+    """The share of one process in a batch, with sums over the whole batch.
 
     Attributes:
         rows: the rows of the share.

@@ -34,8 +34,8 @@ class MovingAverage:
     def update(self, model: keras.Model, epoch: int, decay: float) -> None:
         """Adds the weights of a network after an epoch. Epochs are counted from 1."""
         if not self.arrays:
-            # Keras returns a scalar weight as a number, which cannot be changed in
-            # place, unlike an array.
+            # Keras returns a scalar weight as a number. Unlike an array, a number
+            # cannot be changed in place.
             self.arrays = [np.asarray(weight) for weight in model.get_weights()]
             return
         fraction = np.float32((1 - decay) / (1 - decay**epoch))

@@ -44,8 +44,8 @@ def restore_variables(state: TrainingState, arrays: Arrays) -> None:
     for name, variable in state.variables().items():
         array = arrays[name]
         # Only the arrays `weights-...` must be finite. The other arrays hold slots of
-        # the optimizer, which may overflow without harm. An array `tables-...` holds
-        # the slots of a lazy table beside the table's rows.
+        # the optimizer, and slots may overflow without harm. An array `tables-...`
+        # holds the slots of a lazy table beside the table's rows.
         may_overflow = not name.startswith("weights-")
         check_numbers(name, array, may_overflow)
         variable.assign(array)

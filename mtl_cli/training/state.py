@@ -121,8 +121,8 @@ class TrainingState:
         """Whether `weights_to_keep` returns the weights of the best epoch.
 
         True if the last finished epoch is the best epoch, and its weights are still
-        there. The first step of the next epoch changes the network's weights, but not
-        their moving average, which changes at the end of an epoch.
+        there. The first step of the next epoch changes the network's weights. Their
+        moving average changes only at the end of an epoch.
         """
         epochs = self.history.epochs
         is_last_epoch_best = bool(epochs) and epochs[-1].best

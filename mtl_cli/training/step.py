@@ -75,7 +75,7 @@ class Step:
         )
 
     def choose_compiled_parts(self, compile_parts: bool) -> None:
-        """Marks parts of a step for XLA, which compiles each part at its first call.
+        """Marks the parts of a step that XLA compiles, each part at its first call.
 
         XLA would copy a whole lazy table in order to write to the table. XLA also
         cannot communicate with other processes. Therefore XLA compiles only the parts
@@ -100,8 +100,8 @@ class Step:
         Args:
             features: the features in this process's share of the batch.
 
-        Returns: one item per lazy table. `positions` are only those of the ids in this
-            process's share.
+        Returns: one item per lazy table, with the `positions` of the ids in this
+            process's share only.
         """
         if self.ids_model is None:
             return []

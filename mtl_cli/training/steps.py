@@ -143,8 +143,8 @@ class Steps:
     def _compile(self, *arguments: Tensor) -> None:
         """Compiles `run` for arguments of these shapes, and measures the time."""
         start = time.perf_counter()
-        # The first call compiles. This call takes 0 steps, so its duration is the time
-        # of compiling.
+        # The first call compiles. With 0 steps, the duration of the call is the time of
+        # compiling.
         self._run_or_recompile(*arguments, tf.constant(0))
         self.compile_seconds = time.perf_counter() - start
 
