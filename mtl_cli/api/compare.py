@@ -124,7 +124,8 @@ def compare(
         metric: the metric to compare; None for the first metric of each task.
         split: the split whose scores are compared: `test`, `valid` or `train`.
         tasks: the name of the task to compare, or several names; empty for all.
-        plugins: as in `mtl_cli.load`. Metrics of a plugin's tasks need its folder.
+        plugins: the folder of plugins, or several folders, see `mtl_cli.load`. If a
+            plugin defines the kind of a task, the task's metrics need the plugin.
 
     Raises:
         ConfigError: if there is nothing to compare, a name is unknown, or a plugin

@@ -54,8 +54,8 @@ class Model:
             DataFrame, the result has the same index.
 
         A `UserWarning` names each feature whose values are unknown in more than half of
-        the rows. It also names each feature with an unknown value that the training
-        rows spell differently, such as `paris` for `Paris`.
+        the rows, and each feature with an unknown value that the training rows spell
+        differently, such as `paris` for `Paris`.
 
         Raises:
             DataError: if a column is missing, or has values of another type than the

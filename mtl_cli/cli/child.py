@@ -19,7 +19,8 @@ def main(result_path: str, arguments: list[str]) -> NoReturn:
     """Runs a command line of `mtl-train`, and writes the outcome for the parent.
 
     The JSON file `result_path` gets {"failures": [...], "folder": PATH or null}. Each
-    failure has the fields of `Failure`. The folder is that of a run that has succeeded.
+    failure has the fields of `Failure`. PATH is the run folder, if the run has
+    succeeded.
     """
     threading.Thread(target=stop_with_parent, daemon=True).start()
     sys.argv = [PROGRAM, *arguments]

@@ -115,7 +115,10 @@ def compare(options: argparse.Namespace) -> int:
 
 
 def check_no_output_file(options: argparse.Namespace) -> None:
-    """Refuses a file after --json, --csv or --md, which argparse takes for a FOLDER."""
+    """Refuses a file after --json, --csv or --md.
+
+    argparse takes such a file for a FOLDER.
+    """
     for path in options.paths:
         if path.endswith(f".{options.format}") and not Path(path).is_dir():
             raise ConfigError(
@@ -194,8 +197,8 @@ def write_html(
 ) -> None:
     """Writes the comparisons as an HTML page, and prints the path of the page.
 
-    An existing file is overwritten only if it is an earlier page of a comparison, which
-    can be made again from the runs.
+    An existing file is overwritten only if it is an earlier page of a comparison: such
+    a page can be made again from the runs.
     """
     from mtl_cli.comparison.page import is_page, page
 

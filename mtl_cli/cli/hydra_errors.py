@@ -13,8 +13,9 @@ from mtl_cli.core.errors import first_line, not_utf8_message
 def explain(error: Exception, arguments: list[str]) -> str:
     """Explains an error of the command line or the YAML files in one line.
 
-    Hydra, OmegaConf or mtl-cli has raised the error. The error of Hydra says where
-    Hydra failed. Its root cause, an error of OmegaConf or Python, says what is wrong.
+    Hydra, OmegaConf or mtl-cli has raised the error. An error of Hydra says where Hydra
+    failed. The root cause of this error says what is wrong: it is an error of OmegaConf
+    or Python.
 
     The order of the calls matters: the error of `hydra.sweeper.params` is also an error
     of OmegaConf, and a `MissingConfigException` of Hydra is also an `OSError`.

@@ -72,7 +72,7 @@ def replacing(
 
 
 def link_to_new(file: Path, target: Path) -> None:
-    """Gives a file a new name. If the name exists, a `ConfigError` is raised.
+    """Adds the name `target` to a file; raises a `ConfigError` if `target` exists.
 
     After a hard link, the file also keeps its old name; the caller removes this name.
     """
@@ -80,9 +80,9 @@ def link_to_new(file: Path, target: Path) -> None:
         # Unlike `Path.rename`, a hard link never replaces a file.
         target.hardlink_to(file)
     except OSError as error:
-        # Other errors may come from a file system without hard links, which may not
-        # report an existing target as such. There, another command may still write the
-        # target between this check and `replace`.
+        # Other errors may come from a file system without hard links. Such a file
+        # system may not report that the target exists, so the path itself is checked.
+        # Another command may still write the target between this check and `replace`.
         if isinstance(error, FileExistsError) or target.exists():
             raise ConfigError(
                 f"{target} exists, because another command has just written it; name "
@@ -151,7 +151,8 @@ def named_write_errors(path: Path, fix: str = RESUME) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # `shutil.copytree`, which libraries may call, gives [(source, target, reason)].
+        # A library may call `shutil.copytree`. The arguments of the error are then a
+        # list [(source, target, reason)].
         if isinstance(error, shutil.Error):
             reason = str(error.args[0][0][-1])
         else:

@@ -108,8 +108,8 @@ def warn_in_one_line() -> None:
 def not_utf8_message(error: UnicodeEncodeError) -> str:
     """Returns the message about the name of a file or folder that is not UTF-8.
 
-    Python reads the bytes of such a name as surrogate characters, which it cannot
-    encode again as UTF-8.
+    Python reads the bytes of such a name as surrogate characters, but cannot encode
+    these characters as UTF-8.
     """
     start = max(0, error.start - SHOWN_CHARACTERS // 2)
     before = error.object[start : error.start].rpartition("\n")[2]

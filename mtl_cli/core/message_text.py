@@ -19,7 +19,7 @@ def shown(value: object) -> str:
 
 
 def cut(text: str, max_length: int) -> str:
-    """Cuts a text after `max_length` characters; "..." then stands for the rest."""
+    """Cuts a text after `max_length` characters, and marks the cut with "..."."""
     return text if len(text) <= max_length else text[:max_length] + "..."
 
 

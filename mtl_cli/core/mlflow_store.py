@@ -69,11 +69,12 @@ def is_outside(artifacts: str, store: Path | None, may_be_remote: bool = False) 
 
     The address of the artifacts comes from MLflow's database. A database on this
     machine may come from somebody else. The allowed folders are the current folder and
-    the database's folder, with all that lies below them.
+    the database's folder, with all folders below them.
 
     Args:
         artifacts: the address of the artifacts.
-        store: the folder of the database; None for a server, which is trusted.
+        store: the folder of the database; None for a server, because servers are
+            trusted.
         may_be_remote: whether artifacts may also be written to a server.
     """
     if store is None:

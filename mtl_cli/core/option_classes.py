@@ -62,8 +62,8 @@ def suggest_option(wrong: str, names: list[str]) -> str:
 def check_option_name(axis: str, name: object, message_start: str = "") -> None:
     """Raises an error if an axis has no option of this name.
 
-    The message begins with `message_start`, such as "kind: 'spars' ". This text is ""
-    if the code that prints pydantic's error adds the key and the name.
+    `message_start` begins the message, such as "kind: 'spars' ". Leave it empty if the
+    code that prints pydantic's error adds the key and the name.
     """
     names = option_names(axis)
     if name not in names:

@@ -1,7 +1,7 @@
 """Resolvers of references, such as `${oc.env:NAME}`, that remember secrets.
 
-The resolvers give the same values as those of OmegaConf and Hydra, which they replace.
-A value is a secret if the name of its environment variable suggests so, or if the value
+The resolvers replace the resolvers of OmegaConf and Hydra, and give the same values. A
+value is a secret if the name of its environment variable suggests so, or if the value
 was made from a secret.
 """
 
@@ -66,7 +66,7 @@ def remember_parts(value: T, resolver: str, source: object) -> T:
     Args:
         value: the value that a resolver has made.
         resolver: the name of the resolver, such as `oc.decode`.
-        source: the argument of the resolver, which may hold a secret.
+        source: the argument of the resolver, perhaps with a secret in it.
 
     Returns: the value.
 

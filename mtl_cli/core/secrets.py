@@ -8,8 +8,8 @@ configuration can be run again wherever the variable is set.
 A password that the user typed into a URL has no reference, so a run writes `***` in its
 place.
 
-`secret_resolvers` finds the secrets. This file remembers them, and replaces them in the
-text that a run writes.
+`secret_resolvers` finds the secrets. The functions here remember the secrets, and
+replace them in the text that a run writes.
 """
 
 import contextlib

@@ -2,11 +2,11 @@
 
 Such a database can do harm in two ways:
 
-1. Beside the database may lie a journal, which SQLite reads. If the journal names
-   another file as its super-journal, SQLite deletes this file.
-2. SQLite can run for ever: in a trigger; in a view; in a function that the definition
-   of a table calls, for instance in a `CHECK`, which is evaluated for each new row; or
-   in generated columns that refer to each other.
+1. SQLite reads a journal that lies beside the database. If the journal names another
+   file as its super-journal, SQLite deletes this file.
+2. SQLite can run for ever in a trigger, in a view, in generated columns that refer to
+   each other, or in a function that the definition of a table calls. For instance,
+   SQLite evaluates a `CHECK` for each new row.
 """
 
 import contextlib

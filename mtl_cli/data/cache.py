@@ -68,7 +68,9 @@ def find_or_encode(
 
 
 def encode_without_cache(encode: Callable[[Path], None]) -> Entry:
-    """Encodes the data into a temporary folder, which this process removes at its end.
+    """Encodes the data into a temporary folder.
+
+    The process removes the folder at its end.
 
     Raises:
         DataError: if the folder cannot be written.

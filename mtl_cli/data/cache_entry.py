@@ -33,8 +33,8 @@ class Manifest(BaseModel):
     """The record of an entry.
 
     Attributes:
-        arrays: {`SPLIT.NAME`: the file of the array}, such as `train.labels.click`. The
-            names are those of `EntryWriter.add`.
+        arrays: {`SPLIT.NAME`: the file of the array}, such as `train.labels.click`. See
+            `EntryWriter.add` for the names.
         features: {feature: what the feature has learnt}, such as its vocabulary.
         labels: {task: statistics of its training labels}.
         report: the data report.
@@ -114,8 +114,8 @@ class Entry:
     """A complete folder of encoded splits.
 
     Args:
-        folder: the folder. Its files are checked, because somebody else may have
-            written them.
+        folder: the folder. The constructor checks the files in the folder, because
+            somebody else may have written them.
         was_cached: whether the folder was found in the cache.
 
     Raises:

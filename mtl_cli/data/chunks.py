@@ -20,8 +20,8 @@ class Chunk(NamedTuple):
         table: the requested columns of the rows.
         codes: the position in `SPLITS` of each row's split, (rows,).
         first_row: the position of the chunk's first row in the table, from 0.
-        located_errors: a context manager that completes an error about a row of the
-            chunk: it adds the name of the file, and the row's number in the file.
+        located_errors: a context manager that adds the file's name, and the row's
+            number in the file, to an error about a row of the chunk.
     """
 
     table_name: str

@@ -72,7 +72,7 @@ def check_constants(key: str, name: str, feature: Feature, constants: pa.Table) 
     Args:
         key: the option and the columns, for messages.
         name: the name of the feature.
-        constants: a table of one row, which has all columns of the feature.
+        constants: a table of one row, with all columns of the feature.
     """
     try:
         feature.read(name, constants)

@@ -30,7 +30,7 @@ def extend_learnt(
     without_dim = dict(earlier)
     dim = without_dim.pop("embedding_dim", 1)
     is_valid_dim = type(dim) is int and 1 <= dim <= MAX_AUTO_DIM
-    # If the dimension is wrong, `check_same_form` gets None, which it always refuses.
+    # `check_same_form` always refuses None, so it refuses a wrong dimension.
     comparable = without_dim if is_valid_dim else None
     check_same_form(f"feature {name} has", comparable, dict(learnt))
     if "vocabulary" not in earlier:

@@ -41,7 +41,7 @@ BLOCK_BYTES = 16 << 20
 
 
 class CsvFile:
-    """One CSV file of a table. The constructor reads the names of the columns.
+    """A CSV file of a table. The constructor reads the names of the columns.
 
     Attributes:
         key: the configuration's key that names the table.

@@ -1,4 +1,4 @@
-"""The bytes of a CSV file and its sentinel row, which Arrow reads in its own threads.
+"""The stream from which Arrow's threads read a CSV file and its sentinel row.
 
 See `data/csv_file.py` for the purpose of the sentinel row.
 """

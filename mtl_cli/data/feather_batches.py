@@ -34,7 +34,8 @@ class Block(NamedTuple):
 
     Attributes:
         offset: the position of the block in the file.
-        description_bytes: the length of the description, which the body follows.
+        description_bytes: the length of the block's description. The block's body
+            follows the description.
     """
 
     offset: int

@@ -100,7 +100,7 @@ class FeatureSet:
 
     @cached_property
     def layout(self) -> Layout:
-        """Which columns of the inputs each feature fills, and the embedding tables."""
+        """Each feature's columns in the inputs, and the embedding tables."""
         tables: dict[str, EmbeddingTable] = {}
         blocks = {}
         for name, feature in self.by_name.items():

@@ -34,8 +34,9 @@ class FeatureSetFitter:
     def finish(self, earlier: EarlierLearnt | None = None) -> FeatureSet:
         """Returns the fitted features. May be called only once.
 
-        `earlier` holds what some features learnt in the run `start_from.run`. They keep
-        these values, and add the new values of their vocabularies, see `extend_learnt`.
+        `earlier` holds what some features learnt in the run `start_from.run`. These
+        features keep the learnt values, and add new values to their vocabularies, see
+        `extend_learnt`.
         """
         for name, feature in self.features.items():
             owner = feature.table_owner(name)

@@ -162,8 +162,8 @@ def first_loss_findings(
 ) -> list[str]:
     """Returns a line about tasks whose loss drowns the losses of the other tasks.
 
-    This line is not part of the report. The report is cached with the encoded rows, and
-    the cache stays valid if only losses or weights of tasks change.
+    The line is not part of the report that is cached with the encoded rows: the cache
+    stays valid if only losses or weights of tasks change.
 
     `starts_at_labels` says whether the towers start at `Task.initial_logits`, not at 0.
     """

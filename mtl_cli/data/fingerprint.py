@@ -56,9 +56,9 @@ def version_of_file(system: pa.fs.FileSystem, path: str) -> str:
         remote = system.handler.fs
         remote_info = remote.info(path)
         if type(remote).ukey is AbstractFileSystem.ukey:
-            # The default `ukey` hashes all that is known of the file. For SFTP, this
-            # includes the time of the last access, `time`, which changes when the file
-            # is read. So the same values are used here without `time`.
+            # The default `ukey` hashes all that is known of the file. For SFTP, the
+            # hash includes `time`, the time of the last access: reading the file
+            # changes this time. So the same values are used here without `time`.
             version += str({k: v for k, v in remote_info.items() if k != "time"})
         else:
             version += str(remote.ukey(path))

@@ -23,8 +23,8 @@ from mtl_cli.tasks.binary import Binary
 def label_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
     """Returns the columns that are read besides the features.
 
-    They hold labels, spaces, true probabilities, sampling rates, weights, groups and
-    the times or groups of a split.
+    The columns hold labels, spaces, true probabilities, sampling rates, weights, groups
+    and the times or groups of a split.
     """
     # {column: the configuration's key in messages about the column}. If several keys
     # name the same column, the key `label` of a task wins, or else the first key.

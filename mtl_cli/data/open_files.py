@@ -1,7 +1,7 @@
 """Opens the files of a table: Parquet and Feather files directly, CSV files as a copy.
 
-Each format has a file of its own, such as `parquet_file.py`. This file holds what the
-formats have in common, and what concerns several files of a table.
+Each format has a module of its own, such as `parquet_file.py`. The functions here serve
+all formats, and tables of several files.
 """
 
 from collections.abc import Callable, Iterator

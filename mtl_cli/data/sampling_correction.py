@@ -64,9 +64,9 @@ def labels_for_first_logits(
     only every n-th row is read, with the smallest possible n.
 
     If each row has its own sampling rate, the network learns the logits of the data
-    before sampling, so the weights are those of `Table.population`. If all rows have
-    the same rate, the network learns the logits of the sampled rows, and its
-    predictions are corrected later.
+    before sampling, so the weights are `Table.population`. If all rows have the same
+    rate, the network learns the logits of the sampled rows, and its predictions are
+    corrected later.
 
     Returns: the labels and the weights, (rows,) each.
     """

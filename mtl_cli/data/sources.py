@@ -154,7 +154,7 @@ def column_names(
 ) -> list[str]:
     """Returns the names of a table's columns, from its first file.
 
-    Of the columns `in_any_file`, those that only another file has are added.
+    A column of `in_any_file` that the first file lacks is added if another file has it.
     """
     files = find_files(key, location, dataset.format)
     first_path, *other_paths = files.paths

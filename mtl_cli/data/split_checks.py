@@ -25,7 +25,7 @@ def count_early_rows(
     """Counts, for each split, the rows that are earlier than the last training row.
 
     Only rows from the tables `valid` and `test` are counted. A table is left out if its
-    times have another unit than those of `train`. The times come from
+    times have another unit than the times of `train`. The times come from
     `times_to_split_by`, and the codes from `split_rows`.
 
     Returns: {split: number of such rows}, without zeros.

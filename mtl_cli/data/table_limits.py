@@ -9,8 +9,8 @@ from mtl_cli.core.other_files import MAX_RATIO, UnsafeFileError
 # A part of a file is refused only if it breaks three limits at once: it expands to more
 # than `MAX_EXPANDED_BYTES`, to more than `MAX_RATIO` times the size of the file, and to
 # more than `MAX_CELL_BYTES` per cell on average. An honest file keeps one of the
-# limits: if the file compresses well, its cells are short; if its cells are long, the
-# file is large.
+# limits, because a file that compresses well has short cells, and a file with long
+# cells is large.
 MAX_EXPANDED_BYTES = 1 << 28
 MAX_CELL_BYTES = 256
 # A table of more than `MANY_ROWS` rows is refused if it has more than
@@ -38,7 +38,7 @@ def check_texts(name: str, column: pa.Array, file_bytes: int) -> None:
     """Refuses texts that would fill the memory if each row had its own copy.
 
     A row of the column holds only a reference to its text: an index in a dictionary, or
-    a view, so many rows can refer to one text.
+    a view. Thus many rows can refer to one text.
     """
     is_dictionary = pa.types.is_dictionary(column.type)
     lengths = text_lengths(column.dictionary if is_dictionary else column)

@@ -31,7 +31,7 @@ class ConvertibleText(NamedTuple):
 
 MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 UNIT = "[€$£¥₹%]"
-SPACE = r"[ \x{a0}\x{202f}]"  # a space, which may be narrow or not break a line
+SPACE = r"[ \x{a0}\x{202f}]"  # a space, a no-break space, a narrow one
 DIGITS = r"[0-9]+([.,'\x{2019} \x{a0}\x{202f}][0-9]{3})*([.,][0-9]+)?"
 DATES = "the cells are dates: write all dates in the form 2024-12-31"
 # The comma of these numbers is a decimal comma or separates thousands.

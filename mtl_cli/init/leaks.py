@@ -77,8 +77,9 @@ def equals_label(column: ColumnProfile, task: TaskProposal, label_codes: Array) 
         return correlation(column, task.y) > 1 - 1e-9
     targets = [label_codes]
     if task.task_class.BINARY_LABELS:
-        # If a label column has more than two values, some count as 1 and the others as
-        # 0. A feature may repeat the values, or only these zeros and ones.
+        # If a label column has more than two values, some values count as 1, and all
+        # other values as 0. A feature may repeat the values, or only these zeros and
+        # ones.
         targets.append(np.where(np.isnan(task.y), -1, task.y).astype("int64"))
     return any(
         dependence_of_target(column, target) == "one to one" for target in targets

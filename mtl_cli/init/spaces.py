@@ -16,8 +16,8 @@ from mtl_cli.init.task_rules import propose_task
 
 # Fewer labels above 0 than this number might lie in a space by chance.
 MIN_POSITIVES = 20
-# At most this share of the labels above 0 may lie outside of a space. They are taken
-# for errors in the data.
+# At most this share of the labels above 0 may lie outside of a space. Such labels are
+# taken for errors in the data.
 MAX_OUTSIDE_SHARE = 0.05
 
 

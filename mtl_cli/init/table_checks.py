@@ -39,8 +39,8 @@ def why_header_holds_values(columns: list[ColumnProfile]) -> str:
     """Returns why the first line seems to hold values, or "" if it seems to hold names.
 
     - In a table with columns of numbers, the first line seems to hold values if the
-      names of all these columns are numbers too. The exceptions are the names 0, 1, 2
-      and so on, and 1, 2, 3 and so on, which number the columns.
+      names of all these columns are numbers too. The exceptions are names that number
+      the columns: 0, 1, 2 and so on, or 1, 2, 3 and so on.
     - In a table without columns of numbers, the first line seems to hold values if more
       than half of the names occur twice or more in their own column.
     """
