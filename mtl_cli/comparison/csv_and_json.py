@@ -1,8 +1,8 @@
 """Writes comparisons at full precision, as CSV and JSON.
 
 A spreadsheet runs a cell such as `=HYPERLINK(...)` as a formula. The names of runs and
-settings may come from someone else, whose formula could send data away. So no text in
-the CSV begins as a formula.
+settings may come from someone else, and a formula in a name could send data away. So no
+text in the CSV begins as a formula does.
 """
 
 import csv

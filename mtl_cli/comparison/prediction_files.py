@@ -37,10 +37,10 @@ class PredictionFiles:
     """Reads columns of predictions.
 
     The first read of a file gets only the requested columns. Each further read also
-    gets the columns that follow, which the next tasks will request, and keeps them in a
-    cache. Without the cache, each task would open the file again. Opening takes time in
-    proportion to the number of columns, so the total time would grow with the square of
-    the number of tasks.
+    gets the columns that follow, because the next tasks will request them, and keeps
+    these columns in a cache. Without the cache, each task would open the file again.
+    Opening takes time in proportion to the number of columns, so the total time would
+    grow with the square of the number of tasks.
     """
 
     def __init__(self) -> None:

@@ -95,7 +95,7 @@ class DatasetComparison:
         return [t for t in self.tasks if sum(bool(s.by_seed) for s in t.scores) < 2]
 
     def for_people(self) -> "DatasetComparison":
-        """Returns the comparison without lone tasks, which have nothing to compare.
+        """Returns the comparison without lone tasks: they have nothing to compare.
 
         If all tasks are lone, all of them stay.
         """

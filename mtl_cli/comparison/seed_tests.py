@@ -71,8 +71,8 @@ def seed_test(
     The test is Student's t-test for independent samples. The standard error needs the
     variance of the noise, but a few seeds estimate this variance badly. Therefore the
     noise of all other configurations is pooled with the noise of the two. There is no
-    pooling if the two are noisier than the others (F-test at `NOISIER_LEVEL`) or much
-    quieter (F-test at `QUIETER_LEVEL`).
+    pooling if the two are noisier than the other configurations (F-test at
+    `NOISIER_LEVEL`) or much quieter (F-test at `QUIETER_LEVEL`).
 
     Two configurations may share seeds, so their scores may be positively correlated.
     The test ignores the correlation. Therefore the test may call a difference real too

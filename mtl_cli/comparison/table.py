@@ -60,7 +60,7 @@ def test_legend(comparisons: Sequence[DatasetComparison]) -> str:
 
 
 def line_legend(comparisons: Sequence[DatasetComparison]) -> str:
-    """Explains the comparisons of lines; `comparisons` are those of the days."""
+    """Explains the comparisons of lines; `comparisons` compare single days."""
     has_scenarios = any(comparison.by_scenario for comparison in comparisons)
     scenario_legend = f" {SCENARIO_LEGEND}" if has_scenarios else ""
     return f"{LINE_LEGEND}{scenario_legend} {MODEL_LEGEND}"

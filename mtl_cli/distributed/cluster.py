@@ -20,9 +20,9 @@ TF_CONFIG_FORMAT = (
     '"task": {"type": "worker", "index": 0}}'
 )
 # In TensorFlow's words, each process is a task of a job. Only the tasks of these jobs
-# train. Their ranks count the tasks of the first job, then those of the next. Kubeflow
-# calls the job of the first task `chief` or, in older manifests, `master`. If there is
-# neither a chief nor a master, worker 0 is the chief.
+# train. Their ranks count the tasks of the first job, then the tasks of the next job.
+# Kubeflow calls the job of the first task `chief` or, in older manifests, `master`. If
+# there is neither a chief nor a master, worker 0 is the chief.
 TRAINING_JOBS = ("chief", "master", "worker")
 
 

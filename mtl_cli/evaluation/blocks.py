@@ -50,7 +50,7 @@ class EvaluatedBlocks:
         # A group gets the same code in all blocks.
         self.group_codes = GroupCodes(plan.dataset.group_column)
         self.scenarios = find_scenarios(model.config.dataset, model.features)
-        # One entry per block.
+        # Lists with one entry per block.
         self.tables: list[Table] = []
         self.samples: list[Table] = []
         self.predictions: list[dict[str, Array]] = []

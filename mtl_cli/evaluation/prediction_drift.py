@@ -25,7 +25,8 @@ def prediction_drift(
     """Compares predictions with the run's predictions for its own test rows.
 
     If a task of the run has a column of sampling rates, each row counts with its weight
-    in the metrics of this task. The drift is then that of the data before sampling.
+    in the metrics of this task. The result is then the drift of the data before
+    sampling.
 
     Args:
         predictions: {output: the predictions to compare, (rows,) or (rows, classes)}.

@@ -100,8 +100,9 @@ def row_numbers_to_evaluate(
 ) -> tuple[Array, list[str]]:
     """Returns the indices of the rows to evaluate, and remarks for the user.
 
-    All rows are evaluated, unless the run was trained on a single scenario. Then only
-    the rows of this scenario are evaluated; to find them, the whole table is read.
+    All rows are evaluated, unless the run was trained on a single scenario. In this
+    case, only the rows of the scenario are evaluated; to find these rows, the whole
+    table is read.
 
     Returns: the indices, ascending, (rows,); and a remark if some rows are left out.
 

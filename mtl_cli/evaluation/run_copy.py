@@ -43,7 +43,7 @@ def write_copy(
         config: the configuration of the run.
         evaluation: the evaluation of the run on the table.
         rows: the rows of the table, with their predictions.
-        folder: the folder to write. It must not exist.
+        folder: the folder to write; it must not exist.
 
     Raises:
         DataError: if the configuration of the run is damaged, or the table cannot be

@@ -2,7 +2,7 @@
 
 The folder has a subfolder for each run: a copy of the run folder without its model. In
 the copy, the evaluated table is the test table: `dataset.test` names the evaluated
-table, and the test metrics and the predictions are those of its rows. The copy keeps
+table, and the test metrics and the predictions belong to its rows. The copy keeps
 the run's scores on training and validation rows, so a comparison of the copies chooses
 the best configuration on validation rows.
 """

@@ -35,15 +35,16 @@ def check_target(path: Path, target: Path, force: bool) -> None:
     """Checks that nothing but an earlier evaluation would be overwritten.
 
     Args:
-        path: where an earlier evaluation may lie now. `path` equals `target`, except
-            while `replacing_folder` replaces the target: it first moves the target to
-            `path`.
+        path: the folder that may hold an earlier evaluation now. `path` equals
+            `target`, except while `replacing_folder` replaces the target: the function
+            first moves the target to `path`.
         target: the folder to write, for the messages.
         force: whether an earlier evaluation may be replaced.
 
     Raises:
-        ConfigError: if `path` exists and `force` is not set. With `force`, if `path` is
-            not an evaluation, or if its files have been changed or added to.
+        ConfigError: if `path` exists and `force` is not set; or, with `force`, if
+            `path` is not an evaluation, or if somebody has changed its files or added
+            files.
     """
     if not path.exists() and not path.is_symlink():
         return

@@ -10,9 +10,10 @@ from mtl_cli.network.trained_model import TrainedModel
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-# The ONNX file joins two graphs: the encoding of raw columns, and the network. This
-# input of the network's graph says for each row whether the encoding accepted the row.
-# The predictions of a row that is not accepted are NaN; see `GraphOps.require`.
+# The ONNX file joins two graphs: the encoding of raw columns, and the network. The
+# input `is_accepted` of the network's graph says for each row whether the encoding
+# accepted the row. The predictions of a row that is not accepted are NaN; see
+# `GraphOps.require`.
 IS_ACCEPTED = "is_accepted"
 TF2ONNX_OPSET = 18  # the highest version of the operations that tf2onnx writes
 
@@ -55,7 +56,7 @@ def converted_network(model: TrainedModel, outputs: list[str]) -> "ModelProto":
 
 
 def convert_expm1(context: Any, node: Any, name: str, arguments: Any) -> None:
-    """Writes TensorFlow's `Expm1`, exp(x) - 1, which tf2onnx does not know.
+    """Converts TensorFlow's `Expm1`, exp(x) - 1: tf2onnx does not know this operation.
 
     tf2onnx calls this function, and so determines the arguments: the graph, the node to
     replace, the name of the node, and the list that was registered with the function.

@@ -88,14 +88,15 @@ def group_aucs(
         label[has_group], prediction[has_group], weight[has_group], group[has_group]
     )
     starts = first_indices(g, p)
-    # One entry per distinct prediction in a group, sorted by group and prediction.
+    # These arrays have one entry per distinct prediction in a group, sorted by group
+    # and prediction.
     positive, negative = weights_by_class(y, w, starts)
     group_starts = first_indices(g[starts])
     group_lengths = np.diff(group_starts, append=len(starts))
     negative_below = np.cumsum(negative) - negative
     # Negative rows of earlier groups do not count.
     negative_below -= np.repeat(negative_below[group_starts], group_lengths)
-    # One entry per group. The AUC of a group is computed as in `auc`.
+    # These arrays have one entry per group. The AUC of a group is computed as in `auc`.
     sums = np.add.reduceat(positive * (negative_below + negative / 2), group_starts)
     group_positive = np.add.reduceat(positive, group_starts)
     group_negative = np.add.reduceat(negative, group_starts)

@@ -58,8 +58,9 @@ def sums_by_prediction(
 def can_pack(label: Floats, prediction: Floats, weight: Floats, groups: Groups) -> bool:
     """Returns whether `sort_packed` can sort the rows.
 
-    `sort_packed` needs at least one row, labels 0 or 1, equal weights, groups from 0
-    to 2^31 - 1, and predictions that are float32 values, as those of a network are.
+    `sort_packed` needs at least one row, labels 0 or 1, equal weights, groups from 0 to
+    2^31 - 1, and predictions that are float32 values, such as the predictions of a
+    network.
     """
     return bool(
         len(groups)

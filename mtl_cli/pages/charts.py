@@ -125,7 +125,7 @@ class Chart:
     def text(
         self, point: Point, text: object, anchor: str = "start", css_class: str = ""
     ) -> None:
-        """Draws a text. Its start, middle or end, see `anchor`, is at the point."""
+        """Draws a text with its start, middle or end, see `anchor`, at the point."""
         x, y = point
         attributes = {"x": x, "y": y, "text-anchor": anchor, "class": css_class}
         self.marks.append(Mark("text", attributes, text))

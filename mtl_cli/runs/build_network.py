@@ -21,7 +21,7 @@ MAX_PARAMETERS_PER_ROW = 1000
 
 
 class RunInputs(NamedTuple):
-    """What a run has before its network is built.
+    """All that a run has before its network is built.
 
     Attributes:
         config: the checked configuration.

@@ -1,8 +1,9 @@
 """Copies the weights and the optimizer's state of an earlier run into a new network.
 
-A feature or a task *goes on* if both runs define it with the same keys. Its weights are
-copied from the earlier run if they fit the new network. Weights that are not copied
-*start fresh*: they keep the initial values of the new network.
+A feature or a task *goes on* if both runs define it with the same keys. The weights of
+such a feature or task are copied from the earlier run if they fit the new network.
+Weights that are not copied *start fresh*: they keep the initial values of the new
+network.
 
 The weights are copied in *blocks*. A block is a part of a weight that has an owner,
 such as the embedding table of a feature or the kernel of an expert; see

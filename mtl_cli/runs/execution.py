@@ -44,7 +44,8 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
 
     Returns: the run folder, and whether this process executed the run. False means that
         the run was finished before, or that there was nothing to run. A process other
-        than the chief returns the requested folder, which may have been removed.
+        than the chief returns the requested folder, even if the folder has been
+        removed.
 
     Raises:
         MtlError: if the configuration or the data is wrong, or the run fails.

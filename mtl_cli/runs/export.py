@@ -1,8 +1,8 @@
 """Exports the model of a run to another format, and checks exports.
 
-An export holds example rows, which are made up, and the predictions of the run for
-them. To *replay* the example rows means to predict them with the export, and to compare
-the result with the predictions of the run.
+An export holds example rows with made-up values, and the predictions of the run for
+these rows. To *replay* the example rows means to predict them with the export, and to
+compare the result with the predictions of the run.
 
 A *constant* is a column that has one fixed value in the export, see the option `--set`.
 """

@@ -19,8 +19,9 @@ def importance_plots(
     """
     plots = []
     for task, title in titles.items():
-        # A feature that was shuffled without the rest of its group has a group. Its
-        # importance is too low, so it is not plotted.
+        # In a record with a `group`, the feature was shuffled without the other
+        # features of the group. The importance in such a record is too low, so it is
+        # not plotted.
         task_records = [r for r in records if r["task"] == task and r["group"] is None]
         task_records.sort(key=lambda record: -record["importance"])
         bars = [

@@ -29,8 +29,8 @@ def comparison_command(config: Config, settings: list[str]) -> tuple[str, str]:
     """Returns a command that gives scores to compare a run with, and its purpose.
 
     - After a run that started from an earlier run and has a test file, the command
-      scores the earlier run on this file. It does not train a new run to compare with:
-      that run would lack the training rows of the earlier run.
+      scores the earlier run on this file. A new run to compare with would lack the
+      training rows of the earlier run.
     - After another multi-task run, the command trains the same tasks separately.
     - If the heads of this run decide the weights of rows, a run without them has other
       weights and cannot be compared. The command then keeps the heads, and chooses

@@ -45,7 +45,7 @@ def prediction_frame(
         columns[task] = config.chosen_tasks[task].label_column(labels)
     outputs = {output.name for output in config.outputs}
     for name, predicted in predictions.items():
-        # Other names are those of spreads, such as `click_std`, see `spread_name`.
+        # Other names belong to spreads, such as `click_std`, see `spread_name`.
         column = prediction_name(name) if name in outputs else name
         columns[column] = predicted if predicted.ndim == 1 else list(predicted)
     # Without a weight column, all weights are 0 or 1, except for outputs whose rows are

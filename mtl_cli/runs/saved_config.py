@@ -27,9 +27,9 @@ def saved_config(composed: DictConfig, choices: dict[str, Any]) -> str:
     again, in a new folder. The choices are {config group: the chosen option}.
     """
     values: Any = OmegaConf.to_container(composed, resolve=True)
-    # `escaped` puts a backslash before each `${`, so that Hydra takes it as text. It
-    # would also change a secret that contains `${`, and `mask_secrets` would not find
-    # the changed secret. So nothing is escaped if there is such a secret.
+    # `escaped` puts a backslash before each `${`, so that Hydra takes `${` as text.
+    # `escaped` would also change a secret that contains `${`, and `mask_secrets` would
+    # not find the changed secret. So nothing is escaped if there is such a secret.
     if not any("${" in secret for secret in tracked_secrets()):
         values = escaped(values)
     groups = ("hydra/job_logging", "hydra/hydra_logging")
@@ -43,7 +43,7 @@ def saved_config(composed: DictConfig, choices: dict[str, Any]) -> str:
 def hydra_section(run_folder: str) -> dict[str, Any]:
     """Returns the section `hydra` of a saved configuration, with this run folder.
 
-    The other keys are those of the default configuration, except the help: it lists
+    The other keys come from the default configuration. The help is left out: it lists
     config groups, but a saved configuration has none.
     """
     default: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / "config.yaml"))

@@ -33,7 +33,7 @@ class TableWriter:
         ending: the key of `WRITERS` that tells the format.
         named_errors: returns a context that adds the sink's name to errors of writing.
             By default, the context adds nothing: a file is written inside of
-            `replacing`, which adds the file's name.
+            `replacing`, and `replacing` adds the file's name.
     """
 
     def __init__(

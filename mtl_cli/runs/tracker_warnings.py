@@ -7,7 +7,7 @@ from mtl_cli.runs.tracker_events import Outcome
 
 
 def error_warning(tracker_name: str, reason: str, outcome: Outcome) -> str:
-    """Returns a warning about the first error, which says what the error changes.
+    """Returns a warning about the first error, with the effect of the error.
 
     Args:
         tracker_name: the option of the group `tracker`, such as `mlflow`.
@@ -44,7 +44,7 @@ def where_values_are(
     Args:
         folder: the run folder.
         num_missing: the number of values that the tracker lacks.
-        num_refused: how many of these values the service has refused.
+        num_refused: the number of these values that the service has refused.
         has_failed: whether the run failed; it may then be resumed.
     """
     if not has_failed:

@@ -17,8 +17,7 @@ MAX_DEPTH = 32  # the number of groups that lie in each other
 class WeightsInMemory(io.BytesIO):
     """A file in memory to which Keras can write weights.
 
-    The HDF5 library, which writes the weights, would crash the process if it wrote to a
-    full disk.
+    The HDF5 library writes the weights, and would crash the process on a full disk.
     """
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What `gates.json` says about the gates of a network: the records and their words.
+"""The records of `gates.json` about the gates of a network, and their terms.
 
 The *place* of a gate is its position in the network, such as the level of a PLE. Gates
 at the same place can weigh the same experts. An expert is *unused* by a gate if the

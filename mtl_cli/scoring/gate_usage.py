@@ -1,6 +1,6 @@
 """Summarizes how much weight the gates of a trained network give to their experts.
 
-See `gate_records.py` for the words place, unused, dead and polarised.
+See `gate_records.py` for the terms place, unused, dead and polarised.
 """
 
 import re

@@ -177,8 +177,9 @@ def check_monitor(monitor: str, outputs: list[Output], valid: Table) -> None:
 def plausible_predictions(task: Task, labels: Array) -> Array:
     """Returns predictions that a model could give: halfway to the label of each row.
 
-    They lie between the label and the mean label; probabilities lie between those of
-    the label and equal probabilities.
+    A probability lies halfway between 0 or 1, as the label says, and equal
+    probabilities. Any other prediction lies halfway between the label and the mean
+    label.
 
     Args:
         task: the task.

@@ -14,7 +14,7 @@ from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL, holm, z_test
 # The number of rows of each class that a slice needs to be tested.
 MIN_OF_CLASS = 20
 # If a slice has a smaller fraction of all rows than this, the sampling error on the
-# other rows is estimated from the error on all rows, which saves a bootstrap.
+# other rows is estimated from the error on all rows, to save a bootstrap.
 SMALL_FRACTION = 0.2
 # The entries of `ScoredRows.calibration` in a slice's record.
 CALIBRATION_KEYS = ("predicted", "actual", "ratio", "error")

@@ -116,7 +116,8 @@ def edge_text(edge: float, distinct: Array) -> str:
 
     The number in the text may be above the edge, but is below the next number of the
     column. So the rows up to the number in the text are exactly the rows up to the
-    edge: for the edge 1234567.8 and the next number 1300000, the text is `1.23457e+06`.
+    edge. For example, the edge 1234567.8 has the text `1.23457e+06` if the next number
+    is 1300000.
 
     Args:
         edge: the upper edge of a range, one of the numbers in `distinct`.

@@ -120,9 +120,9 @@ def wait_unless_stopped(sweep: Path) -> None:
 def wait_for_equal_job(job: Job) -> None:
     """Waits while another process of the launcher runs a job with the same run folder.
 
-    This happens because jobs that train different models may share a single-task twin:
-    a run that trains each task alone. Of two jobs that have no process yet, the job
-    with the lower number goes first.
+    Jobs that train different models may share the run folder of a single-task twin: a
+    run that trains each task alone. Of two jobs that have no process yet, the job with
+    the lower number goes first.
     """
     job.record.write(job.sweep)
     while not is_stopped(job.sweep) and any(

@@ -14,8 +14,8 @@ from mtl_cli.runs.job_records import JobRecord
 def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
     """Writes the record, status and log of a job that could not record its own end.
 
-    If the job died before it began its run, its folder may hold an earlier run, which
-    stays as it is.
+    If the job died before it began its run, its folder may hold an earlier run. The
+    earlier run stays as it is.
     """
     with contextlib.suppress(OSError):  # somebody has removed the record
         record.seconds = seconds_since_start(sweep, record)
@@ -43,8 +43,8 @@ def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
 def seconds_since_start(sweep: Path, record: JobRecord) -> float:
     """Returns the seconds since the process of a job started.
 
-    This is the age of the record's file if the job has not recorded its own end: the
-    process writes the record when it starts, and again only when the job ends.
+    The process writes the record when it starts, and again only when the job ends. So
+    the result is the age of the record's file, if the job has not recorded its own end.
     """
     return max(0.0, time.time() - record.path(sweep).stat().st_mtime)
 

@@ -93,7 +93,7 @@ def product_of_values(settings: list[Override] | None, keys: SweepKeys | None) -
 
 
 def number_of_different_jobs(settings: list[Override], keys: SweepKeys) -> int | None:
-    """Returns the number of jobs without repeated jobs, which run once.
+    """Returns the number of different jobs: equal jobs run only once.
 
     Returns None if the number is not known in advance.
     """

@@ -27,10 +27,10 @@ def uses_basic_launcher(hydra_config: HydraConf | DictConfig) -> bool:
 
 
 def prefix_new_keys(config: DictConfig) -> None:
-    """Adds the prefix `++`, which Hydra needs, to swept keys that no file sets.
+    """Adds the prefix `++` to swept keys that no file sets: Hydra needs the prefix.
 
-    This function is for keys that a file sweeps, as in `hydra.sweeper.params`. To keys
-    on the command line, `mtl-train` adds the prefix; see `config.overrides`.
+    The keys are swept by a file, as in `hydra.sweeper.params`. `mtl-train` adds the
+    prefix to keys on the command line, see `config.overrides`.
     """
     sweeper = config.hydra.sweeper
     for section in ("params", "list_params", "grid_params"):
@@ -116,7 +116,7 @@ def adapt_ray(launcher: DictConfig) -> None:
 def nulls_as_text(values: Any) -> Any:
     """Replaces each null in a list of swept values by the text `null`.
 
-    The plugin would write a null as `None`, which Hydra would read as text.
+    The plugin would write a null as `None`, and Hydra would read `None` as text.
     """
     if not isinstance(values, list):
         return values

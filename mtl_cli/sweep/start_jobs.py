@@ -1,6 +1,6 @@
 """Starts the jobs of a sweep. Every launcher of Hydra calls `start_jobs`.
 
-One configuration of a sweep can have several jobs: repeats with other seeds, and twins
+A configuration of a sweep can have several jobs: repeats with other seeds, and twins
 to compare the repeats with.
 """
 
@@ -106,7 +106,7 @@ class RequestedRuns(NamedTuple):
 def requested_runs(composed: Variant) -> RequestedRuns:
     """Returns the repeats and the twins of a composed configuration.
 
-    A wrong configuration becomes a single job, which reports the error.
+    A wrong configuration becomes a single job, and the job reports the error.
     """
     try:
         keys = keys_of_values(composed.values)
