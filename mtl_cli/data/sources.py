@@ -163,9 +163,9 @@ def column_names(
     for path in other_paths:
         if not missing:
             break
-        added = missing & set(column_names_of_file(files, path, dataset))
-        names += sorted(added)
-        missing -= added
+        new_names = missing & set(column_names_of_file(files, path, dataset))
+        names += sorted(new_names)
+        missing -= new_names
     return names
 
 
