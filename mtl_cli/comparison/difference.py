@@ -49,6 +49,8 @@ class Difference:
         scenario: the scenario whose rows are scored; "" for all scenarios.
         paired_difference: the difference of the two scores of a seed, averaged over the
             seeds that both configurations have; None if they have no seed in common.
+        difference_of_means: the difference of the mean scores over the seeds of each
+            configuration; None for a difference between lines.
         seed_test: the test over seeds; None if one of the two has fewer than two seeds.
             The test uses the common seeds if there are at least two, else all seeds.
         corrected_seed_p: the p-value of `seed_test`, corrected for the number of tests.
@@ -63,6 +65,7 @@ class Difference:
     other: Configuration
     scenario: str = ""
     paired_difference: Interval | None = None
+    difference_of_means: float | None = None
     seed_test: DifferenceTest | None = None
     corrected_seed_p: float = 1.0
     row_test: DifferenceTest | None = None
@@ -82,13 +85,20 @@ class Difference:
         - If the two have two or more seeds in common: the paired difference.
         - Otherwise, if each has two or more seeds: the difference of their means, from
           the seed test.
-        - Otherwise: the paired difference without an interval, or None.
+        - Otherwise: the difference of their means without an interval. The means are
+          scores in the same table, so the difference of a single common seed would
+          contradict the table.
+        - Between lines with fewer than two common days: the difference of the common
+          day without an interval, or None.
         """
         paired = self.paired_difference
-        has_width = paired is not None and paired.half_width is not None
-        if self.seed_test is None or has_width:
+        if paired is not None and paired.half_width is not None:
             return paired
-        return Interval(self.seed_test.difference, self.seed_test.half_width, 0)
+        if self.seed_test is not None:
+            return Interval(self.seed_test.difference, self.seed_test.half_width, 0)
+        if self.difference_of_means is not None:
+            return Interval(self.difference_of_means, None, 0)
+        return paired
 
     @property
     def is_known(self) -> bool:
@@ -116,6 +126,7 @@ class Difference:
     def mark_not_comparable(self) -> None:
         """Removes all tests, because the scores are on different rows."""
         self.paired_difference = None
+        self.difference_of_means = None
         self.seed_test = None
         self.row_test = None
         self.verdict = Verdict.NOT_COMPARABLE

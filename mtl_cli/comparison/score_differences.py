@@ -103,6 +103,7 @@ class SeedTester:
             result.verdict = Verdict.NOT_COMPARABLE
             return result
         result.paired_difference = paired_difference(score.by_seed, other.by_seed)
+        result.difference_of_means = score.interval.mean - other.interval.mean
         a, b = values_to_test(score.by_seed, other.by_seed)
         result.seed_test = seed_test(a, b, self.noise_of_others(score, other))
         # The verdict for now. If there is a seed test, `set_verdicts` replaces the

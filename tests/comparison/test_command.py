@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -814,6 +815,20 @@ def test_fail_if_checks_the_difference_to_the_baseline(
     ), lines
 
 
+@pytest.mark.parametrize("seed_of_ple", [1, 9])  # a common seed, and none
+def test_difference_with_fewer_than_two_common_seeds_is_of_the_means(
+    tmp_path: Path, seed_of_ple: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = [("shared_bottom", 1, 0.78), ("shared_bottom", 2, 0.82)]
+    for model, seed, value in [*values, ("ple", seed_of_ple, 0.79)]:
+        folder = tmp_path / f"{model}{seed}"
+        write_run(folder, model, seed, {"test": {"click": auc(value)}})
+    # The means are 0.80 and 0.79, though ple is ahead of the baseline with seed 1.
+    assert re.search(r"ple 1 0\.790* -0\.010* few", printed(capsys, tmp_path))
+    condition = "test.click.auc.difference<-0.005"
+    assert compare(arguments([str(tmp_path), "--fail-if", condition])) == 1
+
+
 def test_fail_if_worse_fails_what_the_tests_cannot_decide(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -1033,9 +1048,9 @@ def test_comparison_never_imports_tensorflow(sweep: Path) -> None:
 def test_unknown_difference_fails_a_check(
     limit: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for model, seed, value in (("shared_bottom", 1, 0.9), ("ple", 2, 0.5)):
-        scores = {"valid": {"click": auc(value)}}
-        write_run(tmp_path / model, model, seed, scores)
+    for model, value, rows in (("shared_bottom", 0.9, 1000), ("ple", 0.5, 999)):
+        scores = {"valid": {"click": auc(value) | {"rows": rows}}}
+        write_run(tmp_path / model, model, 1, scores)
     check = f"valid.click.auc.difference{limit}"
     command = [str(tmp_path), "--split", "valid", "--fail-if", check]
     assert compare(arguments(command)) == 1
