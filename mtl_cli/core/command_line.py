@@ -23,6 +23,7 @@ from mtl_cli.core.signals import Stopped
 from mtl_cli.core.standard_streams import OUTPUT_CLOSED, drop_output, prepare_streams
 
 TOO_MANY_FILES = "too many open files; raise the limit, as by: ulimit -n 4096"
+OUT_OF_MEMORY = "not enough memory; use a machine with more, or a smaller table"
 
 
 def run_command(
@@ -55,6 +56,8 @@ def run_command(
         return OUTPUT_CLOSED
     except MtlError as error:
         return fail(program, str(error), error.exit_code)
+    except MemoryError:
+        return fail(program, OUT_OF_MEMORY, 1)
     except UnicodeEncodeError as error:
         return fail(program, not_utf8_message(error), 2)
     except OSError as error:  # about a path, such as a name that is too long

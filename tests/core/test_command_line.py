@@ -6,10 +6,11 @@ import re
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers.commands import refused, run_cold
 
-from mtl_cli.core.command_line import Parser, run_command
+from mtl_cli.core.command_line import OUT_OF_MEMORY, Parser, run_command
 from mtl_cli.core.errors import ConfigError
 
 NOT_UTF8 = os.fsdecode(b"\xff.csv")
@@ -62,6 +63,14 @@ def test_path_that_the_system_refuses_ends_in_one_line(
         err
         == f"mtl-some: error: '{'x' * 60}...': File name too long; name another path\n"
     )
+
+
+def test_lack_of_memory_ends_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def work() -> None:
+        np.empty(1 << 60, "uint8")
+
+    assert run_command("mtl-some", work) == 1
+    assert capsys.readouterr().err == f"mtl-some: error: {OUT_OF_MEMORY}\n"
 
 
 def test_error_of_the_system_without_a_path_keeps_its_traceback() -> None:
