@@ -22,9 +22,10 @@ POLARISED_WEIGHT = 0.95
 class GateSummary(TypedDict):
     """How one gate weighs its experts.
 
-    The weights of most gates sum to 1 in each row. The weights of other gates are
-    factors of any sum. Gates that give factors have no entropies and are never
-    polarised.
+    The weights of most gates are shares: they sum to 1 in each row, or to less in
+    DSelect-k. The entropies, `unused` and `polarised` refer to the weights divided by
+    their sum. The weights of other gates are factors of any sum. Gates that give
+    factors have no entropies and are never polarised.
 
     Attributes:
         level: the name of the gate's place. A name has up to three parts: the level or
@@ -36,7 +37,7 @@ class GateSummary(TypedDict):
             count for the task, or all sampled rows if `task` is None. Rows with a
             weight that is not a finite number are left out. Without rows, `weights` is
             empty, and the entropies are absent.
-        weights: {expert: mean weight}.
+        weights: {expert: mean weight}. The mean weights are not divided by their sum.
         entropy_of_mean: the entropy of the mean weights, from 0 (all weight on one
             expert) to 1 (all experts have equal weights).
         mean_entropy: the entropy of each row's weights, from 0 to 1, averaged over the

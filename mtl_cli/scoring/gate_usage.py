@@ -58,7 +58,7 @@ def summarize_layer(
             task,
             gate_weights,
             names,
-            sum_to_one=layer.weights_are_shares,
+            are_shares=layer.weights_are_shares,
         )
         named_experts = zip(names, experts, strict=True)
         not_trained = [name for name, expert in named_experts if not expert.trained]
@@ -124,7 +124,7 @@ def summarize_gate(
     task: str | None,
     weights: Array,
     experts: list[str],
-    sum_to_one: bool = True,
+    are_shares: bool = True,
 ) -> GateSummary:
     """Summarizes the weights of one gate.
 
@@ -133,7 +133,8 @@ def summarize_gate(
         task: the task of the gate; None if the gate serves several tasks.
         weights: `(rows, experts)`.
         experts: the names of the experts.
-        sum_to_one: whether the weights of each row sum to 1.
+        are_shares: whether the weights are shares of a sum, see `Routing`. The
+            entropies, `unused` and `polarised` do not depend on the size of this sum.
     """
     # A huge number in a feature can make a weight NaN.
     weights = weights[np.isfinite(weights).all(axis=1)]
@@ -149,23 +150,34 @@ def summarize_gate(
         return summary
     mean = weights.mean(axis=0)
     summary["weights"] = dict(zip(experts, mean.tolist(), strict=True))
-    if not sum_to_one:
+    if not are_shares:
         summary["unused"] = [e for e, x in summary["weights"].items() if x == 0]
         return summary
-    summary["entropy_of_mean"] = float(entropy(mean))
-    summary["mean_entropy"] = float(entropy(weights).mean())
+    share_of_mean = shares(mean)
+    summary["entropy_of_mean"] = float(entropy(share_of_mean))
+    summary["mean_entropy"] = float(entropy(shares(weights)).mean())
     threshold = UNUSED_FRACTION / len(experts)
-    summary["unused"] = [e for e, x in summary["weights"].items() if x < threshold]
-    heaviest = int(mean.argmax())
-    if mean[heaviest] > POLARISED_WEIGHT:
+    named_shares = zip(experts, share_of_mean, strict=True)
+    summary["unused"] = [name for name, share in named_shares if share < threshold]
+    heaviest = int(share_of_mean.argmax())
+    if share_of_mean[heaviest] > POLARISED_WEIGHT:
         summary["polarised"] = experts[heaviest]
     return summary
 
 
-def entropy(weights: Array) -> Array:
-    """Returns the entropy of weights over the last axis, divided by its maximum.
+def shares(weights: Array) -> Array:
+    """Divides weights by their sum over the last axis. Weights of 0 stay 0."""
+    sums = weights.sum(axis=-1, keepdims=True)
+    # The smallest float avoids 0 / 0 = NaN.
+    scaled: Array = weights / np.maximum(sums, np.finfo("float64").tiny)
+    return scaled
 
-    The result is 0 if one weight is 1, and 1 if all weights are equal.
+
+def entropy(weights: Array) -> Array:
+    """Returns the entropy of shares over the last axis, divided by its maximum.
+
+    The result is 0 if one weight is 1, or if all weights are 0. The result is 1 if all
+    weights are 1 / n.
     """
     # A weight of 0 adds 0 to the entropy. The smallest float avoids 0 * log(0) = NaN.
     logs = np.log(np.maximum(weights, np.finfo("float64").tiny))

@@ -49,6 +49,22 @@ def test_summary_of_a_gate_tells_mean_entropies_unused_and_polarised_experts() -
     assert (one_sided["unused"], one_sided["polarised"]) == (["y"], "x")
 
 
+def test_shares_that_sum_to_less_than_one_count_as_parts_of_their_sum() -> None:
+    equal = summarize_gate("", "a", np.full((4, 3), 0.2), ["x", "y", "z"])
+    assert equal["weights"]["x"] == pytest.approx(0.2)
+    assert equal["entropy_of_mean"] == pytest.approx(1)
+    assert equal["mean_entropy"] == pytest.approx(1)
+    assert equal["unused"] == []
+    one_sided = summarize_gate("", "a", np.array([[0.49, 0.01]]), ["x", "y"])
+    assert (one_sided["unused"], one_sided["polarised"]) == (["y"], "x")
+
+
+def test_weights_of_zero_have_the_entropy_zero() -> None:
+    found = summarize_gate("", "a", np.zeros((4, 2)), ["x", "y"])
+    assert (found["entropy_of_mean"], found["mean_entropy"]) == (0, 0)
+    assert (found["unused"], found["polarised"]) == (["x", "y"], None)
+
+
 def test_rows_with_a_weight_that_is_no_number_are_left_out_of_the_summary() -> None:
     weights = np.array([[np.nan, np.nan], [0.25, 0.75]])
     found = summarize_gate("", "a", weights, ["x", "y"])
