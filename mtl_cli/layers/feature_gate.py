@@ -54,6 +54,7 @@ class FeatureGate(Routing):
     # `Routing` describes these attributes.
     experts_noun: ClassVar[str] = "units"
     weights_are_shares: ClassVar[bool] = False
+    only_scales = True
     reports_owners = True
 
     def __init__(

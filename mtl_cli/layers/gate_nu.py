@@ -40,6 +40,8 @@ class GateNU(Routing):
             owner of a unit is, for example, a feature. None if the units have no names.
         weighs_experts: whether the units are the outputs of experts. Reports then give
             the weight of each unit. Otherwise they give one mean weight per owner.
+        only_scales: False if the factors are the weights of a sum of experts, see
+            `Routing`.
         **kwargs: further arguments of `ParallelMLP`, for mlp, and of a Keras layer.
             W'_g has the same `l2` and `initializer`.
 
@@ -71,6 +73,7 @@ class GateNU(Routing):
         gamma: float = 2.0,
         routes: Sequence[Route] | None = None,
         weighs_experts: bool = False,
+        only_scales: bool = True,
         **kwargs: Any,
     ) -> None:
         dense_options = pop_dense_options(kwargs)
@@ -78,6 +81,7 @@ class GateNU(Routing):
         super().__init__(routes or [unnamed] * num, **kwargs)
         self.gamma = gamma
         self.reports_owners = not weighs_experts
+        self.only_scales = only_scales
         dense_options["dtype"] = self.dtype_policy
         self.hidden = ParallelMLP(num_hidden, hidden_units, **dense_options)
         self.factors = ParallelDense(num, units, **kernel_options(dense_options))

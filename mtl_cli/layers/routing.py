@@ -31,11 +31,14 @@ class Expert(NamedTuple):
             if reports name the expert by its owner alone.
         trained: whether the loss of the reader trains the expert; False if a
             stop-gradient lies between the reader and the expert.
+        always_added: whether the reader also adds the expert's output without a weight,
+            so that the reader uses the expert even if the weight is 0.
     """
 
     owner: int | str
     number: int = 0
     trained: bool = True
+    always_added: bool = False
 
 
 class Route(NamedTuple):
@@ -118,6 +121,9 @@ class Routing(keras.layers.Layer):
     reads_rows: bool = True
     # The kind of the weights in reports, such as `native`; "" for the usual kind.
     label: str = ""
+    # Whether the weights only scale units, or the weights of other gates. Otherwise
+    # each reader sums its experts with the weights: a weight above 0 uses the expert.
+    only_scales: bool = False
     # Whether reports show one mean weight per owner, instead of one weight per expert.
     reports_owners: bool = False
     # The number of gates of each reader. In `parts`, the gates of the first reader come

@@ -69,6 +69,7 @@ def self_gated(
             num_hidden=num_owners,
             gamma=1.0,
             weighs_experts=True,
+            only_scales=False,
             routes=routes,
             name=name,
             **sharing.dense_options,

@@ -12,7 +12,7 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import GatedSharing
 
 if TYPE_CHECKING:
-    from mtl_cli.layers import Route
+    from mtl_cli.layers import Expert, Route
 
 
 class AdaTT(GatedSharing):
@@ -92,7 +92,7 @@ class AdaTT(GatedSharing):
         all_names = [*chain(*specific_names), *shared_names]
         outputs = self._connect_experts(x_tasks, x_shared, num_tasks, name)  # E^j
 
-        routes = [Route(t, all_names) for t in range(num_tasks)]
+        routes = [self._route(t, all_names) for t in range(num_tasks)]
         g_tasks = self.gates(routes, f"{name}_gates")(x_tasks)
         y_tasks = mix_tensors(g_tasks, outputs)  # the sum over E^j
         if n:
@@ -101,13 +101,28 @@ class AdaTT(GatedSharing):
         if level == self.num_levels or not m:
             return y_tasks, None
 
-        routes = [Route(SHARED, all_names)]
+        routes = [self._route(SHARED, all_names)]
         g_shared = self.gates(routes, f"{name}_shared_gate")(x_shared)
         y_shared = mix_tensors(g_shared, outputs)
         y_shared += self._native_sum(
             outputs[-1], [Route(SHARED, shared_names)], f"{name}_shared_native_weights"
         )
         return y_tasks, y_shared[0]
+
+    @property
+    def _has_native_weights(self) -> bool:
+        return max(self.num_specific_experts, self.num_shared_experts) > 1
+
+    def _route(self, owner: int | str, experts: Sequence["Expert"]) -> "Route":
+        """Returns the route of a fusion unit's gate over the experts of all units."""
+        from mtl_cli.layers import Route
+
+        # Without native weights, a fusion unit adds its own expert with the weight 1.
+        adds_own = not self._has_native_weights
+        return Route(
+            owner,
+            [e._replace(always_added=adds_own and e.owner == owner) for e in experts],
+        )
 
     def _connect_experts(
         self, x_tasks: Tensor, x_shared: Tensor, num_tasks: int, name: str
@@ -148,7 +163,7 @@ class AdaTT(GatedSharing):
         from mtl_cli.layers import Mix, StaticWeights
         from mtl_cli.layers.dselect_k import uniform
 
-        if max(self.num_specific_experts, self.num_shared_experts) == 1:
+        if not self._has_native_weights:
             return outputs  # no fusion unit has more than one expert
         n = len(routes[0].experts)
         v = StaticWeights(

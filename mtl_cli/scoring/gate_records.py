@@ -1,10 +1,12 @@
 """The records of `gates.json` about the gates of a network, and their terms.
 
 The *place* of a gate is its position in the network, such as the level of a PLE. Gates
-at the same place can weigh the same experts. An expert is *unused* by a gate if the
-gate gives the expert hardly any weight. An expert is *dead* if all gates of its place
-leave it unused: a dead expert hardly affects any prediction. A gate is *polarised* if
-it gives one expert nearly all weight.
+of one level weigh the same experts if these have the same names, even at different
+places of the level. Gates that only scale their experts, such as feature gates, are an
+exception: only gates of the same place scale the same experts. An expert is *unused* by
+a gate if the gate gives the expert hardly any weight. An expert is *dead* if all gates
+that weigh it leave it unused: a dead expert hardly affects any prediction. A gate is
+*polarised* if it gives one expert nearly all weight.
 
 In this package, a gate is any layer that weighs something, and an expert is what the
 layer weighs, see `layers.routing.Routing`. For example, a feature gate weighs features.
@@ -69,7 +71,8 @@ class GateUsage(TypedDict):
     Attributes:
         rows: the number of sampled rows. All sampled rows passed through all gates.
         gates: the summary of each gate.
-        dead: the dead experts, each as `PLACE EXPERT`, such as `level_1 shared 2`.
+        dead: the dead experts, each as `LEVEL EXPERT`, such as `level_1 shared 2`; or
+            as `PLACE EXPERT` for gates that only scale.
         slices: the usage by slice of the sampled rows, see `usage_by_slice`. The dict
             of a slice has the keys `column` and `slice`, and the keys `rows`, `gates`
             and `dead` for the rows of the slice.

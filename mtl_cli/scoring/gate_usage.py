@@ -4,6 +4,7 @@ See `gate_records.py` for the terms place, unused, dead and polarised.
 """
 
 import re
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,14 +21,22 @@ from mtl_cli.scoring.gate_weights import GateWeights
 if TYPE_CHECKING:
     from mtl_cli.layers import Expert, Routing
 
+LEVEL_PATTERN = r"(?:level|layer)_\d+"  # in the name of a layer
+
 
 def summarize_gates(gate_weights: GateWeights) -> GateUsage:
     """Summarizes how gates weigh their experts on some rows."""
-    gates: list[GateSummary] = []
+    located_gates = []
     for layer in gate_weights.layers:
         weights = gate_weights.weights[layer.name]
-        gates += summarize_layer(layer, weights, gate_weights.is_in_space)
-    return {"rows": gate_weights.num_rows, "gates": gates, "dead": dead_experts(gates)}
+        for gate in summarize_layer(layer, weights, gate_weights.is_in_space):
+            place = gate["level"] if layer.only_scales else level_of(layer)
+            located_gates.append((place, gate))
+    return {
+        "rows": gate_weights.num_rows,
+        "gates": [gate for _, gate in located_gates],
+        "dead": dead_experts(located_gates, experts_used_anyway(gate_weights)),
+    }
 
 
 def summarize_layer(
@@ -68,6 +77,12 @@ def summarize_layer(
     return summaries
 
 
+def level_of(layer: "Routing") -> str:
+    """Returns the level of a layer of gates, such as `level_1`; "" if it has none."""
+    match = re.search(LEVEL_PATTERN, layer.name)
+    return match[0] if match else ""
+
+
 def place_of(layer: "Routing") -> str:
     """Returns the place of a layer of gates: its level and its kind of gates.
 
@@ -75,7 +90,7 @@ def place_of(layer: "Routing") -> str:
     have the place `level_1 self`. Other kinds are the layer's `label`. The place is ""
     if the layer has neither a level nor a kind.
     """
-    match = re.search(r"((?:level|layer)_\d+)_?(self|feature)?", layer.name)
+    match = re.search(rf"({LEVEL_PATTERN})_?(self|feature)?", layer.name)
     place_parts = [*match.groups(), layer.label] if match else [layer.label]
     return " ".join(word for word in place_parts if word)
 
@@ -187,11 +202,41 @@ def entropy(weights: Array) -> Array:
     return entropies
 
 
-def dead_experts(gates: list[GateSummary]) -> list[str]:
-    """Returns `PLACE EXPERT` for each expert that no gate of its place uses."""
+def experts_used_anyway(gate_weights: GateWeights) -> set[str]:
+    """Returns `LEVEL EXPERT` for each expert that is used whatever its weights are.
+
+    Such an expert is the only expert of a gate, or a reader also adds it without a
+    weight.
+    """
+    tasks = list(gate_weights.is_in_space)
+    single_expert_layers = gate_weights.single_expert_layers
+    return {
+        f"{level_of(layer)} {expert_name(expert, tasks)}".strip()
+        for layer in [*gate_weights.layers, *single_expert_layers]
+        if not layer.only_scales
+        for route in layer.routes
+        for expert in route.experts
+        if expert.always_added or layer in single_expert_layers
+    }
+
+
+def dead_experts(
+    located_gates: list[tuple[str, GateSummary]], used_anyway: Collection[str] = ()
+) -> list[str]:
+    """Returns `PLACE EXPERT` for each expert that no gate uses.
+
+    Args:
+        located_gates: the place of each gate's experts, and the summary of the gate.
+            Experts with the same place and the same name are the same expert.
+        used_anyway: experts that are never dead, each as `PLACE EXPERT`.
+    """
     is_used: dict[str, bool] = {}
-    for gate in gates:
+    for place, gate in located_gates:
         for name in gate["weights"]:
-            expert = f"{gate['level']} {name}".strip()
+            expert = f"{place} {name}".strip()
             is_used[expert] = is_used.get(expert, False) or name not in gate["unused"]
-    return [expert for expert, used in is_used.items() if not used]
+    return [
+        expert
+        for expert, used in is_used.items()
+        if not used and expert not in used_anyway
+    ]

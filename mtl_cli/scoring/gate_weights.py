@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 class GateWeights:
     """The weights that gates give to their experts on some rows.
 
-    Gates with a single expert are left out, because they have nothing to choose.
+    Gates with a single expert have no weights here, because they have nothing to
+    choose.
 
     Attributes:
-        layers: the layers that hold the gates.
+        layers: the layers of gates with several experts.
+        single_expert_layers: the layers of gates with a single expert.
         weights: {name of a layer: weights of the experts, `(gates, rows, experts)`}.
             If the network has several members (networks that are trained side by side),
             these are means over the members.
@@ -34,6 +36,7 @@ class GateWeights:
     """
 
     layers: "list[Routing]"
+    single_expert_layers: "list[Routing]"
     weights: dict[str, Array]
     is_in_space: dict[str, Array]
 
@@ -70,11 +73,8 @@ def measure_gate_weights(
 
     from mtl_cli.layers import Routing
 
-    layers = [
-        layer
-        for layer in network.logits.layers
-        if isinstance(layer, Routing) and layer.output.shape[-1] > 1
-    ]
+    all_layers = [x for x in network.logits.layers if isinstance(x, Routing)]
+    layers = [layer for layer in all_layers if layer.output.shape[-1] > 1]
     if not layers:
         return None
     outputs = {layer.name: layer.output for layer in layers}
@@ -88,6 +88,7 @@ def measure_gate_weights(
             mask_blocks[task].append(block.weights[task] > 0)
     return GateWeights(
         layers=layers,
+        single_expert_layers=[layer for layer in all_layers if layer not in layers],
         weights={name: np.concatenate(x, axis=1) for name, x in weight_blocks.items()},
         is_in_space={task: np.concatenate(x) for task, x in mask_blocks.items()},
     )

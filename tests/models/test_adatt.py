@@ -132,6 +132,10 @@ def test_native_weights_start_uniform_and_only_where_a_unit_has_several_experts(
         assert v.min() < 0 < v.max()
     single = adatt(num_specific=1, num_shared=1)
     assert not [x for x in single.logits.layers if "native" in x.name]
+    for name in ("level_1_gates", "level_1_shared_gate"):
+        for route in single.logits.get_layer(name).routes:
+            added = [e.owner for e in route.experts if e.always_added]
+            assert added == [route.owner]
 
 
 def test_loss_of_a_task_leaves_other_tasks_native_weights_of_the_last_level():

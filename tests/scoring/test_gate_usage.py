@@ -7,8 +7,10 @@ from helpers.networks import ROWS as FEW
 from helpers.networks import TASKS, config, features, network
 
 from mtl_cli.data.table import Table
+from mtl_cli.layers import Expert, GateNU, Gates, Route, Routing, experts_of
 from mtl_cli.scoring.gate_rows import gate_warnings
-from mtl_cli.scoring.gate_usage import dead_experts, summarize_gate
+from mtl_cli.scoring.gate_usage import dead_experts, summarize_gate, summarize_gates
+from mtl_cli.scoring.gate_weights import GateWeights
 from mtl_cli.scoring.sample import MAX_ROWS, sample_blocks
 
 
@@ -105,11 +107,87 @@ def gate(task: str, unused: list[str]) -> dict:
 
 
 def test_an_expert_is_dead_only_if_no_gate_of_its_level_uses_it() -> None:
-    assert dead_experts([gate("a", ["shared 1"]), gate("b", [])]) == []
-    both = [gate("a", ["shared 1"]), gate("b", ["shared 1"])]
+    level, idle = "level_1", gate("a", ["shared 1"])
+    assert dead_experts([(level, idle), (level, gate("b", []))]) == []
+    both = [(level, idle), (level, gate("b", ["shared 1"]))]
     assert dead_experts(both) == ["level_1 shared 1"]
-    (warning,) = gate_warnings({"gates": both, "dead": dead_experts(both)})
+    assert dead_experts(both, {"level_1 shared 1"}) == []
+    (warning,) = gate_warnings({"gates": [idle], "dead": dead_experts(both)})
     assert "level_1 shared 1 is dead" in warning
+
+
+def constant_weights(*gates: tuple[Routing, list[list[float]]]) -> GateWeights:
+    """Gate weights that are the same in all rows: the weights of each layer's gates.
+
+    A layer without weights has gates with a single expert.
+    """
+    tasks = {task: np.ones(4, bool) for task in ("click", "buy")}
+    weights = {
+        layer.name: np.repeat(np.array(values)[:, None], 4, axis=1)
+        for layer, values in gates
+        if values
+    }
+    layers = [layer for layer, values in gates if values]
+    singles = [layer for layer, values in gates if not values]
+    return GateWeights(layers, singles, weights, tasks)
+
+
+def gates_of(name: str, *routes: Route) -> Gates:
+    return Gates(len(routes), len(routes[0].experts), routes=routes, name=name)
+
+
+def test_gates_at_other_places_of_the_level_keep_an_expert_alive() -> None:
+    a, b = experts_of("a", 2), experts_of("b", 2)
+    of_groups = gates_of("level_1_group_gates", Route("a", a), Route("b", b))
+    of_all = gates_of("level_1_shared_gate", Route(None, [*a, *b]))
+    self_gates = gates_of("level_1_self_gates", Route("a", a), Route("b", b))
+    first = [[1.0, 0.0], [1.0, 0.0]]
+    usage = summarize_gates(
+        constant_weights(
+            (of_groups, first), (of_all, [[0.5, 0.5, 0, 0]]), (self_gates, first)
+        )
+    )
+    assert usage["dead"] == ["level_1 b 2"]
+    second_level = gates_of("level_2_gates", Route(0, b))
+    usage = summarize_gates(
+        constant_weights((of_groups, first), (second_level, [[0.0, 1.0]]))
+    )
+    assert usage["dead"] == ["level_1 a 2", "level_1 b 2", "level_2 b 1"]
+
+
+def test_a_factor_of_the_gates_weights_alone_does_not_keep_an_expert_alive() -> None:
+    shared = experts_of("shared", 2)
+    task_gates = gates_of("gates", Route(0, shared), Route(1, shared))
+    routes = [Route("personal", shared)]
+    personal = GateNU(1, 2, [3], routes=routes, weighs_experts=True, name="personal")
+    weights = [[1.0, 0.0], [1.0, 0.0]]
+    usage = summarize_gates(
+        constant_weights((task_gates, weights), (personal, [[0.5, 0.5]]))
+    )
+    assert usage["dead"] == ["shared 2"]
+
+
+def test_the_only_expert_of_a_gate_is_alive() -> None:
+    click, buy = experts_of(0, 1), experts_of(1, 1)
+    task_gates = gates_of("level_2_gates", Route(0, click + buy))
+    sigmoid = GateNU(1, 1, [], routes=[Route(0, click)], name="level_2_self_gates")
+    assert sigmoid.only_scales
+    weights = [[0.0, 1.0]]
+    usage = summarize_gates(constant_weights((task_gates, weights), (sigmoid, [])))
+    assert usage["dead"] == ["level_2 click 1"]
+    sigmoid.only_scales = False
+    assert not summarize_gates(constant_weights((task_gates, weights), (sigmoid, [])))[
+        "dead"
+    ]
+
+
+def test_an_expert_that_its_reader_also_adds_without_a_weight_is_alive() -> None:
+    experts = [Expert(0, 1, always_added=True), Expert(1, 1)]
+    gates = gates_of("level_1_gates", Route(0, experts))
+    assert summarize_gates(constant_weights((gates, [[0.0, 1.0]])))["dead"] == []
+    assert summarize_gates(constant_weights((gates, [[1.0, 0.0]])))["dead"] == [
+        "level_1 buy 1"
+    ]
 
 
 @pytest.mark.parametrize("model", ["single_task", "shared_bottom", "esmm"])
