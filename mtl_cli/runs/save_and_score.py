@@ -5,7 +5,7 @@ from dataclasses import asdict
 from mtl_cli.core.paths import shortest
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.data.table import Array
+from mtl_cli.data.table import Array, Table
 from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.runs.better_epochs import better_epochs
 from mtl_cli.runs.console import Console
@@ -19,7 +19,7 @@ from mtl_cli.scoring.gate_usage import summarize_gates
 from mtl_cli.scoring.gate_weights import measure_gate_weights
 from mtl_cli.scoring.sample import sample_of
 from mtl_cli.scoring.scores import main_split, score_outputs
-from mtl_cli.scoring.slices import slices_by_feature
+from mtl_cli.scoring.slices import Slices, slices_by_feature
 
 
 def save_and_score(
@@ -126,13 +126,24 @@ def measure_gates(run: TrainedRun, split: str) -> GateUsage | None:
     if gate_weights is None:
         return None
     usage = summarize_gates(gate_weights)
-    features = slices_by_feature(run.data.features, sample.features)
-    scenario = run.config.dataset.scenario
-    slices = next((each for each in features if each.column == scenario), None)
+    slices = scenario_slices(run, sample)
     if slices is None:
+        features = slices_by_feature(run.data.features, sample.features)
         slices = most_explaining_slices(gate_weights, features)
     usage["slices"] = [] if slices is None else usage_by_slice(gate_weights, slices)
     return usage
+
+
+def scenario_slices(run: TrainedRun, sample: Table) -> Slices | None:
+    """Returns one slice per scenario, however few rows it has; None without scenarios.
+
+    The slices have the names that the scenarios have in the scores.
+    """
+    column, scenarios = run.config.dataset.scenario, run.data.scenarios
+    if column is None or scenarios is None:
+        return None
+    rows = scenarios.of(sample)
+    return Slices(column, rows.names, rows.indices)
 
 
 def calibrate_predictions(run: TrainedRun, console: Console) -> None:

@@ -2,11 +2,12 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.planted_data import config, parquet, planted, run_in, values
+from helpers.planted_data import config, loaded, parquet, planted, run_in, values
 
 import mtl_cli
 from mtl_cli.cli import evaluate
@@ -16,6 +17,9 @@ from mtl_cli.data.scenarios import OTHER, Scenarios
 from mtl_cli.data.table import Table
 from mtl_cli.evaluation import rows as evaluated_rows
 from mtl_cli.metrics.auc import auc
+from mtl_cli.runs.save_and_score import scenario_slices
+from mtl_cli.scoring.gate_slices import usage_by_slice
+from mtl_cli.scoring.gate_weights import GateWeights
 from mtl_cli.scoring.scores import score_outputs
 
 FEATURES = {name: {"kind": "sparse"} for name in ("user", "item")}
@@ -126,6 +130,29 @@ def test_undefined_metric_of_a_scenario_is_null_with_its_reason():
     assert found["b"]["why"]["auc"] == "one class only: 2 of 2 rows positive"
     assert found["c"]["why"]["auc"] == "no rows"
     assert found["c"]["rows"] == 0
+
+
+def test_gates_have_a_slice_for_each_scenario_also_for_few_rows_and_buckets(tmp_path):
+    names = np.repeat(["a", "b", "c"], [150, 40, 10])
+    hours = np.tile([1, 9, 20, 21], 50)
+    labels = np.tile([0, 1], 100)
+    rows = parquet(tmp_path, {"page": names, "hour": hours, "click": labels})
+    features = {
+        "page": {"kind": "sparse"},
+        "hour": {"kind": "bucketized", "edges": [6, 18]},
+    }
+    tasks = {"click": TASKS["click"]}
+    expected = {"page": {"a": 150, "b": 40, "c": 10}, "hour": {"1": 50, "2": 50}}
+    expected["hour"]["3"] = 100
+    for scenario, counts in expected.items():
+        dataset = SimpleNamespace(scenario=scenario)
+        data = loaded(rows, features, tasks, scenario=scenario)
+        run = SimpleNamespace(config=SimpleNamespace(dataset=dataset), data=data)
+        gate_weights = GateWeights([], [], {}, {"click": np.ones(200, bool)})
+        slices = scenario_slices(run, data.splits["train"])
+        assert slices.column == scenario
+        records = usage_by_slice(gate_weights, slices)
+        assert {record["slice"]: record["rows"] for record in records} == counts
 
 
 def test_terminal_and_page_show_a_table_by_scenario(runs):
