@@ -94,7 +94,7 @@ def model_card(run: FinishedRun, run_summary: dict[str, Any]) -> str:
     """Returns the model card as Markdown, given the result of `summary`.
 
     The card lists the weakest slice of each output, if that slice is surely weaker than
-    the other rows.
+    the other rows, and what was not tested.
     """
     weaknesses = [
         f"{output.title}: {slice_text(slices[0], len(slices))}, on "
@@ -108,7 +108,24 @@ def model_card(run: FinishedRun, run_summary: dict[str, Any]) -> str:
         **run_summary,
         tables=score_tables(run.config.outputs, run.scores[run.split]),
         weaknesses=weaknesses,
+        absent=absent_weaknesses(run),
+        remarks=run.diagnosis.remarks,
     )
+
+
+def absent_weaknesses(run: FinishedRun) -> list[str]:
+    """Returns the weaknesses that a run does not have if it has no known weakness.
+
+    A weakness that the model cannot have, or that was not tested, is left out.
+    """
+    absent = ["finding in the data"]
+    gates = [] if run.gate_usage is None else run.gate_usage["gates"]
+    # Gates without entropies give factors: most of these gates weigh no experts.
+    if any("entropy_of_mean" in gate for gate in gates):
+        absent += ["dead expert", "polarised gate"]
+    if any(run.diagnosis.slices.values()):
+        absent.append("slice that is surely weaker")
+    return absent
 
 
 def summary(run: FinishedRun) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Templates: escaped, strict about their variables, self-contained."""
 
+from typing import Any
+
 import pytest
 from helpers.html_tags import check_self_contained, tags_of
 from helpers.run_pages import run_page
@@ -7,6 +9,7 @@ from jinja2 import UndefinedError
 
 from mtl_cli.pages.network_chart import Node, network_chart
 from mtl_cli.pages.render import render
+from mtl_cli.runs.diagnosis import Diagnosis
 
 NASTY = "</style><script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 
@@ -53,6 +56,8 @@ def test_card_holds_no_link_picture_or_cell_of_a_name() -> None:
         tables=[[["task", "auc"], [name, "0.5"]]],
         warnings=[name],
         weaknesses=[name],
+        absent=[],
+        remarks=[name],
     )
     for mark in "[]|`":
         assert f"\\{mark}" in card
@@ -64,6 +69,42 @@ def test_card_holds_no_link_picture_or_cell_of_a_name() -> None:
     assert not any("](http" in line.replace("\\]", "") for line in lines)
     rows = [line for line in card.splitlines() if line.startswith("| ") and "b" in line]
     assert all(line.replace("\\|", "").count("|") == 3 for line in rows)
+
+
+def card_of(**changes: Any) -> str:
+    """Renders the model card of a run without warnings and weaknesses."""
+    values: dict[str, Any] = {"title": "t", "name": "n", "facts": {}, "command": "c"}
+    values |= {"split": "test", "headlines": [], "tables": [], "warnings": []}
+    values |= {"weaknesses": [], "absent": ["dead expert", "weak slice"]}
+    return render("model_card.md", **values | {"remarks": []} | changes)
+
+
+def test_card_claims_only_what_was_tested() -> None:
+    card = card_of(remarks=["slices of sec, whose tests take long", "two"])
+    known = card.split("## Known weaknesses\n")[1]
+    assert known.splitlines() == [
+        "",
+        "No dead expert, no weak slice.",
+        "",
+        "- not tested: slices of sec, whose tests take long",
+        "- not tested: two",
+    ]
+    assert card_of().endswith("No dead expert, no weak slice.\n")
+    assert card_of(warnings=["odd"], remarks=["x"]).endswith(
+        "\n- odd\n- not tested: x\n"
+    )
+
+
+def test_page_says_why_no_slice_is_shown() -> None:
+    few_rows = "has enough valid rows for a test"
+    tested = Diagnosis("valid", 9, {"click": []}, {}, [])
+    assert few_rows in run_page("shop", weakest=[], importance=[], diagnosis=tested)
+    remark = "slices of sec, whose tests take long"
+    left_out = Diagnosis("valid", 9, {}, {}, [remark])
+    page = run_page("shop", weakest=[], importance=[], diagnosis=left_out)
+    assert few_rows not in page
+    assert "No slice was tested." in page
+    assert remark in page
 
 
 def test_missing_variable_is_an_error() -> None:
