@@ -113,23 +113,30 @@ def node_of(
     """Describes an operation as a node; `sources` are the nodes that it reads."""
     title = title_of(operation.name, tasks)
     if isinstance(operation, keras.layers.InputLayer):
-        return Node(title, f"{operation.output.shape[-1]} columns", "input", sources)
+        sizes = counted(operation.output.shape[-1], "columns")
+        return Node(title, sizes, "input", sources)
     if isinstance(operation, Mix) or not isinstance(operation, keras.Layer):
         return Node("Σ", "", "sum", sources)  # a mixture, or a sum of mixtures
     if isinstance(operation, Routing):
-        sizes = f"over {operation.output.shape[-1]} {operation.experts_noun}"
+        num_experts = operation.output.shape[-1]
+        sizes = f"over {counted(num_experts, operation.experts_noun)}"
         return Node(title, sizes, "gate", sources)
     if isinstance(operation, FusedEmbedding):
-        num_rows = sum(operation.vocabulary_sizes)
-        sizes = f"{num_rows:,} rows of {operation.embedding_dim * operation.num_sets}"
+        num_rows = counted(sum(operation.vocabulary_sizes), "rows")
+        sizes = f"{num_rows} of {operation.embedding_dim * operation.num_sets}"
     elif isinstance(operation, ParallelMLP):
         widths = " → ".join(map(str, operation.units)) or "no hidden layer"
-        sizes = f"{operation.num} networks of {widths}"
+        sizes = f"{counted(operation.num, 'networks')} of {widths}"
     elif isinstance(operation, ParallelDense):
-        sizes = f"{operation.num} layers of {operation.units}"
+        sizes = f"{counted(operation.num, 'layers')} of {operation.units}"
     else:
-        sizes = f"{operation.count_params():,} weights"
+        sizes = counted(operation.count_params(), "weights")
     return Node(title, sizes, "layer", sources)
+
+
+def counted(count: int, plural: str) -> str:
+    """Returns a count with its noun: `1 network`, `1,200 networks`."""
+    return f"{count:,} {plural.removesuffix('s') if count == 1 else plural}"
 
 
 def title_of(layer_name: str, tasks: Sequence[str]) -> str:

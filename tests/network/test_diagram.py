@@ -5,7 +5,7 @@ import pytest
 from helpers import networks
 from helpers.slow import slow_except
 
-from mtl_cli.layers import Routing
+from mtl_cli.layers import Gates, Mix, ParallelDense, ParallelMLP, Routing
 from mtl_cli.network.diagram import nodes_of
 from mtl_cli.pages.network_chart import Node, network_chart, rows_of
 
@@ -102,6 +102,19 @@ def test_layer_of_keras_is_a_node_too() -> None:
         ("b", "output", [1]),
     ]
     assert found[1].sizes == "14 weights"
+
+
+def test_one_thing_is_named_in_the_singular() -> None:
+    x = keras.Input((1,), name="x")
+    hidden = ParallelMLP(1, [8], name="experts")(x)  # (1, batch, 8)
+    weights = Gates(1, 1, name="gates")(x)
+    y = ParallelDense(1, 1, name="head")(Mix()(weights, hidden))[0]
+    found = nodes_of(keras.Model({"x": x}, {"a": y}), ["a"])
+    sizes = {node.title: node.sizes for node in found}
+    assert sizes["x"] == "1 column"
+    assert sizes["experts"] == "1 network of 8"
+    assert sizes["gates"] == "over 1 expert"
+    assert sizes["head"] == "1 layer of 1"
 
 
 def test_many_outputs_are_one_part() -> None:
