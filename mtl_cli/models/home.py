@@ -80,6 +80,12 @@ class HoME(GatedSharing):
                 f"model.groups: a group is named {SHARED}, which is the name of the "
                 "experts of all groups; give the group another name"
             )
+        for group, tasks_of_group in self.groups.items():
+            if not tasks_of_group:
+                raise ValueError(
+                    f"model.groups: group {group} has no tasks; list at least one task "
+                    "in the group, or leave out the group"
+                )
         grouped = [task for group in self.groups.values() for task in group]
         for task in grouped:
             if task not in tasks:

@@ -191,6 +191,7 @@ def test_report_tells_a_group_from_the_task_of_the_same_name():
         ("{a: [income]}", "task never_married is listed 0 times; list "),
         ("{a: [income, never_married], b: [income]}", "task income is listed 2 times"),
         ("{a: [income, income, never_married]}", "task income is listed 2 times"),
+        ("{a: [income, never_married], b: []}", "group b has no tasks; list at least "),
         ("{shared: [income], b: [never_married]}", "a group is named shared, which"),
     ],
 )
