@@ -60,7 +60,7 @@ def filled(layer, scale):
 
 
 @pytest.mark.parametrize("num_experts", [2, 3, 4, 6, 8])
-@pytest.mark.parametrize("num_selected", [1, 3])
+@pytest.mark.parametrize("num_selected", [1, 3, 7])
 def test_dselect_k_is_its_equations(num_experts, num_selected):
     gates = DSelectKGates(2, num_experts, num_selected=num_selected, gamma=1.5)
     gates(X)
