@@ -25,6 +25,7 @@ from mtl_cli.data.feature_set_fitter import FeatureSetFitter
 from mtl_cli.data.label_statistics import LabelStatistics
 from mtl_cli.data.labels import label_request, labels_of_rows
 from mtl_cli.data.profile import Profile
+from mtl_cli.data.sampling_correction import has_rates_of_rows
 from mtl_cli.data.sources import OnProgress, Source, generated_source, open_source
 from mtl_cli.data.split import SPLITS, split_rows, times_to_split_by
 from mtl_cli.data.split_checks import count_early_rows, part_of_day_warnings
@@ -83,7 +84,7 @@ def encode_sources(
     del times_by_table  # 8 bytes per row
     fitter, statistics = learn_and_write_labels(dataset, outputs, rows, writer, profile)
     features = fitter.finish(earlier)
-    encode_features(features, rows, writer, profile)
+    encode_features(dataset, outputs, features, rows, writer, profile)
     report = data_report(
         outputs, features, profile, early_rows, writer.flushed_tables(), earlier or {}
     )
@@ -122,7 +123,7 @@ def learn_and_write_labels(
             if chunk.table_name == "train":
                 statistics.add(labels, table, is_training)
                 fitter.add(table, is_training)
-        profile.add(chunk.table_name, table, chunk.codes)
+        profile.add(table, chunk.codes)
         row_numbers = np.arange(chunk.first_row, chunk.first_row + table.num_rows)
         for split, selected in chunk.rows_by_split():
             writer.add(split, "row_numbers", row_numbers[selected])
@@ -133,14 +134,30 @@ def learn_and_write_labels(
 
 
 def encode_features(
-    features: FeatureSet, rows: SplitRows, writer: EntryWriter, profile: Profile
+    dataset: Dataset,
+    outputs: list[Output],
+    features: FeatureSet,
+    rows: SplitRows,
+    writer: EntryWriter,
+    profile: Profile,
 ) -> None:
     """Encodes the features of all rows, and counts their values."""
+    rows_represented = None
+    # Most data sets have no column of sampling rates, and their labels are read once.
+    rows_have_rates = has_rates_of_rows(dataset, outputs)
     for chunk in rows.chunks():
         with chunk.located_errors:
             encoded = features.encode(chunk.table)
+            if rows_have_rates:
+                labels = labels_of_rows(dataset, outputs, chunk.table)
+                rows_represented = labels.rows_represented
         profile.count_values(
-            features, chunk.table_name, chunk.table, encoded, chunk.codes
+            features,
+            chunk.table_name,
+            chunk.table,
+            encoded,
+            chunk.codes,
+            rows_represented,
         )
         for split, selected in chunk.rows_by_split():
             for name, array in encoded.items():

@@ -1,7 +1,7 @@
 """Counts over the rows of all tables: empty cells, repeated rows, unseen values."""
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -26,18 +26,19 @@ class Profile:
     """
 
     def __init__(self, num_rows: int) -> None:
-        self._num_rows: Counter[str] = Counter()  # {table: number of rows}
-        # {feature: {table: number of rows with an empty cell}}
-        self._num_empty: dict[str, Counter[str]] = defaultdict(Counter)
+        # Of the numbers up to `_num_unseen`, each row counts as in `count_values`.
+        # {table: number of rows}
+        self._num_rows: dict[str, float] = defaultdict(float)
+        # {(feature, table): number of rows with an empty cell}
+        self._num_empty: dict[tuple[str, str], float] = defaultdict(float)
         # {feature: (2, splits)}: the number of unseen values, and of all values
         self._num_unseen: dict[str, Array] = {}
         self._hash_step = max(1, math.ceil(num_rows / MAX_HASHES))
         # {split: the hashes of the compared rows of each chunk}
         self._hashes: dict[str, list[Array]] = defaultdict(list)
 
-    def add(self, table_name: str, table: pa.Table, codes: Codes) -> None:
-        """Counts the rows of a chunk of a table, and hashes them."""
-        self._num_rows[table_name] += table.num_rows
+    def add(self, table: pa.Table, codes: Codes) -> None:
+        """Hashes the rows of a chunk."""
         hashes = row_hashes(table)
         is_compared = hashes % self._hash_step == 0
         for code in np.unique(codes):
@@ -50,25 +51,35 @@ class Profile:
         table: pa.Table,
         encoded: dict[str, Array],
         codes: Codes,
+        rows_represented: Array | None,
     ) -> None:
         """Counts the empty rows, all values and the unseen values of each feature.
 
         Unseen values have no id of their own, see `FeatureSet.unseen_and_all_rows`.
         `table` and `encoded` are the same rows of a chunk of a table, raw and encoded.
+        If the data were sampled, a row may count several times, see
+        `Table.rows_represented`.
         """
+        weights = np.ones(table.num_rows)
+        if rows_represented is not None:
+            weights = rows_represented
+        self._num_rows[table_name] += weights.sum()
         for name, feature in features.by_name.items():
             empty = empty_rows(feature, name, table)
-            self._num_empty[name][table_name] += int(np.count_nonzero(empty))
+            self._num_empty[name, table_name] += weights[empty].sum()
         for name, value_rows in features.unseen_and_all_rows(table, encoded).items():
             counts = np.stack(
-                [np.bincount(codes[rows], minlength=len(SPLITS)) for rows in value_rows]
+                [
+                    np.bincount(codes[rows], weights[rows], minlength=len(SPLITS))
+                    for rows in value_rows
+                ]
             )
             self._num_unseen[name] = self._num_unseen.get(name, 0) + counts
 
     def missing_fractions(self, name: str) -> dict[str, float]:
         """Returns {table: fraction of its rows with an empty cell of a feature}."""
         return {
-            table_name: self._num_empty[name][table_name] / num_rows
+            table_name: float(self._num_empty[name, table_name] / num_rows)
             for table_name, num_rows in self._num_rows.items()
         }
 

@@ -11,7 +11,9 @@ class FeatureReport(TypedDict):
     Attributes:
         kind: the feature's kind.
         missing: {table: fraction of rows with an empty cell}. If the feature reads
-            several columns, a row counts if any of these cells is empty.
+            several columns, a row counts if any of these cells is empty. If the data
+            were sampled, a row may count several times in this fraction and in
+            `unseen`, see `Table.rows_represented`.
         distinct: the number of distinct values in the training rows, without empty
             cells; see `compute_report.num_distinct`.
         unseen: {split: fraction of the values that have no id of their own, because the

@@ -24,6 +24,12 @@ def sampled_task(dataset: Dataset, output: Output) -> Task | None:
     return task if task.lacks_negatives else None
 
 
+def has_rates_of_rows(dataset: Dataset, outputs: list[Output]) -> bool:
+    """Whether the data set has a column of sampling rates, see `Table.log_rates`."""
+    tasks = [sampled_task(dataset, output) for output in outputs]
+    return any(task and task.kept_negatives_column is not None for task in tasks)
+
+
 def add_sampling(
     rows: Table, output: str, name: str, task: Task, labels: Array, table: pa.Table
 ) -> None:

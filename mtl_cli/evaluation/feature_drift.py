@@ -4,7 +4,7 @@ Drift is measured by the population stability index (PSI), a distance between tw
 distributions, see `data.buckets`.
 """
 
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,10 +34,12 @@ class RunDistribution(NamedTuple):
         counts: the number of values of training rows in each bucket, (buckets,). If the
             data were sampled, a row may count several times, see
             `Table.rows_represented`.
-        empty_fraction: the fraction of rows of the training file with an empty cell.
+        empty_fraction: the fraction of rows of the table `train` with an empty cell;
+            rows count as in `counts`.
         unseen_fraction: the fraction of unseen values in the run's last split, usually
-            the test rows; None if unseen values were not counted. A value is unseen if
-            it has no id of its own: too few training rows contain the value.
+            the test rows; rows count as in `counts`. None if unseen values were not
+            counted. A value is unseen if it has no id of its own: too few training rows
+            contain the value.
     """
 
     buckets: Buckets
@@ -82,6 +84,7 @@ class FeatureCounts:
         num_unseen: {feature: the number of unseen values}.
         num_values: {feature: the number of all values, unseen or not}.
         num_rows: the number of rows in which empty cells and unseen values are counted.
+            In these four numbers, too, rows count as in `RunDistribution`.
     """
 
     def __init__(self, features: FeatureSet, run_folder: Path) -> None:
@@ -102,10 +105,10 @@ class FeatureCounts:
             name: np.zeros_like(distribution.counts)
             for name, distribution in self.run_distributions.items()
         }
-        self.num_empty = Counter[str]()
-        self.num_unseen = Counter[str]()
-        self.num_values = Counter[str]()
-        self.num_rows = 0
+        self.num_empty: dict[str, float] = defaultdict(float)
+        self.num_unseen: dict[str, float] = defaultdict(float)
+        self.num_values: dict[str, float] = defaultdict(float)
+        self.num_rows = 0.0
 
     def add(self, rows: Table, raw_rows: pa.Table | None = None) -> None:
         """Counts the values of a block of encoded rows.
@@ -119,14 +122,18 @@ class FeatureCounts:
             self.counts[name] += bucket_counts(distribution.buckets, values, weights)
         if raw_rows is None:
             return
-        self.num_rows += raw_rows.num_rows
+        weights = np.ones(raw_rows.num_rows)
+        if rows.rows_represented is not None:
+            weights = rows.rows_represented
+        self.num_rows += float(weights.sum())
         for name, feature in self.features.by_name.items():
-            self.num_empty[name] += int(empty_rows(feature, name, raw_rows).sum())
+            empty = empty_rows(feature, name, raw_rows)
+            self.num_empty[name] += float(weights[empty].sum())
         for name, value_rows in self.features.unseen_and_all_rows(
             raw_rows, encoded
         ).items():
-            self.num_unseen[name] += len(value_rows.unseen)
-            self.num_values[name] += len(value_rows.all)
+            self.num_unseen[name] += float(weights[value_rows.unseen].sum())
+            self.num_values[name] += float(weights[value_rows.all].sum())
 
     def drift(self) -> list[dict[str, Any]]:
         """Returns the drift of all features.
