@@ -127,8 +127,8 @@ def drift_text(features: list[dict[str, Any]], drifting: list[dict[str, Any]]) -
         drifting: the records of the features that have drifted enough to be reported.
     """
     threshold = (
-        f"a PSI of {MODERATE_PSI} or more, or {REPORTED_INCREASE:.0%} more empty or "
-        "unseen cells"
+        f"a PSI of {MODERATE_PSI} or more, or {100 * REPORTED_INCREASE:.0f} percentage "
+        "points more empty or unseen cells"
     )
     if not drifting:
         largest = features[0]

@@ -302,7 +302,7 @@ def test_drift_is_of_moved_features_alone(
     assert {"level.low", "level.high"} < predictions.keys()
     assert predictions["spent"]["psi"] > 0.25 > predictions["click"]["psi"]
     out = capsys.readouterr().out
-    assert "3 of 6 features have a PSI of 0.1 or more, or 5% more empty" in out
+    assert "3 of 6 features have a PSI of 0.1 or more, or 5 percentage points" in out
     assert re.search(r" user +0\.\d+ +0\.0% +0\.0% +20\.0% +0\.0%", out)
 
 
