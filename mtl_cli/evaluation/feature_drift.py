@@ -141,8 +141,8 @@ class FeatureCounts:
         Returns: a dict for each feature, with `kind` "feature"; `name`; `psi`, the
             population stability index; `missing` and `unseen`, the fractions of rows
             with an empty cell and of unseen values; and `trained_missing` and
-            `trained_unseen`, these fractions in the run's own data. A value that is
-            unknown is None.
+            `run_unseen`, these fractions in the run's own data, see `RunDistribution`.
+            A value that is unknown is None.
         """
         return [self.feature_record(name) for name in self.features.by_name]
 
@@ -161,7 +161,7 @@ class FeatureCounts:
             "missing": self.empty_fraction(name),
             "trained_missing": run_empty_fraction,
             "unseen": self.unseen_fraction(name),
-            "trained_unseen": run_unseen_fraction,
+            "run_unseen": run_unseen_fraction,
         }
 
     def empty_fraction(self, name: str) -> float | None:
@@ -185,7 +185,7 @@ def has_drifted(record: dict[str, Any]) -> bool:
     has_grown = [
         record[key] is not None
         # If the run's own fraction is unknown, it counts as 0.
-        and record[key] - (record[f"trained_{key}"] or 0) >= REPORTED_INCREASE
-        for key in ("missing", "unseen")
+        and record[key] - (record[run_key] or 0) >= REPORTED_INCREASE
+        for key, run_key in (("missing", "trained_missing"), ("unseen", "run_unseen"))
     ]
     return record["psi"] >= MODERATE_PSI or any(has_grown)

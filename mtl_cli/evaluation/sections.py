@@ -112,7 +112,7 @@ def prediction_drift_table(records: list[dict[str, Any]]) -> Cells:
 def feature_drift_table(records: list[dict[str, Any]]) -> Cells:
     """Returns a table with one row per feature."""
     table = [["feature", "psi", "missing", "in training", "unseen", "in the run"]]
-    keys = ("missing", "trained_missing", "unseen", "trained_unseen")
+    keys = ("missing", "trained_missing", "unseen", "run_unseen")
     for record in records:
         shares = [format_share(record[key]) for key in keys]
         table.append([record["name"], f"{record['psi']:.3f}", *shares])

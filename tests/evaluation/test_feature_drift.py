@@ -1,5 +1,6 @@
 """Which features count as drifted, and which fraction of their cells is empty."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -33,9 +34,9 @@ def test_feature_has_drifted_by_its_psi_or_by_5_points_more_empty_or_unseen_cell
     psi: float, missing: float | None, trained_missing: float | None, drifted: bool
 ) -> None:
     empty = {"missing": missing, "trained_missing": trained_missing}
-    unseen = {"unseen": missing, "trained_unseen": trained_missing}
+    unseen = {"unseen": missing, "run_unseen": trained_missing}
     none = {"missing": None, "trained_missing": None}
-    none |= {"unseen": None, "trained_unseen": None}
+    none |= {"unseen": None, "run_unseen": None}
     for shares in (empty, unseen):
         assert has_drifted({"psi": psi} | none | shares) == drifted
 
@@ -108,3 +109,16 @@ def test_count_that_is_no_number_of_values_is_damage(count: float) -> None:
         read_distribution(report)
     report["buckets"]["counts"] = [3, 2.5]
     assert read_distribution(report).counts.tolist() == [3, 2.5]
+
+
+def test_unseen_values_of_the_run_are_those_of_its_test_rows(tmp_path: Path) -> None:
+    report = {
+        "buckets": {"ids": [1], "counts": [3, 1]},
+        "missing": {"train": 0.1, "test": 0.2},
+        "unseen": {"train": 0.0, "valid": 0.3, "test": 0.4},
+    }
+    text = json.dumps({"features": {"shop": report}})
+    (tmp_path / "data_report.json").write_text(text)
+    features: Any = SimpleNamespace(by_name={"shop": None})
+    (record,) = FeatureCounts(features, tmp_path).drift()
+    assert (record["trained_missing"], record["run_unseen"]) == (0.1, 0.4)

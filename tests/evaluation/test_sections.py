@@ -154,7 +154,9 @@ def test_sections_are_short_only_on_a_terminal_and_above_40_lines(
 
 def test_no_drift_is_said_with_the_largest_psi() -> None:
     text = drift_text([{"name": "age", "psi": 0.02}, {"name": "x", "psi": 0.01}], [])
-    assert text.startswith("no feature has a PSI of 0.1 or more, or 5 percentage points")
+    assert text.startswith(
+        "no feature has a PSI of 0.1 or more, or 5 percentage points"
+    )
     assert text.endswith("the largest PSI is 0.020, of age")
 
 
