@@ -52,6 +52,7 @@ class Evaluation(EvaluationResults):
     def importance(self) -> "pd.DataFrame":
         """Table of importance: one row per output and feature, or group of features."""
         columns = ["features", "group", "task", "importance", "low", "high"]
+        columns += ["p", "p_corrected"]
         return frame(self.importances.get("features", []), columns)[columns]
 
     def plot(self) -> "Figure":

@@ -194,7 +194,8 @@ def importance_lines(
     lines = [
         "importance: how much worse the metric is if the values of the feature are "
         f"shuffled, the mean of {result['repeats']} shufflings of {result['rows']:,} "
-        "rows; * marks a 95 % interval above 0"
+        "rows, with a 95 % interval; * marks features that are shown to matter, by a "
+        "test that is corrected for the number of features and tasks (Holm)"
     ]
     scored = result["scored_rows"]
     if fewer := [f"{t} {n:,}" for t, n in scored.items() if n < result["rows"]]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from mtl_cli.pages.interval_plots import Bar, IntervalPlot
+from mtl_cli.scoring.importance_records import is_shown_to_matter
 
 
 def importance_plots(
@@ -37,8 +38,9 @@ def importance_plots(
 def importance_text(record: dict[str, Any]) -> str:
     """Returns `0.1013 ±0.0047 *`: the importance and half the width of its interval.
 
-    The star marks an interval above 0.
+    The star marks features that are shown to matter.
     """
     half_width = (record["high"] - record["low"]) / 2
-    star = " *" if record["low"] > 0 else "  "  # two spaces keep the columns aligned
+    # Two spaces keep the columns aligned.
+    star = " *" if is_shown_to_matter(record) else "  "
     return f"{record['importance']:.4f} ±{half_width:.4f}{star}"

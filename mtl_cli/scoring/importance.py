@@ -15,7 +15,11 @@ from mtl_cli.data.sources import OnProgress, no_progress
 from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.scoring.feature_groups import FeatureGroup, feature_groups
-from mtl_cli.scoring.importance_records import features_by_use, importance_record
+from mtl_cli.scoring.importance_records import (
+    add_corrected_p,
+    features_by_use,
+    importance_record,
+)
 from mtl_cli.scoring.scored_rows import scored_rows
 
 if TYPE_CHECKING:
@@ -50,7 +54,8 @@ def permutation_importance(
         `rows`: the number of rows.
         `scored_rows`: {output: the number of rows on which the output is scored}.
         `repeats`: the number of shufflings.
-        `features`: one dict per feature or group and output, see `importance_record`.
+        `features`: one dict per feature or group and output, see `importance_record`
+            and `add_corrected_p`.
         `groups`: the `features` and `reasons` of each group of several features.
         `only_one_task`: see `features_by_use`.
         `without_effect`: see `features_by_use`.
@@ -65,6 +70,7 @@ def permutation_importance(
         for output, drops in score_drops(original_scores, shuffled_scores).items():
             records.append(importance_record(output, names, group, drops))
         on_step(num_done, len(features_and_groups))
+    add_corrected_p(records)
     return {
         "rows": sample.num_rows,
         "scored_rows": {

@@ -6,7 +6,7 @@ import numpy as np
 
 from mtl_cli.data.table import Array
 from mtl_cli.scoring.feature_groups import NAME_SEPARATOR, FeatureGroup
-from mtl_cli.statistics.significance import quantile
+from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL, holm, t_test
 
 
 def importance_record(
@@ -28,6 +28,7 @@ def importance_record(
         `importance`: the mean drop.
         `low`: the lower end of the interval.
         `high`: the upper end of the interval.
+        `p`: the p-value of the test whether the importance is zero.
         `drops`: see `importance.score_drops`.
     """
     is_part_of_group = len(names) < len(group.features)
@@ -35,23 +36,40 @@ def importance_record(
     n = len(drops)
     standard_deviation = np.std(drops, ddof=1)  # s
     standard_error = standard_deviation * np.sqrt(1 + 1 / n)  # of the importance
-    half_width = float(quantile(n - 1) * standard_error)
+    test = t_test(mean, float(standard_error), n - 1)
     return {
         "features": NAME_SEPARATOR.join(names),
         "group": group.name if is_part_of_group else None,
         "task": output,
         "importance": mean,
-        "low": mean - half_width,
-        "high": mean + half_width,
+        "low": mean - test.half_width,
+        "high": mean + test.half_width,
+        "p": test.p_value,
         "drops": drops.tolist(),
     }
+
+
+def add_corrected_p(records: list[dict[str, Any]]) -> None:
+    """Adds `p_corrected` to the records: `p` corrected for their number (Holm).
+
+    Of many features that no output uses, some have an interval above 0 by chance.
+    """
+    corrected = holm([record["p"] for record in records])
+    for record, p_corrected in zip(records, corrected, strict=True):
+        record["p_corrected"] = p_corrected
+
+
+def is_shown_to_matter(record: dict[str, Any]) -> bool:
+    """Whether the test shows that an output uses the features of a record."""
+    is_sure = record["p_corrected"] < SIGNIFICANCE_LEVEL
+    return bool(record["importance"] > 0 and is_sure)
 
 
 def features_by_use(records: list[dict[str, Any]]) -> dict[str, Any]:
     """Finds the features that only one output uses, and the features that none uses.
 
-    An output uses a feature if the interval of the importance lies above 0. A group of
-    several features counts as one feature. See `importance_record` for the records.
+    An output uses a feature if `is_shown_to_matter`. A group of several features counts
+    as one feature. See `importance_record` for the records.
 
     Returns: a dict with these keys:
         `only_one_task`: {feature: the only output that uses the feature}; empty if
@@ -63,7 +81,7 @@ def features_by_use(records: list[dict[str, Any]]) -> dict[str, Any]:
         # A feature of a larger group that was shuffled alone does not count.
         if record["group"] is None:
             users = users_by_feature.setdefault(record["features"], [])
-            if record["low"] > 0:
+            if is_shown_to_matter(record):
                 users.append(record["task"])
     only_one = {
         name: users[0] for name, users in users_by_feature.items() if len(users) == 1

@@ -10,7 +10,13 @@ def test_table_of_importance_has_its_figures_without_those_of_single_shufflings(
     None
 ):
     record = {"features": "city", "group": None, "task": "click", "importance": 0.2}
-    record |= {"low": 0.1, "high": 0.3, "drops": [0.2, 0.2]}
+    record |= {
+        "low": 0.1,
+        "high": 0.3,
+        "p": 0.01,
+        "p_corrected": 0.02,
+        "drops": [0.2, 0.2],
+    }
     evaluation = Evaluation("RUN", "table", 9, {}, importances={"features": [record]})
     (row,) = evaluation.importance.to_dict("records")
     assert row == {k: v for k, v in record.items() if k != "drops"}

@@ -162,10 +162,11 @@ def test_no_drift_is_said_with_the_largest_psi() -> None:
 
 def test_table_of_importance_has_a_row_per_feature_the_most_important_first() -> None:
     record = {"task": "click", "group": None, "low": 0.1, "high": 0.3}
+    record["p_corrected"] = 0.04
     found = Evaluation("RUN", "t.csv", 9, {"click": {"main_metric": "log_loss"}})
     found.importances.update(
         features=[
-            record | {"features": "city", "importance": 0.1},
+            record | {"features": "city", "importance": 0.1, "p_corrected": 0.06},
             record | {"features": "age", "importance": 0.15, "group": "age + born"},
             record | {"features": "age + born", "importance": 0.2},
         ],
@@ -179,7 +180,7 @@ def test_table_of_importance_has_a_row_per_feature_the_most_important_first() ->
     assert rows == [
         ["age + born", "0.2000 ±0.1000 *"],
         ["  age alone", "0.1500 ±0.1000 *"],
-        ["city", "0.1000 ±0.1000 *"],
+        ["city", "0.1000 ±0.1000  "],
     ]
     assert "mean of 3 shufflings of 1,234 rows" in section.lines[0]
     assert section.lines[1:] == [

@@ -20,7 +20,7 @@ from mtl_cli.scoring.importance import (
     permutation_importance,
     shuffle_features,
 )
-from mtl_cli.scoring.importance_records import importance_record
+from mtl_cli.scoring.importance_records import add_corrected_p, importance_record
 
 DENSE = {"kind": "dense", "transform": "none"}
 FEATURES: dict[str, Any] = {
@@ -154,6 +154,25 @@ def test_interval_counts_the_rows_as_they_are_as_one_more_draw() -> None:
     assert importance_record("y", ["x", "x2"], group, drops)["group"] is None
 
 
+def test_features_of_noise_are_not_shown_to_matter_however_many_they_are() -> None:
+    random = np.random.default_rng(1)
+    records = []
+    for i in range(60):  # of noise: the scores are as good before as after a shuffling
+        scores = random.normal(size=11)
+        name, task = f"noise{i // 2}", f"task{i % 2}"
+        group = FeatureGroup([name], [])
+        records.append(importance_record(task, [name], group, scores[0] - scores[1:]))
+    drops = 20 + random.normal(size=10)
+    group = FeatureGroup(["x"], [])
+    records += [importance_record(f"task{i}", ["x"], group, drops) for i in (0, 1)]
+    records[-1]["importance"] *= -1  # a feature that a task is better without
+    add_corrected_p(records)
+    assert any(record["low"] > 0 for record in records[:60])
+    found = features_by_use(records)
+    assert found["only_one_task"] == {"x": "task0"}
+    assert found["without_effect"] == [f"noise{i}" for i in range(30)]
+
+
 def test_one_shuffling_has_no_interval() -> None:
     with pytest.raises(ConfigError, match="--repeats: 1 is too few"):
         EvaluationRequest(importance=True, repeats=1)
@@ -161,9 +180,11 @@ def test_one_shuffling_has_no_interval() -> None:
 
 def test_members_of_groups_are_not_named_alone() -> None:
     records = [
-        {"features": "a + b", "group": None, "task": "y", "low": 0.1},
-        {"features": "a", "group": "a + b", "task": "y", "low": -0.1},
+        {"features": "a + b", "group": None, "importance": 0.1, "p_corrected": 0.01},
+        {"features": "a", "group": "a + b", "importance": 0.1, "p_corrected": 0.2},
     ]
+    for record in records:
+        record["task"] = "y"
     assert features_by_use(records) == {"only_one_task": {}, "without_effect": []}
 
 
