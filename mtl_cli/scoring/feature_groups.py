@@ -9,7 +9,10 @@ from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
+from mtl_cli.columns.layout import INPUT_TYPES
+from mtl_cli.core.errors import DataError
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
 from mtl_cli.metrics.amounts import mid_ranks
@@ -22,6 +25,9 @@ MAX_ROWS = 10_000  # the number of rows on which features are compared
 MIN_REPEATED = 100
 # The smallest rank correlation, or lambda, of two features that count as copies.
 MIN_SIMILARITY = 0.98
+# Two features are compared on the rows in which neither is empty, if at least this
+# fraction of the rows is left. Otherwise they are compared on all rows.
+MIN_FILLED = 0.8
 # Copies have about equally many distinct values. To save time, lambda is only computed
 # if the ratio of the numbers of distinct values lies between these limits.
 MIN_RATIO = 0.9
@@ -107,14 +113,16 @@ def copies(
 
     Two numeric features are copies if their ranks are almost perfectly correlated. Two
     other features are copies if the value of each predicts the value of the other in
-    almost all rows.
+    almost all rows. Rows with an empty cell do not count, see `MIN_FILLED`.
 
     Returns: {names of the two features: how similar they are}.
     """
     num_rows = min(MAX_ROWS, len(next(iter(encoded.values()))))
     compared = {
         name: compared_feature(
-            feature, features.encoded_block(encoded, name)[:num_rows]
+            feature,
+            features.encoded_block(encoded, name)[:num_rows],
+            encoded_empty_cell(features, name),
         )
         for name, feature in features.by_name.items()
     }
@@ -126,48 +134,90 @@ def copies(
     return pairs
 
 
+def encoded_empty_cell(features: FeatureSet, name: str) -> Array | None:
+    """Returns what an empty cell of a feature is encoded as, (columns,).
+
+    Returns None if the feature refuses empty cells.
+    """
+    feature, learnt = features.by_name[name], features.learnt_of_table_owner(name)
+    columns = feature.source_columns(name)
+    cell_type = pa.float64() if feature.numeric else pa.null()
+    empty_row = pa.table({column: pa.nulls(1, cell_type) for column in columns})
+    try:
+        encoded = feature.encode(name, feature.read(name, empty_row), learnt)
+    except DataError:
+        return None
+    input_name = features.layout.blocks[name].input
+    return np.asarray(encoded[input_name][0], INPUT_TYPES[input_name])
+
+
 class ComparedFeature(NamedTuple):
     """The values of a feature, in the form in which `copies` compares them.
 
     Attributes:
         codes: whole numbers from 0, (rows,). Rows with equal values have equal codes.
-        num_distinct: the number of distinct values.
-        ranks: the ranks of the values, with mean 0 and deviation 1, (rows,); None for a
-            feature that is not numeric.
+        num_distinct: the number of distinct values, without that of empty cells.
+        is_filled: whether the cell is not empty, (rows,). A value that is encoded as an
+            empty cell counts as empty, such as an unseen value, or the mean with
+            `missing: mean`.
+        ranks: the ranks of the values, (rows,); None for a feature that is not numeric.
     """
 
     codes: Array
     num_distinct: int
+    is_filled: Array
     ranks: Array | None
 
 
-def compared_feature(feature: "Feature", columns: Array) -> ComparedFeature:
-    """Prepares a feature for `copies`. The encoded columns are (rows, columns)."""
-    _, codes = np.unique(columns, axis=0, return_inverse=True)
+def compared_feature(
+    feature: "Feature", columns: Array, empty_cell: Array | None
+) -> ComparedFeature:
+    """Prepares a feature for `copies`.
+
+    Args:
+        feature: the feature.
+        columns: the encoded rows, (rows, columns).
+        empty_cell: see `encoded_empty_cell`.
+    """
+    distinct, codes = np.unique(columns, axis=0, return_inverse=True)
     codes = codes.reshape(-1)
+    is_value = np.ones(len(distinct), bool)
+    if empty_cell is not None:
+        is_value = (distinct != empty_cell).any(axis=1)
     summary = feature.summary(columns)  # one number per row
     ranks = None
     if feature.numeric and np.issubdtype(summary.dtype, np.floating):
         ranks = mid_ranks(summary, np.ones(len(summary)))  # ties have the mean rank
-        deviation = ranks.std() or 1  # 1 replaces 0 if all numbers are equal
-        ranks = (ranks - ranks.mean()) / deviation
-    return ComparedFeature(codes, codes.max() + 1, ranks)
+    num_distinct = max(1, int(is_value.sum()))
+    return ComparedFeature(codes, num_distinct, is_value[codes], ranks)
 
 
 def copy_similarity(a: ComparedFeature, b: ComparedFeature) -> str | None:
     """Returns how similar two features are, as text; None if they are not copies."""
+    are_filled = a.is_filled & b.is_filled
+    rows = are_filled if are_filled.mean() >= MIN_FILLED else slice(None)
     if a.ranks is not None and b.ranks is not None:
-        correlation = abs(float(np.mean(a.ranks * b.ranks)))
+        correlation = abs(rank_correlation(a.ranks[rows], b.ranks[rows]))
         is_copy = correlation >= MIN_SIMILARITY
         return f"rank correlation {correlation:.3f}" if is_copy else None
     if not MIN_RATIO <= a.num_distinct / b.num_distinct <= MAX_RATIO:
         return None
     weaker_lambda = min(
-        goodman_kruskal_lambda(a.codes, b.codes),
-        goodman_kruskal_lambda(b.codes, a.codes),
+        goodman_kruskal_lambda(a.codes[rows], b.codes[rows]),
+        goodman_kruskal_lambda(b.codes[rows], a.codes[rows]),
     )
     is_copy = weaker_lambda >= MIN_SIMILARITY
     return f"Goodman-Kruskal lambda {weaker_lambda:.3f}" if is_copy else None
+
+
+def rank_correlation(x: Array, y: Array) -> float:
+    """Returns the correlation of two features' ranks; 0 if all ranks of one are equal.
+
+    x and y are the ranks, (rows,).
+    """
+    deviations = x.std() * y.std()
+    covariance = np.mean((x - x.mean()) * (y - y.mean()))
+    return float(covariance / deviations) if deviations else 0.0
 
 
 def goodman_kruskal_lambda(x: Array, y: Array) -> float:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from helpers.planted_data import declared, fitted_features
 
 from mtl_cli.scoring.feature_groups import (
@@ -58,6 +59,46 @@ def test_copy_may_differ_in_a_few_rows() -> None:
     columns = {"city": city, "few": few, "many": many}
     found = groups(dict.fromkeys(columns, SPARSE), columns)
     assert found == [["city", "few"], ["many"]]
+
+
+@pytest.mark.parametrize("missing", ["mean", 0.0, "bucket"])
+def test_copy_with_some_empty_cells_is_found_and_a_feature_of_few_cells_is_not(
+    missing: Any,
+) -> None:
+    random = np.random.default_rng(4)
+    x, city = random.normal(size=ROWS), random.integers(0, 2, ROWS)
+    is_empty = random.random(ROWS) < 0.05
+    columns = {
+        "x": x,
+        "holed": pa.array(2 * x, mask=is_empty),
+        # Of the rows in which it is filled, this feature is a copy of x.
+        "rare": pa.array(x, mask=random.random(ROWS) < 0.5),
+        # This feature is empty in the same rows as a copy, and is no copy.
+        "other": pa.array(random.normal(size=ROWS), mask=is_empty),
+        "city": city,
+        "town": pa.array([f"t{i}" for i in city], mask=is_empty),
+    }
+    numeric = DENSE | {"missing": missing}
+    if missing == "bucket":
+        numeric |= {"kind": "piecewise_linear", "num_buckets": 50}
+        del numeric["transform"]
+    features = dict.fromkeys(("x", "holed", "rare", "other"), numeric)
+    features["x"] = DENSE
+    features |= dict.fromkeys(("city", "town"), SPARSE)
+    found = groups(features, columns)
+    assert found == [["x", "holed"], ["rare"], ["other"], ["city", "town"]]
+
+
+def test_numbers_of_which_most_are_the_number_of_an_empty_cell_are_compared() -> None:
+    # The rows in which both clicks are above 0 alone would make them copies.
+    random = np.random.default_rng(5)
+    clicks = random.integers(1, 99, ROWS).astype("float64")
+    columns = {
+        "week": np.where(random.random(ROWS) < 0.3, clicks, 0),
+        "month": np.where(random.random(ROWS) < 0.3, clicks, 0),
+    }
+    zero = DENSE | {"missing": 0.0}
+    assert groups(dict.fromkeys(columns, zero), columns) == [["week"], ["month"]]
 
 
 def test_values_that_are_nearly_constant_or_nearly_unique_are_no_copies() -> None:
