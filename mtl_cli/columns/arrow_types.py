@@ -61,6 +61,27 @@ def plain_type(arrow_type: pa.DataType) -> pa.DataType:
     return arrow_type
 
 
+def common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
+    """Returns the type of a column that has two plain types in two files of a table.
+
+    Texts have a common type, and so do whole numbers of different sizes, since their
+    values are equal in all these types. The same holds for lists of them. All other
+    types have no common type: None.
+    """
+    if first == second:
+        return first
+    if is_text(first) and is_text(second):
+        return pa.large_string()
+    if is_list(first) and is_list(second):
+        if types.is_fixed_size_list(first) or types.is_fixed_size_list(second):
+            return None
+        values = common_type(first.value_type, second.value_type)
+        return None if values is None else pa.large_list(values)
+    are_whole = types.is_integer(first) and types.is_integer(second)
+    # Int64 cannot hold all values of uint64.
+    return pa.int64() if are_whole and pa.uint64() not in (first, second) else None
+
+
 def with_plain_dictionary(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Converts a dictionary of string views to a dictionary of strings.
 

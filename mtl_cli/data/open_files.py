@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mtl_cli.columns.arrow_types import plain_type
+from mtl_cli.columns.arrow_types import common_type, plain_type
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.message_text import comma_list
 from mtl_cli.data.arrow_errors import read_errors
@@ -22,9 +22,12 @@ from mtl_cli.data.feather_file import open_feather
 from mtl_cli.data.files import Files
 from mtl_cli.data.parquet_file import open_parquet
 
-# Two values: {path of a file: its number of rows}; and a function that takes a largest
+# Three values: {path of a file: its number of rows}; {column: the type to convert the
+# column to, since files may have other types}; and a function that takes a largest
 # number of rows, and yields all rows in tables of at most about this number.
-OpenTable = tuple[dict[str, int], Callable[[int], Iterator[pa.Table]]]
+OpenTable = tuple[
+    dict[str, int], dict[str, pa.DataType], Callable[[int], Iterator[pa.Table]]
+]
 OpenColumnar = Callable[[pa.NativeFile], AbstractContextManager[ColumnarFile]]
 OPEN_COLUMNAR: dict[str, OpenColumnar] = {
     "parquet": open_parquet,
@@ -43,9 +46,10 @@ def open_columnar_file(files: Files, file_path: str) -> Iterator[ColumnarFile]:
 
 
 def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
-    """Opens Parquet or Feather files, and checks that their columns' types agree."""
+    """Opens Parquet or Feather files, and finds a common type for each column."""
     rows_by_file = {}
     types_in_first: dict[str, pa.DataType] = {}
+    common_types: dict[str, pa.DataType] = {}
     # {column: a text with its type in the first file that disagrees}
     disagreements: dict[str, str] = {}
     for file_path in files.paths:
@@ -56,7 +60,10 @@ def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
             types = {c: plain_type(file.schema.field(c).type) for c in request.columns}
         for column, dtype in types.items():
             expected = types_in_first.setdefault(column, dtype)
-            if dtype != expected:
+            common = common_type(common_types.get(column, dtype), dtype)
+            if common is not None:
+                common_types[column] = common
+            else:
                 text = f"{column} ({dtype} in {path}, not {expected})"
                 disagreements.setdefault(column, text)
     if disagreements:
@@ -73,7 +80,7 @@ def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
                 for batch in file.batches(request.columns, max_rows):
                     yield pa.Table.from_batches([batch]).select(request.columns)
 
-    return rows_by_file, chunks
+    return rows_by_file, common_types, chunks
 
 
 def open_text(
@@ -95,5 +102,5 @@ def open_text(
     spilled = files._replace(
         system=pa.fs.LocalFileSystem(), paths=[str(spill)], format="feather"
     )
-    _, read = open_columnar(spilled, request)
-    return rows_by_file, read
+    _, types, read = open_columnar(spilled, request)
+    return rows_by_file, types, read

@@ -98,15 +98,15 @@ def open_source(
     files = find_files(key, location, dataset.format)
     path = files.name
     if files.format in OPEN_COLUMNAR:
-        rows_by_file, read = open_columnar(files, request)
+        rows_by_file, types, read = open_columnar(files, request)
     else:
-        rows_by_file, read = open_text(files, dataset.csv, request, spill)
+        rows_by_file, types, read = open_text(files, dataset.csv, request, spill)
     num_rows = sum(rows_by_file.values())
     if not num_rows:
         raise DataError(f"{key}: {path} has a header but no rows")
 
     def chunks(max_rows: int) -> Iterator[pa.Table]:
-        return checked_tables(key, path, num_rows, read(max_rows))
+        return checked_tables(key, path, num_rows, types, read(max_rows))
 
     if num_rows > CHUNK_ROWS:
         return Source(path, num_rows, chunks, rows_by_file)
@@ -115,9 +115,13 @@ def open_source(
 
 
 def checked_tables(
-    key: str, path: str, num_rows: int, tables: Iterator[pa.Table]
+    key: str,
+    path: str,
+    num_rows: int,
+    types: dict[str, pa.DataType],
+    tables: Iterator[pa.Table],
 ) -> Iterator[pa.Table]:
-    """Yields the rows of a table's files with plain types; refuses damaged cells.
+    """Yields the rows of a table's files with the same types; refuses damaged cells.
 
     Raises:
         DataError: if a cell is damaged, or if the number of rows is not `num_rows`.
@@ -130,7 +134,7 @@ def checked_tables(
             if rows_left >= 0:  # rows that were added since are only counted
                 # Plain types have no dictionaries. Each file has its own dictionaries,
                 # so the same index could mean different values in two files.
-                yield with_plain_types(table)
+                yield with_plain_types(table).cast(pa.schema(types))
     if rows_left:  # the file has lost or gained rows since it was opened
         raise DataError(
             f"{key}: {path} had {num_rows:,} rows and then {num_rows - rows_left:,}, "

@@ -141,10 +141,10 @@ def columnar_parts(files: Files) -> Iterator[pa.Table]:
         names = list(filter(None, file.schema.names))
     check_number_of_columns(files, names)
     request = ColumnRequest(dict.fromkeys(names, files.key), {})
-    _, read = open_columnar(files, request)
+    _, types, read = open_columnar(files, request)
     for table in read(ROWS_PER_READ):
         check_cells(table)
-        yield with_plain_types(table)
+        yield with_plain_types(table).cast(pa.schema(types))
 
 
 def text_parts(files: Files, options: Csv) -> Iterator[pa.Table]:

@@ -5,7 +5,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from mtl_cli.columns.arrow_types import plain_type, unusable_type
+from mtl_cli.columns.arrow_types import common_type, plain_type, unusable_type
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import GroupCodes
@@ -113,6 +113,26 @@ def test_views_and_short_decimals_become_types_that_arrow_can_work_with() -> Non
     assert plain_type(pa.list_(view, 2)) == pa.list_(text, 2)
     assert plain_type(pa.decimal32(5, 2)) == pa.decimal128(5, 2)
     assert plain_type(pa.int8()) == pa.int8()
+
+
+def test_texts_and_whole_numbers_have_a_common_type() -> None:
+    text, long_text = pa.string(), pa.large_string()
+    assert common_type(text, text) == text
+    assert common_type(text, long_text) == common_type(long_text, text) == long_text
+    assert common_type(pa.list_(text), pa.large_list(text)) == pa.large_list(text)
+    assert common_type(pa.list_(text), pa.list_(long_text)) == pa.large_list(long_text)
+    assert common_type(pa.int32(), pa.int32()) == pa.int32()
+    assert common_type(pa.uint16(), pa.int32()) == pa.int64()
+    assert common_type(pa.uint64(), pa.uint64()) == pa.uint64()
+    for first, second in (
+        (pa.uint64(), pa.int64()),
+        (pa.float32(), pa.float64()),
+        (pa.int64(), text),
+        (pa.list_(text, 2), pa.list_(text)),
+        (pa.list_(text), pa.list_(pa.int64())),
+        (pa.bool_(), pa.int8()),
+    ):
+        assert common_type(first, second) is common_type(second, first) is None
 
 
 def test_empty_views_are_no_group() -> None:

@@ -567,6 +567,35 @@ def test_files_that_disagree_on_a_type_are_refused(tmp_path, fresh):
         assert ": number (" in message
 
 
+@pytest.mark.parametrize("ending", ["parquet", "feather"])
+def test_files_with_other_types_of_text_and_whole_numbers_are_one_table(
+    tmp_path, fresh, ending
+):
+    text, long_text = pa.string(), pa.large_string()
+    types = [
+        (text, pa.int32(), pa.list_(text)),
+        (long_text, pa.int64(), pa.large_list(long_text)),
+        (pa.dictionary(pa.int32(), text), pa.uint16(), pa.list_(long_text)),
+        (pa.string_view(), pa.int64(), pa.list_(text)),
+    ]
+    names, features = ("city", "age", "tags"), {"age": {"kind": "sparse"}}
+    features |= {"city": {"kind": "sparse"}, "tags": FEATURES["tags"]}
+    columns = ["Ulm", "Rom", None, "Ulm"], [1, 2, 3, 1], [["a"], [], ["b", "a"], None]
+    folders = tmp_path / "equal", tmp_path / "other"
+    write = pyarrow.feather.write_feather
+    if ending == "parquet":
+        write = pyarrow.parquet.write_table
+    for folder, types_of_files in zip(folders, ([types[0]] * 4, types), strict=True):
+        folder.mkdir()
+        for i, types_of_file in enumerate(types_of_files):
+            cells = map(pa.array, columns, types_of_file)
+            table = pa.table([*cells, pa.array([0, 1, 0, 1])], [*names, "buy"])
+            write(table, folder / f"{i}.{ending}")
+    keys = ONE_CITY | {"features": features}
+    equal, other = (fresh(folder / f"*.{ending}", **keys) for folder in folders)
+    assert_same(equal, other)
+
+
 def test_files_of_a_pattern_are_one_table_in_order_of_their_names(tmp_path, fresh):
     for name, rows in (("b", "Ulm,3,1\nUlm,4,0\n"), ("a", "Ulm,1,1\nUlm,2,0\n")):
         (tmp_path / f"{name}.csv").write_text("city,age,buy\n" + rows)
