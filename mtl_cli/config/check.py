@@ -8,11 +8,12 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from mtl_cli.config.groups import GROUPS_OF_CLASSES
+from mtl_cli.config.groups import GROUPS_OF_CLASSES, KINDS
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.unknown_keys import unknown_key_message
 from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.message_text import SHOWN_CHARACTERS, cut, shown
+from mtl_cli.core.option_classes import option_class
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.yaml_limits import limited_reading
 
@@ -109,14 +110,16 @@ def value_text(value: Any) -> str:
 
 def missing_keys_message(findings: list[ErrorDetails], values: dict[Any, Any]) -> str:
     """Returns a message that names all missing keys, and how to set the first."""
+    findings = [finding for finding in findings if finding["type"] == "missing"]
     missing = [
         f"{locate(finding['loc'], values)[0]}.{finding['loc'][-1]}".removeprefix(".")
         for finding in findings
-        if finding["type"] == "missing"
     ]
     plural, them = ("s", "them") if len(missing) > 1 else ("", "it")
     names = ", ".join(f"'{key}'" for key in missing)
     message = f"missing key{plural} {names}; add {them} to the YAML file"
+    if len(findings) == 1:
+        message += example_text(findings[0])
     section, _, _ = missing[0].partition(".")
     if section in GROUPS_OF_CLASSES:
         option = values.get(section, {}).get("name")
@@ -125,6 +128,19 @@ def missing_keys_message(findings: list[ErrorDetails], values: dict[Any, Any]) -
         if option:
             message += f", or choose {section}={option}"
     return message
+
+
+def example_text(finding: ErrorDetails) -> str:
+    """Returns `, such as num_buckets: 16` for a missing key of a feature or task.
+
+    Returns "" if the class of the kind has no example of the key's value.
+    """
+    match finding["loc"], finding["input"]:
+        case (_, str(axis), _, str(key)), {"kind": str(kind)} if axis in KINDS:
+            field = option_class(axis, kind, KINDS[axis]).model_fields[key]
+            if field.examples:
+                return f", such as {key}: {field.examples[0]}"
+    return ""
 
 
 def locate(location: tuple[int | str, ...], values: Any) -> tuple[str, Any]:

@@ -1,6 +1,9 @@
 """The feature kind `hashed`."""
 
+from typing import Annotated
+
 import pyarrow as pa
+from pydantic import Field
 
 from mtl_cli.columns.fitters import Learnt
 from mtl_cli.columns.vocabulary import Categorical, as_categorical, hash_ids
@@ -18,7 +21,7 @@ class Hashed(Embedded):
             table for this feature.
     """
 
-    num_buckets: NumBuckets
+    num_buckets: Annotated[NumBuckets, Field(examples=[100_000])]
     table: str | None = None
     id_encoding = "hash"
 

@@ -37,7 +37,7 @@ class PiecewiseLinear(Feature):
             more number: 1 for a cell that is not empty.
     """
 
-    num_buckets: Annotated[int, Field(ge=2)]
+    num_buckets: Annotated[int, Field(ge=2, examples=[16])]
     missing: Missing | Literal["bucket"] = "error"
     numeric = True
 

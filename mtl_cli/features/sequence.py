@@ -45,7 +45,7 @@ class Sequence(Embedded):
         pretrained: vectors that the embedding table starts from.
     """
 
-    max_length: Annotated[int, Field(ge=1, le=MAX_LENGTH)]
+    max_length: Annotated[int, Field(ge=1, le=MAX_LENGTH, examples=[50])]
     separator: Annotated[str, Field(min_length=1)] | None = None
     pooling: Literal["mean", "sum", "max"] = "mean"
     weights: str | None = None

@@ -1288,7 +1288,8 @@ DECLARED = {
     ),
     "hashed_to_none": (
         {"features": {"x": {"kind": "hashed"}}},
-        "missing key 'dataset.features.x.num_buckets'; add it",
+        "missing key 'dataset.features.x.num_buckets'; add it to the YAML file, such "
+        "as num_buckets: 100000",
     ),
     "missing_in_words": (
         {"features": {"x": X["x"] | {"missing": "zero"}}},
@@ -1332,7 +1333,7 @@ DECLARED = {
     ),
     "multiclass_without_classes": (
         {"tasks": {"plan": {"label": "x", "kind": "multiclass"}}},
-        "missing key 'dataset.tasks.plan.classes'; add it",
+        "missing key 'dataset.tasks.plan.classes'; add it to the YAML file",
     ),
     "class_named_twice": (
         {"tasks": {"plan": PLAN["plan"] | {"classes": [1, 2, "1"]}}},

@@ -79,7 +79,11 @@ REFUSED = {
     HEAD + FEATURES + "tasks: {click: {label: click}}\n": "missing key "
     "'dataset.tasks.click.kind'",
     HEAD + TASKS + "features: {tags: {kind: sequence}}\n": "missing key "
-    "'dataset.features.tags.max_length'",
+    "'dataset.features.tags.max_length'; add it to the YAML file, such as "
+    "max_length: 50",
+    HEAD + TASKS + "features: {price: {kind: piecewise_linear}}\n": "missing key "
+    "'dataset.features.price.num_buckets'; add it to the YAML file, such as "
+    "num_buckets: 16",
     SHORTEST + "split: random\n": "unknown key 'dataset.split'",
     SHORTEST + "weightcolumn: w\n": "'dataset.weightcolumn'; did you mean dataset.weig",
     SHORTEST + "csv: {delimeter: x}\n": "did you mean dataset.csv.delimiter?",
