@@ -16,6 +16,7 @@ from mtl_cli.core.message_text import SHOWN_CHARACTERS, cut, shown
 from mtl_cli.core.option_classes import option_class
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.yaml_limits import limited_reading
+from mtl_cli.data.dataset import RULES_OF_PATTERNS
 
 
 def check(composed: DictConfig) -> Config:
@@ -163,6 +164,10 @@ def rule_text(finding: ErrorDetails) -> str:
     """Returns the rule that a value breaks, such as "should be a valid integer"."""
     if finding["type"] in ("dict_type", "model_type"):
         return "should be a mapping, as in {key: value}"
+    if finding["type"] == "string_pattern_mismatch":
+        pattern = finding["ctx"]["pattern"]
+        if pattern in RULES_OF_PATTERNS:
+            return RULES_OF_PATTERNS[pattern]
     message = finding["msg"]  # such as "Input should be a valid integer"
     for prefix in ("Value error, ", "Input ", "List ", "String "):
         message = message.removeprefix(prefix)

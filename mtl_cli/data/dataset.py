@@ -19,6 +19,12 @@ TablePath = Annotated[str, Field(min_length=1)]
 TablePaths = Annotated[list[TablePath], Field(min_length=1)]
 DATASET_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 TASK_NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_]*$"
+# {pattern: what a text must be to match the pattern, for messages}
+RULES_OF_PATTERNS = {
+    DATASET_NAME_PATTERN: "should be letters, digits, '_', '.' and '-', and begin with "
+    "a letter or a digit",
+    TASK_NAME_PATTERN: "should be a letter, then letters, digits and '_'",
+}
 TaskName = Annotated[str, Field(pattern=TASK_NAME_PATTERN)]
 # If a key with this field is null, a run's saved configuration leaves the key out.
 OmittedIfNull = Field(exclude_if=lambda value: value is None)

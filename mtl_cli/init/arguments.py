@@ -107,14 +107,14 @@ def check_task_name(name: str, column: str) -> None:
         name: the name.
         column: the label column of the task, for the advice in the message.
     """
-    from mtl_cli.data.dataset import TASK_NAME_PATTERN
+    from mtl_cli.data.dataset import RULES_OF_PATTERNS, TASK_NAME_PATTERN
 
     if not re.fullmatch(TASK_NAME_PATTERN, name):
         cleaned = re.sub(r"^[^A-Za-z]+|[^A-Za-z0-9]+", "_", name).strip("_")
         valid_name = cleaned or "task"
         raise ConfigError(
-            f"--task: the name '{name}' should be a letter, then letters, digits and "
-            f"_; write --task '{valid_name}={column}'"
+            f"--task: the name '{name}' {RULES_OF_PATTERNS[TASK_NAME_PATTERN]}; write "
+            f"--task '{valid_name}={column}'"
         )
     # AUTO and MEAN are values of trainer.monitor. The others are names of columns of
     # the predictions.

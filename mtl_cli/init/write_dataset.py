@@ -12,7 +12,7 @@ from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import ConfigError, DataError, WriteError
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.data.csv_options import trim_to_null
-from mtl_cli.data.dataset import DATASET_NAME_PATTERN
+from mtl_cli.data.dataset import DATASET_NAME_PATTERN, RULES_OF_PATTERNS
 from mtl_cli.init.arguments import (
     dataset_name,
     hydra_reads_as_value,
@@ -141,10 +141,8 @@ def without_null_values(
 def target_path(name: str, may_exist: bool) -> Path:
     """Returns the path of a data set's YAML; refuses paths that cannot be used."""
     if not re.fullmatch(DATASET_NAME_PATTERN, name):
-        raise ConfigError(
-            f"--name: '{name}' should be letters, digits, '_', '.' and '-', and begin "
-            "with a letter or a digit"
-        )
+        rule = RULES_OF_PATTERNS[DATASET_NAME_PATTERN]
+        raise ConfigError(f"--name: '{name}' {rule}")
     if hydra_reads_as_value(name):
         raise ConfigError(
             f"--name: mtl-train would take '{name}' for a value, not a name; write "

@@ -1331,6 +1331,15 @@ DECLARED = {
         {"features": {"x": HISTORY["x"] | {"weights": "w", "pooling": "max"}}},
         "dataset.features.x.weights: pooling max does not use weights; remove",
     ),
+    "name_with_a_blank": (
+        {"name": "a b"},
+        "dataset.name: 'a b' should be letters, digits, '_', '.' and '-', and begin "
+        "with a letter or a digit",
+    ),
+    "task_name_with_a_blank": (
+        {"tasks": {"a b": BUY["buy"]}},
+        "dataset.tasks.a b: the name 'a b' should be a letter, then letters, digits...",
+    ),
     "multiclass_without_classes": (
         {"tasks": {"plan": {"label": "x", "kind": "multiclass"}}},
         "missing key 'dataset.tasks.plan.classes'; add it to the YAML file",

@@ -96,6 +96,10 @@ REFUSED = {
     "did you mean dataset.tasks.click.weight?",
     SHORTEST + "split_column: user\n": "dataset.split_column: ",
     SHORTEST + "valid: other.parquet\nvalid_fraction: 0.1\n": "dataset.valid_fraction",
+    SHORTEST.replace("name: shop", "name: a b"): "dataset.name: 'a b' should be "
+    "letters, digits, '_', '.' and '-', and begin with a letter or a digit",
+    HEAD + FEATURES + "tasks: {a b: {label: click, kind: binary}}\n": "dataset.tasks."
+    "a b: the name 'a b' should be a letter, then letters, digits and '_'",
     SHORTEST + "csv: true\n": "dataset.csv: true should be a mapping",
 }
 
