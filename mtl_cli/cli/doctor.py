@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from mtl_cli.cli.trial_training import train_and_predict
 from mtl_cli.core import paths, tensorflow_runtime
 from mtl_cli.core.command_line import Parser, run_command
-from mtl_cli.core.errors import MtlError
+from mtl_cli.core.errors import MtlError, fix_for
 from mtl_cli.core.machine import memory_bytes
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.private_apis import exit_without_teardown
@@ -125,7 +125,8 @@ def check_cache() -> Finding:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        text = f"{folder}: {error.strerror}; name another folder in MTL_CACHE"
+        fix = fix_for(error, "name another folder in MTL_CACHE")
+        text = f"{folder}: {error.strerror}; {fix}"
         return Finding("cache", text, "broken")
     free = shutil.disk_usage(folder).free / GIB
     return Finding("cache", f"{folder}, {free:.1f} GiB free")

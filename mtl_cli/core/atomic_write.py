@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mtl_cli.core.errors import ConfigError, WriteError, first_line
+from mtl_cli.core.errors import ConfigError, WriteError, first_line, fix_for
 
 UNFINISHED_PREFIX = ".tmp-"
 RESUME = (
@@ -47,7 +47,7 @@ def replacing(
 
     Args:
         target: the file to write.
-        fix: what the user can do about an error, for its message.
+        fix: what the user can do about an error, for its message; see `fix_for`.
         may_replace: whether the written file may replace an earlier target.
 
     Raises:
@@ -157,6 +157,8 @@ def named_write_errors(path: Path, fix: str = RESUME) -> Iterator[None]:
             reason = str(error.args[0][0][-1])
         else:
             reason = os.strerror(error.errno) if error.errno else first_line(error)
+        if fix != RESUME:  # "mend that" fits every error
+            fix = fix_for(error, fix)
         raise WriteError(f"cannot write {path}: {reason}; {fix}") from error
 
 
@@ -177,7 +179,7 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
     except OSError as error:
         reason = error.strerror or error
         raise WriteError(
-            f"cannot make a temporary folder: {reason}; {FREE_SPACE}"
+            f"cannot make a temporary folder: {reason}; {fix_for(error, FREE_SPACE)}"
         ) from None
     with folder as name:
         yield Path(name)

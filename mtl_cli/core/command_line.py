@@ -1,7 +1,6 @@
 """The parser, flags and exit codes that all commands except `mtl-train` share."""
 
 import argparse
-import errno
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -11,6 +10,8 @@ from typing import Any, NoReturn
 
 from mtl_cli.core import signals
 from mtl_cli.core.errors import (
+    RAISE_LIMIT,
+    TOO_MANY_OPEN_FILES,
     ConfigError,
     MtlError,
     fail,
@@ -22,7 +23,7 @@ from mtl_cli.core.paths import check_current_folder
 from mtl_cli.core.signals import Stopped
 from mtl_cli.core.standard_streams import OUTPUT_CLOSED, drop_output, prepare_streams
 
-TOO_MANY_FILES = "too many open files; raise the limit, as by: ulimit -n 4096"
+TOO_MANY_FILES = f"too many open files; {RAISE_LIMIT}"
 OUT_OF_MEMORY = "not enough memory; use a machine with more, or a smaller table"
 
 
@@ -62,7 +63,7 @@ def run_command(
         return fail(program, not_utf8_message(error), 2)
     except OSError as error:  # about a path, such as a name that is too long
         # These two errors may have no file name, so they are handled first.
-        if error.errno in (errno.EMFILE, errno.ENFILE):
+        if error.errno in TOO_MANY_OPEN_FILES:
             return fail(program, TOO_MANY_FILES, 1)
         if error.filename is None:  # the user cannot mend such an error
             raise

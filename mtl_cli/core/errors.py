@@ -1,5 +1,6 @@
 """The errors of mtl-cli, and the line that a command prints for an error."""
 
+import errno
 import sys
 import tokenize
 import warnings
@@ -9,6 +10,9 @@ from typing import Any
 from mtl_cli.core.message_text import SHOWN_CHARACTERS, printable, shown
 from mtl_cli.core.secrets import mask_secrets
 
+# The error numbers of a process, and of a system, with too many open files.
+TOO_MANY_OPEN_FILES = (errno.EMFILE, errno.ENFILE)
+RAISE_LIMIT = "raise the limit of open files, as by: ulimit -n 4096"
 # The errors that a reader may raise if its file is damaged.
 DAMAGED_FILE_ERRORS = (
     OSError,
@@ -115,6 +119,15 @@ def not_utf8_message(error: UnicodeEncodeError) -> str:
     before = error.object[start : error.start].rpartition("\n")[2]
     after = error.object[error.start :].partition("\n")[0]
     return f"{shown(before + after)} is not UTF-8; rename the file or the folder"
+
+
+def fix_for(error: OSError, fix: str) -> str:
+    """Returns what the user can do about an error of the operating system.
+
+    More space, or another folder, does not help against too many open files, so this
+    error has its own fix. All other errors have the given fix.
+    """
+    return RAISE_LIMIT if error.errno in TOO_MANY_OPEN_FILES else fix
 
 
 def first_line(error: BaseException) -> str:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from mtl_cli.core.atomic_write import FREE_SPACE
-from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, MtlError
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, MtlError, fix_for
 from mtl_cli.core.folder_lock import open_lock_file
 from mtl_cli.core.paths import PACKAGE, cache_folder, made_subfolder
 from mtl_cli.data.cache_entry import MANIFEST, Entry
@@ -58,10 +58,14 @@ def find_or_encode(
         try:
             return find_or_encode_in(cache, key, encode, check)
         except OSError as error:
+            fix = fix_for(
+                error,
+                "make room, or name another folder in the environment variable "
+                "MTL_CACHE",
+            )
             warnings.warn(
                 f"cannot keep encoded data in {cache}: {error.strerror or error}; "
-                "going on without this cache. Make room, or name another folder in the "
-                "environment variable MTL_CACHE",
+                f"going on without this cache; {fix}",
                 stacklevel=2,
             )
     return encode_without_cache(encode)
@@ -83,7 +87,7 @@ def encode_without_cache(encode: Callable[[Path], None]) -> Entry:
     except OSError as error:
         raise DataError(
             f"cannot write encoded data to {tempfile.gettempdir()}: "
-            f"{error.strerror or error}; {FREE_SPACE}"
+            f"{error.strerror or error}; {fix_for(error, FREE_SPACE)}"
         ) from None
 
 

@@ -527,11 +527,16 @@ def test_wrong_rows_leave_nothing(file, encodings, tmp_path):
 
 def fill_disk_of(folder, monkeypatch):
     """Makes every manifest below a folder fail as on a full disk."""
+    fail_in(folder, monkeypatch, errno.ENOSPC)
+
+
+def fail_in(folder, monkeypatch, number):
+    """Makes every manifest below a folder fail with an error number of the system."""
     write_manifest = cache_entry.EntryWriter.write_manifest
 
     def write_unless_full(self, values):
         if self.folder.is_relative_to(folder):
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise OSError(number, os.strerror(number))
         write_manifest(self, values)
 
     monkeypatch.setattr(cache_entry.EntryWriter, "write_manifest", write_unless_full)
@@ -545,7 +550,7 @@ def test_run_goes_on_without_a_cache_whose_disk_is_full(
         data = loaded(file, FEATURES, TASKS)
     assert [str(warning.message) for warning in caught] == [
         f"cannot keep encoded data in {tmp_path}/cache: No space left on device; going "
-        "on without this cache. Make room, or name another folder in the environment "
+        "on without this cache; make room, or name another folder in the environment "
         "variable MTL_CACHE"
     ]
     assert data.splits["train"].num_rows > 0
@@ -564,6 +569,22 @@ def test_full_disk_of_temporary_files_is_reported_in_one_line(
         f"cannot write encoded data to {tmp_path}: No space left on device; free the "
         "space, or name another folder in the environment variable TMPDIR"
     )
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_too_many_open_files_are_told_with_their_own_fix(
+    file, encodings, tmp_path, monkeypatch, number
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    fail_in(tmp_path, monkeypatch, number)
+    fix = f"{os.strerror(number)}; .*raise the limit of open files, as by: ulimit -n"
+    with (
+        pytest.warns(UserWarning, match=fix) as warned,
+        pytest.raises(DataError, match=fix) as caught,
+    ):
+        loaded(file, FEATURES, TASKS)
+    for message in (str(caught.value), str(warned[0].message)):
+        assert "another folder" not in message
 
 
 def test_run_goes_on_without_a_cache_that_is_no_folder(file, encodings, monkeypatch):

@@ -150,6 +150,22 @@ def test_folder_that_became_a_file_is_an_error_that_names_the_target(tmp_path):
     folder.release()
 
 
+def test_too_many_open_files_are_told_with_their_own_fix(tmp_path):
+    number = errno.EMFILE
+    for fix, told in (
+        ("free the space", "raise the limit of open files, as by: ulimit -n 4096"),
+        (atomic_write.RESUME, atomic_write.RESUME),
+    ):
+        with (
+            pytest.raises(WriteError) as raised,
+            atomic_write.named_write_errors(tmp_path / "copy", fix),
+        ):
+            raise OSError(number, os.strerror(number))
+        assert str(raised.value) == (
+            f"cannot write {tmp_path}/copy: Too many open files; {told}"
+        )
+
+
 def test_error_about_several_files_gives_the_reason_of_the_first(tmp_path):
     failed = [("a", "b", f"[Errno 28] {FULL}: 'a' -> 'b'"), ("c", "d", "another")]
     with (
