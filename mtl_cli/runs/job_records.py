@@ -50,7 +50,9 @@ class JobRecord:
     scores: dict[str, float | None] = field(default_factory=dict)
     objective: float | None = None  # the monitored metric, negated if lower is better
     monitor: str = ""  # `trainer.monitor` of a job with an objective
-    scenario: str | None = None  # the only scenario whose rows the job uses
+    dataset: str = ""  # `dataset.name`
+    # The settings that choose the validation rows, {key of `dataset`: value as text}.
+    row_settings: dict[str, str] = field(default_factory=dict)
 
     @property
     def has_started(self) -> bool:

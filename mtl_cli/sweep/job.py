@@ -1,6 +1,7 @@
 """A job of a sweep, and the code that runs in the job's process."""
 
 import faulthandler
+import json
 import os
 import signal
 import socket
@@ -9,7 +10,7 @@ import time
 from dataclasses import dataclass
 from multiprocessing import connection, parent_process
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
@@ -18,9 +19,26 @@ from mtl_cli.core.nested import literal_config
 from mtl_cli.core.run_status import status_of
 from mtl_cli.runs.job_records import JobRecord, is_stopped
 
+if TYPE_CHECKING:
+    from mtl_cli.data.dataset import Dataset
+
 MULTI_WORKER_MESSAGE = (
     "trainer.strategy: multi_worker is for one run on several machines, but each job "
     "of a sweep runs on one machine"
+)
+
+# The keys of `dataset` that say how rows are read and used, not which rows there are.
+NOT_ABOUT_ROWS = (
+    "name",
+    "format",
+    "csv",
+    "stream",
+    "group_column",
+    "scenario",
+    "features",
+    "tasks",
+    "groups",
+    "group",
 )
 
 
@@ -168,11 +186,34 @@ def note_scores(job: Job) -> None:
         if not output.added_by_heads
     }
     job.record.monitor = config.trainer.monitor
-    job.record.scenario = config.dataset.only_scenario
+    job.record.dataset = config.dataset.name
+    job.record.row_settings = row_settings(config.dataset)
     if "valid" in scores:
         job.record.objective = monitored_value(
             config.trainer.monitor, config.outputs, scores["valid"]
         )
+
+
+def row_settings(dataset: "Dataset") -> dict[str, str]:
+    """Returns the settings that choose a data set's validation rows and their weights.
+
+    Jobs with equal settings have the same validation rows. The keys of a generator are
+    among the settings. If a file holds the validation rows, the other files and the
+    split do not matter.
+
+    Returns: {key below `dataset`: value as text}.
+    """
+    from mtl_cli.comparison.same_rows import SPLIT_KEYS
+
+    left_out = {*NOT_ABOUT_ROWS}
+    if dataset.valid is not None:
+        left_out.update(SPLIT_KEYS, ["train", "test"])
+    elif dataset.valid_from == "train":
+        left_out.add("test")
+    else:
+        left_out.add("train")
+    values = dataset.model_dump(mode="json", exclude=left_out)
+    return {key: json.dumps(value) for key, value in values.items()}
 
 
 def skip_if_done(job: Job) -> bool:

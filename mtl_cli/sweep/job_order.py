@@ -2,34 +2,40 @@
 
 from mtl_cli.runs.job_records import JobRecord
 
+# `trainer.monitor` and `JobRecord.row_settings`. Two objectives are comparable only if
+# these are equal.
+Measure = tuple[str, dict[str, str]]
+
 
 def best_first(records: list[JobRecord]) -> list[JobRecord]:
     """Sorts jobs: the greatest objective first, jobs without an objective last.
 
-    Only jobs with the same monitor and the same rows are sorted together. The jobs of
-    the first job's monitor and scenario come first.
+    Only jobs with the same monitor and the same validation rows are sorted together.
+    The jobs with the monitor and the rows of the first job come first.
 
     Jobs that train fewer tasks come after the jobs that train all tasks. An objective
     is often a mean over the tasks, so the objectives of different tasks are not
     comparable.
     """
-    num_tasks = max((len(record.scores) for record in records), default=0)
     measures = measures_of(records)
 
-    def key(record: JobRecord) -> tuple[bool, int, bool, float]:
+    def key(record: JobRecord) -> tuple[bool, int, int, float]:
         if record.objective is None:
-            return True, 0, False, 0.0
-        has_fewer_tasks = len(record.scores) < num_tasks
-        measure = measures.index((record.monitor, record.scenario))
-        return False, measure, has_fewer_tasks, -record.objective
+            return True, 0, 0, 0.0
+        measure = measures.index((record.monitor, record.row_settings))
+        return False, measure, -len(record.scores), -record.objective
 
     return sorted(records, key=key)
 
 
-def measures_of(records: list[JobRecord]) -> list[tuple[str, str | None]]:
-    """Returns the different pairs of monitor and scenario of jobs with an objective."""
-    pairs = [(r.monitor, r.scenario) for r in records if r.objective is not None]
-    return list(dict.fromkeys(pairs))
+def measures_of(records: list[JobRecord]) -> list[Measure]:
+    """Returns the different measures of the jobs with an objective."""
+    measures: list[Measure] = []
+    for record in records:
+        measure = record.monitor, record.row_settings
+        if record.objective is not None and measure not in measures:
+            measures.append(measure)
+    return measures
 
 
 def order_of_table(records: list[JobRecord]) -> str:
@@ -40,7 +46,25 @@ def order_of_table(records: list[JobRecord]) -> str:
     line = "best first, by trainer.monitor on the validation rows"
     if len(measures) == 1:
         return line
-    names = ("trainer.monitor", "dataset.only_scenario")
-    values_by_name = zip(names, zip(*measures, strict=True), strict=True)
-    keys = [name for name, values in values_by_name if len(set(values)) > 1]
-    return f"{line}; jobs with another {' or '.join(keys)} come after"
+    keys = " or ".join(differing_keys(records))
+    return f"{line}; jobs with another {keys} come after"
+
+
+def differing_keys(records: list[JobRecord]) -> list[str]:
+    """Returns the keys in which the measures of jobs with an objective differ.
+
+    Data sets of different names can differ in many keys, so `dataset` stands for them.
+    """
+    scored = [record for record in records if record.objective is not None]
+    keys = ["trainer.monitor"] if len({r.monitor for r in scored}) > 1 else []
+    first_of_dataset: dict[str, dict[str, str]] = {}
+    row_keys = []
+    for record in scored:
+        settings = record.row_settings
+        first = first_of_dataset.setdefault(record.dataset, settings)
+        all_keys = [*first, *settings]
+        row_keys += [key for key in all_keys if first.get(key) != settings.get(key)]
+    firsts = list(first_of_dataset.values())
+    if any(settings != firsts[0] for settings in firsts):
+        keys.append("dataset")
+    return [*keys, *(f"dataset.{key}" for key in dict.fromkeys(row_keys))]

@@ -34,6 +34,7 @@ from mtl_cli.cli.failures import stop_jobs_after
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.terminal import new_console
+from mtl_cli.data.dataset import Dataset
 from mtl_cli.distributed.child_processes import free_ports
 from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep import job, job_order, job_processes, job_table, session
@@ -781,19 +782,24 @@ def test_jobs_with_fewer_tasks_come_after_the_jobs_with_all_tasks() -> None:
     assert found == ["2", "1", "1.1", "0"]
 
 
-def test_jobs_of_another_monitor_or_scenario_are_not_sorted_among_the_others() -> None:
+def test_jobs_of_another_monitor_or_other_rows_are_not_sorted_among_the_others() -> (
+    None
+):
     line = "best first, by trainer.monitor on the validation rows"
-    whole = [("buy.auc", None, 0.7), ("buy.auc", None, 0.8)]
-    other_monitor, other_rows = ("buy.ece", None, -0.01), ("buy.auc", "shop", 0.9)
-    other = "; jobs with another"
-    for extra, expected_line in (
-        ([], line),
-        ([other_monitor], f"{line}{other} trainer.monitor come after"),
-        ([other_rows], f"{line}{other} dataset.only_scenario come after"),
-        (
-            [other_rows, other_monitor],
-            f"{line}{other} trainer.monitor or dataset.only_scenario come after",
-        ),
+    sm = {"train": '"sm.csv"', "split_seed": "0"}
+    whole = [("buy.auc", "sm", sm, 0.7), ("buy.auc", "sm", sm, 0.8)]
+    other_monitor = ("buy.ece", "sm", sm, -0.01)
+    scenario = ("buy.auc", "sm", sm | {"only_scenario": '"shop"'}, 0.9)
+    other_seed = ("buy.auc", "sm", sm | {"split_seed": "1"}, 0.9)
+    other_dataset = ("buy.auc", "sm2", sm | {"train": '"sm2.csv"'}, 0.95)
+    for extra, keys in (
+        ([], ""),
+        ([other_monitor], "trainer.monitor"),
+        ([scenario], "dataset.only_scenario"),
+        ([other_seed], "dataset.split_seed"),
+        ([other_dataset], "dataset"),
+        ([other_seed, other_dataset], "dataset or dataset.split_seed"),
+        ([scenario, other_monitor], "trainer.monitor or dataset.only_scenario"),
     ):
         records = [
             JobRecord(
@@ -804,16 +810,39 @@ def test_jobs_of_another_monitor_or_scenario_are_not_sorted_among_the_others() -
                 scores={"buy": 0.5},
                 objective=objective,
                 monitor=monitor,
-                scenario=scenario,
+                dataset=dataset,
+                row_settings=settings,
             )
-            for number, (monitor, scenario, objective) in enumerate(
+            for number, (monitor, dataset, settings, objective) in enumerate(
                 [whole[0], *extra, whole[1]]
             )
         ]
         found = [int(record.number) for record in job_order.best_first(records)]
         assert found == [len(extra) + 1, *range(len(extra) + 1)]
-        assert job_order.order_of_table(records) == expected_line
+        end = f"; jobs with another {keys} come after" if keys else ""
+        assert job_order.order_of_table(records) == line + end
     assert job_order.order_of_table([JobRecord("0", "", [], "failed")]) == ""
+
+
+def test_settings_of_validation_rows_leave_out_what_does_not_choose_them() -> None:
+    values = {
+        "name": "sm",
+        "train": "sm.csv",
+        "features": {"x": {"kind": "dense"}},
+        "tasks": {"buy": {"label": "buy", "kind": "binary"}},
+    }
+
+    def settings(**changes: object) -> dict[str, str]:
+        return job.row_settings(Dataset.model_validate(values | changes))
+
+    held_out = settings()
+    same_rows = {"name": "sm2", "test": "t.csv", "features": {"y": {"kind": "dense"}}}
+    assert settings(**same_rows) == held_out
+    for change in ({"train": "b.csv"}, {"split_seed": 1}, {"valid_fraction": 0.2}):
+        assert settings(**change) != held_out
+    of_file = settings(valid="v.csv")
+    assert settings(valid="v.csv", train="b.csv", split_seed=1) == of_file
+    assert settings(valid="v2.csv") != of_file
 
 
 def test_line_of_a_job_leaves_out_the_settings_of_all_jobs(
