@@ -11,6 +11,7 @@ from pathlib import Path
 from mtl_cli.comparison.configurations import group_runs
 from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.named_scores import (
+    SCENARIOS,
     difference_name,
     differences_to_baseline,
     is_twin_of_other_scenario,
@@ -93,28 +94,37 @@ class Checks:
 
         An impossible check counts as failed: the configuration has no score, is not
         compared with the baseline, or the tests cannot tell whether it is worse. There
-        are two exceptions. A single-scenario twin is not checked on other scenarios,
-        because it has no scores on them. Outputs that the baseline does not have are
-        not compared.
+        are two exceptions. A single-scenario twin is checked on its scenario only,
+        because it has no scores on other rows. Outputs that the baseline does not have
+        are not compared. A message about a run or configuration that no condition can
+        check appears once.
 
         Args:
             folders: the folders on the command line. A run without scores fails every
                 check if the run folder itself is on the command line, or if the run is
                 damaged.
         """
-        without_scores = self.without_scores(folders)
-        without_comparison = list(self.without_comparison())
-        messages = []
+        failed: dict[str, list[str]] = {}  # {text of a check: its messages}
+        impossible: list[str] = []
         for condition in self.conditions:
             if condition.name in self.differences:
-                failed = [*self.failed_differences(condition), *without_comparison]
+                failed[condition.text] = list(self.failed_differences(condition))
+                impossible += self.without_comparison()
             else:
-                failed = [*self.failed_means(condition), *without_scores]
-            messages += [f"--fail-if '{condition.text}': {text}" for text in failed]
+                failed[condition.text] = list(self.failed_means(condition))
+                impossible += self.without_scores(folders)
+        messages = [
+            f"--fail-if '{text}': {message}"
+            for text, texts in failed.items()
+            for message in texts
+        ]
         if self.checks_verdicts:
-            failed = [*self.failed_verdicts(), *without_comparison]
-            messages += [f"--fail-if {WORSE}: {text}" for text in failed]
-        return messages
+            messages += [f"--fail-if {WORSE}: {x}" for x in self.failed_verdicts()]
+            impossible += self.without_comparison()
+        return [
+            *messages,
+            *(f"--fail-if: {text}" for text in dict.fromkeys(impossible)),
+        ]
 
     def without_scores(self, folders: list[str]) -> list[str]:
         """Returns a text for each run whose scores are missing, see `failures`."""
@@ -144,7 +154,11 @@ class Checks:
 
     def failed_means(self, condition: Condition) -> Iterator[str]:
         """Yields a text for each configuration whose mean score meets the condition."""
+        _, twins = split_single_scenario(self.configurations)
+        is_of_all_rows = SCENARIOS not in condition.name
         for configuration in self.configurations:
+            if is_of_all_rows and configuration in twins:
+                continue  # the twin has no scores on the rows of other scenarios
             if is_twin_of_other_scenario(configuration, condition.name):
                 continue
             mean = self.means[configuration].get(condition.name)

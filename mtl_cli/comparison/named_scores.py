@@ -10,6 +10,7 @@ from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.task import Task
 from mtl_cli.comparison.twins import ONLY_SCENARIO
 
+SCENARIOS = ".scenarios."  # stands before the scenario in the name of its score
 DIFFERENCE = ".difference"  # the end of the name of a difference to the baseline
 
 
@@ -68,7 +69,7 @@ def is_twin_of_other_scenario(configuration: Configuration, name: str) -> bool:
     `test.buy.scenarios.7.auc`.
     """
     own_scenario = configuration.settings.get(ONLY_SCENARIO, "null")
-    _, separator, end = name.partition(".scenarios.")
+    _, separator, end = name.partition(SCENARIOS)
     if own_scenario == "null" or not separator:
         return False
     scenario = end.removesuffix(DIFFERENCE).rpartition(".")[0]

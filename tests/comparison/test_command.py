@@ -894,6 +894,19 @@ def test_damaged_run_in_a_sweep_fails_a_check_of_scores(
     assert "0 cannot be checked: damaged" in capsys.readouterr().err
 
 
+def test_run_that_cannot_be_checked_is_named_once_for_all_conditions(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (sweep / "0" / "metrics.json").write_text("{")
+    checks = ["test.click.auc<0.1", "test.buy.auc<0.1", "worse"]
+    options = [part for check in checks for part in ("--fail-if", check)]
+    assert compare(arguments([str(sweep), *options])) == 1
+    errors = capsys.readouterr().err
+    path = sweep / "0"
+    assert errors.count(f"--fail-if: {path} cannot be checked: damaged") == 1
+    assert errors.count(f"{path} cannot be checked") == 1
+
+
 @pytest.mark.parametrize(
     ("expression", "message"),
     [

@@ -195,6 +195,15 @@ def test_fail_if_does_not_check_a_twin_of_another_scenario(tmp_path, capsys):
     assert errors == 3  # shared_bottom, mmoe, and the twin of `feed`
 
 
+def test_fail_if_on_all_rows_does_not_check_single_scenario_twins(tmp_path, capsys):
+    command = ["--fail-if", "test.click.auc>0.5"]
+    assert compare(arguments([str(sweep(tmp_path)), *command])) == 1
+    assert capsys.readouterr().err.count("error: --fail-if") == 2  # both models
+    twins = [str(path) for path in tmp_path.glob("ownfeed*")]
+    assert compare(arguments([*twins, *command])) == 1  # no twins of other runs
+    assert "mmoe has test.click.auc" in capsys.readouterr().err
+
+
 def test_fail_if_fails_a_run_without_scores_if_all_are_of_one_scenario(
     tmp_path, capsys
 ):
