@@ -113,8 +113,9 @@ def metrics_and_score(run: Run) -> tuple[MonitoredMetrics, float]:
     try:
         config = Config.model_validate(run.config)
         monitor, outputs = config.trainer.monitor, config.outputs
-        metrics = monitored_metrics(monitor, outputs)
-        score = monitored_value(monitor, outputs, run.metrics["valid"])
+        left_out = run.environment.get("unmonitored_tasks", [])
+        metrics = monitored_metrics(monitor, outputs, left_out)
+        score = monitored_value(metrics, run.metrics["valid"])
     except DAMAGED_FILE_ERRORS as error:
         raise missing_score_error(run) from error
     if score is None:

@@ -1,5 +1,6 @@
 """Finds the metrics that `trainer.monitor` names."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # `mtl-init --help` imports this module, and should be quick
@@ -9,15 +10,25 @@ AUTO, MEAN = "auto", "mean"
 
 
 def monitored_metrics(
-    monitor: str, outputs: "list[Output]"
+    monitor: str, outputs: "list[Output]", left_out: Collection[str] = ()
 ) -> "list[tuple[Output, str]]":
     """Returns (output, name of a metric) for each output that early stopping watches.
 
     Outputs that heads add are not watched, because they have no loss. `Trainer` says
     what the key `trainer.monitor` may hold.
+
+    Args:
+        monitor: the value of `trainer.monitor`.
+        outputs: the outputs of the model.
+        left_out: the tasks that a mean over tasks leaves out, see `unmonitored_tasks`
+            in `scoring/check_monitor.py`.
     """
     name, _, metric_name = monitor.partition(".")
-    tasks = [output for output in outputs if not output.added_by_heads]
+    tasks = [
+        output
+        for output in outputs
+        if not output.added_by_heads and output.name not in left_out
+    ]
     if name == AUTO:
         return [(output, output.task.proper_metric) for output in tasks]
     return [

@@ -14,7 +14,7 @@ from mtl_cli.data.load import load
 from mtl_cli.heads.base import Heads
 from mtl_cli.init.column_proposal import leave_out
 from mtl_cli.init.dataset_proposal import DatasetProposal
-from mtl_cli.scoring.scores import check_monitor
+from mtl_cli.scoring.check_monitor import check_monitor
 
 
 def parse_dataset(text: str) -> Dataset:

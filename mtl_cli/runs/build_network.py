@@ -29,6 +29,7 @@ class RunInputs(NamedTuple):
         console: prints to the terminal and to the log.
         data: the encoded data.
         vectors: {name of an embedding table: pretrained vectors}.
+        unmonitored: the tasks that `trainer.monitor` leaves out.
         earlier: the run `start_from.run`; None without it.
         checkpoint: the state to continue from; None to train from the beginning.
     """
@@ -38,6 +39,7 @@ class RunInputs(NamedTuple):
     console: Console
     data: Data
     vectors: dict[str, pretrained.PretrainedVectors]
+    unmonitored: list[str]
     earlier: EarlierRun | None
     checkpoint: Checkpoint | None
 
@@ -62,6 +64,8 @@ def connect_and_build(
     environment = provenance.environment(config, inputs.data.fingerprint)
     if inputs.earlier is not None:
         environment["start_from"] = inputs.earlier.lineage
+    if inputs.unmonitored:
+        environment["unmonitored_tasks"] = inputs.unmonitored
     replicas = connect(config.trainer.strategy, folder.path, environment, console.warn)
     if replicas is None:
         return None

@@ -19,7 +19,7 @@ from mtl_cli.network import pretrained
 from mtl_cli.network.pretrained import PretrainedVectors
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.earlier_run import EarlierRun
-from mtl_cli.scoring.scores import check_monitor
+from mtl_cli.scoring.check_monitor import check_monitor, unmonitored_tasks
 
 # Without a terminal, as in notebooks, a line is printed every 10 seconds. If reading
 # takes less time, no line is printed.
@@ -28,13 +28,14 @@ SECONDS_PER_LINE = 10.0
 
 def read_data(
     config: Config, folder: RunFolder, console: Console, earlier: EarlierRun | None
-) -> tuple[Data, dict[str, PretrainedVectors]]:
+) -> tuple[Data, dict[str, PretrainedVectors], list[str]]:
     """Reads and checks the data and the pretrained vectors, and writes the data report.
 
     Prints the numbers of rows and the warnings about the data. Raises a `DataError` if
     the data does not fit the configuration.
 
-    Returns: the data, and {name of an embedding table: pretrained vectors}.
+    Returns: the data, {name of an embedding table: pretrained vectors}, and the tasks
+        that `trainer.monitor` leaves out.
     """
     data = load_data(config, console, earlier)
     rows = ", ".join(
@@ -44,8 +45,7 @@ def read_data(
         f"{config.dataset.name}: {rows} rows, {len(config.dataset.used_features)} "
         f"features, {data.loading}"
     )
-    if config.trainer.patience is not None:
-        check_monitor(config.trainer.monitor, config.outputs, data.splits["valid"])
+    left_out = unmonitored(config, data)
     vectors = pretrained.read_all(config, data.features)
     for name, (ids, _) in vectors.items():
         vocabulary = data.features.learnt[name]["vocabulary"]
@@ -54,10 +54,16 @@ def read_data(
             "vectors"
         )
     folder.write_json("data_report.json", data.report)
-    warnings = label_warnings(config, data.splits["train"])
-    for warning in [*data.report["findings"], *warnings]:
+    warnings = [*data.report["findings"], *label_warnings(config, data.splits["train"])]
+    if config.trainer.patience is not None:
+        warnings += [
+            f"trainer.monitor: {reason}, so early stopping does not watch {task}; give "
+            "more validation rows to watch it"
+            for task, reason in left_out.items()
+        ]
+    for warning in warnings:
         console.warn(warning)
-    return data, vectors
+    return data, vectors, list(left_out)
 
 
 def load_data(config: Config, console: Console, earlier: EarlierRun | None) -> Data:
@@ -90,6 +96,18 @@ def label_warnings(config: Config, train: Table) -> list[str]:
         *first_loss_findings(config.outputs, train, starts_at_labels),
         *uncorrected_findings(config.outputs, train),
     ]
+
+
+def unmonitored(config: Config, data: Data) -> dict[str, str]:
+    """Returns the tasks that `trainer.monitor` leaves out: {task: reason}.
+
+    Raises a `DataError` if early stopping is on and could watch no task.
+    """
+    valid = data.splits.get("valid")
+    if valid is None:
+        return {}
+    find = unmonitored_tasks if config.trainer.patience is None else check_monitor
+    return find(config.trainer.monitor, config.outputs, valid)
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def run(
     """
     timer = StageTimer()
     earlier = earlier_run.read(config, folder.path, is_resumed=checkpoint is not None)
-    data, vectors = read_data(config, folder, console, earlier)
+    data, vectors, unmonitored = read_data(config, folder, console, earlier)
     if config.check_only:
         console.print_data_report(data.report, config.outputs)
         console.print_line("check_only: nothing was trained")
@@ -66,7 +66,16 @@ def run(
 
     timer.end_stage("load TensorFlow")
 
-    inputs = RunInputs(config, folder, console, data, vectors, earlier, checkpoint)
+    inputs = RunInputs(
+        config=config,
+        folder=folder,
+        console=console,
+        data=data,
+        vectors=vectors,
+        unmonitored=unmonitored,
+        earlier=earlier,
+        checkpoint=checkpoint,
+    )
     connected = connect_and_build(inputs)
     if connected is None:  # the chief has finished the run already
         return {}

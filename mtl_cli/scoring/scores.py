@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.data.scenarios import RowScenarios
@@ -130,17 +129,20 @@ def prediction_problem(prediction: Array) -> str:
     return ""
 
 
-def monitored_value(
-    monitor: str, outputs: list[Output], scores: Scores
-) -> float | None:
+def monitored_value(metrics: list[tuple[Output, str]], scores: Scores) -> float | None:
     """Returns the value by which `trainer.monitor` judges an epoch; higher is better.
 
     The value is the mean of the monitored metrics on validation rows. Metrics for which
     lower is better are negated.
 
+    Args:
+        metrics: the result of `monitored_metrics`.
+        scores: the scores of the validation rows.
+
     Returns: the value, or None if one of the monitored metrics is undefined.
     """
-    metrics = monitored_metrics(monitor, outputs)
+    if not metrics:
+        return None
     total = 0.0
     for output, name in metrics:
         value = scores[output.name][name]
@@ -149,56 +151,6 @@ def monitored_value(
         # `sum` rounds in another way from Python 3.12 on.
         total += output.task.metric(name).direction * value
     return total / len(metrics)
-
-
-def check_monitor(monitor: str, outputs: list[Output], valid: Table) -> None:
-    """Raises a `DataError` if a metric that `trainer.monitor` names is undefined.
-
-    For example, AUC is undefined if the labels of all validation rows are equal.
-    """
-    for output, metric in monitored_metrics(monitor, outputs):
-        labels, weights = valid.labels[output.label], valid.weights[output.name]
-        # Whether a metric is defined usually depends on labels, weights and groups
-        # only. But some metrics are undefined for predictions that a model never gives,
-        # such as a mean of 0 for counts, or if all predictions are equal.
-        predictions = plausible_predictions(output.task, labels)
-        scores = score(
-            output.task, labels, predictions, weights, valid.groups, names=[metric]
-        )
-        if scores[metric] is None:
-            reason = scores["why"][metric]
-            raise DataError(
-                f"trainer.monitor: {metric} of task {output.name} is undefined on the "
-                f"validation rows ({reason}); give more validation rows, "
-                "monitor another task or metric, or set trainer.patience=null"
-            )
-
-
-def plausible_predictions(task: Task, labels: Array) -> Array:
-    """Returns predictions that a model could give: halfway to the label of each row.
-
-    A probability lies halfway between 0 or 1, as the label says, and equal
-    probabilities. Any other prediction lies halfway between the label and the mean
-    label.
-
-    Args:
-        task: the task.
-        labels: the labels, (rows,), NaN where a label is missing.
-
-    Returns: (rows,), or (rows, num_predictions) if there are several per row.
-    """
-    width = task.num_predictions
-    has_label = np.isfinite(labels)
-    targets = np.where(has_label, labels, 0).astype("float64")
-    center = 0.5
-    if task.HAS_CLASSES and width > 1:
-        targets, center = np.eye(width)[targets.astype("int64")], 1 / width
-    elif not task.HAS_CLASSES and has_label.any():
-        center = targets[has_label].mean() or 1.0  # counts have no mean of 0
-    predictions: Array = targets / 2 + center / 2
-    if width > 1 and predictions.ndim == 1:
-        return np.repeat(predictions[:, None], width, axis=1)
-    return predictions
 
 
 def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:

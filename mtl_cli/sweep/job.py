@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 
 from mtl_cli.core.errors import ConfigError, MtlError
 from mtl_cli.core.nested import literal_config
+from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.run_status import status_of
 from mtl_cli.runs.job_records import JobRecord, is_stopped
 
@@ -173,6 +174,7 @@ def note_scores(job: Job) -> None:
     validation rows it is None, because a search must not choose by other rows.
     """
     from mtl_cli.config.check import check
+    from mtl_cli.config.monitor import monitored_metrics
     from mtl_cli.scoring.scores import monitored_value, read_scores
 
     config = check(job.composed)
@@ -189,9 +191,10 @@ def note_scores(job: Job) -> None:
     job.record.dataset = config.dataset.name
     job.record.row_settings = row_settings(config.dataset)
     if "valid" in scores:
-        job.record.objective = monitored_value(
-            config.trainer.monitor, config.outputs, scores["valid"]
-        )
+        environment = read_json_object(job.folder / "environment.json")
+        left_out = environment.get("unmonitored_tasks", [])
+        metrics = monitored_metrics(config.trainer.monitor, config.outputs, left_out)
+        job.record.objective = monitored_value(metrics, scores["valid"])
 
 
 def row_settings(dataset: "Dataset") -> dict[str, str]:

@@ -5,12 +5,14 @@ import time
 import numpy as np
 import numpy.typing as npt
 
+from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.trainer import Length
 from mtl_cli.core.errors import TrainingError
 from mtl_cli.data.table import Table
 from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.network.network import Network
+from mtl_cli.scoring.check_monitor import unmonitored_tasks
 from mtl_cli.training import optimizer_state
 from mtl_cli.training.checkpoint import remove_later
 from mtl_cli.training.feed import Feed, feed_of
@@ -59,6 +61,10 @@ def train(
     feed = feed_of(table, list(config.chosen_tasks), (replicas.rank, replicas.size))
     steps = Steps(config, network, feed.rows_per_epoch, replicas)
     state = TrainingState(network, steps, checkpoint_plan)
+    if valid is not None and replicas.is_chief:  # only the chief validates
+        monitor, outputs = config.trainer.monitor, config.outputs
+        left_out = unmonitored_tasks(monitor, outputs, valid)
+        state.monitored = monitored_metrics(monitor, outputs, left_out)
     if checkpoint_plan is not None and checkpoint_plan.resume_from is not None:
         restore(state, checkpoint_plan.resume_from)
         remove_later(checkpoint_plan.resume_from)

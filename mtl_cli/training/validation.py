@@ -2,10 +2,10 @@
 
 import time
 
-from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import TrainingError
 from mtl_cli.data.table import Table
+from mtl_cli.heads.base import Output
 from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.scoring.scores import monitored_value, score_outputs
 from mtl_cli.training.state import TrainingState
@@ -31,8 +31,8 @@ def validate(
         start = time.perf_counter()
         scores = score_outputs(config.outputs, valid, state.network.predict(valid))
         state.history.validation_seconds += time.perf_counter() - start
-        value = monitored_value(monitor, config.outputs, scores)
-        reason = undefined_message(config, scores)
+        value = monitored_value(state.monitored, scores)
+        reason = undefined_message(state.monitored, scores)
     value = replicas.broadcast_number(value)
     if value is None and config.trainer.patience is not None:
         # `check_monitor` has made sure that the labels suffice. So predictions that are
@@ -45,12 +45,11 @@ def validate(
     return scores, value
 
 
-def undefined_message(config: Config, scores: Scores) -> str:
+def undefined_message(metrics: list[tuple[Output, str]], scores: Scores) -> str:
     """Says why each undefined metric of the monitored value is undefined.
 
     The text is "" if all metrics are defined.
     """
-    metrics = monitored_metrics(config.trainer.monitor, config.outputs)
     return "; ".join(
         f"{output.name}: {scores[output.name]['why'][metric]}"
         for output, metric in metrics

@@ -9,6 +9,7 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.data.table import Table
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.auc import auc, gauc
@@ -418,15 +419,22 @@ SCORES = {
     ],
 )
 def test_monitored_metric_is_turned_so_that_more_is_better(monitor, outputs, expected):
-    assert monitored_value(monitor, outputs, SCORES) == pytest.approx(expected)
+    metrics = monitored_metrics(monitor, outputs)
+    assert monitored_value(metrics, SCORES) == pytest.approx(expected)
 
 
 def test_monitored_metric_is_none_where_one_of_the_watched_is():
     scores = SCORES | {"buy": {"auc": None, "log_loss": 0.1}}
-    assert monitored_value("mean", OUTPUTS, scores) is None
-    assert monitored_value("buy", OUTPUTS, scores) is None
-    assert monitored_value("click", OUTPUTS, scores) == 0.8
-    assert monitored_value("buy.log_loss", OUTPUTS, scores) == -0.1
+
+    def value(monitor, *left_out):
+        metrics = monitored_metrics(monitor, OUTPUTS, left_out)
+        return monitored_value(metrics, scores)
+
+    assert value("mean") is None
+    assert value("buy") is None
+    assert value("click") == 0.8
+    assert value("buy.log_loss") == -0.1
+    assert value("mean", "buy") == pytest.approx((0.8 + 0.1) / 2)
 
 
 def test_rows_of_one_prediction_share_the_bucket_of_the_first_of_them():

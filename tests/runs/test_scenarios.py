@@ -12,15 +12,20 @@ from helpers.planted_data import config, loaded, parquet, planted, run_in, value
 import mtl_cli
 from mtl_cli.cli import evaluate
 from mtl_cli.core.errors import DataError
+from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data import sources
 from mtl_cli.data.scenarios import OTHER, Scenarios
 from mtl_cli.data.table import Table
 from mtl_cli.evaluation import rows as evaluated_rows
 from mtl_cli.metrics.auc import auc
+from mtl_cli.runs.console import Console
+from mtl_cli.runs.job_records import JobRecord
+from mtl_cli.runs.read_data import read_data
 from mtl_cli.runs.save_and_score import scenario_slices
 from mtl_cli.scoring.gate_slices import usage_by_slice
 from mtl_cli.scoring.gate_weights import GateWeights
 from mtl_cli.scoring.scores import score_outputs
+from mtl_cli.sweep.job import Job, note_scores
 
 FEATURES = {name: {"kind": "sparse"} for name in ("user", "item")}
 TASKS = {
@@ -169,6 +174,44 @@ def test_terminal_and_page_show_a_table_by_scenario(runs):
     ]
     assert table[4].split()[0] == "item0"
     assert "<h3>By scenario</h3>" in (runs[0] / "report.html").read_text()
+
+
+def without_buyers_of_item1(folder):
+    """The configuration of a run on the rows of item1, of which none is bought."""
+    rows = planted(400)
+    buy = rows["buy"].to_numpy() * (np.array(rows["item"].to_pylist()) != "item1")
+    rows = rows.set_column(rows.column_names.index("buy"), "buy", [buy])
+    scenario = {"scenario": "item", "only_scenario": "item1", "valid_fraction": 0.3}
+    dataset = values(parquet(folder, rows), FEATURES, TASKS, **scenario)
+    return config(dataset, "trainer.patience=2")
+
+
+def test_task_without_positive_rows_in_the_only_scenario_is_not_watched(
+    tmp_path, capsys
+):
+    chosen = without_buyers_of_item1(tmp_path)
+    folder = RunFolder(tmp_path / "run")
+    console = Console(tmp_path / "run" / "train.log")
+    *_, unmonitored = read_data(chosen, folder, console, None)
+    console.close()
+    folder.release()
+    assert unmonitored == ["buy"]
+    assert (
+        "warning: trainer.monitor: ne of task buy is undefined on the validation rows "
+        "(one class only: all 6 rows), so early stopping does not watch buy; give more "
+        "validation rows to watch it"
+    ) in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.slow
+def test_objective_of_a_job_leaves_out_the_tasks_that_were_not_watched(tmp_path):
+    chosen = without_buyers_of_item1(tmp_path)
+    scores = run_in(tmp_path / "run", chosen, eager=True)
+    section = json.loads(chosen.model_dump_json())
+    record = JobRecord("0", "run", [])
+    note_scores(Job(record, section, {}, tmp_path, 0, {}, []))
+    assert record.scores["buy"] is None
+    assert record.objective == -scores["valid"]["click"]["ne"]
 
 
 def test_run_without_scenarios_knows_nothing_of_them(runs):

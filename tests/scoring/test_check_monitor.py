@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from helpers.planted_data import config, values
 
+from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.table import Table
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.metric import metric
 from mtl_cli.runs.build_network import size_warning
-from mtl_cli.scoring.scores import check_monitor
+from mtl_cli.scoring.check_monitor import check_monitor, unmonitored_tasks
 from mtl_cli.tasks.base import Task
 
 NONE = np.nan
@@ -35,16 +36,16 @@ def watched(monitor, rows, **tasks):
     """Checks a monitor on validation rows."""
     changed = {name: task | tasks.get(name, {}) for name, task in TASKS.items()}
     dataset = values("t.csv", FEATURES, changed, valid_fraction=0.1)
-    check_monitor(monitor, config(dataset).outputs, rows)
+    return check_monitor(monitor, config(dataset).outputs, rows)
 
 
 @pytest.mark.parametrize(
     ("monitor", "labels", "why"),
     [
-        ("mean", {"buy": [1, 1, NONE, 1]}, "auc of task buy * 3 of 3 rows positive"),
+        ("buy", {"buy": [1, 1, NONE, 1]}, "auc of task buy * 3 of 3 rows positive"),
         ("buy.pr_auc", {"buy": [0, 0, 0, 0]}, "pr_auc of task buy * 0 of 4 rows pos"),
         ("buy.log_loss", {"buy": [NONE] * 4}, "log_loss of task buy * (no rows)"),
-        ("mean", {"spent": [2, 2, 2, NONE]}, "r2 of task spent * all 3 labels are 2"),
+        ("spent", {"spent": [2, 2, 2, NONE]}, "r2 of task spent * all 3 labels are 2"),
         ("grade", {"grade": [2, 2, 2, 2]}, "macro_auc of task grade * one class only"),
     ],
 )
@@ -55,6 +56,37 @@ def test_monitor_without_a_number_on_validation_rows_is_refused(monitor, labels,
     start = f"trainer.monitor: {what} is undefined on the validation rows"
     assert str(caught.value).startswith(start)
     assert reason in str(caught.value)
+
+
+ONE_CLASS = {"buy": [0, 0, NONE, 0]}
+ONE_VALUE = {"spent": [2] * 4, "grade": [1] * 4}
+
+
+@pytest.mark.parametrize("monitor", ["auto", "mean", "mean.log_loss"])
+def test_mean_leaves_out_tasks_without_a_number_on_validation_rows(monitor):
+    rows = table(**MIXED | ONE_CLASS)
+    if monitor == "mean.log_loss":  # defined for one class, but not without rows
+        rows = table(**MIXED | {"buy": [NONE] * 4})
+    chosen = [name for name in TASKS if monitor != "mean.log_loss" or name != "spent"]
+    dataset = values("t.csv", FEATURES, {name: TASKS[name] for name in chosen})
+    outputs = config(dataset).outputs
+    left_out = check_monitor(monitor, outputs, rows)
+    assert list(left_out) == ["buy"]
+    assert "of task buy is undefined on the validation rows (" in left_out["buy"]
+    assert unmonitored_tasks(monitor, outputs, rows) == left_out
+    names = [o.name for o, _ in monitored_metrics(monitor, outputs, left_out)]
+    assert names == [name for name in chosen if name != "buy"]
+
+
+@pytest.mark.parametrize("monitor", ["auto", "mean"])
+def test_mean_without_any_number_on_validation_rows_is_refused(monitor):
+    rows = table(**ONE_CLASS | ONE_VALUE)
+    if monitor == "auto":  # `ne` is undefined for one class, as AUC is
+        rows = table(**{name: [NONE] * 4 for name in TASKS})
+    with pytest.raises(DataError, match="of task buy is undefined"):
+        watched(monitor, rows)
+    dataset = values("t.csv", FEATURES, TASKS)
+    assert unmonitored_tasks(monitor, config(dataset).outputs, rows) == {}
 
 
 @pytest.mark.parametrize(
@@ -69,7 +101,7 @@ def test_monitor_without_a_number_on_validation_rows_is_refused(monitor, labels,
     ],
 )
 def test_monitor_with_a_number_on_validation_rows_passes(monitor, labels):
-    watched(monitor, table(**MIXED | labels))
+    assert watched(monitor, table(**MIXED | labels)) == {}
 
 
 @metric(direction=-1)

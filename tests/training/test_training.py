@@ -664,6 +664,19 @@ def test_undefined_monitor_is_an_error_that_says_why():
     assert "click" not in str(caught.value)
 
 
+@EAGER
+def test_early_stopping_watches_the_tasks_whose_validation_labels_suffice():
+    chosen = config("trainer.patience=2", "trainer.monitor=mean", "trainer.epochs=2")
+    table, _ = encoded(chosen)
+    valid = table.take(np.flatnonzero(table.labels["buy"] == 0))
+    _, history = trained(chosen, table, valid)
+    for epoch in history.epochs:
+        assert epoch.valid["buy"]["auc"] is None
+        click, amount = epoch.valid["click"]["auc"], epoch.valid["amount"]["r2"]
+        assert epoch.monitored == pytest.approx((click + amount) / 2)
+    assert history.epochs[0].best
+
+
 # Early stopping
 
 

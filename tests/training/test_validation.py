@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from helpers.planted_data import config, values
 
+from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.core.errors import TrainingError
 from mtl_cli.data.table import Table
 from mtl_cli.distributed.replicas import Replicas
@@ -23,6 +24,7 @@ def test_prediction_that_is_not_finite_is_blamed_on_the_numbers_of_its_row() -> 
         steps=SimpleNamespace(replicas=Replicas()),
         network=SimpleNamespace(predict=lambda _: {"spent": np.array([0, 1, np.inf])}),
         history=SimpleNamespace(validation_seconds=0.0),
+        monitored=monitored_metrics("auto", chosen.outputs),
     )
     message = (
         "trainer.monitor: auto is undefined on the validation rows: spent: 1 of 3 "
