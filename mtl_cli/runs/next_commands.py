@@ -3,9 +3,14 @@
 import shlex
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
+from omegaconf import OmegaConf
+
+from mtl_cli.config.overrides import value_text
 from mtl_cli.config.run_config import Config
-from mtl_cli.core.paths import listed_paths, shortest
+from mtl_cli.config.single_task_twin import bottom_units
+from mtl_cli.core.paths import conf_folder, listed_paths, shortest
 from mtl_cli.data.sampling_correction import sampled_task
 from mtl_cli.models.base import COMMON_KEYS
 
@@ -31,7 +36,8 @@ def comparison_command(config: Config, settings: list[str]) -> tuple[str, str]:
     - After a run that started from an earlier run and has a test file, the command
       scores the earlier run on this file. A new run to compare with would lack the
       training rows of the earlier run.
-    - After another multi-task run, the command trains the same tasks separately.
+    - After another multi-task run, the command trains the same tasks separately, by a
+      single-task model as large as one expert at each level of the run's model.
     - If the heads of this run decide the weights of rows, a run without them has other
       weights and cannot be compared. The command then keeps the heads, and chooses
       another sharing scheme.
@@ -59,12 +65,21 @@ def comparison_command(config: Config, settings: list[str]) -> tuple[str, str]:
             twin_settings = with_other_sharing(config, kept_settings)
         else:
             without_sharing = without_model(kept_settings, COMMON_KEYS)
-            twin_settings = [*without_sharing, "model=single_task"]
+            twin_settings = [*without_sharing, "model=single_task", *twin_size(config)]
         command = ["mtl-train", *twin_settings]
     else:
         without_seed = [s for s in kept_settings if not s.startswith("seed=")]
         command = ["mtl-train", "-m", *without_seed, "seed=1,2,3"]
     return shlex.join(command), purpose
+
+
+def twin_size(config: Config) -> list[str]:
+    """Returns the setting of the single-task twin's size; [] if it is the default."""
+    units = bottom_units(config.model.model_dump())
+    default: Any = OmegaConf.load(conf_folder() / "model" / "single_task.yaml")
+    if units == list(default.bottom_units):
+        return []
+    return [f"model.bottom_units={value_text('bottom_units', units)}"]
 
 
 def heads_weigh_rows(config: Config) -> bool:

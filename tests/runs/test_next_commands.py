@@ -4,8 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.composition import composed
 from helpers.planted_data import config, values
+from omegaconf import OmegaConf
 
+from mtl_cli.config.run_config import Config
 from mtl_cli.runs.next_commands import next_commands
 from mtl_cli.runs.outcome import resume_command
 
@@ -14,8 +17,13 @@ TASKS = {name: {"label": name, "kind": "binary"} for name in ("click", "buy")}
 SETTINGS = ["dataset=shop", "model=shared_bottom", "seed=2", "hydra.run.dir=x"]
 
 
+# The size of the helper's network is that of the default single-task model.
+DEFAULT_SIZE = "model.bottom_units=[128,64]"
+
+
 def chosen(*overrides: str, **keys: Any) -> Any:
-    return config(values("train.csv", FEATURES, TASKS, **keys), *overrides)
+    dataset = values("train.csv", FEATURES, TASKS, **keys)
+    return config(dataset, DEFAULT_SIZE, *overrides)
 
 
 def next_command(config: Any, settings: list[str]) -> str:
@@ -47,9 +55,23 @@ def test_resume_command_leaves_out_the_setting_resume() -> None:
 
 
 def test_single_tasks_have_the_towers_of_the_run() -> None:
-    settings = ["model=ple", "model.num_levels=3", "model.tower_units=[16]"]
+    settings = ["model=shared_bottom", "model.tower_units=[16]", "model.heads=esmm"]
     expected = "mtl-train 'model.tower_units=[16]' model=single_task"
-    assert next_command(chosen(), [*settings, "model.heads=esmm"]) == expected
+    assert next_command(chosen(), settings) == expected
+
+
+def test_single_tasks_are_as_large_as_the_experts_of_the_run() -> None:
+    experts = ["model=ple", "model.num_levels=3", "model.expert_units=[64,32]"]
+    units = "'model.bottom_units=[64,32,64,32,64,32]'"
+    expected = f"mtl-train dataset=shop model=single_task {units}"
+    settings = ["dataset=shop", *experts]
+    sections: Any = OmegaConf.to_container(composed(*experts), resolve=True)
+    dataset = values("train.csv", FEATURES, TASKS, valid_fraction=0.1)
+    ple = Config.model_validate(sections | {"dataset": dataset})
+    assert next_command(ple, settings) == expected
+    bottom = ["model=shared_bottom", "model.bottom_units=[16]"]
+    expected = "mtl-train model=single_task 'model.bottom_units=[16]'"
+    assert next_command(chosen(*bottom), bottom) == expected
 
 
 @pytest.mark.parametrize(
@@ -67,7 +89,7 @@ def test_heads_that_decide_the_weights_of_rows_are_kept(
         f"mtl-train dataset=shop '{steps}' model.dropout=0.1 seed=2 model={scheme} "
         "model.heads=funnel"
     )
-    independent = config(values("train.csv", FEATURES, tasks))
+    independent = config(values("train.csv", FEATURES, tasks), DEFAULT_SIZE)
     assert next_command(independent, ["dataset=shop"]).endswith("model=single_task")
 
 
