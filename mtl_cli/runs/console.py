@@ -94,18 +94,22 @@ class Console:
             print_in_full_width(self.log, table)
 
     @contextlib.contextmanager
-    def progress(self, epochs: int, outputs: list[Output]) -> Iterator[Progress]:
+    def progress(
+        self, epochs: int, outputs: list[Output], uses_xla: bool
+    ) -> Iterator[Progress]:
         """Yields the functions that show the progress of at most `epochs` epochs.
 
         A terminal shows one line that changes while the epoch is running. Without a
         terminal, a line is printed after each epoch. The line shows the first
-        validation metric of each output.
+        validation metric of each output. `uses_xla` says whether XLA compiles the
+        steps; without XLA, they are only traced.
         """
-        text = ProgressText(epochs, outputs)
+        text = ProgressText(epochs, outputs, uses_xla)
         if not self.terminal.is_terminal:
             yield Progress(epoch=lambda epoch: self.print_line(text.epoch(epoch)))
             return
-        first_text = Text("starting: the first step traces and compiles the model")
+        verbs = "traces and compiles" if uses_xla else "traces"
+        first_text = Text(f"starting: the first step {verbs} the model")
         with Live(first_text, console=self.terminal, transient=True) as live:
 
             def show(line: str) -> None:

@@ -11,8 +11,8 @@ from mtl_cli.training.progress import Epoch
 class ProgressText:
     """Describes the progress of training in lines of text; see `Console.progress`."""
 
-    def __init__(self, epochs: int, outputs: list[Output]) -> None:
-        self.epochs, self.outputs = epochs, outputs
+    def __init__(self, epochs: int, outputs: list[Output], uses_xla: bool) -> None:
+        self.epochs, self.outputs, self.uses_xla = epochs, outputs, uses_xla
         self.valid_text = ""  # the validation metrics of the last finished epoch
         self.last_epoch = ""  # the line of the last finished epoch
         # The time and the trained epochs at the first call of `step`. The remaining
@@ -66,7 +66,8 @@ class ProgressText:
             "best so far" if epoch.best else "",
         ]
         if epoch.compile_seconds:
-            parts.append(f"compiled in {epoch.compile_seconds:.1f} s")
+            verb = "compiled" if self.uses_xla else "traced"
+            parts.append(f"{verb} in {epoch.compile_seconds:.1f} s")
         self.last_epoch = "  ".join(filter(None, parts))
         return self.last_epoch
 

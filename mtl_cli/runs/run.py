@@ -125,14 +125,16 @@ def fit(
     Only the chief of the replicas writes checkpoints.
     """
     from mtl_cli.runs.epoch_rows import epoch_row
+    from mtl_cli.training.steps import is_worth_compiling
     from mtl_cli.training.train import train
 
     config, data = inputs.config, inputs.data
     # The terminal shows the outputs of the tasks, and no outputs that heads add.
     tasks = [output for output in config.outputs if not output.added_by_heads]
     length = config.trainer.length(inputs.num_training_rows)
+    uses_xla = is_worth_compiling(config, inputs.num_training_rows)
     with (
-        inputs.console.progress(length.epochs, tasks) as display,
+        inputs.console.progress(length.epochs, tasks, uses_xla) as display,
         replicas.detect_lost_workers(),
         signals.deferred(),
     ):

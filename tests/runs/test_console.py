@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from helpers.epochs import epoch
 from rich.console import Console as RichConsole
 
 from mtl_cli.runs.console import Console
@@ -16,7 +17,7 @@ def test_time_left_of_a_run_that_resumes_in_the_middle_of_an_epoch(
 ) -> None:
     seconds = iter([1000.0, 1010.0, 1020.0])
     monkeypatch.setattr(time, "perf_counter", lambda: next(seconds))
-    text = ProgressText(2, [])
+    text = ProgressText(2, [], uses_xla=True)
     # An earlier process has trained 80 % of the first epoch. The next 5 % take 10 s.
     lines = [text.step(1, finished, {}, 1.0) for finished in (0.8, 0.85, 0.9)]
     assert "left" not in lines[0]
@@ -24,11 +25,20 @@ def test_time_left_of_a_run_that_resumes_in_the_middle_of_an_epoch(
     assert "  220 s left  " in lines[2]
 
 
+@pytest.mark.parametrize(("uses_xla", "verb"), [(True, "compiled"), (False, "traced")])
+def test_line_of_an_epoch_names_what_the_first_step_did(
+    uses_xla: bool, verb: str
+) -> None:
+    text = ProgressText(2, [], uses_xla)
+    assert text.epoch(epoch(1, compile_seconds=8.5)).endswith(f"  {verb} in 8.5 s")
+    assert " in " not in text.epoch(epoch(2))
+
+
 def test_terminal_shows_no_line_without_an_epoch(tmp_path: Path) -> None:
     console = Console(tmp_path / "train.log")
     terminal = RichConsole(file=io.StringIO(), force_terminal=True, width=80)
     console.terminal = terminal  # type: ignore[assignment]
-    with console.progress(2, []):
+    with console.progress(2, [], uses_xla=True):
         pass
     shown_last = terminal.file.getvalue()[-1:]  # type: ignore[attr-defined]
     console.close()
