@@ -17,10 +17,11 @@ def unchanged_process() -> Iterator[None]:
     TensorFlow. If the caller has imported Keras already, the imported Keras and
     TensorFlow are used as they are.
     """
-    with unchanged_environment():
+    # The import of TensorFlow draws random numbers, so the states are saved before.
+    with unchanged_environment(), unchanged_random_states():
         if "keras" not in sys.modules:
             import_tensorflow()
-        with unchanged_keras_and_random_states():
+        with unchanged_dtype_policy():
             yield
 
 
@@ -39,19 +40,29 @@ def import_tensorflow() -> None:
 
 
 @contextlib.contextmanager
-def unchanged_keras_and_random_states() -> Iterator[None]:
-    """Restores the dtype policy of Keras and the random states after the block."""
-    import keras
+def unchanged_random_states() -> Iterator[None]:
+    """Restores the states of Python's and NumPy's generators after the block."""
+    python_state = random.getstate()
     import numpy as np
 
+    numpy_state = np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+
+
+@contextlib.contextmanager
+def unchanged_dtype_policy() -> Iterator[None]:
+    """Restores the dtype policy of Keras after the block."""
+    import keras
+
     policy = keras.config.dtype_policy()
-    python_state, numpy_state = random.getstate(), np.random.get_state()
     try:
         yield
     finally:
         keras.config.set_dtype_policy(policy)
-        random.setstate(python_state)
-        np.random.set_state(numpy_state)
 
 
 @contextlib.contextmanager

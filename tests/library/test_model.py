@@ -270,9 +270,14 @@ def test_environment_is_never_empty_for_another_thread(
 
 
 USE_OF_KERAS = """
-import logging, sys
+import logging, random, sys
+import numpy as np
 import mtl_cli
+random.seed(7)
+np.random.seed(7)
 mtl_cli.load(sys.argv[1])
+assert random.random() == random.Random(7).random()
+assert np.random.random() == np.random.RandomState(7).random()
 import keras
 keras.wrappers.SKLearnClassifier(lambda x, y: None)
 assert logging.getLogger("tensorflow").level == logging.NOTSET
@@ -281,7 +286,9 @@ assert logging.getLogger("tensorflow").level == logging.NOTSET
 
 @pytest.mark.slow
 @pytest.mark.parametrize("redirection", ["", "2>&-"], ids=["stderr", "no stderr"])
-def test_keras_is_whole_after_loading(redirection: str, run: mtl_cli.Run) -> None:
+def test_keras_is_whole_and_random_states_stay_after_loading(
+    redirection: str, run: mtl_cli.Run
+) -> None:
     command = (
         f"exec '{sys.executable}' -c '{USE_OF_KERAS}' '{run.folder}' {redirection}"
     )
