@@ -21,6 +21,8 @@ EXTRA_OF_OPTION = {
     ("hydra/sweeper", "list"): "hpo",
 }
 
+BASIC = "basic"  # the launcher and the sweeper that Hydra itself has
+
 
 def no_option_name_message(settings: list[str]) -> str:
     """Explains the first setting such as `model=3`: 3 cannot be the name of an option.
@@ -53,6 +55,8 @@ def unknown_option_message(error: MissingConfigException) -> str:
     if (group, option) in EXTRA_OF_OPTION:
         extra = EXTRA_OF_OPTION[group, option]
         return f"{group}={option} needs a package: pip install 'mtl-cli[{extra}]'"
+    if group in {hydra_group for hydra_group, _ in EXTRA_OF_OPTION}:
+        return missing_plugin_message(group, option)
     options = options_of_group(group)
     if not options:
         return unknown_path_message(path) or first_line(error)
@@ -60,6 +64,19 @@ def unknown_option_message(error: MissingConfigException) -> str:
     may_be_of_plugin = group in GROUPS_OF_CLASSES
     suggest_name = suggest_option if may_be_of_plugin else suggest
     return missing_option_message(group, option, options, suggest_name(option, options))
+
+
+def missing_plugin_message(group: str, option: str) -> str:
+    """Returns the message that Hydra has no launcher or sweeper of this name.
+
+    The message names the launchers or sweepers that are installed or can be installed.
+    """
+    extras = {name: extra for (g, name), extra in EXTRA_OF_OPTION.items() if g == group}
+    names = [BASIC, *extras]
+    known = [
+        f"{name} (extra {extras[name]})" if name in extras else name for name in names
+    ]
+    return missing_option_message(group, option, known, suggest(option, names))
 
 
 def unknown_path_message(path: str) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from typing import Any
 
 from hydra.errors import (
     ConfigCompositionException,
@@ -13,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from mtl_cli.cli.config_groups import compose_chosen_options, group_choices
 from mtl_cli.cli.config_guard import COMPOSED_SETTINGS
 from mtl_cli.cli.option_errors import no_option_name_message, unknown_option_message
-from mtl_cli.config.known_keys import dotted_keys
+from mtl_cli.config.known_keys import chosen_class, dotted_keys
 from mtl_cli.config.unknown_keys import similar_keys_anywhere, unknown_key_message
 from mtl_cli.core.errors import first_line
 
@@ -36,6 +37,9 @@ SWEPT_HYDRA_KEY = re.compile(
     "Sweeping over Hydra's configuration is not supported"
     " : '(?P<key>[^=]+)=(?P<value>.*)'"
 )
+# Hydra's text about a setting such as `~model.depth`:
+#   Could not delete from config. 'model.depth' does not exist.
+REMOVED_KEY = re.compile(r"Could not delete from config\. '(?P<key>.+)' does not exist")
 # The texts of Hydra and of OmegaConf that name a key:
 #   Could not override 'model.depth'.
 #   full_key: model.depth
@@ -116,6 +120,8 @@ def composition_message(
     message = first_line(root_cause)
     if match := COMPOSING_ERROR.match(str(root_cause)):
         message += f" {match['reason']}"
+    if match := REMOVED_KEY.match(message):
+        return removal_message(match["key"], compose_chosen_options(arguments))
     key = named_key(error) or named_key(root_cause)
     if not key:
         return message_without_key(message)
@@ -133,6 +139,16 @@ def composition_message(
     # `model=ple: `.
     job = "".join(f"{option}: " for option in swept_options(settings, arguments))
     return f"{job}{unknown_key_message(key, config)}"
+
+
+def removal_message(key: str, config: dict[Any, Any]) -> str:
+    """Explains that a setting such as `~model.depth` finds no value to remove."""
+    section, _, name = key.rpartition(".")
+    cls = chosen_class(section, config)
+    is_known = cls is not None and name in cls.model_json_schema()["properties"]
+    if is_known or key in dotted_keys(config):
+        return f"~{key}: the key has no value to remove; leave ~{key} out"
+    return unknown_key_message(key, config)
 
 
 def null_message(key: str) -> str:

@@ -38,7 +38,8 @@ class XDeepFM(Encoder):
     def _check_even_units(cls, units: list[int]) -> list[int]:
         if any(width % 2 for width in units[:-1]):
             raise ValueError(
-                "all widths but the last must be even, because the maps are halved"
+                "should have even widths except for the last, because the maps are "
+                "halved"
             )
         return units
 

@@ -29,8 +29,8 @@ class RowwiseAdagrad(Adagrad):
     def _refuse_false(cls, lazy: bool | str) -> bool | str:
         if lazy is False:
             raise ValueError(
-                "rowwise_adagrad updates embedding tables of every size by rows; set "
-                "lazy to auto"
+                "should be auto or true, because rowwise_adagrad updates embedding "
+                "tables of every size by rows"
             )
         return lazy
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from helpers.commands import refused
 from helpers.slow import slow_except
-from hydra.errors import ConfigCompositionException
+from hydra.errors import ConfigCompositionException, MissingConfigException
 
 from mtl_cli.cli.hydra_errors import explain
 from mtl_cli.config.groups import GROUPS
@@ -82,7 +82,10 @@ MISTAKES = {
     "model=cgc model.num_specific_experts=1001": "model.num_specific_experts: 1001 "
     "should be less than or equal to 1000",
     "model=mmoe model.num_experts=0": "0 should be greater than or equal to 1",
-    "encoder=xdeepfm encoder.cin_units=[3,2]": "all widths but the last must be even",
+    "encoder=xdeepfm encoder.cin_units=[3,2]": "encoder.cin_units: [3, 2] "
+    "should have even widths except for the last, because the maps are halved\n",
+    "optimizer=rowwise_adagrad optimizer.lazy=false": "optimizer.lazy: false should be "
+    "auto or true, because rowwise_adagrad updates embedding tables of every size",
     "-m hydra.sweep.dir=a,b": "hydra.sweep.dir: a sweep cannot vary the keys of Hydra; "
     "if a,b is one value, quote this value: 'hydra.sweep.dir=\"a,b\"'\n",
     "hydra.run.dir=null": "error: hydra.run.dir: the value cannot be null; leave ",
@@ -91,6 +94,13 @@ MISTAKES = {
     "~model.num_levels": "missing key 'model.num_levels'; add it to the YAML file",
     "~model.num_levels ~trainer.epochs": "missing keys 'model.num_levels', "
     "'trainer.epochs'; add them to the YAML file",
+    "~dataset.features.ag": "error: unknown key 'dataset.features.ag'; did you mean "
+    "dataset.features.age?\n",
+    "hydra/launcher=joblibb": "the group 'hydra/launcher' has no option 'joblibb'; "
+    "known: basic, joblib (extra parallel), submitit_local (extra slurm), "
+    "submitit_slurm (extra slurm), ray (extra ray); did you mean joblib?\n",
+    "hydra/sweeper=nosuch": "the group 'hydra/sweeper' has no option 'nosuch'; known: "
+    "basic, optuna (extra hpo), list (extra hpo)\n",
     **{
         f"{group}=null": f"error: {group}: null is not the name of an option; leave "
         for group in sorted([*GROUPS, "experiment", "sweep", "hydra/launcher"])
@@ -333,3 +343,28 @@ def test_every_command_is_asked() -> None:
 )
 def test_shorter_text_of_hydra_is_explained_too(text: str, expected: str) -> None:
     assert explain(ConfigCompositionException(text), []).endswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("dataset.features.ag", "did you mean dataset.features.age?"),
+        ("dataset.features.nosuch", "known keys of dataset.features: age, workclass,"),
+        ("dataset.scenario", "the key has no value to remove; leave ~dataset.scenario"),
+        ("trainer.epochs", "the key has no value to remove; leave ~trainer.epochs out"),
+    ],
+)
+def test_removal_of_a_key_without_a_value_is_told(key: str, expected: str) -> None:
+    error = ConfigCompositionException(
+        f"Could not delete from config. '{key}' does not exist."
+    )
+    assert expected in explain(error, [f"~{key}"])
+
+
+def test_unknown_launcher_is_told_with_those_that_can_be_installed() -> None:
+    message = "In 'hydra/config': Could not find 'hydra/launcher/submitit'"
+    error = MissingConfigException(message, "hydra/launcher/submitit")
+    told = explain(error, ["hydra/launcher=submitit"])
+    assert told.startswith("the group 'hydra/launcher' has no option 'submitit'; known")
+    assert told.endswith("did you mean submitit_slurm?")
+    assert "joblib (extra parallel)" in told

@@ -122,5 +122,6 @@ def test_number_of_a_row_is_the_mean_over_its_columns() -> None:
 
 
 def test_adagrad_of_rows_refuses_to_update_whole_tables() -> None:
-    with pytest.raises(ConfigError, match="by rows; set lazy to auto"):
+    message = "optimizer.lazy: false should be auto or true, because rowwise_adagrad"
+    with pytest.raises(ConfigError, match=message):
         config("optimizer=rowwise_adagrad", "optimizer.lazy=false")
