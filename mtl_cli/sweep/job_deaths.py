@@ -11,14 +11,25 @@ from mtl_cli.core.run_status import status_of
 from mtl_cli.runs.job_records import JobRecord
 
 
-def record_death(sweep: Path, record: JobRecord, reason: str) -> None:
+def record_death(
+    sweep: Path, record: JobRecord, reason: str, seconds: float | None = None
+) -> None:
     """Writes the record, status and log of a job that could not record its own end.
 
     If the job died before it began its run, its folder may hold an earlier run. The
     earlier run stays as it is.
+
+    Args:
+        sweep: the sweep's folder.
+        record: the record of the job.
+        reason: why the job died.
+        seconds: the duration of the job; None takes `seconds_since_start`.
     """
-    with contextlib.suppress(OSError):  # somebody has removed the record
-        record.seconds = seconds_since_start(sweep, record)
+    if seconds is not None:
+        record.seconds = seconds
+    else:
+        with contextlib.suppress(OSError):  # somebody has removed the record
+            record.seconds = seconds_since_start(sweep, record)
     record.status = "failed"
     record.code = 1
     record.error = reason

@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import connection, forkserver
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
@@ -28,12 +28,21 @@ MAX_WAIT_SECONDS = 86_400  # the operating system takes no wait of more than 24 
 
 @dataclass
 class RunningJob:
-    """A job, its process, and the monotonic time after which the process is killed."""
+    """A job and its process.
+
+    Attributes:
+        job: the job.
+        process: the process of the job.
+        deadline: the monotonic time after which the process is killed.
+        start: the monotonic time at which the process started.
+        is_interrupted: whether the sweep was stopped while the job ran.
+    """
 
     job: Job
     process: BaseProcess
     deadline: float
-    is_interrupted: bool = False  # whether the sweep was stopped while the job ran
+    start: float = field(default_factory=time.monotonic)
+    is_interrupted: bool = False
 
 
 running: list[RunningJob] = []  # the jobs that this process has started, until they end
@@ -94,8 +103,9 @@ def start_process(job: Job, jobs_at_once: int, timeout: float | None) -> None:
         record.error = f"the process cannot be started: {first_line(error)}"
         record.write(job.sweep)
         return
-    deadline = time.monotonic() + (float("inf") if timeout is None else timeout)
-    running.append(RunningJob(job, process, deadline))
+    start = time.monotonic()
+    deadline = start + (float("inf") if timeout is None else timeout)
+    running.append(RunningJob(job, process, deadline, start))
 
 
 def wait_for_any_job(max_seconds: float = float("inf")) -> None:
@@ -143,14 +153,18 @@ def complete_record(running_job: RunningJob, is_late: bool) -> None:
     job = running_job.job
     process = running_job.process
     process.join()
+    # The deadline counts from the same start, so a late job has run for longer than
+    # `sweep.timeout_minutes` by these seconds too.
+    seconds = time.monotonic() - running_job.start
     try:
         record = job.record.read(job.sweep)
     except DataError as error:  # somebody has changed or removed the record
         job.record.pid, job.record.host = process.pid or 0, socket.gethostname()
-        record_death(job.sweep, job.record, str(error))
+        record_death(job.sweep, job.record, str(error), seconds)
         record = job.record
     if record.status == "running":
-        record_death(job.sweep, record, reason_of_death(running_job, is_late))
+        reason = reason_of_death(running_job, is_late)
+        record_death(job.sweep, record, reason, seconds)
     record.stderr_path(job.sweep).unlink(missing_ok=True)
     process.close()
 

@@ -6,6 +6,7 @@ import functools
 import io
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -673,6 +674,8 @@ def test_job_beyond_its_timeout_is_killed_and_reported(start: Path) -> None:
     )
     assert ended.returncode == 1
     assert "the job ran longer than sweep.timeout_minutes" in ended.stderr
+    (seconds,) = re.findall(r"failed in ([\d.]+) s ", ended.stdout)
+    assert float(seconds) >= 24  # 0.4 minutes
     assert status(job_folder(start, 14))["status"] == "failed"
     assert status(job_folder(start, 1))["status"] == "done"
 
@@ -912,6 +915,22 @@ def test_damaged_record_of_a_running_job_is_a_failed_job(tmp_path: Path) -> None
     (record,) = table.records()
     assert record.status == "failed"
     assert "0.json: " in record.error
+
+
+def test_late_job_has_run_for_at_least_its_timeout(tmp_path: Path) -> None:
+    JobRecord("0", "x", [], pid=1).write(tmp_path)  # the process has just begun
+    job: Any = SimpleNamespace(
+        record=JobRecord("0", "x", []), sweep=tmp_path, folder=tmp_path / "x"
+    )
+    calls = {"join": lambda: None, "close": lambda: None}
+    process: Any = SimpleNamespace(**calls, exitcode=-9, pid=1)
+    now = time.monotonic()
+    late = job_processes.RunningJob(job, process, deadline=now - 1, start=now - 7)
+    job_processes.running.append(late)
+    job_processes.complete_record(late, is_late=True)
+    (record,) = JobTable(tmp_path).records()
+    assert "ran longer than sweep.timeout_minutes" in record.error
+    assert record.seconds >= 7
 
 
 def test_damaged_record_of_an_ended_job_does_not_stop_the_table(
