@@ -76,6 +76,18 @@ class Scenarios:
         return RowScenarios(self.names, np.asarray(self.index_by_id[ids]))
 
 
+def network_scenario_names(dataset: Dataset, features: FeatureSet) -> list[str]:
+    """Returns the name of each scenario of a network, in the order of their ids.
+
+    A network has a scenario for each id from 1 on. The list is empty if
+    `dataset.scenario` is null.
+    """
+    scenarios = find_scenarios(dataset, features)
+    if scenarios is None:
+        return []
+    return [scenarios.names[i] for i in scenarios.index_by_id[1:]]
+
+
 def find_scenarios(dataset: Dataset, features: FeatureSet) -> Scenarios | None:
     """Returns the scenarios of a data set; None if `dataset.scenario` is null."""
     name = dataset.scenario

@@ -62,6 +62,10 @@ class ParallelDense(keras.layers.Layer):
         TensorShape([3, 5, 4])
     """
 
+    # The number of scenarios for which each owner has layers. An owner's layers for the
+    # first scenario come first, then those for the second scenario, and so on.
+    num_scenarios: int = 1
+
     def __init__(
         self,
         num: int,
@@ -174,6 +178,8 @@ class ParallelMLP(keras.layers.Layer):
         >>> ParallelMLP(num=3, units=(16, 4))(x).shape
         TensorShape([3, 5, 4])
     """
+
+    num_scenarios: int = 1  # as in `ParallelDense`
 
     def __init__(
         self,

@@ -86,6 +86,8 @@ class PartitionedNorm(keras.layers.Layer):
                 trainable=is_trained,
                 autocast=False,
             )
+            if len(weight_shape) == 2:
+                weight.scenario_axis = 0  # see `StarDense`
             setattr(self, name, weight)
 
     def call(

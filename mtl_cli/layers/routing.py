@@ -129,6 +129,9 @@ class Routing(keras.layers.Layer):
     # The number of gates of each reader. In `parts`, the gates of the first reader come
     # first.
     networks_per_route: int = 1
+    # The number of scenarios for which each reader has gates. The gates of a reader for
+    # the first scenario come first.
+    num_scenarios: int = 1
     # The variables in `parts` whose last axis has one entry per expert. The name of a
     # variable is its key in `parts`, followed by `kernel` or `bias` in a dense layer.
     variables_by_expert: tuple[str, ...] = ()

@@ -75,17 +75,21 @@ class StarDense(keras.layers.Layer):
 
     def build(self, x_shape: Shape, scenario_weights_shape: Shape) -> None:
         self.shared.build(x_shape)
+        # `scenario_axis` is the axis of a weight that has one entry for each scenario.
+        # `start_from` then copies the entries of each scenario by themselves.
         num_scenarios, dim = scenario_weights_shape[-1], x_shape[-1]
         self.scenario_kernel = self.add_weight(  # W_{i,s}
             name="scenario_kernel",
             shape=(self.num, num_scenarios, dim, self.units),
             initializer="ones",
         )
+        self.scenario_kernel.scenario_axis = 1
         self.scenario_bias = self.add_weight(  # b_{i,s}
             name="scenario_bias",
             shape=(self.num, num_scenarios, 1, self.units),
             initializer="zeros",
         )
+        self.scenario_bias.scenario_axis = 1
 
     @property
     def bias(self) -> Tensor:

@@ -92,13 +92,15 @@ def connect_last_layers(
     num_logits: int,
     name: str,
     num_members: int,
+    num_scenarios: int = 1,
     **dense_options: Any,
 ) -> Tensor:
     """Connects the last layers of several towers, one for each tower and member.
 
     The last layers have the initializer and the penalty on kernels of the hidden
     layers. The input x is `(groups, batch, dim)` or `(batch, dim)`; see
-    `ParallelDense`.
+    `ParallelDense`. If each task has one tower for each scenario, `num_scenarios` is
+    their number.
 
     Returns: the logits, `(num_towers, batch, num_logits)`.
     """
@@ -111,6 +113,7 @@ def connect_last_layers(
         dtype="float32",
         **kernel_options(dense_options),
     )
+    layers.num_scenarios = num_scenarios
     if num_members == 1:
         return layers(x)
     # (num_towers * num_members, batch / num_members, num_logits)

@@ -65,7 +65,9 @@ class M3oE(GatedSharing):
         e = self._connect_bottom(x, scenario_weights)  # (batch, units)
         # The outputs of the experts, (experts, batch, units) each
         f_outputs = self._experts(self.num_shared_experts, "shared_experts")(e)  # F_i
-        c_outputs = self._experts(num_scenarios, "scenario_experts")(e)  # C_s
+        scenario_experts = self._experts(num_scenarios, "scenario_experts")
+        scenario_experts.num_scenarios = num_scenarios
+        c_outputs = scenario_experts(e)  # C_s
         p_outputs = self._experts(num_tasks, "specific_experts")(e)  # P_t
         # z_ts of the row's scenario s, (tasks, batch, units)
         z = self._mix_shared_experts(e, scenario_weights, f_outputs, num_tasks)

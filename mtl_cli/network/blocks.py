@@ -6,7 +6,7 @@ into blocks. A block is named by its feature, task or expert, so it has the same
 both networks, even if its position differs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import keras
@@ -20,7 +20,12 @@ from mtl_cli.layers.members import EnsembleInputs
 from mtl_cli.layers.routing import SHARED
 from mtl_cli.network.feature_rows import FeatureRows, row_slices
 from mtl_cli.network.network import Block, Network
-from mtl_cli.network.owner_names import expert_names, network_owners, task_owner_name
+from mtl_cli.network.owner_names import (
+    expert_names,
+    network_owners,
+    network_scenarios,
+    task_owner_name,
+)
 from mtl_cli.network.parallel_networks import (
     ALL,
     ALL_NETWORKS,
@@ -28,9 +33,22 @@ from mtl_cli.network.parallel_networks import (
     NetworkPiece,
     input_kernels,
     num_networks,
-    pieces_of,
+    pieces_by_scenario,
 )
 from mtl_cli.network.parts import parse_layer_name, part_of_layers
+
+
+class Scenario(NamedTuple):
+    """A scenario that has weights of its own.
+
+    Attributes:
+        id: the id of the scenario's value. New values have higher ids, so each scenario
+            keeps its id in a run that starts from another run.
+        name: the name of the scenario, for messages.
+    """
+
+    id: int
+    name: str
 
 
 class BlockName(NamedTuple):
@@ -47,6 +65,8 @@ class BlockName(NamedTuple):
             vectors; "" if all tasks share the vectors.
         feature: the feature that the rows of a kernel read; "" if the block is not part
             of a kernel that reads features.
+        scenario: the scenario that the weights are for; None if they are for all
+            scenarios.
     """
 
     part: Part
@@ -54,6 +74,7 @@ class BlockName(NamedTuple):
     owner: str
     piece: str
     feature: str = ""
+    scenario: Scenario | None = None
 
 
 # The name of a block, the weight that holds the block, and the slices of this weight.
@@ -61,15 +82,17 @@ NamedSlice = tuple[BlockName, keras.Variable, Index]
 
 
 def blocks_of(
-    network: Network, config: Config, layout: Layout
+    network: Network, config: Config, layout: Layout, scenario_names: Sequence[str] = ()
 ) -> dict[BlockName, Block]:
     """Splits all weights of a network into blocks that do not overlap.
 
-    `layout` holds the columns of each feature in the network's inputs.
+    `layout` holds the columns of each feature in the network's inputs, and
+    `scenario_names` the names of the scenarios, from id 1 on. Scenarios without a name
+    are named by their ids.
 
     Returns: {name of a block: the block}.
     """
-    splitter = WeightSplitter(network, config, layout)
+    splitter = WeightSplitter(network, config, layout, scenario_names)
     positions = {id(weight): i for i, weight in enumerate(network.logits.weights)}
     return {
         name: Block(positions[id(weight)], index)
@@ -80,8 +103,15 @@ def blocks_of(
 class WeightSplitter:
     """Splits the weights of a network into blocks; see `blocks_of`."""
 
-    def __init__(self, network: Network, config: Config, layout: Layout) -> None:
+    def __init__(
+        self,
+        network: Network,
+        config: Config,
+        layout: Layout,
+        scenario_names: Sequence[str],
+    ) -> None:
         self.config, self.layout = config, layout
+        self.scenario_names = scenario_names
         self.tasks = list(config.chosen_tasks)
         self.parts = part_of_layers(network)
         self.layers = {x.name: x for x in network.logits.layers if x.weights}
@@ -131,33 +161,56 @@ class WeightSplitter:
         if depends_on_feature_order(layer):
             kind += self.feature_order
         owners = network_owners(layer, self.tasks, own_tasks)
-        yield from self._networks(self.parts[layer.name], kind, layer, owners)
+        num_owners = len(layer.routes) if isinstance(layer, Routing) else len(own_tasks)
+        scenarios = network_scenarios(layer, len(owners), num_owners or 1)
+        part = self.parts[layer.name]
+        yield from self._networks(part, kind, layer, owners, scenarios)
 
     def _networks(
-        self, part: Part, kind: str, layer: keras.Layer, owners: list[str]
+        self,
+        part: Part,
+        kind: str,
+        layer: keras.Layer,
+        owners: list[str],
+        scenarios: list[int | None],
     ) -> Iterator[NamedSlice]:
         """Yields the blocks of a layer that computes networks side by side.
 
-        Each piece of a network's weights is a block, with two exceptions. A gate's
-        kernel has one column per expert, and each column is a block. A kernel that
-        reads features has one block per feature.
+        Each piece of a network's weights is a block, with three exceptions. A weight
+        with one entry per scenario has one block per scenario. A gate's kernel has one
+        column per expert, and each column is a block. A kernel that reads features has
+        one block per feature.
+
+        `owners` and `scenarios` hold the name of the owner and the index of the
+        scenario of each network.
         """
         feature_slices = self.feature_rows.slices_of_layer(part, layer)
         kernels = input_kernels(layer)
-        for piece in pieces_of(layer):
-            owner = "" if piece.network == ALL_NETWORKS else owners[piece.network]
+        for piece, scenario_index in pieces_by_scenario(layer):
+            owner, scenario = "", self._scenario(scenario_index)
+            if piece.network != ALL_NETWORKS:
+                owner = owners[piece.network]
+                scenario = scenario or self._scenario(scenarios[piece.network])
             reads_features = bool(feature_slices) and any(
                 piece.variable is kernel for kernel in kernels
             )
             for expert, columns in self._columns_by_expert(layer, piece):
                 piece_name = f"{piece.name} {expert}" if expert else piece.name
-                name = BlockName(part, kind, owner, piece_name)
+                name = BlockName(part, kind, owner, piece_name, scenario=scenario)
                 if not reads_features:
                     yield name, piece.variable, (*piece.index[:-1], columns)
                     continue
                 for feature, rows in feature_slices:
                     index = (piece.index[0], rows, columns)
                     yield name._replace(feature=feature), piece.variable, index
+
+    def _scenario(self, index: int | None) -> Scenario | None:
+        """Returns the scenario with an index, from 0; None if the index is None."""
+        if index is None:
+            return None
+        has_name = index < len(self.scenario_names)
+        name = self.scenario_names[index] if has_name else str(index + 1)
+        return Scenario(index + 1, name)
 
     def _columns_by_expert(
         self, layer: keras.Layer, piece: NetworkPiece
@@ -200,8 +253,10 @@ class WeightSplitter:
             # Only the deep network has separate blocks for the rows of each feature.
             if not isinstance(layer, ParallelMLP):
                 kind += self.feature_order
-            owners = [owner] * num_networks(layer)
-            yield from self._networks("encoder", kind, layer, owners)
+            num = num_networks(layer)
+            yield from self._networks(
+                "encoder", kind, layer, [owner] * num, [None] * num
+            )
 
     def _tables(
         self,

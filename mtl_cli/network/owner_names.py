@@ -26,7 +26,8 @@ def network_owners(
     """Returns a name for the owner of each network that a layer computes.
 
     An owner with several networks in the layer gets a number for each: `click 1`,
-    `click 2`. A network without an owner has only a number, from 1.
+    `click 2`. A network without an owner has only a number, from 1. The networks of an
+    owner for several scenarios have the same name, see `network_scenarios`.
 
     Args:
         layer: a layer of the sharing scheme or of the towers.
@@ -36,6 +37,17 @@ def network_owners(
     if isinstance(layer, Routing):
         return route_owners(layer, tasks)
     num = num_networks(layer)
+    num_scenarios = getattr(layer, "num_scenarios", 1)
+    if num_scenarios > 1:
+        num_owners = max(1, len(own_tasks))
+        numbers = range(1, num // (num_owners * num_scenarios) + 1)
+        names_of_owners = [numbered([task], len(numbers)) for task in own_tasks]
+        without_owner = [[str(number) for number in numbers]]
+        return [
+            name
+            for names in names_of_owners or without_owner
+            for name in names * num_scenarios
+        ]
     if own_tasks:
         # A single network that serves several tasks gets the name of the first task.
         num_per_task = num // len(own_tasks)
@@ -58,7 +70,27 @@ def route_owners(layer: Routing, tasks: Sequence[str]) -> list[str]:
         str(number) if route.owner is None else owner_name(route.owner, tasks)
         for number, route in enumerate(layer.routes, 1)
     ]
-    return numbered(owners, layer.networks_per_route)
+    num_per_scenario = layer.networks_per_route // layer.num_scenarios
+    return [
+        name
+        for owner in owners
+        for name in numbered([owner], num_per_scenario) * layer.num_scenarios
+    ]
+
+
+def network_scenarios(
+    layer: keras.Layer, num_networks: int, num_owners: int
+) -> list[int | None]:
+    """Returns the index of the scenario that each network of a layer is for.
+
+    The index is None for networks that serve all scenarios. `num_owners` is the number
+    of tasks or readers to which the networks of the layer belong; 1 if they have none.
+    """
+    num_scenarios = getattr(layer, "num_scenarios", 1)
+    if num_scenarios == 1:
+        return [None] * num_networks
+    num_neighbours = num_networks // (num_owners * num_scenarios)
+    return [i // num_neighbours % num_scenarios for i in range(num_networks)]
 
 
 def stored_owners(owners: Sequence[int | str], tasks: Sequence[str]) -> list[str]:

@@ -65,6 +65,25 @@ def pieces_of(layer: keras.Layer) -> Iterator[NetworkPiece]:
             yield NetworkPiece(0, str(i), variable, (ALL,) * len(variable.shape))
 
 
+def pieces_by_scenario(layer: keras.Layer) -> Iterator[tuple[NetworkPiece, int | None]]:
+    """Splits the pieces of a layer once more, if they have entries for each scenario.
+
+    Such a weight names the axis of its scenarios, `scenario_axis`.
+
+    Yields: a piece, and the index of the scenario that the piece is for; None if the
+        piece is for all scenarios.
+    """
+    for piece in pieces_of(layer):
+        axis: int | None = getattr(piece.variable, "scenario_axis", None)
+        if axis is None:
+            yield piece, None
+            continue
+        for scenario in range(piece.variable.shape[axis]):
+            index = list(piece.index)
+            index[axis] = slice(scenario, scenario + 1)
+            yield replace(piece, index=tuple(index)), scenario
+
+
 def input_kernels(layer: keras.Layer) -> list[keras.Variable]:
     """Returns the kernels that the input of a layer is multiplied with.
 

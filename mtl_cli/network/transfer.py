@@ -1,7 +1,7 @@
 """Copies weights between the networks of two runs, block by block."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from mtl_cli.network.blocks import BlockName
@@ -112,19 +112,30 @@ def group_by_weight(copies: Iterable[Copy]) -> dict[int, list[tuple[Block, Index
 def describe_blocks(blocks: Iterable[BlockName], text: str) -> list[str]:
     """Describes blocks in one line per layer: `towers: tower of click, buy: TEXT`.
 
-    `text` says what happens to the blocks.
+    The weights of single scenarios have a line of their own: `towers: scenarios app, tv
+    of tower of click, buy: TEXT`. `text` says what happens to the blocks.
     """
-    # {(part, layer): the owners of its blocks}. The owners are the keys of a dict,
-    # because a set would not keep their order.
-    owners: dict[tuple[str, str], dict[str, None]] = {}
+    # {(part, layer, whether the blocks belong to scenarios): (scenarios, owners)}. The
+    # names are the keys of dicts, because sets would not keep their order.
+    groups: dict[tuple[str, str, bool], tuple[dict[str, None], dict[str, None]]] = {}
     for name in blocks:
-        owners.setdefault((name.part, name.layer), {})[describe_owner(name)] = None
+        key = (name.part, name.layer, name.scenario is not None)
+        scenarios, owners = groups.setdefault(key, ({}, {}))
+        if name.scenario is not None:
+            scenarios[name.scenario.name] = None
+        owners[describe_owner(name)] = None
     lines = []
-    for (part, layer), names in owners.items():
-        list_of_names = ", ".join(filter(None, names))
-        of_owners = f" of {list_of_names}" if list_of_names else ""
-        lines.append(f"{part}: {layer}{of_owners}: {text}")
+    for (part, layer, _), (scenarios, owners) in groups.items():
+        list_of_owners = ", ".join(filter(None, owners))
+        of_owners = f" of {list_of_owners}" if list_of_owners else ""
+        prefix = f"{describe_scenarios(scenarios)} of " if scenarios else ""
+        lines.append(f"{part}: {prefix}{layer}{of_owners}: {text}")
     return lines
+
+
+def describe_scenarios(names: Collection[str]) -> str:
+    """Returns `scenario app`, or `scenarios app, tv`."""
+    return f"scenario{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
 def describe_owner(name: BlockName) -> str:

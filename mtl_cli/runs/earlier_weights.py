@@ -21,8 +21,9 @@ from mtl_cli.config.start_from import Part
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.data.scenarios import network_scenario_names
 from mtl_cli.network.blocks import BlockName, blocks_of
-from mtl_cli.network.network import EarlierOptimizer, Network
+from mtl_cli.network.network import Block, EarlierOptimizer, Network
 from mtl_cli.network.owner_names import task_of_owner
 from mtl_cli.network.parts import freeze
 from mtl_cli.network.trained_model import TrainedModel
@@ -83,12 +84,14 @@ def take_weights(
     path = Path(str(config.start_from.run))
     model = load_earlier_model(path)
     fresh_parts = parts_to_start_fresh(config, model.config)
+    fresh_scenarios = scenarios_to_start_fresh(config, model.config, earlier)
 
     def is_usable(name: BlockName) -> bool:
-        return name.part not in fresh_parts and goes_on(name, earlier)
+        is_fresh = name.scenario is not None and bool(fresh_scenarios)
+        return name.part not in fresh_parts and not is_fresh and goes_on(name, earlier)
 
-    earlier_blocks = blocks_of(model.network, model.config, model.features.layout)
-    blocks = blocks_of(network, config, features.layout)
+    earlier_blocks = named_blocks(model.network, model.config, model.features)
+    blocks = named_blocks(network, config, features)
     matched = match(
         {name: block for name, block in earlier_blocks.items() if is_usable(name)},
         blocks,
@@ -110,6 +113,7 @@ def take_weights(
     messages = [
         *earlier.messages,
         *dict.fromkeys(fresh_parts.values()),
+        *fresh_scenarios,
         *layer_messages(fresh, changed, matched.dropped),
         *optimizer_messages,
     ]
@@ -118,6 +122,14 @@ def take_weights(
         replace(earlier, optimizer_step=step, messages=messages),
         warnings,
     )
+
+
+def named_blocks(
+    network: Network, config: Config, features: FeatureSet
+) -> dict[BlockName, Block]:
+    """Splits all weights of a network into blocks: {name of a block: the block}."""
+    scenario_names = network_scenario_names(config.dataset, features)
+    return blocks_of(network, config, features.layout, scenario_names)
 
 
 def layer_messages(
@@ -188,6 +200,33 @@ def parts_to_start_fresh(config: Config, earlier_config: Config) -> dict[Part, s
             f"fresh; encoder={earlier_encoder} keeps its weights"
         )
     return parts
+
+
+def scenarios_to_start_fresh(
+    config: Config, earlier_config: Config, earlier: EarlierRun
+) -> list[str]:
+    """Returns a message if the weights of single scenarios start fresh.
+
+    The weights go on if the ids of the scenarios mean the same values in both runs. The
+    list is empty in that case, and if one of the networks does not read the scenario.
+    """
+    if not (config.reads_scenario and earlier_config.reads_scenario):
+        return []
+    feature, earlier_feature = config.dataset.scenario, earlier_config.dataset.scenario
+    if feature != earlier_feature:
+        reason = f"dataset.scenario was {earlier_feature}, is {feature}"
+    elif not {feature, table_owner(config, feature)} <= earlier.learnt.keys():
+        reason = f"feature {feature}, which tells the scenario, starts fresh"
+    else:
+        return []
+    return [f"{reason}, so the weights of single scenarios start fresh"]
+
+
+def table_owner(config: Config, feature: str | None) -> str | None:
+    """Returns the feature that owns the embedding table of a feature."""
+    if feature is None:
+        return None
+    return config.dataset.features[feature].table_owner(feature)
 
 
 def optimizer_step(

@@ -13,7 +13,7 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import comma_list
 from mtl_cli.network.blocks import BlockName
 from mtl_cli.network.owner_names import task_of_owner
-from mtl_cli.network.transfer import describe_owner
+from mtl_cli.network.transfer import describe_owner, describe_scenarios
 from mtl_cli.runs.earlier_run import EarlierRun
 
 
@@ -52,6 +52,9 @@ def check_frozen_parts(
         if of_layers:
             owners = dict.fromkeys(filter(None, map(describe_owner, of_layers)))
             weights = f"{part} of {comma_list(owners)}" if owners else f"some {part}"
+            scenarios = dict.fromkeys(x.scenario.name for x in of_layers if x.scenario)
+            if scenarios and all(x.scenario for x in of_layers):
+                weights += f" for {describe_scenarios(scenarios)}"
             raise ConfigError(refusal(part, weights, of_layers, new_tasks, reasons))
         features |= dict.fromkeys(map(feature_of, fresh_here))
         parts.append(part)

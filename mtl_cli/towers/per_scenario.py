@@ -76,12 +76,14 @@ def connect_equal_widths(
     mlp = ParallelMLP(
         num_towers, units, layer_norm=True, name=layer_name(tasks), **dense_options
     )
+    mlp.num_scenarios = num_scenarios
     y = connect_last_layers(
         mlp(select_tasks(hidden, tasks)),
         num_towers,
         num_logits,
         layer_name(tasks, "logits"),
         encodings.num_members,
+        num_scenarios,
         **dense_options,
     )  # (num_towers, batch, num_logits)
     by_scenario = ops.reshape(y, (len(tasks), num_scenarios, -1, num_logits))

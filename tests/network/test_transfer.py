@@ -32,7 +32,7 @@ from mtl_cli.network.feature_rows import row_slices
 from mtl_cli.network.network import Network
 from mtl_cli.network.parallel_networks import pieces_of
 from mtl_cli.network.parts import freeze, part_of_layers
-from mtl_cli.network.transfer import copy_weights, match
+from mtl_cli.network.transfer import copy_weights, describe_blocks, match
 
 DEEP = "encoder.deep_units=[5]"
 THIRD = "+dataset.tasks.rating={label: rating, kind: binary}"
@@ -233,15 +233,14 @@ def test_scenarios_keep_their_experts_gates_and_towers_where_new_ones_are_added(
     earlier, new = trained("model=m3oe"), trained("model=m3oe", hour=6)
     before = new[0].logits.get_layer("towers_0_1").stack[0].kernel.numpy()
     found = started(new, earlier)
-    assert {name.layer.partition(" ")[0] for name in found.changed} == {"star"}
-    assert not found.dropped
-    tasks = ("income", "rating")
-    assert {(name.layer, name.owner) for name in found.fresh} == {
-        *{("scenario_experts", str(s)) for s in (4, 5)},
+    assert not (found.changed or found.dropped)
+    fresh = {(n.layer.partition(" ")[0], n.owner, n.scenario.id) for n in found.fresh}
+    assert fresh == {
+        *{(layer, "1", s) for layer in ("scenario_experts", "star") for s in (4, 5)},
         *{
-            (layer, f"{task} {s}")
+            (layer, task, s)
             for layer in ("gates", "tower", "tower_logits")
-            for task in tasks
+            for task in ("income", "rating")
             for s in (4, 5)
         },
     }
@@ -261,6 +260,42 @@ def test_scenarios_keep_their_experts_gates_and_towers_where_new_ones_are_added(
         fresh = np.split(after[task], 5, axis=-1)[3:]
         start = np.split(before[task], 5, axis=-1)[3:]
         np.testing.assert_array_equal(fresh, start)
+
+
+SCENARIO_AXES = {"scenario_kernel": 1, "scenario_bias": 1} | dict.fromkeys(
+    ("scenario_gamma", "scenario_beta", "moving_mean", "moving_variance"), 0
+)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [["model=star"], ["model=mmoe", *networks.SCENARIO, "model.towers=star"]],
+)
+def test_factors_of_scenarios_stay_where_new_scenarios_are_added(settings):
+    earlier, new = trained(*settings), trained(*settings, hour=6)
+    start = {w.path: w.numpy() for w in new[0].logits.weights}
+    found = started(new, earlier)
+    assert not (found.changed or found.dropped)
+    of_scenarios = [name for name in found.fresh if name.part != "embeddings"]
+    assert {name.scenario.id for name in of_scenarios} == {4, 5}
+    num_axes = 0
+    for old, now in zip(earlier[0].logits.weights, new[0].logits.weights, strict=True):
+        if (axis := SCENARIO_AXES.get(now.name)) is None:
+            continue
+        num_axes += 1
+        known, fresh = np.split(now.numpy(), [3], axis)
+        np.testing.assert_array_equal(known, old.numpy())
+        np.testing.assert_array_equal(fresh, np.split(start[now.path], [3], axis)[1])
+    assert num_axes >= 4
+    assert describe_blocks(of_scenarios, "new")[-1].startswith(
+        "towers: scenarios 4, 5 of tower_"
+    )
+    rows = networks.features()
+    # Scenarios 1 to 3: an unknown scenario gets the mean over all.
+    rows["ids"][:, 2] = rows["ids"][:, 2] % 3 + 1
+    old, now = (logits(x[0], rows) for x in (earlier, new))
+    for task, y in now.items():
+        np.testing.assert_allclose(y, old[task], rtol=1e-5, atol=1e-5)
 
 
 def test_layers_of_another_shape_are_named_and_left_as_they_are():

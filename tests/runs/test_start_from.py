@@ -27,7 +27,7 @@ from mtl_cli.network.blocks import BlockName
 from mtl_cli.network.build import build
 from mtl_cli.network.parts import freeze, part_of_layers
 from mtl_cli.runs import earlier_run, saved_model
-from mtl_cli.runs.earlier_weights import goes_on
+from mtl_cli.runs.earlier_weights import goes_on, scenarios_to_start_fresh
 from mtl_cli.training.checkpoint import write_arrays
 from mtl_cli.training.progress import Progress
 from mtl_cli.training.train import train
@@ -549,6 +549,29 @@ def test_forged_statistics_of_labels_are_refused(
     file.write_text(json.dumps(learnt))
     line = refused(days["day2"], run)
     assert "what the labels of amount have learnt in that run is damaged" in line
+
+
+@pytest.mark.parametrize(
+    ("scenario", "learnt", "reason"),
+    [
+        ("user", {"user", "item"}, ""),
+        ("item", {"user", "item"}, "dataset.scenario was user, is item"),
+        ("user", {"item"}, "feature user, which tells the scenario, starts fresh"),
+    ],
+)
+def test_weights_of_scenarios_go_on_if_their_ids_mean_the_same_values(
+    scenario: str, learnt: set[str], reason: str
+) -> None:
+    def with_scenario(name: str) -> Config:
+        data = values(Path("t.parquet"), FEATURES, TASKS, scenario=name)
+        return config(data, "model.towers=star")
+
+    earlier: Any = SimpleNamespace(learnt=dict.fromkeys(learnt))
+    messages = scenarios_to_start_fresh(
+        with_scenario(scenario), with_scenario("user"), earlier
+    )
+    expected = f"{reason}, so the weights of single scenarios start fresh"
+    assert messages == ([expected] if reason else [])
 
 
 def test_piece_that_the_towers_of_all_tasks_share_goes_on() -> None:

@@ -72,6 +72,20 @@ def test_slots_go_on_where_a_table_is_first_updated_by_rows_and_then_as_a_whole(
         assert not now[:2].any() and not now[7:].any()
 
 
+def test_slots_of_known_scenarios_go_on_where_a_scenario_is_added() -> None:
+    earlier = np.random.default_rng(0).random((2, 3, 4, 5))
+    every = slice(None)
+    pairs = [
+        (Block(0, index), index)
+        for index in ((every, slice(s, s + 1), every, every) for s in range(3))
+    ]
+    slot = optimizer_state.copy_into_slot(
+        np.full((2, 4, 4, 5), 0.1), {"0-0": earlier}, 0, pairs
+    )
+    np.testing.assert_array_equal(slot[:, :3], earlier)
+    assert (slot[:, 3] == 0.1).all()
+
+
 def test_schedule_starts_anew_after_the_steps_of_the_earlier_run() -> None:
     optimizer = networks.config("optimizer.schedule=linear").optimizer
     for first in (0, 100):
