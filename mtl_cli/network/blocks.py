@@ -37,6 +37,9 @@ from mtl_cli.network.parallel_networks import (
 )
 from mtl_cli.network.parts import parse_layer_name, part_of_layers
 
+# The name, in messages, of the layer that scales the encodings for each member.
+INPUT_SIGNS = "input signs"
+
 
 class Scenario(NamedTuple):
     """A scenario that has weights of its own.
@@ -146,10 +149,14 @@ class WeightSplitter:
     def _task_layer(self, layer: keras.Layer) -> Iterator[NamedSlice]:
         """Yields the blocks of a layer after the encoder: experts, gates and towers."""
         if isinstance(layer, EnsembleInputs):
-            for feature, columns in row_slices(self.feature_rows.encoding_columns):
-                part = self.parts[layer.name]
-                block_name = BlockName(part, layer.name, "", "scale", feature)
-                yield block_name, layer.scale, (ALL, ALL, columns)
+            part = self.parts[layer.name]
+            slices = row_slices(self.feature_rows.encoding_columns)
+            for member in range(layer.num_members):
+                owner = f"member {member + 1}"
+                for feature, columns in slices:
+                    block_name = BlockName(part, INPUT_SIGNS, owner, "scale", feature)
+                    index = (slice(member, member + 1), ALL, columns)
+                    yield block_name, layer.scale, index
             return
         kind = layer.name
         own_tasks: list[str] = []

@@ -46,6 +46,7 @@ REORDERED = Layout(
     {name: LAYOUT.blocks[name] for name in ("numbers", "hour", "user", "item")},
 )
 SEEDS = itertools.count()
+PER_SCENARIO = "model.towers=per_scenario"
 # What keeps a model the same if its tasks come in another order.
 SAME_IN_ANY_ORDER = {"dbmtl": ["model.parents={never_married: [income]}"]}
 Trained = tuple[Network, Config, Layout]
@@ -296,6 +297,28 @@ def test_factors_of_scenarios_stay_where_new_scenarios_are_added(settings):
     old, now = (logits(x[0], rows) for x in (earlier, new))
     for task, y in now.items():
         np.testing.assert_allclose(y, old[task], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("settings", [[], [*networks.SCENARIO, PER_SCENARIO]])
+def test_members_keep_their_input_signs_and_heads_where_members_are_added(settings):
+    settings = ["model=shared_bottom", *settings]
+    earlier = trained(*settings, "model.members=2")
+    new = trained(*settings, "model.members=3")
+    found = started(new, earlier)
+    assert not (found.changed or found.dropped)
+    assert describe_blocks(found.fresh, "new")[0] == (
+        "experts: input signs of member 3: new"
+    )
+    old, now = (x[0].logits.get_layer("members").scale.numpy() for x in (earlier, new))
+    np.testing.assert_array_equal(now[:2], old)
+    assert {name.owner for name in found.fresh if name.part == "towers"} == {
+        "income 3",
+        "rating 3",
+    }
+    rows = networks.features()
+    old, now = (logits(x[0], rows) for x in (earlier, new))
+    for task, y in now.items():  # the rows of members 1 and 2 come first
+        np.testing.assert_allclose(y[: len(old[task])], old[task], rtol=1e-5, atol=1e-5)
 
 
 def test_layers_of_another_shape_are_named_and_left_as_they_are():
