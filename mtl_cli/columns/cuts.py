@@ -14,6 +14,7 @@ import numpy as np
 from mtl_cli.columns.cells import Mask
 from mtl_cli.columns.numeric import Floats
 from mtl_cli.columns.vocabulary import Integers
+from mtl_cli.core.learnt_values import check_ascending
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.graphs.base import GraphOps
 
@@ -77,6 +78,12 @@ def ramp_edges(x: Floats, cuts: Sequence[float]) -> dict[str, float]:
     """
     edges = [float(x.min()), float(x.max()), *cuts]
     return {"low": min(edges), "high": max(edges)}
+
+
+def check_ramp_edges(learnt: Mapping[str, Any]) -> None:
+    """Raises a `ValueError` if `ramp_edges` cannot have returned "low" and "high"."""
+    edges = [learnt["low"], *learnt["cuts"], learnt["high"]]
+    check_ascending("low, cuts, high", edges)
 
 
 def starts_and_widths(learnt: Mapping[str, Any]) -> tuple[Floats, Floats]:

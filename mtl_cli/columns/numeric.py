@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 from mtl_cli.columns.arrow_types import is_number, is_text
 from mtl_cli.columns.cells import Mask, empty_as_null, first_unconvertible_cell
 from mtl_cli.core.errors import DataError, RowError
+from mtl_cli.core.learnt_values import check_number
 from mtl_cli.core.message_text import shown
 
 Floats = npt.NDArray[np.float64]
@@ -180,6 +182,12 @@ def learn_fill_value(x: Floats, missing: str | float) -> dict[str, float]:
     if missing == "median":
         return {"missing": float(np.median(x))}
     return {"missing": float(missing)}
+
+
+def check_fill_value(learnt: Mapping[str, Any], missing: str | float) -> None:
+    """Raises a `ValueError` if the value that fills empty cells is not a number."""
+    if missing != "error":
+        check_number(learnt, "missing")
 
 
 def fill_empty(x: Floats, learnt: Mapping[str, float]) -> Floats:

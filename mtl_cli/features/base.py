@@ -12,6 +12,7 @@ from pydantic import Field
 from mtl_cli.columns.examples import Cells, example_numbers, example_values
 from mtl_cli.columns.fitters import Fitter, Learnt
 from mtl_cli.columns.layout import Block, EmbeddingTable
+from mtl_cli.columns.vocabulary import check_vocabulary
 from mtl_cli.core.options import Count, Options
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.graphs.base import GraphError, GraphOps, InputKind
@@ -80,6 +81,19 @@ class Feature(Options):
         `learnt`.
         """
         return Fitter(partial(self.read, name))
+
+    def check_learnt(self, learnt: Learnt) -> None:
+        """Checks what the feature itself has learnt, when a saved model is loaded.
+
+        `learnt` is empty if the feature uses the table of another feature. A kind that
+        overrides this method calls `super().check_learnt(learnt)`.
+
+        Raises:
+            ValueError: if the fitter of this kind cannot have learnt such values. A
+                forged file can hold them.
+        """
+        if "vocabulary" in learnt:
+            check_vocabulary(learnt.vocabulary)
 
     @abstractmethod
     def encode(self, name: str, values: Any, learnt: Learnt) -> dict[str, Array]:

@@ -8,10 +8,18 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from mtl_cli.columns.cuts import choose_cuts, ramp_edges, ramps, ramps_graph, ramps_text
+from mtl_cli.columns.cuts import (
+    check_ramp_edges,
+    choose_cuts,
+    ramp_edges,
+    ramps,
+    ramps_graph,
+    ramps_text,
+)
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import Floats, read_numbers, refuse_above_float32
+from mtl_cli.core.learnt_values import check_ascending
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import FLOAT32_MAX, Array, Embedded, Number, number_column
 from mtl_cli.graphs.base import GraphOps
@@ -68,6 +76,12 @@ class Bucketized(Embedded):
         if self.ramps:
             learnt |= ramp_edges(x, cuts)
         return learnt
+
+    def check_learnt(self, learnt: Learnt) -> None:
+        super().check_learnt(learnt)
+        check_ascending("cuts", learnt["cuts"], strictly=True)
+        if self.ramps:
+            check_ramp_edges(learnt)
 
     def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:
         # Id 0 is the bucket of empty cells.

@@ -10,12 +10,14 @@ from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
     Floats,
+    check_fill_value,
     fill_empty,
     filled_text,
     learn_fill_value,
     read_numbers,
     refuse_above_float32,
 )
+from mtl_cli.core.learnt_values import check_ascending, check_number
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import FLOAT32_MAX, Array, Feature, Missing, number_column
 from mtl_cli.graphs.base import GraphOps
@@ -75,6 +77,17 @@ class Dense(Feature):
         if low == high:  # `x.std()` could be above 0 because of rounding
             return learnt | {"mean": float(x[0]), "deviation": 0.0}
         return learnt | {"mean": float(x.mean()), "deviation": float(x.std())}
+
+    def check_learnt(self, learnt: Learnt) -> None:
+        super().check_learnt(learnt)
+        check_fill_value(learnt, self.missing)
+        if self.transform == "minmax":
+            check_ascending("low, high", [learnt["low"], learnt["high"]])
+        elif self.transform == "quantile":
+            check_ascending("quantiles", learnt["quantiles"])
+        elif self.transform != "none":
+            check_number(learnt, "mean")
+            check_number(learnt, "deviation", lowest=0)
 
     def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:
         x = self._scaled(fill_empty(values, learnt), learnt)

@@ -7,17 +7,26 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from mtl_cli.columns.cuts import choose_cuts, ramp_edges, ramps, ramps_graph, ramps_text
+from mtl_cli.columns.cuts import (
+    check_ramp_edges,
+    choose_cuts,
+    ramp_edges,
+    ramps,
+    ramps_graph,
+    ramps_text,
+)
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
     Floats,
+    check_fill_value,
     fill_empty,
     filled_text,
     learn_fill_value,
     read_numbers,
     refuse_above_float32,
 )
+from mtl_cli.core.learnt_values import check_ascending
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import Array, Feature, Missing, number_column
 from mtl_cli.graphs.base import GraphOps
@@ -53,6 +62,13 @@ class PiecewiseLinear(Feature):
         cuts = choose_cuts(x, self.num_buckets)
         learnt = {} if self.missing == "bucket" else learn_fill_value(x, self.missing)
         return learnt | {"cuts": cuts} | ramp_edges(x, cuts)
+
+    def check_learnt(self, learnt: Learnt) -> None:
+        super().check_learnt(learnt)
+        check_ascending("cuts", learnt["cuts"], strictly=True)
+        check_ramp_edges(learnt)
+        if self.missing != "bucket":
+            check_fill_value(learnt, self.missing)
 
     def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:
         x = fill_empty(values, learnt)

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
+from mtl_cli.core.message_text import shown
 from mtl_cli.core.options import first_problem
 from mtl_cli.core.other_files import (
     UnsafeFileError,
@@ -135,10 +136,35 @@ def load_learnt(run: Path) -> LearntModel:
         # Encoding an example raises an error if the learnt values of a feature are
         # missing or malformed.
         features.encode(example_rows(features, 1))
-        for values in features.learnt.values():
-            if "vocabulary" in values and values.vocabulary.null_count:
-                raise ValueError("a vocabulary holds null")
-        return LearntModel(features, dict(learnt["labels"]), config)
+        labels = dict(learnt["labels"])
+        check_learnt(features, labels, config)
+        return LearntModel(features, labels, config)
+
+
+def check_learnt(
+    features: FeatureSet, labels: dict[str, Statistics], config: Config
+) -> None:
+    """Raises a `ValueError` if a feature or a task cannot have learnt its values."""
+    for name, feature in features.by_name.items():
+        with named_in_error(f"feature {name}"):
+            feature.check_learnt(features.learnt[name])
+    for name, task in config.chosen_tasks.items():
+        with named_in_error(f"task {name}"):
+            statistics = labels.get(name, {})
+            if not isinstance(statistics, dict):
+                raise ValueError(f"expected numbers by name, got {shown(statistics)}")
+            task.check_statistics(statistics)
+
+
+@contextlib.contextmanager
+def named_in_error(subject: str) -> Iterator[None]:
+    """Puts the name of a feature or task in front of an error about learnt values."""
+    try:
+        yield
+    except LookupError as error:
+        raise ValueError(f"{subject} has not learnt {first_line(error)}") from None
+    except ValueError as error:
+        raise ValueError(f"{subject}: {first_line(error)}") from None
 
 
 def load_config(run: Path) -> Config:

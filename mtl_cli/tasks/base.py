@@ -206,6 +206,14 @@ class Task(Options):
         """
         return {}
 
+    def check_statistics(self, statistics: Statistics) -> None:
+        """Checks the statistics of the labels, when a saved model is loaded.
+
+        Raises:
+            ValueError: if `label_statistics` cannot have returned such values. A forged
+                file can hold them.
+        """
+
     def first_loss(self, labels: Floats, logits: Floats) -> float:
         """Estimates the mean loss of a tower that has not been trained yet.
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from mtl_cli.core.learnt_values import check_number, check_positive
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.curves import histogram
 from mtl_cli.metrics.metric import Floats
@@ -64,6 +65,11 @@ class Regression(Task):
         # If all labels are equal, their deviation is 0. Training divides by the
         # deviation, so 1 replaces 0.
         return {"mean": labels.mean, "deviation": labels.standard_deviation or 1.0}
+
+    def check_statistics(self, statistics: Statistics) -> None:
+        if self.transform == "standard":
+            check_number(statistics, "mean")
+            check_positive(statistics, "deviation")
 
     def first_loss(self, labels: Floats, logits: Floats) -> float:
         if self.transform == "standard":

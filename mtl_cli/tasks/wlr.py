@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Literal
 
+from mtl_cli.core.learnt_values import check_positive
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.tasks._amounts import AmountTask
@@ -40,6 +41,9 @@ class WLR(AmountTask):
     def label_statistics(self, labels: "LabelSummary") -> Statistics:
         """Returns the mean of the labels above 0."""
         return {"mean": labels.mean}
+
+    def check_statistics(self, statistics: Statistics) -> None:
+        check_positive(statistics, "mean")
 
     def typical_amount(self, statistics: Statistics) -> float:
         return statistics["mean"]

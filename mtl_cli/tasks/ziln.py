@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from mtl_cli.core.learnt_values import check_number, check_positive
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.tasks._amounts import AmountTask
@@ -63,6 +64,10 @@ class ZILN(AmountTask):
         positives = weights @ (labels > 0)
         zeros = len(labels) - positives
         return np.array([np.log((positives + 0.5) / (zeros + 0.5)), 0, 0])
+
+    def check_statistics(self, statistics: Statistics) -> None:
+        check_number(statistics, "mean")
+        check_positive(statistics, "deviation")
 
     def typical_amount(self, statistics: Statistics) -> float:
         return math.exp(statistics["mean"])

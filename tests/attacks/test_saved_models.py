@@ -238,6 +238,7 @@ MODELS = {
     "numbers_for_a_vocabulary": (LEARNT, learnt(vocabulary=[1, 2])),
     "nested_vocabulary": (LEARNT, learnt(vocabulary=[["a"], ["b"]])),
     "object_for_a_vocabulary": (LEARNT, learnt(vocabulary={"a": 1, "b": 2})),
+    "value_twice_in_a_vocabulary": (LEARNT, learnt(vocabulary=["a", "a"])),
     "other_things_learnt": (LEARNT, spec(features={"city": {"cuts": 3}})),
 }
 

@@ -94,7 +94,10 @@ def fitted_features(features: Any, table: pa.Table) -> FeatureSet:
     """Fits features on all rows of a table."""
     fitter = FeatureSetFitter(features, table.num_rows)
     fitter.add(table, np.ones(table.num_rows, bool))
-    return fitter.finish()
+    fitted = fitter.finish()
+    for name, feature in features.items():
+        feature.check_learnt(fitted.learnt[name])  # a saved model could be loaded
+    return fitted
 
 
 def run_in(

@@ -537,9 +537,23 @@ def test_forged_memory_of_a_feature_is_refused(
         extend_learnt(feature, forged, fresh[feature])
 
 
-@pytest.mark.parametrize("forged", [{}, {"mean": "x", "deviation": 1.0}, [1.0]])
+@pytest.mark.parametrize(
+    ("forged", "message"),
+    [
+        ({}, "task amount has not learnt 'mean'"),
+        (
+            {"mean": "x", "deviation": 1.0},
+            "task amount: mean is 'x'; expected a number",
+        ),
+        ([1.0], "task amount: expected numbers by name, got [1.0]"),
+        (
+            {"mean": 0.0, "deviation": 1.0, "low": 0.0},
+            "what the labels of amount have learnt in that run is damaged",
+        ),
+    ],
+)
 def test_forged_statistics_of_labels_are_refused(
-    forged: object, days: dict[str, Path], tmp_path: Path
+    forged: object, message: str, days: dict[str, Path], tmp_path: Path
 ) -> None:
     run = copied(days, tmp_path)
     file = run / "model" / "learnt.json"
@@ -548,7 +562,7 @@ def test_forged_statistics_of_labels_are_refused(
     learnt["labels"]["amount"] = forged
     file.write_text(json.dumps(learnt))
     line = refused(days["day2"], run)
-    assert "what the labels of amount have learnt in that run is damaged" in line
+    assert message in line
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,46 @@
+"""Checks the numbers that a saved model has learnt, because its files may be forged.
+
+`learnt` are JSON values by name. All functions raise a `ValueError` that names the
+value, and says what is expected.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mtl_cli.core.message_text import shown
+
+
+def check_number(
+    learnt: Mapping[str, Any], name: str, lowest: float = -math.inf
+) -> None:
+    """Checks that a value is a finite number, and not below `lowest`."""
+    value = learnt[name]
+    # `type`, because `isinstance` would accept True as an int.
+    if type(value) not in (int, float) or not math.isfinite(value) or value < lowest:
+        at_least = "" if lowest == -math.inf else f" of {lowest:g} or more"
+        raise ValueError(f"{name} is {shown(value)}; expected a number{at_least}")
+
+
+def check_positive(learnt: Mapping[str, Any], name: str) -> None:
+    """Checks that a value is a finite number above 0."""
+    check_number(learnt, name)
+    if learnt[name] <= 0:
+        raise ValueError(f"{name} is {shown(learnt[name])}; expected a number above 0")
+
+
+def check_ascending(name: str, values: Any, strictly: bool = False) -> None:
+    """Checks that the finite numbers of a list ascend.
+
+    Equal neighbours are refused only if `strictly` is set.
+    """
+    numbers = np.asarray(values)
+    is_list = numbers.ndim == 1 and (not numbers.size or numbers.dtype.kind in "iuf")
+    if is_list and np.isfinite(numbers.astype("float64")).all():
+        steps = np.diff(numbers)
+        if (steps > 0 if strictly else steps >= 0).all():
+            return
+    order = "strictly ascending" if strictly else "ascending"
+    raise ValueError(f"{name} is {shown(values)}; expected {order} numbers")
