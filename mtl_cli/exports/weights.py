@@ -4,6 +4,7 @@ The folder holds the weights as NumPy arrays, and a manifest in JSON that descri
 arrays. Any program can read both files.
 """
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 from mtl_cli.core.options import first_problem
 from mtl_cli.core.other_files import check_npz, check_numbers, read_json_object
+from mtl_cli.data.scenarios import network_scenario_names
 from mtl_cli.exports.base import ExportFormat, ExportRecord
 from mtl_cli.network.trained_model import TrainedModel
 
@@ -36,6 +38,7 @@ class Weights(ExportFormat):
 
     - `tensors`: see `describe_tensors`.
     - `features`: see `describe_features`.
+    - `encoding`: see `describe_encoding`.
     - `labels`: {task: statistics of its labels in the training rows}.
     - `config`: the configuration of the run.
     """
@@ -48,6 +51,7 @@ class Weights(ExportFormat):
         manifest = {
             "tensors": describe_tensors(model),
             "features": describe_features(model),
+            "encoding": describe_encoding(model),
             "labels": model.network.label_statistics,
             "config": model.config.model_dump(mode="json"),
         }
@@ -79,6 +83,8 @@ def describe_tensors(model: TrainedModel) -> dict[str, dict[str, Any]]:
       for scenarios. If the first axis has length 1, the towers read the same vector:
       their weights lie side by side in the last axis, in this order. The hidden layers
       of gates of priors then belong to all these tasks at once.
+    - `slices`, only for towers: the name of each of these entries, such as `click 2`
+      for the second member, or `click for scenario app`.
     """
     networks = model.network.runs or [model.network]
     layers = {
@@ -92,6 +98,8 @@ def describe_tensors(model: TrainedModel) -> dict[str, dict[str, Any]]:
         for network in networks
         for task, layer in network.calibrations.items()
     }
+    all_tasks = list(model.config.chosen_tasks)
+    scenario_names = network_scenario_names(model.config.dataset, model.features)
     tensors = {}
     for name, weight in named_weights(model.network).items():
         layer = layers[id(weight)]
@@ -102,9 +110,40 @@ def describe_tensors(model: TrainedModel) -> dict[str, dict[str, Any]]:
             "purpose": (type(layer).__doc__ or "").strip().partition("\n")[0],
         }
         calibrated_task = calibrated_tasks.get(id(layer))
-        tasks = tasks_of_layer(layer, calibrated_task, list(model.config.chosen_tasks))
-        tensors[name] = description | embedding_tables(layer, model) | tasks
+        tasks = tasks_of_layer(layer, calibrated_task, all_tasks)
+        slices = {}
+        if calibrated_task is None and tasks:
+            slices = slices_of_towers(layer, tasks["tasks"], all_tasks, scenario_names)
+        tables = embedding_tables(layer, model)
+        tensors[name] = description | tables | tasks | slices
     return tensors
+
+
+def slices_of_towers(
+    layer: Any, tasks: list[str], all_tasks: list[str], scenario_names: list[str]
+) -> dict[str, list[str]]:
+    """Returns {"slices": the name of each tower in a layer}, {} for other layers.
+
+    Args:
+        layer: a layer of the towers.
+        tasks: the tasks of the layer.
+        all_tasks: the tasks of the run.
+        scenario_names: the names of the scenarios, in the order of their ids.
+    """
+    from mtl_cli.network.owner_names import network_owners, network_scenarios
+    from mtl_cli.network.parallel_networks import num_networks
+
+    num = num_networks(layer)
+    if num < len(tasks):
+        return {}
+    owners = network_owners(layer, all_tasks, tasks)
+    scenarios = network_scenarios(layer, num, len(tasks))
+    return {
+        "slices": [
+            owner if i is None else f"{owner} for scenario {scenario_names[i]}"
+            for owner, i in zip(owners, scenarios, strict=True)
+        ]
+    }
 
 
 def tasks_of_layer(
@@ -212,6 +251,30 @@ def describe_features(model: TrainedModel) -> dict[str, dict[str, Any]]:
         }
         for name, feature in features.by_name.items()
     }
+
+
+def describe_encoding(model: TrainedModel) -> list[dict[str, Any]]:
+    """Describes x, the embeddings and numbers of a row that lie side by side.
+
+    The encoder reads x. Without deep layers and interactions, x is the encoding.
+
+    Returns: the blocks of columns of x in order. A block has the keys `feature`;
+        `input`, the input of the network that the block is computed from; and `width`,
+        the number of its columns.
+    """
+    layout = model.features.layout
+    columns = model.config.encoder.columns(layout)
+    num_vector_columns = len(columns) - layout.width("dense")  # embeddings come first
+    blocks = []
+    for names, is_dense in (
+        (columns[:num_vector_columns], False),
+        (columns[num_vector_columns:], True),
+    ):
+        for feature, group in itertools.groupby(names):
+            input_name = "dense" if is_dense else layout.blocks[feature].input
+            width = len(list(group))
+            blocks.append({"feature": feature, "input": input_name, "width": width})
+    return blocks
 
 
 def load(path: Path) -> TrainedModel:

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import tensorflow as tf
-from helpers import every_kind
+from helpers import every_kind, networks
 from helpers.every_kind import (
     FEATURES,
     HASHED,
@@ -398,6 +398,29 @@ def test_export_holds_test_rows_with_missing_unseen_and_huge_values(run: Path) -
     assert record["inputs"]["list"] == "texts"
 
 
+def test_slices_of_towers_have_the_names_of_tasks_members_and_scenarios() -> None:
+    tasks = ["income", "rating"]
+    settings = ["model=shared_bottom", "model.members=2"]
+    for scenario, expected in (
+        ([], ["income 1", "income 2", "rating 1", "rating 2"]),
+        (
+            [*networks.SCENARIO, "model.towers=per_scenario"],
+            [
+                f"{task} {member} for scenario {scenario}"
+                for task in tasks
+                for scenario in ("app", "tv", "web")
+                for member in (1, 2)
+            ],
+        ),
+    ):
+        network = networks.network(*settings, *scenario)
+        layer = network.logits.get_layer("towers_0_1_logits")
+        names = weights_format.slices_of_towers(
+            layer, tasks, tasks, ["app", "tv", "web"]
+        )
+        assert names == {"slices": expected}
+
+
 def test_weights_and_their_manifest_give_the_encoding_and_the_predictions(
     run: Path,
 ) -> None:
@@ -422,6 +445,16 @@ def test_weights_and_their_manifest_give_the_encoding_and_the_predictions(
         assert (feature["numbers"] is not None) == has_numbers
     tasks_of = {n: t["tasks"] for n, t in manifest["tensors"].items() if "tasks" in t}
     assert tasks_of["towers_4_6_logits/bias"] == ["level", "amount"]  # of 3 logits each
+    blocks = [(b["feature"], b["input"]) for b in manifest["encoding"]]
+    order = ["ids", "sequences", "dense"]
+    assert blocks == [
+        (name, place)
+        for place in order
+        for name, feature in manifest["features"].items()
+        if place in (feature["input"], "dense" if feature["ramps"] else "")
+    ]
+    widths = sum(block["width"] for block in manifest["encoding"])
+    assert widths == model._model.network.encodings[0].shape[-1]
     scales = {
         f"calibration/{n}" for n in ("scale", *(f"scale_{i}" for i in range(2, 7)))
     }
