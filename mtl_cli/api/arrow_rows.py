@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from mtl_cli.core.errors import DataError, first_line
 from mtl_cli.core.paths import Location
@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from mtl_cli.data.column_request import ColumnRequest
     from mtl_cli.evaluation.open_table import TableInMemory
 
-    Rows: TypeAlias = pd.DataFrame | pa.Table
+    Rows: TypeAlias = pd.DataFrame | pa.Table | pa.RecordBatch | "ArrowStream"
+
+# The tables that callers may pass, for messages.
+EXPECTED_ROWS = "a pandas DataFrame, an Arrow table, an object with __arrow_c_stream__"
+
+
+class ArrowStream(Protocol):
+    """A table of another library that Arrow can read, such as one of Polars."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Returns the rows as a stream of Arrow's C interface."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,37 @@ class FrameTable:
             ) from None
 
 
+def as_rows(table: object, method: str) -> "TableInMemory | None":
+    """Returns the rows that a caller has passed; None if the object holds no rows.
+
+    Args:
+        table: the object.
+        method: the method of `Model` that was called, such as `predict`, for messages.
+
+    Raises:
+        DataError: if Arrow cannot read the rows of another library.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    if isinstance(table, pd.DataFrame):
+        return FrameTable(table, method)
+    rows: TableInMemory
+    if isinstance(table, pa.Table):
+        rows = table
+        return rows
+    if isinstance(table, pa.RecordBatch) or hasattr(table, "__arrow_c_stream__"):
+        try:
+            rows = pa.table(table)
+        except (pa.ArrowException, TypeError, ValueError) as error:
+            raise DataError(
+                f"{method}: Arrow cannot read the {type(table).__name__}: "
+                f"{first_line(error)}; convert it to an Arrow table"
+            ) from None
+        return rows
+    return None
+
+
 def select_feature_columns(table: "Rows", request: "ColumnRequest") -> "pa.Table":
     """Selects the columns that features read, and converts them as training does.
 
@@ -81,27 +122,21 @@ def select_feature_columns(table: "Rows", request: "ColumnRequest") -> "pa.Table
         request: the columns to select.
 
     Raises:
-        DataError: if the table is not a DataFrame or an Arrow table, if a column is
-            missing, or if its cells have different types.
+        DataError: if the table is none of `EXPECTED_ROWS`, if a column is missing, or
+            if its cells have different types.
     """
-    import pandas as pd
-    import pyarrow as pa
-
     from mtl_cli.data.sources import with_plain_types
 
-    if not isinstance(table, pd.DataFrame | pa.Table):
+    rows = as_rows(table, "predict")
+    if rows is None:
         advice = ""
         if isinstance(table, str | PathLike):
             advice = (
                 "; read the file first, as with pandas.read_parquet, or use mtl-predict"
             )
         raise DataError(
-            "predict: expected a pandas DataFrame or an Arrow table, but got "
-            f"{type(table).__name__}{advice}"
+            f"predict: expected {EXPECTED_ROWS}, but got {type(table).__name__}{advice}"
         )
-    rows: FrameTable | pa.Table = table
-    if isinstance(table, pd.DataFrame):
-        rows = FrameTable(table, "predict")
     request.check("predict", "the table", rows.column_names)
     # A categorical column of pandas becomes a dictionary of Arrow.
     return with_plain_types(rows.select(request.columns))
@@ -118,13 +153,8 @@ def rows_or_location(
     Raises:
         DataError: if the table is neither rows nor paths.
     """
-    import pandas as pd
-    import pyarrow as pa
-
-    if isinstance(table, pd.DataFrame):
-        return FrameTable(table, "evaluate")
-    if isinstance(table, pa.Table):
-        rows: TableInMemory = table
+    rows = as_rows(table, "evaluate")
+    if rows is not None:
         return rows
     if isinstance(table, str | PathLike):
         return os.fspath(table)
@@ -133,6 +163,5 @@ def rows_or_location(
             raise DataError("evaluate: the list names no file; name one")
         return [os.fspath(path) for path in table]
     raise DataError(
-        "evaluate: expected a pandas DataFrame, an Arrow table, or paths, but got "
-        f"{type(table).__name__}"
+        f"evaluate: expected {EXPECTED_ROWS}, or paths, but got {type(table).__name__}"
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtl_cli.api.arrow_rows import rows_or_location, select_feature_columns
 from mtl_cli.api.unchanged_process import unchanged_process
-from mtl_cli.core.errors import ConfigError, DataError
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import paths_of
 
 if TYPE_CHECKING:
@@ -42,9 +42,12 @@ class Model:
 
         Args:
             table: the rows, with each column that a feature reads, of the same type as
-                in the training data. Ids are whole numbers or text. pandas stores whole
-                numbers as floats if some cells of the column are empty; such floats are
-                read as whole numbers. Other columns are ignored.
+                in the training data: a DataFrame of pandas, a table or a batch of
+                Arrow, or an object with the method `__arrow_c_stream__`, such as a
+                DataFrame of Polars or a relation of DuckDB. Ids are whole numbers or
+                text. pandas stores whole numbers as floats if some cells of the column
+                are empty; such floats are read as whole numbers. Other columns are
+                ignored.
             set: {column: value}, for instance `{"position": 1}`. All rows are predicted
                 with this value, whether or not the table has the column. None is an
                 empty cell.
@@ -75,8 +78,6 @@ class Model:
         request = feature_request(self.config.dataset).without_columns(set)
         rows = select_feature_columns(table, request)
         index = table.index if isinstance(table, pd.DataFrame) else None
-        if not rows.num_rows:
-            raise DataError("predict: the table has no rows")
         encoded = model.features.encode(rows)
         unseen = UnseenValues(model.features)
         unseen.add(rows, encoded)
@@ -94,8 +95,9 @@ class Model:
 
         Args:
             table: the rows; or the path of a file or folder, a glob pattern or a URL,
-                or a list of them. The columns of features are as in `predict`. The
-                columns of labels are as in the training data, for at least one task.
+                or a list of them. The rows and the columns of features are as in
+                `predict`. The columns of labels are as in the training data, for at
+                least one task.
             by: the name of a column, or several names. Each value of the column, or
                 each range of its numbers, is a slice with metrics of its own.
             importance: whether to measure how important each feature is for each task.

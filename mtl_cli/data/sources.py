@@ -60,7 +60,12 @@ class Source:
         return self.read(CHUNK_ROWS)
 
     def blocks(self) -> Iterator[pa.Table]:
-        """Yields the rows in blocks of `ROWS_PER_BLOCK`; the last may have fewer."""
+        """Yields the rows in blocks of `ROWS_PER_BLOCK`; the last may have fewer.
+
+        A table without rows is yielded as one block.
+        """
+        if not self.num_rows:
+            return self.read(ROWS_PER_BLOCK)
         # A chunk stays in memory while the next chunk is read, so chunks are small.
         return equal_blocks(self.read(ROWS_PER_BLOCK), ROWS_PER_BLOCK)
 
@@ -89,11 +94,17 @@ class Source:
 
 
 def open_source(
-    key: str, location: Location, dataset: Dataset, request: ColumnRequest, spill: Path
+    key: str,
+    location: Location,
+    dataset: Dataset,
+    request: ColumnRequest,
+    spill: Path,
+    may_be_empty: bool = False,
 ) -> Source:
     """Opens a table, and reads a small table into memory.
 
-    The rows of text files are copied to the file `spill`, see `open_text`.
+    The rows of text files are copied to the file `spill`, see `open_text`. A table
+    without rows is refused, unless `may_be_empty` is set.
     """
     files = find_files(key, location, dataset.format)
     path = files.name
@@ -103,7 +114,10 @@ def open_source(
         rows_by_file, types, read = open_text(files, dataset.csv, request, spill)
     num_rows = sum(rows_by_file.values())
     if not num_rows:
-        raise DataError(f"{key}: {path} has a header but no rows")
+        if not may_be_empty:
+            raise DataError(f"{key}: {path} has a header but no rows")
+        empty = empty_table(files, request)
+        return Source(path, 0, lambda _: iter([empty]), rows_by_file)
 
     def chunks(max_rows: int) -> Iterator[pa.Table]:
         return checked_tables(key, path, num_rows, types, read(max_rows))
@@ -112,6 +126,16 @@ def open_source(
         return Source(path, num_rows, chunks, rows_by_file)
     table = pa.concat_tables(list(chunks(CHUNK_ROWS))).combine_chunks()
     return Source(path, num_rows, lambda _: iter([table]), rows_by_file)
+
+
+def empty_table(files: Files, request: ColumnRequest) -> pa.Table:
+    """Returns the requested columns of a table without rows, with plain types."""
+    types = request.types
+    if files.format in OPEN_COLUMNAR:
+        with open_columnar_file(files, files.paths[0]) as file:
+            types = {str(field.name): field.type for field in file.schema}
+    schema = pa.schema([(column, types[column]) for column in request.columns])
+    return with_plain_types(schema.empty_table())
 
 
 def checked_tables(

@@ -32,6 +32,15 @@ class Predictor:
         Returns: {output: predictions}, `(rows,)` or `(rows, classes)`. Predictions of
             standardised labels and of amounts are float64, all others float32.
         """
+        if not table.num_rows:
+            # Some operations refuse a batch without rows, so a row of zeros is
+            # predicted, and its predictions are left out.
+            zeros = {
+                name: np.zeros((1, x.shape[1]), x.dtype)
+                for name, x in table.features.items()
+            }
+            predictions = self(Table(zeros, labels={}, weights={}))
+            return {name: array[:0] for name, array in predictions.items()}
         batches: dict[str, list[Array]] = {}
         for start in range(0, table.num_rows, ROWS_PER_CALL):
             features = table.read(start, start + ROWS_PER_CALL).features

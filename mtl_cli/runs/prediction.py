@@ -165,5 +165,8 @@ def opened_table(
     ):
         dataset = with_format_of(dataset, table)
         with naming_full_disk(folder):
-            source = open_source("TABLE", table, dataset, request, folder / "rows")
+            spill = folder / "rows"
+            source = open_source(
+                "TABLE", table, dataset, request, spill, may_be_empty=True
+            )
         yield source

@@ -217,7 +217,7 @@ def test_messages_name_stdin_and_no_temporary_file(
 def test_full_temporary_folder_is_named(
     part: str, run: Path, monkeypatch: Any, capsys: Any
 ) -> None:
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(f"mtl_cli.{part}", fail)
@@ -393,7 +393,6 @@ WRONG = {
         2,
         "--set: every column that a feature reads is set",
     ),
-    "empty": (["RUN", "empty.csv", "-o", "o.csv"], 2, "has a header but no rows"),
     "binary": (["RUN", "binary.parquet", "-o", "o.csv"], 2, "TABLE: "),
 }
 
@@ -415,7 +414,6 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     frame.drop(columns=["age"]).to_csv("less.csv", index=False)
     frame.assign(click_prediction=0).to_csv("named.csv", index=False)
     frame.assign(age="old").to_parquet("text.parquet")
-    frame.head(0).to_csv("empty.csv", index=False)
     (tmp_path / "binary.parquet").write_bytes(b"PAR1 and no more")
     before = {path.name for path in tmp_path.iterdir()}
     arguments, code, message = WRONG[name]
@@ -428,6 +426,25 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     assert {path.name for path in tmp_path.iterdir()} == before
     assert (tmp_path / "old.csv").read_text() == "mine"
     assert (tmp_path / "in" / "a.parquet").read_bytes() == table
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_table_without_rows_gives_a_file_without_rows(
+    ending: str, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = rows(100, seed=1).to_pandas()
+    paths = {count: tmp_path / f"{count}.{ending}" for count in (0, 9)}
+    for count, path in paths.items():
+        is_csv = ending == "csv"
+        write = frame.head(count).to_csv if is_csv else frame.head(count).to_parquet
+        write(path, index=False)
+        target = tmp_path / f"out_{count}.parquet"
+        assert predicted(run, path, "-o", target, "--keep", "age") == 0
+    assert "0 rows in" in capsys.readouterr().err
+    empty, full = (
+        pyarrow.parquet.read_table(tmp_path / f"out_{count}.parquet") for count in paths
+    )
+    assert empty.num_rows == 0 and empty.schema.equals(full.schema)
 
 
 @pytest.mark.parametrize("target", ["missing.csv", "link.csv"])

@@ -194,7 +194,6 @@ def test_wrong_cells_and_wrong_tables_are_told_in_one_line(model: Model) -> None
         "feature price: row 3 holds 'dear', not a number": frame.assign(
             price=frame["price"].astype(str).where(frame.index != 2, "dear")
         ),
-        "the table has no rows": frame[:0],
         "but got list": [1, 2],
         "but got str; read the file first, .*, or use mtl-predict": "events.parquet",
         "predict: .*item": frame.assign(item=[1, "a", {}] * 3),
@@ -203,6 +202,36 @@ def test_wrong_cells_and_wrong_tables_are_told_in_one_line(model: Model) -> None
         with pytest.raises(mtl_cli.DataError, match=message) as raised:
             model.predict(table)
         assert "\n" not in str(raised.value)
+
+
+class StreamOnly:
+    """A table of another library, of which Arrow knows the stream alone."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
+def test_tables_of_other_libraries_are_read_by_arrow(model: Model) -> None:
+    table = rows(9)
+    expected = model.predict(table)
+    for each in (StreamOnly(table), table.to_batches()[0]):
+        pd.testing.assert_frame_equal(model.predict(each), expected)
+    not_rows = StreamOnly(table["price"])  # a stream of numbers
+    with pytest.raises(mtl_cli.DataError, match="Arrow cannot read the StreamOnly: "):
+        model.predict(not_rows)
+    metrics = model.evaluate(StreamOnly(table)).metrics
+    pd.testing.assert_frame_equal(metrics, model.evaluate(table).metrics)
+
+
+def test_table_without_rows_has_no_predictions(model: Model) -> None:
+    expected = model.predict(rows(9))
+    for table in (rows(9)[:0], rows(9).to_pandas()[:0]):
+        predictions = model.predict(table)
+        assert predictions.shape == (0, 5)
+        assert predictions.dtypes.equals(expected.dtypes)
 
 
 def test_values_that_training_never_saw_are_no_error(model: Model) -> None:
