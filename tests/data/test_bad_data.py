@@ -198,7 +198,8 @@ CELLS = {
     "empty_number": (
         text({30: "x,,1"}),
         "feature age: row 30 is empty, not a number (1 such row); fill the cells "
-        "or remove the rows, or say in `missing:` how to read empty cells [{file}]",
+        "or remove the rows, or train with `missing:`, which says how to read empty "
+        "cells [{file}]",
     ),
     "nan": (
         text({30: "x,nan,1", 33: "x,NaN,1"}),

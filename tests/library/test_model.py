@@ -194,6 +194,7 @@ def test_wrong_cells_and_wrong_tables_are_told_in_one_line(model: Model) -> None
         "feature price: row 3 holds 'dear', not a number": frame.assign(
             price=frame["price"].astype(str).where(frame.index != 2, "dear")
         ),
+        "or train with `missing:`, which says": frame.assign(price=np.nan),
         "but got list": [1, 2],
         "but got str; read the file first, .*, or use mtl-predict": "events.parquet",
         "predict: .*item": frame.assign(item=[1, "a", {}] * 3),
