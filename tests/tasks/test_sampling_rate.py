@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -192,6 +193,7 @@ def test_calibration_is_fitted_to_all_rows() -> None:
     setting = f"+dataset.tasks.income.sampling_rate={RATE}"
     small = "encoder.embedding_dim=4", "model=shared_bottom", "tasks=[income]"
     chosen = networks.config(*small, setting, "trainer.calibration=platt")
+    keras.utils.set_random_seed(0)
     network = build(chosen, networks.LAYOUT)
     rows = networks.ROWS
     label = (np.arange(rows) % 2).astype("float32")
