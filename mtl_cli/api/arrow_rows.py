@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     Rows: TypeAlias = pd.DataFrame | pa.Table | pa.RecordBatch | "ArrowStream"
 
 # The tables that callers may pass, for messages.
-EXPECTED_ROWS = "a pandas DataFrame, an Arrow table, an object with __arrow_c_stream__"
+EXPECTED_ROWS = (
+    "a pandas DataFrame, an Arrow table or an object with __arrow_c_stream__"
+)
 
 
 class ArrowStream(Protocol):
@@ -84,7 +86,7 @@ class FrameTable:
 
 
 def as_rows(table: object, method: str) -> "TableInMemory | None":
-    """Returns the rows that a caller has passed; None if the object holds no rows.
+    """Returns the rows that a caller has passed; None if the object is no table.
 
     Args:
         table: the object.
@@ -102,7 +104,7 @@ def as_rows(table: object, method: str) -> "TableInMemory | None":
     if isinstance(table, pa.Table):
         rows = table
         return rows
-    if isinstance(table, pa.RecordBatch) or hasattr(table, "__arrow_c_stream__"):
+    if hasattr(table, "__arrow_c_stream__"):
         try:
             rows = pa.table(table)
         except (pa.ArrowException, TypeError, ValueError) as error:
@@ -125,7 +127,7 @@ def select_feature_columns(table: "Rows", request: "ColumnRequest") -> "pa.Table
         DataError: if the table is none of `EXPECTED_ROWS`, if a column is missing, or
             if its cells have different types.
     """
-    from mtl_cli.data.sources import with_plain_types
+    from mtl_cli.columns.arrow_types import with_plain_types
 
     rows = as_rows(table, "predict")
     if rows is None:

@@ -69,10 +69,11 @@ def unknown_option_message(error: MissingConfigException) -> str:
 def missing_plugin_message(group: str, option: str) -> str:
     """Returns the message that Hydra has no launcher or sweeper of this name.
 
-    The message names the launchers or sweepers that are installed or can be installed.
+    The message names Hydra's own, those of mtl-cli's extras, and those in the user's
+    folder of configs.
     """
     extras = {name: extra for (g, name), extra in EXTRA_OF_OPTION.items() if g == group}
-    names = [BASIC, *extras]
+    names = [BASIC, *extras, *options_of_group(group)]
     known = [
         f"{name} (extra {extras[name]})" if name in extras else name for name in names
     ]

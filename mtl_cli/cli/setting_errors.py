@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from mtl_cli.cli.config_groups import compose_chosen_options, group_choices
 from mtl_cli.cli.config_guard import COMPOSED_SETTINGS
 from mtl_cli.cli.option_errors import no_option_name_message, unknown_option_message
-from mtl_cli.config.known_keys import chosen_class, dotted_keys
+from mtl_cli.config.known_keys import dotted_keys, is_schema_key, known_siblings
 from mtl_cli.config.unknown_keys import similar_keys_anywhere, unknown_key_message
 from mtl_cli.core.errors import first_line
 
@@ -120,9 +120,8 @@ def composition_message(
     message = first_line(root_cause)
     if match := COMPOSING_ERROR.match(str(root_cause)):
         message += f" {match['reason']}"
-    if match := REMOVED_KEY.match(message):
-        return removal_message(match["key"], compose_chosen_options(arguments))
-    key = named_key(error) or named_key(root_cause)
+    removal = REMOVED_KEY.match(message)
+    key = removal["key"] if removal else named_key(error) or named_key(root_cause)
     if not key:
         return message_without_key(message)
     if NOT_OPTIONAL in str(root_cause):
@@ -131,21 +130,23 @@ def composition_message(
     config = compose_chosen_options(settings)
     if not config:
         return message
+    # In a sweep, the message begins with the options that the job has chosen, as in
+    # `model=ple: `.
+    job = "".join(f"{option}: " for option in swept_options(settings, arguments))
+    if removal:
+        return f"{job}{removal_message(key, config)}"
     is_known_section = key in dotted_keys(config)
     if is_known_section:  # the user has set the whole section, as in `model=[a]`
         advice = ADVICE_FOR_SECTION.get(key, "")
         return f"{key}: {message}; set one key at a time: {key}.KEY=VALUE{advice}"
-    # In a sweep, the message begins with the options that the job has chosen, as in
-    # `model=ple: `.
-    job = "".join(f"{option}: " for option in swept_options(settings, arguments))
     return f"{job}{unknown_key_message(key, config)}"
 
 
 def removal_message(key: str, config: dict[Any, Any]) -> str:
     """Explains that a setting such as `~model.depth` finds no value to remove."""
     section, _, name = key.rpartition(".")
-    cls = chosen_class(section, config)
-    is_known = cls is not None and name in cls.model_json_schema()["properties"]
+    parent, siblings = known_siblings(key, config)
+    is_known = is_schema_key(key, config) or (parent == section and name in siblings)
     if is_known or key in dotted_keys(config):
         return f"~{key}: the key has no value to remove; leave ~{key} out"
     return unknown_key_message(key, config)

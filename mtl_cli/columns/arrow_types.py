@@ -98,6 +98,16 @@ def with_plain_dictionary(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array(chunks, pa.dictionary(dtype.index_type, values))
 
 
+def with_plain_types(table: pa.Table) -> pa.Table:
+    """Converts each column to a type for which Arrow has all functions.
+
+    See `plain_type`.
+    """
+    columns = map(with_plain_dictionary, table.columns)
+    table = pa.table(list(columns), table.column_names)
+    return table.cast(pa.schema({f.name: plain_type(f.type) for f in table.schema}))
+
+
 def as_whole_numbers(times: pa.ChunkedArray) -> pa.ChunkedArray:
     """Returns dates or times as whole numbers, in the unit of their type."""
     # Arrow casts a type of 32 bits to int32, but not to int64.

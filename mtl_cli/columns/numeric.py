@@ -68,7 +68,7 @@ def read_numbers(
             value = column[row].as_py()
             is_empty = value is None or (isinstance(value, str) and not value.strip())
             fault = f"{'is empty' if is_empty else 'holds nan'}, not a number"
-            # The message must be true at prediction too, where the model is trained.
+            # The message is also shown at prediction, when the model is trained.
             fix += ", or train with `missing:`, which says how to read empty cells"
         raise CellError(message_start, row, fault, fix, count_text)
     return x

@@ -50,7 +50,8 @@ class Difference:
         paired_difference: the difference of the two scores of a seed, averaged over the
             seeds that both configurations have; None if they have no seed in common.
         difference_of_means: the difference of the mean scores over the seeds of each
-            configuration; None for a difference between lines.
+            configuration; None between lines, if one of the two has no score, or if
+            the scores are on different rows.
         seed_test: the test over seeds; None if one of the two has fewer than two seeds.
             The test uses the common seeds if there are at least two, else all seeds.
         corrected_seed_p: the p-value of `seed_test`, corrected for the number of tests.

@@ -7,7 +7,7 @@ from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import same_validation_rows
-from mtl_cli.config.monitor import monitored_metrics
+from mtl_cli.config.monitor import metrics_of_run
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError
 from mtl_cli.scoring.scores import monitored_value
@@ -102,9 +102,9 @@ def mean_scores(
 def metrics_and_score(run: Run) -> tuple[MonitoredMetrics, float]:
     """Reads the monitored score of a run on its validation rows.
 
-    Returns: the metrics that `trainer.monitor` names, and the mean of their values: the
-        monitored score. Higher is better:
-        values of metrics such as the log loss are negated, see `monitored_value`.
+    Returns: the metrics that early stopping has watched, and the mean of their values:
+        the monitored score. Higher is better: values of metrics such as the log loss
+        are negated, see `monitored_value`.
 
     Raises:
         ConfigError: if one of the metrics is missing or undefined, or if a file of the
@@ -113,8 +113,7 @@ def metrics_and_score(run: Run) -> tuple[MonitoredMetrics, float]:
     try:
         config = Config.model_validate(run.config)
         monitor, outputs = config.trainer.monitor, config.outputs
-        left_out = run.environment.get("unmonitored_tasks", [])
-        metrics = monitored_metrics(monitor, outputs, left_out)
+        metrics = metrics_of_run(monitor, outputs, run.environment)
         score = monitored_value(metrics, run.metrics["valid"])
     except DAMAGED_FILE_ERRORS as error:
         raise missing_score_error(run) from error

@@ -96,35 +96,32 @@ class Checks:
         compared with the baseline, or the tests cannot tell whether it is worse. There
         are two exceptions. A single-scenario twin is checked on its scenario only,
         because it has no scores on other rows. Outputs that the baseline does not have
-        are not compared. A message about a run or configuration that no condition can
-        check appears once.
+        are not compared. A run whose scores cannot be read is named once for all
+        conditions on scores, and what is not compared once for all differences.
 
         Args:
             folders: the folders on the command line. A run without scores fails every
                 check if the run folder itself is on the command line, or if the run is
                 damaged.
         """
-        failed: dict[str, list[str]] = {}  # {text of a check: its messages}
-        impossible: list[str] = []
+        messages = []
+        checks_scores, checks_differences = False, self.checks_verdicts
         for condition in self.conditions:
             if condition.name in self.differences:
-                failed[condition.text] = list(self.failed_differences(condition))
-                impossible += self.without_comparison()
+                checks_differences = True
+                failed = self.failed_differences(condition)
             else:
-                failed[condition.text] = list(self.failed_means(condition))
-                impossible += self.without_scores(folders)
-        messages = [
-            f"--fail-if '{text}': {message}"
-            for text, texts in failed.items()
-            for message in texts
-        ]
+                checks_scores = True
+                failed = self.failed_means(condition)
+            messages += [f"--fail-if '{condition.text}': {text}" for text in failed]
         if self.checks_verdicts:
             messages += [f"--fail-if {WORSE}: {x}" for x in self.failed_verdicts()]
+        impossible: list[str] = []
+        if checks_scores:
+            impossible += self.without_scores(folders)
+        if checks_differences:
             impossible += self.without_comparison()
-        return [
-            *messages,
-            *(f"--fail-if: {text}" for text in dict.fromkeys(impossible)),
-        ]
+        return [*messages, *(f"--fail-if: {text}" for text in impossible)]
 
     def without_scores(self, folders: list[str]) -> list[str]:
         """Returns a text for each run whose scores are missing, see `failures`."""

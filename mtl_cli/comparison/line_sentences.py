@@ -5,9 +5,9 @@ A line is a chain of runs, one per day, see `comparison.lines`.
 
 from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.intervals import interval_text
-from mtl_cli.comparison.results import counted
 from mtl_cli.comparison.sentences import RELATIONS, signed_difference
 from mtl_cli.comparison.task import Task
+from mtl_cli.core.message_text import counted
 from mtl_cli.runs.text_tables import p_value_text
 
 

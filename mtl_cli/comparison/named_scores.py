@@ -58,7 +58,7 @@ def difference_name(comparison: DatasetComparison, task: Task) -> str:
 def score_name(task: Task) -> str:
     """Returns the dotted name of a task's metric below its split."""
     if task.scenario:
-        return f"{task.name}.scenarios.{task.scenario}.{task.metric}"
+        return f"{task.name}{SCENARIOS}{task.scenario}.{task.metric}"
     return f"{task.name}.{task.metric}"
 
 

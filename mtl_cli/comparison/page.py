@@ -10,12 +10,13 @@ from mtl_cli.comparison.configurations import Configuration, short_key
 from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.intervals import interval_text
 from mtl_cli.comparison.plots import interval_plot, learning_curves, plotted_indices
-from mtl_cli.comparison.results import DatasetComparison, counted
+from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import TRAINING_FACTS
 from mtl_cli.comparison.setting_chart import setting_chart
 from mtl_cli.comparison.table import are_single_runs, line_legend, test_legend
 from mtl_cli.comparison.trade_off_chart import trade_off_chart
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
+from mtl_cli.core.message_text import counted
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.pages.charts import NUM_COLORS, color
 from mtl_cli.pages.render import render

@@ -6,19 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.task import Task
+from mtl_cli.core.message_text import counted
 from mtl_cli.core.nested import flatten
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-
-def counted(count: int, noun: str) -> str:
-    """Returns a number with its noun.
-
-    >>> counted(1, "run"), counted(3, "run")
-    ('1 run', '3 runs')
-    """
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 @dataclass(eq=False)

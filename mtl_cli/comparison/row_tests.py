@@ -12,9 +12,10 @@ from mtl_cli.comparison.predictions import (
     UnusableError,
 )
 from mtl_cli.comparison.read_predictions import read_all_seeds
-from mtl_cli.comparison.results import DatasetComparison, counted
+from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.task import Task
+from mtl_cli.core.message_text import counted
 
 MAX_CONFIGURATIONS = 20  # the largest number of configurations whose rows are read
 # The number of predictions, over all runs, that can be tested in seconds. AUCs and

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.text import Text
 
 from mtl_cli.comparison.difference import Difference
-from mtl_cli.comparison.results import DatasetComparison, counted, without_earlier_days
+from mtl_cli.comparison.results import DatasetComparison, without_earlier_days
 from mtl_cli.comparison.table_cells import headings, setting_cells, task_cells
 from mtl_cli.comparison.terminal_tables import print_tables
-from mtl_cli.core.message_text import visible
+from mtl_cli.core.message_text import counted, visible
 from mtl_cli.core.terminal import LINE_WIDTH
 
 SEED_LEGEND = (

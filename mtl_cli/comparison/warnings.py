@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from mtl_cli.comparison.configurations import Configuration, short_form
-from mtl_cli.comparison.results import DatasetComparison, counted
+from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import split_settings
 from mtl_cli.comparison.task import Task
 from mtl_cli.comparison.twins import expected_twin_settings, settings_that_lack
-from mtl_cli.core.message_text import comma_list, line_if_any
+from mtl_cli.core.message_text import comma_list, counted, line_if_any
 
 MIN_SEEDS = 3  # configurations with fewer seeds get a warning
 MAX_UNSCORED = 12  # the largest number of configurations whose unscored runs are named

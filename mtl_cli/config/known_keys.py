@@ -20,6 +20,17 @@ def chosen_class(section: str, values: dict[Any, Any]) -> type[Options] | None:
     return classes_of_group(section).get(str(keys.get(option_key(section))), base)
 
 
+def is_schema_key(key: str, values: dict[Any, Any]) -> bool:
+    """Whether the schema has a dotted key, given the options of the configuration.
+
+    Sections of a data set, such as its features, are not looked into.
+    """
+    section, _, name = key.rpartition(".")
+    cls = chosen_class(section, values)
+    # Unlike `model_fields`, the schema has the keys of heads, gates and towers too.
+    return cls is not None and name in cls.model_json_schema()["properties"]
+
+
 def own_keys(section: str, values: dict[Any, Any]) -> list[str]:
     """Returns the keys that the chosen option of a section adds to its base class."""
     cls = chosen_class(section, values)

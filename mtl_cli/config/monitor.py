@@ -1,17 +1,19 @@
 """Finds the metrics that `trainer.monitor` names."""
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # `mtl-init --help` imports this module, and should be quick
-    from mtl_cli.heads.base import Output
+    from mtl_cli.heads.base import Output, OutputMetric
 
 AUTO, MEAN = "auto", "mean"
+# The key of `environment.json` that names the tasks which a mean over tasks leaves out.
+UNMONITORED = "unmonitored_tasks"
 
 
 def monitored_metrics(
     monitor: str, outputs: "list[Output]", left_out: Collection[str] = ()
-) -> "list[tuple[Output, str]]":
+) -> "list[OutputMetric]":
     """Returns (output, name of a metric) for each output that early stopping watches.
 
     Outputs that heads add are not watched, because they have no loss. `Trainer` says
@@ -36,3 +38,13 @@ def monitored_metrics(
         for output in tasks
         if name in (MEAN, output.name)
     ]
+
+
+def metrics_of_run(
+    monitor: str, outputs: "list[Output]", environment: dict[str, Any]
+) -> "list[OutputMetric]":
+    """Returns the outputs and metrics that the early stopping of a run has watched.
+
+    `environment` is the content of the run's `environment.json`.
+    """
+    return monitored_metrics(monitor, outputs, environment.get(UNMONITORED, []))

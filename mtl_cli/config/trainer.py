@@ -34,8 +34,8 @@ class Trainer(Options):
             task's first metric is the first of its `metrics`, by default the first
             metric of its kind, such as AUC. Metrics for which lower is better, such as
             normalised entropy, count with a minus sign. A mean over the tasks leaves
-            out a task whose metric is undefined on the validation rows, because their
-            labels are of one class only; a warning names the task.
+            out each task whose metric is undefined on the validation rows, for example
+            because all labels are of one class.
         ema_decay: decay of the exponential moving average of the weights over epochs.
             After each epoch, the average becomes `ema_decay` times the old average plus
             1 - `ema_decay` times the new weights; in the first epochs, the new weights

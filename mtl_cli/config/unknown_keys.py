@@ -7,6 +7,7 @@ from typing import Any
 from mtl_cli.config.known_keys import (
     chosen_class,
     dotted_keys,
+    is_schema_key,
     known_siblings,
     options_with_key,
     own_keys,
@@ -36,9 +37,8 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
     """
     section, _, name = key.rpartition(".")
     options_note = ""
-    if cls := chosen_class(section, values):
-        # Unlike `model_fields`, the schema has the keys of heads, gates and towers too.
-        if name in cls.model_json_schema()["properties"]:
+    if chosen_class(section, values):
+        if is_schema_key(key, values):
             return (
                 f"{key}: the chosen YAML file of conf/{section} does not set this key; "
                 f"add the key to the file, or write +{key}=VALUE"

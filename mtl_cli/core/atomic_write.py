@@ -14,9 +14,7 @@ from pathlib import Path
 from mtl_cli.core.errors import ConfigError, WriteError, first_line, fix_for
 
 UNFINISHED_PREFIX = ".tmp-"
-RESUME = (
-    "mend that, then run the same command with the same hydra.run.dir to resume the run"
-)
+RESUME = "run the same command with the same hydra.run.dir to resume the run"
 # The error numbers of a full disk, and of a user's full disk quota.
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 FREE_SPACE = "free the space, or name another folder in the environment variable TMPDIR"
@@ -37,7 +35,7 @@ def check_folder_of(target: Path, message_start: str = "") -> None:
 
 @contextlib.contextmanager
 def replacing(
-    target: Path, fix: str = RESUME, may_replace: bool = True
+    target: Path, fix: str | None = None, may_replace: bool = True
 ) -> Iterator[Path]:
     """Yields a temporary path to write to; the written file then becomes the target.
 
@@ -47,7 +45,8 @@ def replacing(
 
     Args:
         target: the file to write.
-        fix: what the user can do about an error, for its message; see `fix_for`.
+        fix: what the user can do about an error, for its message; see `fix_for`. None
+            for a file of a run: a run can be resumed.
         may_replace: whether the written file may replace an earlier target.
 
     Raises:
@@ -94,7 +93,7 @@ def link_to_new(file: Path, target: Path) -> None:
 def write_text(
     target: Path,
     text: str,
-    fix: str = RESUME,
+    fix: str | None = None,
     errors: str = "strict",
     may_replace: bool = True,
 ) -> None:
@@ -146,7 +145,7 @@ def replacing_folder(
 
 
 @contextlib.contextmanager
-def named_write_errors(path: Path, fix: str = RESUME) -> Iterator[None]:
+def named_write_errors(path: Path, fix: str | None = None) -> Iterator[None]:
     """Turns an error of the operating system into a `WriteError` that names a file."""
     try:
         yield
@@ -157,9 +156,10 @@ def named_write_errors(path: Path, fix: str = RESUME) -> Iterator[None]:
             reason = str(error.args[0][0][-1])
         else:
             reason = os.strerror(error.errno) if error.errno else first_line(error)
-        if fix != RESUME:  # "mend that" fits every error
-            fix = fix_for(error, fix)
-        raise WriteError(f"cannot write {path}: {reason}; {fix}") from error
+        advice = fix_for(error, fix or "mend that")
+        if fix is None:
+            advice += f", then {RESUME}"
+        raise WriteError(f"cannot write {path}: {reason}; {advice}") from error
 
 
 def sync(path: Path) -> None:

@@ -39,8 +39,8 @@ def check_ascending(name: str, values: Any, strictly: bool = False) -> None:
     numbers = np.asarray(values)
     is_list = numbers.ndim == 1 and (not numbers.size or numbers.dtype.kind in "iuf")
     if is_list and np.isfinite(numbers.astype("float64")).all():
-        steps = np.diff(numbers)
-        if (steps > 0 if strictly else steps >= 0).all():
+        left, right = numbers[:-1], numbers[1:]
+        if (right > left if strictly else right >= left).all():
             return
     order = "strictly ascending" if strictly else "ascending"
     raise ValueError(f"{name} is {shown(values)}; expected {order} numbers")

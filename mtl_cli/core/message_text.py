@@ -91,3 +91,12 @@ def printable(text: str) -> str:
 def visible(text: str) -> str:
     """Replaces each line break and each control character by a blank."""
     return "".join(c if c.isprintable() else " " for c in text)
+
+
+def counted(count: int, noun: str) -> str:
+    """Returns a number with its noun.
+
+    >>> counted(1, "run"), counted(3000, "run")
+    ('1 run', '3,000 runs')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -142,22 +142,16 @@ def encode_features(
     profile: Profile,
 ) -> None:
     """Encodes the features of all rows, and counts their values."""
-    rows_represented = None
     # Most data sets have no column of sampling rates, and their labels are read once.
     rows_have_rates = has_rates_of_rows(dataset, outputs)
     for chunk in rows.chunks():
         with chunk.located_errors:
             encoded = features.encode(chunk.table)
+            row_counts = np.ones(chunk.table.num_rows)
             if rows_have_rates:
-                labels = labels_of_rows(dataset, outputs, chunk.table)
-                rows_represented = labels.rows_represented
+                row_counts = labels_of_rows(dataset, outputs, chunk.table).row_counts
         profile.count_values(
-            features,
-            chunk.table_name,
-            chunk.table,
-            encoded,
-            chunk.codes,
-            rows_represented,
+            features, chunk.table_name, chunk.table, encoded, chunk.codes, row_counts
         )
         for split, selected in chunk.rows_by_split():
             for name, array in encoded.items():

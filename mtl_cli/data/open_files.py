@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mtl_cli.columns.arrow_types import common_type, plain_type
+from mtl_cli.columns.arrow_types import common_type, plain_type, with_plain_types
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.message_text import comma_list
-from mtl_cli.data.arrow_errors import read_errors
+from mtl_cli.data.arrow_errors import check_cells, read_errors
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.columnar_file import ColumnarFile
 from mtl_cli.data.csv_file import CsvFile
@@ -22,12 +22,10 @@ from mtl_cli.data.feather_file import open_feather
 from mtl_cli.data.files import Files
 from mtl_cli.data.parquet_file import open_parquet
 
-# Three values: {path of a file: its number of rows}; {column: the type to convert the
-# column to, since files may have other types}; and a function that takes a largest
-# number of rows, and yields all rows in tables of at most about this number.
-OpenTable = tuple[
-    dict[str, int], dict[str, pa.DataType], Callable[[int], Iterator[pa.Table]]
-]
+# Two values: {path of a file: its number of rows}; and a function that takes a largest
+# number of rows, and yields all rows in tables of at most about this number. All these
+# tables have the same types. A table without rows is yielded if there are no rows.
+OpenTable = tuple[dict[str, int], Callable[[int], Iterator[pa.Table]]]
 OpenColumnar = Callable[[pa.NativeFile], AbstractContextManager[ColumnarFile]]
 OPEN_COLUMNAR: dict[str, OpenColumnar] = {
     "parquet": open_parquet,
@@ -75,12 +73,20 @@ def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
         )
 
     def chunks(max_rows: int) -> Iterator[pa.Table]:
+        schema = pa.schema(common_types)
         for file_path in files.paths:
             with open_columnar_file(files, file_path) as file:
                 for batch in file.batches(request.columns, max_rows):
-                    yield pa.Table.from_batches([batch]).select(request.columns)
+                    table = pa.Table.from_batches([batch]).select(request.columns)
+                    check_cells(table)
+                    # Plain types have no dictionaries. Each file has its own
+                    # dictionaries, so the same index could mean different values in
+                    # two files.
+                    yield with_plain_types(table).cast(schema)
+        if not any(rows_by_file.values()):
+            yield schema.empty_table()
 
-    return rows_by_file, common_types, chunks
+    return rows_by_file, chunks
 
 
 def open_text(
@@ -102,5 +108,5 @@ def open_text(
     spilled = files._replace(
         system=pa.fs.LocalFileSystem(), paths=[str(spill)], format="feather"
     )
-    _, types, read = open_columnar(spilled, request)
-    return rows_by_file, types, read
+    _, read = open_columnar(spilled, request)
+    return rows_by_file, read

@@ -26,7 +26,8 @@ class Profile:
     """
 
     def __init__(self, num_rows: int) -> None:
-        # Of the numbers up to `_num_unseen`, each row counts as in `count_values`.
+        # In `_num_rows`, `_num_empty` and `_num_unseen`, rows count as in
+        # `count_values`.
         # {table: number of rows}
         self._num_rows: dict[str, float] = defaultdict(float)
         # {(feature, table): number of rows with an empty cell}
@@ -51,26 +52,23 @@ class Profile:
         table: pa.Table,
         encoded: dict[str, Array],
         codes: Codes,
-        rows_represented: Array | None,
+        row_counts: Array,
     ) -> None:
         """Counts the empty rows, all values and the unseen values of each feature.
 
         Unseen values have no id of their own, see `FeatureSet.unseen_and_all_rows`.
         `table` and `encoded` are the same rows of a chunk of a table, raw and encoded.
         If the data were sampled, a row may count several times, see
-        `Table.rows_represented`.
+        `Table.row_counts`.
         """
-        weights = np.ones(table.num_rows)
-        if rows_represented is not None:
-            weights = rows_represented
-        self._num_rows[table_name] += weights.sum()
+        self._num_rows[table_name] += row_counts.sum()
         for name, feature in features.by_name.items():
             empty = empty_rows(feature, name, table)
-            self._num_empty[name, table_name] += weights[empty].sum()
+            self._num_empty[name, table_name] += row_counts[empty].sum()
         for name, value_rows in features.unseen_and_all_rows(table, encoded).items():
             counts = np.stack(
                 [
-                    np.bincount(codes[rows], weights[rows], minlength=len(SPLITS))
+                    np.bincount(codes[rows], row_counts[rows], minlength=len(SPLITS))
                     for rows in value_rows
                 ]
             )

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mtl_cli.columns.arrow_types import plain_type, with_plain_dictionary
 from mtl_cli.core.errors import DataError, RowError
 from mtl_cli.core.paths import Location, listed_paths
-from mtl_cli.data.arrow_errors import check_cells, read_errors
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_file import CsvFile
 from mtl_cli.data.dataset import Dataset
@@ -109,18 +107,15 @@ def open_source(
     files = find_files(key, location, dataset.format)
     path = files.name
     if files.format in OPEN_COLUMNAR:
-        rows_by_file, types, read = open_columnar(files, request)
+        rows_by_file, read = open_columnar(files, request)
     else:
-        rows_by_file, types, read = open_text(files, dataset.csv, request, spill)
+        rows_by_file, read = open_text(files, dataset.csv, request, spill)
     num_rows = sum(rows_by_file.values())
-    if not num_rows:
-        if not may_be_empty:
-            raise DataError(f"{key}: {path} has a header but no rows")
-        empty = empty_table(files, request)
-        return Source(path, 0, lambda _: iter([empty]), rows_by_file)
+    if not num_rows and not may_be_empty:
+        raise DataError(f"{key}: {path} has a header but no rows")
 
     def chunks(max_rows: int) -> Iterator[pa.Table]:
-        return checked_tables(key, path, num_rows, types, read(max_rows))
+        return all_rows(key, path, num_rows, read(max_rows))
 
     if num_rows > CHUNK_ROWS:
         return Source(path, num_rows, chunks, rows_by_file)
@@ -128,37 +123,19 @@ def open_source(
     return Source(path, num_rows, lambda _: iter([table]), rows_by_file)
 
 
-def empty_table(files: Files, request: ColumnRequest) -> pa.Table:
-    """Returns the requested columns of a table without rows, with plain types."""
-    types = request.types
-    if files.format in OPEN_COLUMNAR:
-        with open_columnar_file(files, files.paths[0]) as file:
-            types = {str(field.name): field.type for field in file.schema}
-    schema = pa.schema([(column, types[column]) for column in request.columns])
-    return with_plain_types(schema.empty_table())
-
-
-def checked_tables(
-    key: str,
-    path: str,
-    num_rows: int,
-    types: dict[str, pa.DataType],
-    tables: Iterator[pa.Table],
+def all_rows(
+    key: str, path: str, num_rows: int, tables: Iterator[pa.Table]
 ) -> Iterator[pa.Table]:
-    """Yields the rows of a table's files with the same types; refuses damaged cells.
+    """Yields the rows of a table's files; refuses files that have changed meanwhile.
 
     Raises:
-        DataError: if a cell is damaged, or if the number of rows is not `num_rows`.
+        DataError: if the number of rows is not `num_rows`.
     """
     rows_left = num_rows
-    with read_errors(key, path):
-        for table in tables:
-            check_cells(table)
-            rows_left -= table.num_rows
-            if rows_left >= 0:  # rows that were added since are only counted
-                # Plain types have no dictionaries. Each file has its own dictionaries,
-                # so the same index could mean different values in two files.
-                yield with_plain_types(table).cast(pa.schema(types))
+    for table in tables:
+        rows_left -= table.num_rows
+        if rows_left >= 0:  # rows that were added since are only counted
+            yield table
     if rows_left:  # the file has lost or gained rows since it was opened
         raise DataError(
             f"{key}: {path} had {num_rows:,} rows and then {num_rows - rows_left:,}, "
@@ -217,13 +194,3 @@ def generated_source(table: pa.Table, request: ColumnRequest) -> Source:
             for start in range(0, table.num_rows, max_rows)
         ),
     )
-
-
-def with_plain_types(table: pa.Table) -> pa.Table:
-    """Converts each column to a type for which Arrow has all functions.
-
-    See `arrow_types.plain_type`.
-    """
-    columns = map(with_plain_dictionary, table.columns)
-    table = pa.table(list(columns), table.column_names)
-    return table.cast(pa.schema({f.name: plain_type(f.type) for f in table.schema}))

@@ -63,7 +63,14 @@ class Table:
         if not self.log_rates:
             return None
         task, log_rates = next(iter(self.log_rates.items()))
-        return np.where(self.labels[task] == 0, np.exp(-log_rates), 1.0)
+        rows_of_label_0 = np.exp(-log_rates.astype("float64"))
+        return np.where(self.labels[task] == 0, rows_of_label_0, 1.0)
+
+    @property
+    def row_counts(self) -> Array:
+        """`rows_represented`, or 1 for each row if there are no sampling rates."""
+        counts = self.rows_represented
+        return np.ones(self.num_rows) if counts is None else counts
 
     @property
     def num_rows(self) -> int:

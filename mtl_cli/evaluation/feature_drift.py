@@ -122,9 +122,7 @@ class FeatureCounts:
             self.counts[name] += bucket_counts(distribution.buckets, values, weights)
         if raw_rows is None:
             return
-        weights = np.ones(raw_rows.num_rows)
-        if rows.rows_represented is not None:
-            weights = rows.rows_represented
+        weights = rows.row_counts
         self.num_rows += float(weights.sum())
         for name, feature in self.features.by_name.items():
             empty = empty_rows(feature, name, raw_rows)

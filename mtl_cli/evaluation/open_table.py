@@ -7,13 +7,14 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from mtl_cli.columns.arrow_types import with_plain_types
 from mtl_cli.core.atomic_write import naming_full_disk, temporary_folder
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import Location, listed_paths, name_of
 from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import hash_files
-from mtl_cli.data.sources import Source, open_source, with_format_of, with_plain_types
+from mtl_cli.data.sources import Source, open_source, with_format_of
 from mtl_cli.data.stdin import STDIN, copied_stdin
 from mtl_cli.evaluation.plan import EvaluationPlan, plan_evaluation, plan_for_files
 from mtl_cli.network.trained_model import TrainedModel

@@ -31,7 +31,7 @@ class Sequence(Embedded):
 
     Attributes:
         max_length: largest number of values per row. A longer list keeps its last
-            values. Empty values in a list do not count: they are dropped before.
+            values. Empty values in a list do not count: they are dropped first.
         separator: text between the values of a text column such as `a|b|c`; null for a
             column of lists. With a separator, a column of lists is read too, but an
             exported model reads text.

@@ -47,6 +47,9 @@ class Output:
         return self.name if self.space is None else f"{self.name} ({self.space} = 1)"
 
 
+OutputMetric = tuple[Output, str]  # an output, and the name of one of its metrics
+
+
 class Heads(Options):
     """The last step of a model: from the towers' logits to the outputs' logits.
 

@@ -10,13 +10,12 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.core.message_text import shown
 from mtl_cli.core.paths import find_data
 from mtl_cli.core.yaml_limits import MAX_YAML_LIST
-from mtl_cli.data.arrow_errors import check_cells, read_errors
+from mtl_cli.data.arrow_errors import read_errors
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_file import CsvFile
 from mtl_cli.data.csv_options import Csv, trim_to_null
 from mtl_cli.data.files import Files, find_files, format_by_ending
 from mtl_cli.data.open_files import OPEN_COLUMNAR, open_columnar, open_columnar_file
-from mtl_cli.data.sources import with_plain_types
 from mtl_cli.init.file_format import detect_csv_options, detect_format
 from mtl_cli.init.yaml_lines import scalar
 
@@ -141,10 +140,8 @@ def columnar_parts(files: Files) -> Iterator[pa.Table]:
         names = list(filter(None, file.schema.names))
     check_number_of_columns(files, names)
     request = ColumnRequest(dict.fromkeys(names, files.key), {})
-    _, types, read = open_columnar(files, request)
-    for table in read(ROWS_PER_READ):
-        check_cells(table)
-        yield with_plain_types(table).cast(pa.schema(types))
+    _, read = open_columnar(files, request)
+    yield from read(ROWS_PER_READ)
 
 
 def text_parts(files: Files, options: Csv) -> Iterator[pa.Table]:

@@ -14,7 +14,7 @@ from mtl_cli.data.load import load
 from mtl_cli.heads.base import Heads
 from mtl_cli.init.column_proposal import leave_out
 from mtl_cli.init.dataset_proposal import DatasetProposal
-from mtl_cli.scoring.check_monitor import check_monitor
+from mtl_cli.scoring.check_monitor import check_monitor, unmonitored_warnings
 
 
 def parse_dataset(text: str) -> Dataset:
@@ -28,23 +28,23 @@ def parse_dataset(text: str) -> Dataset:
         ) from None
 
 
-def find_problem(dataset: Dataset) -> str:
-    """Loads a data set as `mtl-train` does; returns the message of an error, or ""."""
+def load_as_training_does(dataset: Dataset) -> list[str]:
+    """Loads a data set as `mtl-train` does, and returns warnings about its monitor.
+
+    Raises:
+        DataError: if `mtl-train` would refuse the data set.
+    """
     outputs = Heads().outputs(dataset.tasks)
-    try:
-        data = load(dataset, outputs)
-        # The default of `trainer.monitor` must be defined on the validation rows.
-        check_monitor(AUTO, outputs, data.splits["valid"])
-    except DataError as error:
-        return str(error)
-    return ""
+    data = load(dataset, outputs)
+    # The default of `trainer.monitor` must be defined on the validation rows.
+    return unmonitored_warnings(check_monitor(AUTO, outputs, data.splits["valid"]))
 
 
 def check_proposal(
     proposal: DatasetProposal,
     to_yaml: Callable[[DatasetProposal], str],
     all_rows_read: bool,
-) -> tuple[DatasetProposal, str]:
+) -> tuple[DatasetProposal, list[str]]:
     """Checks a proposal, and leaves out features that `mtl-train` would refuse.
 
     Args:
@@ -52,22 +52,25 @@ def check_proposal(
         all_rows_read: whether the proposal was made from all rows. If not, only the
             form of the YAML is checked, because loading all rows may take long.
 
-    Returns: the proposal, and a note for the user; "" if there is nothing to note.
+    Returns: the proposal, and notes for the user.
     """
     dataset = parse_dataset(to_yaml(proposal))
     if not all_rows_read:
-        return proposal, (
+        return proposal, [
             "mtl-init has read only the first rows; mtl-train check_only=true checks "
             "all rows"
-        )
-    while problem := find_problem(dataset):
-        remaining = without_refused_feature(proposal, problem)
-        if remaining is None:
-            warning = f"WARNING: mtl-train refuses the data set as it is: {problem}"
-            return proposal, warning
+        ]
+    while True:
+        try:
+            warnings = load_as_training_does(dataset)
+            return proposal, [f"WARNING: {warning}" for warning in warnings]
+        except DataError as error:
+            remaining = without_refused_feature(proposal, str(error))
+            if remaining is None:
+                warning = f"WARNING: mtl-train refuses the data set as it is: {error}"
+                return proposal, [warning]
         proposal = remaining
         dataset = parse_dataset(to_yaml(proposal))
-    return proposal, ""
 
 
 def without_refused_feature(

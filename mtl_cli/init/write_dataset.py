@@ -65,9 +65,9 @@ def write_dataset(arguments: argparse.Namespace) -> str:
         return dataset_yaml(name, train, test, table_format, proposal, null_values)
 
     all_rows_read = all(preview.complete for preview in previews)
-    proposal, check_note = check_proposal(proposal, to_yaml, all_rows_read)
+    proposal, check_notes = check_proposal(proposal, to_yaml, all_rows_read)
     write_yaml(target, to_yaml(proposal), arguments.force)
-    notes = [*null_value_notes(text_tables, null_values), *proposal.notes, check_note]
+    notes = [*null_value_notes(text_tables, null_values), *proposal.notes, *check_notes]
     return terminal_text(name, target, proposal, [text for text in notes if text])
 
 

@@ -41,7 +41,7 @@ class Attention(Routing):
     """
 
     # `Routing` describes this attribute.
-    experts_noun: ClassVar[str] = "vectors"
+    expert_noun: ClassVar[str] = "vector"
 
     def call(self, queries: Tensor, keys: Tensor) -> Tensor:
         dim = queries.shape[-1]

@@ -52,7 +52,7 @@ class FeatureGate(Routing):
     """
 
     # `Routing` describes these attributes.
-    experts_noun: ClassVar[str] = "units"
+    expert_noun: ClassVar[str] = "unit"
     weights_are_shares: ClassVar[bool] = False
     only_scales = True
     reports_owners = True

@@ -60,7 +60,7 @@ class GateNU(Routing):
     """
 
     # `Routing` describes these attributes.
-    experts_noun: ClassVar[str] = "units"
+    expert_noun: ClassVar[str] = "unit"
     weights_are_shares: ClassVar[bool] = False
     variables_by_expert: tuple[str, ...] = ("factors.kernel", "factors.bias")
 

@@ -65,7 +65,7 @@ class HardConcrete(Routing):
     """
 
     # `Routing` describes these attributes.
-    experts_noun: ClassVar[str] = "networks"
+    expert_noun: ClassVar[str] = "network"
     weights_are_shares: ClassVar[bool] = False
     reads_rows = False
     variables_by_expert: tuple[str, ...] = ("log_alpha",)

@@ -106,8 +106,8 @@ class Routing(keras.layers.Layer):
 
     # These attributes have the same value in all layers of a class.
 
-    # The plural noun for the experts in the drawing of a network.
-    experts_noun: ClassVar[str] = "experts"
+    # The noun for one expert in the drawing of a network.
+    expert_noun: ClassVar[str] = "expert"
     # Whether the weights of a reader are shares with the sum 1. (In DSelect-k, the sum
     # may be less.) Otherwise they are factors of any sum.
     weights_are_shares: ClassVar[bool] = True

@@ -42,7 +42,7 @@ class StaticWeights(Routing):
     """
 
     # `Routing` describes these attributes.
-    experts_noun: ClassVar[str] = "vectors"
+    expert_noun: ClassVar[str] = "vector"
     weights_are_shares: ClassVar[bool] = False
     reads_rows = False
     variables_by_expert: tuple[str, ...] = ("weights",)

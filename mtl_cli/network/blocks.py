@@ -61,8 +61,8 @@ class BlockName(NamedTuple):
         part: the part of the network, see `part_of_layers`.
         layer: the kind of layer, such as `level_1_gates`, `tower` or `table`.
         owner: what the block belongs to: a task (`click`), an expert (`2`), an expert
-            of a task (`click 2`), or the feature of an embedding table (`user`); "" if
-            all networks of the layer share the block.
+            of a task (`click 2`), a member (`member 2`), or the feature of an embedding
+            table (`user`); "" if all networks of the layer share the block.
         piece: the name of a piece of the owner's weights, such as `0.kernel` for the
             kernel of the first layer. In an embedding table, the task that owns the
             vectors; "" if all tasks share the vectors.
@@ -148,8 +148,8 @@ class WeightSplitter:
 
     def _task_layer(self, layer: keras.Layer) -> Iterator[NamedSlice]:
         """Yields the blocks of a layer after the encoder: experts, gates and towers."""
+        part = self.parts[layer.name]
         if isinstance(layer, EnsembleInputs):
-            part = self.parts[layer.name]
             slices = row_slices(self.feature_rows.encoding_columns)
             for member in range(layer.num_members):
                 owner = f"member {member + 1}"
@@ -170,7 +170,6 @@ class WeightSplitter:
         owners = network_owners(layer, self.tasks, own_tasks)
         num_owners = len(layer.routes) if isinstance(layer, Routing) else len(own_tasks)
         scenarios = network_scenarios(layer, len(owners), num_owners or 1)
-        part = self.parts[layer.name]
         yield from self._networks(part, kind, layer, owners, scenarios)
 
     def _networks(

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from mtl_cli.core.message_text import counted
 from mtl_cli.layers import FusedEmbedding, Mix, ParallelDense, ParallelMLP, Routing
 from mtl_cli.network.parts import parse_layer_name
 from mtl_cli.pages.network_chart import Node
@@ -113,30 +114,25 @@ def node_of(
     """Describes an operation as a node; `sources` are the nodes that it reads."""
     title = title_of(operation.name, tasks)
     if isinstance(operation, keras.layers.InputLayer):
-        sizes = counted(operation.output.shape[-1], "columns")
+        sizes = counted(operation.output.shape[-1], "column")
         return Node(title, sizes, "input", sources)
     if isinstance(operation, Mix) or not isinstance(operation, keras.Layer):
         return Node("Σ", "", "sum", sources)  # a mixture, or a sum of mixtures
     if isinstance(operation, Routing):
         num_experts = operation.output.shape[-1]
-        sizes = f"over {counted(num_experts, operation.experts_noun)}"
+        sizes = f"over {counted(num_experts, operation.expert_noun)}"
         return Node(title, sizes, "gate", sources)
     if isinstance(operation, FusedEmbedding):
-        num_rows = counted(sum(operation.vocabulary_sizes), "rows")
+        num_rows = counted(sum(operation.vocabulary_sizes), "row")
         sizes = f"{num_rows} of {operation.embedding_dim * operation.num_sets}"
     elif isinstance(operation, ParallelMLP):
         widths = " → ".join(map(str, operation.units)) or "no hidden layer"
-        sizes = f"{counted(operation.num, 'networks')} of {widths}"
+        sizes = f"{counted(operation.num, 'network')} of {widths}"
     elif isinstance(operation, ParallelDense):
-        sizes = f"{counted(operation.num, 'layers')} of {operation.units}"
+        sizes = f"{counted(operation.num, 'layer')} of {operation.units}"
     else:
-        sizes = counted(operation.count_params(), "weights")
+        sizes = counted(operation.count_params(), "weight")
     return Node(title, sizes, "layer", sources)
-
-
-def counted(count: int, plural: str) -> str:
-    """Returns a count with its noun: `1 network`, `1,200 networks`."""
-    return f"{count:,} {plural.removesuffix('s') if count == 1 else plural}"
 
 
 def title_of(layer_name: str, tasks: Sequence[str]) -> str:

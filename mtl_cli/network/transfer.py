@@ -92,8 +92,10 @@ def copy_weights(earlier: Network, new: Network, copies: Iterable[Copy]) -> None
     for position, pairs in group_by_weight(copies).items():
         weight = new.logits.weights[position]
         values = weight.numpy()
+        positions = {source.weight for source, _ in pairs}
+        arrays = {i: earlier_weights[i].numpy() for i in positions}
         for source, index in pairs:
-            values[index] = earlier_weights[source.weight].numpy()[source.index]
+            values[index] = arrays[source.weight][source.index]
         weight.assign(values)
 
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mtl_cli.config.monitor import UNMONITORED
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.run_folder import RunFolder
@@ -65,7 +66,7 @@ def connect_and_build(
     if inputs.earlier is not None:
         environment["start_from"] = inputs.earlier.lineage
     if inputs.unmonitored:
-        environment["unmonitored_tasks"] = inputs.unmonitored
+        environment[UNMONITORED] = inputs.unmonitored
     replicas = connect(config.trainer.strategy, folder.path, environment, console.warn)
     if replicas is None:
         return None

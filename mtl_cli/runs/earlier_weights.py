@@ -215,18 +215,15 @@ def scenarios_to_start_fresh(
     feature, earlier_feature = config.dataset.scenario, earlier_config.dataset.scenario
     if feature != earlier_feature:
         reason = f"dataset.scenario was {earlier_feature}, is {feature}"
-    elif not {feature, table_owner(config, feature)} <= earlier.learnt.keys():
+    elif feature not in earlier.learnt:
         reason = f"feature {feature}, which tells the scenario, starts fresh"
     else:
-        return []
+        # The scenario of a row is its id in the table of this feature.
+        owner = config.dataset.features[feature].table_owner(feature)
+        if owner in earlier.learnt:
+            return []
+        reason = f"feature {owner}, whose table has the ids of {feature}, starts fresh"
     return [f"{reason}, so the weights of single scenarios start fresh"]
-
-
-def table_owner(config: Config, feature: str | None) -> str | None:
-    """Returns the feature that owns the embedding table of a feature."""
-    if feature is None:
-        return None
-    return config.dataset.features[feature].table_owner(feature)
 
 
 def optimizer_step(

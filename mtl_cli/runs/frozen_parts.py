@@ -53,7 +53,7 @@ def check_frozen_parts(
             owners = dict.fromkeys(filter(None, map(describe_owner, of_layers)))
             weights = f"{part} of {comma_list(owners)}" if owners else f"some {part}"
             scenarios = dict.fromkeys(x.scenario.name for x in of_layers if x.scenario)
-            if scenarios and all(x.scenario for x in of_layers):
+            if all(x.scenario for x in of_layers):
                 weights += f" for {describe_scenarios(scenarios)}"
             raise ConfigError(refusal(part, weights, of_layers, new_tasks, reasons))
         features |= dict.fromkeys(map(feature_of, fresh_here))

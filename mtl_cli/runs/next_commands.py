@@ -3,14 +3,10 @@
 import shlex
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
-from omegaconf import OmegaConf
-
-from mtl_cli.config.overrides import value_text
 from mtl_cli.config.run_config import Config
-from mtl_cli.config.single_task_twin import bottom_units
-from mtl_cli.core.paths import conf_folder, listed_paths, shortest
+from mtl_cli.config.single_task_twin import twin_settings
+from mtl_cli.core.paths import listed_paths, shortest
 from mtl_cli.data.sampling_correction import sampled_task
 from mtl_cli.models.base import COMMON_KEYS
 
@@ -62,24 +58,17 @@ def comparison_command(config: Config, settings: list[str]) -> tuple[str, str]:
     is_multi_task = len(config.chosen_tasks) > 1 and config.model.name != "single_task"
     if is_multi_task and not is_saved_config and earlier is None:
         if heads_weigh_rows(config):
-            twin_settings = with_other_sharing(config, kept_settings)
+            new_settings = with_other_sharing(config, kept_settings)
         else:
-            without_sharing = without_model(kept_settings, COMMON_KEYS)
-            twin_settings = [*without_sharing, "model=single_task", *twin_size(config)]
-        command = ["mtl-train", *twin_settings]
+            remaining = without_model(kept_settings, COMMON_KEYS)
+            keys = {setting.partition("=")[0] for setting in remaining}
+            of_twin = twin_settings(config.model.model_dump(mode="json"), keys)
+            new_settings = [*remaining, "model=single_task", *of_twin]
+        command = ["mtl-train", *new_settings]
     else:
         without_seed = [s for s in kept_settings if not s.startswith("seed=")]
         command = ["mtl-train", "-m", *without_seed, "seed=1,2,3"]
     return shlex.join(command), purpose
-
-
-def twin_size(config: Config) -> list[str]:
-    """Returns the setting of the single-task twin's size; [] if it is the default."""
-    units = bottom_units(config.model.model_dump())
-    default: Any = OmegaConf.load(conf_folder() / "model" / "single_task.yaml")
-    if units == list(default.bottom_units):
-        return []
-    return [f"model.bottom_units={value_text('bottom_units', units)}"]
 
 
 def heads_weigh_rows(config: Config) -> bool:

@@ -19,7 +19,11 @@ from mtl_cli.network import pretrained
 from mtl_cli.network.pretrained import PretrainedVectors
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.earlier_run import EarlierRun
-from mtl_cli.scoring.check_monitor import check_monitor, unmonitored_tasks
+from mtl_cli.scoring.check_monitor import (
+    check_monitor,
+    unmonitored_tasks,
+    unmonitored_warnings,
+)
 
 # Without a terminal, as in notebooks, a line is printed every 10 seconds. If reading
 # takes less time, no line is printed.
@@ -56,11 +60,7 @@ def read_data(
     folder.write_json("data_report.json", data.report)
     warnings = [*data.report["findings"], *label_warnings(config, data.splits["train"])]
     if config.trainer.patience is not None:
-        warnings += [
-            f"trainer.monitor: {reason}, so early stopping does not watch {task}; give "
-            "more validation rows to watch it"
-            for task, reason in left_out.items()
-        ]
+        warnings += unmonitored_warnings(left_out)
     for warning in warnings:
         console.warn(warning)
     return data, vectors, list(left_out)

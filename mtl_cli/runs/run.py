@@ -151,6 +151,7 @@ def fit(
             Progress(display.step, show_and_report),
             checkpoint_plan if replicas.is_chief else None,
             replicas,
+            inputs.unmonitored,
         )
 
 

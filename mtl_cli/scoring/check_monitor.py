@@ -42,10 +42,22 @@ def unmonitored_tasks(
     return {} if are_all_undefined else problems
 
 
+def unmonitored_warnings(left_out: dict[str, str]) -> list[str]:
+    """Returns a warning for each of the `unmonitored_tasks`."""
+    return [
+        f"trainer.monitor: {reason}, so early stopping does not watch {task}; give "
+        "more validation rows to watch it"
+        for task, reason in left_out.items()
+    ]
+
+
 def undefined_metrics(
     monitor: str, outputs: list[Output], valid: Table
 ) -> dict[str, str]:
-    """Returns the monitored tasks whose metric is undefined: {task: which, and why}."""
+    """Returns the monitored tasks whose metric is undefined.
+
+    Returns: {task: which metric is undefined, and why}.
+    """
     problems = {}
     for output, metric in monitored_metrics(monitor, outputs):
         labels, weights = valid.labels[output.label], valid.weights[output.name]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.columns.layout import INPUT_TYPES
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
@@ -139,16 +138,16 @@ def encoded_empty_cell(features: FeatureSet, name: str) -> Array | None:
 
     Returns None if the feature refuses empty cells.
     """
-    feature, learnt = features.by_name[name], features.learnt_of_table_owner(name)
-    columns = feature.source_columns(name)
+    feature, alone = features.by_name[name], features.only(name)
     cell_type = pa.float64() if feature.numeric else pa.null()
+    columns = feature.source_columns(name)
     empty_row = pa.table({column: pa.nulls(1, cell_type) for column in columns})
     try:
-        encoded = feature.encode(name, feature.read(name, empty_row), learnt)
+        encoded = alone.encode(empty_row)
     except DataError:
         return None
-    input_name = features.layout.blocks[name].input
-    return np.asarray(encoded[input_name][0], INPUT_TYPES[input_name])
+    cell: Array = alone.encoded_block(encoded, name)[0]
+    return cell
 
 
 class ComparedFeature(NamedTuple):
@@ -194,14 +193,17 @@ def compared_feature(
 
 def copy_similarity(a: ComparedFeature, b: ComparedFeature) -> str | None:
     """Returns how similar two features are, as text; None if they are not copies."""
+    are_numeric = a.ranks is not None and b.ranks is not None
+    ratio = a.num_distinct / b.num_distinct
+    if not are_numeric and not MIN_RATIO <= ratio <= MAX_RATIO:
+        return None
     are_filled = a.is_filled & b.is_filled
-    rows = are_filled if are_filled.mean() >= MIN_FILLED else slice(None)
+    some_are_left_out = MIN_FILLED <= are_filled.mean() < 1
+    rows = are_filled if some_are_left_out else slice(None)
     if a.ranks is not None and b.ranks is not None:
         correlation = abs(rank_correlation(a.ranks[rows], b.ranks[rows]))
         is_copy = correlation >= MIN_SIMILARITY
         return f"rank correlation {correlation:.3f}" if is_copy else None
-    if not MIN_RATIO <= a.num_distinct / b.num_distinct <= MAX_RATIO:
-        return None
     weaker_lambda = min(
         goodman_kruskal_lambda(a.codes[rows], b.codes[rows]),
         goodman_kruskal_lambda(b.codes[rows], a.codes[rows]),

@@ -28,10 +28,12 @@ def summarize_gates(gate_weights: GateWeights) -> GateUsage:
     """Summarizes how gates weigh their experts on some rows."""
     located_gates = []
     for layer in gate_weights.layers:
-        weights = gate_weights.weights[layer.name]
+        weights = gate_weights.weights.get(layer.name)
+        if weights is None:
+            continue
         for gate in summarize_layer(layer, weights, gate_weights.is_in_space):
-            place = gate["level"] if layer.only_scales else level_of(layer)
-            located_gates.append((place, gate))
+            location = gate["level"] if layer.only_scales else level_of(layer)
+            located_gates.append((location, gate))
     return {
         "rows": gate_weights.num_rows,
         "gates": [gate for _, gate in located_gates],
@@ -209,31 +211,31 @@ def experts_used_anyway(gate_weights: GateWeights) -> set[str]:
     weight.
     """
     tasks = list(gate_weights.is_in_space)
-    single_expert_layers = gate_weights.single_expert_layers
     return {
         f"{level_of(layer)} {expert_name(expert, tasks)}".strip()
-        for layer in [*gate_weights.layers, *single_expert_layers]
+        for layer in gate_weights.layers
         if not layer.only_scales
         for route in layer.routes
         for expert in route.experts
-        if expert.always_added or layer in single_expert_layers
+        if expert.always_added or layer.name not in gate_weights.weights
     }
 
 
 def dead_experts(
-    located_gates: list[tuple[str, GateSummary]], used_anyway: Collection[str] = ()
+    located_gates: list[tuple[str, GateSummary]], used_anyway: Collection[str]
 ) -> list[str]:
-    """Returns `PLACE EXPERT` for each expert that no gate uses.
+    """Returns `LOCATION EXPERT` for each expert that no gate uses.
 
     Args:
-        located_gates: the place of each gate's experts, and the summary of the gate.
-            Experts with the same place and the same name are the same expert.
-        used_anyway: experts that are never dead, each as `PLACE EXPERT`.
+        located_gates: the location of each gate's experts, and the summary of the gate.
+            The location is the level of the gate, or the place of a gate that only
+            scales. Experts with the same location and name are the same expert.
+        used_anyway: experts that are never dead, each as `LEVEL EXPERT`.
     """
     is_used: dict[str, bool] = {}
-    for place, gate in located_gates:
+    for location, gate in located_gates:
         for name in gate["weights"]:
-            expert = f"{place} {name}".strip()
+            expert = f"{location} {name}".strip()
             is_used[expert] = is_used.get(expert, False) or name not in gate["unused"]
     return [
         expert

@@ -23,20 +23,17 @@ if TYPE_CHECKING:
 class GateWeights:
     """The weights that gates give to their experts on some rows.
 
-    Gates with a single expert have no weights here, because they have nothing to
-    choose.
-
     Attributes:
-        layers: the layers of gates with several experts.
-        single_expert_layers: the layers of gates with a single expert.
+        layers: the layers of gates.
         weights: {name of a layer: weights of the experts, `(gates, rows, experts)`}.
+            Layers whose gates have a single expert are left out, because these gates
+            have nothing to choose.
             If the network has several members (networks that are trained side by side),
             these are means over the members.
         is_in_space: {task: whether each row is in the task's space, (rows,)}.
     """
 
     layers: "list[Routing]"
-    single_expert_layers: "list[Routing]"
     weights: dict[str, Array]
     is_in_space: dict[str, Array]
 
@@ -73,11 +70,10 @@ def measure_gate_weights(
 
     from mtl_cli.layers import Routing
 
-    all_layers = [x for x in network.logits.layers if isinstance(x, Routing)]
-    layers = [layer for layer in all_layers if layer.output.shape[-1] > 1]
-    if not layers:
+    layers = [x for x in network.logits.layers if isinstance(x, Routing)]
+    outputs = {x.name: x.output for x in layers if x.output.shape[-1] > 1}
+    if not outputs:
         return None
-    outputs = {layer.name: layer.output for layer in layers}
     gate_model = keras.Model(network.logits.input, outputs)
     weight_blocks: dict[str, list[Array]] = {name: [] for name in outputs}
     mask_blocks: dict[str, list[Array]] = {task: [] for task in tasks}
@@ -88,7 +84,6 @@ def measure_gate_weights(
             mask_blocks[task].append(block.weights[task] > 0)
     return GateWeights(
         layers=layers,
-        single_expert_layers=[layer for layer in all_layers if layer not in layers],
         weights={name: np.concatenate(x, axis=1) for name, x in weight_blocks.items()},
         is_in_space={task: np.concatenate(x) for task, x in mask_blocks.items()},
     )

@@ -35,7 +35,6 @@ NOT_ABOUT_ROWS = (
     "csv",
     "stream",
     "group_column",
-    "scenario",
     "features",
     "tasks",
     "groups",
@@ -174,7 +173,7 @@ def note_scores(job: Job) -> None:
     validation rows it is None, because a search must not choose by other rows.
     """
     from mtl_cli.config.check import check
-    from mtl_cli.config.monitor import monitored_metrics
+    from mtl_cli.config.monitor import metrics_of_run
     from mtl_cli.scoring.scores import monitored_value, read_scores
 
     config = check(job.composed)
@@ -192,23 +191,25 @@ def note_scores(job: Job) -> None:
     job.record.row_settings = row_settings(config.dataset)
     if "valid" in scores:
         environment = read_json_object(job.folder / "environment.json")
-        left_out = environment.get("unmonitored_tasks", [])
-        metrics = monitored_metrics(config.trainer.monitor, config.outputs, left_out)
+        monitor, outputs = config.trainer.monitor, config.outputs
+        metrics = metrics_of_run(monitor, outputs, environment)
         job.record.objective = monitored_value(metrics, scores["valid"])
 
 
 def row_settings(dataset: "Dataset") -> dict[str, str]:
-    """Returns the settings that choose a data set's validation rows and their weights.
+    """Returns the settings that choose a data set's validation rows and their labels.
 
     Jobs with equal settings have the same validation rows. The keys of a generator are
     among the settings. If a file holds the validation rows, the other files and the
-    split do not matter.
+    split do not matter. See `comparison.same_rows` for the rule of finished runs.
 
     Returns: {key below `dataset`: value as text}.
     """
     from mtl_cli.comparison.same_rows import SPLIT_KEYS
 
     left_out = {*NOT_ABOUT_ROWS}
+    if dataset.only_scenario is None:
+        left_out.add("scenario")
     if dataset.valid is not None:
         left_out.update(SPLIT_KEYS, ["train", "test"])
     elif dataset.valid_from == "train":
@@ -216,6 +217,8 @@ def row_settings(dataset: "Dataset") -> dict[str, str]:
     else:
         left_out.add("train")
     values = dataset.model_dump(mode="json", exclude=left_out)
+    values["only_scenario"] = dataset.only_scenario
+    values["tasks"] = {name: t.encoding_keys() for name, t in dataset.tasks.items()}
     return {key: json.dumps(value) for key, value in values.items()}
 
 

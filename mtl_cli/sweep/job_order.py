@@ -53,6 +53,9 @@ def order_of_table(records: list[JobRecord]) -> str:
 def differing_keys(records: list[JobRecord]) -> list[str]:
     """Returns the keys in which the measures of jobs with an objective differ.
 
+    A key that chooses no rows of one of two jobs does not count, such as
+    `dataset.train` if a file holds the validation rows.
+
     Data sets of different names can differ in many keys, so `dataset` stands for them.
     """
     scored = [record for record in records if record.objective is not None]
@@ -62,8 +65,8 @@ def differing_keys(records: list[JobRecord]) -> list[str]:
     for record in scored:
         settings = record.row_settings
         first = first_of_dataset.setdefault(record.dataset, settings)
-        all_keys = [*first, *settings]
-        row_keys += [key for key in all_keys if first.get(key) != settings.get(key)]
+        common_keys = [key for key in first if key in settings]
+        row_keys += [key for key in common_keys if first[key] != settings[key]]
     firsts = list(first_of_dataset.values())
     if any(settings != firsts[0] for settings in firsts):
         keys.append("dataset")

@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import connection, forkserver
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
@@ -41,7 +41,7 @@ class RunningJob:
     job: Job
     process: BaseProcess
     deadline: float
-    start: float = field(default_factory=time.monotonic)
+    start: float
     is_interrupted: bool = False
 
 
@@ -153,8 +153,8 @@ def complete_record(running_job: RunningJob, is_late: bool) -> None:
     job = running_job.job
     process = running_job.process
     process.join()
-    # The deadline counts from the same start, so a late job has run for longer than
-    # `sweep.timeout_minutes` by these seconds too.
+    # The deadline counts from `start` too, so a job that has run out of time has at
+    # least the seconds of `sweep.timeout_minutes`.
     seconds = time.monotonic() - running_job.start
     try:
         record = job.record.read(job.sweep)

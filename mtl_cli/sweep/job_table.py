@@ -49,10 +49,10 @@ class JobTable:
         """Starts the thread that shows the jobs."""
         self.thread.start()
 
-    def stop(self, last_line: Callable[[], str] = str) -> None:
+    def stop(self, remark: Callable[[], str] = str) -> None:
         """Stops the thread; shows the final table and the next command to try.
 
-        `last_line` returns a line below the table, or "" for none.
+        `remark` returns a line to show below the order of the table, or "" for none.
         """
         self.is_over.set()
         self.thread.join()
@@ -66,7 +66,7 @@ class JobTable:
         self.print(self.table(best_first(started)))
         if order := order_of_table(started):
             self.print_line(order)
-        if text := last_line():
+        if text := remark():
             self.print_line(text)
         self.print_line(f"sweep folder: {self.folder}")
         if any(record.scores for record in started):

@@ -5,14 +5,10 @@ single-task twin trains a separate network for each task, a single-scenario twin
 on the rows of one scenario alone.
 """
 
-from functools import cache
 from typing import Any, NamedTuple
 
-from omegaconf import OmegaConf
-
-from mtl_cli.config.overrides import quoted, value_text, with_add_prefix
-from mtl_cli.config.single_task_twin import bottom_units
-from mtl_cli.core.paths import conf_folder
+from mtl_cli.config.overrides import quoted, with_add_prefix
+from mtl_cli.config.single_task_twin import bottom_units, twin_settings
 from mtl_cli.models.base import COMMON_KEYS
 from mtl_cli.sweep.folder_names import without_signs
 
@@ -72,27 +68,12 @@ def single_task_twin(variant: Variant) -> Variant:
     single_task = common | {"name": "single_task", "bottom_units": units} | INDEPENDENT
     remaining = [setting for setting in settings if holds_for_all_models(setting)]
     keys_in_settings = {without_signs(s).partition("=")[0] for s in remaining}
-    values_to_set = {"bottom_units": units} | {
-        key: value
-        for key, value in common.items()
-        if value != defaults_of_models()[key] and f"model.{key}" not in keys_in_settings
-    }
-    new_settings = [
-        f"model.{key}={value_text(key, value)}" for key, value in values_to_set.items()
-    ]
+    new_settings = twin_settings(model, keys_in_settings)
     return Variant(
         values | {"model": single_task},
         [*remaining, "model=single_task", *new_settings],
         choices | {"model": "single_task"},
     )
-
-
-@cache
-def defaults_of_models() -> dict[str, Any]:
-    """Returns the values of `COMMON_KEYS` that a model's own YAML may replace."""
-    section: Any = OmegaConf.load(conf_folder() / "config.yaml").model
-    values: Any = OmegaConf.to_container(section)
-    return {key: values.get(key) for key in COMMON_KEYS}
 
 
 def holds_for_all_models(setting: str) -> bool:

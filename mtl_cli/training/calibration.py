@@ -41,7 +41,8 @@ class TowerCalibration:
         shift: the value that is added to the scaled logits; for amounts, the logarithm
             of the factor of the predictions.
         initial_shift: the part of the shift that corrects for the task's keys
-            `positive_weight` and `sampling_rate`, even with the method `none`.
+            `positive_weight` and `sampling_rate`. With the method `none`, the shift is
+            this part.
         losses: {method: mean loss}, for `none` and for the method that was fitted.
             Measured on validation rows that the fit has not seen. See
             `Task.calibration_losses` for the loss. {} if too few rows are left to fit.

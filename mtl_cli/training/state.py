@@ -12,7 +12,6 @@ import tensorflow as tf
 
 from mtl_cli.core import signals
 from mtl_cli.core.run_folder import RunFolder
-from mtl_cli.heads.base import Output
 from mtl_cli.network.network import Network
 from mtl_cli.training import checkpoint
 from mtl_cli.training.checkpoint import Checkpoint
@@ -60,7 +59,6 @@ class TrainingState:
             without `trainer.ema_decay`, and in processes other than the chief.
         best_weights: the weights of the best epoch, or their moving average; None
             before there is a best epoch, and without early stopping.
-        monitored: the outputs that early stopping watches, each with its metric.
         saved_at: time of the last checkpoint, by `time.monotonic`.
     """
 
@@ -72,7 +70,6 @@ class TrainingState:
     seconds: float = 0.0
     average: MovingAverage = field(default_factory=MovingAverage)
     best_weights: list[Array] | None = None
-    monitored: list[tuple[Output, str]] = field(default_factory=list)
     saved_at: float = field(default_factory=time.monotonic)
 
     @property

@@ -1,6 +1,7 @@
 """Trains a network: the loop over epochs, with validation and early stopping."""
 
 import time
+from collections.abc import Collection
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +12,8 @@ from mtl_cli.config.trainer import Length
 from mtl_cli.core.errors import TrainingError
 from mtl_cli.data.table import Table
 from mtl_cli.distributed.replicas import Replicas
+from mtl_cli.heads.base import OutputMetric
 from mtl_cli.network.network import Network
-from mtl_cli.scoring.check_monitor import unmonitored_tasks
 from mtl_cli.training import optimizer_state
 from mtl_cli.training.checkpoint import remove_later
 from mtl_cli.training.feed import Feed, feed_of
@@ -34,6 +35,7 @@ def train(
     progress: Progress,
     checkpoint_plan: CheckpointPlan | None = None,
     replicas: Replicas | None = None,
+    unmonitored: Collection[str] = (),
 ) -> History:
     """Trains a network in place.
 
@@ -48,6 +50,8 @@ def train(
         checkpoint_plan: None writes neither checkpoints nor the state of the optimizer
             after the last step.
         replicas: the processes that train together; None if this process is alone.
+        unmonitored: the tasks that `trainer.monitor` leaves out, see
+            `scoring/check_monitor.py`.
 
     Returns: the epochs, including the epochs before an interruption.
 
@@ -61,10 +65,7 @@ def train(
     feed = feed_of(table, list(config.chosen_tasks), (replicas.rank, replicas.size))
     steps = Steps(config, network, feed.rows_per_epoch, replicas)
     state = TrainingState(network, steps, checkpoint_plan)
-    if valid is not None and replicas.is_chief:  # only the chief validates
-        monitor, outputs = config.trainer.monitor, config.outputs
-        left_out = unmonitored_tasks(monitor, outputs, valid)
-        state.monitored = monitored_metrics(monitor, outputs, left_out)
+    monitored = monitored_metrics(config.trainer.monitor, config.outputs, unmonitored)
     if checkpoint_plan is not None and checkpoint_plan.resume_from is not None:
         restore(state, checkpoint_plan.resume_from)
         remove_later(checkpoint_plan.resume_from)
@@ -73,7 +74,7 @@ def train(
     state.broadcast()  # only the chief has a checkpoint to resume from
     while not is_over(steps.length, state.history):
         epoch = train_epoch(config, state, feed, progress)
-        finish_epoch(config, state, epoch, valid)
+        finish_epoch(config, state, epoch, valid, monitored)
         state.save()
         progress.epoch(epoch)
         state.stop_if_signalled()
@@ -173,7 +174,11 @@ def check_finite(
 
 
 def finish_epoch(
-    config: Config, state: TrainingState, epoch: Epoch, valid: Table | None
+    config: Config,
+    state: TrainingState,
+    epoch: Epoch,
+    valid: Table | None,
+    monitored: list[OutputMetric],
 ) -> None:
     """Averages and validates the weights, and adds an epoch to the history.
 
@@ -192,7 +197,7 @@ def finish_epoch(
         state.average.update(network.logits, epoch.number, decay)
     if valid is not None:
         with state.average.swapped(network.logits):
-            epoch.valid, epoch.monitored = validate(config, state, valid)
+            epoch.valid, epoch.monitored = validate(config, state, valid, monitored)
     if epoch.monitored is not None and epoch.monitored > history.best_value:
         epoch.best = True
         if length.patience is not None:

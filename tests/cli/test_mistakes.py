@@ -352,6 +352,7 @@ def test_shorter_text_of_hydra_is_explained_too(text: str, expected: str) -> Non
         ("dataset.features.nosuch", "known keys of dataset.features: age, workclass,"),
         ("dataset.scenario", "the key has no value to remove; leave ~dataset.scenario"),
         ("trainer.epochs", "the key has no value to remove; leave ~trainer.epochs out"),
+        ("dataset.features.race.min_count", "the key has no value to remove; leave ~"),
     ],
 )
 def test_removal_of_a_key_without_a_value_is_told(key: str, expected: str) -> None:

@@ -5,11 +5,16 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from mtl_cli.columns.arrow_types import common_type, plain_type, unusable_type
+from mtl_cli.columns.arrow_types import (
+    common_type,
+    plain_type,
+    unusable_type,
+    with_plain_types,
+)
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import GroupCodes
-from mtl_cli.data.sources import Source, with_plain_types
+from mtl_cli.data.sources import Source
 from mtl_cli.data.split import split_rows, times_to_split_by
 from mtl_cli.init.column_profile import profile_column
 from mtl_cli.scoring.slices import slices_by

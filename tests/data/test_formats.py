@@ -23,6 +23,7 @@ from helpers.planted_data import (
 )
 from helpers.slow import slow_except
 
+from mtl_cli.columns.arrow_types import with_plain_types
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.data import csv_file, feature_set_fitter, sources
@@ -30,7 +31,7 @@ from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.file_patterns import matching_paths
 from mtl_cli.data.files import find_files
 from mtl_cli.data.load import load
-from mtl_cli.data.sources import with_format_of, with_plain_types
+from mtl_cli.data.sources import with_format_of
 from mtl_cli.data.table import as_arrays
 from mtl_cli.runs.prediction import predict_files
 

@@ -17,13 +17,13 @@ TASKS = {name: {"label": name, "kind": "binary"} for name in ("click", "buy")}
 SETTINGS = ["dataset=shop", "model=shared_bottom", "seed=2", "hydra.run.dir=x"]
 
 
-# The size of the helper's network is that of the default single-task model.
-DEFAULT_SIZE = "model.bottom_units=[128,64]"
+# The towers of the helper's configuration differ from the default.
+TWIN = "model=single_task 'model.bottom_units=[32]' 'model.tower_units=[]'"
 
 
 def chosen(*overrides: str, **keys: Any) -> Any:
     dataset = values("train.csv", FEATURES, TASKS, **keys)
-    return config(dataset, DEFAULT_SIZE, *overrides)
+    return config(dataset, "model.bottom_units=[32]", *overrides)
 
 
 def next_command(config: Any, settings: list[str]) -> str:
@@ -32,19 +32,19 @@ def next_command(config: Any, settings: list[str]) -> str:
 
 
 def test_multi_task_run_is_compared_with_single_tasks() -> None:
-    expected = "mtl-train dataset=shop seed=2 model=single_task"
+    expected = f"mtl-train dataset=shop seed=2 {TWIN}"
     assert next_command(chosen(test="may.csv"), SETTINGS) == expected
 
 
 def test_settings_with_a_plus_are_left_out_as_those_without() -> None:
     settings = ["dataset=shop", *(f"++{setting}" for setting in SETTINGS[1:])]
-    expected = "mtl-train dataset=shop seed=2 model=single_task"
+    expected = f"mtl-train dataset=shop seed=2 {TWIN}"
     assert next_command(chosen(test="may.csv"), settings) == expected
 
 
 def test_keys_of_a_sweep_are_left_out() -> None:
     of_sweep = ["sweep=widths", "sweep.jobs=1", "repeats=2", "++compare.scenarios=[a]"]
-    expected = "mtl-train dataset=shop seed=2 model=single_task"
+    expected = f"mtl-train dataset=shop seed=2 {TWIN}"
     assert next_command(chosen(), [*of_sweep, *SETTINGS]) == expected
 
 
@@ -56,8 +56,17 @@ def test_resume_command_leaves_out_the_setting_resume() -> None:
 
 def test_single_tasks_have_the_towers_of_the_run() -> None:
     settings = ["model=shared_bottom", "model.tower_units=[16]", "model.heads=esmm"]
-    expected = "mtl-train 'model.tower_units=[16]' model=single_task"
-    assert next_command(chosen(), settings) == expected
+    units = "'model.bottom_units=[32]'"
+    expected = f"mtl-train 'model.tower_units=[16]' model=single_task {units}"
+    assert next_command(chosen("model.tower_units=[16]"), settings) == expected
+
+
+def test_single_tasks_have_the_towers_that_the_yaml_of_the_model_sets() -> None:
+    sections: Any = OmegaConf.to_container(composed("model=pepnet"), resolve=True)
+    dataset = values("train.csv", FEATURES, TASKS, valid_fraction=0.1)
+    pepnet = Config.model_validate(sections | {"dataset": dataset})
+    command = next_command(pepnet, ["dataset=shop", "model=pepnet"])
+    assert command.endswith("'model.tower_units=[64,64]'")
 
 
 def test_single_tasks_are_as_large_as_the_experts_of_the_run() -> None:
@@ -69,9 +78,6 @@ def test_single_tasks_are_as_large_as_the_experts_of_the_run() -> None:
     dataset = values("train.csv", FEATURES, TASKS, valid_fraction=0.1)
     ple = Config.model_validate(sections | {"dataset": dataset})
     assert next_command(ple, settings) == expected
-    bottom = ["model=shared_bottom", "model.bottom_units=[16]"]
-    expected = "mtl-train model=single_task 'model.bottom_units=[16]'"
-    assert next_command(chosen(*bottom), bottom) == expected
 
 
 @pytest.mark.parametrize(
@@ -89,8 +95,10 @@ def test_heads_that_decide_the_weights_of_rows_are_kept(
         f"mtl-train dataset=shop '{steps}' model.dropout=0.1 seed=2 model={scheme} "
         "model.heads=funnel"
     )
-    independent = config(values("train.csv", FEATURES, tasks), DEFAULT_SIZE)
-    assert next_command(independent, ["dataset=shop"]).endswith("model=single_task")
+    independent = config(
+        values("train.csv", FEATURES, tasks), "model.bottom_units=[32]"
+    )
+    assert next_command(independent, ["dataset=shop"]).endswith(TWIN)
 
 
 def test_run_with_a_start_is_compared_with_the_earlier_run_on_the_same_rows() -> None:

@@ -152,9 +152,10 @@ def test_folder_that_became_a_file_is_an_error_that_names_the_target(tmp_path):
 
 def test_too_many_open_files_are_told_with_their_own_fix(tmp_path):
     number = errno.EMFILE
+    raise_limit = "raise the limit of open files, as by: ulimit -n 4096"
     for fix, told in (
-        ("free the space", "raise the limit of open files, as by: ulimit -n 4096"),
-        (atomic_write.RESUME, atomic_write.RESUME),
+        ("free the space", raise_limit),
+        (None, f"{raise_limit}, then {atomic_write.RESUME}"),
     ):
         with (
             pytest.raises(WriteError) as raised,

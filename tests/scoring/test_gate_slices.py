@@ -22,7 +22,7 @@ def weights_of(first: np.ndarray) -> GateWeights:
     """The weights of a gate over two experts whose first expert gets `first`."""
     layer = Gates(1, 2, name="gates")
     both = np.stack([first, 1 - first], axis=-1)[None]  # (gates, rows, experts)
-    return GateWeights([layer], [], {"gates": both}, {"a": np.ones(len(first), bool)})
+    return GateWeights([layer], {"gates": both}, {"a": np.ones(len(first), bool)})
 
 
 def test_gates_that_read_one_column_are_told_by_it_alone() -> None:

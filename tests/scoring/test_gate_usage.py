@@ -108,11 +108,12 @@ def gate(task: str, unused: list[str]) -> dict:
 
 def test_an_expert_is_dead_only_if_no_gate_of_its_level_uses_it() -> None:
     level, idle = "level_1", gate("a", ["shared 1"])
-    assert dead_experts([(level, idle), (level, gate("b", []))]) == []
+    assert dead_experts([(level, idle), (level, gate("b", []))], []) == []
     both = [(level, idle), (level, gate("b", ["shared 1"]))]
-    assert dead_experts(both) == ["level_1 shared 1"]
+    dead = dead_experts(both, [])
+    assert dead == ["level_1 shared 1"]
     assert dead_experts(both, {"level_1 shared 1"}) == []
-    (warning,) = gate_warnings({"gates": [idle], "dead": dead_experts(both)})
+    (warning,) = gate_warnings({"gates": [idle], "dead": dead})
     assert "level_1 shared 1 is dead" in warning
 
 
@@ -127,9 +128,7 @@ def constant_weights(*gates: tuple[Routing, list[list[float]]]) -> GateWeights:
         for layer, values in gates
         if values
     }
-    layers = [layer for layer, values in gates if values]
-    singles = [layer for layer, values in gates if not values]
-    return GateWeights(layers, singles, weights, tasks)
+    return GateWeights([layer for layer, _ in gates], weights, tasks)
 
 
 def gates_of(name: str, *routes: Route) -> Gates:

@@ -162,7 +162,7 @@ def test_processes_wait_no_longer_than_asked(monkeypatch: pytest.MonkeyPatch) ->
     class Sleeping:
         sentinel = read
 
-    job = job_processes.RunningJob(None, Sleeping(), float("inf"))  # type: ignore
+    job = job_processes.RunningJob(None, Sleeping(), float("inf"), 0.0)  # type: ignore
     monkeypatch.setattr(job_processes, "running", [job])
     job_processes.wait_for_any_job(0.01)
     assert job_processes.running == [job]

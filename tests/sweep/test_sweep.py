@@ -841,7 +841,13 @@ def test_settings_of_validation_rows_leave_out_what_does_not_choose_them() -> No
     held_out = settings()
     same_rows = {"name": "sm2", "test": "t.csv", "features": {"y": {"kind": "dense"}}}
     assert settings(**same_rows) == held_out
-    for change in ({"train": "b.csv"}, {"split_seed": 1}, {"valid_fraction": 0.2}):
+    on_clicks = {"buy": {"label": "buy", "kind": "binary", "space": "click"}}
+    for change in (
+        {"train": "b.csv"},
+        {"split_seed": 1},
+        {"valid_fraction": 0.2},
+        {"tasks": on_clicks},
+    ):
         assert settings(**change) != held_out
     of_file = settings(valid="v.csv")
     assert settings(valid="v.csv", train="b.csv", split_seed=1) == of_file
@@ -907,7 +913,7 @@ def test_damaged_record_of_a_running_job_is_a_failed_job(tmp_path: Path) -> None
     calls = {"join": lambda: None, "close": lambda: None}
     process = SimpleNamespace(**calls, exitcode=0, pid=1)
     job: Any = SimpleNamespace(record=record, sweep=tmp_path, folder=tmp_path / "x")
-    running_job = job_processes.RunningJob(job, process, deadline=0.0)  # type: ignore[arg-type]
+    running_job = job_processes.RunningJob(job, process, deadline=0.0, start=0.0)  # type: ignore[arg-type]
     job_processes.running.append(running_job)
     table = JobTable(tmp_path)
     assert table.records() == []

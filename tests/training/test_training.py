@@ -110,11 +110,11 @@ def built(chosen):
     return build(chosen, feature_set.layout)
 
 
-def trained(chosen, table=None, valid=None, progress=None):
+def trained(chosen, table=None, valid=None, progress=None, **more):
     """A network after a whole training, and the history of it."""
     network = built(chosen)
     table = encoded(chosen)[0] if table is None else table
-    history = train(chosen, network, table, valid, progress or Progress())
+    history = train(chosen, network, table, valid, progress or Progress(), **more)
     return network, history
 
 
@@ -665,11 +665,11 @@ def test_undefined_monitor_is_an_error_that_says_why():
 
 
 @EAGER
-def test_early_stopping_watches_the_tasks_whose_validation_labels_suffice():
+def test_early_stopping_does_not_watch_the_tasks_that_the_monitor_leaves_out():
     chosen = config("trainer.patience=2", "trainer.monitor=mean", "trainer.epochs=2")
     table, _ = encoded(chosen)
     valid = table.take(np.flatnonzero(table.labels["buy"] == 0))
-    _, history = trained(chosen, table, valid)
+    _, history = trained(chosen, table, valid, unmonitored=["buy"])
     for epoch in history.epochs:
         assert epoch.valid["buy"]["auc"] is None
         click, amount = epoch.valid["click"]["auc"], epoch.valid["amount"]["r2"]

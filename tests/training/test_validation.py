@@ -24,7 +24,6 @@ def test_prediction_that_is_not_finite_is_blamed_on_the_numbers_of_its_row() -> 
         steps=SimpleNamespace(replicas=Replicas()),
         network=SimpleNamespace(predict=lambda _: {"spent": np.array([0, 1, np.inf])}),
         history=SimpleNamespace(validation_seconds=0.0),
-        monitored=monitored_metrics("auto", chosen.outputs),
     )
     message = (
         "trainer.monitor: auto is undefined on the validation rows: spent: 1 of 3 "
@@ -32,4 +31,4 @@ def test_prediction_that_is_not_finite_is_blamed_on_the_numbers_of_its_row() -> 
         "the validation rows, or set trainer.patience=null"
     )
     with pytest.raises(TrainingError, match=f"^{re.escape(message)}$"):
-        validate(chosen, state, valid)
+        validate(chosen, state, valid, monitored_metrics("auto", chosen.outputs))
