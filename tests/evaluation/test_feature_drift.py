@@ -18,6 +18,11 @@ from mtl_cli.evaluation.feature_drift import (
 )
 
 
+def encoded_rows(num_rows: int) -> Table:
+    """Encoded rows whose values do not matter."""
+    return Table({"ids": np.zeros((num_rows, 1))}, labels={}, weights={})
+
+
 @pytest.mark.parametrize(
     ("psi", "missing", "trained_missing", "drifted"),
     [
@@ -53,7 +58,7 @@ def test_rows_with_an_empty_cell_of_any_column_are_missing(
     feature_counts = FeatureCounts(features, tmp_path)
     for first_row in range(0, 4, rows_per_block):
         block = rows.slice(first_row, rows_per_block)
-        feature_counts.add(Table(features={}, labels={}, weights={}), block)
+        feature_counts.add(encoded_rows(block.num_rows), block)
     (record,) = feature_counts.drift()
     assert (record["missing"], record["psi"]) == (0.75, None)
 
@@ -94,7 +99,7 @@ def test_empty_list_is_an_empty_cell_in_every_format(
     )
     feature_counts = FeatureCounts(features, tmp_path)
     block = pa.table({"tags": cells})
-    feature_counts.add(Table(features={}, labels={}, weights={}), block)
+    feature_counts.add(encoded_rows(block.num_rows), block)
     assert feature_counts.drift()[0]["missing"] == 0.5
 
 

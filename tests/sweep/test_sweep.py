@@ -789,7 +789,7 @@ def test_jobs_of_another_monitor_or_other_rows_are_not_sorted_among_the_others()
     None
 ):
     line = "best first, by trainer.monitor on the validation rows"
-    sm = {"train": '"sm.csv"', "split_seed": "0"}
+    sm = {"train": '"sm.csv"', "split_seed": "0", "only_scenario": "null"}
     whole = [("buy.auc", "sm", sm, 0.7), ("buy.auc", "sm", sm, 0.8)]
     other_monitor = ("buy.ece", "sm", sm, -0.01)
     scenario = ("buy.auc", "sm", sm | {"only_scenario": '"shop"'}, 0.9)
