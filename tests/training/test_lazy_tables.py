@@ -140,7 +140,7 @@ def test_validation_reads_tables_after_the_steps_of_their_epoch(monkeypatch):
     network = build(chosen, layout)
     tables = [network.logits.get_layer("embedding").table.numpy()]
 
-    def validate(config, state, valid):
+    def validate(config, state, valid, monitored):
         tables.append(network.logits.get_layer("embedding").table.numpy())
         return {}, float(len(tables))
 
