@@ -7,7 +7,6 @@ both networks, even if its position differs.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import keras
 
@@ -18,6 +17,7 @@ from mtl_cli.layers import FusedEmbedding, ParallelMLP, Routing
 from mtl_cli.layers.lookup import table_groups
 from mtl_cli.layers.members import EnsembleInputs
 from mtl_cli.layers.routing import SHARED
+from mtl_cli.network.block_names import BlockName, Scenario
 from mtl_cli.network.feature_rows import FeatureRows, row_slices
 from mtl_cli.network.network import Block, Network
 from mtl_cli.network.owner_names import (
@@ -41,57 +41,17 @@ from mtl_cli.network.parts import parse_layer_name, part_of_layers
 INPUT_SIGNS = "input signs"
 
 
-class Scenario(NamedTuple):
-    """A scenario that has weights of its own.
-
-    Attributes:
-        id: the id of the scenario's value. New values have higher ids, so each scenario
-            keeps its id in a run that starts from another run.
-        name: the name of the scenario, for messages.
-    """
-
-    id: int
-    name: str
-
-
-class BlockName(NamedTuple):
-    """The name of a block.
-
-    Attributes:
-        part: the part of the network, see `part_of_layers`.
-        layer: the kind of layer, such as `level_1_gates`, `tower` or `table`.
-        owner: what the block belongs to: a task (`click`), an expert (`2`), an expert
-            of a task (`click 2`), a member (`member 2`), or the feature of an embedding
-            table (`user`); "" if all networks of the layer share the block.
-        piece: the name of a piece of the owner's weights, such as `0.kernel` for the
-            kernel of the first layer. In an embedding table, the task that owns the
-            vectors; "" if all tasks share the vectors.
-        feature: the feature that the rows of a kernel read; "" if the block is not part
-            of a kernel that reads features.
-        scenario: the scenario that the weights are for; None if they are for all
-            scenarios.
-    """
-
-    part: Part
-    layer: str
-    owner: str
-    piece: str
-    feature: str = ""
-    scenario: Scenario | None = None
-
-
 # The name of a block, the weight that holds the block, and the slices of this weight.
 NamedSlice = tuple[BlockName, keras.Variable, Index]
 
 
 def blocks_of(
-    network: Network, config: Config, layout: Layout, scenario_names: Sequence[str] = ()
+    network: Network, config: Config, layout: Layout, scenario_names: Sequence[str]
 ) -> dict[BlockName, Block]:
     """Splits all weights of a network into blocks that do not overlap.
 
     `layout` holds the columns of each feature in the network's inputs, and
-    `scenario_names` the names of the scenarios, from id 1 on. Scenarios without a name
-    are named by their ids.
+    `scenario_names` the names of the scenarios, from id 1 on.
 
     Returns: {name of a block: the block}.
     """
@@ -214,9 +174,7 @@ class WeightSplitter:
         """Returns the scenario with an index, from 0; None if the index is None."""
         if index is None:
             return None
-        has_name = index < len(self.scenario_names)
-        name = self.scenario_names[index] if has_name else str(index + 1)
-        return Scenario(index + 1, name)
+        return Scenario(index + 1, self.scenario_names[index])
 
     def _columns_by_expert(
         self, layer: keras.Layer, piece: NetworkPiece

@@ -1,10 +1,10 @@
 """Copies weights between the networks of two runs, block by block."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from mtl_cli.network.blocks import BlockName
+from mtl_cli.network.block_names import BlockName
 from mtl_cli.network.network import Block, Copy, Network
 from mtl_cli.network.parallel_networks import Index
 
@@ -109,45 +109,3 @@ def group_by_weight(copies: Iterable[Copy]) -> dict[int, list[tuple[Block, Index
     for source, target in copies:
         groups[target.weight].append((source, target.index))
     return groups
-
-
-def describe_blocks(blocks: Iterable[BlockName], text: str) -> list[str]:
-    """Describes blocks in one line per layer: `towers: tower of click, buy: TEXT`.
-
-    The weights of single scenarios have a line of their own: `towers: scenarios app, tv
-    of tower of click, buy: TEXT`. `text` says what happens to the blocks.
-    """
-    # {(part, layer, whether the blocks belong to scenarios): (scenarios, owners)}. The
-    # names are the keys of dicts, because sets would not keep their order.
-    groups: dict[tuple[str, str, bool], tuple[dict[str, None], dict[str, None]]] = {}
-    for name in blocks:
-        key = (name.part, name.layer, name.scenario is not None)
-        scenarios, owners = groups.setdefault(key, ({}, {}))
-        if name.scenario is not None:
-            scenarios[name.scenario.name] = None
-        owners[describe_owner(name)] = None
-    lines = []
-    for (part, layer, _), (scenarios, owners) in groups.items():
-        list_of_owners = ", ".join(filter(None, owners))
-        of_owners = f" of {list_of_owners}" if list_of_owners else ""
-        prefix = f"{describe_scenarios(scenarios)} of " if scenarios else ""
-        lines.append(f"{part}: {prefix}{layer}{of_owners}: {text}")
-    return lines
-
-
-def describe_scenarios(names: Collection[str]) -> str:
-    """Returns `scenario app`, or `scenarios app, tv`."""
-    return f"scenario{'s' if len(names) > 1 else ''} {', '.join(names)}"
-
-
-def describe_owner(name: BlockName) -> str:
-    """Describes the owner of a block, such as `click`, or `click for expert 2`.
-
-    `click for expert 2` is the column of expert 2 in the gate of the task click. For an
-    embedding table, `user of click` is the table of the feature user with the vectors
-    of the task click.
-    """
-    if name.part == "embeddings":
-        return f"{name.owner} of {name.piece}" if name.piece else name.owner
-    _, _, expert = name.piece.partition(" ")
-    return f"{name.owner} for {expert}" if expert else name.owner

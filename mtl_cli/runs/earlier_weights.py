@@ -22,12 +22,13 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.scenarios import network_scenario_names
-from mtl_cli.network.blocks import BlockName, blocks_of
+from mtl_cli.network.block_names import BlockName, describe_blocks
+from mtl_cli.network.blocks import blocks_of
 from mtl_cli.network.network import Block, EarlierOptimizer, Network
 from mtl_cli.network.owner_names import task_of_owner
 from mtl_cli.network.parts import freeze
 from mtl_cli.network.trained_model import TrainedModel
-from mtl_cli.network.transfer import copy_weights, describe_blocks, match
+from mtl_cli.network.transfer import copy_weights, match
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.earlier_run import MAX_STEP, EarlierRun

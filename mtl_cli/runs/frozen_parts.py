@@ -11,9 +11,8 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import Part
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import comma_list
-from mtl_cli.network.blocks import BlockName
+from mtl_cli.network.block_names import BlockName, describe_owner, describe_scenarios
 from mtl_cli.network.owner_names import task_of_owner
-from mtl_cli.network.transfer import describe_owner, describe_scenarios
 from mtl_cli.runs.earlier_run import EarlierRun
 
 

@@ -159,7 +159,8 @@ class ComparedFeature(NamedTuple):
         is_filled: whether the cell is not empty, (rows,). A value that is encoded as an
             empty cell counts as empty, such as an unseen value, or the mean with
             `missing: mean`.
-        ranks: the ranks of the values, (rows,); None for a feature that is not numeric.
+        ranks: the ranks of the values, with mean 0 and deviation 1, (rows,); None for a
+            feature that is not numeric.
     """
 
     codes: Array
@@ -186,7 +187,8 @@ def compared_feature(
     summary = feature.summary(columns)  # one number per row
     ranks = None
     if feature.numeric and np.issubdtype(summary.dtype, np.floating):
-        ranks = mid_ranks(summary, np.ones(len(summary)))  # ties have the mean rank
+        # Ties have the mean rank.
+        ranks = standardised(mid_ranks(summary, np.ones(len(summary))))
     num_distinct = max(1, int(is_value.sum()))
     return ComparedFeature(codes, num_distinct, is_value[codes], ranks)
 
@@ -201,7 +203,10 @@ def copy_similarity(a: ComparedFeature, b: ComparedFeature) -> str | None:
     some_are_left_out = MIN_FILLED <= are_filled.mean() < 1
     rows = are_filled if some_are_left_out else slice(None)
     if a.ranks is not None and b.ranks is not None:
-        correlation = abs(rank_correlation(a.ranks[rows], b.ranks[rows]))
+        x, y = a.ranks, b.ranks
+        if some_are_left_out:
+            x, y = standardised(x[rows]), standardised(y[rows])
+        correlation = abs(float(np.mean(x * y)))
         is_copy = correlation >= MIN_SIMILARITY
         return f"rank correlation {correlation:.3f}" if is_copy else None
     weaker_lambda = min(
@@ -212,14 +217,11 @@ def copy_similarity(a: ComparedFeature, b: ComparedFeature) -> str | None:
     return f"Goodman-Kruskal lambda {weaker_lambda:.3f}" if is_copy else None
 
 
-def rank_correlation(x: Array, y: Array) -> float:
-    """Returns the correlation of two features' ranks; 0 if all ranks of one are equal.
-
-    x and y are the ranks, (rows,).
-    """
-    deviations = x.std() * y.std()
-    covariance = np.mean((x - x.mean()) * (y - y.mean()))
-    return float(covariance / deviations) if deviations else 0.0
+def standardised(x: Array) -> Array:
+    """Returns numbers with mean 0 and deviation 1; zeros if all are equal."""
+    deviation = x.std() or 1  # 1 replaces 0
+    scaled: Array = (x - x.mean()) / deviation
+    return scaled
 
 
 def goodman_kruskal_lambda(x: Array, y: Array) -> float:

@@ -99,10 +99,11 @@ def record_cut_off_job(sweep: Path, record: JobRecord, reason: str) -> None:
     Without a reason, the user has stopped the sweep: then the job is interrupted, not
     failed.
     """
+    seconds = seconds_since_start(sweep, record)
     if reason:
-        record_death(sweep, record, f"cut off: {reason}")
+        record_death(sweep, record, f"cut off: {reason}", seconds)
         return
-    record.seconds = seconds_since_start(sweep, record)
+    record.seconds = seconds
     record.status = "interrupted"
     record.error = "cut off"
     record.code = 130

@@ -11,9 +11,7 @@ from mtl_cli.core.run_status import status_of
 from mtl_cli.runs.job_records import JobRecord
 
 
-def record_death(
-    sweep: Path, record: JobRecord, reason: str, seconds: float | None = None
-) -> None:
+def record_death(sweep: Path, record: JobRecord, reason: str, seconds: float) -> None:
     """Writes the record, status and log of a job that could not record its own end.
 
     If the job died before it began its run, its folder may hold an earlier run. The
@@ -23,13 +21,9 @@ def record_death(
         sweep: the sweep's folder.
         record: the record of the job.
         reason: why the job died.
-        seconds: the duration of the job; None takes `seconds_since_start`.
+        seconds: the duration of the job.
     """
-    if seconds is not None:
-        record.seconds = seconds
-    else:
-        with contextlib.suppress(OSError):  # somebody has removed the record
-            record.seconds = seconds_since_start(sweep, record)
+    record.seconds = seconds
     record.status = "failed"
     record.code = 1
     record.error = reason
@@ -56,8 +50,12 @@ def seconds_since_start(sweep: Path, record: JobRecord) -> float:
 
     The process writes the record when it starts, and again only when the job ends. So
     the result is the age of the record's file, if the job has not recorded its own end.
+    The result is `record.seconds` if somebody has removed the file.
     """
-    return max(0.0, time.time() - record.path(sweep).stat().st_mtime)
+    try:
+        return max(0.0, time.time() - record.path(sweep).stat().st_mtime)
+    except OSError:
+        return record.seconds
 
 
 def exit_reason(code: int) -> str:

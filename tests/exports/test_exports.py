@@ -35,6 +35,7 @@ from mtl_cli.exports import _tf2onnx
 from mtl_cli.exports import onnx as onnx_format
 from mtl_cli.exports import saved_model as saved_model_format
 from mtl_cli.exports import weights as weights_format
+from mtl_cli.exports._weights_manifest import tasks_of_layer
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.earlier_export import get_format, record_of
 from mtl_cli.runs.export import prediction_errors, verify
@@ -415,10 +416,8 @@ def test_slices_of_towers_have_the_names_of_tasks_members_and_scenarios() -> Non
     ):
         network = networks.network(*settings, *scenario)
         layer = network.logits.get_layer("towers_0_1_logits")
-        names = weights_format.slices_of_towers(
-            layer, tasks, tasks, ["app", "tv", "web"]
-        )
-        assert names == {"slices": expected}
+        names = tasks_of_layer(layer, None, tasks, ["app", "tv", "web"])
+        assert names == {"tasks": tasks, "slices": expected}
 
 
 def test_weights_and_their_manifest_give_the_encoding_and_the_predictions(

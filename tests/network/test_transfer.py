@@ -26,13 +26,14 @@ from mtl_cli.config.start_from import PARTS
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.layers import ParallelMLP, Routing
 from mtl_cli.layers.routing import routes_to_shared
+from mtl_cli.network.block_names import describe_blocks
 from mtl_cli.network.blocks import blocks_of
 from mtl_cli.network.build import build
 from mtl_cli.network.feature_rows import row_slices
 from mtl_cli.network.network import Network
 from mtl_cli.network.parallel_networks import pieces_of
 from mtl_cli.network.parts import freeze, part_of_layers
-from mtl_cli.network.transfer import copy_weights, describe_blocks, match
+from mtl_cli.network.transfer import copy_weights, match
 
 DEEP = "encoder.deep_units=[5]"
 THIRD = "+dataset.tasks.rating={label: rating, kind: binary}"
@@ -50,6 +51,7 @@ PER_SCENARIO = "model.towers=per_scenario"
 # What keeps a model the same if its tasks come in another order.
 SAME_IN_ANY_ORDER = {"dbmtl": ["model.parents={never_married: [income]}"]}
 Trained = tuple[Network, Config, Layout]
+SCENARIOS = [str(number) for number in range(1, 10)]  # the names of scenarios
 
 
 def trained(
@@ -74,7 +76,7 @@ def trained(
 def started(new: Trained, earlier: Trained) -> Any:
     """Copies all weights that both networks have; returns what was matched."""
     shapes = ([w.shape for w in x[0].logits.weights] for x in (earlier, new))
-    found = match(blocks_of(*earlier), blocks_of(*new), *shapes)
+    found = match(blocks_of(*earlier, SCENARIOS), blocks_of(*new, SCENARIOS), *shapes)
     copy_weights(earlier[0], new[0], found.copies)
     return found
 
@@ -121,7 +123,7 @@ OTHERS = [pair for pair in ALL_PAIRS if pair not in ONCE]
 def test_blocks_cut_every_weight_into_pieces_that_do_not_overlap(model, encoder):
     network, config, layout = with_all_layers(model, encoder)
     counts = [np.zeros(w.shape, int) for w in network.logits.weights]
-    for block in blocks_of(network, config, layout).values():
+    for block in blocks_of(network, config, layout, SCENARIOS).values():
         counts[block.weight][block.index] += 1
     assert all((count == 1).all() for count in counts)
 
@@ -132,7 +134,7 @@ def test_task_called_shared_has_blocks_apart_from_the_shared_ones():
         "model=stem", shared, DEEP, tasks=("income", "shared")
     )
     counts = [np.zeros(w.shape, int) for w in network.logits.weights]
-    for block in blocks_of(network, config, layout).values():
+    for block in blocks_of(network, config, layout, SCENARIOS).values():
         counts[block.weight][block.index] += 1
     assert all((count == 1).all() for count in counts)
 

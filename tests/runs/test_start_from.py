@@ -23,7 +23,7 @@ from mtl_cli.config.start_from import PARTS, StartFrom
 from mtl_cli.core.errors import ConfigError, DataError, MtlError
 from mtl_cli.data.continued_features import extend_learnt
 from mtl_cli.data.load import cache_key, load
-from mtl_cli.network.blocks import BlockName
+from mtl_cli.network.block_names import BlockName
 from mtl_cli.network.build import build
 from mtl_cli.network.parts import freeze, part_of_layers
 from mtl_cli.runs import earlier_run, saved_model

@@ -1,0 +1,225 @@
+"""The manifest of the export format `weights`: what each array holds."""
+
+import itertools
+import re
+from typing import TYPE_CHECKING, Any
+
+from mtl_cli.data.scenarios import network_scenario_names
+from mtl_cli.network.trained_model import TrainedModel
+
+if TYPE_CHECKING:
+    from mtl_cli.layers.lookup import TableGroup
+    from mtl_cli.network.network import Network
+
+
+def describe_model(model: TrainedModel) -> dict[str, Any]:
+    """Describes a model, with its configuration and the statistics of its labels."""
+    return {
+        "tensors": describe_tensors(model),
+        "features": describe_features(model),
+        "encoding": describe_encoding(model),
+        "labels": model.network.label_statistics,
+        "config": model.config.model_dump(mode="json"),
+    }
+
+
+def describe_tensors(model: TrainedModel) -> dict[str, dict[str, Any]]:
+    """Describes each tensor of weights: {name of the tensor: description}.
+
+    The keys of a description:
+
+    - `shape` and `dtype`.
+    - `layer`: the class of the layer.
+    - `purpose`: the first line of the docstring of that class.
+    - `tables`, only for embeddings: {feature: [first row, row after the last]}, since
+      one tensor holds the tables of several features, one below the other.
+    - `tasks`, only for towers and calibrations: their tasks, in the order of the first
+      axis. Each task has as many entries there as the network has members, or towers
+      for scenarios. If the first axis has length 1, the towers read the same vector:
+      their weights lie side by side in the last axis, in this order. The hidden layers
+      of gates of priors then belong to all these tasks at once.
+    - `slices`, only for towers: the name of each of these entries, such as `click 2`
+      for the second member, or `click for scenario app`.
+    """
+    networks = model.network.runs or [model.network]
+    layers = {
+        id(weight): layer
+        for network in networks
+        for layer in network.predictions.layers
+        for weight in layer.weights
+    }
+    calibrated_tasks = {
+        id(layer): task
+        for network in networks
+        for task, layer in network.calibrations.items()
+    }
+    all_tasks = list(model.config.chosen_tasks)
+    scenario_names = network_scenario_names(model.config.dataset, model.features)
+    tensors = {}
+    for name, weight in named_weights(model.network).items():
+        layer = layers[id(weight)]
+        description = {
+            "shape": list(weight.shape),
+            "dtype": str(weight.dtype),
+            "layer": type(layer).__name__,
+            "purpose": (type(layer).__doc__ or "").strip().partition("\n")[0],
+        }
+        calibrated_task = calibrated_tasks.get(id(layer))
+        tasks = tasks_of_layer(layer, calibrated_task, all_tasks, scenario_names)
+        tensors[name] = description | embedding_tables(layer, model) | tasks
+    return tensors
+
+
+def tasks_of_layer(
+    layer: Any,
+    calibrated_task: str | None,
+    all_tasks: list[str],
+    scenario_names: list[str],
+) -> dict[str, list[str]]:
+    """Returns the keys `tasks` and `slices` of a layer, see `describe_tensors`.
+
+    Args:
+        layer: the layer.
+        calibrated_task: the task whose calibration the layer is; None for other layers.
+        all_tasks: the tasks of the run.
+        scenario_names: the names of the scenarios, in the order of their ids.
+
+    Returns: {} for a layer that is neither a tower nor a calibration.
+    """
+    from mtl_cli.network.owner_names import network_owners, network_scenarios
+    from mtl_cli.network.parallel_networks import num_networks
+    from mtl_cli.network.parts import parse_layer_name
+
+    if calibrated_task is not None:
+        return {"tasks": [calibrated_task]}
+    name_with_tasks = parse_layer_name(layer.name, all_tasks)
+    if name_with_tasks is None or name_with_tasks.kind != "towers":
+        return {}
+    tasks = name_with_tasks.tasks
+    num = num_networks(layer)
+    if num < len(tasks):  # one network serves all the tasks, as in gates of priors
+        return {"tasks": tasks}
+    owners = network_owners(layer, all_tasks, tasks)
+    scenarios = network_scenarios(layer, num, len(tasks))
+    slices = [
+        owner if i is None else f"{owner} for scenario {scenario_names[i]}"
+        for owner, i in zip(owners, scenarios, strict=True)
+    ]
+    return {"tasks": tasks, "slices": slices}
+
+
+def named_weights(network: "Network") -> dict[str, Any]:
+    """Returns {name: weight}, with the same names in every process.
+
+    Keras adds a number to the name of a layer if an earlier network of the process has
+    a layer of the same name. Therefore every number at the end of a layer's name is
+    removed, also a number that is part of the layer's own name: `level_1/kernel`
+    becomes `level/kernel`. If two weights then have the same name, the second ends in
+    `_2`, the third in `_3`.
+
+    In an ensemble of runs, the names of a run's weights begin with `run_1/`, `run_2/`.
+    """
+    if network.runs:
+        return {
+            f"run_{number}/{name}": weight
+            for number, run in enumerate(network.runs, 1)
+            for name, weight in named_weights(run).items()
+        }
+    weights: dict[str, Any] = {}
+    for weight in network.predictions.weights:
+        base = re.sub(r"_\d+(?=/|$)", "", weight.path)
+        name, number = base, 1
+        while name in weights:
+            number += 1
+            name = f"{base}_{number}"
+        weights[name] = weight
+    return weights
+
+
+def embedding_tables(layer: Any, model: TrainedModel) -> dict[str, Any]:
+    """Returns {"tables": ...} for an embedding layer, and {} for any other layer."""
+    group = table_group_of(layer, model)
+    if group is None:
+        return {}
+    row_bounds = {}
+    start = 0
+    for feature, size in group.sizes.items():
+        row_bounds[feature] = [start, start + size]
+        start += size
+    return {"tables": row_bounds}
+
+
+def table_group_of(layer: Any, model: TrainedModel) -> "TableGroup | None":
+    """Returns the tables that an embedding layer holds; None for any other layer."""
+    from mtl_cli.layers.lookup import table_groups
+
+    sizes = getattr(layer, "vocabulary_sizes", None)
+    # Encoders such as `deepfm` look up first-order weights too: vectors of length 1.
+    for dim in (model.config.encoder.embedding_dim, 1):
+        groups = table_groups(model.features.layout, dim)
+        # Two groups may hold tables of equal sizes, so the layer's name decides first.
+        groups = [group for group in groups if group.layer == layer.name] or groups
+        for group in groups:
+            if tuple(group.sizes.values()) == sizes:
+                return group
+    return None
+
+
+def describe_features(model: TrainedModel) -> dict[str, dict[str, Any]]:
+    """Describes how each feature is encoded: {feature: description}.
+
+    A description does not repeat the kind and the keys of the feature: the
+    configuration holds them. The keys of a description:
+
+    - `input`: the input of the network that the feature fills.
+    - `columns`: [first column, column after the last] in that input.
+    - `ramps`: [first column, column after the last] in the input `dense`, for a
+      feature that fills columns there in addition to its ids; null for other features.
+    - `numbers`: how the columns in the input `dense` are computed from x, the number in
+      the cell, and the keys of `learnt`; null without such columns.
+    - `table`: the feature whose embedding table this feature uses; null without ids.
+    - `learnt`: the values that the feature learnt from the training rows, such as
+      `vocabulary`. The first text of a vocabulary has the id 1.
+    """
+    features = model.features
+    layout = features.layout
+    ramps = {
+        name: [columns.start, columns.stop]
+        for name, columns in layout.columns_in("dense").items()
+        if layout.blocks[name].ramps
+    }
+    return {
+        name: {
+            "input": layout.blocks[name].input,
+            "columns": [layout.columns[name].start, layout.columns[name].stop],
+            "ramps": ramps.get(name),
+            "numbers": feature.numbers_text(features.learnt[name]) or None,
+            "table": layout.blocks[name].table,
+            "learnt": features.learnt[name],
+        }
+        for name, feature in features.by_name.items()
+    }
+
+
+def describe_encoding(model: TrainedModel) -> list[dict[str, Any]]:
+    """Describes x, the embeddings and numbers of a row that lie side by side.
+
+    The encoder reads x. Without deep layers and interactions, x is the encoding.
+
+    Returns: the blocks of columns of x in order. A block has the keys `feature`;
+        `input`, the input of the network that the block is computed from; and `width`,
+        the number of its columns.
+    """
+    layout = model.features.layout
+    columns = model.config.encoder.columns(layout)
+    num_vector_columns = len(columns) - layout.width("dense")  # embeddings come first
+    blocks = []
+    for names, is_dense in (
+        (columns[:num_vector_columns], False),
+        (columns[num_vector_columns:], True),
+    ):
+        for feature, group in itertools.groupby(names):
+            input_name = "dense" if is_dense else layout.blocks[feature].input
+            width = len(list(group))
+            blocks.append({"feature": feature, "input": input_name, "width": width})
+    return blocks

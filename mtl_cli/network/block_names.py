@@ -1,0 +1,90 @@
+"""The names of blocks, the parts of a network's weights that have an owner.
+
+`blocks.py` cuts the weights into blocks.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+from mtl_cli.config.start_from import Part
+
+
+class Scenario(NamedTuple):
+    """A scenario that has weights of its own.
+
+    Attributes:
+        id: the id of the scenario's value. New values have higher ids, so each scenario
+            keeps its id in a run that starts from another run.
+        name: the name of the scenario, for messages.
+    """
+
+    id: int
+    name: str
+
+
+class BlockName(NamedTuple):
+    """The name of a block.
+
+    Attributes:
+        part: the part of the network, see `part_of_layers`.
+        layer: the kind of layer, such as `level_1_gates`, `tower` or `table`.
+        owner: what the block belongs to: a task (`click`), an expert (`2`), an expert
+            of a task (`click 2`), a member (`member 2`), or the feature of an embedding
+            table (`user`); "" if all networks of the layer share the block.
+        piece: the name of a piece of the owner's weights, such as `0.kernel` for the
+            kernel of the first layer. In an embedding table, the task that owns the
+            vectors; "" if all tasks share the vectors.
+        feature: the feature that the rows of a kernel read; "" if the block is not part
+            of a kernel that reads features.
+        scenario: the scenario that the weights are for; None if they are for all
+            scenarios.
+    """
+
+    part: Part
+    layer: str
+    owner: str
+    piece: str
+    feature: str = ""
+    scenario: Scenario | None = None
+
+
+def describe_blocks(blocks: Iterable[BlockName], text: str) -> list[str]:
+    """Describes blocks in one line per layer: `towers: tower of click, buy: TEXT`.
+
+    The weights of single scenarios have a line of their own: `towers: scenarios app, tv
+    of tower of click, buy: TEXT`. `text` says what happens to the blocks.
+    """
+    # {(part, layer, whether the blocks belong to scenarios): (scenarios, owners)}. The
+    # names are the keys of dicts, because sets would not keep their order.
+    groups: dict[tuple[str, str, bool], tuple[dict[str, None], dict[str, None]]] = {}
+    for name in blocks:
+        key = (name.part, name.layer, name.scenario is not None)
+        scenarios, owners = groups.setdefault(key, ({}, {}))
+        if name.scenario is not None:
+            scenarios[name.scenario.name] = None
+        owners[describe_owner(name)] = None
+    lines = []
+    for (part, layer, _), (scenarios, owners) in groups.items():
+        list_of_owners = ", ".join(filter(None, owners))
+        of_owners = f" of {list_of_owners}" if list_of_owners else ""
+        prefix = f"{describe_scenarios(scenarios)} of " if scenarios else ""
+        lines.append(f"{part}: {prefix}{layer}{of_owners}: {text}")
+    return lines
+
+
+def describe_scenarios(names: Collection[str]) -> str:
+    """Returns `scenario app`, or `scenarios app, tv`."""
+    return f"scenario{'s' if len(names) > 1 else ''} {', '.join(names)}"
+
+
+def describe_owner(name: BlockName) -> str:
+    """Describes the owner of a block, such as `click`, or `click for expert 2`.
+
+    `click for expert 2` is the column of expert 2 in the gate of the task click. For an
+    embedding table, `user of click` is the table of the feature user with the vectors
+    of the task click.
+    """
+    if name.part == "embeddings":
+        return f"{name.owner} of {name.piece}" if name.piece else name.owner
+    _, _, expert = name.piece.partition(" ")
+    return f"{name.owner} for {expert}" if expert else name.owner
