@@ -10,7 +10,7 @@ from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.data.scenarios import RowScenarios
 from mtl_cli.data.table import Array, Table
-from mtl_cli.heads.base import Output
+from mtl_cli.heads.base import Output, OutputMetric
 from mtl_cli.metrics.auc import num_usable_groups
 from mtl_cli.metrics.metric import Metric, UndefinedError
 from mtl_cli.metrics.regression import truth_rmse
@@ -129,7 +129,7 @@ def prediction_problem(prediction: Array) -> str:
     return ""
 
 
-def monitored_value(metrics: list[tuple[Output, str]], scores: Scores) -> float | None:
+def monitored_value(metrics: list[OutputMetric], scores: Scores) -> float | None:
     """Returns the value by which `trainer.monitor` judges an epoch; higher is better.
 
     The value is the mean of the monitored metrics on validation rows. Metrics for which
