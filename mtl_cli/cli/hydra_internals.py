@@ -12,6 +12,7 @@ from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path, get_args_parser
+from hydra.core.config_store import ConfigStore
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
@@ -45,6 +46,16 @@ def wrap_method(owner: type, name: str, wrapper: Callable[..., Any]) -> None:
         return wrapper(method, self, *args, **kwargs)
 
     setattr(owner, name, wrapped)
+
+
+def share_config_store() -> None:
+    """Makes copies of Hydra's list of sources share the store of Hydra's own configs.
+
+    Hydra copies the list for each config group, and the store with it. With all
+    launchers and sweepers installed, this took half of the time of `--help`. The store
+    needs no copy, because it copies each config that it returns.
+    """
+    ConfigStore.__deepcopy__ = lambda store, _: store  # type: ignore[attr-defined]
 
 
 def compose_without(

@@ -13,7 +13,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 from mtl_cli.cli.config_files import USER_CONF, restrict_files
 from mtl_cli.cli.config_guard import compose_checked
-from mtl_cli.cli.hydra_internals import wrap_method
+from mtl_cli.cli.hydra_internals import share_config_store, wrap_method
 from mtl_cli.core.paths import user_conf_folder
 from mtl_cli.core.plugins import conf_folders
 from mtl_cli.core.secrets import mask_secrets
@@ -33,6 +33,7 @@ def prepare_hydra() -> None:
     )
     Plugins.instance().register(ConfigFolders)
     restrict_files()
+    share_config_store()
     wrap_method(ConfigLoaderImpl, "_load_configuration_impl", compose_checked)
     wrap_method(CompletionPlugin, "_query", safe_completions)
 

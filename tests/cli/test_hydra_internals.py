@@ -1,5 +1,6 @@
 """Private parts of Hydra that the package relies on still do their work."""
 
+import copy
 import errno
 import os
 from argparse import ArgumentError
@@ -9,13 +10,15 @@ from typing import NoReturn
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.core_plugins.structured_config_source import StructuredConfigSource
 from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.config_store import ConfigStore
 from hydra.core.object_type import ObjectType
 from hydra.core.singleton import Singleton
 from omegaconf import DictConfig
 
 from mtl_cli.cli.config_files import restrict_files
-from mtl_cli.cli.hydra_internals import argument_parser, wrap_method
+from mtl_cli.cli.hydra_internals import argument_parser, share_config_store, wrap_method
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import conf_folder
 
@@ -30,6 +33,18 @@ def test_parser_knows_hydras_flags_and_raises_errors() -> None:
         assert not getattr(parsed, asked)
     with pytest.raises(ArgumentError, match="invalid choice: 'nothing'"):
         parser.parse_known_intermixed_args(["--cfg", "nothing"])
+
+
+def test_store_of_configs_is_shared_and_copies_the_configs_that_it_returns() -> None:
+    share_config_store()
+    store = ConfigStore.instance()
+    assert copy.deepcopy([store])[0] is store
+    source = StructuredConfigSource("hydra", "structured://")
+    assert source.store is store  # Hydra copies its sources for each config group
+    config = store.load("hydra/config.yaml").node
+    level = config.verbose
+    config.verbose = "changed"
+    assert store.load("hydra/config.yaml").node.verbose == level != "changed"
 
 
 def test_every_configuration_is_composed_by_the_replacement(
