@@ -10,7 +10,9 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
 from hydra.plugins.completion_plugin import CompletionPlugin
 from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.plugins.sweeper import Sweeper
 
+from mtl_cli.cli.check_jobs import check_jobs
 from mtl_cli.cli.config_files import USER_CONF, restrict_files
 from mtl_cli.cli.config_guard import compose_checked
 from mtl_cli.cli.hydra_internals import share_config_store, wrap_method
@@ -35,6 +37,7 @@ def prepare_hydra() -> None:
     restrict_files()
     share_config_store()
     wrap_method(ConfigLoaderImpl, "_load_configuration_impl", compose_checked)
+    wrap_method(Sweeper, "validate_batch_is_legal", check_jobs)
     wrap_method(CompletionPlugin, "_query", safe_completions)
 
 

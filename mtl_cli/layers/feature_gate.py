@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 from keras import ops
 
+from mtl_cli.core.owners import HIDDEN
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.gates import softmax
 from mtl_cli.layers.parallel import ParallelDense
 from mtl_cli.layers.register import Shape, register
-from mtl_cli.layers.routing import HIDDEN, Route, Routing, experts_of
+from mtl_cli.layers.routing import Route, Routing, experts_of
 
 
 @register

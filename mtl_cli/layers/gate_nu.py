@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from keras import ops
 
+from mtl_cli.core.owners import HIDDEN
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.parallel import (
     ParallelDense,
@@ -13,7 +14,7 @@ from mtl_cli.layers.parallel import (
     pop_dense_options,
 )
 from mtl_cli.layers.register import Shape, register
-from mtl_cli.layers.routing import HIDDEN, Expert, Route, Routing, experts_of
+from mtl_cli.layers.routing import Expert, Route, Routing, experts_of
 
 
 @register

@@ -15,10 +15,8 @@ from typing import Any, ClassVar, NamedTuple
 
 import keras
 
+from mtl_cli.core.owners import SHARED
 from mtl_cli.layers.parallel import ParallelMLP
-
-SHARED = "shared"  # the owner of an expert that belongs to no task
-HIDDEN = "hidden"  # the owner of a unit that belongs to no feature
 
 
 class Expert(NamedTuple):

@@ -8,6 +8,7 @@ from pydantic import model_validator
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.options import NonEmptyUnits, NumParts, NumPartsOrZero
+from mtl_cli.core.owners import SHARED
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import GatedSharing
 
@@ -83,7 +84,7 @@ class AdaTT(GatedSharing):
         """
         from mtl_cli.layers import Route
         from mtl_cli.layers.gates import mix_tensors
-        from mtl_cli.layers.routing import SHARED, specific_and_shared_experts
+        from mtl_cli.layers.routing import specific_and_shared_experts
 
         n, m = self.num_specific_experts, self.num_shared_experts
         name = f"level_{level}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.message_text import unknown_name_message
 from mtl_cli.core.options import NonEmptyUnits, NumParts, Units
+from mtl_cli.core.owners import SHARED
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models._home_gates import feature_gated, self_gated
 from mtl_cli.models.base import GatedSharing
@@ -71,8 +72,6 @@ class HoME(GatedSharing):
     self_gates: bool
 
     def check(self, tasks: Sequence[str]) -> None:
-        from mtl_cli.layers.routing import SHARED
-
         if self.groups is None:
             return
         if SHARED in self.groups:
@@ -119,7 +118,6 @@ class HoME(GatedSharing):
         """
         from mtl_cli.layers import Route, experts_of
         from mtl_cli.layers.gates import mix_tensors
-        from mtl_cli.layers.routing import SHARED
 
         n = self.num_group_experts
         # The names of each group's experts.
@@ -184,7 +182,6 @@ class HoME(GatedSharing):
 
         from mtl_cli.layers import Route, experts_of
         from mtl_cli.layers.gates import mix_tensors
-        from mtl_cli.layers.routing import SHARED
 
         level = "level_2"
         tasks = range(len(group_of_task))
@@ -212,7 +209,6 @@ class HoME(GatedSharing):
     def _task_routes(self, groups: Sequence[str]) -> list["Route"]:
         """Returns the routes of the gates G_t. `groups` holds each task's group."""
         from mtl_cli.layers import Route, experts_of
-        from mtl_cli.layers.routing import SHARED
 
         shared = experts_of(SHARED, self.num_shared_experts)
         routes = []

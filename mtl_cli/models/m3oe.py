@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.options import Count, NonEmptyUnits, NumParts
+from mtl_cli.core.owners import SHARED
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import GatedSharing
 
@@ -89,7 +90,6 @@ class M3oE(GatedSharing):
         from keras import ops
 
         from mtl_cli.layers import Mix, Route, ScenarioGates, experts_of
-        from mtl_cli.layers.routing import SHARED
 
         num_scenarios = scenario_weights.shape[-1]
         shared = experts_of(SHARED, self.num_shared_experts)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.options import NonEmptyUnits, NumParts
+from mtl_cli.core.owners import SHARED
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import GatedSharing
 
@@ -32,7 +33,6 @@ class MMoE(GatedSharing):
 
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from mtl_cli.layers import Mix, Route, experts_of
-        from mtl_cli.layers.routing import SHARED
 
         (x,) = encodings.outputs  # one encoding, (batch, dim)
         f = self.networks(self.num_experts, self.expert_units, name="experts")

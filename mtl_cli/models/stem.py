@@ -7,6 +7,7 @@ import numpy as np
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.options import NonEmptyUnits, NumParts
+from mtl_cli.core.owners import SHARED
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import GatedSharing
 
@@ -70,7 +71,7 @@ class STEM(GatedSharing):
         """
         from mtl_cli.layers import Mix, Route
         from mtl_cli.layers.gates import mix_tensors
-        from mtl_cli.layers.routing import SHARED, specific_and_shared_experts
+        from mtl_cli.layers.routing import specific_and_shared_experts
 
         name, units = f"level_{level}", self.expert_units
         num_tasks = x_tasks.shape[0]

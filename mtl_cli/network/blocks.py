@@ -13,10 +13,10 @@ import keras
 from mtl_cli.columns.layout import Layout
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import Part
+from mtl_cli.core.owners import SHARED
 from mtl_cli.layers import FusedEmbedding, ParallelMLP, Routing
 from mtl_cli.layers.lookup import table_groups
 from mtl_cli.layers.members import EnsembleInputs
-from mtl_cli.layers.routing import SHARED
 from mtl_cli.network.block_names import BlockName, Scenario
 from mtl_cli.network.feature_rows import FeatureRows, row_slices
 from mtl_cli.network.network import Block, Network

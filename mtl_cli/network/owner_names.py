@@ -10,8 +10,8 @@ from collections.abc import Collection, Sequence
 
 import keras
 
+from mtl_cli.core.owners import SHARED
 from mtl_cli.layers import ParallelDense, ParallelMLP, Route, Routing
-from mtl_cli.layers.routing import SHARED
 from mtl_cli.network.parallel_networks import num_networks
 
 # A layer whose name ends like this computes networks for each task. The networks of the

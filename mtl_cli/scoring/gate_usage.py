@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtl_cli.core.owners import HIDDEN, SHARED
 from mtl_cli.data.table import Array
 from mtl_cli.scoring.gate_records import (
     POLARISED_WEIGHT,
@@ -99,8 +100,6 @@ def place_of(layer: "Routing") -> str:
 
 def expert_name(expert: "Expert", tasks: list[str]) -> str:
     """Returns the owner of an expert, and its number if it has one: `shared 2`."""
-    from mtl_cli.layers.routing import HIDDEN, SHARED
-
     owner = expert.owner
     if isinstance(owner, int):
         owner = tasks[owner]

@@ -137,8 +137,10 @@ def swept_settings(config: DictConfig) -> list[Override] | None:
     sweeper = config.hydra.sweeper
     parser = OverridesParser.create(GlobalHydra.instance().config_loader())
     params = [f"{key}={value}" for key, value in (sweeper.params or {}).items()]
+    # An interpolation such as `${hydra:job.num}` has a value only in a job.
+    unresolved: Any = OmegaConf.to_container(config.hydra.overrides.task)
     try:
-        settings = parser.parse_overrides([*params, *config.hydra.overrides.task])
+        settings = parser.parse_overrides([*params, *unresolved])
     except HydraException:
         return None
     # To Hydra's sweeper, a later setting replaces an earlier setting of the same key

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from mtl_cli.columns.encodings import Encodings, sets_of_tasks
 from mtl_cli.core.options import NonEmptyUnits
+from mtl_cli.core.owners import HIDDEN
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.towers.base import Towers, TowerSpec
 
@@ -100,7 +101,6 @@ class PPNet(Towers):
         Returns: y_t of each task, `(tasks, batch, num_logits)`.
         """
         from mtl_cli.layers import ParallelMLP, experts_of
-        from mtl_cli.layers.routing import HIDDEN
         from mtl_cli.layers.towers import connect_last_layers, layer_name, select_tasks
 
         *hidden_widths, num_logits = widths
@@ -178,7 +178,6 @@ def input_units(hidden: Tensor, encodings: Encodings) -> "Sequence[Expert]":
     """
     from mtl_cli.layers import experts_of
     from mtl_cli.layers.gate_nu import feature_units
-    from mtl_cli.layers.routing import HIDDEN
 
     if encodings.outputs_are_x and hidden is encodings.outputs[0]:
         return feature_units(encodings.columns)

@@ -77,6 +77,7 @@ MISTAKES = {
     "model.expert_units=[]": "model.expert_units: [] should have at least 1 item",
     "model.expert_units=[64,-1]": "-1 should be greater than or equal to 1",
     "model.tower_units=64": "64 should be a valid list; write [64]",
+    "model=home '+model.groups={shared: [income]}'": "a group is named shared, which",
     "model.num_shared_experts=0": "0 should be greater than or equal to 1",
     "model=mmoe model.num_experts=99999999": "should be less than or equal to 1000",
     "model=cgc model.num_specific_experts=1001": "model.num_specific_experts: 1001 "

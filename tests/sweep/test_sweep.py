@@ -547,6 +547,9 @@ def test_job_with_a_wrong_configuration_is_a_row_of_the_leaderboard(
 ) -> None:
     ended = run_sweep(start, "seed=x,1", "repeats=2", "hydra.sweep.dir=sweep")
     assert ended.returncode == 2
+    warning = "warning: 1 of 2 jobs will fail, as seed=x: seed: 'x' should be a valid"
+    assert ended.stdout.startswith(warning)  # before the first job starts
+    assert ended.stdout.count("warning: ") == 1
     (line,) = ended.stderr.splitlines()
     assert line.startswith("mtl-train: error: job 0 (")
     assert line.endswith("seed: 'x' should be a valid integer")
@@ -555,6 +558,24 @@ def test_job_with_a_wrong_configuration_is_a_row_of_the_leaderboard(
     assert board["status"].to_dict() == {"1": "done", "2": "done", "x": "failed"}
     assert board["error"]["x"] == "seed: 'x' should be a valid integer"
     assert ",seed=x," in board["run"]["x"]
+
+
+@pytest.mark.slow
+def test_jobs_are_checked_with_the_values_that_hydra_gives_them(start: Path) -> None:
+    numbered = ["trainer.epochs=1,2", "seed=${hydra:job.num}", "check_only=true"]
+    ended = run_sweep(start, *numbered, "hydra.sweep.dir=sweep")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "warning" not in ended.stdout
+    seeds = [
+        yaml.safe_load(p.read_text())["seed"] for p in start.glob("sweep/*/*.yaml")
+    ]
+    assert sorted(seeds) == [0, 1]
+    wrong = "tasks=[${hydra:runtime.output_dir}]"
+    ended = run_sweep(start, wrong, "hydra.sweep.dir=other")
+    message = f"tasks: no task '{start / 'other'}' in dataset small"
+    assert ended.returncode == 2
+    assert message in ended.stderr
+    assert message in ended.stdout.splitlines()[0]  # the warning
 
 
 @pytest.mark.slow
