@@ -19,7 +19,9 @@ class ParallelBatchNorm(keras.layers.Layer):
     mean(x) and var(x) are moving averages over the batches.
 
     Args:
-        momentum: weight of the old value when a step updates a moving average.
+        momentum: weight of the old value when a step updates a moving average. In the
+            first 1 / (1 - momentum) steps, the old value has a smaller weight, so that
+            all batches so far have the same weight.
         epsilon: number added to variances.
 
     Input shape: `(num, batch, units)`.
@@ -42,15 +44,18 @@ class ParallelBatchNorm(keras.layers.Layer):
 
     def build(self, input_shape: Shape) -> None:
         num, _, units = input_shape
-        for name, initializer, is_trained in (
-            ("gamma", "ones", True),
-            ("beta", "zeros", True),
-            ("moving_mean", "zeros", False),
-            ("moving_variance", "ones", False),
+        shape = (num, 1, units)
+        for name, shape_of_weight, initializer, is_trained in (
+            ("gamma", shape, "ones", True),
+            ("beta", shape, "zeros", True),
+            ("moving_mean", shape, "zeros", False),
+            ("moving_variance", shape, "ones", False),
+            # the number of steps that have updated the averages of each network
+            ("moving_steps", (num, 1, 1), "zeros", False),
         ):
             weight = self.add_weight(
                 name=name,
-                shape=(num, 1, units),
+                shape=shape_of_weight,
                 initializer=initializer,
                 trainable=is_trained,
                 autocast=False,
@@ -75,14 +80,15 @@ class ParallelBatchNorm(keras.layers.Layer):
         # need pass through the mean.
         centred = x - ops.stop_gradient(mean)
         variance = ops.mean(ops.square(centred), axis=1, keepdims=True)
-        for moving_average, batch_value in (
+        # The weight of the batch in the moving averages. In the first step it is 1: the
+        # batch must replace the initial values, which are not statistics of any rows.
+        weight = ops.maximum(1 - self.momentum, 1 / (1 + self.moving_steps))
+        self.moving_steps.assign(self.moving_steps + 1)
+        for average, batch_value in (
             (self.moving_mean, mean),
             (self.moving_variance, variance),
         ):
-            old = moving_average.value
-            moving_average.assign(
-                old * self.momentum + batch_value * (1 - self.momentum)
-            )
+            average.assign(average + weight * (batch_value - average))
         return mean, variance
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

@@ -36,6 +36,7 @@ from mtl_cli.layers import (
     extract,
 )
 from mtl_cli.layers.calibration import Calibration
+from mtl_cli.layers.parallel_norms import ParallelBatchNorm
 
 BATCH, DIM = 8, 6
 X = (DIM,)
@@ -99,7 +100,7 @@ CASES = {
         lambda x: ParallelMLP(3, [4], batch_norm=True, dropout=0.25)(x),
         [X],
         (3, BATCH, 4),
-        EXPERTS + 4 * 3 * 4,
+        EXPERTS + 4 * 3 * 4 + 3,
     ),
     "ParallelMLP with layer norm": Case(
         lambda x: ParallelMLP(3, [4, 5], layer_norm=True)(x),
@@ -410,3 +411,18 @@ def test_ties_select_no_more_experts_than_asked_for():
     weights = np.asarray(layer(x))
     assert ((weights > 0).sum(axis=-1) == 2).all()
     np.testing.assert_allclose(weights.sum(axis=-1), 1, rtol=1e-6)
+
+
+def test_moving_averages_of_a_norm_are_plain_means_of_the_first_batches():
+    """Otherwise the initial mean 0 and variance 1 would count for hundreds of steps."""
+    layer = ParallelBatchNorm(momentum=0.75)
+    batches = np.random.default_rng(0).normal(5, 3, (4, 2, 100, 3)).astype("float32")
+    for x in batches:
+        layer(x, training=True)
+    mean = batches.mean(axis=(0, 2))
+    variance = batches.var(axis=2).mean(axis=0)
+    np.testing.assert_allclose(layer.moving_mean.numpy()[:, 0], mean, 1e-5)
+    np.testing.assert_allclose(layer.moving_variance.numpy()[:, 0], variance, 1e-5)
+    layer(batches[0] + 1, training=True)  # from the fifth on, `momentum` holds
+    after = 0.75 * mean + 0.25 * (batches[0].mean(axis=1) + 1)
+    np.testing.assert_allclose(layer.moving_mean.numpy()[:, 0], after, 1e-5)

@@ -78,7 +78,7 @@ class Reader:
         layer = self.layers[f"{level}_{kind}_experts"]
         first, _, last, norm, *_ = layer.stack
         weights = [w.numpy().astype("float64") for w in norm.weights]
-        gamma, beta, mean, variance = (w.reshape(layer.num, -1) for w in weights)
+        gamma, beta, mean, variance, _ = (w.reshape(layer.num, -1) for w in weights)
         outputs = []
         for i in range(owner * num, (owner + 1) * num):
             hidden = mlp(v, [to_float64(*read_dense(first, i))])
