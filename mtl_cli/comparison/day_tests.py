@@ -116,8 +116,7 @@ def common_days(
         first_counts, second_counts = (
             (s.get("rows"), s.get("positives")) for s in recorded
         )
-        first, second = (Configuration(run.settings, [run]) for run in pair)
-        if first_counts == second_counts and same_rows(first, second, split):
+        if first_counts == second_counts and same_rows(pair, split):
             days.append(CommonDay(*pair, value - base.by_seed[day]))
     # A later day takes the place of an earlier day with the same rows.
     last_days = {rows_of_run[day.run.path]: day for day in days}

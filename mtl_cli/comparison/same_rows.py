@@ -1,5 +1,7 @@
 """Finds out whether runs were scored on the same rows."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from mtl_cli.comparison.configurations import Configuration
@@ -25,8 +27,8 @@ SPLIT_KEYS = (
 VALID_ROWS = "valid_rows"
 
 
-def same_rows(a: Configuration, b: Configuration, split: str) -> bool:
-    """Whether all runs of two configurations were scored on the same rows.
+def same_rows(runs: Iterable[Run], split: str) -> bool:
+    """Whether all runs were scored on the same rows of a split.
 
     Runs with equal data and equal split settings were scored on the same rows. If the
     data or the split settings differ, the test rows can still be the same, for example
@@ -35,7 +37,7 @@ def same_rows(a: Configuration, b: Configuration, split: str) -> bool:
     only, so the training and validation rows of these runs count as different.
     """
     runs_by_split: dict[tuple[object, ...], list[Run]] = {}
-    for run in (*a.runs.values(), *b.runs.values()):
+    for run in runs:
         # Without a hash, the run counts as having data of its own.
         data = run.environment.get("data_hash") or run.path
         runs_by_split.setdefault((data, *split_settings(run)), []).append(run)

@@ -29,7 +29,7 @@ def add_score_differences(
 
     @cache
     def have_same_rows(a: Configuration, b: Configuration) -> bool:
-        return same_rows(a, b, split)
+        return same_rows((*a.runs.values(), *b.runs.values()), split)
 
     for task in comparison.all_tasks:
         tester = SeedTester(task, comparison.baseline, have_same_rows)
