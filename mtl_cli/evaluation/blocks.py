@@ -7,8 +7,8 @@ import pyarrow as pa
 
 from mtl_cli.data.encode import GroupCodes
 from mtl_cli.data.labels import labels_of_rows
-from mtl_cli.data.scenarios import RowScenarios, find_scenarios
-from mtl_cli.data.table import Array, Table, concatenate
+from mtl_cli.data.scenarios import find_scenarios
+from mtl_cli.data.table import Array, Table
 from mtl_cli.evaluation.feature_drift import FeatureCounts
 from mtl_cli.evaluation.plan import EvaluationPlan
 from mtl_cli.network.trained_model import TrainedModel
@@ -32,6 +32,12 @@ class EvaluatedBlocks:
     Attributes:
         num_read: the number of rows in the blocks that were added.
         feature_counts: the distributions of the features.
+        scenarios: the scenarios of the data set; None if it has none.
+        tables: for each block, the rows to evaluate without their features.
+        samples: for each block, the sampled rows with their features.
+        predictions: for each block, {output of the model: (rows,) or (rows, classes)}.
+        slice_cells: for each block, the columns that make slices.
+        scenario_indices: for each block, the scenarios of the rows as indices, (rows,).
     """
 
     def __init__(
@@ -50,7 +56,6 @@ class EvaluatedBlocks:
         # A group gets the same code in all blocks.
         self.group_codes = GroupCodes(plan.dataset.group_column)
         self.scenarios = find_scenarios(model.config.dataset, model.features)
-        # Lists with one entry per block.
         self.tables: list[Table] = []
         self.samples: list[Table] = []
         self.predictions: list[dict[str, Array]] = []
@@ -83,33 +88,6 @@ class EvaluatedBlocks:
         self.tables.append(replace(table, features={}))
         self.slice_cells.append(block.select(self.plan.slice_columns))
         self.feature_counts.add(table, block)
-
-    def table(self) -> Table:
-        """Returns the rows without their features."""
-        return concatenate(self.tables)
-
-    def sample(self) -> Table:
-        """Returns the sampled rows with their features."""
-        return concatenate(self.samples)
-
-    def predictions_by_output(self) -> dict[str, Array]:
-        """Returns {output of the model: (rows,) or (rows, classes)}."""
-        return {
-            name: np.concatenate([block[name] for block in self.predictions])
-            for name in self.predictions[0]
-        }
-
-    def slice_columns(self) -> dict[str, pa.ChunkedArray]:
-        """Returns {column that makes slices: its cells}."""
-        cells = pa.concat_tables(self.slice_cells)
-        return {column: cells[column] for column in self.plan.slice_columns}
-
-    def row_scenarios(self) -> RowScenarios | None:
-        """Returns the scenarios of the rows; None if the data set has no scenarios."""
-        if self.scenarios is None:
-            return None
-        indices = np.concatenate(self.scenario_indices)
-        return RowScenarios(self.scenarios.names, indices)
 
 
 def indices_in_block(indices: Array, first_row: int, num_rows: int) -> Array:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.scenarios import RowScenarios, find_scenarios
 from mtl_cli.data.sources import OnProgress, Source
-from mtl_cli.data.table import Array, Table
+from mtl_cli.data.table import Array, Table, concatenate
 from mtl_cli.evaluation.blocks import EvaluatedBlocks
 from mtl_cli.evaluation.feature_drift import FeatureCounts
 from mtl_cli.evaluation.plan import EvaluationPlan
@@ -80,17 +80,25 @@ def rows_of_source(
             table = blocks.encode(block)
         on_rows(blocks.num_read + block.num_rows, source.num_rows)
         blocks.add(block, table)
+    cells = pa.concat_tables(blocks.slice_cells)
+    scenarios = None
+    if blocks.scenarios is not None:
+        indices = np.concatenate(blocks.scenario_indices)
+        scenarios = RowScenarios(blocks.scenarios.names, indices)
     return EvaluatedRows(
         table_name=source.path,
         outputs=plan.outputs,
-        table=blocks.table(),
-        predictions=blocks.predictions_by_output(),
-        slice_columns=blocks.slice_columns(),
-        sample=blocks.sample(),
+        table=concatenate(blocks.tables),
+        predictions={
+            name: np.concatenate([block[name] for block in blocks.predictions])
+            for name in blocks.predictions[0]
+        },
+        slice_columns={column: cells[column] for column in plan.slice_columns},
+        sample=concatenate(blocks.samples),
         sample_indices=sample_indices,
         feature_counts=blocks.feature_counts,
         row_numbers=row_numbers,
-        scenarios=blocks.row_scenarios(),
+        scenarios=scenarios,
         remarks=[*plan.remarks, *remarks],
     )
 
