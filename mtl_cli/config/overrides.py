@@ -51,6 +51,15 @@ def without_added_prefix(text: str) -> str:
     return text
 
 
+def key_of_setting(setting: str) -> str:
+    """Returns the key of a setting, without Hydra's signs `+` and `~`.
+
+    >>> key_of_setting("++dataset.train=a.csv")
+    'dataset.train'
+    """
+    return setting.lstrip("+~").partition("=")[0]
+
+
 def adds_runs(setting: str) -> bool:
     """Whether a setting adds runs to a single run, as `repeats=3` does."""
     key, _, value = setting.lstrip("+").partition("=")

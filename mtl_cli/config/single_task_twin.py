@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from mtl_cli.config.overrides import value_text
+from mtl_cli.config.overrides import key_of_setting, value_text
 from mtl_cli.core.options import MAX_PARTS
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.models.base import COMMON_KEYS
@@ -50,26 +50,44 @@ def bottom_units(model: Mapping[str, Any]) -> list[int]:
     return below + list(units) * num_levels
 
 
-def twin_settings(
-    model: Mapping[str, Any], keys_in_settings: Collection[str]
-) -> list[str]:
-    """Returns the settings `model.KEY=VALUE` that the twin needs.
+def settings_of_twin(model: Mapping[str, Any], settings: list[str]) -> list[str]:
+    """Returns the settings of the twin of a multi-task run.
 
-    These are the size of the twin, and the values of `COMMON_KEYS` that only the
-    model's YAML sets.
+    The settings of the run's own model are left out. Settings are added that choose the
+    model of the twin and its size, and the values of `COMMON_KEYS` that only the YAML
+    of the run's model sets.
 
     Args:
         model: the section `model` of the multi-task run.
-        keys_in_settings: the dotted keys of the settings that the twin has already.
+        settings: the `key=value` settings of the multi-task run.
     """
+    remaining = without_model(settings, COMMON_KEYS)
+    keys = set(map(key_of_setting, remaining))
     values = {"bottom_units": bottom_units(model)} | {
         key: value
         for key, value in model.items()
         if key in COMMON_KEYS
         and value != defaults_of_models()[key]
-        and f"model.{key}" not in keys_in_settings
+        and f"model.{key}" not in keys
     }
-    return [f"model.{key}={value_text(key, value)}" for key, value in values.items()]
+    of_model = [
+        f"model.{key}={value_text(key, value)}" for key, value in values.items()
+    ]
+    return [*remaining, "model=single_task", *of_model]
+
+
+def without_model(settings: list[str], kept_keys: Collection[str]) -> list[str]:
+    """Leaves out the settings of `model`, except for the keys in `kept_keys`.
+
+    >>> without_model(["model=ple", "model.towers=star", "seed=1"], ["towers"])
+    ['model.towers=star', 'seed=1']
+    """
+    return [
+        setting
+        for setting in settings
+        if (key := key_of_setting(setting)).removeprefix("model.") in kept_keys
+        or not f"{key}.".startswith("model.")
+    ]
 
 
 @cache

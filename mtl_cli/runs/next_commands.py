@@ -1,11 +1,10 @@
 """Suggests commands to run after a run, for the terminal and the report."""
 
 import shlex
-from collections.abc import Collection
 from pathlib import Path
 
 from mtl_cli.config.run_config import Config
-from mtl_cli.config.single_task_twin import twin_settings
+from mtl_cli.config.single_task_twin import settings_of_twin, without_model
 from mtl_cli.core.paths import listed_paths, shortest
 from mtl_cli.data.sampling_correction import sampled_task
 from mtl_cli.models.base import COMMON_KEYS
@@ -60,10 +59,8 @@ def comparison_command(config: Config, settings: list[str]) -> tuple[str, str]:
         if heads_weigh_rows(config):
             new_settings = with_other_sharing(config, kept_settings)
         else:
-            remaining = without_model(kept_settings, COMMON_KEYS)
-            keys = {setting.partition("=")[0] for setting in remaining}
-            of_twin = twin_settings(config.model.model_dump(mode="json"), keys)
-            new_settings = [*remaining, "model=single_task", *of_twin]
+            model = config.model.model_dump(mode="json")
+            new_settings = settings_of_twin(model, kept_settings)
         command = ["mtl-train", *new_settings]
     else:
         without_seed = [s for s in kept_settings if not s.startswith("seed=")]
@@ -90,17 +87,6 @@ def with_other_sharing(config: Config, settings: list[str]) -> list[str]:
     scheme = "mmoe" if config.model.name == "shared_bottom" else "shared_bottom"
     kept_settings = without_model(settings, COMMON_KEYS | heads_keys.keys())
     return [*kept_settings, f"model={scheme}", f"model.heads={heads}"]
-
-
-def without_model(settings: list[str], kept_keys: Collection[str]) -> list[str]:
-    """Leaves out the settings of `model`, except for the keys in `kept_keys`."""
-    kept_starts = tuple(f"model.{key}=" for key in kept_keys)
-    return [
-        setting
-        for setting in settings
-        if setting.startswith(kept_starts)
-        or not setting.startswith(("model.", "model="))
-    ]
 
 
 def commands_for_model(folder: Path) -> list[tuple[str, str]]:

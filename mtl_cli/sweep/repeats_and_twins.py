@@ -8,7 +8,7 @@ on the rows of one scenario alone.
 from typing import Any, NamedTuple
 
 from mtl_cli.config.overrides import quoted, with_add_prefix
-from mtl_cli.config.single_task_twin import bottom_units, twin_settings
+from mtl_cli.config.single_task_twin import bottom_units, settings_of_twin
 from mtl_cli.models.base import COMMON_KEYS
 from mtl_cli.sweep.folder_names import without_signs
 
@@ -66,22 +66,11 @@ def single_task_twin(variant: Variant) -> Variant:
     units = bottom_units(model)
     common = {key: value for key, value in model.items() if key in COMMON_KEYS}
     single_task = common | {"name": "single_task", "bottom_units": units} | INDEPENDENT
-    remaining = [setting for setting in settings if holds_for_all_models(setting)]
-    keys_in_settings = {without_signs(s).partition("=")[0] for s in remaining}
-    new_settings = twin_settings(model, keys_in_settings)
     return Variant(
         values | {"model": single_task},
-        [*remaining, "model=single_task", *new_settings],
+        settings_of_twin(model, settings),
         choices | {"model": "single_task"},
     )
-
-
-def holds_for_all_models(setting: str) -> bool:
-    """Whether a setting neither chooses a model nor sets a key of one model alone."""
-    key = without_signs(setting).partition("=")[0]
-    if key.startswith("model."):
-        return key.removeprefix("model.") in COMMON_KEYS
-    return key != "model"
 
 
 def single_scenario_twin(variant: Variant, scenario: str | int) -> Variant:
