@@ -12,7 +12,7 @@ from mtl_cli.comparison.configurations import (
     set_names,
 )
 from mtl_cli.comparison.datasets import runs_by_dataset
-from mtl_cli.comparison.difference import set_verdicts
+from mtl_cli.comparison.difference import correct_p_values
 from mtl_cli.comparison.results import DatasetComparison, without_earlier_days
 from mtl_cli.comparison.row_tests import add_row_tests
 from mtl_cli.comparison.runs import Run
@@ -118,23 +118,22 @@ def comparison_over_seeds(
 
 
 def conclude(comparison: DatasetComparison) -> None:
-    """Chooses the best configurations, and sets the verdicts and sentences."""
+    """Chooses the best configurations, corrects p-values, and sets the sentences."""
     for task in comparison.all_tasks:
         choose_best(task, comparison.split)
     for task in comparison.tasks:
-        set_task_verdicts(task)
+        correct_p_values_of_task(task)
         task.sentences = sentences(task, comparison.baseline.name, comparison.split)
 
 
-def set_task_verdicts(task: Task) -> None:
-    """Sets the verdicts of the differences on a task and on its scenarios.
+def correct_p_values_of_task(task: Task) -> None:
+    """Corrects the p-values of the differences on a task and on its scenarios.
 
     The p-values are corrected separately for two sets of differences: the differences
     on all rows, to the baseline and to twins; and the differences on single scenarios.
     """
-    set_verdicts(task.all_differences, task.direction)
-    on_scenarios = [d for scenario in task.scenarios for d in scenario.all_differences]
-    set_verdicts(on_scenarios, task.direction)
+    correct_p_values(task.all_differences)
+    correct_p_values([d for on in task.scenarios for d in on.all_differences])
 
 
 def no_scores_message(runs: list[Run], split: str) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.difference import Difference, Verdict, set_verdicts
+from mtl_cli.comparison.difference import Difference, correct_p_values
 from mtl_cli.comparison.intervals import mean_interval
 from mtl_cli.comparison.line_sentences import line_sentences
 from mtl_cli.comparison.prediction_files import PredictionFiles
@@ -61,9 +61,9 @@ def add_day_tests(
         if score is base:
             continue
         days, have_same_rows = common_days(score, base, split, task.name, rows_of_run)
-        difference = difference_over_days(score, base, days)
+        difference = difference_over_days(score, base, days, task.direction)
         score.differences["baseline"] = difference
-        if difference.seed_test is None or not have_same_rows or split != "test":
+        if difference.replicate_test is None or not have_same_rows or split != "test":
             continue
         try:
             difference.row_test = row_test(difference, days, task, files)
@@ -72,7 +72,7 @@ def add_day_tests(
                 f"{task.name}: all days are scored on the same rows, but "
                 f"{score.configuration.name} cannot be tested on them: {reason}"
             )
-    set_verdicts(task.all_differences, task.direction)
+    correct_p_values(task.all_differences)
     task.sentences = line_sentences(task, comparison.baseline.name)
     return remarks
 
@@ -126,23 +126,21 @@ def common_days(
 
 
 def difference_over_days(
-    score: Score, base: Score, days: list[CommonDay]
+    score: Score, base: Score, days: list[CommonDay], direction: int
 ) -> Difference:
     """Returns the difference of a line to the baseline over their common days.
 
     With fewer than `MIN_DAYS` days, there is no test.
     """
-    difference = Difference(score.configuration, base.configuration)
-    if not days:
-        return difference
     values = [day.difference for day in days]
-    difference.day_count = len(days)
-    difference.paired_difference = mean_interval(values)
-    # `set_verdicts` changes this verdict if there is a test over days.
-    difference.verdict = Verdict.TOO_FEW_DAYS
-    if len(days) >= MIN_DAYS:
-        difference.seed_test = day_test(values)
-    return difference
+    return Difference(
+        score.configuration,
+        base.configuration,
+        direction,
+        day_count=len(days),
+        paired_difference=mean_interval(values) if days else None,
+        replicate_test=day_test(values) if len(days) >= MIN_DAYS else None,
+    )
 
 
 def day_test(values: Sequence[float]) -> DifferenceTest:

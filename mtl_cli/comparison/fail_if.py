@@ -167,8 +167,7 @@ class Checks:
     def failed_differences(self, condition: Condition) -> Iterator[str]:
         """Yields a text for each configuration whose difference meets the condition."""
         for difference in self.differences[condition.name]:
-            impossible = (Verdict.NOT_COMPARABLE, Verdict.NO_SCORE)
-            if difference.verdict in impossible or not difference.is_known:
+            if difference.interval is None:
                 yield undecided_message(difference, condition.name)
             elif condition.holds(difference.mean):
                 yield (

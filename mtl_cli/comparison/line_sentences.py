@@ -22,8 +22,7 @@ def line_sentence(difference: Difference, task: Task, baseline: str) -> str:
     name = difference.configuration.name
     over_days = f"over {counted(difference.day_count, 'day')}"
     size = f"{signed_difference(difference, task)} {over_days}"
-    # In a comparison of lines, `seed_test` is the test over days.
-    day_p_value = p_value_text(difference.corrected_seed_p)
+    day_p_value = p_value_text(difference.corrected_replicate_p)
     row_p_value = p_value_text(difference.corrected_row_p)
     if difference.verdict in RELATIONS:
         # The verdict says the direction, so the size needs no sign.

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.difference import Difference, Verdict
+from mtl_cli.comparison.difference import Difference
 from mtl_cli.comparison.prediction_files import PredictionFiles
 from mtl_cli.comparison.predictions import (
     DifferentRowsError,
@@ -23,8 +23,6 @@ MAX_CONFIGURATIONS = 20  # the largest number of configurations whose rows are r
 # `RESAMPLES` samples.
 MAX_PREDICTIONS = {"auc": 20_000_000, "gauc": 10_000_000}
 MAX_PREDICTIONS_RESAMPLED = 1_000_000
-# Differences with these verdicts are not tested.
-UNTESTED = (Verdict.NO_SCORE, Verdict.NOT_COMPARABLE)
 
 
 def add_row_tests(comparison: DatasetComparison) -> list[str]:
@@ -153,7 +151,7 @@ def add_tests_of_task(
     for on_rows in (task, *task.scenarios):
         for difference in on_rows.all_differences:
             pair = {difference.configuration, difference.other}
-            if difference.verdict in UNTESTED or not_read & pair:
+            if difference.interval is None or not_read & pair:
                 continue
             reason = add_row_test(difference, on_rows.scenario, predictions)
             if reason is not None:

@@ -1,10 +1,10 @@
 """Adds differences with their tests over seeds to a comparison."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.difference import Difference, Verdict
+from mtl_cli.comparison.difference import Difference
 from mtl_cli.comparison.intervals import Interval, mean_interval
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.same_rows import same_rows
@@ -72,7 +72,7 @@ class SeedTester:
         baseline: Configuration,
         have_same_rows: Callable[[Configuration, Configuration], bool],
     ) -> None:
-        self.scenario = task.scenario
+        self.task = task
         self.have_same_rows = have_same_rows
         scored = [score for score in task.scores if score.interval is not None]
         (base,) = (s for s in task.scores if s.configuration is baseline)
@@ -96,20 +96,23 @@ class SeedTester:
 
     def difference(self, score: Score, other: Score) -> Difference:
         """Returns the difference of two scores, with its test over seeds."""
-        result = Difference(score.configuration, other.configuration, self.scenario)
+        new_difference = partial(
+            Difference,
+            score.configuration,
+            other.configuration,
+            self.task.direction,
+            self.task.scenario,
+        )
         if score.interval is None or other.interval is None:
-            return result
+            return new_difference()
         if not self.are_on_same_rows(score, other):
-            result.verdict = Verdict.NOT_COMPARABLE
-            return result
-        result.paired_difference = paired_difference(score.by_seed, other.by_seed)
-        result.difference_of_means = score.interval.mean - other.interval.mean
+            return new_difference(has_same_rows=False)
         a, b = values_to_test(score.by_seed, other.by_seed)
-        result.seed_test = seed_test(a, b, self.noise_of_others(score, other))
-        # The verdict for now. If there is a seed test, `set_verdicts` replaces the
-        # verdict after it has corrected the p-values of all differences.
-        result.verdict = Verdict.TOO_FEW_SEEDS
-        return result
+        return new_difference(
+            paired_difference=paired_difference(score.by_seed, other.by_seed),
+            difference_of_means=score.interval.mean - other.interval.mean,
+            replicate_test=seed_test(a, b, self.noise_of_others(score, other)),
+        )
 
 
 def seed_values(score: Score) -> list[float]:

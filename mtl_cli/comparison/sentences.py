@@ -51,7 +51,7 @@ def real_difference_sentences(task: Task) -> list[str]:
         texts.append(
             f"{difference.configuration.name} is {difference.verdict} {than} "
             f"{difference.other.name} by {size}: retraining would give the same order "
-            f"({p_value_text(difference.corrected_seed_p)}){row_test_text}."
+            f"({p_value_text(difference.corrected_replicate_p)}){row_test_text}."
         )
     if without_sentence := real[MAX_SENTENCES:]:
         verdicts = [f"{d.configuration.name} is {d.verdict}" for d in without_sentence]
@@ -84,8 +84,8 @@ def rows_only_sentences(task: Task, baseline: str) -> list[str]:
     return [
         f"{d.configuration.name} shows no real difference to {baseline} "
         f"({signed_difference(d, task)}): retraining would give the same order on "
-        f"these test rows ({p_value_text(d.corrected_seed_p)}), but another test set "
-        f"might not ({p_value_text(d.corrected_row_p)})."
+        f"these test rows ({p_value_text(d.corrected_replicate_p)}), but another test "
+        f"set might not ({p_value_text(d.corrected_row_p)})."
         for d in differences[:MAX_SENTENCES]
     ]
 
@@ -191,11 +191,11 @@ def signed_difference(difference: Difference, task: Task) -> str:
 def size_and_p_value(difference: Difference, task: Task) -> str:
     """Returns the mean difference and its p-value, such as `(-0.0120, p = 0.004)`.
 
-    The p-value comes from the seed test. Two single runs of lines have no seed test, so
-    theirs comes from the row test.
+    The p-value comes from the replicate test. Two single runs of lines have no
+    replicate test, so theirs comes from the row test.
     """
-    p_value = difference.corrected_seed_p
-    if difference.seed_test is None:
+    p_value = difference.corrected_replicate_p
+    if difference.replicate_test is None:
         p_value = difference.corrected_row_p
     return f"({signed_difference(difference, task)}, {p_value_text(p_value)})"
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.difference import Difference, Verdict
+from mtl_cli.comparison.difference import Difference
 from mtl_cli.comparison.intervals import Interval, mean_interval
 
 DEFAULT_DECIMALS = 4
@@ -42,7 +42,7 @@ class Score:
     def is_on_other_rows(self) -> bool:
         """Whether the rows of this score, or their weights, are not the baseline's."""
         difference = self.differences.get("baseline")
-        return difference is not None and difference.verdict == Verdict.NOT_COMPARABLE
+        return difference is not None and not difference.has_same_rows
 
 
 def score_of(

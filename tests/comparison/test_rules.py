@@ -9,7 +9,7 @@ import pytest
 from mtl_cli.comparison import row_tests
 from mtl_cli.comparison.baseline import choose_baseline, is_equal
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.difference import Difference, Verdict, set_verdicts
+from mtl_cli.comparison.difference import Difference, Verdict, correct_p_values
 from mtl_cli.comparison.intervals import Interval
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import same_rows
@@ -46,14 +46,15 @@ def verdicts(seed_ps: list[float], row_ps: list[float | None]) -> list[Verdict]:
         Difference(
             configuration(),
             configuration(),
-            seed_test=significance.DifferenceTest(0.1, 0.01, seed_p, 8),
+            1,
+            replicate_test=significance.DifferenceTest(0.1, 0.01, seed_p, 8),
             row_test=None
             if row_p is None
             else significance.DifferenceTest(0.1, 0.01, row_p, 8),
         )
         for seed_p, row_p in zip(seed_ps, row_ps, strict=True)
     ]
-    set_verdicts(differences, 1)
+    correct_p_values(differences)
     return [difference.verdict for difference in differences]
 
 
@@ -77,8 +78,9 @@ def test_two_configurations_that_are_compared_twice_have_one_test() -> None:
     differences = [
         Difference(
             *pair,
+            1,
             scenario,
-            seed_test=significance.DifferenceTest(gain, 0.01, 0.02, 8),
+            replicate_test=significance.DifferenceTest(gain, 0.01, 0.02, 8),
             row_test=significance.DifferenceTest(gain, 0.01, 0.02, 8),
         )
         for pair, scenario, gain in (
@@ -87,13 +89,13 @@ def test_two_configurations_that_are_compared_twice_have_one_test() -> None:
             ((mmoe, single_task), "app", 0.1),
         )
     ]
-    set_verdicts(differences[:2], 1)
+    correct_p_values(differences[:2])
     assert [d.verdict for d in differences[:2]] == [Verdict.BETTER, Verdict.WORSE]
-    assert {d.corrected_seed_p for d in differences[:2]} == {0.02}
+    assert {d.corrected_replicate_p for d in differences[:2]} == {0.02}
     assert {d.corrected_row_p for d in differences[:2]} == {0.02}
     # On the rows of a scenario, the same two have another test.
-    set_verdicts(differences, 1)
-    assert [d.corrected_seed_p for d in differences] == pytest.approx([0.04] * 3)
+    correct_p_values(differences)
+    assert [d.corrected_replicate_p for d in differences] == pytest.approx([0.04] * 3)
 
 
 def test_first_of_several_shared_bottoms_is_the_baseline() -> None:

@@ -41,8 +41,10 @@ def test_heading_of_a_single_configuration_is_in_the_singular() -> None:
 
 def test_too_few_days_are_as_uncertain_on_the_page_as_too_few_seeds() -> None:
     line = Configuration({"model.name": "ple"}, [])
-    for verdict in (Verdict.TOO_FEW_DAYS, Verdict.TOO_FEW_SEEDS):
-        difference = Difference(line, line, verdict=verdict)
+    gain = Interval(0.1, None, 1)
+    for days, verdict in ((1, Verdict.TOO_FEW_DAYS), (0, Verdict.TOO_FEW_SEEDS)):
+        difference = Difference(line, line, 1, day_count=days, paired_difference=gain)
+        assert difference.verdict == verdict
         assert verdict_class(difference) == "uncertain"
 
 
