@@ -141,12 +141,9 @@ def embedding_tables(layer: Any, model: TrainedModel) -> dict[str, Any]:
     group = table_group_of(layer, model)
     if group is None:
         return {}
-    row_bounds = {}
-    start = 0
-    for feature, size in group.sizes.items():
-        row_bounds[feature] = [start, start + size]
-        start += size
-    return {"tables": row_bounds}
+    return {
+        "tables": {name: [rows.start, rows.stop] for name, rows in group.rows.items()}
+    }
 
 
 def table_group_of(layer: Any, model: TrainedModel) -> "TableGroup | None":

@@ -25,6 +25,16 @@ class TableGroup(NamedTuple):
     frozen: bool
     sizes: dict[str, int]
 
+    @property
+    def rows(self) -> dict[str, slice]:
+        """{table: its rows in the weight}: the tables lie one below the other."""
+        rows = {}
+        start = 0
+        for table, size in self.sizes.items():
+            rows[table] = slice(start, start + size)
+            start += size
+        return rows
+
 
 def table_groups(
     layout: Layout, default_dim: int | Literal["auto"]

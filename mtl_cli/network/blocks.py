@@ -94,7 +94,7 @@ class WeightSplitter:
     def blocks(self) -> Iterator[NamedSlice]:
         """Yields the blocks of all layers."""
         groups = table_groups(self.layout, self.config.encoder.embedding_dim)
-        tables = {group.layer: group.sizes for group in groups}
+        tables = {group.layer: group.rows for group in groups}
         encoder_layers: dict[str, list[keras.Layer]] = {}
         for name, layer in self.layers.items():
             if name in tables:
@@ -211,7 +211,7 @@ class WeightSplitter:
                 # The first-order weights of DeepFM are vectors of length 1.
                 group = table_groups(self.layout, 1)[number]
                 kind = "first-order table"
-                yield from self._tables(layer, kind, group.sizes, [owner])
+                yield from self._tables(layer, kind, group.rows, [owner])
                 continue
             kind = f"{type(layer).__name__} {number + 1}"
             # Only the deep network has separate blocks for the rows of each feature.
@@ -226,18 +226,15 @@ class WeightSplitter:
         self,
         layer: FusedEmbedding,
         kind: str,
-        sizes: dict[str, int],
+        rows_by_table: dict[str, slice],
         set_owners: list[str],
     ) -> Iterator[NamedSlice]:
         """Yields a block for each embedding table and each set of embeddings.
 
-        In the layer's weight, the tables lie one below the other, in the order of
-        `sizes`, {table: number of ids}. The sets of embeddings lie side by side.
+        In the layer's weight, the tables lie one below the other, and the sets of
+        embeddings lie side by side.
         """
-        first_row = 0
-        for table, size in sizes.items():
-            rows = slice(first_row, first_row + size)
-            first_row += size
+        for table, rows in rows_by_table.items():
             for i, owner in enumerate(set_owners):
                 first_column = i * layer.embedding_dim
                 columns = slice(first_column, first_column + layer.embedding_dim)

@@ -183,16 +183,14 @@ def write_into_tables(
     from mtl_cli.layers.lookup import table_groups
 
     for group in table_groups(features.layout, config.encoder.embedding_dim):
-        if not group.sizes.keys() & vectors_by_table.keys():
+        tables = group.sizes.keys() & vectors_by_table.keys()
+        if not tables:
             continue
-        # The tables of a group lie one below the other, the sets side by side.
+        # The sets of embeddings lie side by side.
         weight = network.logits.get_layer(group.layer).table
         rows = weight.numpy()
         num_sets = rows.shape[1] // group.dim
-        first_row = 0
-        for name, size in group.sizes.items():
-            if name in vectors_by_table:
-                ids, vectors = vectors_by_table[name]
-                rows[first_row + ids] = np.tile(vectors, (1, num_sets))
-            first_row += size
+        for name in tables:
+            ids, vectors = vectors_by_table[name]
+            rows[group.rows[name]][ids] = np.tile(vectors, (1, num_sets))
         weight.assign(rows)
