@@ -1,5 +1,6 @@
 """The profile of a column: the kind of its values, and how often each value occurs."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,6 +12,8 @@ import pyarrow.compute as pc
 
 from mtl_cli.columns.arrow_types import is_list, unusable_type, value_type
 from mtl_cli.columns.cells import empty_as_null
+from mtl_cli.columns.vocabulary import whole_numbers
+from mtl_cli.core.errors import DataError
 from mtl_cli.init.value_kinds import NUMBER, Kind, kind_of_values, matches
 
 Array = npt.NDArray[Any]
@@ -18,9 +21,7 @@ Array = npt.NDArray[Any]
 # A column with at most this number of distinct values has one embedding or bucket per
 # value.
 MAX_CATEGORIES = 20
-# The largest numbers up to which a type holds all whole numbers.
-MAX_EXACT = 2**53  # float64
-MAX_EXACT_FLOAT32 = 2**24
+MAX_EXACT = 2**53  # float64 holds all whole numbers up to this number
 MAX_NON_NUMBERS = 100  # the largest number of values that `non_numbers` returns
 # A column of numbers may hold at most this number of different texts, such as marks of
 # missing values. A column with more texts is a column of text.
@@ -217,17 +218,13 @@ def normalized(cells: pa.ChunkedArray) -> pa.Array:
 
 
 def floats_as_whole(array: pa.Array) -> pa.Array:
-    """Converts floats to int64 if all are whole numbers that the type holds exactly.
+    """Converts floats to int64 if training takes them for whole numbers.
 
     pandas stores a column of whole numbers as floats if some cells are empty. Other
     arrays are returned unchanged.
     """
-    if not pa.types.is_floating(array.type):
-        return array
-    numbers = array.drop_null().to_numpy()
-    if not len(numbers):
-        return array
-    max_exact = MAX_EXACT if pa.types.is_float64(array.type) else MAX_EXACT_FLOAT32
-    all_exact = (np.abs(numbers) <= max_exact).all()
-    all_whole = (numbers == np.floor(numbers)).all()
-    return array.cast(pa.int64()) if all_exact and all_whole else array
+    has_values = array.null_count < len(array)
+    if has_values and pa.types.is_floating(array.type):
+        with suppress(DataError):
+            return whole_numbers("", array, "")
+    return array

@@ -26,6 +26,7 @@ from mtl_cli.core.paths import root
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.init import preview
+from mtl_cli.init.column_profile import profile_column
 from mtl_cli.tasks.binary import Binary
 
 Run = Callable[..., tuple[int, str, str]]
@@ -692,6 +693,15 @@ def test_ids_stored_as_decimals_are_the_whole_numbers_that_they_stand_for(
     assert "store the ids as whole numbers or as text" in line_of("shop", "big_id")
     assert run("text.csv", "--task", "click")[0] == 0
     assert "4.0 and 4 are two ids" in line_of("text", "user_id")
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [("float32", 24), ("float64", 53)])
+def test_floats_that_training_refuses_as_ids_are_not_whole_numbers(
+    dtype: str, bits: int
+) -> None:
+    for largest, kind in ((2**bits - 1, "whole"), (2**bits, "decimal")):
+        cells = pa.chunked_array([np.array([0, largest], dtype)])
+        assert profile_column("ad", cells).kind == kind
 
 
 def test_names_and_words_of_any_kind_survive_the_yaml(run: Run) -> None:
