@@ -88,7 +88,7 @@ def encode_sources(
     report = data_report(
         outputs, features, profile, early_rows, writer.flushed_tables(), earlier or {}
     )
-    report["findings"] += day_warnings.values()
+    report["findings"] += day_warnings
     writer.write_manifest(
         {
             "features": features.learnt,

@@ -46,14 +46,14 @@ def count_early_rows(
 
 def part_of_day_warnings(
     times_by_table: dict[str, Times], codes_by_table: dict[str, Codes]
-) -> dict[str, str]:
-    """Returns {split: a warning that its held-out rows cover only a part of a day}.
+) -> list[str]:
+    """Returns a warning for each split whose held-out rows cover only a part of a day.
 
     People do other things in the evening than in the morning. If only evenings are held
     out, early stopping and calibration are wrong for the other hours. Times that are
     only days, or numbers without a unit, are not checked.
     """
-    warnings = {}
+    warnings = []
     for table_name, times in times_by_table.items():
         if not times.unit.startswith("timestamp["):
             continue
@@ -69,7 +69,7 @@ def part_of_day_warnings(
             if days_covered < MIN_PART_OF_DAY and has_hours(numbers, day):
                 split = SPLITS[code]
                 num_days = span(numbers) / day
-                warnings[split] = part_of_day_warning(split, days_covered, num_days)
+                warnings.append(part_of_day_warning(split, days_covered, num_days))
     return warnings
 
 
