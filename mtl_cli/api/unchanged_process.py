@@ -7,6 +7,8 @@ import random
 import sys
 from collections.abc import Iterator
 
+from mtl_cli.core import tensorflow_runtime
+
 
 @contextlib.contextmanager
 def unchanged_process() -> Iterator[None]:
@@ -21,15 +23,13 @@ def unchanged_process() -> Iterator[None]:
     with unchanged_environment(), unchanged_random_states():
         if "keras" not in sys.modules:
             import_tensorflow()
-        with unchanged_dtype_policy():
+        with tensorflow_runtime.unchanged_dtype_policy():
             yield
 
 
 def import_tensorflow() -> None:
     """Imports TensorFlow and Keras, and restores TensorFlow's log levels."""
     import absl.logging
-
-    from mtl_cli.core import tensorflow_runtime
 
     verbosity = absl.logging.get_verbosity()
     logger = logging.getLogger("tensorflow")
@@ -51,18 +51,6 @@ def unchanged_random_states() -> Iterator[None]:
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)
-
-
-@contextlib.contextmanager
-def unchanged_dtype_policy() -> Iterator[None]:
-    """Restores the dtype policy of Keras after the block."""
-    import keras
-
-    policy = keras.config.dtype_policy()
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(policy)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Imports TensorFlow without its messages, and seeds it."""
+"""Imports TensorFlow without its messages, seeds it, and restores its settings."""
 
 import contextlib
 import gc
@@ -145,6 +145,18 @@ def quiet_stderr() -> Iterator[None]:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+
+
+@contextlib.contextmanager
+def unchanged_dtype_policy() -> Iterator[None]:
+    """Restores the dtype policy of Keras after the block."""
+    import keras
+
+    policy = keras.config.dtype_policy()
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 def describe() -> dict[str, object]:

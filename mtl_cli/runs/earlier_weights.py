@@ -14,12 +14,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import keras
-
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import Part
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.run_folder import RunFolder
+from mtl_cli.core.tensorflow_runtime import unchanged_dtype_policy
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.scenarios import network_scenario_names
 from mtl_cli.network.block_names import BlockName, describe_blocks
@@ -158,14 +157,12 @@ def load_earlier_model(path: Path) -> TrainedModel:
     Raises:
         DataError: if the model is missing or damaged.
     """
-    policy = keras.config.dtype_policy()
-    try:
-        return saved_model.load(path)
-    except DataError as error:
-        raise DataError(f"{KEY}: {error}") from None
-    finally:
-        # Building the earlier network has set the dtype policy of the earlier run.
-        keras.config.set_dtype_policy(policy)
+    # Building the earlier network sets the dtype policy of the earlier run.
+    with unchanged_dtype_policy():
+        try:
+            return saved_model.load(path)
+        except DataError as error:
+            raise DataError(f"{KEY}: {error}") from None
 
 
 def goes_on(name: BlockName, earlier: EarlierRun) -> bool:
