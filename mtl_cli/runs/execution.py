@@ -67,7 +67,9 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
         # is not the chief, if it resumes a run in another folder, or if the
         # configuration is refused.
         if start is None or start.run_folder.path != request.folder:
-            remove_if_empty(request.folder)
+            # `rmdir` refuses a folder that is not empty.
+            with contextlib.suppress(OSError):
+                request.folder.rmdir()
     if is_evaluator:
         sys.stdout.write("mtl-train: no evaluator is needed: the chief validates\n")
         return request.folder, False
@@ -209,9 +211,3 @@ def execute_in_folder(config: "Config", start: "RunStart", request: RunRequest) 
         ) as tracked:
             scores = run(config, folder, console, settings, checkpoint, tracked.epoch)
             tracked.end(scores)
-
-
-def remove_if_empty(folder: Path) -> None:
-    """Removes a folder that Hydra has just made, unless it holds files."""
-    with contextlib.suppress(OSError):  # `rmdir` refuses a folder that is not empty
-        folder.rmdir()

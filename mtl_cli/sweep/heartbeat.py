@@ -59,14 +59,10 @@ class Heartbeat(threading.Thread):
 
     def beat(self) -> None:
         """Changes this sweep's heartbeat, and looks for trials of cut-off sweeps."""
-        self.write_heartbeat()
-        self.retry_cut_off_trials()
-
-    def write_heartbeat(self) -> None:
-        """Changes this sweep's heartbeat."""
         self.num_beats += 1
         key = heartbeat_key(self.study._storage.sweep_id)
         self.study.set_system_attr(key, [time.time(), self.num_beats])
+        self.retry_cut_off_trials()
 
     def retry_cut_off_trials(self) -> None:
         """Queues the running trials of cut-off sweeps again."""
