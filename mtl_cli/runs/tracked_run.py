@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mtl_cli.core.errors import ConfigError, MtlError, first_line
+from mtl_cli.core.errors import ConfigError, MtlError
 from mtl_cli.metrics.score_dict import Scores
-from mtl_cli.runs.tracker_events import Event, Outcome, last_epoch_sent, send
+from mtl_cli.runs.tracker_events import Event, Outcome, Outcomes, last_epoch_sent, send
 from mtl_cli.runs.tracker_warnings import (
     error_warning,
     missing_warning,
@@ -43,14 +43,7 @@ class TrackedRun:
         self.lock = threading.Condition()
         self.is_open = tracker.name != "none"
         self.events: deque[Event] = deque()
-        self.last_outcome = Outcome.SENT
-        # The text of the error that explains missing values, see `note_outcome`; ""
-        # before the first error.
-        self.reason = ""
-        self.start_error: BaseException | None = None
-        self.has_refused = False  # whether the service has refused an event
-        self.num_refused = 0  # the number of values that the service has refused
-        self.is_end_refused = False
+        self.outcomes = Outcomes()
 
     def start(self, values: dict[str, Any], must_succeed: bool) -> None:
         """Starts the tracker and the thread, and waits until the tracker has started.
@@ -72,15 +65,16 @@ class TrackedRun:
         # run imports its own packages.
         with self.lock:  # until the start is sent or refused, or a first try has failed
             self.lock.wait_for(
-                lambda: not self.events or self.last_outcome is Outcome.AWAY
+                lambda: not self.events or self.outcomes.last is Outcome.AWAY
             )
-        if isinstance(self.start_error, MtlError):
-            raise self.start_error
-        if self.start_error is not None:
+        error = self.outcomes.start_error
+        if isinstance(error, MtlError):
+            raise error
+        if error is not None:
             raise ConfigError(
-                f"tracker: {self.tracker.name} cannot start: {self.reason}; mend this, "
-                "or train with tracker=none"
-            ) from self.start_error
+                f"tracker: {self.tracker.name} cannot start: {self.outcomes.reason}; "
+                "mend this, or train with tracker=none"
+            ) from error
 
     def resume(self, number: int) -> None:
         """Queues the number of the last epoch before a resume."""
@@ -110,18 +104,18 @@ class TrackedRun:
         with self.lock:
             self.is_open = False
             self.lock.notify_all()
-            # The end of the run is the last event: if any event is left, it is.
-            lacks_end = bool(self.events) or self.is_end_refused
-            num_unsent = sum(event.num_values for event in self.events)
-        num_missing = self.num_refused + num_unsent
+        # The thread changes nothing after the connection is closed.
+        refused = self.outcomes.refused
+        missing = [*refused, *self.events]
+        num_refused = sum(event.num_values for event in refused)
+        num_missing = sum(event.num_values for event in missing)
+        lacks_end = any(event.is_end for event in missing)
         if num_missing or lacks_end:
-            reason = self.reason or reason_without_error(is_interrupted)
+            reason = self.outcomes.reason or reason_without_error(is_interrupted)
             name, has_failed = self.tracker.name, scores is None
             self.warn(
                 missing_warning(name, num_missing, lacks_end, reason)
-                + where_values_are(
-                    self.folder, num_missing, self.num_refused, has_failed
-                )
+                + where_values_are(self.folder, num_missing, num_refused, has_failed)
             )
 
     def wait_until_sent(self) -> None:
@@ -129,7 +123,7 @@ class TrackedRun:
         begin = time.monotonic()
         with self.lock:
             while self.events:
-                is_away = self.last_outcome is Outcome.AWAY
+                is_away = self.outcomes.last is Outcome.AWAY
                 limit = MAX_SECONDS_AWAY if is_away else MAX_SECONDS_BUSY
                 seconds_left = begin + limit - time.monotonic()
                 if seconds_left <= 0:
@@ -159,38 +153,21 @@ class TrackedRun:
             with self.lock:
                 if not self.is_open:
                     return
-                is_first_error = error is not None and not self.reason
-                self.note_outcome(event, outcome, error)
+                is_first_error = error is not None and not self.outcomes.reason
+                self.outcomes.note(event, outcome, error)
+                if outcome is not Outcome.AWAY:
+                    self.events.popleft()
+                if self.outcomes.start_error:
+                    self.is_open = False
                 self.lock.notify_all()
             if is_first_error and not event.must_succeed:
                 # If the warning cannot be printed, this thread must go on nevertheless.
                 with contextlib.suppress(MtlError, OSError, SystemExit):
-                    self.warn(error_warning(self.tracker.name, self.reason, outcome))
+                    reason = self.outcomes.reason
+                    self.warn(error_warning(self.tracker.name, reason, outcome))
             if outcome is Outcome.AWAY:
                 with self.lock:
                     self.lock.wait_for(lambda: not self.is_open, RETRY_SECONDS)
-
-    def note_outcome(
-        self, event: Event, outcome: Outcome, error: BaseException | None
-    ) -> None:
-        """Notes the outcome of the first event in the queue; the caller has the lock.
-
-        The first refusal explains the following refusals, so they do not change
-        `reason`.
-        """
-        self.last_outcome = outcome
-        is_first_refusal = outcome is Outcome.REFUSED and not self.has_refused
-        if error and (outcome is Outcome.AWAY or is_first_refusal):
-            self.reason = first_line(error)
-        if error and event.must_succeed:
-            self.start_error = error
-            self.is_open = False
-        if outcome is Outcome.REFUSED:
-            self.has_refused = True
-            self.num_refused += event.num_values
-            self.is_end_refused = event.is_end
-        if outcome is not Outcome.AWAY:
-            self.events.popleft()
 
 
 def reason_without_error(is_interrupted: bool) -> str:

@@ -1,4 +1,4 @@
-"""The events that a run sends to its tracker, and a record of the last epoch sent."""
+"""The events that a run sends to its tracker, and the outcomes of their calls."""
 
 import contextlib
 import json
@@ -9,7 +9,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from mtl_cli.core.atomic_write import write_text
-from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, MtlError
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, MtlError, first_line
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.trackers.base import Tracker
 
@@ -35,6 +35,40 @@ class Outcome(Enum):
     SENT = auto()
     REFUSED = auto()  # the service refuses the values, so the event is dropped
     AWAY = auto()  # the service does not answer, so the call is repeated
+
+
+@dataclass
+class Outcomes:
+    """The outcomes of a run's calls of its tracker so far.
+
+    Attributes:
+        last: the outcome of the last call.
+        refused: the events that the service has refused.
+        reason: the text of the error that explains missing values; "" before the first
+            error.
+        start_error: the error of a call that must succeed; None if none has failed.
+    """
+
+    last: Outcome = Outcome.SENT
+    refused: list[Event] = field(default_factory=list)
+    reason: str = ""
+    start_error: BaseException | None = None
+
+    def note(self, event: Event, outcome: Outcome, error: BaseException | None) -> None:
+        """Notes the outcome of a call, and its error if the event was not sent.
+
+        The first refusal explains the following refusals, so they do not change
+        `reason`.
+        """
+        self.last = outcome
+        if error is None:
+            return
+        if outcome is Outcome.AWAY or not self.refused:
+            self.reason = first_line(error)
+        if outcome is Outcome.REFUSED:
+            self.refused.append(event)
+        if event.must_succeed:
+            self.start_error = error
 
 
 def send(
