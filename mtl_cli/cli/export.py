@@ -88,11 +88,7 @@ def check_combination(parser: Parser, options: argparse.Namespace) -> None:
 
 
 def export(options: argparse.Namespace) -> None:
-    """Writes or verifies an export, and prints how far it differs from the run.
-
-    Raises:
-        MtlError: if the export cannot be written, or does not predict as the run does.
-    """
+    """Writes or verifies an export, and prints how far it differs from the run."""
     constants = parse_assignments("--set", options.set)
     plugins.use_folders(options.plugins)
     tensorflow_runtime.load()

@@ -45,13 +45,10 @@ def read_label_numbers(message_start: str, column: pa.ChunkedArray, fix: str) ->
 
 
 def check_labels(message_start: str, labels: Floats, is_wrong: Mask, rule: str) -> None:
-    """Raises an error that names the first wrong label, if there is one.
+    """Raises a `CellError` that names the first wrong label, if there is one.
 
     Labels of NaN, from empty cells, are not wrong. For the arguments, see
     `check_numbers`.
-
-    Raises:
-        CellError: if a label is wrong.
     """
     fix = "correct the label, or empty the cell if the label is missing"
     check_numbers(message_start, labels, is_wrong & ~np.isnan(labels), rule, fix)

@@ -37,9 +37,6 @@ def graph_input(column: str, cells: pa.ChunkedArray, kind: InputKind) -> TextsOr
     Returns: (rows,) or, for lists, (rows, length of the longest list). Texts are `str`
         objects, "" where a cell is empty; numbers are float64, NaN where a cell is
         empty. Short lists end with such empty cells.
-
-    Raises:
-        DataError: if the cells do not fit the input.
     """
     if kind == "number":
         return as_numbers(f"column {column}", cells)

@@ -55,10 +55,6 @@ def as_categorical(
         name: the name of the feature, for messages.
         advice: what to do if the column has another type, for the message. None chooses
             advice that fits the type.
-
-    Raises:
-        DataError: if the column has another type, or holds floats that are not whole
-            numbers.
     """
     if pa.types.is_floating(column.type):
         column = whole_numbers(name, column, advice or ADVICE_FOR_NUMBERS)

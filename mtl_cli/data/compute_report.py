@@ -39,9 +39,6 @@ def data_report(
         splits: {split: its encoded rows}.
         continued: the features whose vocabulary comes from an earlier run, and so may
             hold values that no training row has.
-
-    Raises:
-        DataError: if a feature copies the labels of an output.
     """
     samples = {split: sample(table) for split, table in splits.items()}
     report: Report = {

@@ -204,11 +204,7 @@ class GroupCodes:
         self.codes: dict[object, int] = {}
 
     def encode(self, table: pa.Table) -> Array | None:
-        """Returns the number of each row's value, int32 (rows,); None without groups.
-
-        Raises:
-            DataError: if the cells are lists or the like.
-        """
+        """Returns the code of each row's value, int32 (rows,); None without groups."""
         if self.column is None:
             return None
         column = table[self.column]

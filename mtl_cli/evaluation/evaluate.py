@@ -66,10 +66,6 @@ def evaluate(
     """Evaluates a trained model on a table, or on the run's validation rows for None.
 
     Returns: the evaluation, and the rows with their predictions.
-
-    Raises:
-        DataError: if the table does not fit the model.
-        ConfigError: if the request does not fit the table.
     """
     rows = read_rows(model, table, request)
     rows_of_outputs = [

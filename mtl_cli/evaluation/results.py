@@ -107,11 +107,7 @@ def nonfinite_as_none(value: Any) -> Any:
 def check_names(
     conditions: list[Condition], evaluations: list[EvaluationResults]
 ) -> None:
-    """Checks that each condition is on a number that some evaluation has.
-
-    Raises:
-        ConfigError: if a condition names an unknown number.
-    """
+    """Checks that each condition is on a number that some evaluation has."""
     names = [name for evaluation in evaluations for name in evaluation.numbers()]
     for condition in conditions:
         check_known(condition, names, "evaluation")

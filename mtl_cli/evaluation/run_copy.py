@@ -71,11 +71,7 @@ def json_files(
     evaluation: EvaluationResults,
     rows: EvaluatedRows,
 ) -> dict[str, object]:
-    """Returns {name: content} of the JSON files of a copy, see `write_copy`.
-
-    Raises:
-        DataError: if the table cannot be read again.
-    """
+    """Returns {name: content} of the JSON files of a copy, see `write_copy`."""
     table_format = with_format_of(config.dataset, table).format
     data_hash = hash_files({"test": find_files("TABLE", table, table_format)})
     # `data_hash` is now about the evaluated table, so another key tells whether copies

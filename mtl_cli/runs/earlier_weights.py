@@ -76,10 +76,6 @@ def take_weights(
     Returns: the network with the state of the earlier optimizer; `earlier` with the
         number of steps of that optimizer, and with a message for each layer that starts
         fresh or is left out; and warnings about frozen weights that start fresh.
-
-    Raises:
-        ConfigError: if a frozen part or a layer of it starts fresh.
-        DataError: if the model of the earlier run is missing or damaged.
     """
     path = Path(str(config.start_from.run))
     model = load_earlier_model(path)

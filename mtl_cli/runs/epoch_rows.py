@@ -27,11 +27,7 @@ def epoch_row(epoch: Epoch) -> dict[str, Any]:
 
 
 def rows_of_checkpoint(checkpoint: Checkpoint) -> list[dict[str, Any]]:
-    """Returns the epochs of a checkpoint as rows of `history.csv`.
-
-    Raises:
-        DataError: if the checkpoint's values are damaged.
-    """
+    """Returns the epochs of a checkpoint as rows of `history.csv`."""
     return [epoch_row(epoch) for epoch in checkpoint.values.epochs]
 
 

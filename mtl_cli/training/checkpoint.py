@@ -134,9 +134,6 @@ def save(
         num_steps: number of finished steps of the next epoch.
         arrays: see `write_arrays`.
         values: the content of the JSON file; see `CheckpointValues`.
-
-    Raises:
-        WriteError: if the checkpoint cannot be written.
     """
     # Because of the leading zeros, sorting the names sorts the checkpoints by time.
     name = f"{num_epochs:07d}-epochs-{num_steps:09d}-steps.npz"

@@ -16,11 +16,7 @@ Arrays = Mapping[str, Array]  # the arrays of a checkpoint
 
 
 def restore(state: TrainingState, saved: Checkpoint) -> None:
-    """Sets the whole state from a checkpoint.
-
-    Raises:
-        DataError: if the arrays of the checkpoint do not fit the network.
-    """
+    """Sets the whole state from a checkpoint."""
     values = saved.values
     # `open_arrays` turns the errors of the functions below into a `DataError`.
     with saved.open_arrays() as arrays:
