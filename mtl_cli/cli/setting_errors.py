@@ -1,4 +1,10 @@
-"""Explains wrong settings of the command line, each in one line with the fix."""
+"""Explains wrong settings of the command line, each in one line with the fix.
+
+Hydra and OmegaConf raise the same few classes of errors for many mistakes, so only the
+texts tell which mistake it is. The comments quote the texts of Hydra 1.3 and OmegaConf
+2.3, each below a setting that leads to the text. If an error of OmegaConf is the cause
+of Hydra's error, its text follows the text of Hydra.
+"""
 
 import re
 import shlex
@@ -24,25 +30,32 @@ ADVICE_FOR_SECTION = {
     "dataset.features": "; leave a feature out by '~dataset.features.NAME'",
 }
 SWEEPER_PARAMS = "hydra.sweeper.params"
-# OmegaConf's text about a value that must not be null, such as a swept value:
-#   field 'hydra.sweeper.params.seed' is not Optional
+# hydra.run.dir=null
+#   Error merging override hydra.run.dir=null
+#   field 'hydra.run.dir' is not Optional
 NOT_OPTIONAL = "is not Optional"
-# Hydra's text about a file that it cannot compose; the second line is the reason:
-#   In 'sweep/mine': ValidationError raised while composing config:
-#   Merge error: str is not a subclass of SamplerConfig. value: ${attack}
+# experiment=mine, a file with the line `model: [a]`
+#   In 'experiment/mine': ConfigTypeError raised while composing config:
+#   Cannot merge DictConfig with ListConfig
 COMPOSING_ERROR = re.compile(r".*raised while composing config:\n(?P<reason>.+)")
-# Hydra's text about several values for a key of Hydra's own section:
+# seed=1,2
+#   Ambiguous value for argument 'seed=1,2'
+AMBIGUOUS_VALUE = "Ambiguous value for argument"
+# -m hydra.sweep.dir=a,b
 #   Sweeping over Hydra's configuration is not supported : 'hydra.sweep.dir=a,b'
 SWEPT_HYDRA_KEY = re.compile(
     "Sweeping over Hydra's configuration is not supported"
     " : '(?P<key>[^=]+)=(?P<value>.*)'"
 )
-# Hydra's text about a setting such as `~model.depth`:
+# ~model.depth
 #   Could not delete from config. 'model.depth' does not exist.
 REMOVED_KEY = re.compile(r"Could not delete from config\. '(?P<key>.+)' does not exist")
-# The texts of Hydra and of OmegaConf that name a key:
+# model.depth=3
 #   Could not override 'model.depth'.
-#   full_key: model.depth
+# sweep=mine, a file that sets `hydra.sweeper.params.seed` to null
+#   In 'sweep/mine': ValidationError raised while composing config:
+#   field 'hydra.sweeper.params.seed' is not Optional
+#       full_key: hydra.sweeper.params.seed
 NAMED_KEY = re.compile(r"(?:Could not override|full_key:) '?(?P<key>[\w.-]+)")
 
 
@@ -62,10 +75,13 @@ def is_about_sweeper_params(error: Exception, arguments: list[str]) -> bool:
     if not any(a.lstrip("+").startswith(SWEEPER_PARAMS) for a in arguments):
         return False
     text = f"{error} {error.__cause__}"
-    if NOT_OPTIONAL in text:  # another mistake, see `composition_message`
+    if NOT_OPTIONAL in text:  # another mistake, see `null_message`
         return False
-    # `hydra.sweeper.params` is null by default. If a setting names a key of a section
-    # that is null, the error does not name the section. The whole text is then:
+    # hydra.sweeper.params=[a]
+    #   Error merging override hydra.sweeper.params=[a]
+    #   Cannot merge DictConfig with ListConfig
+    #       full_key: hydra.sweeper.params
+    # hydra.sweeper.params.seed=1: the section is null by default, so it is not named
     #   Unexpected type for root: NoneType
     return SWEEPER_PARAMS in text or "Unexpected type for root: NoneType" in text
 
@@ -73,16 +89,17 @@ def is_about_sweeper_params(error: Exception, arguments: list[str]) -> bool:
 def message_about_settings(
     error: Exception, root_cause: BaseException, arguments: list[str]
 ) -> str | None:
-    """Explains an error of Hydra or OmegaConf; None for other errors.
-
-    The order of the branches matters: a `MissingConfigException` is also a
-    `ConfigCompositionException`.
-    """
-    # Hydra's whole text: Config group override must be a string or a list. Got int
+    """Explains an error of Hydra or OmegaConf; None for other errors."""
+    # model=3
+    #   Config group override must be a string or a list. Got int
     if "Config group override must be a string" in str(error):
         return no_option_name_message(composed_settings(error)) or first_line(error)
+    # model=plee; this class comes before its base class, `ConfigCompositionException`
+    #   In 'config': Could not find 'model/plee'
     if isinstance(error, MissingConfigException):
         return unknown_option_message(error)
+    # epochs
+    #   Error parsing override 'epochs'
     if isinstance(error, OverrideParseException):
         return unreadable_setting_message(str(error.override), arguments)
     if isinstance(error, ConfigCompositionException | OmegaConfBaseException):
@@ -118,28 +135,44 @@ def composition_message(
     root cause, names only `model.depth`.
     """
     message = first_line(root_cause)
+    if message.startswith(AMBIGUOUS_VALUE):
+        return f"{message}: add -m to run every value, or write a list as [A,B]"
+    if match := SWEPT_HYDRA_KEY.match(message):
+        return swept_hydra_key_message(match["key"], match["value"])
     if match := COMPOSING_ERROR.match(str(root_cause)):
         message += f" {match['reason']}"
     removal = REMOVED_KEY.match(message)
     key = removal["key"] if removal else named_key(error) or named_key(root_cause)
     if not key:
-        return message_without_key(message)
+        return message
     if NOT_OPTIONAL in str(root_cause):
         return null_message(key)
     settings = composed_settings(error) or composed_settings(root_cause) or arguments
     config = compose_chosen_options(settings)
     if not config:
         return message
-    # In a sweep, the message begins with the options that the job has chosen, as in
-    # `model=ple: `.
-    job = "".join(f"{option}: " for option in swept_options(settings, arguments))
+    # If a sweep's command has the argument `model=ple,mmoe`, a job has the setting
+    # `model=ple`. The message then begins with `model=ple: `.
+    chosen_by_job = [s for s in group_choices(settings) if s not in arguments]
+    job = "".join(f"{setting}: " for setting in chosen_by_job)
     if removal:
         return f"{job}{removal_message(key, config)}"
-    is_known_section = key in dotted_keys(config)
-    if is_known_section:  # the user has set the whole section, as in `model=[a]`
+    # dataset.tasks=[click]: the user has set the whole section
+    #   Error merging override dataset.tasks=[click]
+    #   Cannot merge DictConfig with ListConfig
+    #       full_key: dataset.tasks
+    if key in dotted_keys(config):
         advice = ADVICE_FOR_SECTION.get(key, "")
         return f"{key}: {message}; set one key at a time: {key}.KEY=VALUE{advice}"
     return f"{job}{unknown_key_message(key, config)}"
+
+
+def swept_hydra_key_message(key: str, value: str) -> str:
+    """Explains that a sweep cannot vary a key of Hydra's own section."""
+    return (
+        f"{key}: a sweep cannot vary the keys of Hydra; if {value} is one value, "
+        f"quote this value: '{key}=\"{value}\"'"
+    )
 
 
 def removal_message(key: str, config: dict[Any, Any]) -> str:
@@ -158,31 +191,6 @@ def null_message(key: str) -> str:
     if key.startswith(SWEEPER_PARAMS):
         advice = "Hydra reads swept values as text; write null in quotes: 'null'"
     return f"{key}: {advice}"
-
-
-def message_without_key(message: str) -> str:
-    """Adds advice to Hydra's message about a setting, if it is a known message."""
-    # Ambiguous value for argument 'seed=1,2'
-    if message.startswith("Ambiguous value for argument"):
-        advice = "add -m to run every value, or write a list as [A,B]"
-        return f"{message.rstrip('.')}: {advice}"
-    if match := SWEPT_HYDRA_KEY.match(message):
-        key = match["key"]
-        value = match["value"]
-        return (
-            f"{key}: a sweep cannot vary the keys of Hydra; if {value} is one value, "
-            f"quote this value: '{key}=\"{value}\"'"
-        )
-    return message
-
-
-def swept_options(settings: list[str], arguments: list[str]) -> list[str]:
-    """Returns the settings of a sweep's job that choose one of several options.
-
-    If the command has the argument `model=ple,mmoe`, a job has the setting `model=ple`,
-    which is not an argument of the command.
-    """
-    return [choice for choice in group_choices(settings) if choice not in arguments]
 
 
 def unknown_flag_message(flag: str, arguments: list[str]) -> str:

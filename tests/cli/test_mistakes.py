@@ -197,6 +197,7 @@ MISTAKES = {
     "-m seed=range(0,1000) model.dropout=range(0,1,0.005)": "more than 100,000 jobs",
     "repeats=20000000": "the sweep has more than 100,000 jobs",
     "hydra.run.dir=/proc/nowhere": "hydra.run.dir: cannot make /proc/nowhere",
+    "-m sweep=grid_small hydra.sweeper.params.seed=null": "write null in quotes",
 }
 
 
