@@ -42,12 +42,18 @@ class HardConcrete(Routing):
 
     The paper writes lambda for `l0`. The constants `BETA`, `GAMMA` and `ZETA` have the
     values of the authors' code. log alpha starts near 0: at the start, a connection is
-    open with the probability 0.83.
+    open with the probability 0.83. Only below -2.4 is the z after training 0.
+
+    The trained variable is log alpha / `scale`. The length of Adam's step does not
+    depend on the size of the gradient, so a step of Adam changes log alpha by about
+    `scale` times the learning rate. With `scale` 1, most trainings have too few steps
+    to cut a connection.
 
     Args:
         routes: the readers, and the experts that are connected to each reader, see
             `Routing`. All readers have the same number of experts.
         l0: strength of the penalty.
+        scale: the factor of the trained variable in log alpha.
         per_row: whether u is drawn for each row. Otherwise all rows of a step have the
             same u. If several processes train together, each draws its own u.
 
@@ -68,29 +74,31 @@ class HardConcrete(Routing):
     expert_noun: ClassVar[str] = "network"
     weights_are_shares: ClassVar[bool] = False
     reads_rows = False
-    variables_by_expert: tuple[str, ...] = ("log_alpha",)
+    variables_by_expert: tuple[str, ...] = ("scaled_log_alpha",)
 
     def __init__(
         self,
         routes: Sequence[Route],
         l0: float = 1e-4,
+        scale: float = 1.0,
         per_row: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(routes, **kwargs)
-        self.l0, self.per_row = l0, per_row
+        self.l0, self.scale, self.per_row = l0, scale, per_row
         self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, input_shape: Shape) -> None:
-        self.log_alpha = self.add_weight(
-            name="log_alpha",
+        self.scaled_log_alpha = self.add_weight(
+            name="scaled_log_alpha",
             shape=(len(self.routes), len(self.routes[0].experts)),
-            initializer=keras.initializers.RandomNormal(stddev=0.01),
-            constraint=WithinLimit(),
+            initializer=keras.initializers.RandomNormal(stddev=0.01 / self.scale),
+            constraint=WithinLimit(LIMIT / self.scale),
         )
 
     def call(self, x: Tensor, training: bool | None = None) -> Tensor:
-        log_alpha = ops.cast(self.log_alpha, "float32")[:, None]  # (routes, 1, experts)
+        variable = ops.cast(self.scaled_log_alpha, "float32")
+        log_alpha = self.scale * variable[:, None]  # (routes, 1, experts)
         num_rows = ops.shape(x)[-2]
         logit = log_alpha
         if training:
@@ -114,15 +122,18 @@ class HardConcrete(Routing):
         return (ops.log(u) - ops.log(1 - u) + log_alpha) / BETA
 
     def parts(self) -> dict[str, Any]:
-        return {"log_alpha": self.log_alpha}
+        return {"scaled_log_alpha": self.scaled_log_alpha}
 
 
 class WithinLimit(keras.constraints.Constraint):
-    """Clips log alpha to [-LIMIT, LIMIT].
+    """Clips a weight to [-limit, limit].
 
-    Outside of these limits, almost every z would be clipped to 0 or 1, so that log
-    alpha would have no gradient.
+    If log alpha were outside of [-LIMIT, LIMIT], almost every z would be clipped to 0
+    or 1, so that log alpha would have no gradient.
     """
 
+    def __init__(self, limit: float) -> None:
+        self.limit = limit
+
     def __call__(self, w: Tensor) -> Tensor:
-        return ops.clip(w, -LIMIT, LIMIT)
+        return ops.clip(w, -self.limit, self.limit)

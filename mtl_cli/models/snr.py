@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from mtl_cli.columns.encodings import Encodings
-from mtl_cli.core.options import NonEmptyUnits, NotNegative, NumParts
+from mtl_cli.core.options import NonEmptyUnits, NotNegative, NumParts, Positive
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
 
@@ -34,6 +34,9 @@ class SNR(Sharing):
         snr_connection: `trans`, with a matrix for each connection, or `aver`, without
             matrices.
         snr_l0: strength of the penalty on the expected number of open connections.
+        snr_scale: the factor of the trained variable in log alpha, see
+            `layers.HardConcrete`: Adam changes log alpha about `snr_scale` times as
+            fast as with the value 1.
         snr_noise: whether training draws the weights of the connections once per `step`
             or for each `row`.
 
@@ -47,6 +50,7 @@ class SNR(Sharing):
     network_units: NonEmptyUnits
     snr_connection: Literal["trans", "aver"]
     snr_l0: NotNegative
+    snr_scale: Positive
     snr_noise: Literal["step", "row"]
 
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
@@ -82,6 +86,7 @@ class SNR(Sharing):
         connections = HardConcrete(
             [Route(reader, experts_of("network", n)) for reader in readers],
             self.snr_l0,
+            self.snr_scale,
             per_row=self.snr_noise == "row",
             name=f"{name}_connections",
         )

@@ -244,6 +244,7 @@ CHANGES = {
     "model.*.snr_connection": Change("aver"),
     "model.*.snr_l0": Change(0.1),
     "model.*.snr_noise": Change("row"),
+    "model.*.snr_scale": Change(2.0),
     "model.*.stitch_start": Change(0.5),
     "model.*.num_levels": Change(1),
     "encoder.*.embedding_dim": Change(6),

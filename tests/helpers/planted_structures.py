@@ -189,6 +189,7 @@ PROBLEMS = {
                 "model.num_levels=1",
                 "model.num_networks=8",
                 "model.network_units=[16,8]",
+                "model.snr_noise=row",
             ],
         },
         settings(10, 256, "model.tower_units=[]"),

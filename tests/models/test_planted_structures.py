@@ -8,7 +8,7 @@ from helpers.planted_rows import flips, loud
 from helpers.planted_structures import PROBLEMS
 from helpers.structure_runs import RIVALS, SEEDS, gain, scores
 
-# The problems of SNR and AdaTT had no winner over the seeds, and neither had `chain`,
+# The problems of SNR and AdaTT have no winner over the seeds, and neither had `chain`,
 # `markets` and `halves`: see docs/explanation/planted-problems.md.
 MADE_FOR = {
     "flips": ["aitm", "dbmtl"],

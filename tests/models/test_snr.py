@@ -30,7 +30,7 @@ from mtl_cli.layers import HardConcrete, Route, experts_of
 from mtl_cli.training.steps import reseed
 
 SIZES = ["model=snr", "model.num_networks=3", "model.network_units=[16,8]"]
-SIZES += ["model.tower_units=[8]"]
+SIZES += ["model.tower_units=[8]", "model.snr_scale=2"]
 BETA, GAMMA, ZETA = 2 / 3, -0.1, 1.1
 
 
@@ -53,7 +53,7 @@ def equations(net, x, num_levels, connection, num_tasks):
         networks = read_mlps(net, f"{name}_networks")
         u = [mlp(x, layers) for x, layers in zip(inputs, networks, strict=True)]
         layer = net.logits.get_layer(f"{name}_connections")
-        c = fixed(layer.log_alpha.numpy().astype("float64"))
+        c = fixed(layer.scale * layer.scaled_log_alpha.numpy().astype("float64"))
         num_readers = num_tasks if level == num_levels else 3
         inputs = []
         for i in range(num_readers):
@@ -90,14 +90,14 @@ def connections(log_alpha, **keys):
     routes = [Route(i, experts_of("network", log_alpha.shape[1])) for i in range(2)]
     layer = HardConcrete(routes[: len(log_alpha)], **keys)
     layer(np.zeros((4, 1), "float32"))
-    layer.log_alpha.assign(log_alpha)
+    layer.scaled_log_alpha.assign(log_alpha / layer.scale)
     return layer
 
 
 def test_share_of_open_connections_is_that_of_the_penalty():
     """P(z > 0) = sigmoid(log alpha - beta log(-gamma / zeta)), over 40,000 draws."""
     log_alpha = np.array([[-4.0, -1.5, 0.0, 1.0]])
-    layer = connections(log_alpha, l0=0.5, per_row=True)
+    layer = connections(log_alpha, l0=0.5, scale=8.0, per_row=True)
     z = layer(np.zeros((40_000, 1), "float32"), training=True).numpy()[0]
     expected = sigmoid(log_alpha[0] - BETA * np.log(-GAMMA / ZETA))
     is_whole = sigmoid(log_alpha[0] - BETA * np.log((1 - GAMMA) / (ZETA - 1)))
@@ -124,7 +124,7 @@ def test_draw_of_a_step_is_the_papers_formula_of_its_uniform_numbers():
         patch.setattr("mtl_cli.layers.hard_concrete.keras.random.uniform", uniform)
         z = model(np.zeros((4, 1), "float32"), training=True).numpy()
     assert drawn == [(2, 1, 2)]
-    log_alpha = layer.log_alpha.numpy()[:, None]
+    log_alpha = layer.scaled_log_alpha.numpy()[:, None]
     s = sigmoid((np.log(u) - np.log(1 - u) + log_alpha) / BETA)
     expected = np.clip(s * (ZETA - GAMMA) + GAMMA, 0, 1)
     np.testing.assert_allclose(z, np.repeat(expected, 4, axis=1), 0, 1e-5)
@@ -149,10 +149,23 @@ def test_noise_is_the_same_for_all_rows_of_a_step_or_drawn_for_each(noise):
 
 
 def test_alpha_stays_where_it_can_still_change():
-    layer = connections([[0.0, 0.0]])
+    layer = connections([[0.0, 0.0]], scale=2.0)
     optimizer = tf.keras.optimizers.SGD(1.0)
-    optimizer.apply([tf.constant([[-50.0, 50.0]])], [layer.log_alpha])
-    np.testing.assert_allclose(layer.log_alpha, [[np.log(100), -np.log(100)]], 1e-6)
+    optimizer.apply([tf.constant([[-50.0, 50.0]])], [layer.scaled_log_alpha])
+    limits = [[np.log(100), -np.log(100)]]
+    np.testing.assert_allclose(2 * layer.scaled_log_alpha, limits, 1e-6)
+
+
+def test_connections_learn_faster_by_their_scale():
+    """Adam moves the trained variable by the learning rate, so log alpha by 0.1."""
+    layer = connections([[0.0, 0.0]], scale=10.0)
+    with tf.GradientTape() as tape:
+        z = layer(np.zeros((4, 1), "float32"))  # without noise: z = 0.5 at log alpha 0
+        loss = z[0, 0, 0] - z[0, 0, 1]
+    gradient = tape.gradient(loss, [layer.scaled_log_alpha])
+    tf.keras.optimizers.Adam(0.01).apply(gradient, [layer.scaled_log_alpha])
+    z = layer(np.zeros((4, 1), "float32")).numpy()[0, 0]
+    np.testing.assert_allclose(z, fixed(np.array([-0.1, 0.1])), 1e-5)
 
 
 @pytest.mark.slow
@@ -161,7 +174,7 @@ def test_cut_connections_carry_nothing_and_gates_json_calls_them_unused():
     layer = net.logits.get_layer("level_2_connections")
     log_alpha = np.zeros((3, 3))
     log_alpha[0, 1] = log_alpha[:, 2] = -4.0  # z = 0
-    layer.log_alpha.assign(log_alpha)
+    layer.scaled_log_alpha.assign(log_alpha / layer.scale)
     found = gradients(net, rows, "income")
     last = net.logits.get_layer("level_2_networks").stack[-2].kernel
     reached = found[last.path]
@@ -183,10 +196,12 @@ def test_loss_of_a_task_leaves_the_connections_of_other_tasks():
     net, rows = snr("model.activation=tanh"), features()
     for name in ("level_1_connections", "level_2_connections"):
         layer = net.logits.get_layer(name)
-        layer.log_alpha.assign(np.zeros((3, 3)))  # clipped connections have no slope
+        layer.scaled_log_alpha.assign(
+            np.zeros((3, 3))
+        )  # clipped connections have no slope
     for owner, task in enumerate(TASKS):
         found = gradients(net, rows, task)
-        alpha = found["level_2_connections/log_alpha"]
+        alpha = found["level_2_connections/scaled_log_alpha"]
         assert alpha[owner].all()
         assert not np.delete(alpha, owner, axis=0).any()
         kernel = found["level_2_transforms/kernel"].reshape(3, 8, 3, 8)  # j, in, i, out
