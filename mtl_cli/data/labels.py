@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mtl_cli.columns.numeric import numbers_up_to
 from mtl_cli.data.column_request import ColumnRequest
@@ -70,10 +71,22 @@ def label_types(
     return types
 
 
-def labels_of_rows(dataset: Dataset, outputs: list[Output], table: pa.Table) -> Table:
+def labels_of_rows(
+    dataset: Dataset,
+    outputs: list[Output],
+    table: pa.Table,
+    unknown_as_missing: bool = False,
+) -> Table:
     """Returns the labels, weights, truths and sampling rates of some rows.
 
     The table that is returned has no features and no groups.
+
+    Args:
+        dataset: the data set of the rows.
+        outputs: the outputs whose labels are read.
+        table: the raw rows.
+        unknown_as_missing: whether `Task.unknown_labels` count as missing labels.
+            Otherwise they are refused.
     """
     rows = Table(features={}, labels={}, weights={})
     weights = np.ones(table.num_rows)
@@ -83,7 +96,8 @@ def labels_of_rows(dataset: Dataset, outputs: list[Output], table: pa.Table) -> 
         column = dataset.weight_column
         weights = numbers_up_to(highest, "dataset.weight_column", column, table, rule)
     for output in outputs:
-        labels = labels_of_task(f"dataset.tasks.{output.label}", output.task, table)
+        key = f"dataset.tasks.{output.label}"
+        labels = labels_of_task(key, output.task, table, unknown_as_missing)
         is_counted = ~np.isnan(labels)
         if output.space is not None:
             key = f"dataset.tasks.{output.space}"
@@ -111,12 +125,18 @@ def space_task(dataset: Dataset, space: str) -> Task:
     return dataset.tasks.get(space) or Binary(label=space)
 
 
-def labels_of_task(key: str, task: Task, table: pa.Table) -> Array:
-    """Reads a task's labels.
+def labels_of_task(
+    key: str, task: Task, table: pa.Table, unknown_as_missing: bool = False
+) -> Array:
+    """Reads a task's labels. For `unknown_as_missing`, see `labels_of_rows`.
 
     Returns: (rows,), NaN where the cell is empty.
     """
-    return task.read_labels(f"{key}: column '{task.label}'", table[task.label])
+    column = table[task.label]
+    if unknown_as_missing:
+        is_unknown = task.unknown_labels(column)
+        column = pc.if_else(pa.array(is_unknown), None, column)
+    return task.read_labels(f"{key}: column '{task.label}'", column)
 
 
 def truth_columns(dataset: Dataset, output: Output) -> dict[str, str]:

@@ -1,10 +1,12 @@
 """Encodes and predicts a table block by block, and collects the results."""
 
+from collections import Counter, defaultdict
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
+from mtl_cli.core.message_text import shown
 from mtl_cli.data.encode import GroupCodes
 from mtl_cli.data.labels import labels_of_rows
 from mtl_cli.data.scenarios import find_scenarios
@@ -38,6 +40,8 @@ class EvaluatedBlocks:
         predictions: for each block, {output of the model: (rows,) or (rows, classes)}.
         slice_cells: for each block, the columns that make slices.
         scenario_indices: for each block, the scenarios of the rows as indices, (rows,).
+        unknown_labels: {output: the number of rows of each label that its task does not
+            know}, see `Task.unknown_labels`.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class EvaluatedBlocks:
         self.sampled_numbers = sampled_numbers
         self.num_read = 0
         self.feature_counts = FeatureCounts(model.features, model.folder)
+        self.unknown_labels: dict[str, Counter[object]] = defaultdict(Counter)
         # A group gets the same code in all blocks.
         self.group_codes = GroupCodes(plan.dataset.group_column)
         self.scenarios = find_scenarios(model.config.dataset, model.features)
@@ -65,7 +70,9 @@ class EvaluatedBlocks:
     def encode(self, block: pa.Table) -> Table:
         """Encodes the features of a block, and reads its labels, weights and groups."""
         features = self.model.features.encode(block)
-        table = labels_of_rows(self.plan.dataset, self.plan.outputs, block)
+        table = labels_of_rows(
+            self.plan.dataset, self.plan.outputs, block, unknown_as_missing=True
+        )
         groups = self.group_codes.encode(block)
         return replace(table, features=features, groups=groups)
 
@@ -88,6 +95,23 @@ class EvaluatedBlocks:
         self.tables.append(replace(table, features={}))
         self.slice_cells.append(block.select(self.plan.slice_columns))
         self.feature_counts.add(table, block)
+        for output in self.plan.outputs:
+            labels = block[output.task.label]
+            is_unknown = pa.array(output.task.unknown_labels(labels))
+            self.unknown_labels[output.name].update(
+                labels.filter(is_unknown).to_pylist()
+            )
+
+    def unknown_label_remarks(self) -> list[str]:
+        """Returns a remark for each output that is scored without some labels."""
+        num_rows = len(self.row_numbers)
+        return [
+            f"{name} is scored without {counts.total():,} of {num_rows:,} rows: their "
+            f"label, such as {shown(counts.most_common(1)[0][0])}, is not in `classes` "
+            "of the run"
+            for name, counts in self.unknown_labels.items()
+            if counts
+        ]
 
 
 def indices_in_block(indices: Array, first_row: int, num_rows: int) -> Array:

@@ -99,7 +99,7 @@ def rows_of_source(
         feature_counts=blocks.feature_counts,
         row_numbers=row_numbers,
         scenarios=scenarios,
-        remarks=[*plan.remarks, *remarks],
+        remarks=[*plan.remarks, *remarks, *blocks.unknown_label_remarks()],
     )
 
 

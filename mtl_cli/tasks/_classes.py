@@ -62,20 +62,15 @@ class ClassTask(Task):
 
         An empty cell becomes NaN.
         """
-        from mtl_cli.columns.cells import cells_equal, empty_cells
+        from mtl_cli.columns.cells import empty_cells
         from mtl_cli.columns.numeric import CellError, first_wrong
 
-        labels = np.full(len(column), np.nan, "float32")
-        empty = empty_cells(column)
-        if empty.all():
-            return labels
         try:
-            for index, value in enumerate(self.classes):
-                labels[cells_equal(column, value)] = index
+            labels = self.class_indices(column)
         except ValueError as error:
             message = f"{message_start} {error}; correct `classes`"
             raise DataError(message) from None
-        if wrong := first_wrong(np.isnan(labels) & ~empty):
+        if wrong := first_wrong(np.isnan(labels) & ~empty_cells(column)):
             row, count_text = wrong
             wrong_value = column[row].as_py()
             hint = suggest(str(wrong_value), [str(v) for v in self.classes])
@@ -86,6 +81,32 @@ class ClassTask(Task):
                 f"correct the value, or add it to `classes`{hint}",
                 count_text,
             )
+        return labels
+
+    def unknown_labels(self, column: "pa.ChunkedArray") -> Array:
+        """Returns a mask of the labels that are not in `classes`, (rows,)."""
+        from mtl_cli.columns.cells import empty_cells
+
+        try:
+            is_known = ~np.isnan(self.class_indices(column))
+        except ValueError:  # `read_labels` refuses the type of the column
+            return super().unknown_labels(column)
+        return ~is_known & ~empty_cells(column)
+
+    def class_indices(self, column: "pa.ChunkedArray") -> Array:
+        """Returns the index in `classes` of each label, float32 (rows,).
+
+        The index is NaN if the cell is empty, or if its value is not in `classes`.
+
+        Raises:
+            ValueError: if the column's type cannot hold a class.
+        """
+        from mtl_cli.columns.cells import cells_equal, empty_cells
+
+        labels = np.full(len(column), np.nan, "float32")
+        if not empty_cells(column).all():
+            for index, value in enumerate(self.classes):
+                labels[cells_equal(column, value)] = index
         return labels
 
     def class_sizes(self, labels: Floats, weights: Floats) -> Floats:

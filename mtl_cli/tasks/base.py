@@ -187,6 +187,13 @@ class Task(Options):
             DataError: if a cell is not a label. The message names its row and value.
         """
 
+    def unknown_labels(self, column: "pa.ChunkedArray") -> Array:
+        """Returns a mask of the labels that no training row can have had, (rows,).
+
+        `read_labels` refuses these labels. An evaluation leaves their rows out.
+        """
+        return np.zeros(len(column), "bool")
+
     def label_text(self, label: float) -> str:
         """Returns an encoded label as messages name it, such as the class `red`."""
         return f"{label:g}"

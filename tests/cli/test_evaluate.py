@@ -351,6 +351,25 @@ def test_task_without_its_column_is_skipped_and_said(
         assert f"{task} is not evaluated" in out and f"no column '{column}'" in out
 
 
+def test_rows_of_an_unknown_class_count_as_rows_without_a_label_and_are_said(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # One such row stopped the evaluation of all tasks.
+    frame = pd.read_parquet(run.parent / "test.parquet")
+    tasks = []
+    for label in ("top", None):
+        frame.loc[5:24, "level"] = label
+        frame.to_parquet(tmp_path / "rows.parquet")
+        checks = ["--fail-if", "click.auc<0.2", "--json", "-"]
+        assert evaluated(run, tmp_path / "rows.parquet", *checks) == 0
+        written = json.loads(capsys.readouterr().out)
+        tasks.append(written["tasks"])
+        remarks = [line for line in written["remarks"] if "without 20 of 1,500" in line]
+        assert [line[:5] for line in remarks] == (["level"] if label else [])
+        assert all("such as 'top', is not in `classes`" in line for line in remarks)
+    assert tasks[0] == tasks[1]
+
+
 def test_remarks_on_a_page_hold_no_password_of_the_table(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -639,7 +658,7 @@ def test_signal_in_the_middle_leaves_no_file(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def interrupted(*arguments: Any) -> Any:
+    def interrupted(*arguments: Any, **options: Any) -> Any:
         signal.raise_signal(number)
 
     monkeypatch.setattr(blocks, "labels_of_rows", interrupted)
