@@ -11,7 +11,7 @@ from itertools import chain
 from mtl_cli.comparison.configurations import short_key
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import equal_rows, read_test_rows
-from mtl_cli.metrics.metric import Floats
+from mtl_cli.data.table import Array
 
 MAX_SETTINGS = 8  # the largest number of settings in the name of a data set
 # The dotted keys below `dataset` in a run's settings, sorted, each with its value.
@@ -70,7 +70,7 @@ def find_datasets(runs_by_settings: dict[DatasetSettings, list[Run]]) -> list[Va
     }
 
     @cache
-    def read_rows(settings: DatasetSettings) -> dict[str, Floats]:
+    def read_rows(settings: DatasetSettings) -> dict[str, Array]:
         scored_runs = [run for run in runs_by_settings[settings] if run.has_scores]
         return read_test_rows(scored_runs[:1])
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
+from mtl_cli.data.table import Array
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.runs.predictions_file import read_predictions
 
@@ -110,12 +111,44 @@ def label_values(run: Run, name: str, column: "pa.ChunkedArray") -> Floats:
         column = column.cast(column.type.value_type)
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return np.asarray(column.to_numpy(), "float64")
-    try:
-        classes = run.config["dataset"]["tasks"][name]["classes"]
-    except (KeyError, TypeError):
-        raise ValueError(f"config.yaml has no dataset.tasks.{name}.classes") from None
-    class_names = pa.array([str(value) for value in classes], column.type)
-    indices = pc.index_in(column, class_names, skip_nulls=True)
+    classes = pa.array(classes_of(run, name), column.type)
+    indices = pc.index_in(column, classes, skip_nulls=True)
     if indices.null_count != column.null_count:
         raise ValueError(f"a label of {name} is not in its classes in config.yaml")
     return np.asarray(indices.cast(pa.float64()).to_numpy(), "float64")
+
+
+def class_names(run: Run, name: str, labels: Floats) -> Array | None:
+    """Returns the name of the class of each label, (rows,).
+
+    The name is None where a label is missing. Instead of the names, None is returned if
+    the column does not hold classes.
+
+    Args:
+        run: the run whose `config.yaml` lists the classes.
+        name: the name of the label column.
+        labels: the result of `label_values`.
+
+    Raises:
+        OSError, ValueError: if `config.yaml` cannot be read.
+    """
+    classes = classes_of(run, name)
+    if not classes:
+        return None
+    is_class = np.isin(labels, np.arange(len(classes)))
+    # The index -1 is the None at the end.
+    indices = np.where(is_class, labels, -1).astype("int64")
+    names: Array = np.array([*classes, None], object)[indices]
+    return names
+
+
+def classes_of(run: Run, task: str) -> list[str]:
+    """Returns the names of a task's classes; [] if `config.yaml` lists none.
+
+    Raises:
+        OSError, ValueError: if `config.yaml` cannot be read.
+    """
+    try:
+        return [str(value) for value in run.config["dataset"]["tasks"][task]["classes"]]
+    except (KeyError, TypeError):
+        return []

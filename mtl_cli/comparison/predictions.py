@@ -36,6 +36,8 @@ class Rows(NamedTuple):
         weight: the weights, above 0, (rows,).
         group: the index of each row's group, (rows,); below 0 for no group.
         scenario: the name of each row's scenario, (rows,); None if unknown.
+        class_name: the name of the class of each label, (rows,); None if labels are not
+            classes.
     """
 
     row_numbers: npt.NDArray[np.int64]
@@ -43,6 +45,7 @@ class Rows(NamedTuple):
     weight: Floats
     group: npt.NDArray[np.int64]
     scenario: npt.NDArray[np.object_] | None = None
+    class_name: npt.NDArray[np.object_] | None = None
 
     def take(self, mask: npt.NDArray[np.bool_]) -> "Rows":
         """Returns the rows where `mask`, (rows,), is True."""
@@ -51,12 +54,17 @@ class Rows(NamedTuple):
     def are_same(self, other: "Rows") -> bool:
         """Whether two sets of rows have equal row numbers, labels, weights, groups.
 
+        Classes are compared by their names. Their indices, in `label`, may differ: each
+        run lists the classes in an order of its own.
+
         Scenarios are not compared, since a score does not depend on them: the score of
         a scenario is computed from the rows of the scenario alone.
         """
+        have_names = self.class_name is not None and other.class_name is not None
+        label = "class_name" if have_names else "label"
         return all(
             np.array_equal(getattr(self, name), getattr(other, name))
-            for name in ("row_numbers", "label", "weight", "group")
+            for name in ("row_numbers", label, "weight", "group")
         )
 
 
@@ -101,6 +109,10 @@ class Predictions(ABC):
         """
         if not self.rows.are_same(other.rows):
             raise DifferentRowsError("the test rows or their weights differ")
+        if self.metric.ordered and not np.array_equal(
+            self.rows.label, other.rows.label
+        ):
+            raise DifferentRowsError("the classes have different ranks")
         try:
             return self.test_on_same_rows(other)
         except UndefinedError as reason:

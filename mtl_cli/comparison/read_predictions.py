@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.prediction_files import PredictionFiles, label_values
+from mtl_cli.comparison.prediction_files import (
+    PredictionFiles,
+    class_names,
+    label_values,
+)
 from mtl_cli.comparison.predictions import (
     DifferentRowsError,
     Predictions,
@@ -121,6 +125,9 @@ def read_one_seed(
                 raise UnusableError(f"predictions.parquet has no column {name}")
         labels = label_values(run, label_name, table[label_name])
         rows, predictions = scored_predictions(table, task, labels, space_column)
+        if predictions.ndim == 2:
+            names = class_names(run, label_name, rows.label)
+            rows = rows._replace(class_name=names)
     except FileNotFoundError:
         raise UnusableError("a run has no predictions.parquet") from None
     except DAMAGED_FILE_ERRORS:

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 import numpy as np
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.prediction_files import label_values
+from mtl_cli.comparison.prediction_files import class_names, label_values
 from mtl_cli.comparison.run_settings import as_text
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.prediction_names import GROUP, PREDICTION_ENDING, ROW, SCENARIO
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.metrics.metric import Floats
+from mtl_cli.data.table import Array
 from mtl_cli.runs.predictions_file import read_predictions
 
 # The keys of `dataset` that choose the rows of each split.
@@ -94,8 +94,11 @@ def same_validation_rows(configurations: list[Configuration], task: str) -> bool
     return len(distinct_rows) < 2
 
 
-def read_test_rows(runs: list[Run]) -> dict[str, Floats]:
+def read_test_rows(runs: list[Run]) -> dict[str, Array]:
     """Reads the row numbers, labels and weights of the test rows of some runs.
+
+    The labels of a multiclass task are the names of the classes, because the runs may
+    list the classes in different orders.
 
     Args:
         runs: runs that were scored on the same rows. The first `predictions.parquet`
@@ -111,22 +114,28 @@ def read_test_rows(runs: list[Run]) -> dict[str, Floats]:
     for run in runs:
         try:
             table = read_predictions(run.path, choose)
-            return {
-                name: label_values(run, name, table[name])
-                for name in table.column_names
-            }
+            columns = {}
+            for name in table.column_names:
+                values = label_values(run, name, table[name])
+                names = class_names(run, name, values)
+                columns[name] = values if names is None else names
+            return columns
         except DAMAGED_FILE_ERRORS:
             continue
     return {}
 
 
-def equal_rows(a: dict[str, Floats], b: dict[str, Floats]) -> bool:
+def equal_rows(a: dict[str, Array], b: dict[str, Array]) -> bool:
     """Whether two results of `read_test_rows` are of the same rows.
 
     Columns that only one of the two has are not compared. If one of the two has no row
     numbers, the rows count as different.
     """
     common = a.keys() & b.keys()
-    return ROW in common and all(
-        np.array_equal(a[name], b[name], equal_nan=True) for name in common
-    )
+    return ROW in common and all(equal_columns(a[name], b[name]) for name in common)
+
+
+def equal_columns(a: Array, b: Array) -> bool:
+    """Whether two columns, (rows,), are equal: numbers with NaN, or names with None."""
+    holds_names = object in (a.dtype, b.dtype)  # NumPy finds no NaN among names
+    return np.array_equal(a, b, equal_nan=not holds_names)

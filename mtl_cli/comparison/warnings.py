@@ -9,6 +9,7 @@ from mtl_cli.comparison.same_rows import split_settings
 from mtl_cli.comparison.task import Task
 from mtl_cli.comparison.twins import expected_twin_settings, settings_that_lack
 from mtl_cli.core.message_text import comma_list, counted, line_if_any
+from mtl_cli.tasks.base import metrics_named
 
 MIN_SEEDS = 3  # configurations with fewer seeds get a warning
 MAX_UNSCORED = 12  # the largest number of configurations whose unscored runs are named
@@ -73,9 +74,11 @@ def task_warnings(comparison: DatasetComparison) -> list[str]:
         if task not in lone_tasks:
             texts += undefined_metric_warnings(task, comparison.split)
     for task in tasks:
+        is_ordered = any(metric.ordered for metric in metrics_named(task.metric))
+        other = "rows, weights or ranks of classes" if is_ordered else "rows or weights"
         texts += line_if_any(
-            f"{task.name}: these configurations were scored on other rows or weights "
-            "than the baseline, so no difference is given",
+            f"{task.name}: these configurations were scored on other {other} than "
+            "the baseline, so no difference is given",
             [s.configuration.name for s in task.scores if s.is_on_other_rows],
         )
     return texts + line_if_any(

@@ -42,6 +42,8 @@ class Metric:
         multiclass: whether the metric is for tasks of several classes: `label` is then
             the index of each row's class, and `prediction` the probability of each
             class, (rows, classes).
+        ordered: whether the value of a multiclass metric depends on the order of the
+            classes.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Metric:
     direction: int
     grouped: bool = False
     multiclass: bool = False
+    ordered: bool = False
 
     def __call__(self, *columns: npt.NDArray[np.generic]) -> float:
         """Returns the metric's value, a finite number.
@@ -74,6 +77,7 @@ def metric(
     name: str | None = None,
     grouped: bool = False,
     multiclass: bool = False,
+    ordered: bool = False,
 ) -> Callable[[MetricFunction], Metric]:
     """Turns the decorated function into a `Metric`.
 
@@ -83,7 +87,7 @@ def metric(
 
     def decorate(function: MetricFunction) -> Metric:
         metric_name = function.__name__ if name is None else name
-        return Metric(metric_name, function, direction, grouped, multiclass)
+        return Metric(metric_name, function, direction, grouped, multiclass, ordered)
 
     return decorate
 

@@ -21,16 +21,29 @@ POSITIONS = np.array([0, 2, 1, np.nan, 1, 0])
 NAMES = ["low", "7", "mid, or so", None, "mid, or so", "low"]
 
 
-def run_with(folder: Path, labels: object, seed: int = 1, model: str = "ple") -> Path:
-    """Writes a run of one multiclass task with these labels and its true accuracy."""
+def run_with(
+    folder: Path,
+    labels: object,
+    seed: int = 1,
+    model: str = "ple",
+    classes: list[str | int] = CLASSES,
+) -> Path:
+    """Writes a run of one multiclass task with these labels and its true accuracy.
+
+    The probability of each class depends on the seed alone, and not on the order of
+    `classes`; it is 0 for a class that is not in `CLASSES`.
+    """
     rng = np.random.default_rng(seed)
     predictions = rng.dirichlet(np.ones(3), len(POSITIONS))
     known = ~np.isnan(POSITIONS)
     value = accuracy(POSITIONS[known], predictions[known], np.ones(known.sum()))
     scores = {"test": {"level": {"accuracy": value, "rows": int(known.sum())}}}
-    run = write_run(folder, model, seed, scores, dataset__tasks=TASKS)
+    tasks = {"level": TASKS["level"] | {"classes": classes}}
+    run = write_run(folder, model, seed, scores, data_hash=model, dataset__tasks=tasks)
     columns = {"row": np.arange(1, len(POSITIONS) + 1), "level": labels}
-    columns["level_prediction"] = list(predictions)
+    by_class = dict(zip(CLASSES, predictions.T, strict=True))
+    in_order = [by_class.get(c, np.zeros(len(predictions))) for c in classes]
+    columns["level_prediction"] = list(np.stack(in_order, axis=1))
     pd.DataFrame(columns).to_parquet(run / "predictions.parquet")
     return run
 
@@ -81,6 +94,18 @@ def test_runs_with_names_are_compared_with_runs_with_positions(tmp_path, capsys)
             run_with(folder, labels, seed, model)
     comparison = compared(capsys, tmp_path)
     assert not [line for line in comparison["warnings"] if "predictions" in line]
+
+
+def test_classes_are_compared_by_name_in_any_order(tmp_path, capsys):
+    # The runs made two data sets, because the positions of the labels differed.
+    other_order = ["new", 7, "low", "mid, or so"]
+    for model, classes in (("ple", CLASSES), ("mmoe", other_order)):
+        for seed in (1, 2):
+            folder = tmp_path / f"{model}-{seed}"
+            run_with(folder, NAMES, seed, model, classes)
+    for configuration in compared(capsys, tmp_path)["configurations"]:
+        difference = configuration["tasks"]["level"]["to_baseline"]
+        assert difference is None or difference["paired_difference"] == 0
 
 
 def test_predictions_without_scored_rows_cannot_be_tested(tmp_path, capsys):
