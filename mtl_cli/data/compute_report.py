@@ -6,7 +6,7 @@ import numpy as np
 
 from mtl_cli.data.buckets import Buckets, bucket_counts, make_buckets, stability_index
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.data.findings import findings, outlier_findings
+from mtl_cli.data.findings import LABEL_ROWS, findings, outlier_findings
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.report import FeatureReport, Report
 from mtl_cli.data.sampling_findings import revealing_rate_findings, unsampled_findings
@@ -50,6 +50,13 @@ def data_report(
             }
             for output in outputs
         },
+        "class_rows": {
+            output.name: {
+                split: class_counts(output, table) for split, table in splits.items()
+            }
+            for output in outputs
+            if output.task.HAS_CLASSES and output.task.num_predictions > 1
+        },
         "features": {
             name: feature_report(name, features, outputs, profile, samples, continued)
             for name in features.by_name
@@ -79,6 +86,18 @@ def label_counts(output: Output, table: Table) -> dict[str, int]:
         is_positive = table.labels[output.label] == 1
         counts["positives"] = int((is_counted & is_positive).sum())
     return counts
+
+
+def class_counts(output: Output, table: Table) -> dict[str, int]:
+    """Counts the rows of each class among the rows with a weight for an output."""
+    labels, weights = table.labels[output.label], table.weights[output.name]
+    num_classes = output.task.num_predictions
+    counts = np.zeros(num_classes, "int64")
+    for start in range(0, len(labels), LABEL_ROWS):
+        rows = slice(start, start + LABEL_ROWS)
+        counted = labels[rows][weights[rows] > 0].astype("int64")
+        counts += np.bincount(counted, minlength=num_classes)
+    return {output.task.label_text(i): int(count) for i, count in enumerate(counts)}
 
 
 def feature_report(

@@ -109,7 +109,11 @@ def row_findings(report: Report) -> list[str]:
 
 
 def rare_class_findings(report: Report) -> list[str]:
-    """Returns the line about binary outputs with few rows of a class in a split."""
+    """Returns the lines about outputs with few rows of a class.
+
+    For binary outputs, all splits count. A metric of several classes depends less on a
+    single class, so only the training rows count for these.
+    """
     cases = []
     for output, by_split in report["tasks"].items():
         for split, counts in by_split.items():
@@ -120,10 +124,22 @@ def rare_class_findings(report: Report) -> list[str]:
             num_of_class = min(num_positive, num_rows - num_positive)
             if num_of_class < MIN_OF_CLASS:
                 cases.append(f"{output} ({split} {num_of_class})")
-    return line_if_any(
+    lines = line_if_any(
         f"these tasks have fewer than {MIN_OF_CLASS} rows of a class, so an AUC there "
         "is uncertain by 0.08 or more",
         cases,
+    )
+    rare_classes = [
+        f"{output} {name} ({count})"
+        for output, by_split in report["class_rows"].items()
+        for name, count in by_split["train"].items()
+        if count < MIN_OF_CLASS
+        and report["tasks"][output]["train"]["rows"] >= MIN_LABELS
+    ]
+    return lines + line_if_any(
+        f"these classes have fewer than {MIN_OF_CLASS} training rows, so little is "
+        "learnt about them, and a class without rows is never predicted",
+        rare_classes,
     )
 
 

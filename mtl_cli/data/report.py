@@ -46,6 +46,8 @@ class Report(TypedDict):
         tasks: {output: {split: {`rows`: number of rows that count for the output,
             `positives`: number of positive rows among them}}}; only binary outputs have
             `positives`.
+        class_rows: {output: {split: {class: number of rows among these}}}, for outputs
+            with `classes`.
         features: {feature: the part of the report about the feature}.
         repeated_rows: {split: fraction of the split's rows that equal a training row};
             the training split is left out.
@@ -60,6 +62,7 @@ class Report(TypedDict):
     splits: dict[str, int]
     sampled_rows: dict[str, int]
     tasks: dict[str, dict[str, dict[str, int]]]
+    class_rows: dict[str, dict[str, dict[str, int]]]
     features: dict[str, FeatureReport]
     repeated_rows: dict[str, float]
     test_rows_in_valid: float

@@ -320,6 +320,25 @@ def test_few_rows_of_a_class_are_told(tmp_path, rare):
         assert found["findings"] == [told] * findings
 
 
+def test_few_training_rows_of_one_of_several_classes_are_told(tmp_path):
+    # A class without training rows was accepted silently.
+    classes = ["a", "b", "rare", "lost"]
+    tasks = {"level": {"label": "level", "kind": "multiclass", "classes": classes}}
+    levels = np.tile(["a", "b"], TRAIN // 2).astype("U4")
+    levels[:49] = "rare"
+    test = {"level": np.tile(["lost", "b"], TEST // 2)}
+    found = report_of(tmp_path, tasks=tasks, train={"level": levels}, test=test)
+    (line,) = found["findings"]
+    assert line.startswith("these classes have fewer than 50 training rows")
+    assert line.endswith(": level rare (49), level lost (0)")
+    assert found["class_rows"]["level"]["test"] == {
+        "a": 0,
+        "b": TEST // 2,
+        "rare": 0,
+        "lost": TEST // 2,
+    }
+
+
 def test_telling_feature_is_judged_on_the_tasks_own_rows(tmp_path):
     # It tells who likes among those who buy, and nothing of the others.
     leak = {}
