@@ -108,6 +108,28 @@ def with_plain_types(table: pa.Table) -> pa.Table:
     return table.cast(pa.schema({f.name: plain_type(f.type) for f in table.schema}))
 
 
+def with_lists_of_views(table: pa.Table) -> pa.Table:
+    """Converts each column of list views to a column of lists.
+
+    Arrow's own cast loses values, at least in version 26. Only tables in memory are
+    converted: in a small file, many views could refer to the same long list.
+    """
+    for i, column in enumerate(table.columns):
+        if types.is_list_view(column.type) or types.is_large_list_view(column.type):
+            chunks = [list_array(chunk) for chunk in column.chunks]
+            lists = pa.chunked_array(chunks, pa.large_list(column.type.value_type))
+            table = table.set_column(i, table.column_names[i], lists)
+    return table
+
+
+def list_array(views: pa.Array) -> pa.Array:
+    """Returns an array of lists that equals an array of list views."""
+    lengths = pc.fill_null(pc.list_value_length(views), 0).cast(pa.int64())
+    offsets = pc.cumulative_sum(pa.concat_arrays([pa.array([0], pa.int64()), lengths]))
+    is_empty = pc.is_null(views)
+    return pa.LargeListArray.from_arrays(offsets, views.flatten(), mask=is_empty)
+
+
 def as_whole_numbers(times: pa.ChunkedArray) -> pa.ChunkedArray:
     """Returns dates or times as whole numbers, in the unit of their type."""
     # Arrow casts a type of 32 bits to int32, but not to int64.

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from mtl_cli.columns.arrow_types import with_plain_types
+from mtl_cli.columns.arrow_types import with_lists_of_views, with_plain_types
 from mtl_cli.core.atomic_write import naming_full_disk, temporary_folder
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError
 from mtl_cli.core.other_files import read_json_object
@@ -76,7 +76,8 @@ def open_in_memory(
     if not table.num_rows:
         raise DataError("TABLE: the table has no rows")
     plan.request.check("TABLE", table_name, columns)
-    rows = with_plain_types(table.select(plan.request.columns))
+    selected = with_lists_of_views(table.select(plan.request.columns))
+    rows = with_plain_types(selected)
     return Source(table_name, rows.num_rows, read=lambda _: iter([rows])), plan
 
 
