@@ -97,20 +97,24 @@ def differing_keys(configurations: list[Configuration]) -> list[str]:
 
     A key such as `model.num_experts` counts only if it differs between configurations
     of the same `model.name`: different models have different keys anyway. The same rule
-    holds for every config group with a name, such as `encoder` and `optimizer`.
+    holds for every config group with a name, such as `encoder` and `optimizer`, and for
+    the `kind` of each feature and task. So a feature that only some configurations have
+    differs in its kind alone.
 
     Returns: dotted keys: `model.name` first, then keys with at most one dot such as
         `model.num_experts`, then keys with more dots.
     """
 
     def differs(key: str) -> bool:
-        name_key = f"{key.partition('.')[0]}.name"  # such as `model.name`
-        values_by_name: dict[str, set[str]] = {}
+        words = key.split(".")
+        # Such as `model.name` and `dataset.features.item.kind`.
+        option_keys = {f"{words[0]}.name", f"{'.'.join(words[:3])}.kind"} - {key}
+        values_by_options: dict[tuple[str, ...], set[str]] = {}
         for settings in (c.settings for c in configurations):
-            name = "" if key == name_key else settings.get(name_key, "")
-            values = values_by_name.setdefault(name, set())
+            options = tuple(settings.get(k, "") for k in option_keys)
+            values = values_by_options.setdefault(options, set())
             values.add(settings.get(key, ""))
-        return any(len(values) > 1 for values in values_by_name.values())
+        return any(len(values) > 1 for values in values_by_options.values())
 
     keys = dict.fromkeys(key for c in configurations for key in c.settings)
     return sorted(

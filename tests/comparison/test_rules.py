@@ -8,7 +8,7 @@ import pytest
 
 from mtl_cli.comparison import row_tests
 from mtl_cli.comparison.baseline import choose_baseline, is_equal
-from mtl_cli.comparison.configurations import Configuration
+from mtl_cli.comparison.configurations import Configuration, differing_keys
 from mtl_cli.comparison.difference import Difference, Verdict, correct_p_values
 from mtl_cli.comparison.intervals import Interval
 from mtl_cli.comparison.runs import Run
@@ -163,3 +163,13 @@ def test_value_of_the_baseline_may_hold_blanks() -> None:
     assert is_equal("my data.csv", "my data.csv")
     assert is_equal("[64,32]", "[64, 32]")
     assert not is_equal("my data.csv", "mydata2.csv")
+
+
+def test_feature_that_one_configuration_lacks_differs_in_its_kind_alone() -> None:
+    tags = {"kind": "sequence", "max_length": "8", "separator": "|"}
+    settings = {f"features.tags.{key}": value for key, value in tags.items()}
+    shorter = settings | {"features.tags.max_length": "3"}
+    with_tags, without_tags = configuration(**settings), configuration()
+    assert differing_keys([with_tags, without_tags]) == ["dataset.features.tags.kind"]
+    keys = differing_keys([with_tags, without_tags, configuration(**shorter)])
+    assert [key.split(".")[-1] for key in keys] == ["kind", "max_length"]
