@@ -9,7 +9,12 @@ from mtl_cli.comparison.predictions import Predictions, Rows, UnusableError
 from mtl_cli.metrics.auc import group_aucs
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
 from mtl_cli.statistics.delong import auc_influence, degrees_of_freedom, standard_error
-from mtl_cli.statistics.sampling_error import MIN_OF_CLASS, MIN_UNITS, RESAMPLES
+from mtl_cli.statistics.sampling_error import (
+    MIN_OF_CLASS,
+    MIN_UNITS,
+    RESAMPLES,
+    num_less_frequent,
+)
 from mtl_cli.statistics.significance import DifferenceTest, t_test
 
 
@@ -126,6 +131,12 @@ class ResampledPredictions(Predictions):
         num_rows = len(self.rows.label)
         if num_rows < MIN_UNITS:
             raise UnusableError(f"there are fewer than {MIN_UNITS} test rows")
+        degrees = num_less_frequent(self.rows.label)
+        if degrees < MIN_OF_CLASS:
+            raise UnusableError(
+                f"fewer than {MIN_OF_CLASS} test rows have another label than the most "
+                "frequent label"
+            )
         difference = self.score - other.score
         try:
             sampled_differences = self.sampled_scores - other.sampled_scores
@@ -137,7 +148,7 @@ class ResampledPredictions(Predictions):
         # (n - 1) / n.
         correction = np.sqrt(num_rows / (num_rows - 1))
         error = np.std(sampled_differences, ddof=1) * correction
-        return t_test(difference, float(error), num_rows - 1)
+        return t_test(difference, float(error), degrees)
 
 
 def make_predictions(metric: Metric, rows: Rows, by_seed: list[Floats]) -> Predictions:

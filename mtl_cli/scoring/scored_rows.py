@@ -16,6 +16,7 @@ from mtl_cli.statistics.sampling_error import (
     INFLUENCES,
     SamplingError,
     interval,
+    num_less_frequent,
     sampling_error,
 )
 
@@ -87,13 +88,11 @@ class ScoredRows:
     def smaller_class_size(self) -> int:
         """The number of rows of the rarer class.
 
-        The rows of a task that is not binary count as two classes of the same size.
+        If there are more than two different labels, the most frequent label and all
+        other labels count as two classes, such as the amount 0 and the amounts above 0.
+        If most labels are different, half of the rows count as a class.
         """
-        num_rows = len(self.label)
-        if not self.output.task.BINARY_LABELS:
-            return num_rows // 2
-        num_positives = int((self.label > 0.5).sum())
-        return min(num_positives, num_rows - num_positives)
+        return min(len(self.label) // 2, num_less_frequent(self.label))
 
     @property
     def main_metric(self) -> Metric:

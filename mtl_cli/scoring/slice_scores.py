@@ -8,8 +8,12 @@ from mtl_cli.data.table import Array
 from mtl_cli.scoring.scored_rows import ScoredRows, value_with_interval
 from mtl_cli.scoring.slice_records import SliceRecord, SliceTest, Verdict
 from mtl_cli.scoring.slices import OTHER, Slices
-from mtl_cli.statistics.sampling_error import SamplingError, on_symmetric_scale
-from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL, holm, z_test
+from mtl_cli.statistics.sampling_error import (
+    SamplingError,
+    num_less_frequent,
+    on_symmetric_scale,
+)
+from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL, holm, t_test
 
 # The number of rows of each class that a slice needs to be tested.
 MIN_OF_CLASS = 20
@@ -96,7 +100,10 @@ def score_slice(
         others = rows.take(~is_inside)
         if have_same_classes(inside, others):
             error_on_others = error_on_rest(error_on_all, is_inside)
-            test = compare_with_rest(value, error, others, main_metric, error_on_others)
+            degrees = degrees_of_freedom(inside, others)
+            test = compare_with_rest(
+                value, error, others, main_metric, error_on_others, degrees
+            )
     interval = value_with_interval(value, error)
     calibration = inside.calibration() or dict.fromkeys(CALIBRATION_KEYS)
     reasons = score.get("why", {})
@@ -145,6 +152,17 @@ def have_same_classes(inside: ScoredRows, others: ScoredRows) -> bool:
     return classes(inside) == classes(others)
 
 
+def degrees_of_freedom(inside: ScoredRows, others: ScoredRows) -> float:
+    """Returns the degrees of freedom of the test of a slice against all other rows.
+
+    The bootstrap estimates a sampling error from the rows that do not have the most
+    frequent label. If they are few, the error is rough. Infinity for DeLong's formula.
+    """
+    if inside.has_quick_error_formula:
+        return np.inf
+    return max(1, min(num_less_frequent(rows.label) for rows in (inside, others)))
+
+
 def error_on_rest(
     error_on_all: SamplingError | None, is_inside: Array
 ) -> SamplingError | None:
@@ -171,11 +189,13 @@ def compare_with_rest(
     others: ScoredRows,
     metric: str,
     error_on_others: SamplingError | None = None,
+    degrees_of_freedom: float = np.inf,
 ) -> SliceTest | None:
     """Tests a metric's value on a slice against the same metric on all other rows.
 
     Args:
         error_on_others: the error on the other rows if it is known already.
+        degrees_of_freedom: the degrees of freedom of the sampling errors.
 
     Returns: None if the metric or its sampling error is unknown on the slice or on the
         other rows.
@@ -190,7 +210,7 @@ def compare_with_rest(
     outside, standard_error_of_rest = on_symmetric_scale(rest_value, error_of_rest)
     # The rows differ, so the two errors are independent and their squares add up.
     total_error = float(np.hypot(standard_error, standard_error_of_rest))
-    test = z_test(inside - outside, total_error)
+    test = t_test(inside - outside, total_error, degrees_of_freedom)
     return SliceTest(rest_value, value - rest_value, test.p_value)
 
 

@@ -158,6 +158,18 @@ def values_on_samples(
     return values
 
 
+def num_less_frequent(label: Floats) -> int:
+    """Returns the number of rows that do not have the most frequent label.
+
+    These are the rows of the rarer class of two, and the rows above 0 of amounts that
+    are mostly 0. A metric varies between samples mainly by these rows.
+    """
+    if not len(label):
+        return 0
+    _, counts = np.unique(label, return_counts=True)
+    return int(len(label) - counts.max())
+
+
 def row_draws(num_rows: int) -> Iterator[Sample]:
     """Yields bootstrap samples of rows."""
     random = np.random.default_rng(SEED)

@@ -58,15 +58,6 @@ def t_test(
     return DifferenceTest(difference, half_width, p_value, degrees_of_freedom)
 
 
-def z_test(difference: float, standard_error: float) -> DifferenceTest:
-    """Tests whether a difference is zero, by the normal distribution.
-
-    The z-test is the t-test with infinite degrees of freedom. The standard error must
-    be estimated from many rows, so that the error of this estimate does not matter.
-    """
-    return t_test(difference, standard_error, np.inf)
-
-
 def quantile(degrees_of_freedom: float) -> float:
     """Returns how many standard errors a 95 % interval extends to each side.
 

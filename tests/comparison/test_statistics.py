@@ -244,6 +244,21 @@ def test_few_rows_or_aucs_without_an_error_are_not_tested() -> None:
         of_a.test(of_b)
 
 
+def test_bootstrap_counts_the_rows_without_the_most_frequent_label() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.lognormal(size=(2, 400))
+
+    def test_of(num_above_0: int) -> significance.DifferenceTest:
+        label = np.where(np.arange(400) < num_above_0, rng.lognormal(size=400), 0.0)
+        rows = Rows(np.arange(400), label, np.ones(400), np.full(400, -1))
+        of_a, of_b = (make_predictions(rmse, rows, [x]) for x in (a, b))
+        return of_a.test(of_b)
+
+    assert test_of(5).degrees_of_freedom == 5
+    with pytest.raises(UnusableError, match="fewer than 5 test rows have another"):
+        test_of(4)
+
+
 def test_bootstrap_of_few_rows_agrees_with_the_t_test() -> None:
     rng = np.random.default_rng(10)
     label, a, b = rng.normal(size=(3, 25))

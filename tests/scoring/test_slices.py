@@ -8,12 +8,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from helpers.planted_data import declared, fitted_features
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.heads.base import Output
 from mtl_cli.scoring.scored_rows import ScoredRows
-from mtl_cli.scoring.slice_scores import compare_with_rest, score_slices
+from mtl_cli.scoring.slice_scores import (
+    compare_with_rest,
+    degrees_of_freedom,
+    score_slices,
+)
 from mtl_cli.scoring.slices import Slices, slices_by, slices_by_feature
 from mtl_cli.scoring.value_codes import MAX_DISTINCT_NUMBERS
 from mtl_cli.tasks.binary import Binary
@@ -278,7 +282,10 @@ def test_small_slices_are_tested_without_the_bootstrap_of_all_other_rows(
     for index, record in enumerate(records):
         inside, others = rows.take(codes == index), rows.take(codes != index)
         error = estimate(inside, "gini")
-        test = compare_with_rest(record["value"], error, others, "gini")
+        degrees = degrees_of_freedom(inside, others)
+        test = compare_with_rest(
+            record["value"], error, others, "gini", degrees_of_freedom=degrees
+        )
         assert test is not None and record["rest"] == test.rest
         # Of the same difference, the standard errors.
         found, expected = (norm.isf(p / 2) for p in (record["p"], test.p))
@@ -290,6 +297,31 @@ def test_merged_and_tiny_slices_are_not_tested() -> None:
     slices = Slices("city", ["big", "tiny", "(other)"], codes)
     records, _ = score_slices([scored(codes, True, seed=1)], [slices])
     assert [record["p"] is not None for record in records] == [True, False, False]
+
+
+def test_slice_of_few_amounts_above_0_is_tested_by_these_rows() -> None:
+    random = np.random.default_rng(0)
+    codes = np.repeat([0, 1, 2], [400, 400, 3200])
+    num_above_0 = 19, 20, 200
+    in_slice = np.concatenate([np.arange(count) for count in np.bincount(codes)])
+    is_above_0 = in_slice < np.array(num_above_0)[codes]
+    prediction = random.lognormal(size=4000)
+    label = np.where(is_above_0, random.lognormal(size=4000), 0.0)
+    output = Output("spent", "spent", WLR(label="spent"))
+    rows = ScoredRows(output, label, prediction, np.ones(4000), None, np.arange(4000))
+    records, _ = score_slices(
+        [rows], [Slices("city", ["few", "enough", "many"], codes)]
+    )
+    assert [record["p"] is not None for record in records] == [False, True, True]
+    error, other_error = (
+        rows.take(mask).sampling_error("gini") for mask in (codes == 1, codes != 1)
+    )
+    assert error is not None and other_error is not None
+    deviation = np.hypot(error.standard_error, other_error.standard_error)
+    difference = records[1]["difference"]
+    assert difference is not None
+    p = 2 * t.sf(abs(difference) / deviation, 20)
+    assert records[1]["p"] == pytest.approx(p, rel=0.05)
 
 
 @pytest.mark.parametrize(
