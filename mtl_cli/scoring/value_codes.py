@@ -21,6 +21,7 @@ from mtl_cli.data.table import Array
 
 MAX_DISTINCT_NUMBERS = 20  # a column with more distinct numbers is cut into ranges
 NUM_RANGES = 5  # the number of ranges, with about equally many rows each
+LARGEST_EXACT = 2**53  # up to this size, a float64 can hold every whole number
 EMPTY = "(empty)"  # the name of empty cells
 
 
@@ -154,11 +155,16 @@ def distinct_values(cells: pa.ChunkedArray) -> tuple[list[str], Array]:
 
 
 def value_text(value: Any) -> str:
-    """Returns a value as text. NaN, the only value unequal to itself, is empty."""
+    """Returns a value as text. NaN, the only value unequal to itself, is empty.
+
+    A whole number among floats has no decimals: an empty cell makes a column of whole
+    numbers a column of floats.
+    """
     if value is None or value != value:
         return EMPTY
     if isinstance(value, float):
-        value += 0.0  # -0.0 becomes 0.0
+        is_whole = value.is_integer() and abs(value) <= LARGEST_EXACT
+        value = int(value) if is_whole else value
     return printable(str(value))
 
 

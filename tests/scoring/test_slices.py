@@ -149,7 +149,14 @@ def test_decimals_are_sorted_by_size() -> None:
 
 
 def test_zero_and_minus_zero_are_one_slice() -> None:
-    assert counts(pa.array([-0.0, 0.0, 1.5] * 100)) == {"0.0": 200, "1.5": 100}
+    assert counts(pa.array([-0.0, 0.0, 1.5] * 100)) == {"0": 200, "1.5": 100}
+
+
+def test_empty_cell_does_not_rename_slices_of_whole_numbers() -> None:
+    whole = [5] * 100 + [12] * 100
+    assert counts(pa.array(whole)) == {"5": 100, "12": 100}
+    with_empty = pa.array([float(x) for x in whole] + [None])
+    assert counts(with_empty) == {"5": 100, "12": 100, "(other)": 1}
 
 
 def test_mostly_equal_numbers_have_fewer_ranges() -> None:
