@@ -69,7 +69,9 @@ def parse_condition(text: str, form: str, example: str) -> Condition:
     return Condition(text.strip(), name, sign, float(limit))
 
 
-def check_known(condition: Condition, names: Iterable[str], owner: str) -> None:
+def check_known(
+    condition: Condition, names: Iterable[str], owner: str, reason: str = ""
+) -> None:
     """Raises a `ConfigError` if a condition has an unknown name.
 
     Args:
@@ -77,9 +79,10 @@ def check_known(condition: Condition, names: Iterable[str], owner: str) -> None:
         names: the known names, such as `test.income.auc`.
         owner: what should have the name, for the message `no OWNER has NAME`; such as
             "run".
+        reason: why the name may be unknown, for the message.
     """
     known_names = list(dict.fromkeys(names))
     if condition.name not in known_names:
         hint = suggest(condition.name, known_names)
         hint = hint or f"; known: {comma_list(known_names)}"
-        raise ConfigError(f"--fail-if: no {owner} has {condition.name}{hint}")
+        raise ConfigError(f"--fail-if: no {owner} has {condition.name}{reason}{hint}")

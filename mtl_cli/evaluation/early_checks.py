@@ -8,6 +8,8 @@ configuration of the run. The names of slices are known only after the evaluatio
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from mtl_cli.core.conditions import Condition, check_known
 from mtl_cli.core.errors import ConfigError, MtlError
 from mtl_cli.core.paths import Location, name_of
@@ -49,8 +51,8 @@ def check_flags(
         except MtlError as error:  # a sweep is evaluated if one of its runs can be
             errors.append(error)
             continue
-        names += number_names(dataset, outputs)
-        forms += number_forms(outputs, slice_columns)
+        names += number_names(dataset, outputs, has_table=table is not None)
+        forms += slice_forms(outputs, slice_columns)
     if not runs:
         return  # the evaluation says that the sweep holds no finished run
     if len(errors) == len(runs):
@@ -82,10 +84,13 @@ def outputs_on_table(
     return plan.dataset, plan.outputs
 
 
-def number_names(dataset: Dataset, outputs: list[Output]) -> Iterator[str]:
+def number_names(
+    dataset: Dataset, outputs: list[Output], has_table: bool
+) -> Iterator[str]:
     """Yields the names of the numbers that an evaluation may have, without slices.
 
-    See `EvaluationResults.numbers`.
+    See `EvaluationResults.numbers`. Without a table, the evaluated rows are the run's
+    validation rows, whose empty cells and unseen values are not counted.
     """
     for output in outputs:
         for metric in output.task.metric_names:
@@ -93,23 +98,27 @@ def number_names(dataset: Dataset, outputs: list[Output]) -> Iterator[str]:
                 yield f"{output.name}.{metric}"
         if truth_columns(dataset, output):
             yield f"{output.name}.{truth_rmse.name}"
-    for feature in dataset.used_features:
-        for key in ("psi", "missing", "unseen"):
-            yield f"features.{feature}.{key}"
+    for name, feature in dataset.used_features.items():
+        yield f"features.{name}.psi"
+        if has_table:
+            yield f"features.{name}.missing"
+            if feature.reports_unseen:
+                yield f"features.{name}.unseen"
     for output in outputs:
-        if output.task.num_predictions == 1:
-            yield f"predictions.{output.name}.psi"
+        num_predictions = output.task.num_predictions
+        no_rows = np.zeros((0, num_predictions) if num_predictions > 1 else 0)
+        for name in output.task.prediction_columns(output.name, no_rows):
+            yield f"predictions.{name}.psi"
 
 
-def number_forms(
+def slice_forms(
     outputs: list[Output], slice_columns: list[str]
 ) -> Iterator[tuple[str, str]]:
-    """Yields the start and the end of names whose middle is not known yet.
+    """Yields the start and the end of the names of the numbers of slices.
 
-    These are the numbers of slices, and of the predictions of each class.
+    The names of the slices, between start and end, are not known yet.
     """
     for output in outputs:
-        yield f"predictions.{output.name}.", ".psi"
         for column in slice_columns:
             for metric in output.task.metric_names:
                 yield f"{output.name}.slices.{column}.", f".{metric}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from mtl_cli.core.conditions import Condition, check_known
 from mtl_cli.metrics.score_dict import name_with_space
+from mtl_cli.scoring.slices import MAX_SLICES, MIN_ROWS, OTHER
 
 
 @dataclass(frozen=True, repr=False)
@@ -110,7 +111,27 @@ def check_names(
     """Checks that each condition is on a number that some evaluation has."""
     names = [name for evaluation in evaluations for name in evaluation.numbers()]
     for condition in conditions:
-        check_known(condition, names, "evaluation")
+        reason = merged_slice_reason(condition, names)
+        check_known(condition, names, "evaluation", reason)
+
+
+def merged_slice_reason(condition: Condition, names: list[str]) -> str:
+    """Returns why the slice of a condition may be unknown: it may be in `OTHER`.
+
+    Returns "" if no slice of the column has been merged, see `slices.slices_by`.
+    """
+    for name in names:
+        start, other, end = name.rpartition(f".{OTHER}.")
+        if (
+            other
+            and condition.name.startswith(f"{start}.")
+            and condition.name.endswith(f".{end}")
+        ):
+            return (
+                f": slices with fewer than {MIN_ROWS} rows, or beyond the "
+                f"{MAX_SLICES - 1} most frequent, are part of {OTHER}"
+            )
+    return ""
 
 
 def failed_checks(

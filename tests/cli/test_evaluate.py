@@ -424,6 +424,20 @@ def test_fail_if_checks_slices(
     assert ("did you mean click.slices.city.Rome.auc?" in error) == (code == 2)
 
 
+@pytest.mark.slow
+def test_unknown_slice_may_be_part_of_other(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = rows(300, seed=1)
+    city = pa.array(["Ulm"] * 30 + ["Rome"] * 270)
+    table = table.set_column(table.column_names.index("city"), "city", city)
+    pyarrow.parquet.write_table(table, tmp_path / "t.parquet")
+    check = ["--by", "city", "--fail-if", "click.slices.city.Ulm.auc<0.2"]
+    assert evaluated(run, tmp_path / "t.parquet", *check) == 2
+    error = capsys.readouterr().err
+    assert "city.Ulm.auc: slices with fewer than 100 rows" in error
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -431,6 +445,8 @@ def test_fail_if_checks_slices(
         (["--fail-if", "click.acu<1"], "did you mean click.auc?"),
         (["--fail-if", "clik.auc<1"], "did you mean click.auc?"),
         (["--fail-if", "feature.taste.psi>1"], "did you mean features.taste.psi?"),
+        (["--fail-if", "features.taste.unseen>1"], "no evaluation has features.taste"),
+        (["--fail-if", "predictions.level.psi>1"], "mean predictions.level.low.psi?"),
         (["--fail-if", "click.slices.city.Rome.auc<1"], "no evaluation has click.sli"),
         (
             ["--by", "city", "--fail-if", "click.slices.town.Rome.auc<1"],
