@@ -29,6 +29,7 @@ class Verdict(StrEnum):
     NOT_REAL = "no real difference"  # retraining might not show the difference again
     THESE_ROWS_ONLY = "on these rows only"  # another test set might not show it
     TOO_FEW_SEEDS = "too few seeds"  # there is no replicate test over seeds
+    TOO_FEW_ROWS = "too few rows"  # there is no row test of two models of lines
     TOO_FEW_DAYS = "too few days"  # there is no replicate test over the days of lines
     # The next two verdicts are for lines (see `lines`), and say nothing about
     # retraining. Between two lines, they say that other days would give the same order.
@@ -67,6 +68,7 @@ class Difference:
         corrected_replicate_p: the p-value of `replicate_test`, see `correct_p_values`.
         row_test: the test over test rows; None if the predictions were not compared.
         corrected_row_p: the p-value of `row_test`, see `correct_p_values`.
+        has_too_few_rows: whether there are too few test rows for a row test.
     """
 
     configuration: Configuration
@@ -81,6 +83,7 @@ class Difference:
     corrected_replicate_p: float = 1.0
     row_test: DifferenceTest | None = None
     corrected_row_p: float = 1.0
+    has_too_few_rows: bool = False
 
     @property
     def compared(self) -> Compared:
@@ -139,6 +142,8 @@ class Difference:
         if test is None and self.is_of_models and self.direction:
             test, p_value = self.row_test, self.corrected_row_p
         if test is None:
+            if self.is_of_models and self.has_too_few_rows:
+                return Verdict.TOO_FEW_ROWS
             return Verdict.TOO_FEW_DAYS if self.day_count else Verdict.TOO_FEW_SEEDS
         if p_value >= SIGNIFICANCE_LEVEL:
             return Verdict.NOT_REAL

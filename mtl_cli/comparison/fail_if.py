@@ -29,6 +29,7 @@ FAILED = {Verdict.WORSE: "worse than", Verdict.BEHIND: "behind"}
 # The verdicts that do not say which of two configurations is better.
 UNDECIDED = {
     Verdict.TOO_FEW_SEEDS: "there are too few seeds",
+    Verdict.TOO_FEW_ROWS: "there are too few test rows",
     Verdict.TOO_FEW_DAYS: "there are too few days",
     Verdict.NOT_COMPARABLE: "they are scored on different rows or weights",
     Verdict.NO_SCORE: "one of them has no score",
@@ -96,7 +97,8 @@ class Checks:
         compared with the baseline, or the tests cannot tell whether it is worse. There
         are two exceptions. A single-scenario twin is checked on its scenario only,
         because it has no scores on other rows. Outputs that the baseline does not have
-        are not compared. A run whose scores cannot be read is named once for all
+        are not compared. `worse` leaves out a scenario with too few rows to compare two
+        models of lines. A run whose scores cannot be read is named once for all
         conditions on scores, and what is not compared once for all differences.
 
         Args:
@@ -179,6 +181,8 @@ class Checks:
         """Yields a text for each configuration that is worse, or may be."""
         for name, differences in self.differences.items():
             for difference in differences:
+                if difference.scenario and difference.verdict == Verdict.TOO_FEW_ROWS:
+                    continue  # more seeds or days would not help
                 if difference.verdict in UNDECIDED:
                     yield undecided_message(difference, name)
                 elif (

@@ -191,6 +191,7 @@ def verdict_class(difference: Difference) -> str:
     uncertain = (
         Verdict.THESE_ROWS_ONLY,
         Verdict.TOO_FEW_SEEDS,
+        Verdict.TOO_FEW_ROWS,
         Verdict.TOO_FEW_DAYS,
         Verdict.AHEAD,
         Verdict.BEHIND,

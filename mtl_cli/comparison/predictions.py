@@ -23,6 +23,10 @@ class UnusableError(Exception):
     """The predictions cannot be tested. The message says why."""
 
 
+class TooFewRowsError(UnusableError):
+    """There are too few rows, or groups, for a test."""
+
+
 class DifferentRowsError(UnusableError):
     """The predictions to compare are for different rows."""
 
@@ -104,8 +108,9 @@ class Predictions(ABC):
 
         Raises:
             DifferentRowsError: if the predictions are for different rows.
-            UnusableError: if the metric is undefined on the rows, or if there are too
-                few rows or groups for a test.
+            TooFewRowsError: if there are too few rows or groups for a test.
+            UnusableError: if there is no test for another reason, for example because
+                the metric is undefined on the rows.
         """
         if not self.rows.are_same(other.rows):
             raise DifferentRowsError("the test rows or their weights differ")
@@ -133,5 +138,6 @@ class Predictions(ABC):
 
         Raises:
             UndefinedError: if the metric is undefined on the rows.
-            UnusableError: if there are too few rows or groups for a test.
+            TooFewRowsError: if there are too few rows or groups for a test.
+            UnusableError: if there is no test for another reason.
         """

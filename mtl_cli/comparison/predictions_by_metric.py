@@ -5,7 +5,12 @@ from typing import Self
 
 import numpy as np
 
-from mtl_cli.comparison.predictions import Predictions, Rows, UnusableError
+from mtl_cli.comparison.predictions import (
+    Predictions,
+    Rows,
+    TooFewRowsError,
+    UnusableError,
+)
 from mtl_cli.metrics.auc import group_aucs
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
 from mtl_cli.statistics.delong import auc_influence, degrees_of_freedom, standard_error
@@ -40,7 +45,7 @@ class AucPredictions(Predictions):
     def test_on_same_rows(self, other: Self) -> DifferenceTest:
         _, class_sizes = np.unique(self.rows.label, return_counts=True)
         if len(class_sizes) < 2 or class_sizes.min() < MIN_OF_CLASS:
-            raise UnusableError(f"a class has fewer than {MIN_OF_CLASS} test rows")
+            raise TooFewRowsError(f"a class has fewer than {MIN_OF_CLASS} test rows")
         difference = self.score - other.score
         influence = self.auc_and_influence[1] - other.auc_and_influence[1]
         error = standard_error(self.rows.label, influence)
@@ -88,7 +93,7 @@ class GroupAucPredictions(Predictions):
         aucs, weights = self.group_aucs_and_weights
         num_groups = len(aucs)
         if num_groups < MIN_UNITS:
-            raise UnusableError(
+            raise TooFewRowsError(
                 f"fewer than {MIN_UNITS} groups have rows of both classes"
             )
         differences = aucs - other.group_aucs_and_weights[0]
@@ -130,10 +135,10 @@ class ResampledPredictions(Predictions):
     def test_on_same_rows(self, other: Self) -> DifferenceTest:
         num_rows = len(self.rows.label)
         if num_rows < MIN_UNITS:
-            raise UnusableError(f"there are fewer than {MIN_UNITS} test rows")
+            raise TooFewRowsError(f"there are fewer than {MIN_UNITS} test rows")
         degrees = num_less_frequent(self.rows.label)
         if degrees < MIN_OF_CLASS:
-            raise UnusableError(
+            raise TooFewRowsError(
                 f"fewer than {MIN_OF_CLASS} test rows have another label than the most "
                 "frequent label"
             )

@@ -9,6 +9,7 @@ from mtl_cli.comparison.prediction_files import PredictionFiles
 from mtl_cli.comparison.predictions import (
     DifferentRowsError,
     Predictions,
+    TooFewRowsError,
     UnusableError,
 )
 from mtl_cli.comparison.read_predictions import read_all_seeds
@@ -174,6 +175,7 @@ def add_row_test(
     except DifferentRowsError:
         difference.mark_not_comparable()
     except UnusableError as error:
+        difference.has_too_few_rows = isinstance(error, TooFewRowsError)
         # If the predictions of a configuration cannot be read, the reason does not name
         # the scenario: the caller then keeps one reason for all scenarios.
         are_read = not any(

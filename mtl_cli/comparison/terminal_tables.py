@@ -15,6 +15,7 @@ SHORT_VERDICTS: dict[str, str] = {
     Verdict.NOT_REAL: "not real",
     Verdict.THESE_ROWS_ONLY: "rows only",
     Verdict.TOO_FEW_SEEDS: "few seeds",
+    Verdict.TOO_FEW_ROWS: "few rows",
     Verdict.NOT_COMPARABLE: "other rows or weights",
     Verdict.TOO_FEW_DAYS: "few days",
     Verdict.AHEAD: "ahead",

@@ -94,6 +94,37 @@ def test_days_of_one_line_are_compared_as_models(
     assert "nothing is known about training them again" in text
 
 
+def test_worse_leaves_out_a_scenario_with_too_few_rows_for_models_of_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for day, noise in ((1, 1.5), (2, 1.0)):
+        write_day(tmp_path, "mmoe", day, noise, table=9)
+        path = tmp_path / "mmoe-1" / str(day)
+        frame = pd.read_parquet(path / "predictions.parquet")
+        frame["scenario"] = np.where(frame["row"] < 8, "small", "large")
+        frame.to_parquet(path / "predictions.parquet", index=False)
+        scores = json.loads((path / "metrics.json").read_text())
+        scores["test"]["click"]["scenarios"] = {
+            name: {
+                "auc": auc(
+                    rows["click"].to_numpy("float64"),
+                    rows["click_prediction"].to_numpy(),
+                    np.ones(len(rows)),
+                ),
+                "rows": len(rows),
+                "positives": int(rows["click"].sum()),
+            }
+            for name, rows in frame.groupby("scenario")
+        }
+        (path / "metrics.json").write_text(json.dumps(scores))
+    found = compared(capsys, tmp_path)
+    scenarios = found["configurations"][1]["tasks"]["click"]["scenarios"]
+    verdicts = {name: scenarios[name]["to_baseline"]["verdict"] for name in scenarios}
+    assert verdicts == {"large": "ahead as trained", "small": "too few rows"}
+    assert "in scenario small, a class has fewer than 5" in " ".join(found["warnings"])
+    assert compare(arguments([str(tmp_path), "--fail-if", "worse"])) == 0
+
+
 def test_single_runs_that_no_run_goes_on_from_still_need_seeds(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
