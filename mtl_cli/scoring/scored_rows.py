@@ -1,6 +1,7 @@
 """The rows on which an output is scored, and the metrics on these rows."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -61,11 +62,20 @@ class ScoredRows:
     def sampling_error(self, name: str) -> SamplingError | None:
         """Returns the sampling error of a metric that has a value on these rows.
 
+        The error is estimated once: a bootstrap of many rows takes seconds.
+
         Returns: None if the error is unknown, for example because the rows are few.
         """
-        metric = self.output.task.metric(name)
-        columns = [self.label, self.prediction, self.weight]
-        return sampling_error(metric, columns, self.group)
+        if name not in self._sampling_errors:
+            metric = self.output.task.metric(name)
+            columns = [self.label, self.prediction, self.weight]
+            self._sampling_errors[name] = sampling_error(metric, columns, self.group)
+        return self._sampling_errors[name]
+
+    @cached_property
+    def _sampling_errors(self) -> dict[str, SamplingError | None]:
+        """{metric: its sampling error}, of the metrics whose error is estimated."""
+        return {}
 
     def plots(self) -> list[LinePlot]:
         """Returns the task's plots of the predictions, such as the calibration plot.

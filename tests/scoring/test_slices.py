@@ -299,6 +299,13 @@ def test_small_slices_are_tested_without_the_bootstrap_of_all_other_rows(
         assert found == pytest.approx(expected, rel=0.05)
 
 
+def test_sampling_error_is_estimated_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = scored(np.zeros(100), True, seed=0)
+    error = rows.sampling_error("log_loss")
+    monkeypatch.setattr("mtl_cli.scoring.scored_rows.sampling_error", pytest.fail)
+    assert rows.sampling_error("log_loss") is error is not None
+
+
 def test_merged_and_tiny_slices_are_not_tested() -> None:
     codes = np.repeat([0, 1, 2], [400, 30, 300])
     slices = Slices("city", ["big", "tiny", "(other)"], codes)
