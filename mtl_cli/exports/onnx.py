@@ -48,6 +48,7 @@ class Onnx(ExportFormat):
     def write(self, model: TrainedModel, record: ExportRecord, path: Path) -> None:
         import onnx
 
+        check_precision(model)
         check_names(record)
         check_size(model)
         merged = onnx.compose.merge_models(
@@ -102,6 +103,15 @@ def load_onnx_runtime() -> Any:
     import onnxruntime
 
     return onnxruntime
+
+
+def check_precision(model: TrainedModel) -> None:
+    """Raises a `ConfigError` if ONNX Runtime cannot compute in the run's precision."""
+    if model.config.trainer.precision == "bfloat16":
+        raise ConfigError(
+            "--format onnx: the run was trained with trainer.precision=bfloat16, in "
+            "which ONNX Runtime cannot compute on CPUs; take --format saved_model"
+        )
 
 
 def check_names(record: ExportRecord) -> None:

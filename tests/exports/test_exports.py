@@ -1,5 +1,6 @@
 """Exported models take raw rows, and give the numbers of `mtl-predict`."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -548,6 +549,15 @@ def test_onnx_takes_columns_with_the_names_of_tensors_and_refuses_those_of_predi
 def test_onnx_refuses_a_column_without_a_name() -> None:
     with pytest.raises(ConfigError, match="a column of the data has an empty name"):
         onnx_format.check_names({"inputs": {"": "text"}, "outputs": ["click"]})
+
+
+def test_onnx_refuses_bfloat16(run: Path) -> None:
+    loaded = saved_model.load(run)
+    trainer = loaded.config.trainer.model_copy(update={"precision": "bfloat16"})
+    config = loaded.config.model_copy(update={"trainer": trainer})
+    model = Model(dataclasses.replace(loaded, config=config))
+    with pytest.raises(ConfigError, match="precision=bfloat16, in which ONNX"):
+        model.export(run.parent / "bfloat16.onnx", "onnx")
 
 
 @pytest.mark.slow
