@@ -40,7 +40,7 @@ class STEM(GatedSharing):
 
     Reference: Su et al., "STEM: Unleashing the Power of Embeddings for Multi-task
         Recommendation", AAAI 2024.
-        Differs from the paper in: the last layer of a gate has no bias.
+        Differs from the paper in: the last layer of a softmax gate has no bias.
     """
 
     num_levels: NumParts
