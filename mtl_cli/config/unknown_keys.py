@@ -27,8 +27,8 @@ KNOWN_ELSEWHERE = {
 def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
     """Returns a message about a key that the schema or the configuration lacks.
 
-    The message suggests similar keys, or lists the known keys of the section if no key
-    is similar. The message also names other options of the section that have the key.
+    The message suggests similar keys, and names other options of the section that have
+    the key. If there are neither, the message lists the known keys of the section.
 
     Args:
         key: the dotted key.
@@ -47,10 +47,11 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
     if similar_keys := suggestions(key, values):
         message = f"unknown key '{key}'; did you mean {' or '.join(similar_keys)}?"
         return f"{message} {options_note}" if options_note else message
+    if options_note:
+        return f"unknown key '{key}'; {options_note}"
     parent, siblings = known_siblings(key, values)
     owner = f" of {parent}" if parent else ""
-    message = f"unknown key '{key}'; known keys{owner}: {', '.join(siblings)}"
-    return f"{message}; {options_note}" if options_note else message
+    return f"unknown key '{key}'; known keys{owner}: {', '.join(siblings)}"
 
 
 def note_on_other_options(section: str, name: str) -> str:

@@ -129,9 +129,10 @@ def checked_own_keys(
         if values[key] not in defaults.values():
             *_, last_default = defaults.values()
             use = "use" if len(defaults) > 1 else "uses"
+            default = "null" if last_default is None else last_default
             raise ValueError(
-                f"{key}: only {selector}={' and '.join(defaults)} {use} it; "
-                f"set {key} to {'null' if last_default is None else last_default}"
+                f"{key}: only {selector}={' and '.join(defaults)} {use} it; choose "
+                f"{selector}={' or '.join(defaults)}, or set {key} back to {default}"
             )
     return {key: value for key, value in values.items() if key not in foreign_defaults}
 

@@ -21,7 +21,7 @@ MISTAKES = {
     "++trainer.epoch=3": "unknown key 'trainer.epoch'; did you mean trainer.epochs?",
     "model.num_experts=8": "did you mean model.num_shared_experts or "
     "model.num_specific_experts? num_experts is a key of model=mmoe, omoe, poso",
-    "optimizer.momentum=1": "; momentum is a key of optimizer=sgd",
+    "optimizer.momentum=1": "'optimizer.momentum'; momentum is a key of optimizer=sgd",
     "--num-epochs=3": "did you mean trainer.epochs=3?",
     "lr=3": "unknown key 'lr'; did you mean optimizer.learning_rate?",
     "optimizer.lr=3": "did you mean optimizer.learning_rate?",
@@ -33,7 +33,7 @@ MISTAKES = {
     "foo.seeed=3": "unknown key 'foo.seeed'; did you mean seed?\n",
     "model.sub.dropout=1": "'model.sub.dropout'; did you mean model.dropout?\n",
     "dataset.num_users=1": "; num_users is a key of dataset.generator=funnel",
-    "dataset.name=funnel dataset.num_users=1": "unknown key 'dataset.num_users'; known",
+    "dataset.name=funnel dataset.num_users=1": "'dataset.num_users'; num_users is",
     "trainer.monitor=auto.auc": "'auto.auc' should be one of auto, mean, income, ",
     "dataset.features.age.num_bucket=3": "did you mean dataset.features.age.num_b",
     "trainer.epochs 3": "'trainer.epochs' has no '='; settings are given as key=value",
@@ -146,7 +146,7 @@ MISTAKES = {
     "model=esmm model.click_task=never_married": "is the click task too",
     "model.heads=funnel tasks=[income]": "model.heads: funnel needs two steps",
     "model.click_task=income": "model.click_task: only model.heads=escm2 and "
-    "esmm use it",
+    "esmm use it; choose model.heads=escm2 or esmm, or set click_task back to null",
     "trainer.monitor=incom": "'incom' should be one of auto, mean, income, "
     "never_married; all but auto may be followed by a metric, as in mean.log_loss; did "
     "you mean income?",
@@ -162,7 +162,7 @@ MISTAKES = {
     "mean sparse?",
     "dataset.tasks.income.loss=mse": "income.loss: 'mse' should be 'bce' or 'focal'",
     "dataset.tasks.income.kind=regression": "dataset.tasks.income.positive: only "
-    "kind=binary uses it; set positive to null",
+    "kind=binary uses it; choose kind=binary, or set positive back to null",
     "dataset.tasks.income.label=incom": "no column 'incom' in data/adult/train.parquet",
     "dataset.train=[]": "dataset.train: [] should be a valid string or should have at "
     "least 1 item",
@@ -223,8 +223,8 @@ def test_key_that_only_some_of_a_sweeps_models_have_is_told_with_the_other(
     )
     assert code == 2
     assert err.startswith(
-        "mtl-train: error: model=mmoe: unknown key 'model.num_levels'; known keys "
-        "of model: num_experts, expert_units, gate_units, gate, tower_units, "
+        "mtl-train: error: model=mmoe: unknown key 'model.num_levels'; "
+        "num_levels is a key of model=adatt, ple, snr, stem\n"
     )
     assert err.count("\n") == 1
 

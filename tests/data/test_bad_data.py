@@ -1356,7 +1356,7 @@ DECLARED = {
     "classes_of_a_regression": (
         {"tasks": {"watch": WATCH["watch"] | {"classes": [1, 2]}}},
         "dataset.tasks.watch.classes: only kind=multiclass and ordinal use it; "
-        "set classes to null",
+        "choose kind=multiclass or ordinal, or set classes back to null",
     ),
     "space_of_a_regression": (
         {"tasks": WATCH | {"buy": BUY["buy"] | {"space": "watch"}}},
