@@ -42,12 +42,9 @@ def describe_tensors(model: TrainedModel) -> dict[str, dict[str, Any]]:
       for the second member, or `click for scenario app`.
     """
     networks = model.network.runs or [model.network]
-    layers = {
-        id(weight): layer
-        for network in networks
-        for layer in network.predictions.layers
-        for weight in layer.weights
-    }
+    layers: dict[int, Any] = {}
+    for network in networks:
+        layers |= layers_by_weight(network)
     calibrated_tasks = {
         id(layer): task
         for network in networks
@@ -111,11 +108,9 @@ def tasks_of_layer(
 def named_weights(network: "Network") -> dict[str, Any]:
     """Returns {name: weight}, with the same names in every process.
 
-    Keras adds a number to the name of a layer if an earlier network of the process has
-    a layer of the same name. Therefore every number at the end of a layer's name is
-    removed, also a number that is part of the layer's own name: `level_1/kernel`
-    becomes `level/kernel`. If two weights then have the same name, the second ends in
-    `_2`, the third in `_3`.
+    Keras names a layer without a name of its own after its class, and numbers all such
+    layers of a process: `cross_net`, `cross_net_1`. These numbers are removed. If two
+    weights then have the same name, the second ends in `_2`, the third in `_3`.
 
     In an ensemble of runs, the names of a run's weights begin with `run_1/`, `run_2/`.
     """
@@ -125,15 +120,30 @@ def named_weights(network: "Network") -> dict[str, Any]:
             for number, run in enumerate(network.runs, 1)
             for name, weight in named_weights(run).items()
         }
+    layers = layers_by_weight(network)
     weights: dict[str, Any] = {}
     for weight in network.predictions.weights:
-        base = re.sub(r"_\d+(?=/|$)", "", weight.path)
+        layer = layers[id(weight)]
+        layer_name = re.sub(r"_\d+$", "", layer.name)
+        if layer_name.replace("_", "") != type(layer).__name__.lower():
+            layer_name = layer.name  # the layer has a name of its own: `towers_0_1`
+        inner_path = weight.path.removeprefix(layer.name)
+        base = layer_name + re.sub(r"_\d+(?=/|$)", "", inner_path)
         name, number = base, 1
         while name in weights:
             number += 1
             name = f"{base}_{number}"
         weights[name] = weight
     return weights
+
+
+def layers_by_weight(network: "Network") -> dict[int, Any]:
+    """Returns {id of a weight: its layer} for the network of one run."""
+    return {
+        id(weight): layer
+        for layer in network.predictions.layers
+        for weight in layer.weights
+    }
 
 
 def embedding_tables(layer: Any, model: TrainedModel) -> dict[str, Any]:

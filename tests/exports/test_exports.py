@@ -36,7 +36,7 @@ from mtl_cli.exports import _tf2onnx
 from mtl_cli.exports import onnx as onnx_format
 from mtl_cli.exports import saved_model as saved_model_format
 from mtl_cli.exports import weights as weights_format
-from mtl_cli.exports._weights_manifest import tasks_of_layer
+from mtl_cli.exports._weights_manifest import named_weights, tasks_of_layer
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.earlier_export import get_format, record_of
 from mtl_cli.runs.export import prediction_errors, verify
@@ -419,6 +419,16 @@ def test_slices_of_towers_have_the_names_of_tasks_members_and_scenarios() -> Non
         layer = network.logits.get_layer("towers_0_1_logits")
         names = tasks_of_layer(layer, None, tasks, ["app", "tv", "web"])
         assert names == {"tasks": tasks, "slices": expected}
+
+
+def test_names_of_weights_have_the_numbers_of_tasks_but_not_those_of_keras() -> None:
+    names, same_names = (
+        [*named_weights(networks.network("model=single_task", "encoder=dcnv2"))]
+        for _ in range(2)  # Keras numbers the layers of the second network differently
+    )
+    assert names == same_names
+    assert {"towers_0_1/parallel_dense/kernel", "towers_0_1_logits/kernel"} < {*names}
+    assert {"cross_net/kernel0", "cross_net/kernel0_2"} < {*names}
 
 
 def test_weights_and_their_manifest_give_the_encoding_and_the_predictions(
