@@ -31,15 +31,10 @@ def describe_tensors(model: TrainedModel) -> dict[str, dict[str, Any]]:
     - `shape` and `dtype`.
     - `layer`: the class of the layer.
     - `purpose`: the first line of the docstring of that class.
-    - `tables`, only for embeddings: {feature: [first row, row after the last]}, since
-      one tensor holds the tables of several features, one below the other.
-    - `tasks`, only for towers and calibrations: their tasks, in the order of the first
-      axis. Each task has as many entries there as the network has members, or towers
-      for scenarios. If the first axis has length 1, the towers read the same vector:
-      their weights lie side by side in the last axis, in this order. The hidden layers
-      of gates of priors then belong to all these tasks at once.
-    - `slices`, only for towers: the name of each of these entries, such as `click 2`
-      for the second member, or `click for scenario app`.
+    - `tables` and `sets`, only for embeddings, see `embedding_tables`.
+    - `tasks`, only for towers and calibrations: their tasks.
+    - `slices` and `experts`, only for networks that are computed side by side, such as
+      experts, gates and towers, see `network_slices`.
     """
     networks = model.network.runs or [model.network]
     layers: dict[int, Any] = {}
@@ -62,47 +57,84 @@ def describe_tensors(model: TrainedModel) -> dict[str, dict[str, Any]]:
             "purpose": (type(layer).__doc__ or "").strip().partition("\n")[0],
         }
         calibrated_task = calibrated_tasks.get(id(layer))
-        tasks = tasks_of_layer(layer, calibrated_task, all_tasks, scenario_names)
-        tensors[name] = description | embedding_tables(layer, model) | tasks
+        tensors[name] = (
+            description
+            | embedding_tables(layer, model)
+            | layer_tasks(layer, calibrated_task, all_tasks)
+            | network_slices(weight, layer, all_tasks, scenario_names)
+        )
     return tensors
 
 
-def tasks_of_layer(
-    layer: Any,
-    calibrated_task: str | None,
-    all_tasks: list[str],
-    scenario_names: list[str],
+def layer_tasks(
+    layer: Any, calibrated_task: str | None, all_tasks: list[str]
 ) -> dict[str, list[str]]:
-    """Returns the keys `tasks` and `slices` of a layer, see `describe_tensors`.
+    """Returns {"tasks": ...} for towers and calibrations, and {} for any other layer.
 
-    Args:
-        layer: the layer.
-        calibrated_task: the task whose calibration the layer is; None for other layers.
-        all_tasks: the tasks of the run.
-        scenario_names: the names of the scenarios, in the order of their ids.
-
-    Returns: {} for a layer that is neither a tower nor a calibration.
+    `calibrated_task` is the task whose calibration the layer is; None for other layers.
     """
-    from mtl_cli.network.owner_names import network_owners, network_scenarios
-    from mtl_cli.network.parallel_networks import num_networks
     from mtl_cli.network.parts import parse_layer_name
 
     if calibrated_task is not None:
         return {"tasks": [calibrated_task]}
-    name_with_tasks = parse_layer_name(layer.name, all_tasks)
-    if name_with_tasks is None or name_with_tasks.kind != "towers":
+    name = parse_layer_name(layer.name, all_tasks)
+    return {"tasks": name.tasks} if name and name.kind == "towers" else {}
+
+
+def network_slices(
+    weight: Any, layer: Any, all_tasks: list[str], scenario_names: list[str]
+) -> dict[str, Any]:
+    """Names the networks whose weights lie side by side in one weight.
+
+    The weights of networks that read the same vector lie side by side in the last axis
+    of one entry of the first axis. Other networks have an entry each.
+
+    Args:
+        weight: the weight.
+        layer: the layer of the weight.
+        all_tasks: the tasks of the run.
+        scenario_names: the names of the scenarios, in the order of their ids.
+
+    Returns: {} if all networks share the weight; otherwise the keys
+
+        - `slices`: the names of the networks, in the order of the first axis, and then
+          of the last axis: `click 2` is the second network of the task click, for
+          instance the second member, and `click for scenario app` its network for a
+          scenario.
+        - `experts`, only for gates: {name of the gate: the experts that the columns of
+          its last axis are for}, with the experts' names in `gates.json`.
+    """
+    from mtl_cli.layers import Routing
+    from mtl_cli.network.owner_names import network_owners, network_scenarios
+    from mtl_cli.network.parallel_networks import (
+        ALL_NETWORKS,
+        LAYERS_OF_NETWORKS,
+        pieces_of,
+    )
+    from mtl_cli.network.parts import parse_layer_name
+    from mtl_cli.scoring.gate_usage import expert_name
+
+    if not isinstance(layer, (Routing, *LAYERS_OF_NETWORKS)):
         return {}
-    tasks = name_with_tasks.tasks
-    num = num_networks(layer)
-    if num < len(tasks):  # one network serves all the tasks, as in gates of priors
-        return {"tasks": tasks}
-    owners = network_owners(layer, all_tasks, tasks)
-    scenarios = network_scenarios(layer, num, len(tasks))
-    slices = [
-        owner if i is None else f"{owner} for scenario {scenario_names[i]}"
-        for owner, i in zip(owners, scenarios, strict=True)
-    ]
-    return {"tasks": tasks, "slices": slices}
+    name_with_tasks = parse_layer_name(layer.name, all_tasks)
+    own_tasks = name_with_tasks.tasks if name_with_tasks else []
+    owners = network_owners(layer, all_tasks, own_tasks)
+    scenarios = network_scenarios(layer, len(owners), own_tasks)
+    slices = []
+    experts = {}
+    for piece in pieces_of(layer):
+        if piece.variable is not weight or piece.network == ALL_NETWORKS:
+            continue
+        name, scenario = owners[piece.network], scenarios[piece.network]
+        if scenario is not None:
+            name = f"{name} for scenario {scenario_names[scenario]}"
+        slices.append(name)
+        is_gate = isinstance(layer, Routing) and not layer.reports_owners
+        if is_gate and piece.name in layer.variables_by_expert:
+            route = layer.routes[piece.network // layer.networks_per_route]
+            experts[name] = [expert_name(expert, all_tasks) for expert in route.experts]
+    keys = {"slices": slices, "experts": experts}
+    return {key: names for key, names in keys.items() if names}
 
 
 def named_weights(network: "Network") -> dict[str, Any]:
@@ -147,13 +179,24 @@ def layers_by_weight(network: "Network") -> dict[int, Any]:
 
 
 def embedding_tables(layer: Any, model: TrainedModel) -> dict[str, Any]:
-    """Returns {"tables": ...} for an embedding layer, and {} for any other layer."""
+    """Describes the tensor of an embedding layer; {} for any other layer.
+
+    The keys of the description:
+
+    - `tables`: {feature: [first row, row after the last]}, since one tensor holds the
+      tables of several features, one below the other.
+    - `sets`, only if tasks have embeddings of their own: the tasks, and `shared`, whose
+      vectors lie side by side in the last axis.
+    """
+    from mtl_cli.network.owner_names import embedding_owners
+
     group = table_group_of(layer, model)
     if group is None:
         return {}
-    return {
-        "tables": {name: [rows.start, rows.stop] for name, rows in group.rows.items()}
-    }
+    tables = {name: [rows.start, rows.stop] for name, rows in group.rows.items()}
+    if layer.num_sets == 1:
+        return {"tables": tables}
+    return {"tables": tables, "sets": embedding_owners(model.config)}
 
 
 def table_group_of(layer: Any, model: TrainedModel) -> "TableGroup | None":

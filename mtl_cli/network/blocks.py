@@ -13,7 +13,6 @@ import keras
 from mtl_cli.columns.layout import Layout
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import Part
-from mtl_cli.core.owners import SHARED
 from mtl_cli.layers import FusedEmbedding, ParallelMLP, Routing
 from mtl_cli.layers.lookup import table_groups
 from mtl_cli.layers.members import EnsembleInputs
@@ -21,10 +20,10 @@ from mtl_cli.network.block_names import BlockName, Scenario
 from mtl_cli.network.feature_rows import FeatureRows, row_slices
 from mtl_cli.network.network import Block, Network
 from mtl_cli.network.owner_names import (
+    embedding_owners,
     expert_names,
     network_owners,
     network_scenarios,
-    task_owner_name,
 )
 from mtl_cli.network.parallel_networks import (
     ALL,
@@ -78,13 +77,7 @@ class WeightSplitter:
         self.tasks = list(config.chosen_tasks)
         self.parts = part_of_layers(network)
         self.layers = {x.name: x for x in network.logits.layers if x.weights}
-        # A sharing scheme has one set of embeddings for all tasks, or one set per task
-        # and perhaps a shared set. With a single task, both kinds of scheme may have
-        # one set. So the number of sets for two tasks tells which kind this is.
-        self.set_owners = [""]
-        if config.model.num_encodings(2) > 1:
-            num_sets = config.model.num_encodings(len(self.tasks))
-            self.set_owners = [*map(task_owner_name, self.tasks), SHARED][:num_sets]
+        self.set_owners = embedding_owners(config)
         self.feature_rows = FeatureRows(network, config, layout)
         features = ", ".join(dict.fromkeys(self.feature_rows.x_columns))
         # The end of the name of a block that depends on the order of the features. Only
@@ -128,8 +121,7 @@ class WeightSplitter:
         if depends_on_feature_order(layer):
             kind += self.feature_order
         owners = network_owners(layer, self.tasks, own_tasks)
-        num_owners = len(layer.routes) if isinstance(layer, Routing) else len(own_tasks)
-        scenarios = network_scenarios(layer, len(owners), num_owners or 1)
+        scenarios = network_scenarios(layer, len(owners), own_tasks)
         yield from self._networks(part, kind, layer, owners, scenarios)
 
     def _networks(

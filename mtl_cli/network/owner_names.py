@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 
 import keras
 
+from mtl_cli.config.run_config import Config
 from mtl_cli.core.owners import SHARED
 from mtl_cli.layers import ParallelDense, ParallelMLP, Route, Routing
 from mtl_cli.network.parallel_networks import num_networks
@@ -79,18 +80,34 @@ def route_owners(layer: Routing, tasks: Sequence[str]) -> list[str]:
 
 
 def network_scenarios(
-    layer: keras.Layer, num_networks: int, num_owners: int
+    layer: keras.Layer, num_networks: int, own_tasks: Sequence[str]
 ) -> list[int | None]:
     """Returns the index of the scenario that each network of a layer is for.
 
-    The index is None for networks that serve all scenarios. `num_owners` is the number
-    of tasks or readers to which the networks of the layer belong; 1 if they have none.
+    The index is None for networks that serve all scenarios. `own_tasks` are the tasks
+    that the layer's name lists; empty if the name lists none.
     """
     num_scenarios = getattr(layer, "num_scenarios", 1)
     if num_scenarios == 1:
         return [None] * num_networks
+    num_owners = len(layer.routes if isinstance(layer, Routing) else own_tasks) or 1
     num_neighbours = num_networks // (num_owners * num_scenarios)
     return [i // num_neighbours % num_scenarios for i in range(num_networks)]
+
+
+def embedding_owners(config: Config) -> list[str]:
+    """Returns the owner of each set of embeddings, in the order of the sets.
+
+    A sharing scheme has one set of embeddings for all tasks, with the owner "", or one
+    set per task and perhaps a shared set.
+    """
+    # With a single task, both kinds of scheme may have one set. So the number of sets
+    # for two tasks tells which kind this is.
+    if config.model.num_encodings(2) == 1:
+        return [""]
+    tasks = list(config.chosen_tasks)
+    num_sets = config.model.num_encodings(len(tasks))
+    return [*map(task_owner_name, tasks), SHARED][:num_sets]
 
 
 def stored_owners(owners: Sequence[int | str], tasks: Sequence[str]) -> list[str]:

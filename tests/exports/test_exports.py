@@ -6,8 +6,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import keras
 import numpy as np
 import onnx
 import onnxruntime
@@ -36,7 +38,13 @@ from mtl_cli.exports import _tf2onnx
 from mtl_cli.exports import onnx as onnx_format
 from mtl_cli.exports import saved_model as saved_model_format
 from mtl_cli.exports import weights as weights_format
-from mtl_cli.exports._weights_manifest import named_weights, tasks_of_layer
+from mtl_cli.exports._weights_manifest import (
+    embedding_tables,
+    layer_tasks,
+    named_weights,
+    network_slices,
+)
+from mtl_cli.network.network import Network
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.earlier_export import get_format, record_of
 from mtl_cli.runs.export import prediction_errors, verify
@@ -417,8 +425,87 @@ def test_slices_of_towers_have_the_names_of_tasks_members_and_scenarios() -> Non
     ):
         network = networks.network(*settings, *scenario)
         layer = network.logits.get_layer("towers_0_1_logits")
-        names = tasks_of_layer(layer, None, tasks, ["app", "tv", "web"])
-        assert names == {"tasks": tasks, "slices": expected}
+        names = network_slices(layer.kernel, layer, tasks, ["app", "tv", "web"])
+        assert names == {"slices": expected}
+        assert layer_tasks(layer, None, tasks) == {"tasks": tasks}
+
+
+def split_networks(weight: np.ndarray, slices: list[str]) -> dict[str, np.ndarray]:
+    """Splits a weight as the page about exports says."""
+    num_per_entry = len(slices) // len(weight)
+    arrays = [x for entry in weight for x in np.split(entry, num_per_entry, axis=-1)]
+    return dict(zip(slices, arrays, strict=True))
+
+
+@pytest.mark.parametrize("model", slow_except(["snr", "stem"], networks.MODELS))
+def test_slices_of_weights_are_the_weights_of_the_named_networks(model: str) -> None:
+    tasks = networks.TASKS[:2]
+    network = networks.network(f"model={model}")
+    networks.randomize(network.predictions)
+    num_checked = 0
+    for layer in network.predictions.layers:
+        for part in networks.parallel_dense_layers(layer):
+            keys = network_slices(part.kernel, layer, tasks, ["a", "b", "c"])
+            if "slices" not in keys:
+                continue
+            found = split_networks(part.kernel.numpy(), keys["slices"])
+            for kernel, expected in zip(found.values(), part.kernels, strict=True):
+                np.testing.assert_array_equal(kernel, expected)
+            num_checked += 1
+            for experts in keys.get("experts", {}).values():
+                assert len(experts) == part.units
+    assert num_checked >= 2
+
+
+def test_slices_and_experts_have_the_names_of_gates_json() -> None:
+    tasks = networks.TASKS[:2]
+    cgc = networks.network(
+        "model=cgc", "model.num_specific_experts=2", "model.num_shared_experts=1"
+    )
+    snr = networks.network("model=snr", "model.num_levels=1", "model.num_networks=2")
+
+    def keys_of(network: Network, layer_name: str) -> dict[str, Any]:
+        layer = network.predictions.get_layer(layer_name)
+        (part,) = networks.parallel_dense_layers(layer)[-1:]
+        return network_slices(part.kernel, layer, tasks, [])
+
+    income, never_married = ([f"{task} 1", f"{task} 2"] for task in tasks)
+    expected = {"slices": [*income, *never_married]}
+    assert keys_of(cgc, "level_1_specific_experts") == expected
+    assert keys_of(cgc, "level_1_shared_experts") == {"slices": ["1"]}
+    assert keys_of(cgc, "level_1_gates") == {
+        "slices": tasks,
+        "experts": {
+            "income": [*income, "shared 1"],
+            "never_married": [*never_married, "shared 1"],
+        },
+    }
+    # The matrix W_ij from the sub-network j to the task i is named `i j`.
+    assert keys_of(snr, "level_1_transforms") == {
+        "slices": ["income 1", "never_married 1", "income 2", "never_married 2"]
+    }
+    connections = snr.predictions.get_layer("level_1_connections")
+    keys = network_slices(connections.weights[0], connections, tasks, [])
+    assert keys["experts"] == {task: ["network 1", "network 2"] for task in tasks}
+
+
+def test_tables_and_sets_of_embeddings_give_the_encodings() -> None:
+    """STEM has embeddings of each task, and shared ones."""
+    overrides = ("model=stem", "encoder.embedding_dim=4")
+    network = networks.network(*overrides)
+    networks.randomize(network.predictions)
+    layer = network.predictions.get_layer("embedding")
+    features = SimpleNamespace(layout=networks.LAYOUT)
+    config = networks.config(*overrides)
+    keys = embedding_tables(layer, SimpleNamespace(features=features, config=config))
+    assert keys["sets"] == [*networks.TASKS[:2], "shared"]
+    inputs = networks.features()
+    encode = keras.Model(network.predictions.inputs, network.encodings)
+    vectors = np.split(layer.table.numpy(), len(keys["sets"]), axis=1)
+    for table, encoding in zip(vectors, encode(inputs), strict=True):
+        first, _ = keys["tables"]["item"]  # the second feature
+        expected = table[first + inputs["ids"][:, 1]]
+        np.testing.assert_array_equal(encoding[:, 4:8], expected)
 
 
 def test_names_of_weights_have_the_numbers_of_tasks_but_not_those_of_keras() -> None:
