@@ -35,16 +35,21 @@ started: dict[Path, JobRecord] = {}
 
 
 class Objective:
-    """The mean objective of some jobs. `float(objective)` waits until the jobs end."""
+    """The mean objective of some jobs. `float(objective)` waits until the jobs end.
 
-    def __init__(self, folders: list[Path]) -> None:
-        self.folders = folders
+    A worker process of a launcher returns its objective to the process of the sweep,
+    which has not started the jobs. So the objective holds the jobs' records itself.
+    """
+
+    def __init__(self, records: list[JobRecord], sweep: Path) -> None:
+        self.records = records
+        self.sweep = sweep
 
     def __float__(self) -> float:
-        job_processes.wait_for_jobs(self.folders)
+        job_processes.wait_for_jobs([self.sweep / r.name for r in self.records])
         objectives = []
-        for folder in self.folders:
-            record = started[folder].read(folder.parent)
+        for started_record in self.records:
+            record = started_record.read(self.sweep)
             if record.objective is None:
                 reason = record.error or "the job has no monitored metric"
                 raise JobError(f"job {record.number}: {reason}")
@@ -92,7 +97,7 @@ def start_jobs(composed: DictConfig) -> Objective:
                 job_processes.start_process(job, jobs_at_once, timeout)
     if not is_basic:
         wait_unless_stopped(sweep)
-    return Objective([job.folder for job in jobs[: runs.num_repeats]])
+    return Objective([started[job.folder] for job in jobs[: runs.num_repeats]], sweep)
 
 
 class RequestedRuns(NamedTuple):

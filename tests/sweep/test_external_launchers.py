@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import pickle
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from mtl_cli.core.run_status import status_of
 from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep import external_launchers, job_processes, plugin_settings
 from mtl_cli.sweep.job import Job
+from mtl_cli.sweep.start_jobs import Objective
 
 
 def cut_off_job(sweep: Path) -> JobRecord:
@@ -72,6 +74,17 @@ def test_equal_job_of_another_process_ends_first(
     record.write(tmp_path)
     external_launchers.wait_for_equal_job(later)
     assert len(waits) == 2
+
+
+def test_sweep_reads_the_objective_that_a_worker_process_returns(
+    tmp_path: Path,
+) -> None:
+    records = [JobRecord(f"0.{seed}", f"seed={seed}", []) for seed in (1, 2)]
+    objective = pickle.loads(pickle.dumps(Objective(records, tmp_path)))
+    for record, value in zip(records, (0.25, 0.75), strict=True):
+        record.objective = value
+        record.write(tmp_path)
+    assert float(objective) == 0.5
 
 
 def test_job_cut_off_by_its_launcher_has_failed_after_the_time_it_ran(

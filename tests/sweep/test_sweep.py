@@ -349,11 +349,7 @@ def test_search_survives_failed_trials_and_resumes_up_to_its_number_of_trials(
     start: Path,
 ) -> None:
     optuna = pytest.importorskip("optuna", reason="extra hpo")
-    shipped = yaml.safe_load((conf_folder() / "sweep" / "optuna_ple.yaml").read_text())
-    shipped["hydra"]["sweeper"]["params"] = {"seed": "range(10,13)"}
-    text = f"# @package _global_\n{yaml.safe_dump(shipped, sort_keys=False)}"
-    (start / "conf" / "sweep").mkdir()
-    (start / "conf" / "sweep" / "seeds.yaml").write_text(text)
+    write_search(start, "range(10,13)")
     search = ["sweep=seeds", "hydra.sweep.dir=sweep", "hydra.sweeper.n_trials=4"]
     search += ["trainer.patience=null"]
     ended = run_sweep(start, *search)
@@ -368,6 +364,29 @@ def test_search_survives_failed_trials_and_resumes_up_to_its_number_of_trials(
     run_sweep(start, *search)
     assert trial_states(optuna, start).count("COMPLETE") <= 6
     assert len(trial_states(optuna, start)) == 4 + 6 - states.count("COMPLETE")
+
+
+def write_search(start: Path, seeds: str) -> None:
+    """Writes the search `sweep=seeds`: the bundled search, but over seeds."""
+    shipped = yaml.safe_load((conf_folder() / "sweep" / "optuna_ple.yaml").read_text())
+    shipped["hydra"]["sweeper"]["params"] = {"seed": seeds}
+    text = f"# @package _global_\n{yaml.safe_dump(shipped, sort_keys=False)}"
+    (start / "conf" / "sweep").mkdir()
+    (start / "conf" / "sweep" / "seeds.yaml").write_text(text)
+
+
+@pytest.mark.slow
+def test_search_gets_the_objectives_of_jobs_in_other_processes(start: Path) -> None:
+    optuna = pytest.importorskip("optuna", reason="extra hpo")
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="extra parallel")
+    write_search(start, "range(1,3)")
+    search = ["sweep=seeds", "hydra.sweep.dir=sweep", "hydra.sweeper.n_trials=2"]
+    ended = run_sweep(start, *search, "hydra/launcher=joblib", "trainer.monitor=buy")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    study = optuna.load_study("search", f"sqlite:///{start}/sweep/optuna.db")
+    for trial in study.trials:
+        scores = metrics(job_folder(start, trial.params["seed"]))["valid"]
+        assert trial.value == scores["buy"]["auc"]
 
 
 @pytest.mark.slow
