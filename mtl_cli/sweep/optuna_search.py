@@ -63,12 +63,16 @@ def check_search(config: DictConfig) -> None:
         )
 
 
-def resume_search(config: DictConfig) -> bool:
+def resume_search(config: DictConfig, measure: dict[str, str]) -> bool:
     """Prepares a search to continue the trials of earlier starts of the same sweep.
 
     `n_trials` counts the trials of all starts. A trial that was cut off is tried again
     first, and resumes in its run folder. The function changes the section
     `hydra.sweeper` of the configuration. A sweep that is no search stays as it is.
+
+    Args:
+        config: the configuration of the sweep.
+        measure: what the objective measures, see `measure_of_search`.
 
     Returns: whether earlier starts have completed all trials.
     """
@@ -87,7 +91,7 @@ def resume_search(config: DictConfig) -> bool:
         return False
     try:
         study = open_study(config)
-        return study is not None and continue_study(sweeper, study)
+        return study is not None and continue_study(sweeper, study, measure)
     except StorageError as error:
         raise ConfigError(f"{error}; {storage_advice(error, url)}") from error
     except DAMAGED_FILE_ERRORS as error:  # Optuna does not check what it reads
@@ -111,17 +115,24 @@ def adapt_optuna() -> None:
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
 
 
-def continue_study(sweeper: DictConfig, study: "optuna.Study") -> bool:
+def continue_study(
+    sweeper: DictConfig, study: "optuna.Study", measure: dict[str, str]
+) -> bool:
     """Makes a sweeper run only the trials that a study lacks.
 
     Returns: whether the study has all trials.
+
+    Raises:
+        ConfigError: if the earlier trials of the study have another measure.
     """
     from optuna.trial import TrialState
 
     from mtl_cli.sweep.heartbeat import Heartbeat, retry_trial
+    from mtl_cli.sweep.search_measure import check_measure
     from mtl_cli.sweep.search_storage import sampler_seed
 
     global resumed_study
+    check_measure(study, measure)
     storage = study._storage
     trials = study.trials
     own_trials = [trial for trial in trials if storage.is_own(trial)]

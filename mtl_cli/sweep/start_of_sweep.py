@@ -38,17 +38,20 @@ def start(config: DictConfig) -> None:
         prefix_new_keys,
         uses_basic_launcher,
     )
+    from mtl_cli.sweep.search_measure import measure_of_search
 
     if config.trainer.strategy == "multi_worker":
         raise ConfigError(MULTI_WORKER_MESSAGE)
     prefix_new_keys(config)
     optuna_search.check_search(config)
+    is_search = optuna_search.is_search(config)
+    measure = measure_of_search(config) if is_search else {}
     num_jobs = plan.number_of_jobs(config, plan.keys_of_config(config))
     folder = Path(config.hydra.sweep.dir)
     session.current = session.open_session(
         folder, config.get("resume", "auto"), num_jobs
     )
-    session.current.search_is_complete = optuna_search.resume_search(config)
+    session.current.search_is_complete = optuna_search.resume_search(config, measure)
     adapt_plugins(config)
     is_basic = uses_basic_launcher(config.hydra)
     session.current.starts_all_jobs_itself = is_basic and plan.uses_basic_sweeper(

@@ -329,12 +329,12 @@ def test_forged_data_base_of_a_search_ends_in_one_line(
             {"hydra": {"sweeper": sweeper | {"sampler": {"seed": 1}}, "sweep": sweep}}
         )
 
-    assert not optuna_search.resume_search(config())
+    assert not optuna_search.resume_search(config(), {})
     database = tmp_path / "optuna.db"
     with contextlib.closing(sqlite3.connect(database)) as base, base:
         base.execute(forgery)
     with pytest.raises(ConfigError, match=r"continue the search in sqlite:.*Error"):
-        optuna_search.resume_search(config())
+        optuna_search.resume_search(config(), {})
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from mtl_cli.core.errors import ConfigError, StorageError  # noqa: E402
 from mtl_cli.sweep import heartbeat, optuna_search, search_storage  # noqa: E402
 from mtl_cli.sweep.heartbeat import Heartbeat  # noqa: E402
 from mtl_cli.sweep.optuna_search import OPTUNA_SWEEPER, resume_search  # noqa: E402
+from mtl_cli.sweep.search_measure import check_measure  # noqa: E402
 from mtl_cli.sweep.search_storage import (  # noqa: E402
     SearchStorage,
     name_of,
@@ -136,7 +137,7 @@ def test_search_maximizes_whatever_the_default_of_the_plugin(tmp_path: Path) -> 
     config = search_in(tmp_path / "optuna.db")
     config.hydra.sweeper.storage = None
     config.hydra.sweeper.direction = "minimize"
-    assert not resume_search(config)
+    assert not resume_search(config, {})
     assert config.hydra.sweeper.direction == "maximize"
 
 
@@ -147,12 +148,12 @@ def test_resumed_search_names_the_best_of_all_trials(
     monkeypatch.setattr(optuna_search, "resumed_study", None)
     config = search_in(tmp_path / "optuna.db", n_trials=2, sampler={})
     search = optuna_search.open_study(config)
-    assert not optuna_search.continue_study(config.hydra.sweeper, search)
+    assert not optuna_search.continue_study(config.hydra.sweeper, search, {})
     assert optuna_search.best_trial_message() == ""
     space = {"++dataset.rate": optuna.distributions.UniformDistribution(0.0, 0.5)}
     search.enqueue_trial({"++dataset.rate": 0.25})
     search.tell(search.ask(space), 0.8)
-    assert not optuna_search.continue_study(config.hydra.sweeper, search)
+    assert not optuna_search.continue_study(config.hydra.sweeper, search, {})
     search.tell(search.ask(space), 0.5)  # the trial of this start
     assert optuna_search.best_trial_message() == (
         "trials of earlier starts are not in the table but in leaderboard.csv; the "
@@ -162,13 +163,37 @@ def test_resumed_search_names_the_best_of_all_trials(
     assert optuna_search.best_trial_message() == ""
 
 
+def test_study_takes_no_trials_of_another_measure(tmp_path: Path) -> None:
+    search = study(tmp_path, "x")
+    rows = {"dataset": "shop", "dataset.train": "shop.csv"}
+    check_measure(search, rows | {"trainer.monitor": "buy"})
+    measure = rows | {"trainer.monitor": "like"}
+    check_measure(search, measure)  # no trial has a score yet
+    search.tell(search.ask(SPACE), 0.5)
+    check_measure(search, measure)
+    check_measure(search, {"new_key": "1"} | measure)
+    other_rows = {"dataset": "adult", "dataset.train": "adult.csv"}
+    for change, keys, values in (
+        ({"trainer.monitor": "buy"}, "trainer.monitor", "trainer.monitor=like"),
+        ({"dataset.train": "b.csv"}, "dataset.train", "dataset.train=shop.csv"),
+        (other_rows, "dataset", "dataset=shop"),
+    ):
+        with pytest.raises(ConfigError) as raised:
+            check_measure(search, measure | change)
+        assert str(raised.value) == (
+            f"{keys}: new trials could not be compared with the earlier trials of the "
+            f"search, which have {values}; set this again, or begin another search "
+            "with hydra.sweeper.study_name=NAME"
+        )
+
+
 def test_damaged_file_is_no_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     (tmp_path / "optuna.db").write_bytes(b"damaged" * 1000)
     with pytest.raises(ConfigError) as raised:
-        resume_search(search_in(tmp_path / "optuna.db"))
+        resume_search(search_in(tmp_path / "optuna.db"), {})
     assert str(raised.value) == (
         "hydra.sweeper.storage: file is not a database; correct the URL, or take "
         "another database"
@@ -182,7 +207,7 @@ def test_locked_database_is_told_within_20_seconds(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE a (b)")
         connection.execute("BEGIN EXCLUSIVE")
         with pytest.raises(ConfigError) as raised:
-            resume_search(search_in(tmp_path / "optuna.db"))
+            resume_search(search_in(tmp_path / "optuna.db"), {})
     assert str(raised.value) == (
         "hydra.sweeper.storage: database is locked; wait until the program that uses "
         "the file ends, or take another database"

@@ -349,7 +349,7 @@ def test_search_survives_failed_trials_and_resumes_up_to_its_number_of_trials(
     start: Path,
 ) -> None:
     optuna = pytest.importorskip("optuna", reason="extra hpo")
-    write_search(start, "range(10,13)")
+    write_search(start, seed="range(10,13)")
     search = ["sweep=seeds", "hydra.sweep.dir=sweep", "hydra.sweeper.n_trials=4"]
     search += ["trainer.patience=null"]
     ended = run_sweep(start, *search)
@@ -364,14 +364,18 @@ def test_search_survives_failed_trials_and_resumes_up_to_its_number_of_trials(
     run_sweep(start, *search)
     assert trial_states(optuna, start).count("COMPLETE") <= 6
     assert len(trial_states(optuna, start)) == 4 + 6 - states.count("COMPLETE")
+    write_search(start, seed="range(10,13)", **{"trainer.monitor": "like"})
+    other = run_sweep(start, *search)
+    assert other.returncode == 2
+    assert other.stderr.startswith("mtl-train: error: trainer.monitor: new trials")
 
 
-def write_search(start: Path, seeds: str) -> None:
-    """Writes the search `sweep=seeds`: the bundled search, but over seeds."""
+def write_search(start: Path, **params: str) -> None:
+    """Writes the search `sweep=seeds`: the bundled search, but over `params`."""
     shipped = yaml.safe_load((conf_folder() / "sweep" / "optuna_ple.yaml").read_text())
-    shipped["hydra"]["sweeper"]["params"] = {"seed": seeds}
+    shipped["hydra"]["sweeper"]["params"] = params
     text = f"# @package _global_\n{yaml.safe_dump(shipped, sort_keys=False)}"
-    (start / "conf" / "sweep").mkdir()
+    (start / "conf" / "sweep").mkdir(exist_ok=True)
     (start / "conf" / "sweep" / "seeds.yaml").write_text(text)
 
 
@@ -379,7 +383,7 @@ def write_search(start: Path, seeds: str) -> None:
 def test_search_gets_the_objectives_of_jobs_in_other_processes(start: Path) -> None:
     optuna = pytest.importorskip("optuna", reason="extra hpo")
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="extra parallel")
-    write_search(start, "range(1,3)")
+    write_search(start, seed="range(1,3)")
     search = ["sweep=seeds", "hydra.sweep.dir=sweep", "hydra.sweeper.n_trials=2"]
     ended = run_sweep(start, *search, "hydra/launcher=joblib", "trainer.monitor=buy")
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -603,6 +607,8 @@ def test_jobs_are_checked_with_the_values_that_hydra_gives_them(start: Path) -> 
     [
         ("check_only=true", "check_only: a search needs"),
         ("hydra.sweeper.direction=minimize", "hydra.sweeper.direction: a search takes"),
+        ("trainer.monitor=buy,like", "trainer.monitor: the trials of a search can be"),
+        ("dataset.split_seed=1,2", "dataset.split_seed: the trials of a search can be"),
     ],
 )
 def test_search_that_finds_nothing_is_refused(
