@@ -46,7 +46,7 @@ class JobRecord:
     seconds: float = 0.0  # the duration of the job
     error: str = ""  # why the job failed, in one line; "" if it did not fail
     code: int = 0  # the exit code of `mtl-train` for this failure; 0 if it did not fail
-    # {task: the value of its first metric}
+    # {task: the value of its first metric}, and the monitored metric by its name
     scores: dict[str, float | None] = field(default_factory=dict)
     objective: float | None = None  # the monitored metric, negated if lower is better
     monitor: str = ""  # `trainer.monitor` of a job with an objective

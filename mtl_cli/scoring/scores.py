@@ -153,6 +153,37 @@ def monitored_value(metrics: list[OutputMetric], scores: Scores) -> float | None
     return total / len(metrics)
 
 
+def monitored_score(
+    metrics: list[OutputMetric], monitored: float | None
+) -> dict[str, float | None]:
+    """Returns a title, such as `mean ne`, and the monitored value to show under it.
+
+    A negated metric is shown as it is, without the minus sign. If only some of the
+    metrics are negated, the title shows the signs, as in `mean of -ne and r2`.
+
+    Args:
+        metrics: the result of `monitored_metrics`.
+        monitored: the result of `monitored_value`.
+
+    Returns: {title: value}; {} if the metric is the first metric of a single task, as
+        the scores of the tasks already show it.
+    """
+    if not metrics:
+        return {}
+    first_output, first_name = metrics[0]
+    if len(metrics) == 1 and first_name == first_output.first_metric:
+        return {}
+    directions = {name: output.task.metric(name).direction for output, name in metrics}
+    if len(set(directions.values())) > 1:
+        signed = [f"-{name}" if d < 0 else name for name, d in directions.items()]
+        title, value = f"mean of {' and '.join(signed)}", monitored
+    else:
+        scored = first_output.name if len(metrics) == 1 else "mean"
+        title = f"{scored} {' and '.join(directions)}"
+        value = None if monitored is None else monitored * directions[first_name]
+    return {title.replace("_", " "): value}
+
+
 def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:
     """Reads the `metrics.json` of a finished run.
 

@@ -23,7 +23,12 @@ from mtl_cli.metrics.log_loss import (
 from mtl_cli.metrics.metric import Metric, UndefinedError
 from mtl_cli.metrics.sorted_rows import floats_of, ordered_bits, sort_rows
 from mtl_cli.scoring.scored_rows import scored_rows
-from mtl_cli.scoring.scores import monitored_value, score, score_outputs
+from mtl_cli.scoring.scores import (
+    monitored_score,
+    monitored_value,
+    score,
+    score_outputs,
+)
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.multiclass import Multiclass
 from mtl_cli.tasks.regression import Regression
@@ -421,6 +426,23 @@ SCORES = {
 def test_monitored_metric_is_turned_so_that_more_is_better(monitor, outputs, expected):
     metrics = monitored_metrics(monitor, outputs)
     assert monitored_value(metrics, SCORES) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("monitor", "outputs", "shown"),
+    [
+        ("auto", OUTPUTS, {"mean of -ne and r2": -0.25}),
+        ("auto", OUTPUTS[:2], {"mean ne": 0.25}),
+        ("mean", OUTPUTS[:2], {"mean auc": -0.25}),
+        ("click.log_loss", OUTPUTS, {"click log loss": 0.25}),
+        ("click", OUTPUTS, {}),  # the AUC of click is shown anyway
+        ("mean", OUTPUTS[:1], {}),
+    ],
+)
+def test_monitored_metric_is_shown_by_its_name_without_its_turn(
+    monitor, outputs, shown
+):
+    assert monitored_score(monitored_metrics(monitor, outputs), -0.25) == shown
 
 
 def test_monitored_metric_is_none_where_one_of_the_watched_is():
