@@ -30,7 +30,8 @@ def sweep_name(settings: list[str]) -> str:
     for setting in filter(is_swept, map(without_signs, settings)):
         key, _, value = setting.partition("=")
         names.append(value if key == "sweep" else key.rpartition(".")[2])
-    name = "-".join(names) if names else "sweep"
+    # The order of the settings does not change what the jobs compute.
+    name = "-".join(sorted(names)) if names else "sweep"
     return f"{safe_name(name)[:MAX_LENGTH_BEFORE_HASH]}-{short_hash(job_settings)}"
 
 

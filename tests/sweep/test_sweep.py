@@ -749,6 +749,11 @@ def test_repeats_run_seeds_of_each_job_with_their_twins_once(start: Path) -> Non
     assert all(model["tower_units"] == [8] for model in models.values())
 
 
+def test_order_of_settings_does_not_change_the_sweep_folder() -> None:
+    settings = ["seed=1,2", "trainer.epochs=3", "model=mmoe,ple"]
+    assert sweep_name(settings) == sweep_name(settings[::-1])
+
+
 def test_launcher_does_not_change_the_sweep_folder() -> None:
     swept = ["model=mmoe,ple", "seed=1,2"]
     execution = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=4", "sweep.jobs=2"]
