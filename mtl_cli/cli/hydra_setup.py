@@ -1,11 +1,15 @@
 """Prepares Hydra for `mtl-train`: errors, search path, restrictions, completion."""
 
+import contextlib
+import io
 import os
 import re
+import sys
 import warnings
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.hydra import Hydra
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
 from hydra.plugins.completion_plugin import CompletionPlugin
@@ -16,6 +20,8 @@ from mtl_cli.cli.check_jobs import check_jobs
 from mtl_cli.cli.config_files import USER_CONF, restrict_files
 from mtl_cli.cli.config_guard import compose_checked
 from mtl_cli.cli.hydra_internals import share_config_store, wrap_method
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.message_text import shown
 from mtl_cli.core.paths import user_conf_folder
 from mtl_cli.core.plugins import conf_folders
 from mtl_cli.core.secrets import mask_secrets
@@ -39,6 +45,26 @@ def prepare_hydra() -> None:
     wrap_method(ConfigLoaderImpl, "_load_configuration_impl", compose_checked)
     wrap_method(Sweeper, "validate_batch_is_legal", check_jobs)
     wrap_method(CompletionPlugin, "_query", safe_completions)
+    wrap_method(Hydra, "show_cfg", show_config)
+
+
+def show_config(show: Any, hydra: Hydra, *args: Any, **arguments: Any) -> None:
+    """Prints a configuration, as `--cfg` asks for.
+
+    Raises:
+        ConfigError: if the configuration lacks the section that `--package` names.
+            Hydra would end the process.
+    """
+    stderr = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(stderr):
+            show(hydra, *args, **arguments)
+    except SystemExit:
+        raise ConfigError(
+            "--package: the configuration has no value for "
+            f"{shown(arguments['package'])}; leave --package out to see all keys"
+        ) from None
+    sys.stderr.write(stderr.getvalue())
 
 
 def safe_completions(

@@ -46,6 +46,8 @@ MISTAKES = {
     "--batch-size=3": "did you mean trainer.batch_size=3?",
     "-x": "no flag '-x'",
     "--config-path": "argument --config-path/-cp: expected one argument; see mtl-train",
+    "--cfg job --package nope": "error: --package: the configuration has no value for "
+    "'nope'; leave --package out to see all keys\n",
     "--cfg nothing": "argument --cfg/-c: invalid choice: 'nothing' (choose from",
     "-m --cfg job": "Only one of --run, --multirun, --cfg",
     "-m 'hydra.sweeper.params={seed: 1}'": "hydra.sweeper.params can only be set in a "
