@@ -6,10 +6,11 @@ names by `--plugins`. Nothing else can add code to a run: no YAML file, no envir
 variable, and no file that just lies in the current folder.
 """
 
+import hashlib
 import importlib.util
 import pkgutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
@@ -19,7 +20,7 @@ from types import ModuleType
 from zlib import crc32
 
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.core.paths import conf_folder
+from mtl_cli.core.paths import PACKAGE, conf_folder
 
 AXES = (
     "balancing",
@@ -37,6 +38,8 @@ AXES = (
 )
 CONF = "conf"  # the folder of YAML files in a plugin
 ENTRY_POINTS_FILE = "entry_points.txt"  # in the metadata of an installed package
+# The start of the name of the Python package that a folder of `--plugins` becomes.
+FOLDER_PACKAGE = "mtl_plugin_"
 
 _folders: tuple[Path, ...] = ()  # the folders of `--plugins`
 
@@ -103,6 +106,48 @@ def sources(axis: str) -> dict[str, OptionSource]:
     return _sources(axis, _folders)
 
 
+def code_hashes(options: Iterable[object]) -> dict[str, str]:
+    """Returns {module of an option: hash of all Python files of the option's plugin}.
+
+    Options of mtl-cli itself are left out. The module of an option in a folder of
+    `--plugins` is named as seen from this folder, such as `models.average`. So neither
+    the names nor the hashes change when the folder is moved.
+    """
+    hashes_by_package: dict[str, str] = {}
+    hashes = {}
+    for option in options:
+        module = type(option).__module__
+        package, _, module_in_package = module.partition(".")
+        if package == PACKAGE.name:
+            continue
+        if package not in hashes_by_package:
+            hashes_by_package[package] = _hash_of_package(package)
+        is_folder = package.startswith(FOLDER_PACKAGE)
+        hashes[module_in_package if is_folder else module] = hashes_by_package[package]
+    return hashes
+
+
+def _hash_of_package(package: str) -> str:
+    """Returns a hash of all Python files of an imported package.
+
+    Files in hidden folders do not count: they belong to other tools.
+    """
+    module = sys.modules[package]
+    folders = list(map(Path, getattr(module, "__path__", [])))
+    files = [
+        path
+        for folder in folders
+        for path in folder.rglob("*.py")
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+    if not folders and module.__file__ is not None:
+        files = [Path(module.__file__)]  # a plugin of a single file
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def _checked_folder(path: str | Path) -> Path:
     """Returns the absolute path of a folder of `--plugins` that holds options."""
     try:
@@ -123,7 +168,7 @@ def _checked_folder(path: str | Path) -> Path:
 
 def _package_name(folder: Path) -> str:
     """Returns the name of the Python package that a folder of `--plugins` becomes."""
-    return f"mtl_plugin_{crc32(str(folder).encode()):08x}"
+    return f"{FOLDER_PACKAGE}{crc32(str(folder).encode()):08x}"
 
 
 def _conf_folders(plugin_folders: tuple[Path, ...]) -> list[Path]:

@@ -9,9 +9,9 @@ import atexit
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import shutil
-import sys
 import tempfile
 import time
 import warnings
@@ -22,6 +22,7 @@ from mtl_cli.core.atomic_write import FREE_SPACE
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, MtlError, fix_for
 from mtl_cli.core.folder_lock import open_lock_file
 from mtl_cli.core.paths import PACKAGE, cache_folder, made_subfolder
+from mtl_cli.core.plugins import code_hashes
 from mtl_cli.data.cache_entry import MANIFEST, Entry
 
 ENTRIES = "encoded"  # the cache's subfolder that holds the entries
@@ -190,14 +191,8 @@ def code_version(options: Iterable[object] = ()) -> str:
             comes from a plugin, all Python files of the plugin enter the hash.
     """
     files = [p for name in ENCODING_PACKAGES for p in (PACKAGE / name).rglob("*.py")]
-    packages = {type(option).__module__.partition(".")[0] for option in options}
-    for package in packages - {PACKAGE.name}:
-        module = sys.modules[package]
-        folders = getattr(module, "__path__", [])
-        files += [p for folder in folders for p in Path(folder).rglob("*.py")]
-        if not folders and module.__file__ is not None:
-            files.append(Path(module.__file__))  # a plugin of a single file
     digest = hashlib.sha256()
     for path in sorted(files):
         digest.update(path.read_bytes())
+    digest.update(json.dumps(code_hashes(options), sort_keys=True).encode())
     return digest.hexdigest()

@@ -35,6 +35,7 @@ MUST_AGREE = {
     "config_hash": "the configuration",
     "data_hash": "the data",
     "git_commit": "the code",
+    "plugins": "the code of plugins",
     "versions": "the versions of packages",
     "start_from": "the run to start from",
 }

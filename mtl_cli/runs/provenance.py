@@ -10,6 +10,7 @@ from mtl_cli.core import tensorflow_runtime
 from mtl_cli.core.message_text import shown
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.paths import PACKAGE
+from mtl_cli.core.plugins import code_hashes
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.runs.saved_config import read_config
 
@@ -27,6 +28,8 @@ KEYS_FREE_TO_CHANGE: Any = {
     "trainer": {"profile", "checkpoint_minutes", "strategy"},
 }
 MAX_SHOWN_DIFFERENCES = 3
+# The key of `environment.json` that holds {module of an option: hash of its plugin}.
+PLUGINS = "plugins"
 
 
 def config_hash(config: "Config") -> str:
@@ -38,13 +41,16 @@ def config_hash(config: "Config") -> str:
 
 def environment(config: "Config", data_hash: str) -> dict[str, Any]:
     """Collects the values of `environment.json`: versions, devices, code and data."""
-    return {
+    values = {
         **tensorflow_runtime.describe(),
         "git_commit": git_commit(),
         "seed": config.seed,
         "data_hash": data_hash,
         "config_hash": config_hash(config),
     }
+    if hashes := code_hashes(config.training_options):
+        values[PLUGINS] = hashes
+    return values
 
 
 def git_commit() -> str | None:
@@ -58,6 +64,19 @@ def git_commit() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return output.stdout.strip()
+
+
+def changed_plugins(config: "Config", environment: dict[str, Any]) -> str:
+    """Names the options of plugins whose code has changed since a run began.
+
+    `environment` is the content of the run's `environment.json`. Returns "" if the code
+    is the same, or if the run has not recorded it.
+    """
+    old = environment.get(PLUGINS)
+    if not isinstance(old, dict):
+        return ""
+    hashes = code_hashes(config.training_options)
+    return ", ".join(name for name in hashes if hashes[name] != old.get(name))
 
 
 def config_difference_message(config: "Config", run: Path) -> str:

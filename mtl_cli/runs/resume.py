@@ -15,8 +15,8 @@ from mtl_cli.runs.console import Console
 from mtl_cli.runs.provenance import config_hash
 from mtl_cli.runs.resume_decision import (
     Decision,
+    data_or_plugin_change,
     decide,
-    has_same_data,
     nothing_to_resume_error,
 )
 from mtl_cli.scoring.scores import main_split, read_scores
@@ -45,8 +45,8 @@ def choose_start(config: Config, path: Path, is_named_by_time: bool) -> RunStart
 
     - If Hydra names a new folder for each command (`is_named_by_time`), `resume=auto`
       and `resume=must` first search the folders beside `path`. The newest unfinished
-      run of the same configuration and data is resumed there. Without such a run, or
-      with `resume=never`, a new run starts in `path`.
+      run of the same configuration, data and plugins is resumed there. Without such a
+      run, or with `resume=never`, a new run starts in `path`.
     - If the user names the folder `path`, its content decides, see
       `resume_decision.decide`.
 
@@ -94,7 +94,7 @@ def start_beside(config: Config, path: Path) -> RunStart | None:
 def unfinished_runs(config: Config, path: Path) -> list[Path]:
     """Returns the folders beside `path` with unfinished runs, newest run first.
 
-    Only runs of the same configuration and data are returned.
+    Only runs of the same configuration, data and plugins are returned.
     """
     expected_hash = config_hash(config)
     runs = []
@@ -108,7 +108,7 @@ def unfinished_runs(config: Config, path: Path) -> list[Path]:
         if (
             record.get("status") in UNFINISHED
             and record.get("config_hash") == expected_hash
-            and has_same_data(config, other_path)
+            and not data_or_plugin_change(config, other_path)
         ):
             runs.append((record.get("start", ""), other_path))
     return [run for _, run in sorted(runs, reverse=True)]

@@ -8,7 +8,11 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.data.load import hash_rows
-from mtl_cli.runs.provenance import config_difference_message, config_hash
+from mtl_cli.runs.provenance import (
+    changed_plugins,
+    config_difference_message,
+    config_hash,
+)
 from mtl_cli.training.checkpoint import checkpoint_files
 
 
@@ -27,9 +31,9 @@ def decide(config: Config, path: Path, record: dict[str, Any]) -> Decision:
     `record` is the content of the folder's `status.json`; {} if there is no such file.
 
     - A new run starts in a folder without a run.
-    - A run of the same configuration and data is resumed, unless it is done.
+    - A run of the same configuration, data and plugins is resumed, unless it is done.
     - A run that ended before its first checkpoint is replaced by a run of another
-      configuration or data: nothing of value is lost.
+      configuration, data or plugin: nothing of value is lost.
     - Any other run is neither resumed nor replaced; the command is refused.
 
     With `resume=never`, every run counts as a run of another configuration. With
@@ -80,15 +84,22 @@ def reason_not_to_resume(
         return f"{holds_run}; {fix}"
     if record.get("config_hash") != config_hash(config):
         return f"{holds_run}: {config_difference_message(config, path)}; {fix}"
-    if not has_same_data(config, path):
-        return f"{holds_run}: the data has changed since this run read its rows; {fix}"
+    if change := data_or_plugin_change(config, path):
+        return f"{holds_run}: {change}; {fix}"
     return None
 
 
-def has_same_data(config: Config, path: Path) -> bool:
-    """Whether a run used the same data; True if the run has not recorded its data."""
+def data_or_plugin_change(config: Config, path: Path) -> str:
+    """Says whether the data or the code of a plugin has changed since a run began.
+
+    Returns "" if both are the same, or if the run has not recorded them.
+    """
     try:
         environment = read_json_object(path / "environment.json")
     except (OSError, ValueError):
-        return True
-    return bool(environment.get("data_hash") == hash_rows(config.dataset))
+        return ""
+    if environment.get("data_hash") != hash_rows(config.dataset):
+        return "the data has changed since this run read its rows"
+    if names := changed_plugins(config, environment):
+        return f"the code of the plugin of {names} has changed since this run began"
+    return ""

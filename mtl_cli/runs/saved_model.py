@@ -38,6 +38,7 @@ from mtl_cli.data.load import load as load_dataset
 from mtl_cli.data.sources import OnProgress, no_progress
 from mtl_cli.exports.base import RECORD_FILE
 from mtl_cli.network.trained_model import TrainedModel
+from mtl_cli.runs.provenance import changed_plugins
 from mtl_cli.runs.weights_file import WEIGHTS, WeightsInMemory, array_sizes
 from mtl_cli.tasks.base import Statistics
 
@@ -107,7 +108,23 @@ def load(run: Path) -> TrainedModel:
         for weight in network.predictions.weights:
             check_numbers(f"{WEIGHTS}: {weight.path}", weight.numpy())
         check_checksums(run, checksums)
+    warn_of_changed_plugins(run, config)
     return TrainedModel(network, features, config, run)
+
+
+def warn_of_changed_plugins(run: Path, config: Config) -> None:
+    """Warns if a plugin of a run's model is no longer the code that the run trained."""
+    try:
+        environment = read_json_object(run / "environment.json")
+    except (OSError, ValueError):
+        return
+    if names := changed_plugins(config, environment):
+        warnings.warn(
+            f"{run}: the code of the plugin of {names} has changed since this model "
+            "was trained, so its predictions may be wrong; use the code of that time, "
+            "or train the model again",
+            stacklevel=2,
+        )
 
 
 def load_data(model: TrainedModel, on_rows: OnProgress = no_progress) -> Data:

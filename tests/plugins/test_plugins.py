@@ -270,6 +270,9 @@ def test_folder_of_plugins_trains_saves_and_reruns(start: Path) -> None:
         "scaled",
         ["click", "buy", "visits"],
     )
+    (start / "mine" / "shared.py").write_text(FILES["shared.py"] + "# another line\n")
+    with pytest.warns(UserWarning, match=r"plugin of .*models\.scaled.* has changed"):
+        mtl_cli.load(run, plugins=str(start / "mine"))
 
 
 @pytest.mark.slow

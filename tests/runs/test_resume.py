@@ -15,7 +15,7 @@ from helpers.commands import mtl_train, on_terminal, running, wait_for
 from helpers.interrupted_runs import SMALL, assert_same_run, files, has_logged
 from helpers.planted_data import config, parquet, values
 
-from mtl_cli.core import tensorflow_runtime
+from mtl_cli.core import plugins, tensorflow_runtime
 from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.run_status import status_of
@@ -502,6 +502,36 @@ def test_other_data_is_refused(file, tmp_path):
     placed(chosen(file), run, "failed", data_hash="another")
     with pytest.raises(ConfigError, match="already: the data has changed since"):
         resume.choose_start(chosen(file), run, False)
+
+
+@pytest.mark.parametrize("status", ["running", "done"])
+def test_changed_plugin_is_refused(status, file, tmp_path):
+    plugin = tmp_path / "plugin" / "models" / "twin.py"
+    plugin.parent.mkdir(parents=True)
+    code = "from mtl_cli.models.shared_bottom import SharedBottom\n\n\n"
+    code += "class Twin(SharedBottom):\n    pass\n"
+    plugin.write_text(code)
+    plugins.use_folders([tmp_path / "plugin"])
+    try:
+        configured = chosen(file, "model.name=twin")
+        code_hashes = plugins.code_hashes(configured.training_options)
+        assert list(code_hashes) == ["models.twin"]
+        run = placed(configured, written(tmp_path / "run", 1), status)
+        record = {"data_hash": hash_rows(configured.dataset), "plugins": code_hashes}
+        (run / "environment.json").write_text(json.dumps(record))
+        (tmp_path / "plugin" / ".tool").mkdir()
+        (tmp_path / "plugin" / ".tool" / "other.py").write_text("x = 1\n")
+        start = resume.choose_start(configured, run, False)
+        assert (start is None) == (status == "done")
+        if start is not None:
+            start.run_folder.release()
+        plugin.write_text(code + "    number = 2\n")
+        changed = "already: the code of the plugin of models.twin has changed since"
+        with pytest.raises(ConfigError, match=changed):
+            resume.choose_start(configured, run, False)
+        assert resume.start_beside(configured, tmp_path / "new") is None
+    finally:
+        plugins.use_folders([])
 
 
 def test_never_refuses_a_folder_that_holds_a_run(file, tmp_path):
