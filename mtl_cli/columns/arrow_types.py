@@ -173,7 +173,8 @@ def are_printable_times(column: pa.ChunkedArray) -> bool:
     without dates and times is accepted.
     """
     arrow_type = value_type(column.type)
-    if not types.is_temporal(arrow_type):
+    # Arrow counts intervals, such as one month and two days, as temporal.
+    if not types.is_temporal(arrow_type) or types.is_interval(arrow_type):
         return True
     counts = as_whole_numbers(column.cast(arrow_type))
     extremes = [n for n in pc.min_max(counts).as_py().values() if n is not None]

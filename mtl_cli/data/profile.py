@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from mtl_cli.columns.arrow_types import as_whole_numbers
 from mtl_cli.data.feature_set import FeatureSet, empty_rows
 from mtl_cli.data.split import SPLITS, Codes
 from mtl_cli.data.table import Array
@@ -120,6 +121,8 @@ def row_hashes(table: pa.Table) -> Array:
         is_extension = isinstance(values.type, pa.BaseExtensionType)
         if is_extension or pa.types.is_nested(values.type):  # Arrow cannot encode these
             values = pa.array([str(v) for v in values.to_pylist()], pa.string())
+        if pa.types.is_time(values.type):  # pandas cannot hold nanoseconds of a day
+            values = as_whole_numbers(values)
         encoded = values.dictionary_encode()
         distinct = encoded.dictionary.to_pandas().to_numpy()
         hashes: Any = pd.util.hash_array(distinct, categorize=False)

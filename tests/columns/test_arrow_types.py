@@ -15,6 +15,7 @@ from mtl_cli.columns.arrow_types import (
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import GroupCodes
+from mtl_cli.data.profile import row_hashes
 from mtl_cli.data.sources import Source
 from mtl_cli.data.split import split_rows, times_to_split_by
 from mtl_cli.init.column_profile import profile_column
@@ -61,6 +62,7 @@ USABLE: dict[str, Any] = {
     "offset": numbers(0, pa.timestamp("ns", "+01:00")),
     "nanosecond": numbers(2**62, pa.timestamp("ns")),
     "time": numbers(0, pa.time32("s")),
+    "nanosecond_of_day": numbers(1, pa.time64("ns")),
     "duration": numbers(0, pa.duration("ns")),
     "empty_day": empty(pa.date32()),
     "empty": empty(pa.null()),
@@ -108,6 +110,7 @@ def test_column_of_single_values_is_usable(name: str) -> None:
     assert not unusable_type(cells)
     slices_by("x", cells, are_ids=False)
     profile_column("x", cells)
+    row_hashes(pa.table({"x": cells}))
     assert not unusable_type(pa.chunked_array([], cells.type))
 
 

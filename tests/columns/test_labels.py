@@ -103,6 +103,12 @@ def test_value_that_no_cell_can_hold_is_refused(cells: pa.Array, value: int) -> 
         cells_equal(pa.chunked_array([cells]), value)
 
 
+def test_labels_that_are_intervals_are_refused_with_an_example() -> None:
+    cells = pa.array([(1, 2, 3)], pa.month_day_nano_interval())
+    with pytest.raises(DataError, match=r"such as MonthDayNano\(.*\), not numbers; x"):
+        read_label_numbers("column 'y'", pa.chunked_array([cells]), "x")
+
+
 @pytest.mark.parametrize(
     "times",
     [
