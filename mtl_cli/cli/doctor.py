@@ -20,6 +20,7 @@ from mtl_cli.core.machine import memory_bytes
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.terminal import new_console
+from mtl_cli.runs.outcome import failure_message
 
 PROGRAM = "mtl-doctor"
 EXAMPLES = """examples:
@@ -138,9 +139,7 @@ def check_devices() -> Finding:
         tensorflow_runtime.load()
         devices = tensorflow_runtime.describe()["device"]
     except Exception as error:  # whatever a broken installation raises
-        reason = f"{type(error).__name__}: {error}"
-        text = f"TensorFlow cannot be loaded: {reason}; install mtl-cli again"
-        return Finding("devices", text, "broken")
+        return Finding("devices", failure_message(error), "broken")
     memory = memory_bytes() / GIB
     names = ", ".join(map(str, devices)) if isinstance(devices, list) else str(devices)
     return Finding("devices", f"{names}, {os.cpu_count()} cores, {memory:.0f} GiB")

@@ -4,12 +4,14 @@ import contextlib
 import gc
 import logging
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version
 
 from mtl_cli.core import compile_cache
+from mtl_cli.core.errors import ConfigError, MtlError, first_line
 
 CUDA_FOLDER = "--xla_gpu_cuda_data_dir"  # a flag of XLA
 # Keras imports these packages if they are installed, for functions that mtl-cli does
@@ -72,23 +74,44 @@ def load(is_own_process: bool = True) -> None:
         is_own_process: whether mtl-cli has started this process, so that no other code
             needs all functions of Keras. The process then saves time in two ways, see
             `UNUSED_PACKAGES` and `without_garbage_collection`.
+
+    Raises:
+        ConfigError: if the environment sets a number of threads below 0.
+        MtlError: if TensorFlow or Keras cannot be imported.
     """
+    check_threads()
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     ignore_tools_of_start_folder()
     compile_cache.enable()
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(quiet_stderr())
-        if is_own_process and "keras" not in sys.modules:
-            stack.enter_context(hidden_modules(*UNUSED_PACKAGES))
-            stack.enter_context(without_garbage_collection())
-        import absl.logging
-        import keras  # noqa: F401
-        import tensorflow as tf
+    try:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(quiet_stderr())
+            if is_own_process and "keras" not in sys.modules:
+                stack.enter_context(hidden_modules(*UNUSED_PACKAGES))
+                stack.enter_context(without_garbage_collection())
+            import absl.logging
+            import keras  # noqa: F401
+            import tensorflow as tf
+    except (ImportError, SystemError) as error:  # also raised for a lack of memory
+        raise MtlError(
+            f"TensorFlow cannot be loaded: {type(error).__name__}: {first_line(error)}"
+            "; free memory or raise its limit (ulimit -v), or install mtl-cli again"
+        ) from error
 
     absl.logging.set_verbosity(absl.logging.ERROR)
     tf.get_logger().setLevel(logging.ERROR)
+
+
+def check_threads() -> None:
+    """Refuses a number of threads below 0, for which TensorFlow aborts the process."""
+    value = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
+    if re.fullmatch(r"\s*-\d+\s*", value):
+        raise ConfigError(
+            f"TF_NUM_INTRAOP_THREADS: '{value}' is no number of threads; unset this "
+            "environment variable, or set it to a number above 0"
+        )
 
 
 @contextlib.contextmanager

@@ -5,19 +5,22 @@ run a TensorFlow operation: the first operation starts TensorFlow's threads, and
 has no copies of threads.
 """
 
+import contextlib
 import gc
 
 from mtl_cli.core import tensorflow_runtime
+from mtl_cli.core.errors import MtlError
 
-tensorflow_runtime.load()
+with contextlib.suppress(MtlError):  # each job raises the error again, and reports it
+    tensorflow_runtime.load()
 
-import mtl_cli.runs.execution  # noqa: E402
-import mtl_cli.runs.report  # noqa: E402
-import mtl_cli.runs.run  # noqa: E402
-import mtl_cli.runs.saved_model  # noqa: E402
-import mtl_cli.sweep.job  # noqa: E402
-import mtl_cli.sweep.session  # noqa: E402
-import mtl_cli.training.train  # noqa: E402, F401
+import mtl_cli.runs.execution
+import mtl_cli.runs.report
+import mtl_cli.runs.run
+import mtl_cli.runs.saved_model
+import mtl_cli.sweep.job
+import mtl_cli.sweep.session
+import mtl_cli.training.train  # noqa: F401
 
 # A job shares the memory pages of the server until it writes to a page: then the system
 # copies the page. The garbage collector writes to every object that it visits, but does

@@ -1,10 +1,13 @@
 """TensorFlow starts without its messages."""
 
+import contextlib
 import os
 import signal
 
 import pytest
 
+from mtl_cli.core import tensorflow_runtime
+from mtl_cli.core.errors import ConfigError, MtlError
 from mtl_cli.core.signals import Stopped
 from mtl_cli.core.tensorflow_runtime import ignore_tools_of_start_folder, quiet_stderr
 
@@ -20,6 +23,28 @@ def test_dropped_messages_are_printed_for_errors_but_not_for_signals(
         os.write(2, b"noise")
         raise end
     assert capfd.readouterr().err == printed
+
+
+@pytest.mark.parametrize("error", [ImportError, SystemError])
+def test_failed_import_is_told_in_one_line(error, monkeypatch):
+    @contextlib.contextmanager
+    def failing_import():
+        raise error("no\nmemory")
+        yield
+
+    monkeypatch.setattr(tensorflow_runtime, "quiet_stderr", failing_import)
+    with pytest.raises(MtlError) as failed:
+        tensorflow_runtime.load()
+    assert str(failed.value).startswith(
+        f"TensorFlow cannot be loaded: {error.__name__}: no"
+    )
+    assert "\n" not in str(failed.value)
+
+
+def test_number_of_threads_below_0_is_refused(monkeypatch):
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "-5")
+    with pytest.raises(ConfigError, match="'-5' is no number of threads; un"):
+        tensorflow_runtime.load()
 
 
 @pytest.mark.parametrize(
