@@ -71,7 +71,11 @@ def save(
     The configuration is given as plain values, without secrets.
     """
     weights = WeightsInMemory()
-    network.predictions.save_weights(weights)
+    with warnings.catch_warnings():
+        # Keras calls a deprecated function of NumPy. With `PYTHONWARNINGS=error`, its
+        # warning would be an error, and the run would lose its training.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        network.predictions.save_weights(weights)
     with folder.replacing(WEIGHTS) as path:
         path.write_bytes(weights.getvalue())
     learnt = {"features": features.learnt, "labels": network.label_statistics}

@@ -1,5 +1,6 @@
 """A saved model can be read again, however large its configuration is."""
 
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,3 +32,18 @@ def test_configuration_of_as_many_features_as_yaml_may_hold_is_read_again(
     folder.release()
     spec = tmp_path / "run" / saved_model.SPEC
     assert read_json(spec, saved_model.MAX_SPEC_BYTES) == wide
+
+
+def test_deprecation_warning_of_keras_is_no_error(tmp_path: Path) -> None:
+    def save_weights(file: object) -> None:
+        warnings.warn("__array__ lacks copy", DeprecationWarning, stacklevel=1)
+
+    network: Any = SimpleNamespace(
+        predictions=SimpleNamespace(save_weights=save_weights), label_statistics={}
+    )
+    learnt: Any = SimpleNamespace(learnt={})
+    folder = RunFolder(tmp_path / "run")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        saved_model.save(folder, network, {}, learnt)
+    folder.release()
