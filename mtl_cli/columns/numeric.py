@@ -162,12 +162,17 @@ def check_numbers(
         raise CellError(message_start, row, fault, fix, count_text)
 
 
-def refuse_above_float32(name: str, x: Floats) -> None:
-    """Raises a `CellError` if a number of a feature is too large for float32."""
+def refuse_above_float32(
+    name: str, x: Floats, fix: str = "set the feature's kind to bucketized"
+) -> None:
+    """Raises a `CellError` if a number of a feature is too large for float32.
+
+    `fix` says for the message how the feature can be declared to take such numbers.
+    """
     if wrong := first_wrong(np.abs(x) > np.finfo("float32").max):
         row, count_text = wrong
         fault = f"is too large for the network: {x[row]:g}"
-        fix = "correct the cell, or set the feature's kind to bucketized"
+        fix = f"correct the cell, or {fix}"
         raise CellError(f"feature {name}", row, fault, fix, count_text)
 
 

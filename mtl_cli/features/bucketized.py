@@ -61,7 +61,7 @@ class Bucketized(Embedded):
     def read(self, name: str, table: pa.Table) -> Floats:
         x = read_numbers(name, table[name], self.missing)
         if self.ramps:
-            refuse_above_float32(name, x)
+            refuse_above_float32(name, x, "set the feature's ramps to false")
         return x
 
     def fitter(self, name: str) -> SampleFitter:

@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mtl_cli.columns.cuts import choose_cuts
+from mtl_cli.core.errors import DataError
 from mtl_cli.features.bucketized import Bucketized
 
 
@@ -106,3 +107,9 @@ def test_empty_cells_do_not_move_the_cuts_of_buckets():
     alone, _ = fit_and_encode({"x": feature}, x=known)
     assert feature_set.learnt == alone.learnt == {"x": {"cuts": [3.0]}}
     assert found["ids"][:5, 0].tolist() == [1, 1, 2, 2, 0]
+
+
+def test_message_about_a_huge_number_names_the_ramps():
+    feature = Bucketized(kind="bucketized", num_buckets=2, ramps=True)
+    with pytest.raises(DataError, match="or set the feature's ramps to false"):
+        fitted_column(feature, [1.0, 1e300])
