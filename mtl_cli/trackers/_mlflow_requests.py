@@ -18,6 +18,8 @@ DEFAULT_VARIABLES = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    # Newer versions of MLflow store runs in a folder only if this is set.
+    "MLFLOW_ALLOW_FILE_STORE": "true",
 }
 LOGGERS = ("mlflow", "alembic", "sqlalchemy.engine", "urllib3")
 
