@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -107,6 +108,29 @@ def check_connection(uri: str) -> None:
         ) from None
     except requests.RequestException:
         pass  # MLflow's first request will fail with the same error, and reports it
+
+
+def create_database(uri: str) -> None:
+    """Creates the SQLite database that an address names, if there is no such file.
+
+    MLflow makes one table after another, and never opens a database that lacks some of
+    them. Therefore the database is made in a temporary folder, and takes its place when
+    it is complete: a process that is killed leaves no database.
+    """
+    if not is_sqlite(uri):
+        return
+    file = database_file(uri)
+    if file.exists() or file.name == ":memory:":
+        return
+    import mlflow
+    import sqlalchemy
+
+    with tempfile.TemporaryDirectory(prefix=".mlflow-", dir=file.parent) as folder:
+        new_file = Path(folder, file.name)
+        url = sqlalchemy.engine.make_url(uri).set(database=str(new_file))
+        client = mlflow.MlflowClient(url.render_as_string(hide_password=False))
+        client.search_experiments(max_results=1)  # the first request makes the tables
+        new_file.rename(file)
 
 
 @contextlib.contextmanager

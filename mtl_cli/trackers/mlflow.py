@@ -20,6 +20,7 @@ from mtl_cli.core.mlflow_store import (
     check_connection,
     check_folder_store,
     check_local_store,
+    create_database,
     is_outside,
     locked_database,
 )
@@ -78,6 +79,7 @@ class MLflow(Tracker):
         self._printable_uri = re.sub(r"(?<=://)[^/]*@", "", uri)
         with limited_requests(START_SECONDS, self._printable_uri), locked_database(uri):
             check_connection(uri)
+            create_database(uri)
             self._client = mlflow.MlflowClient(uri)
             mlflow_run = self._find_run()
             if mlflow_run is None:

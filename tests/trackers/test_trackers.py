@@ -323,6 +323,34 @@ def test_resumed_run_goes_on_in_its_mlflow_run(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("start")
+def test_mlflow_stores_runs_in_a_folder(tmp_path: Path) -> None:
+    pytest.importorskip("mlflow", reason="extra mlflow")
+    tracker = MLflow(name="mlflow", uri="store", experiment="mtl-cli")
+    tracker.start(tmp_path, {})
+    assert list((tmp_path / "store").glob(f"*/{tracker._run_id}/params"))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("start")
+def test_process_that_is_killed_leaves_no_half_made_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("mlflow", reason="extra mlflow")
+
+    def kill(self: Path, target: Path) -> None:
+        assert self.stat().st_size
+        assert not target.exists()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "rename", kill)
+        mlflow_tracker(tmp_path).start(tmp_path, {})
+    mlflow_tracker(tmp_path).start(tmp_path, {})
+    assert [path.name for path in (tmp_path / "store").iterdir()] == ["tracked.db"]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("start")
 def test_deleted_mlflow_run_is_replaced(tmp_path: Path) -> None:
     pytest.importorskip("mlflow", reason="extra mlflow")
     deleted, new = mlflow_tracker(tmp_path), mlflow_tracker(tmp_path)
