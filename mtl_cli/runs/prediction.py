@@ -17,6 +17,7 @@ import pyarrow.parquet
 
 from mtl_cli.core.atomic_write import naming_full_disk, temporary_folder
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.message_text import line_if_any
 from mtl_cli.core.paths import Location
 from mtl_cli.core.prediction_names import prediction_name
 from mtl_cli.data.column_request import ColumnRequest
@@ -42,8 +43,8 @@ class PredictionSummary:
 
     num_rows: int = 0
     seconds: float = 0.0  # without loading the model
-    # A line for each feature with values that no training row has, and for each column
-    # with predictions that are not finite.
+    # A line for each feature with values that no training row has, and a line that
+    # names the columns with predictions that are not finite.
     warnings: list[str] = field(default_factory=list)
 
 
@@ -108,13 +109,16 @@ def predict_files(
 
 
 def not_finite_warnings(num_not_finite: Counter[str], num_rows: int) -> list[str]:
-    """Returns a warning for each column of predictions that are not all finite."""
-    return [
-        f"{name}: {count:,} of {num_rows:,} predictions are not finite; look for huge "
-        "numbers in the features of these rows"
-        for name, count in num_not_finite.items()
-        if count
-    ]
+    """Returns a warning that names each column of predictions that are not finite.
+
+    The number of these predictions stands behind the name. Returns [] if all
+    predictions are finite.
+    """
+    return line_if_any(
+        "some predictions are not finite; look for huge numbers in the features of "
+        f"these rows (predictions among {num_rows:,} rows)",
+        [f"{name} ({count:,})" for name, count in num_not_finite.items() if count],
+    )
 
 
 def renamed_if_kept(

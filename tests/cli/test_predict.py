@@ -250,6 +250,7 @@ def test_predictions_that_are_not_finite_are_counted(
     def overflowing(*arguments: Any) -> dict[str, Any]:
         columns = prediction_columns(*arguments)
         columns["spent"][:4] = [np.inf, -np.inf, np.nan, np.nan]
+        columns["click"] = np.append(np.inf, columns["click"][1:])
         return columns
 
     monkeypatch.setattr(TrainedModel, "prediction_columns", overflowing)
@@ -257,8 +258,8 @@ def test_predictions_that_are_not_finite_are_counted(
     assert predicted(run, tmp_path / "new.parquet", "-o", tmp_path / "o.csv") == 0
     warnings = capsys.readouterr().err.splitlines()[:-1]
     assert warnings == [
-        "warning: spent: 4 of 100 predictions are not finite; look for huge numbers in "
-        "the features of these rows"
+        "warning: some predictions are not finite; look for huge numbers in the "
+        "features of these rows (predictions among 100 rows): click (1), spent (4)"
     ]
 
 
