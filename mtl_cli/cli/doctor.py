@@ -14,8 +14,9 @@ from packaging.requirements import Requirement
 
 from mtl_cli.cli.trial_training import train_and_predict
 from mtl_cli.core import paths, tensorflow_runtime
+from mtl_cli.core.atomic_write import FREE_SPACE
 from mtl_cli.core.command_line import Parser, run_command
-from mtl_cli.core.errors import MtlError, fix_for
+from mtl_cli.core.errors import MtlError, WriteError, fix_for
 from mtl_cli.core.machine import memory_bytes
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.private_apis import exit_without_teardown
@@ -164,6 +165,10 @@ def check_training() -> Finding:
     with tempfile.TemporaryDirectory(prefix="mtl-doctor-") as folder:
         try:
             result = train_and_predict(folder)
+        except WriteError as error:
+            # The fix in the message resumes a run, but this folder will be removed.
+            problem = str(error).partition(";")[0]
+            return Finding("training", f"{problem}; {FREE_SPACE}", "broken")
         except MtlError as error:
             return Finding("training", str(error), "broken")
         except Exception as error:  # whatever a broken installation raises

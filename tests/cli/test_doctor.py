@@ -9,7 +9,8 @@ from packaging.requirements import Requirement
 from mtl_cli.api import train as api_train
 from mtl_cli.cli import doctor
 from mtl_cli.core import paths, tensorflow_runtime
-from mtl_cli.core.errors import TrainingError
+from mtl_cli.core.atomic_write import FREE_SPACE, RESUME
+from mtl_cli.core.errors import MtlError, TrainingError, WriteError
 
 
 def test_installation_of_the_tests_works(capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,16 +93,25 @@ def test_tensorflow_that_cannot_be_loaded_is_broken(
     assert "ImportError: libtensorflow.so: wrong ELF class" in finding.text
 
 
-def test_training_that_fails_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (TrainingError("the process ended; why"), "the process ended; why"),
+        (
+            WriteError(f"cannot write run: full; free space, then {RESUME}"),
+            f"cannot write run: full; {FREE_SPACE}",
+        ),
+    ],
+)
+def test_training_that_fails_is_broken(
+    error: MtlError, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def train(*_: str) -> None:
-        raise TrainingError("the training's process ended with code -4")
+        raise error
 
     monkeypatch.setattr(api_train, "train", train)
     finding = doctor.check_training()
-    assert (finding.status, finding.text) == (
-        "broken",
-        "the training's process ended with code -4",
-    )
+    assert (finding.status, finding.text) == ("broken", text)
 
 
 def test_package_that_breaks_the_training_is_broken(
