@@ -9,6 +9,9 @@ from mtl_cli.cli.setting_errors import (
 from mtl_cli.config.overrides import without_added_prefix
 from mtl_cli.core.errors import first_line, not_utf8_message
 
+# The start of Hydra's message about an unknown shell of `--shell-completion`.
+UNKNOWN_SHELL = "No completion plugin for"
+
 
 def explain(error: Exception, arguments: list[str]) -> str:
     """Explains an error of the command line or the YAML files in one line.
@@ -66,4 +69,6 @@ def message_of_other_error(error: Exception) -> str:
         return f"hydra.run.dir: cannot make {error.filename}: {error.strerror}"
     if isinstance(error, AssertionError) and not error.args:  # of Hydra's own checks
         return "hydra: a setting of this section has a value that Hydra does not expect"
+    if isinstance(error, ValueError) and str(error).startswith(UNKNOWN_SHELL):
+        return " ".join(str(error).split())  # the known shells stand in further lines
     return first_line(error)

@@ -373,3 +373,9 @@ def test_unknown_launcher_is_told_with_those_that_can_be_installed() -> None:
     assert told.startswith("the group 'hydra/launcher' has no option 'submitit'; known")
     assert told.endswith("did you mean submitit_slurm?")
     assert "joblib (extra parallel)" in told
+
+
+def test_unknown_shell_of_the_completion_is_told_with_the_known_ones() -> None:
+    text = "No completion plugin for 'tcsh' found, available : \n\tbash\n\tzsh"
+    error = ValueError(text)
+    assert explain(error, []).endswith("for 'tcsh' found, available : bash zsh")
