@@ -47,7 +47,8 @@ def train(*overrides: str, **settings: Any) -> Run:
             `trainer={"epochs": 2}`.
 
     Returns: the run. If its folder already holds the finished run, that run is returned
-        without training.
+        without training. With `check_only=true`, nothing is trained: the run has no
+        metrics, and no folder unless `hydra.run.dir` names one.
 
     Raises:
         ConfigError: if a setting is wrong.

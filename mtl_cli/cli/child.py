@@ -5,12 +5,15 @@ import os
 import signal
 import sys
 import threading
+from argparse import ArgumentError
 from pathlib import Path
 from typing import NoReturn
 
-from mtl_cli.cli.failures import PROGRAM
+from mtl_cli.cli.arguments import prints_only, split_plugins
+from mtl_cli.cli.failures import PROGRAM, Failure
 from mtl_cli.cli.train import train
 from mtl_cli.core.atomic_write import write_text
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
 
@@ -24,14 +27,25 @@ def main(result_path: str, arguments: list[str]) -> NoReturn:
     """
     threading.Thread(target=stop_with_parent, daemon=True).start()
     sys.argv = [PROGRAM, *arguments]
-    # A configuration may ask for a sweep, but the caller wants one run.
-    failures, folder = train(arguments, ["hydra.mode=RUN"])
+    failures: list[Failure] = []
+    folder = None
+    if not trains_nothing(arguments):
+        # A configuration may ask for a sweep, but the caller wants one run.
+        failures, folder = train(arguments, ["hydra.mode=RUN"])
     outcome = {
         "failures": [mask_secrets(failure._asdict()) for failure in failures],
         "folder": None if folder is None else str(folder.absolute()),
     }
     write_text(Path(result_path), json.dumps(outcome))
     exit_without_teardown(failures[0].code if failures else 0)
+
+
+def trains_nothing(arguments: list[str]) -> bool:
+    """Whether a command line only prints something, as `--help` does."""
+    try:
+        return prints_only(split_plugins(arguments)[1])
+    except (ArgumentError, ConfigError):  # `train` explains a wrong flag
+        return False
 
 
 def stop_with_parent() -> None:

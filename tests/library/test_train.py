@@ -212,10 +212,11 @@ def test_error_of_the_run_is_the_exception(
     ],
 )
 def test_argument_that_trains_no_single_model_is_refused(
-    argument: str, message: str, start: Path
+    argument: str, message: str, start: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(mtl_cli.ConfigError, match=message):
         mtl_cli.train(argument)
+    assert capsys.readouterr().out == ""
     assert not (start / "outputs").exists()
 
 
