@@ -96,8 +96,9 @@ def read_settings(run: Run) -> bool:
 
 
 def check_environment(environment: dict[str, Any]) -> None:
-    """Raises a `ValueError` if a value that a comparison reads is damaged."""
+    """Raises an error of any kind if a value that a comparison reads is damaged."""
     hashes = [environment.get(key) for key in ("data_hash", "git_commit")]
+    hashes += environment.get("plugins", {}).values()
     parameters = environment.get("parameters")
     if not all(isinstance(value, str | None) for value in hashes):
         raise ValueError

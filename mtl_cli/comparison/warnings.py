@@ -32,6 +32,7 @@ def warnings(
         *seed_warnings(scored),
         *repeated_run_warnings(scored),
         *data_and_code_warnings(comparison.baseline, scored),
+        *plugin_warnings(scored),
         *twin_warnings(comparison.tasks[0]),
         *task_warnings(comparison),
     ]
@@ -188,6 +189,19 @@ def data_and_code_warnings(
             different = comma_list(names)
             texts.append(f"{different} {text} {baseline.name} seed {first_seed}")
     return texts
+
+
+def plugin_warnings(scored: list[Configuration]) -> list[str]:
+    """Names the options of plugins whose code differs between the runs."""
+    hashes: dict[str, set[str]] = {}  # {option: hashes of the code of its plugin}
+    for configuration in scored:
+        for run in configuration.runs.values():
+            for name, code_hash in run.environment.get("plugins", {}).items():
+                hashes.setdefault(name, set()).add(code_hash)
+    return line_if_any(
+        "the code of the plugins of these options differs between the runs",
+        [name for name in hashes if len(hashes[name]) > 1],
+    )
 
 
 def undefined_metric_warnings(task: Task, split: str) -> list[str]:

@@ -402,7 +402,10 @@ def test_warnings_name_failed_runs_and_different_data_code_or_seeds(
     write_run(sweep / "21", "ple", 5, None, status="running")
     about = json.loads((sweep / "8" / "environment.json").read_text())
     changed = {"data_hash": "d1", "git_commit": "beef", "versions": {"keras": "3"}}
+    changed["plugins"] = {"models.ple": "f1", "encoders.wide": "e0"}
     (sweep / "8" / "environment.json").write_text(json.dumps(about | changed))
+    other = {"plugins": {"models.ple": "f0", "encoders.wide": "e0"}}
+    (sweep / "7" / "environment.json").write_text(json.dumps(about | other))
     (sweep / "1" / "metrics.json").write_text('{"test": ')
     warned = compared(capsys, sweep)["warnings"]
     for expected in (
@@ -410,6 +413,7 @@ def test_warnings_name_failed_runs_and_different_data_code_or_seeds(
         "ple read other data than shared_bottom seed 1",
         "ple used another commit than shared_bottom seed 1",
         "ple used other package versions than shared_bottom seed 1",
+        "the code of the plugins of these options differs between the runs: models.ple",
         "metrics.json is damaged",
         "the configurations have different seeds (2 to 3 each)",
     ):
