@@ -101,5 +101,8 @@ def data_or_plugin_change(config: Config, path: Path) -> str:
     if environment.get("data_hash") != hash_rows(config.dataset):
         return "the data has changed since this run read its rows"
     if names := changed_plugins(config, environment):
-        return f"the code of the plugin of {names} has changed since this run began"
+        return (
+            f"the code of the plugin of {names} has changed since this run began; undo "
+            "the change to go on with the run"
+        )
     return ""
