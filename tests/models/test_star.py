@@ -233,7 +233,8 @@ def test_building_the_layers_makes_all_their_weights():
     layer = StarMLP(2, (4, 3), batch_norm=True)
     layer.build((None, 5), (None, SCENARIOS))
     for dense, norm, width, units in ((0, 1, 5, 4), (3, 4, 4, 3)):
-        # The shared weights and those of each scenario; four vectors to normalise.
+        # The shared weights and those of each scenario; four vectors and the number of
+        # steps to normalise.
         weights = (1 + SCENARIOS) * 2 * (width + 1) * units
         assert layer.stack[dense].count_params() == weights
-        assert layer.stack[norm].count_params() == 4 * 2 * units
+        assert layer.stack[norm].count_params() == 4 * 2 * units + 2
