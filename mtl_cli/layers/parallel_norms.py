@@ -84,11 +84,8 @@ class ParallelBatchNorm(keras.layers.Layer):
         # batch must replace the initial values, which are not statistics of any rows.
         weight = ops.maximum(1 - self.momentum, 1 / (1 + self.moving_steps))
         self.moving_steps.assign(self.moving_steps + 1)
-        for average, batch_value in (
-            (self.moving_mean, mean),
-            (self.moving_variance, variance),
-        ):
-            average.assign(average + weight * (batch_value - average))
+        update_average(self.moving_mean, mean, weight)
+        update_average(self.moving_variance, variance, weight)
         return mean, variance
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -139,3 +136,13 @@ class ParallelLayerNorm(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
+
+
+def update_average(average: Any, batch_value: Tensor, step: Tensor) -> Tensor:
+    """Moves a variable by the fraction `step` of its distance to the batch's value.
+
+    Returns: the new value.
+    """
+    updated = average + step * (batch_value - average)
+    average.assign(updated)
+    return updated

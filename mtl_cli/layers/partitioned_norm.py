@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
+from mtl_cli.layers.parallel_norms import update_average
 from mtl_cli.layers.register import Shape, register
 
 # In training, the moving averages of a scenario count as much as this number of rows
@@ -200,13 +201,3 @@ def correct_unknown_rows(
     variance += 2 * gap * (row_shares @ (unknown * centred))
     variance += ops.square(gap) * (row_shares @ unknown)
     return variance
-
-
-def update_average(average: Any, batch_value: Tensor, step: Tensor) -> Tensor:
-    """Moves a variable by the fraction `step` of its distance to the batch's value.
-
-    Returns: the new value.
-    """
-    updated = average + step * (batch_value - average)
-    average.assign(updated)
-    return updated

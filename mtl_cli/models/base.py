@@ -60,6 +60,8 @@ class Sharing(Options):
     The heads turn the logits of all tasks into the logits of all outputs.
 
     Attributes:
+        gate_keys: names of the keys on which the meaning of the gates' weights depends:
+            with another value, a run cannot go on with the weights of an earlier run.
         reads_scenario: whether `share` reads the scenario of a row. If so, the data set
             needs the key `scenario`.
         name: name of the scheme's module.
@@ -86,6 +88,7 @@ class Sharing(Options):
 
     model_config = ConfigDict(extra="allow")  # the keys of heads, gates and towers
 
+    gate_keys: ClassVar[tuple[str, ...]] = ()
     reads_scenario: ClassVar[bool] = False
 
     name: str

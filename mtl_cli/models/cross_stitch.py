@@ -1,6 +1,7 @@
 """Cross-stitch: a network for each task, and trained matrices that mix the networks."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.options import FractionBelowOne, NonEmptyUnits, Positive
@@ -38,6 +39,8 @@ class CrossStitch(Sharing):
         Differs from the paper in: the networks are not trained alone first; the faster
         learning of A comes from the scale c, not from the optimizer.
     """
+
+    gate_keys: ClassVar[tuple[str, ...]] = ("stitch_start", "stitch_scale")
 
     bottom_units: NonEmptyUnits
     stitch_start: FractionBelowOne

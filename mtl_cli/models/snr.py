@@ -1,7 +1,7 @@
 """Sub-network routing: training may cut connections between levels of sub-networks."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.options import NonEmptyUnits, NotNegative, NumParts, Positive
@@ -44,6 +44,8 @@ class SNR(Sharing):
         Multi-Task Learning", AAAI 2019; hard concrete variables: Louizos et al., ICLR
         2018.
     """
+
+    gate_keys: ClassVar[tuple[str, ...]] = ("snr_scale",)
 
     num_levels: NumParts
     num_networks: NumParts

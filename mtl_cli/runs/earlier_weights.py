@@ -187,6 +187,14 @@ def parts_to_start_fresh(config: Config, earlier_config: Config) -> dict[Part, s
             f"start fresh; model={earlier_model} keeps their weights"
         )
         parts |= dict.fromkeys(("experts", "gates", "towers"), message)
+    else:
+        for key in config.model.gate_keys:
+            old, new = getattr(earlier_config.model, key), getattr(config.model, key)
+            if new != old:
+                parts["gates"] = (
+                    f"model.{key} was {old}, is {new}, so gates start fresh; "
+                    f"model.{key}={old} keeps their weights"
+                )
     encoder, earlier_encoder = config.encoder.name, earlier_config.encoder.name
     if encoder != earlier_encoder:
         parts["encoder"] = (

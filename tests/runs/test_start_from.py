@@ -18,6 +18,7 @@ from helpers.networks import MODELS, SCENARIO_MODELS
 from helpers.planted_data import config, parquet, planted, run_in, values
 from omegaconf import OmegaConf
 
+from mtl_cli.config.check import check
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import PARTS, StartFrom
 from mtl_cli.core.errors import ConfigError, DataError, MtlError
@@ -27,7 +28,11 @@ from mtl_cli.network.block_names import BlockName
 from mtl_cli.network.build import build
 from mtl_cli.network.parts import freeze, part_of_layers
 from mtl_cli.runs import earlier_run, saved_model
-from mtl_cli.runs.earlier_weights import goes_on, scenarios_to_start_fresh
+from mtl_cli.runs.earlier_weights import (
+    goes_on,
+    parts_to_start_fresh,
+    scenarios_to_start_fresh,
+)
 from mtl_cli.training.checkpoint import write_arrays
 from mtl_cli.training.progress import Progress
 from mtl_cli.training.train import train
@@ -626,3 +631,19 @@ def test_each_frozen_part_of_each_model_stays_bit_by_bit(
             if (old != now).any()
         }
         assert moved == set(parts.values()) - {part}
+
+
+@pytest.mark.parametrize(
+    ("model", "key", "old", "new"),
+    [("snr", "snr_scale", 10.0, 1.0), ("cross_stitch", "stitch_start", 0.9, 0.8)],
+)
+def test_gates_start_fresh_if_a_key_gives_their_weights_another_meaning(
+    model: str, key: str, old: float, new: float
+) -> None:
+    earlier = check(composed(f"model={model}"))
+    changed = check(composed(f"model={model}", f"model.{key}={new}"))
+    assert parts_to_start_fresh(earlier, earlier) == {}
+    assert parts_to_start_fresh(changed, earlier) == {
+        "gates": f"model.{key} was {old}, is {new}, so gates start fresh; "
+        f"model.{key}={old} keeps their weights"
+    }
