@@ -173,15 +173,17 @@ def monitored_score(
     first_output, first_name = metrics[0]
     if len(metrics) == 1 and first_name == first_output.first_metric:
         return {}
-    directions = {name: output.task.metric(name).direction for output, name in metrics}
+    directions = {
+        name.replace("_", " "): output.task.metric(name).direction
+        for output, name in metrics
+    }
     if len(set(directions.values())) > 1:
         signed = [f"-{name}" if d < 0 else name for name, d in directions.items()]
-        title, value = f"mean of {' and '.join(signed)}", monitored
-    else:
-        scored = first_output.name if len(metrics) == 1 else "mean"
-        title = f"{scored} {' and '.join(directions)}"
-        value = None if monitored is None else monitored * directions[first_name]
-    return {title.replace("_", " "): value}
+        return {f"mean of {' and '.join(signed)}": monitored}
+    scored = first_output.name if len(metrics) == 1 else "mean"
+    direction = first_output.task.metric(first_name).direction
+    value = None if monitored is None else monitored * direction
+    return {f"{scored} {' and '.join(directions)}": value}
 
 
 def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:

@@ -435,6 +435,11 @@ def test_monitored_metric_is_turned_so_that_more_is_better(monitor, outputs, exp
         ("auto", OUTPUTS[:2], {"mean ne": 0.25}),
         ("mean", OUTPUTS[:2], {"mean auc": -0.25}),
         ("click.log_loss", OUTPUTS, {"click log loss": 0.25}),
+        (
+            "buy_now.log_loss",
+            [Output("buy_now", "buy_now", BINARY)],
+            {"buy_now log loss": 0.25},
+        ),
         ("click", OUTPUTS, {}),  # the AUC of click is shown anyway
         ("mean", OUTPUTS[:1], {}),
     ],
