@@ -177,10 +177,12 @@ def best_trial_message() -> str:
     settings = " ".join(
         without_added_prefix(f"{key}={value}") for key, value in best.params.items()
     )
+    value = f"trainer.monitor {best.value:.4f}"
+    if best.value < 0:  # the table of the jobs shows such a metric without the sign
+        value += "; a metric for which less is better is negated"
     return (
         "trials of earlier starts are not in the table but in leaderboard.csv; the "
-        f"best of all {num_complete} trials: {mask_secrets(settings)} "
-        f"(trainer.monitor {best.value:.4f})"
+        f"best of all {num_complete} trials: {mask_secrets(settings)} ({value})"
     )
 
 

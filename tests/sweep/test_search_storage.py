@@ -4,10 +4,12 @@ import contextlib
 import sqlite3
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from omegaconf import DictConfig, OmegaConf
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 optuna = pytest.importorskip("optuna", reason="extra hpo")
 
@@ -155,6 +157,14 @@ def test_resumed_search_names_the_best_of_all_trials(
     search.tell(search.ask(space), 0.8)
     assert not optuna_search.continue_study(config.hydra.sweeper, search, {})
     search.tell(search.ask(space), 0.5)  # the trial of this start
+    losses = SimpleNamespace(best_trial=SimpleNamespace(params={}, value=-0.3))
+    losses.trials = []
+    with monkeypatch.context() as patched:
+        patched.setattr(optuna_search, "resumed_study", losses)
+        message = optuna_search.best_trial_message()
+    assert message.endswith(
+        "(trainer.monitor -0.3000; a metric for which less is better is negated)"
+    )
     assert optuna_search.best_trial_message() == (
         "trials of earlier starts are not in the table but in leaderboard.csv; the "
         "best of all 2 trials: dataset.rate=0.25 (trainer.monitor 0.8000)"
