@@ -46,13 +46,20 @@ class JobRecord:
     seconds: float = 0.0  # the duration of the job
     error: str = ""  # why the job failed, in one line; "" if it did not fail
     code: int = 0  # the exit code of `mtl-train` for this failure; 0 if it did not fail
-    # {task: the value of its first metric}, and the monitored metric by its name
+    # {task: the value of its first metric}
     scores: dict[str, float | None] = field(default_factory=dict)
+    # {title: monitored metric}; {} if `scores` hold this metric, see `monitored_score`
+    monitored: dict[str, float | None] = field(default_factory=dict)
     objective: float | None = None  # the monitored metric, negated if lower is better
     monitor: str = ""  # `trainer.monitor` of a job with an objective
     dataset: str = ""  # `dataset.name`
     # The settings that choose the validation rows, {key of `dataset`: value as text}.
     row_settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def shown_scores(self) -> dict[str, float | None]:
+        """The scores to show, {task or title: score}."""
+        return self.scores | self.monitored
 
     @property
     def has_started(self) -> bool:

@@ -170,8 +170,7 @@ def note_scores(job: Job) -> None:
 
     The first metrics are of the validation rows, else of the test rows, else of the
     training rows. The objective is the monitored metric of the validation rows. Without
-    validation rows it is None, because a search must not choose by other rows. The
-    objective is also noted under its name, unless it is the first metric of a task.
+    validation rows it is None, because a search must not choose by other rows.
     """
     from mtl_cli.config.check import check
     from mtl_cli.config.monitor import metrics_of_run
@@ -195,7 +194,7 @@ def note_scores(job: Job) -> None:
         monitor, outputs = config.trainer.monitor, config.outputs
         metrics = metrics_of_run(monitor, outputs, environment)
         job.record.objective = monitored_value(metrics, scores["valid"])
-        job.record.scores |= monitored_score(metrics, job.record.objective)
+        job.record.monitored = monitored_score(metrics, job.record.objective)
 
 
 def row_settings(dataset: "Dataset") -> dict[str, str]:

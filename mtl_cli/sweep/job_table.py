@@ -155,9 +155,9 @@ class JobTable:
 
     def table(self, records: list[JobRecord], one_line: bool = False) -> Table:
         """Returns a table with one row per job, without the settings that all share."""
-        tasks = list(dict.fromkeys(task for r in records for task in r.scores))
+        titles = list(dict.fromkeys(title for r in records for title in r.shown_scores))
         table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-        for name in ("job", "settings", "status", "seconds", *tasks):
+        for name in ("job", "settings", "status", "seconds", *titles):
             table.add_column(
                 name,
                 justify="left" if name in ("settings", "status") else "right",
@@ -176,7 +176,7 @@ class JobTable:
                 ),
                 Text(status, style=STYLES.get(status, "")),
                 f"{seconds:.1f}",
-                *(format_metric(record.scores.get(task)) for task in tasks),
+                *(format_metric(record.shown_scores.get(title)) for title in titles),
             )
         return table
 

@@ -18,7 +18,8 @@ def line_of_ended_job(record: JobRecord, hidden: set[str]) -> str:
     if record.status == "skipped":
         status = "skipped, done before"  # by an earlier start of the sweep
     result = " ".join(
-        f"{task} {format_metric(score)}" for task, score in record.scores.items()
+        f"{title} {format_metric(score)}"
+        for title, score in record.shown_scores.items()
     )
     if record.error and record.error != record.status:
         result = record.error

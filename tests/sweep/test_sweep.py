@@ -826,10 +826,11 @@ def test_full_disk_under_the_folder_of_a_sweep_is_named(
 
 def test_jobs_with_fewer_tasks_come_after_the_jobs_with_all_tasks() -> None:
     both, one = {"click": 0.7, "buy": 0.8}, {"buy": 0.9}
+    mean = {"mean auc": 0.75}  # shown, but not a task
     records = [
         JobRecord("0", "", [], "failed"),
-        JobRecord("1", "", [], "done", scores=both, objective=0.6),
-        JobRecord("1.1", "", [], "done", scores=one, objective=0.9),
+        JobRecord("1", "", [], "done", scores=both, monitored=mean, objective=0.6),
+        JobRecord("1.1", "", [], "done", scores=one, monitored=mean, objective=0.9),
         JobRecord("2", "", [], "done", scores=both, objective=0.7),
     ]
     found = [record.number for record in job_order.best_first(records)]
