@@ -1,18 +1,19 @@
-"""Checks the configurations of a sweep's jobs before the first job starts."""
+"""Checks the configurations of a sweep's jobs before the jobs start."""
 
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from hydra.plugins.sweeper import Sweeper
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig
 
-from mtl_cli.cli.interpolations import hydra_interpolations
+from mtl_cli.config.interpolations import check_job, compose_job
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.sweep import session
 
 Settings = Sequence[str]
+MAX_WARNINGS = 5  # of different errors
 
 
 def check_jobs(
@@ -21,32 +22,35 @@ def check_jobs(
     """Composes and checks the jobs of a sweep, and warns of jobs that will fail.
 
     The other jobs are trained: in a grid, some combinations of values may be wrong on
-    purpose. The data are not read yet, so a job may also fail without a warning.
+    purpose. The data are not read yet, so a job may also fail without a warning. With
+    `hydra.sweeper.max_batch_size`, Hydra calls this function for each batch of jobs.
 
     Args:
         sweeper: Hydra's sweeper. Its own method, which this function replaces, composes
             the jobs without checking them.
-        batch: the settings of each job.
+        batch: the settings of each job that Hydra is about to start.
 
     Raises:
         Exception: Hydra's error, or `ConfigError`, if a job cannot be composed.
     """
-    context: Any = sweeper.hydra_context
+    config: Any = sweeper.config
     running_sweep: Any = session.current
     jobs_by_error: dict[str, list[Settings]] = {}
-    for number, settings in enumerate(batch):
-        composed = context.config_loader.load_sweep_config(
-            master_config=sweeper.config, sweep_overrides=list(settings)
-        )
-        with read_write(composed), open_dict(composed):
-            composed.hydra.job.num = composed.hydra.job.id = number
-            composed.hydra.runtime.output_dir = str(running_sweep.folder.absolute())
+    for number, settings in enumerate(batch, start=running_sweep.num_checked_jobs):
+        composed = compose_job(config, settings, number)
         if error := error_of(composed):
             jobs_by_error.setdefault(error, []).append(settings)
-    for error, jobs in jobs_by_error.items():
+    running_sweep.num_checked_jobs += len(batch)
+    for error, jobs in list(jobs_by_error.items())[:MAX_WARNINGS]:
         example = shlex.join(distinctive_settings(jobs[0], batch))
-        line = f"{len(jobs):,} of {len(batch):,} jobs will fail, as {example}: {error}"
+        count = f"{len(jobs):,} of {len(batch):,}"
+        line = f"{count} jobs will fail, for example {example}: {error}"
         running_sweep.table.print_line(f"warning: {mask_secrets(line)}")
+    if others := list(jobs_by_error.values())[MAX_WARNINGS:]:
+        num_jobs = sum(map(len, others))
+        running_sweep.table.print_line(
+            f"warning: {num_jobs:,} of {len(batch):,} jobs will fail for other reasons"
+        )
 
 
 def error_of(composed: DictConfig) -> str:
@@ -54,18 +58,16 @@ def error_of(composed: DictConfig) -> str:
 
     The function removes the section `hydra` of the configuration.
     """
-    from mtl_cli.config.check import check_values, resolved_values
+    from mtl_cli.config.check import UnresolvedError
 
-    with hydra_interpolations(composed), read_write(composed), open_dict(composed):
-        del composed["hydra"]
-        try:
-            values = resolved_values(composed)
-        except ConfigError:
-            return ""  # an interpolation may have a value only when the job starts
     try:
-        check_values(values)
+        check_job(composed)
+    except UnresolvedError:  # there may be a value when the job starts
+        return ""
     except ConfigError as error:
         return str(error)
+    except Exception:  # for instance of a plugin: the job itself reports the error
+        return ""
     return ""
 
 

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 
 from mtl_cli.cli.folder_guard import check_folders
 from mtl_cli.cli.hydra_section_guard import check_hydra_section, file_may_not_set_error
-from mtl_cli.cli.interpolations import hydra_interpolations, resolved
+from mtl_cli.config.interpolations import hydra_interpolations, resolved
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import shown
 from mtl_cli.core.paths import conf_folder

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from mtl_cli.cli.interpolations import resolved
+from mtl_cli.config.interpolations import resolved
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import shown
 from mtl_cli.core.secrets import secret_in

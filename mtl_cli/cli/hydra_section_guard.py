@@ -14,8 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli.cli.config_files import USER_CONF
 from mtl_cli.cli.hydra_internals import compose_without
-from mtl_cli.cli.interpolations import resolved
 from mtl_cli.cli.value_guard import check_plain, check_search_space
+from mtl_cli.config.interpolations import resolved
 from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.message_text import shown
 from mtl_cli.core.nested import flatten

@@ -19,6 +19,10 @@ from mtl_cli.core.yaml_limits import limited_reading
 from mtl_cli.data.dataset import RULES_OF_PATTERNS
 
 
+class UnresolvedError(ConfigError):
+    """An interpolation of the configuration cannot be resolved."""
+
+
 def check(composed: DictConfig) -> Config:
     """Validates a configuration, and returns it as a `Config`.
 
@@ -32,7 +36,8 @@ def resolved_values(composed: DictConfig) -> dict[str, Any]:
     """Returns a configuration as plain values, with its interpolations resolved.
 
     Raises:
-        ConfigError: if a value is missing, or an interpolation cannot be resolved.
+        ConfigError: if a value is missing. The error is an `UnresolvedError` if an
+            interpolation cannot be resolved.
     """
     try:
         with limited_reading():
@@ -44,7 +49,7 @@ def resolved_values(composed: DictConfig) -> dict[str, Any]:
             f"{error.full_key}: the value is missing; set {error.full_key}=VALUE"
         ) from None
     except OmegaConfBaseException as error:
-        raise ConfigError(f"{error.full_key}: {first_line(error)}") from None
+        raise UnresolvedError(f"{error.full_key}: {first_line(error)}") from None
     return values  # type: ignore[no-any-return]
 
 

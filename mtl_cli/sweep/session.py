@@ -39,6 +39,7 @@ class Session:
         has_started_all: whether the launcher has started all jobs.
         search_is_complete: whether earlier starts of the sweep have completed all
             trials of a search.
+        num_checked_jobs: number of jobs whose configurations have been checked.
     """
 
     folder: Path
@@ -48,6 +49,7 @@ class Session:
     starts_all_jobs_itself: bool = False
     has_started_all: bool = False
     search_is_complete: bool = False
+    num_checked_jobs: int = 0
 
     def finish(self) -> None:
         """Waits for the jobs of the sweep, then closes the session.

@@ -30,7 +30,9 @@ from helpers.commands import (
     sweep_on_shared_fork_server,
 )
 from helpers.slow import slow_except
+from hydra import compose, initialize_config_dir
 
+from mtl_cli.cli.check_jobs import check_jobs
 from mtl_cli.cli.failures import stop_jobs_after
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import conf_folder
@@ -570,7 +572,7 @@ def test_job_with_a_wrong_configuration_is_a_row_of_the_leaderboard(
 ) -> None:
     ended = run_sweep(start, "seed=x,1", "repeats=2", "hydra.sweep.dir=sweep")
     assert ended.returncode == 2
-    warning = "warning: 1 of 2 jobs will fail, as seed=x: seed: 'x' should be a valid"
+    warning = "warning: 1 of 2 jobs will fail, for example seed=x: seed: 'x' should be"
     assert ended.stdout.startswith(warning)  # before the first job starts
     assert ended.stdout.count("warning: ") == 1
     (line,) = ended.stderr.splitlines()
@@ -599,6 +601,43 @@ def test_jobs_are_checked_with_the_values_that_hydra_gives_them(start: Path) -> 
     assert ended.returncode == 2
     assert message in ended.stderr
     assert message in ended.stdout.splitlines()[0]  # the warning
+
+
+def test_wrong_jobs_are_named_before_they_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines: list[str] = []
+    table = SimpleNamespace(print_line=lines.append)
+    sweep = SimpleNamespace(table=table, num_checked_jobs=0)
+    monkeypatch.setattr(session, "current", sweep)
+
+    def warnings_about(*jobs: list[str]) -> list[str]:
+        lines.clear()
+        with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+            config = compose("config", return_hydra_config=True)
+            check_jobs(print, SimpleNamespace(config=config), list(jobs))
+        return [line.removeprefix("warning: ") for line in lines]
+
+    jobs = ["dataset.train=???"], ["seed=1", "repeats=x"], ["seed=1"]
+    assert warnings_about(*jobs) == [
+        "1 of 3 jobs will fail, for example 'dataset.train=???': dataset.train: the "
+        "value is missing; set dataset.train=VALUE",
+        "1 of 3 jobs will fail, for example seed=1 repeats=x: repeats: 'x' should be a "
+        "valid integer",
+    ]
+    # Hydra goes on counting in the next batch.
+    (line,) = warnings_about(["tasks=[t${hydra:job.num}]"])
+    assert "no task 't3'" in line
+    many = warnings_about(*([f"seed=-{number}"] for number in range(1, 9)))
+    assert len(many) == 6
+    assert many[-1] == "3 of 8 jobs will fail for other reasons"
+    assert warnings_about(["seed=${oc.env:ONLY_IN_THE_JOB}"]) == []
+
+    def raise_error(_: object) -> None:
+        raise KeyError("a plugin's validator")
+
+    monkeypatch.setattr("mtl_cli.config.check.check_values", raise_error)
+    assert warnings_about(["seed=-1"]) == []
 
 
 @pytest.mark.slow
