@@ -79,6 +79,14 @@ def listed_paths(location: Location) -> list[str]:
     return [location] if isinstance(location, str) else location
 
 
+def absolute_paths(location: Location) -> list[str]:
+    """Returns the files of a location as absolute paths; URLs stay as they are."""
+    return [
+        path if "://" in path else os.path.abspath(find_data(path))
+        for path in listed_paths(location)
+    ]
+
+
 def name_of(location: Location) -> str:
     """Returns how messages name a table: its path, or the first paths of its list.
 

@@ -202,11 +202,13 @@ def row_settings(dataset: "Dataset") -> dict[str, str]:
 
     Jobs with equal settings have the same validation rows. The keys of a generator are
     among the settings. If a file holds the validation rows, the other files and the
-    split do not matter. See `comparison.same_rows` for the rule of finished runs.
+    split do not matter. Paths are absolute, as several paths can name one file. See
+    `comparison.same_rows` for the rule of finished runs.
 
     Returns: {key below `dataset`: value as text}.
     """
     from mtl_cli.comparison.same_rows import SPLIT_KEYS
+    from mtl_cli.core.paths import absolute_paths
 
     left_out = {*NOT_ABOUT_ROWS}
     if dataset.only_scenario is None:
@@ -218,6 +220,9 @@ def row_settings(dataset: "Dataset") -> dict[str, str]:
     else:
         left_out.add("train")
     values = dataset.model_dump(mode="json", exclude=left_out)
+    for key in {"train", "valid", "test"} - left_out:
+        if values.get(key):
+            values[key] = absolute_paths(values[key])
     values["only_scenario"] = dataset.only_scenario
     values["tasks"] = {name: t.encoding_keys() for name, t in dataset.tasks.items()}
     return {key: json.dumps(value) for key, value in values.items()}

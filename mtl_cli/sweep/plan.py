@@ -134,20 +134,29 @@ def swept_settings(config: DictConfig) -> list[Override] | None:
     """
     if not uses_basic_sweeper(config):
         return None
-    sweeper = config.hydra.sweeper
-    parser = OverridesParser.create(GlobalHydra.instance().config_loader())
-    params = [f"{key}={value}" for key, value in (sweeper.params or {}).items()]
-    # An interpolation such as `${hydra:job.num}` has a value only in a job.
-    unresolved: Any = OmegaConf.to_container(config.hydra.overrides.task)
     try:
-        settings = parser.parse_overrides([*params, *unresolved])
+        settings = settings_by_key(config)
     except HydraException:
         return None
-    # To Hydra's sweeper, a later setting replaces an earlier setting of the same key
-    # with the same prefix. So `seed=1,2 seed=3,4` has two jobs, `seed=1,2 +seed=3,4`
-    # has four.
-    by_key = {setting.get_key_element(): setting for setting in settings}
-    return [setting for setting in by_key.values() if setting.is_sweep_override()]
+    return [setting for setting in settings if setting.is_sweep_override()]
+
+
+def settings_by_key(config: DictConfig) -> list[Override]:
+    """Returns the settings of a sweep, from its file and its command line.
+
+    To a sweeper, a later setting replaces an earlier setting of the same key with the
+    same prefix. So `seed=1,2 seed=3,4` has two jobs, `seed=1,2 +seed=3,4` has four.
+
+    Raises:
+        HydraException: if a setting is wrong.
+    """
+    params: Any = OmegaConf.select(config, "hydra.sweeper.params") or {}
+    # An interpolation such as `${hydra:job.num}` has a value only in a job.
+    unresolved: Any = OmegaConf.to_container(config.hydra.overrides.task)
+    parser = OverridesParser.create(GlobalHydra.instance().config_loader())
+    texts = [*(f"{key}={value}" for key, value in params.items()), *unresolved]
+    settings = parser.parse_overrides(texts)
+    return list({setting.get_key_element(): setting for setting in settings}.values())
 
 
 def number_of_different_values(setting: Override) -> int:

@@ -1,13 +1,9 @@
 """The measure by which a search compares its trials: one metric of the same rows."""
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import comma_list, cut
@@ -16,65 +12,77 @@ from mtl_cli.core.secrets import mask_secrets
 if TYPE_CHECKING:
     import optuna
 
+    from mtl_cli.tasks.base import Task
+
 # The attribute of a study that holds the measure of its trials.
 MEASURE_ATTRIBUTE = "mtl-cli:measure"
 MAX_VALUES_LENGTH = 200  # the largest length of the earlier values in a message
 
 
 def measure_of_search(config: DictConfig) -> dict[str, str]:
-    """Returns the settings that decide what the objective of a search measures.
-
-    They are `trainer.monitor`, the data set with the settings that choose its
-    validation rows, and, if the objective is a mean over tasks, the tasks.
+    """Returns what the objective of a search measures.
 
     Args:
         config: the configuration of the search, before its jobs are composed.
 
-    Returns: {key: value as text}; {} if the configuration is wrong, or has values only
-        in a job: the jobs report errors.
+    Returns: {key: value as text}, for `trainer.monitor` and for the data set and its
+        keys that choose the validation rows and labels; and the monitored metrics, as
+        `metrics`. {} if the configuration is wrong: the jobs report errors.
 
     Raises:
-        ConfigError: if the search tries several values of one of these settings.
+        ConfigError: if the search tries several values of a key that changes what is
+            measured.
     """
-    from mtl_cli.config.check import check
-    from mtl_cli.config.monitor import AUTO, MEAN
+    from mtl_cli.comparison.same_rows import SPLIT_KEYS
+    from mtl_cli.config.interpolations import check_job, compose_job
+    from mtl_cli.config.monitor import AUTO, MEAN, monitored_metrics
     from mtl_cli.sweep.job import row_settings
+    from mtl_cli.sweep.plan import settings_by_key
 
-    loader = GlobalHydra.instance().config_loader()
-    parser = OverridesParser.create(loader)
     try:
-        parsed = parser.parse_overrides(settings_of_search(config))
-        # A setting of the command line replaces the file's setting of the same key.
-        settings = {s.get_key_element(): s for s in parsed}.values()
-        fixed = [str(s.input_line) for s in settings if not s.is_sweep_override()]
-        composed = loader.load_sweep_config(config, fixed)
-        with read_write(composed), open_dict(composed):
-            del composed["hydra"]
-        checked = check(composed)
-    except (ConfigError, HydraException, OmegaConfBaseException):
+        settings = settings_by_key(config)
+    except HydraException:
+        return {}
+    swept_keys = [s.key_or_group for s in settings if s.is_sweep_override()]
+    fixed = [str(s.input_line) for s in settings if not s.is_sweep_override()]
+    split_keys = [f"dataset.{key}" for key in SPLIT_KEYS]
+    refuse_swept(["trainer.monitor", "dataset", *split_keys], swept_keys)
+    try:
+        checked = check_job(compose_job(config, fixed, number=0))
+    except Exception:  # of any class, for instance of a plugin
         return {}
     monitor, dataset = checked.trainer.monitor, checked.dataset
-    measure = {"trainer.monitor": monitor, "dataset": dataset.name}
+    rows = {f"dataset.{key}": value for key, value in row_settings(dataset).items()}
+    keys = [*rows, *keys_of_labels_and_metrics(dataset.tasks)]
     if monitor.partition(".")[0] in (AUTO, MEAN):
-        measure["tasks"] = json.dumps(sorted(checked.chosen_tasks))
-    rows = row_settings(dataset)
-    measure |= {f"dataset.{key}": value for key, value in rows.items()}
-    swept_keys = [s.key_or_group for s in settings if s.is_sweep_override()]
-    for key in swept_keys:
-        if key in measure:
-            raise ConfigError(
-                f"{key}: the trials of a search can be compared only by one metric of "
-                "the same rows; give this key one value, or train a grid with -m"
-            )
-    masked: dict[str, str] = mask_secrets(measure)
+        keys += ["tasks", "dataset.group"]
+    refuse_swept(keys, swept_keys)
+    metrics = monitored_metrics(monitor, checked.outputs)
+    measure = {"trainer.monitor": monitor, "dataset": dataset.name}
+    measure["metrics"] = ", ".join(f"{output.name}.{name}" for output, name in metrics)
+    masked: dict[str, str] = mask_secrets(measure | rows)
     return masked
 
 
-def settings_of_search(config: DictConfig) -> list[str]:
-    """Returns the `key=value` settings of a search, from its file and command line."""
-    params: Any = OmegaConf.select(config, "hydra.sweeper.params") or {}
-    command_line: Any = OmegaConf.to_container(config.hydra.overrides.task)
-    return [*(f"{key}={value}" for key, value in params.items()), *command_line]
+def refuse_swept(keys: list[str], swept_keys: list[str]) -> None:
+    """Raises a `ConfigError` if a search tries several values of one of the keys."""
+    for key in swept_keys:
+        if key in keys:
+            raise ConfigError(
+                f"{key}: all trials of a search need the same metric on the same "
+                "validation rows; give this key one value, or train a grid instead of "
+                "a search"
+            )
+
+
+def keys_of_labels_and_metrics(tasks: "dict[str, Task]") -> list[str]:
+    """Returns the keys that can change the labels or the metrics of tasks."""
+    keys = []
+    for name, task in tasks.items():
+        section = f"dataset.tasks.{name}"
+        keys += [section, f"{section}.metrics"]
+        keys += [f"{section}.{key}" for key in task.encoding_keys()]
+    return keys
 
 
 def check_measure(study: "optuna.Study", measure: dict[str, str]) -> None:
@@ -93,10 +101,13 @@ def check_measure(study: "optuna.Study", measure: dict[str, str]) -> None:
     keys = [key for key in common_keys if measure[key] != earlier[key]]
     if "dataset" in keys:  # stands for all keys of the data set
         keys = [key for key in keys if not key.startswith("dataset.")]
+    if {"trainer.monitor", "dataset"} & {*keys}:  # their change explains `metrics`
+        keys = [key for key in keys if key != "metrics"]
     if keys:
         values = comma_list(f"{key}={earlier[key]}" for key in keys)
         raise ConfigError(
             f"{comma_list(keys)}: new trials could not be compared with the earlier "
             f"trials of the search, which have {cut(values, MAX_VALUES_LENGTH)}; set "
-            "this again, or begin another search with hydra.sweeper.study_name=NAME"
+            "these values again, or begin another search with "
+            "hydra.sweeper.study_name=NAME"
         )

@@ -17,10 +17,11 @@ from optuna.storages import _rdb  # noqa: E402
 from sqlalchemy.engine import make_url  # noqa: E402
 
 from mtl_cli.core.errors import ConfigError, StorageError  # noqa: E402
+from mtl_cli.core.paths import conf_folder  # noqa: E402
 from mtl_cli.sweep import heartbeat, optuna_search, search_storage  # noqa: E402
 from mtl_cli.sweep.heartbeat import Heartbeat  # noqa: E402
 from mtl_cli.sweep.optuna_search import OPTUNA_SWEEPER, resume_search  # noqa: E402
-from mtl_cli.sweep.search_measure import check_measure  # noqa: E402
+from mtl_cli.sweep.search_measure import check_measure, measure_of_search  # noqa: E402
 from mtl_cli.sweep.search_storage import (  # noqa: E402
     SearchStorage,
     name_of,
@@ -177,7 +178,7 @@ def test_study_takes_no_trials_of_another_measure(tmp_path: Path) -> None:
     search = study(tmp_path, "x")
     rows = {"dataset": "shop", "dataset.train": "shop.csv"}
     check_measure(search, rows | {"trainer.monitor": "buy"})
-    measure = rows | {"trainer.monitor": "like"}
+    measure = rows | {"trainer.monitor": "like", "metrics": "like.auc"}
     check_measure(search, measure)  # no trial has a score yet
     search.tell(search.ask(SPACE), 0.5)
     check_measure(search, measure)
@@ -187,14 +188,63 @@ def test_study_takes_no_trials_of_another_measure(tmp_path: Path) -> None:
         ({"trainer.monitor": "buy"}, "trainer.monitor", "trainer.monitor=like"),
         ({"dataset.train": "b.csv"}, "dataset.train", "dataset.train=shop.csv"),
         (other_rows, "dataset", "dataset=shop"),
+        ({"metrics": "buy.auc"}, "metrics", "metrics=like.auc"),
+        (
+            {"trainer.monitor": "buy", "metrics": "buy.auc"},
+            "trainer.monitor",
+            "trainer.monitor=like",
+        ),
     ):
         with pytest.raises(ConfigError) as raised:
             check_measure(search, measure | change)
         assert str(raised.value) == (
             f"{keys}: new trials could not be compared with the earlier trials of the "
-            f"search, which have {values}; set this again, or begin another search "
-            "with hydra.sweeper.study_name=NAME"
+            f"search, which have {values}; set these values again, or begin another "
+            "search with hydra.sweeper.study_name=NAME"
         )
+
+
+def measure(*settings: str) -> dict[str, str]:
+    """Returns the measure of a search with settings of the command line."""
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        config = compose("config", return_hydra_config=True)
+        with read_write(config), open_dict(config):
+            config.hydra.overrides.task = list(settings)
+        return measure_of_search(config)
+
+
+def test_measure_of_a_search_names_the_metrics_and_the_files() -> None:
+    mean = measure("trainer.monitor=mean", "seed=${hydra:job.num}")
+    assert mean["metrics"] == "income.auc, never_married.auc"
+    losses = "++dataset.tasks.income.metrics=[log_loss,auc]"
+    of_losses = measure("trainer.monitor=mean", losses)
+    assert of_losses["metrics"] == "income.log_loss, never_married.auc"
+    path = "data/adult/train.parquet"
+    by_path = [measure(f"dataset.train={p}") for p in (path, Path(path).absolute())]
+    assert by_path[0] == by_path[1]
+    free = ["+dataset.tasks.income.weight=1,2", "tasks=[income],[never_married]"]
+    assert measure(*free, "trainer.monitor=income")["metrics"] == "income.auc"
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "trainer.monitor=income,never_married",
+        "tasks=[income],[never_married]",
+        "dataset.split_seed=1,2",
+        "dataset.train=a.csv,b.csv",
+        "dataset.tasks.income.metrics=[auc],[log_loss]",
+        "dataset.tasks.income.positive='>50K','<=50K'",
+    ],
+)
+def test_search_over_a_key_that_changes_its_measure_is_refused(setting: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        measure("trainer.monitor=mean", "seed=${hydra:job.num}", setting)
+    key, _, _ = setting.partition("=")
+    assert str(raised.value) == (
+        f"{key}: all trials of a search need the same metric on the same validation "
+        "rows; give this key one value, or train a grid instead of a search"
+    )
 
 
 def test_damaged_file_is_no_database(

@@ -646,8 +646,8 @@ def test_wrong_jobs_are_named_before_they_start(
     [
         ("check_only=true", "check_only: a search needs"),
         ("hydra.sweeper.direction=minimize", "hydra.sweeper.direction: a search takes"),
-        ("trainer.monitor=buy,like", "trainer.monitor: the trials of a search can be"),
-        ("dataset.split_seed=1,2", "dataset.split_seed: the trials of a search can be"),
+        ("trainer.monitor=buy,like", "trainer.monitor: all trials of a search need"),
+        ("dataset.split_seed=1,2", "dataset.split_seed: all trials of a search need"),
     ],
 )
 def test_search_that_finds_nothing_is_refused(
