@@ -42,14 +42,16 @@ def value_type(arrow_type: pa.DataType) -> pa.DataType:
 def plain_type(arrow_type: pa.DataType) -> pa.DataType:
     """Returns the type that a column is converted to when it is read.
 
-    Dictionaries become their values. String views become strings, and short decimals
-    become long decimals, because Arrow lacks functions for both. The values of lists
-    are converted in the same way.
+    Dictionaries become their values. Views of texts or bytes become texts or bytes, and
+    short decimals become long decimals, because Arrow lacks functions for these types.
+    The values of lists are converted in the same way.
     """
     if types.is_dictionary(arrow_type):
         return plain_type(arrow_type.value_type)
     if types.is_string_view(arrow_type):
         return pa.large_string()
+    if types.is_binary_view(arrow_type):
+        return pa.large_binary()
     if types.is_decimal32(arrow_type) or types.is_decimal64(arrow_type):
         return pa.decimal128(arrow_type.precision, arrow_type.scale)
     if types.is_large_list(arrow_type):

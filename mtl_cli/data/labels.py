@@ -135,7 +135,8 @@ def labels_of_task(
     column = table[task.label]
     if unknown_as_missing:
         is_unknown = task.unknown_labels(column)
-        column = pc.if_else(pa.array(is_unknown), None, column)
+        if is_unknown.any():  # Arrow has no `if_else` for some types of columns
+            column = pc.if_else(pa.array(is_unknown), None, column)
     return task.read_labels(f"{key}: column '{task.label}'", column)
 
 

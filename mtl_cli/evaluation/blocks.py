@@ -6,7 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.core.message_text import shown
+from mtl_cli.columns.cells import empty_cells
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.message_text import shown, suggest
 from mtl_cli.data.encode import GroupCodes
 from mtl_cli.data.labels import labels_of_rows
 from mtl_cli.data.scenarios import find_scenarios
@@ -97,18 +99,32 @@ class EvaluatedBlocks:
         self.feature_counts.add(table, block)
         for output in self.plan.outputs:
             labels = block[output.task.label]
-            is_unknown = pa.array(output.task.unknown_labels(labels))
+            is_unknown = np.isnan(table.labels[output.label]) & ~empty_cells(labels)
             self.unknown_labels[output.name].update(
-                labels.filter(is_unknown).to_pylist()
+                labels[int(row)].as_py() for row in np.flatnonzero(is_unknown)
             )
+
+    def check_labels(self) -> None:
+        """Refuses a table in which an output has labels, but only unknown labels."""
+        for output in self.plan.outputs:
+            task, unknown = output.task, self.unknown_labels[output.name]
+            labels = (table.labels[output.label] for table in self.tables)
+            if unknown and all(np.isnan(of_block).all() for of_block in labels):
+                label, _ = unknown.most_common(1)[0]
+                classes = [task.label_text(i) for i in range(task.num_predictions)]
+                raise DataError(
+                    f"dataset.tasks.{output.label}: column '{task.label}' has no label "
+                    f"of `classes` of the run, but holds {shown(label)}; correct the "
+                    f"labels, or remove the column{suggest(str(label), classes)}"
+                )
 
     def unknown_label_remarks(self) -> list[str]:
         """Returns a remark for each output that is scored without some labels."""
         num_rows = len(self.row_numbers)
         return [
-            f"{name} is scored without {counts.total():,} of {num_rows:,} rows: their "
-            f"label, such as {shown(counts.most_common(1)[0][0])}, is not in `classes` "
-            "of the run"
+            f"{counts.total():,} of {num_rows:,} rows have a label such as "
+            f"{shown(counts.most_common(1)[0][0])}, which is not in `classes` of the "
+            f"run; they are left out of {name}'s metrics"
             for name, counts in self.unknown_labels.items()
             if counts
         ]

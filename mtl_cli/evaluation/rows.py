@@ -70,7 +70,8 @@ def rows_of_source(
     If the run was trained on a single scenario, the rows of all others are left out.
 
     Raises:
-        DataError: if no row is left, or a cell cannot be encoded.
+        DataError: if no row is left, a cell cannot be encoded, or all labels of an
+            output are unknown.
     """
     row_numbers, remarks = row_numbers_to_evaluate(model, source)
     sample_indices = random_indices(len(row_numbers))
@@ -80,6 +81,7 @@ def rows_of_source(
             table = blocks.encode(block)
         on_rows(blocks.num_read + block.num_rows, source.num_rows)
         blocks.add(block, table)
+    blocks.check_labels()
     cells = pa.concat_tables(blocks.slice_cells)
     scenarios = None
     if blocks.scenarios is not None:

@@ -364,10 +364,43 @@ def test_rows_of_an_unknown_class_count_as_rows_without_a_label_and_are_said(
         assert evaluated(run, tmp_path / "rows.parquet", *checks) == 0
         written = json.loads(capsys.readouterr().out)
         tasks.append(written["tasks"])
-        remarks = [line for line in written["remarks"] if "without 20 of 1,500" in line]
-        assert [line[:5] for line in remarks] == (["level"] if label else [])
-        assert all("such as 'top', is not in `classes`" in line for line in remarks)
+        remarks = [
+            line for line in written["remarks"] if line.startswith("20 of 1,500")
+        ]
+        assert len(remarks) == (1 if label else 0)
+        assert all("a label such as 'top'" in line for line in remarks)
+        assert all("left out of level's metrics" in line for line in remarks)
     assert tasks[0] == tasks[1]
+
+
+@pytest.mark.parametrize("num_unknown", [0, 20])
+def test_labels_of_bytes_are_evaluated(
+    run: Path, tmp_path: Path, num_unknown: int
+) -> None:
+    # Arrow can neither filter nor replace views of bytes.
+    table = pyarrow.parquet.read_table(run.parent / "test.parquet")
+    labels = [b"top"] * num_unknown + table["level"].to_pylist()[num_unknown:]
+    table = table.drop("level").append_column("level", pa.array(labels, "binary_view"))
+    with pa.ipc.new_file(tmp_path / "rows.arrow", table.schema) as writer:
+        writer.write_table(table)
+    out = tmp_path / "o.json"
+    assert evaluated(run, tmp_path / "rows.arrow", "--json", out) == 0
+    assert json.loads(out.read_text())["tasks"]["level"]["rows"] > 0
+
+
+def test_table_whose_labels_are_all_unknown_is_refused(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The metrics without a value were only a remark.
+    frame = pd.read_parquet(run.parent / "test.parquet")
+    frame["level"] = frame["level"].str.title()
+    frame.loc[0, "level"] = None
+    frame.to_parquet(tmp_path / "rows.parquet")
+    assert evaluated(run, tmp_path / "rows.parquet") == 2
+    message = capsys.readouterr().err
+    assert "dataset.tasks.level: column 'level'" in message
+    assert "has no label of `classes`" in message
+    assert "did you mean" in message
 
 
 def test_remarks_on_a_page_hold_no_password_of_the_table(
