@@ -21,7 +21,12 @@ from mtl_cli.data.load import Data
 from mtl_cli.network.trained_model import TrainedModel
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.next_commands import commands_for_model
-from mtl_cli.runs.provenance import KEYS_FREE_TO_CHANGE, config_hash, environment
+from mtl_cli.runs.provenance import (
+    KEYS_FREE_TO_CHANGE,
+    PLUGINS,
+    config_hash,
+    environment,
+)
 from mtl_cli.runs.recorded_run import recorded_run
 from mtl_cli.runs.save_and_score import print_paths, save_and_score
 from mtl_cli.runs.saved_config import read_config
@@ -38,6 +43,7 @@ class AveragedRun:
 
     model: TrainedModel
     hashes: dict[str, Any]  # `config_hash` and `data_hash` of `environment.json`
+    plugins: dict[str, Any]  # {PLUGINS: their hashes} of `environment.json`; {} if none
     written_config: dict[str, Any]  # the content of `config.yaml`
 
     @property
@@ -57,6 +63,7 @@ class AveragedRun:
         may_differ = KEYS_FREE_TO_CHANGE | {"seed": True, "start_from": {"run"}}
         settings = flatten(self.config.model_dump(mode="json", exclude=may_differ))
         values = settings | {"data_hash": self.hashes["data_hash"]}
+        values |= flatten(self.plugins)
         for name, learnt in self.model.features.learnt.items():
             values[f"learnt.{name}"] = dict(learnt)
         for task, statistics in self.model.network.label_statistics.items():
@@ -88,7 +95,9 @@ def write_ensemble(folders: list[Path], target: Path) -> None:
     command = ["mtl-compare", *map(str, folders), FLAG, str(target)]
     folder = new_run_folder(target)
     with recorded_run(folder, config_hash(config), command) as console:
-        record = environment(config, data.fingerprint) | {
+        # The plugins may have changed since the runs were trained.
+        record = environment(config, data.fingerprint) | runs[0].plugins
+        record |= {
             "parameters": network.predictions.count_params(),
             "ensemble": [run.lineage for run in runs],
         }
@@ -135,12 +144,13 @@ def read_run(folder: Path) -> AveragedRun:
     try:
         recorded = read_json_object(folder / "environment.json")
         hashes = {key: recorded[key] for key in ("config_hash", "data_hash")}
+        plugins = {PLUGINS: recorded[PLUGINS]} if PLUGINS in recorded else {}
         written = read_config(folder)
     except DAMAGED_FILE_ERRORS as error:
         raise DataError(
             f"{FLAG}: {folder}: {first_line(error)}; copy the whole folder of the run"
         ) from None
-    return AveragedRun(saved_model.load(folder), hashes, written)
+    return AveragedRun(saved_model.load(folder), hashes, plugins, written)
 
 
 def check_alike(first: AveragedRun, second: AveragedRun) -> None:

@@ -154,12 +154,17 @@ def test_runs_that_differ_in_more_than_the_seed_are_refused(
         ("model/spec.json", {"trainer": {"epochs": 7}}, "trainer.epochs is 1 in .* 7"),
         ("environment.json", {"data_hash": "other"}, "data_hash is .* and 'other' in"),
         (
+            "environment.json",
+            {"plugins": {"models.own": "other"}},
+            "plugins.models.own is None in .* and 'other' in",
+        ),
+        (
             "model/learnt.json",
             {"labels": {"amount": {"mean": 9.0, "deviation": 1.0}}},
             "labels.amount is ",
         ),
     ):
-        copy = shutil.copytree(second, tmp_path / file.replace("/", "-"))
+        copy = shutil.copytree(second, tmp_path / message.split()[0])
         merged = merge(read_json(copy / file), change)
         (copy / file).write_text(json.dumps(merged))
         (copy / CHECKSUMS).unlink()
@@ -171,6 +176,7 @@ def test_runs_that_differ_in_more_than_the_seed_are_refused(
 def merge(values: Any, change: Any) -> Any:
     if not isinstance(change, dict):
         return change
+    values = values or {}
     return values | {key: merge(values.get(key), x) for key, x in change.items()}
 
 
