@@ -8,6 +8,7 @@ variable, and no file that just lies in the current folder.
 
 import hashlib
 import importlib.util
+import os
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -40,6 +41,7 @@ CONF = "conf"  # the folder of YAML files in a plugin
 ENTRY_POINTS_FILE = "entry_points.txt"  # in the metadata of an installed package
 # The start of the name of the Python package that a folder of `--plugins` becomes.
 FOLDER_PACKAGE = "mtl_plugin_"
+VENV_FILE = "pyvenv.cfg"  # a file that each virtual environment holds
 
 _folders: tuple[Path, ...] = ()  # the folders of `--plugins`
 
@@ -128,24 +130,35 @@ def code_hashes(options: Iterable[object]) -> dict[str, str]:
 
 
 def _hash_of_package(package: str) -> str:
-    """Returns a hash of all Python files of an imported package.
-
-    Files in hidden folders do not count: they belong to other tools.
-    """
+    """Returns a hash of all Python files of an imported package, and of their names."""
     module = sys.modules[package]
     folders = list(map(Path, getattr(module, "__path__", [])))
-    files = [
-        path
-        for folder in folders
-        for path in folder.rglob("*.py")
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    ]
-    if not folders and module.__file__ is not None:
-        files = [Path(module.__file__)]  # a plugin of a single file
+    files = [(p.relative_to(f), p) for f in folders for p in _python_files(f)]
+    if not folders and module.__file__ is not None:  # a plugin of a single file
+        files = [(Path(), Path(module.__file__))]
     digest = hashlib.sha256()
-    for path in sorted(files):
-        digest.update(path.read_bytes())
+    for name, path in sorted(files):
+        content = path.read_bytes()
+        digest.update(os.fsencode(f"{name}\0{len(content)}\0") + content)
     return digest.hexdigest()
+
+
+def _python_files(folder: Path) -> Iterator[Path]:
+    """Yields the Python files in a folder and its subfolders.
+
+    Hidden folders and virtual environments are left out: they belong to other tools.
+    """
+    for parent, subfolders, names in os.walk(folder):
+        subfolders[:] = [
+            name
+            for name in subfolders
+            if not name.startswith(".") and not Path(parent, name, VENV_FILE).exists()
+        ]
+        for name in names:
+            path = Path(parent, name)
+            # A link whose target is missing is no file.
+            if path.suffix == ".py" and path.is_file() and not name.startswith("."):
+                yield path
 
 
 def _checked_folder(path: str | Path) -> Path:

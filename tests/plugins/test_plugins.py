@@ -412,6 +412,24 @@ def test_config_name_of_another_plugin_is_refused(start: Path) -> None:
     )
 
 
+def test_hash_of_a_folder_covers_its_own_files_and_their_names(start: Path) -> None:
+    folder = start / "mine"
+    plugins.use_folders([folder])
+    option = option_class("models", "scaled", Sharing).model_construct()
+
+    def code_hash() -> str:
+        return plugins.code_hashes([option])["models.scaled"]
+
+    first = code_hash()
+    write(folder, {"venv/pyvenv.cfg": "", "venv/x.py": "x = 1", ".git/x.py": "x = 1"})
+    (folder / "gone.py").symlink_to("missing.py")
+    assert code_hash() == first
+    write(folder, {"a.py": "x = 1\n", "b.py": "y = 2\n"})
+    second = code_hash()
+    write(folder, {"a.py": "x = 1\ny = 2\n", "b.py": ""})
+    assert len({first, second, code_hash()}) == 3
+
+
 @pytest.mark.parametrize("file", ["models/ple.py", "conf/model/ple.yaml"])
 def test_refused_folder_is_not_registered_and_earlier_folders_stay(
     start: Path, file: str
