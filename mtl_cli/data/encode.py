@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.columns.arrow_types import check_single_values
+from mtl_cli.columns.arrow_types import as_whole_numbers, check_single_values
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.data.cache_entry import EntryWriter
 from mtl_cli.data.chunks import SplitRows
@@ -209,6 +209,8 @@ class GroupCodes:
             return None
         column = table[self.column]
         check_single_values(f"dataset.group_column: '{self.column}'", column)
+        if pa.types.is_time(column.type):  # Python's times have no nanoseconds
+            column = as_whole_numbers(column)
         encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
         values = encoded.dictionary
         codes = [

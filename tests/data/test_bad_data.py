@@ -1690,6 +1690,12 @@ def test_command_tells_a_name_over_two_lines_in_one(tmp_path):
     assert_told(command, "dataset.train: no file 'a b.csv'")
 
 
+def test_groups_of_times_differ_in_their_nanoseconds() -> None:
+    times = pa.array([1, 2, None, 1], pa.time64("ns"))
+    groups = GroupCodes("time").encode(pa.table({"time": times}))
+    assert groups is not None and groups.tolist() == [0, 1, -1, 0]
+
+
 def test_groups_of_lists_are_refused_in_each_chunk() -> None:
     codes = GroupCodes("user")
     groups = codes.encode(pa.table({"user": ["a", None, "b", "a"]}))
