@@ -11,6 +11,7 @@ from mtl_cli.comparison.same_rows import same_rows
 from mtl_cli.comparison.seed_tests import Noise, pooled_noise, seed_test, values_to_test
 from mtl_cli.comparison.task import Score, Task, score_of
 from mtl_cli.comparison.twins import single_scenario_twins, single_task_twins
+from mtl_cli.tasks.base import metrics_named
 
 
 def add_score_differences(
@@ -80,9 +81,13 @@ class SeedTester:
         self.noise_of_pool = pooled_noise(map(seed_values, self.pool))
 
     def are_on_same_rows(self, a: Score, b: Score) -> bool:
-        """Whether two scores are on the same rows."""
+        """Whether two scores are on the same rows, with the same ranks of classes."""
         if (a.num_rows, a.num_positives) != (b.num_rows, b.num_positives):
             return False
+        if any(metric.ordered for metric in metrics_named(self.task.metric)):
+            key = f"dataset.tasks.{self.task.name}.classes"
+            if a.configuration.settings.get(key) != b.configuration.settings.get(key):
+                return False
         return self.have_same_rows(a.configuration, b.configuration)
 
     def noise_of_others(self, a: Score, b: Score) -> Noise | None:

@@ -454,6 +454,24 @@ def test_other_rows_are_not_compared(
     )
 
 
+@pytest.mark.parametrize(
+    ("metric", "verdict"), [("qwk", "not comparable"), ("accuracy", "better")]
+)
+def test_metrics_of_ranks_are_not_compared_over_seeds_if_the_ranks_differ(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], metric: str, verdict: str
+) -> None:
+    orders = {"shared_bottom": ["low", "mid", "high"], "ple": ["low", "high", "mid"]}
+    for seed in (1, 2, 3):
+        for model, value in (("shared_bottom", 0.5), ("ple", 0.6)):
+            scores = {"test": {"click": {metric: value + seed / 1e4, "rows": 100}}}
+            tasks = {"click": {"classes": orders[model]}}
+            write_run(
+                tmp_path / f"{model}{seed}", model, seed, scores, dataset__tasks=tasks
+            )
+    comparison = compared(capsys, tmp_path)
+    assert to_baseline(comparison, "ple")["verdict"] == verdict
+
+
 def write_splits(folder: Path, **other: object) -> list[Path]:
     """Writes runs of a regression on 100 rows; the runs of ple have more settings."""
     paths = []
@@ -651,7 +669,7 @@ def test_warning_counts_the_reasons_why_rows_cannot_be_tested(
         config["model"]["name"] = path.parent.name[:-1]
         path.write_text(yaml.safe_dump(config))
     (warning,) = [
-        w for w in compared(capsys, tmp_path)["warnings"] if "seeds alone" in w
+        w for w in compared(capsys, tmp_path)["warnings"] if "no test over rows" in w
     ]
     assert "predictions do not give the auc of metrics.json" in warning
     assert warning.endswith("(and 1 more reason)")
@@ -681,7 +699,7 @@ def test_warning_says_why_rows_cannot_be_tested(
             write_predictions(path, label, np.array([score, *range(1, 10)]))
     comparison = compared(capsys, tmp_path, "--metric", metric)
     assert to_baseline(comparison, "ple")["over_rows"] is None
-    assert any("seeds alone" in w and message in w for w in comparison["warnings"])
+    assert any("no test over rows" in w and message in w for w in comparison["warnings"])
 
 
 def test_rows_are_read_of_the_best_configurations_of_each_task(
