@@ -156,10 +156,13 @@ def degrees_of_freedom(inside: ScoredRows, others: ScoredRows) -> float:
     """Returns the degrees of freedom of the test of a slice against all other rows.
 
     The bootstrap estimates a sampling error from the rows that do not have the most
-    frequent label. If they are few, the error is rough. Infinity for DeLong's formula.
+    frequent label, or from the groups if the main metric needs groups. If they are few,
+    the error is rough. Infinity for DeLong's formula.
     """
     if inside.has_quick_error_formula:
         return np.inf
+    if inside.main_metric.grouped:
+        return max(1, min(rows.num_usable_groups for rows in (inside, others)) - 1)
     return max(1, min(num_less_frequent(rows.label) for rows in (inside, others)))
 
 

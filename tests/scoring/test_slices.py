@@ -338,6 +338,17 @@ def test_slice_of_few_amounts_above_0_is_tested_by_these_rows() -> None:
     assert records[1]["p"] == pytest.approx(p, rel=0.05)
 
 
+def test_slice_by_group_auc_is_tested_with_the_number_of_its_groups() -> None:
+    task = Binary(label="click", metrics=["gauc"])
+    label, group = np.arange(1000) % 2.0, np.repeat(np.arange(50), 20)
+    label[group == 0] = 0  # A group of one class does not count.
+    ones = np.ones(1000)
+    output = Output("click", "click", task)
+    rows = ScoredRows(output, label, 0.5 * ones, ones, group, np.arange(1000))
+    inside, others = rows.take(group < 20), rows.take(group >= 20)
+    assert degrees_of_freedom(inside, others) == 18
+
+
 @pytest.mark.parametrize(
     ("rows_of_third_class", "is_tested"), [(0, False), (3, False), (20, True)]
 )
