@@ -138,7 +138,8 @@ def measure_importance(
         else:
             remarks.append(
                 f"the importance of features for {scored.output.name}, because "
-                f"{num_rows:,} rows contain too few rows of a class"
+                f"{num_rows:,} rows contain too few rows with a label other than the "
+                "most frequent one"
             )
     if not outputs:
         return {}, remarks
