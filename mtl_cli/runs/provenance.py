@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mtl_cli.core import tensorflow_runtime
 from mtl_cli.core.message_text import shown
 from mtl_cli.core.nested import flatten
+from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import PACKAGE
 from mtl_cli.core.plugins import code_hashes
 from mtl_cli.core.secrets import mask_secrets
@@ -66,13 +67,15 @@ def git_commit() -> str | None:
     return output.stdout.strip()
 
 
-def changed_plugins(config: "Config", environment: dict[str, Any]) -> str:
+def changed_plugins(config: "Config", run: Path) -> str:
     """Names the options of plugins whose code has changed since a run began.
 
-    `environment` is the content of the run's `environment.json`. Returns "" if the code
-    is the same, or if the run has not recorded it.
+    Returns "" if the code is the same, or if the run has not recorded it.
     """
-    old = environment.get(PLUGINS)
+    try:
+        old = read_json_object(run / "environment.json").get(PLUGINS)
+    except (OSError, ValueError):
+        return ""
     if not isinstance(old, dict):
         return ""
     hashes = code_hashes(config.training_options)

@@ -57,11 +57,11 @@ def decide(config: Config, path: Path, record: dict[str, Any]) -> Decision:
 def nothing_to_resume_error(predicate: str) -> ConfigError:
     """Returns the error of `resume=must` if there is no run to resume.
 
-    `predicate` ends the sentence "no run of this configuration and data ...".
+    `predicate` ends the sentence "no run of this configuration, data and plugins ...".
     """
     return ConfigError(
-        "resume: 'must' needs an unfinished run, but no run of this configuration and "
-        f"data {predicate}; start a run with resume=auto"
+        "resume: 'must' needs an unfinished run, but no run of this configuration, "
+        f"data and plugins {predicate}; start a run with resume=auto"
     )
 
 
@@ -85,7 +85,7 @@ def reason_not_to_resume(
     if record.get("config_hash") != config_hash(config):
         return f"{holds_run}: {config_difference_message(config, path)}; {fix}"
     if change := data_or_plugin_change(config, path):
-        return f"{holds_run}: {change}; {fix}"
+        return f"{holds_run}: {change}; undo the change to go on with the run, {fix}"
     return None
 
 
@@ -100,9 +100,6 @@ def data_or_plugin_change(config: Config, path: Path) -> str:
         return ""
     if environment.get("data_hash") != hash_rows(config.dataset):
         return "the data has changed since this run read its rows"
-    if names := changed_plugins(config, environment):
-        return (
-            f"the code of the plugin of {names} has changed since this run began; undo "
-            "the change to go on with the run"
-        )
+    if names := changed_plugins(config, path):
+        return f"the code of the plugin of {names} has changed since this run began"
     return ""

@@ -118,11 +118,7 @@ def load(run: Path) -> TrainedModel:
 
 def warn_of_changed_plugins(run: Path, config: Config) -> None:
     """Warns if a plugin of a run's model is no longer the code that the run trained."""
-    try:
-        environment = read_json_object(run / "environment.json")
-    except (OSError, ValueError):
-        return
-    if names := changed_plugins(config, environment):
+    if names := changed_plugins(config, run):
         warnings.warn(
             f"{run}: the code of the plugin of {names} has changed since this model "
             "was trained, so its predictions may be wrong; use the code of that time, "
