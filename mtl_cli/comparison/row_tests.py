@@ -51,8 +51,8 @@ def add_row_tests(comparison: DatasetComparison) -> list[str]:
             num_more = len(reasons) - 1
             count = f" (and {counted(num_more, 'more reason')})" if num_more else ""
             remarks.append(
-                f"{task.name}: verdicts are from seeds alone where test rows cannot "
-                f"be compared: {reasons[0]}{count}"
+                f"{task.name}: there is no test over rows where test rows cannot be "
+                f"compared: {reasons[0]}{count}"
             )
     return remarks
 

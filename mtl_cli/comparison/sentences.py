@@ -68,6 +68,7 @@ def unsure_difference_sentences(task: Task, baseline: str) -> list[str]:
         *rows_only_sentences(task, baseline),
         *model_sentences(task, baseline),
         *not_real_sentence(task, baseline),
+        *too_few_rows_sentence(task, baseline),
         *too_few_seeds_sentences(task, baseline),
     ]
 
@@ -111,6 +112,15 @@ def not_real_sentence(task: Task, baseline: str) -> list[str]:
         return []
     names = names_with_sizes(not_real, task)
     return [f"No real difference to {baseline} was found for {names}."]
+
+
+def too_few_rows_sentence(task: Task, baseline: str) -> list[str]:
+    """Names the single runs of lines that no test over rows tells from the baseline."""
+    differences = differences_with_verdict(task, Verdict.TOO_FEW_ROWS)
+    if not differences:
+        return []
+    names = comma_list(d.configuration.name for d in differences)
+    return [f"The test rows are too few to tell whether {names} and {baseline} differ."]
 
 
 def too_few_seeds_sentences(task: Task, baseline: str) -> list[str]:

@@ -125,6 +125,18 @@ def test_worse_leaves_out_a_scenario_with_too_few_rows_for_models_of_lines(
     assert compare(arguments([str(tmp_path), "--fail-if", "worse"])) == 0
 
 
+def test_models_of_a_line_on_few_rows_are_not_told_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "ROWS", 8)
+    for day in (1, 2):
+        write_day(tmp_path, "mmoe", day, noise=1.5, table=9)
+    assert compare(arguments([str(tmp_path)])) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "too few to tell whether train=2.csv start_from=days/mmoe/1 and" in text
+    assert "from seeds alone" not in text
+
+
 def test_single_runs_that_no_run_goes_on_from_still_need_seeds(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
