@@ -101,7 +101,7 @@ def run_child(arguments: list[str]) -> dict[str, Any]:
         raise TrainingError(
             f"the training's process ended with code {exit_code} and no message{guess}"
         )
-    return {"failures": [], "folder": None}  # for instance after `--help`
+    return {"failures": [], "folder": None}  # after `--version`
 
 
 def asks_for_sweep(argument: str) -> bool:

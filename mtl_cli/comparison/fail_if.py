@@ -95,7 +95,7 @@ class Checks:
 
         An impossible check counts as failed: the configuration has no score, is not
         compared with the baseline, or the tests cannot tell whether it is worse. There
-        are two exceptions. A single-scenario twin is checked on its scenario only,
+        are three exceptions. A single-scenario twin is checked on its scenario only,
         because it has no scores on other rows. Outputs that the baseline does not have
         are not compared. `worse` leaves out a scenario with too few rows to compare two
         models of lines. A run whose scores cannot be read is named once for all

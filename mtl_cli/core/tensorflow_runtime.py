@@ -109,7 +109,7 @@ def check_threads() -> None:
     value = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
     if re.fullmatch(r"\s*-\d+\s*", value):
         raise ConfigError(
-            f"TF_NUM_INTRAOP_THREADS: '{value}' is no number of threads; unset this "
+            f"TF_NUM_INTRAOP_THREADS: '{value}' is not a number of threads; unset this "
             "environment variable, or set it to a number above 0"
         )
 

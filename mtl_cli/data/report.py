@@ -46,8 +46,8 @@ class Report(TypedDict):
         tasks: {output: {split: {`rows`: number of rows that count for the output,
             `positives`: number of positive rows among them}}}; only binary outputs have
             `positives`.
-        class_rows: {output: {split: {class: number of rows among these}}}, for outputs
-            with `classes`.
+        class_rows: {output: {split: {class: number of the rows counted in `tasks` that
+            have this class}}}, for outputs with `classes`.
         features: {feature: the part of the report about the feature}.
         repeated_rows: {split: fraction of the split's rows that equal a training row};
             the training split is left out.

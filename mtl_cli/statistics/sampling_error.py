@@ -161,8 +161,9 @@ def values_on_samples(
 def num_less_frequent(label: Floats) -> int:
     """Returns the number of rows that do not have the most frequent label.
 
-    These are the rows of the rarer class of two, and the rows above 0 of amounts that
-    are mostly 0. A metric varies between samples mainly by these rows.
+    With two classes, these are the rows of the rarer class. With amounts that are
+    mostly 0, these are the rows above 0. A metric varies between samples mainly by
+    these rows.
     """
     if not len(label):
         return 0

@@ -43,7 +43,7 @@ def test_failed_import_is_told_in_one_line(error, monkeypatch):
 
 def test_number_of_threads_below_0_is_refused(monkeypatch):
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "-5")
-    with pytest.raises(ConfigError, match="'-5' is no number of threads; un"):
+    with pytest.raises(ConfigError, match="'-5' is not a number of threads; un"):
         tensorflow_runtime.load()
 
 
