@@ -699,7 +699,9 @@ def test_warning_says_why_rows_cannot_be_tested(
             write_predictions(path, label, np.array([score, *range(1, 10)]))
     comparison = compared(capsys, tmp_path, "--metric", metric)
     assert to_baseline(comparison, "ple")["over_rows"] is None
-    assert any("no test over rows" in w and message in w for w in comparison["warnings"])
+    assert any(
+        "no test over rows" in w and message in w for w in comparison["warnings"]
+    )
 
 
 def test_rows_are_read_of_the_best_configurations_of_each_task(
