@@ -9,7 +9,6 @@ from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mtl_cli.columns.numeric import numbers_up_to
 from mtl_cli.data.column_request import ColumnRequest
@@ -85,8 +84,8 @@ def labels_of_rows(
         dataset: the data set of the rows.
         outputs: the outputs whose labels are read.
         table: the raw rows.
-        unknown_as_missing: whether `Task.unknown_labels` count as missing labels.
-            Otherwise they are refused.
+        unknown_as_missing: whether labels that are not in `classes` count as missing
+            labels. Otherwise they are refused.
     """
     rows = Table(features={}, labels={}, weights={})
     weights = np.ones(table.num_rows)
@@ -132,12 +131,8 @@ def labels_of_task(
 
     Returns: (rows,), NaN where the cell is empty.
     """
-    column = table[task.label]
-    if unknown_as_missing:
-        is_unknown = task.unknown_labels(column)
-        if is_unknown.any():  # Arrow has no `if_else` for some types of columns
-            column = pc.if_else(pa.array(is_unknown), None, column)
-    return task.read_labels(f"{key}: column '{task.label}'", column)
+    read = task.read_known_labels if unknown_as_missing else task.read_labels
+    return read(f"{key}: column '{task.label}'", table[task.label])
 
 
 def truth_columns(dataset: Dataset, output: Output) -> dict[str, str]:

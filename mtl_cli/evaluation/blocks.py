@@ -42,8 +42,8 @@ class EvaluatedBlocks:
         predictions: for each block, {output of the model: (rows,) or (rows, classes)}.
         slice_cells: for each block, the columns that make slices.
         scenario_indices: for each block, the scenarios of the rows as indices, (rows,).
-        unknown_labels: {output: the number of rows of each label that its task does not
-            know}, see `Task.unknown_labels`.
+        unknown_labels: {output: the number of rows of each label that is not in the
+            `classes` of the output's task}.
     """
 
     def __init__(

@@ -65,11 +65,7 @@ class ClassTask(Task):
         from mtl_cli.columns.cells import empty_cells
         from mtl_cli.columns.numeric import CellError, first_wrong
 
-        try:
-            labels = self.class_indices(column)
-        except ValueError as error:
-            message = f"{message_start} {error}; correct `classes`"
-            raise DataError(message) from None
+        labels = self.read_known_labels(message_start, column)
         if wrong := first_wrong(np.isnan(labels) & ~empty_cells(column)):
             row, count_text = wrong
             wrong_value = column[row].as_py()
@@ -83,30 +79,22 @@ class ClassTask(Task):
             )
         return labels
 
-    def unknown_labels(self, column: "pa.ChunkedArray") -> Array:
-        """Returns a mask of the labels that are not in `classes`, (rows,)."""
-        from mtl_cli.columns.cells import empty_cells
+    def read_known_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:
+        """Converts each label to its index in `classes`, float32 (rows,).
 
-        try:
-            is_known = ~np.isnan(self.class_indices(column))
-        except ValueError:  # `read_labels` refuses the type of the column
-            return super().unknown_labels(column)
-        return ~is_known & ~empty_cells(column)
-
-    def class_indices(self, column: "pa.ChunkedArray") -> Array:
-        """Returns the index in `classes` of each label, float32 (rows,).
-
-        The index is NaN if the cell is empty, or if its value is not in `classes`.
-
-        Raises:
-            ValueError: if the column's type cannot hold a class.
+        A label that is not in `classes` and an empty cell become NaN.
         """
         from mtl_cli.columns.cells import cells_equal, empty_cells
 
         labels = np.full(len(column), np.nan, "float32")
-        if not empty_cells(column).all():
+        if empty_cells(column).all():
+            return labels
+        try:
             for index, value in enumerate(self.classes):
                 labels[cells_equal(column, value)] = index
+        except ValueError as error:
+            message = f"{message_start} {error}; correct `classes`"
+            raise DataError(message) from None
         return labels
 
     def class_sizes(self, labels: Floats, weights: Floats) -> Floats:

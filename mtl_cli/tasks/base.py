@@ -187,12 +187,12 @@ class Task(Options):
             DataError: if a cell is not a label. The message names its row and value.
         """
 
-    def unknown_labels(self, column: "pa.ChunkedArray") -> Array:
-        """Returns a mask of the labels that no training row can have had, (rows,).
+    def read_known_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:
+        """Does the same as `read_labels`, but labels without a class become NaN.
 
-        `read_labels` refuses these labels. An evaluation leaves their rows out.
+        An evaluation leaves out the rows of these labels. Training refuses them.
         """
-        return np.zeros(len(column), "bool")
+        return self.read_labels(message_start, column)
 
     def label_text(self, label: float) -> str:
         """Returns an encoded label as messages name it, such as the class `red`."""
