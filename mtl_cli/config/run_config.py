@@ -24,7 +24,7 @@ from mtl_cli.core.prediction_names import (
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.encoders.base import Encoder
 from mtl_cli.heads.base import Output
-from mtl_cli.models.base import GatedSharing, Sharing
+from mtl_cli.models.base import Sharing
 from mtl_cli.optimizers.base import Optimizer
 from mtl_cli.tasks.base import Task
 from mtl_cli.trackers.base import Tracker
@@ -201,25 +201,6 @@ class Config(Options):
                     f"{monitored_metric!r}; choose from its metrics that have a best "
                     f"value: {', '.join(usable)}{suggest(monitored_metric, usable)}"
                 )
-
-    @property
-    def training_options(self) -> list[Options]:
-        """The options whose code decides what the model learns and predicts."""
-        model = self.model
-        options = [
-            self.dataset,
-            *self.dataset.used_features.values(),
-            *self.chosen_tasks.values(),
-            self.encoder,
-            model,
-            model.heads_option,
-            model.towers_option,
-            self.optimizer,
-            self.balancing,
-        ]
-        if isinstance(model, GatedSharing):
-            options.append(model.gate_option)
-        return options
 
     @property
     def reads_scenario(self) -> bool:

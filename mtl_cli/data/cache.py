@@ -22,7 +22,7 @@ from mtl_cli.core.atomic_write import FREE_SPACE
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, MtlError, fix_for
 from mtl_cli.core.folder_lock import open_lock_file
 from mtl_cli.core.paths import PACKAGE, cache_folder, made_subfolder
-from mtl_cli.core.plugins import code_hashes
+from mtl_cli.core.plugin_code import code_hashes
 from mtl_cli.data.cache_entry import MANIFEST, Entry
 
 ENTRIES = "encoded"  # the cache's subfolder that holds the entries

@@ -11,8 +11,9 @@ from mtl_cli.core.message_text import shown
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import PACKAGE
-from mtl_cli.core.plugins import code_hashes
+from mtl_cli.core.plugin_code import code_hashes
 from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.models.base import GatedSharing
 from mtl_cli.runs.saved_config import read_config
 
 if TYPE_CHECKING:  # the import takes a tenth of a second
@@ -49,7 +50,7 @@ def environment(config: "Config", data_hash: str) -> dict[str, Any]:
         "data_hash": data_hash,
         "config_hash": config_hash(config),
     }
-    if hashes := code_hashes(config.training_options):
+    if hashes := plugin_hashes(config):
         values[PLUGINS] = hashes
     return values
 
@@ -67,6 +68,28 @@ def git_commit() -> str | None:
     return output.stdout.strip()
 
 
+def plugin_hashes(config: "Config") -> dict[str, str]:
+    """Returns {option: hash of the code} for the options that plugins provide.
+
+    Only options that decide what the model learns and predicts are considered.
+    """
+    model = config.model
+    options: list[object] = [
+        config.dataset,
+        *config.dataset.used_features.values(),
+        *config.chosen_tasks.values(),
+        config.encoder,
+        model,
+        model.heads_option,
+        model.towers_option,
+        config.optimizer,
+        config.balancing,
+    ]
+    if isinstance(model, GatedSharing):
+        options.append(model.gate_option)
+    return code_hashes(options)
+
+
 def changed_plugins(config: "Config", run: Path) -> str:
     """Names the options of plugins whose code has changed since a run began.
 
@@ -78,7 +101,7 @@ def changed_plugins(config: "Config", run: Path) -> str:
         return ""
     if not isinstance(old, dict):
         return ""
-    hashes = code_hashes(config.training_options)
+    hashes = plugin_hashes(config)
     return ", ".join(name for name in hashes if hashes[name] != old.get(name))
 
 

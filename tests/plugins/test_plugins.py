@@ -16,6 +16,7 @@ import mtl_cli
 from mtl_cli.core import option_classes, plugins
 from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.option_classes import option_class, option_names
+from mtl_cli.core.plugin_code import code_hashes
 from mtl_cli.distributed import child_processes
 from mtl_cli.models.base import Sharing
 from mtl_cli.runs import saved_model
@@ -418,7 +419,7 @@ def test_hash_of_a_folder_covers_its_own_files_and_their_names(start: Path) -> N
     option = option_class("models", "scaled", Sharing).model_construct()
 
     def code_hash() -> str:
-        return plugins.code_hashes([option])["models.scaled"]
+        return code_hashes([option])["models.scaled"]
 
     first = code_hash()
     write(folder, {"venv/pyvenv.cfg": "", "venv/x.py": "x = 1", ".git/x.py": "x = 1"})

@@ -22,7 +22,7 @@ from mtl_cli.core.run_status import status_of
 from mtl_cli.data.load import hash_rows, load
 from mtl_cli.network.build import build
 from mtl_cli.runs import resume
-from mtl_cli.runs.provenance import config_hash
+from mtl_cli.runs.provenance import config_hash, plugin_hashes
 from mtl_cli.training import checkpoint
 from mtl_cli.training import feed as feed_module
 from mtl_cli.training import steps as steps_module
@@ -514,7 +514,7 @@ def test_changed_plugin_is_refused(status, file, tmp_path):
     plugins.use_folders([tmp_path / "plugin"])
     try:
         configured = chosen(file, "model.name=twin")
-        code_hashes = plugins.code_hashes(configured.training_options)
+        code_hashes = plugin_hashes(configured)
         assert list(code_hashes) == ["models.twin"]
         run = placed(configured, written(tmp_path / "run", 1), status)
         record = {"data_hash": hash_rows(configured.dataset), "plugins": code_hashes}

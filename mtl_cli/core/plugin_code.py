@@ -1,0 +1,65 @@
+"""Hashes the code of plugins, so that a run notices when its plugins have changed."""
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from mtl_cli.core.paths import PACKAGE
+from mtl_cli.core.plugins import FOLDER_PACKAGE
+
+VENV_FILE = "pyvenv.cfg"  # a file that each virtual environment holds
+
+
+def code_hashes(options: Iterable[object]) -> dict[str, str]:
+    """Returns {module of an option: hash of all Python files of the option's plugin}.
+
+    Options of mtl-cli itself are left out. The module of an option in a folder of
+    `--plugins` is named as seen from this folder, such as `models.average`. So neither
+    the names nor the hashes change when the folder is moved.
+    """
+    hashes_by_package: dict[str, str] = {}
+    hashes = {}
+    for option in options:
+        module = type(option).__module__
+        package, _, module_in_package = module.partition(".")
+        if package == PACKAGE.name:
+            continue
+        if package not in hashes_by_package:
+            hashes_by_package[package] = hash_of_package(package)
+        is_folder = package.startswith(FOLDER_PACKAGE)
+        hashes[module_in_package if is_folder else module] = hashes_by_package[package]
+    return hashes
+
+
+def hash_of_package(package: str) -> str:
+    """Returns a hash of all Python files of an imported package, and of their names."""
+    module = sys.modules[package]
+    folders = list(map(Path, getattr(module, "__path__", [])))
+    files = [(p.relative_to(f), p) for f in folders for p in python_files(f)]
+    if not folders and module.__file__ is not None:  # a plugin of a single file
+        files = [(Path(), Path(module.__file__))]
+    digest = hashlib.sha256()
+    for name, path in sorted(files):
+        content = path.read_bytes()
+        digest.update(os.fsencode(f"{name}\0{len(content)}\0") + content)
+    return digest.hexdigest()
+
+
+def python_files(folder: Path) -> Iterator[Path]:
+    """Yields the Python files in a folder and its subfolders.
+
+    Hidden folders and virtual environments are left out: they belong to other tools.
+    """
+    for parent, subfolders, names in os.walk(folder):
+        subfolders[:] = [
+            name
+            for name in subfolders
+            if not name.startswith(".") and not Path(parent, name, VENV_FILE).exists()
+        ]
+        for name in names:
+            path = Path(parent, name)
+            # A link whose target is missing is no file.
+            if path.suffix == ".py" and path.is_file() and not name.startswith("."):
+                yield path
