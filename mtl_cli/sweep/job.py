@@ -1,7 +1,6 @@
 """A job of a sweep, and the code that runs in the job's process."""
 
 import faulthandler
-import json
 import os
 import signal
 import socket
@@ -10,7 +9,7 @@ import time
 from dataclasses import dataclass
 from multiprocessing import connection, parent_process
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omegaconf import DictConfig
 
@@ -20,25 +19,9 @@ from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.run_status import status_of
 from mtl_cli.runs.job_records import JobRecord, is_stopped
 
-if TYPE_CHECKING:
-    from mtl_cli.data.dataset import Dataset
-
 MULTI_WORKER_MESSAGE = (
     "trainer.strategy: multi_worker is for one run on several machines, but each job "
     "of a sweep runs on one machine"
-)
-
-# The keys of `dataset` that say how rows are read and used, not which rows there are.
-NOT_ABOUT_ROWS = (
-    "name",
-    "format",
-    "csv",
-    "stream",
-    "group_column",
-    "features",
-    "tasks",
-    "groups",
-    "group",
 )
 
 
@@ -175,6 +158,7 @@ def note_scores(job: Job) -> None:
     from mtl_cli.config.check import check
     from mtl_cli.config.monitor import metrics_of_run
     from mtl_cli.scoring.scores import monitored_score, monitored_value, read_scores
+    from mtl_cli.sweep.row_settings import row_settings
 
     config = check(job.composed)
     scores = read_scores(job.folder, config.outputs)
@@ -195,37 +179,6 @@ def note_scores(job: Job) -> None:
         metrics = metrics_of_run(monitor, outputs, environment)
         job.record.objective = monitored_value(metrics, scores["valid"])
         job.record.monitored = monitored_score(metrics, job.record.objective)
-
-
-def row_settings(dataset: "Dataset") -> dict[str, str]:
-    """Returns the settings that choose a data set's validation rows and their labels.
-
-    Jobs with equal settings have the same validation rows. The keys of a generator are
-    among the settings. If a file holds the validation rows, the other files and the
-    split do not matter. Paths are absolute, as several paths can name one file. See
-    `comparison.same_rows` for the rule of finished runs.
-
-    Returns: {key below `dataset`: value as text}.
-    """
-    from mtl_cli.comparison.same_rows import SPLIT_KEYS
-    from mtl_cli.core.paths import absolute_paths
-
-    left_out = {*NOT_ABOUT_ROWS}
-    if dataset.only_scenario is None:
-        left_out.add("scenario")
-    if dataset.valid is not None:
-        left_out.update(SPLIT_KEYS, ["train", "test"])
-    elif dataset.valid_from == "train":
-        left_out.add("test")
-    else:
-        left_out.add("train")
-    values = dataset.model_dump(mode="json", exclude=left_out)
-    for key in {"train", "valid", "test"} - left_out:
-        if values.get(key):
-            values[key] = absolute_paths(values[key])
-    values["only_scenario"] = dataset.only_scenario
-    values["tasks"] = {name: t.encoding_keys() for name, t in dataset.tasks.items()}
-    return {key: json.dumps(value) for key, value in values.items()}
 
 
 def skip_if_done(job: Job) -> bool:

@@ -36,8 +36,8 @@ def measure_of_search(config: DictConfig) -> dict[str, str]:
     from mtl_cli.comparison.same_rows import SPLIT_KEYS
     from mtl_cli.config.interpolations import check_job, compose_job
     from mtl_cli.config.monitor import AUTO, MEAN, monitored_metrics
-    from mtl_cli.sweep.job import row_settings
     from mtl_cli.sweep.plan import settings_by_key
+    from mtl_cli.sweep.row_settings import row_settings
 
     try:
         settings = settings_by_key(config)

@@ -43,6 +43,7 @@ from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep import job, job_order, job_processes, job_table, session
 from mtl_cli.sweep.folder_names import sweep_name
 from mtl_cli.sweep.job_table import JobTable
+from mtl_cli.sweep.row_settings import row_settings
 from mtl_cli.sweep.session import Session, check_sweep_folder
 
 DATASET = """
@@ -636,7 +637,7 @@ def test_wrong_jobs_are_named_before_they_start(
     def raise_error(_: object) -> None:
         raise KeyError("a plugin's validator")
 
-    monkeypatch.setattr("mtl_cli.config.check.check_values", raise_error)
+    monkeypatch.setattr("mtl_cli.config.check.check", raise_error)
     assert warnings_about(["seed=-1"]) == []
 
 
@@ -927,7 +928,7 @@ def test_settings_of_validation_rows_leave_out_what_does_not_choose_them() -> No
     }
 
     def settings(**changes: object) -> dict[str, str]:
-        return job.row_settings(Dataset.model_validate(values | changes))
+        return row_settings(Dataset.model_validate(values | changes))
 
     held_out = settings()
     same_rows = {"name": "sm2", "test": "t.csv", "features": {"y": {"kind": "dense"}}}

@@ -1,0 +1,48 @@
+"""The settings of a job that choose its validation rows and their labels."""
+
+import json
+
+from mtl_cli.comparison.same_rows import SPLIT_KEYS
+from mtl_cli.core.paths import absolute_paths
+from mtl_cli.data.dataset import Dataset
+
+# The keys of `dataset` that say how rows are read and used, not which rows there are.
+NOT_ABOUT_ROWS = (
+    "name",
+    "format",
+    "csv",
+    "stream",
+    "group_column",
+    "features",
+    "tasks",
+    "groups",
+    "group",
+)
+
+
+def row_settings(dataset: Dataset) -> dict[str, str]:
+    """Returns the settings that choose a data set's validation rows and their labels.
+
+    Jobs with equal settings have the same validation rows. The keys of a generator are
+    among the settings. If a file holds the validation rows, the other files and the
+    split do not matter. Paths are absolute, as several paths can name one file. See
+    `comparison.same_rows` for the rule of finished runs.
+
+    Returns: {key below `dataset`: value as text}.
+    """
+    left_out = {*NOT_ABOUT_ROWS}
+    if dataset.only_scenario is None:
+        left_out.add("scenario")
+    if dataset.valid is not None:
+        left_out.update(SPLIT_KEYS, ["train", "test"])
+    elif dataset.valid_from == "train":
+        left_out.add("test")
+    else:
+        left_out.add("train")
+    values = dataset.model_dump(mode="json", exclude=left_out)
+    for key in {"train", "valid", "test"} - left_out:
+        if values.get(key):
+            values[key] = absolute_paths(values[key])
+    values["only_scenario"] = dataset.only_scenario
+    values["tasks"] = {name: t.encoding_keys() for name, t in dataset.tasks.items()}
+    return {key: json.dumps(value) for key, value in values.items()}
