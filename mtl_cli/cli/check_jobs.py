@@ -1,7 +1,7 @@
 """Checks the configurations of a sweep's jobs before the jobs start."""
 
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hydra.plugins.sweeper import Sweeper
@@ -26,13 +26,15 @@ def check_jobs(
     `hydra.sweeper.max_batch_size`, Hydra calls this function for each batch of jobs.
 
     Args:
-        sweeper: Hydra's sweeper. Its own method, which this function replaces, composes
-            the jobs without checking them.
+        sweeper: Hydra's sweeper. This function replaces a method of the sweeper that
+            composes the jobs without checking them.
         batch: the settings of each job that Hydra is about to start.
 
     Raises:
         Exception: Hydra's error, or `ConfigError`, if a job cannot be composed.
     """
+    from mtl_cli.sweep.job_text import common_settings
+
     config: Any = sweeper.config
     running_sweep: Any = session.current
     jobs_by_error: dict[str, list[Settings]] = {}
@@ -41,8 +43,10 @@ def check_jobs(
         if error := error_of(composed):
             jobs_by_error.setdefault(error, []).append(settings)
     running_sweep.num_checked_jobs += len(batch)
+    common = common_settings(batch)
     for error, jobs in list(jobs_by_error.items())[:MAX_WARNINGS]:
-        example = shlex.join(distinctive_settings(jobs[0], batch))
+        own_settings = [s for s in jobs[0] if s not in common]
+        example = shlex.join(own_settings or jobs[0])  # equal jobs share all settings
         count = f"{len(jobs):,} of {len(batch):,}"
         line = f"{count} jobs will fail, for example {example}: {error}"
         running_sweep.table.print_line(f"warning: {mask_secrets(line)}")
@@ -69,9 +73,3 @@ def error_of(composed: DictConfig) -> str:
     except Exception:  # for instance of a plugin: the job itself reports the error
         return ""
     return ""
-
-
-def distinctive_settings(job: Settings, jobs: Iterable[Settings]) -> list[str]:
-    """Returns the settings of a job that not all jobs share; all if there is none."""
-    common = set.intersection(*map(set, jobs))
-    return [setting for setting in job if setting not in common] or list(job)

@@ -133,7 +133,8 @@ def correct_p_values_of_task(task: Task) -> None:
     on all rows, to the baseline and to twins; and the differences on single scenarios.
     """
     correct_p_values(task.all_differences)
-    correct_p_values([d for on in task.scenarios for d in on.all_differences])
+    on_scenarios = [d for scenario in task.scenarios for d in scenario.all_differences]
+    correct_p_values(on_scenarios)
 
 
 def no_scores_message(runs: list[Run], split: str) -> str:

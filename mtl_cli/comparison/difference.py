@@ -126,7 +126,7 @@ class Difference:
 
     @property
     def verdict(self) -> Verdict:
-        """What the tests say.
+        """The conclusion from the tests.
 
         A difference is real if the corrected p-value of its replicate test is below
         `SIGNIFICANCE_LEVEL` and, if there is a row test, the corrected p-value of the

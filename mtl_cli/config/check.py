@@ -27,17 +27,10 @@ def check(composed: DictConfig) -> Config:
     """Validates a configuration, and returns it as a `Config`.
 
     Raises:
-        ConfigError: see `resolved_values` and `check_values`.
-    """
-    return check_values(resolved_values(composed))
-
-
-def resolved_values(composed: DictConfig) -> dict[str, Any]:
-    """Returns a configuration as plain values, with its interpolations resolved.
-
-    Raises:
-        ConfigError: if a value is missing. The error is an `UnresolvedError` if an
-            interpolation cannot be resolved.
+        ConfigError: if a key is wrong, if the tracker's package is missing, or if the
+            tracker would store a secret. The message about a key names the key, its
+            value, and the rule that the value breaks. The error is an `UnresolvedError`
+            if an interpolation cannot be resolved.
     """
     try:
         with limited_reading():
@@ -50,17 +43,6 @@ def resolved_values(composed: DictConfig) -> dict[str, Any]:
         ) from None
     except OmegaConfBaseException as error:
         raise UnresolvedError(f"{error.full_key}: {first_line(error)}") from None
-    return values  # type: ignore[no-any-return]
-
-
-def check_values(values: dict[str, Any]) -> Config:
-    """Validates plain values, and returns them as a `Config`.
-
-    Raises:
-        ConfigError: if a key is wrong, if the tracker's package is missing, or if the
-            tracker would store a secret. The message about a key names the key, its
-            value, and the rule that the value breaks.
-    """
     try:
         config = Config.model_validate(values)
     except ValidationError as error:

@@ -51,13 +51,18 @@ def without_added_prefix(text: str) -> str:
     return text
 
 
+def without_signs(setting: str) -> str:
+    """Returns a setting without the signs `+` (adds a key) and `~` (removes a key)."""
+    return setting.lstrip("+~")
+
+
 def key_of_setting(setting: str) -> str:
     """Returns the key of a setting, without Hydra's signs `+` and `~`.
 
     >>> key_of_setting("++dataset.train=a.csv")
     'dataset.train'
     """
-    return setting.lstrip("+~").partition("=")[0]
+    return without_signs(setting).partition("=")[0]
 
 
 def adds_runs(setting: str) -> bool:

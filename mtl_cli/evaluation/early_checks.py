@@ -89,8 +89,8 @@ def number_names(
 ) -> Iterator[str]:
     """Yields the names of the numbers that an evaluation may have, without slices.
 
-    See `EvaluationResults.numbers`. Without a table, the evaluated rows are the run's
-    validation rows, whose empty cells and unseen values are not counted.
+    See `EvaluationResults.numbers`. Without a table, the run's validation rows are
+    evaluated. Their empty cells and unseen values are not counted.
     """
     for output in outputs:
         for metric in output.task.metric_names:

@@ -42,8 +42,8 @@ class HardConcrete(Routing):
 
     The paper writes lambda for `l0`. The constants `BETA`, `GAMMA` and `ZETA` have the
     values of the authors' code. log alpha starts near 0: at the start, a connection is
-    open with the probability 0.83. After training, z is 0 only if log alpha
-    is below -2.4.
+    open with the probability 0.83. After training, z is 0 only if log alpha is below
+    -2.4.
 
     The trained variable is log alpha / `scale`. The length of Adam's step does not
     depend on the size of the gradient, so a step of Adam changes log alpha by about

@@ -80,8 +80,9 @@ class ParallelBatchNorm(keras.layers.Layer):
         # need pass through the mean.
         centred = x - ops.stop_gradient(mean)
         variance = ops.mean(ops.square(centred), axis=1, keepdims=True)
-        # The weight of the batch in the moving averages. In the first step it is 1: the
-        # batch must replace the initial values, which are not statistics of any rows.
+        # The weight of the batch in the moving averages. In the first step, this weight
+        # is 1. The batch must replace the initial values, because these are not
+        # statistics of any rows.
         weight = ops.maximum(1 - self.momentum, 1 / (1 + self.moving_steps))
         self.moving_steps.assign(self.moving_steps + 1)
         update_average(self.moving_mean, mean, weight)

@@ -6,6 +6,8 @@ import re
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from mtl_cli.config.overrides import without_signs
+
 # The largest number of characters of a name before its hash.
 MAX_LENGTH_BEFORE_HASH = 80
 # The beginnings of settings that do not change what jobs compute.
@@ -75,11 +77,6 @@ def job_name(settings: list[str]) -> str:
     # A sweep may have 100,000 jobs. With 6 digits, some of them would share a folder.
     short_name = name[:MAX_LENGTH_BEFORE_HASH]
     return f"{short_name}-{short_hash(job_settings, num_digits=12)}"
-
-
-def without_signs(setting: str) -> str:
-    """Returns a setting without the signs `+` (adds a key) and `~` (removes a key)."""
-    return setting.lstrip("+~")
 
 
 def safe_name(text: str) -> str:

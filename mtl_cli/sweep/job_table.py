@@ -116,7 +116,7 @@ class JobTable:
         has shown them.
         """
         records = self.records()
-        common = common_settings(records)
+        common = common_settings([record.settings for record in records])
         for record in self.note_changes(records):
             line = line_of_ended_job(record, hidden=common & self.shown_settings)
             self.shown_settings.update(record.settings)
@@ -163,7 +163,7 @@ class JobTable:
                 justify="left" if name in ("settings", "status") else "right",
                 no_wrap=name != "settings",  # only settings may be wrapped
             )
-        common = common_settings(records)
+        common = common_settings([record.settings for record in records])
         for record in records:
             status, seconds = self.status_and_seconds(record)
             settings = shown_settings(record, hidden=common)

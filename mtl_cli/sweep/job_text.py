@@ -1,6 +1,7 @@
 """The settings and the outcome of a sweep's job, on one line."""
 
 import re
+from collections.abc import Sequence
 
 from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.runs.text_tables import format_metric
@@ -32,11 +33,11 @@ def shown_settings(record: JobRecord, hidden: set[str]) -> str:
     return " ".join(rounded(s) for s in record.settings if s not in hidden)
 
 
-def common_settings(records: list[JobRecord]) -> set[str]:
+def common_settings(settings_of_jobs: Sequence[Sequence[str]]) -> set[str]:
     """Returns the settings that all jobs share; none if there is only one job."""
-    if len(records) < 2:
+    if len(settings_of_jobs) < 2:
         return set()
-    return set.intersection(*(set(record.settings) for record in records))
+    return set.intersection(*map(set, settings_of_jobs))
 
 
 def rounded(setting: str) -> str:

@@ -20,6 +20,7 @@ from mtl_cli.core.errors import (
 )
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.sweep import job_processes
+from mtl_cli.sweep.search_measure import check_measure
 from mtl_cli.sweep.storage_errors import (
     LOCKED_DATABASE,
     database_reason,
@@ -91,7 +92,10 @@ def resume_search(config: DictConfig, measure: dict[str, str]) -> bool:
         return False
     try:
         study = open_study(config)
-        return study is not None and continue_study(sweeper, study, measure)
+        if study is None:
+            return False
+        check_measure(study, measure)
+        return continue_study(sweeper, study)
     except StorageError as error:
         raise ConfigError(f"{error}; {storage_advice(error, url)}") from error
     except DAMAGED_FILE_ERRORS as error:  # Optuna does not check what it reads
@@ -115,24 +119,17 @@ def adapt_optuna() -> None:
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
 
 
-def continue_study(
-    sweeper: DictConfig, study: "optuna.Study", measure: dict[str, str]
-) -> bool:
+def continue_study(sweeper: DictConfig, study: "optuna.Study") -> bool:
     """Makes a sweeper run only the trials that a study lacks.
 
     Returns: whether the study has all trials.
-
-    Raises:
-        ConfigError: if the earlier trials of the study have another measure.
     """
     from optuna.trial import TrialState
 
     from mtl_cli.sweep.heartbeat import Heartbeat, retry_trial
-    from mtl_cli.sweep.search_measure import check_measure
     from mtl_cli.sweep.search_storage import sampler_seed
 
     global resumed_study
-    check_measure(study, measure)
     storage = study._storage
     trials = study.trials
     own_trials = [trial for trial in trials if storage.is_own(trial)]

@@ -7,10 +7,9 @@ on the rows of one scenario alone.
 
 from typing import Any, NamedTuple
 
-from mtl_cli.config.overrides import quoted, with_add_prefix
+from mtl_cli.config.overrides import quoted, with_add_prefix, without_signs
 from mtl_cli.config.single_task_twin import bottom_units, settings_of_twin
 from mtl_cli.models.base import COMMON_KEYS
-from mtl_cli.sweep.folder_names import without_signs
 
 # The heads and towers of a single-task twin. Other heads and towers may link tasks.
 INDEPENDENT = {"heads": "independent", "towers": "independent"}

@@ -151,12 +151,12 @@ def test_resumed_search_names_the_best_of_all_trials(
     monkeypatch.setattr(optuna_search, "resumed_study", None)
     config = search_in(tmp_path / "optuna.db", n_trials=2, sampler={})
     search = optuna_search.open_study(config)
-    assert not optuna_search.continue_study(config.hydra.sweeper, search, {})
+    assert not optuna_search.continue_study(config.hydra.sweeper, search)
     assert optuna_search.best_trial_message() == ""
     space = {"++dataset.rate": optuna.distributions.UniformDistribution(0.0, 0.5)}
     search.enqueue_trial({"++dataset.rate": 0.25})
     search.tell(search.ask(space), 0.8)
-    assert not optuna_search.continue_study(config.hydra.sweeper, search, {})
+    assert not optuna_search.continue_study(config.hydra.sweeper, search)
     search.tell(search.ask(space), 0.5)  # the trial of this start
     losses = SimpleNamespace(best_trial=SimpleNamespace(params={}, value=-0.3))
     losses.trials = []
