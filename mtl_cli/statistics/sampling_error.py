@@ -6,12 +6,15 @@ samples, drawn from the rows with replacement.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from mtl_cli.core.machine import cores
 from mtl_cli.metrics.auc import group_aucs
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
 from mtl_cli.statistics.delong import auc_influence, macro_auc_influence, standard_error
@@ -22,6 +25,9 @@ Array = npt.NDArray[Any]
 
 # The number of bootstrap samples. 200 samples give the error to within about 5 %.
 RESAMPLES = 200
+# The samples are drawn in this many blocks, and threads compute several blocks at once.
+# Each block has its own random numbers, so the number of cores changes no sample.
+NUM_BLOCKS = 10
 MIN_DEFINED = 180  # the number of samples on which the metric must have a value
 # Few rows do not show how much rows vary. The bootstrap needs this many rows, or groups
 # if the metric is grouped. DeLong's formula needs `MIN_OF_CLASS` rows of each class.
@@ -97,10 +103,17 @@ def sampling_error(
         if value in (0, 1):
             return None
         return SamplingError(standard_error(label, influence), 0.0, "delong")
+    if prediction.ndim == 1:
+        # The rows of each bootstrap sample then come in the order of their predictions,
+        # so metrics need not sort them.
+        order = np.argsort(prediction, kind="stable")
+        columns = [column[order] for column in columns]
+        group = None if group is None else group[order]
     if not metric.grouped:
         return bootstrap_error(metric, columns)
     if group is None:
         return None
+    label, prediction, weight = columns
     aucs, _ = group_aucs(label, prediction, weight, group)
     if len(aucs) < MIN_UNITS:  # Groups of one class do not count in the metric.
         return None
@@ -147,15 +160,28 @@ def values_on_samples(
     metric: Callable[..., float], columns: list[Floats], group: Array | None
 ) -> list[float]:
     """Returns the metric on each bootstrap sample on which the metric has a value."""
-    samples = row_draws(len(columns[0])) if group is None else group_draws(group)
-    values = []
-    for rows, new_group in samples:
-        arguments: list[Array] = [column[rows] for column in columns]
-        if new_group is not None:
-            arguments.append(new_group)
-        with contextlib.suppress(UndefinedError):
-            values.append(metric(*arguments))
-    return values
+    num_rows = len(columns[0])
+    groups = None if group is None else GroupedRows(group)
+
+    def values_of_block(block: int) -> list[float]:
+        random = np.random.default_rng([SEED, block])
+        values = []
+        for _ in range(RESAMPLES // NUM_BLOCKS):
+            if groups is None:
+                sample = draw_rows(num_rows, random)
+            else:
+                sample = groups.draw(random)
+            arguments: list[Array] = [column[sample.rows] for column in columns]
+            if sample.group is not None:
+                arguments.append(sample.group)
+            with contextlib.suppress(UndefinedError):
+                values.append(metric(*arguments))
+        return values
+
+    with ThreadPoolExecutor(cores()) as threads:
+        return list(
+            chain.from_iterable(threads.map(values_of_block, range(NUM_BLOCKS)))
+        )
 
 
 def num_less_frequent(label: Floats) -> int:
@@ -171,12 +197,11 @@ def num_less_frequent(label: Floats) -> int:
     return int(len(label) - counts.max())
 
 
-def row_draws(num_rows: int) -> Iterator[Sample]:
-    """Yields bootstrap samples of rows."""
-    random = np.random.default_rng(SEED)
-    sample_size = min(num_rows, MAX_SAMPLE_ROWS)
-    for _ in range(RESAMPLES):
-        yield Sample(random.integers(0, num_rows, sample_size), None)
+def draw_rows(num_rows: int, random: np.random.Generator) -> Sample:
+    """Draws a bootstrap sample of rows; their indices ascend."""
+    indices = random.integers(0, num_rows, min(num_rows, MAX_SAMPLE_ROWS))
+    num_draws = np.bincount(indices, minlength=num_rows)  # of each row
+    return Sample(np.repeat(np.arange(num_rows), num_draws), None)
 
 
 def num_drawn_groups(num_groups: int, num_rows: int) -> int:
@@ -184,28 +209,37 @@ def num_drawn_groups(num_groups: int, num_rows: int) -> int:
     return max(1, round(min(1.0, MAX_SAMPLE_ROWS / num_rows) * num_groups))
 
 
-def group_draws(group: Array) -> Iterator[Sample]:
-    """Yields bootstrap samples of whole groups, sorted by group.
+class GroupedRows:
+    """Rows of which bootstrap samples of whole groups are drawn."""
 
-    `group` is the group of each row, (rows,). Rows with a group below 0 have no group
-    and are left out. The groups of a sample are numbered from 0: a group that is drawn
-    twice appears as two groups.
-    """
-    random = np.random.default_rng(SEED)
-    num_without_group = int((group < 0).sum())
-    # The indices of the rows with a group, sorted by group.
-    order = np.argsort(group, kind="stable")[num_without_group:]
-    _, starts, sizes = np.unique(group[order], return_index=True, return_counts=True)
-    num_groups = num_drawn_groups(len(starts), len(group))
-    for _ in range(RESAMPLES):
-        drawn = random.integers(0, len(starts), num_groups)
-        new_group = np.repeat(np.arange(num_groups), sizes[drawn])
+    def __init__(self, group: Array) -> None:
+        """Sorts the rows by group; the rows of a group keep their order.
+
+        `group` is the group of each row, (rows,). Rows with a group below 0 have no
+        group and are left out.
+        """
+        num_without_group = int((group < 0).sum())
+        self.order = np.argsort(group, kind="stable")[num_without_group:]
+        _, self.starts, self.sizes = np.unique(
+            group[self.order], return_index=True, return_counts=True
+        )
+        self.num_drawn = num_drawn_groups(len(self.starts), len(group))
+
+    def draw(self, random: np.random.Generator) -> Sample:
+        """Draws a sample, sorted by group.
+
+        The groups of the sample are numbered from 0: a group that is drawn twice
+        appears as two groups.
+        """
+        drawn = random.integers(0, len(self.starts), self.num_drawn)
+        sizes = self.sizes[drawn]
+        new_group = np.repeat(np.arange(self.num_drawn), sizes)
         # The index of a sampled row within its group is the row's index in the sample
         # minus the index of the group's first row in the sample.
-        new_starts = np.cumsum(sizes[drawn]) - sizes[drawn]
+        new_starts = np.cumsum(sizes) - sizes
         index_in_group = np.arange(len(new_group)) - new_starts[new_group]
-        rows = order[starts[drawn][new_group] + index_in_group]
-        yield Sample(rows, new_group)
+        rows = self.order[self.starts[drawn][new_group] + index_in_group]
+        return Sample(rows, new_group)
 
 
 def interval(value: float, error: SamplingError) -> tuple[float, float]:

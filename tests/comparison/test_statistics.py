@@ -17,7 +17,7 @@ from mtl_cli.metrics.metric import Floats
 from mtl_cli.metrics.regression import mae, rmse
 from mtl_cli.statistics import significance
 from mtl_cli.statistics.delong import auc_influence, standard_error
-from mtl_cli.statistics.sampling_error import group_draws
+from mtl_cli.statistics.sampling_error import RESAMPLES, GroupedRows
 from mtl_cli.statistics.significance import holm, quantile
 
 SEEDS = 5
@@ -365,11 +365,13 @@ def test_group_auc_is_tested_as_whole_groups_vary() -> None:
         return np.mean(values[:2]) - values[2]
 
     assert test.difference == pytest.approx(difference(*columns, *seeds, b))
+    grouped_rows, random = GroupedRows(rows.group), np.random.default_rng(0)
+    samples = [grouped_rows.draw(random) for _ in range(RESAMPLES)]
     draws = [
         difference(
             *(x[index] for x in columns[:2]), group, *(x[index] for x in (*seeds, b))
         )
-        for index, group in group_draws(rows.group)
+        for index, group in samples
     ]
     # 200 draws give a standard error to within 5 %; three of those.
     assert test.half_width == pytest.approx(1.96 * np.std(draws, ddof=1), rel=0.15)

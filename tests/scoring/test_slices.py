@@ -20,6 +20,7 @@ from mtl_cli.scoring.slice_scores import (
 )
 from mtl_cli.scoring.slices import Slices, slices_by, slices_by_feature
 from mtl_cli.scoring.value_codes import MAX_DISTINCT_NUMBERS
+from mtl_cli.statistics import sampling_error
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.multiclass import Multiclass
 from mtl_cli.tasks.wlr import WLR
@@ -277,6 +278,9 @@ def test_small_slices_are_tested_without_the_bootstrap_of_all_other_rows(
     output = Output("spent", "spent", WLR(label="spent"))
     rows = ScoredRows(output, label, prediction, np.ones(4000), None, np.arange(4000))
     slices = Slices("city", ["wide", "narrow", "usual"], codes)
+    # 200 samples give an error to within 5 %, too rough for the comparison below.
+    monkeypatch.setattr(sampling_error, "RESAMPLES", 1000)
+    monkeypatch.setattr(sampling_error, "MIN_DEFINED", 900)
     sizes = []
     estimate = ScoredRows.sampling_error
     monkeypatch.setattr(

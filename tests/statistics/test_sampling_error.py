@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from mtl_cli.metrics.auc import auc, gauc, group_aucs, macro_auc
+from mtl_cli.metrics.auc import auc, gauc, group_aucs, macro_auc, pr_auc
 from mtl_cli.metrics.classes import accuracy
 from mtl_cli.metrics.classes import quadratic_weighted_kappa as qwk
 from mtl_cli.metrics.log_loss import log_loss
@@ -13,9 +13,9 @@ from mtl_cli.metrics.regression import rmse
 from mtl_cli.statistics import sampling_error as module
 from mtl_cli.statistics.delong import auc_influence, macro_auc_influence
 from mtl_cli.statistics.sampling_error import (
+    GroupedRows,
     SamplingError,
     bootstrap_error,
-    group_draws,
     interval,
     sampling_error,
 )
@@ -146,6 +146,20 @@ def test_bias_is_how_far_the_bootstrap_is_off(
     assert error.bias == pytest.approx(scale * (distinct - 1), abs=0.003)
 
 
+def test_order_of_the_rows_does_not_change_the_error() -> None:
+    columns = [*scored(500, seed=9)]
+    group = np.arange(500) % 50
+    order = np.random.default_rng(1).permutation(500)
+    shuffled = [column[order] for column in columns]
+    for metric, groups in ((pr_auc, None), (log_loss, None), (gauc, group)):
+        error = sampling_error(metric, columns, groups)
+        error_of_shuffled = sampling_error(
+            metric, shuffled, None if groups is None else groups[order]
+        )
+        assert error is not None and error_of_shuffled is not None
+        assert error_of_shuffled[:2] == pytest.approx(error[:2], rel=1e-9)
+
+
 def test_metric_that_is_the_same_in_all_samples_has_no_error() -> None:
     label = np.arange(60) % 3.0
     of_one_class = np.tile([0.1, 0.3, 0.6], (60, 1))
@@ -208,7 +222,10 @@ def test_error_of_a_weighted_auc_is_how_it_varies_over_data_sets() -> None:
 
 def test_samples_of_groups_hold_whole_groups() -> None:
     group = np.array([2, 0, -1, 2, 5, 0, 2])
-    for rows, new_group in group_draws(group):
+    random = np.random.default_rng(0)
+    grouped_rows = GroupedRows(group)
+    for _ in range(200):
+        rows, new_group = grouped_rows.draw(random)
         assert len(np.unique(new_group)) == 3
         for number in range(3):
             own = rows[new_group == number]
@@ -260,8 +277,8 @@ def coverage(trials: int) -> dict[str, float]:
 
 
 @pytest.mark.slow
-def test_intervals_hold_the_truth_in_95_percent_of_200_data_sets() -> None:
-    for name, share in coverage(200).items():
+def test_intervals_hold_the_truth_in_95_percent_of_600_data_sets() -> None:
+    for name, share in coverage(600).items():
         assert 0.93 <= share <= 0.97, name
 
 
