@@ -41,18 +41,19 @@ def most_explaining_slices(
 
     Returns: None if there are no columns, or if all weights are the same for all rows.
     """
-    centred = centred_weights(gate_weights)
-    fractions = [explained_variance(centred, slices) for slices in slices_by_column]
+    scaled = scaled_weights(gate_weights)
+    fractions = [explained_variance(scaled, slices) for slices in slices_by_column]
     return slices_by_column[int(np.argmax(fractions))] if any(fractions) else None
 
 
-def centred_weights(gate_weights: GateWeights) -> list[Array]:
-    """Returns the weights of each layer minus their means, (rows, gates * experts).
+def scaled_weights(gate_weights: GateWeights) -> list[Array]:
+    """Returns the weights of each layer with a mean of 0, (rows, gates * experts).
 
-    Layers whose weights are the same for all rows are left out. Rows with a weight that
-    is not a finite number get zeros.
+    The weights of a layer are scaled so that their squares sum to 1. Layers whose
+    weights are the same for all rows are left out. Rows with a weight that is not a
+    finite number get zeros.
     """
-    centred_by_layer = []
+    scaled_by_layer = []
     for weights in gate_weights.weights.values():
         by_row = np.moveaxis(weights, 1, 0).reshape(gate_weights.num_rows, -1)
         is_finite = np.isfinite(by_row).all(axis=1)
@@ -60,12 +61,13 @@ def centred_weights(gate_weights: GateWeights) -> list[Array]:
             continue
         centred = np.zeros_like(by_row)
         centred[is_finite] = by_row[is_finite] - by_row[is_finite].mean(axis=0)
-        if np.mean(centred**2) > MAX_ROUNDING_VARIANCE:
-            centred_by_layer.append(centred)
-    return centred_by_layer
+        sum_of_squares = np.vdot(centred, centred)
+        if sum_of_squares > MAX_ROUNDING_VARIANCE * centred.size:
+            scaled_by_layer.append(centred / np.sqrt(sum_of_squares))
+    return scaled_by_layer
 
 
-def explained_variance(centred_by_layer: list[Array], slices: Slices) -> float:
+def explained_variance(scaled_by_layer: list[Array], slices: Slices) -> float:
     """Returns the fraction of the weights' variance that slices explain, 0 to 1.
 
     The fraction of a layer is the variance of the slices' mean weights, divided by the
@@ -75,14 +77,14 @@ def explained_variance(centred_by_layer: list[Array], slices: Slices) -> float:
     and would outweigh all others.
 
     Args:
-        centred_by_layer: see `centred_weights`.
+        scaled_by_layer: see `scaled_weights`.
     """
     codes = np.arange(len(slices.names))[:, None]
     membership = (slices.codes == codes).astype("float64")  # (slices, rows)
     rows_per_slice = np.maximum(membership.sum(axis=1, keepdims=True), 1)
     fractions = [
         # A slice of n rows whose weights sum to S adds n * (S / n)^2 = S^2 / n.
-        ((membership @ centred) ** 2 / rows_per_slice).sum() / (centred**2).sum()
-        for centred in centred_by_layer
+        float(((membership @ scaled) ** 2 / rows_per_slice).sum())
+        for scaled in scaled_by_layer
     ]
     return float(np.mean(fractions)) if fractions else 0.0

@@ -5,9 +5,9 @@ import pytest
 
 from mtl_cli.layers import Gates
 from mtl_cli.scoring.gate_slices import (
-    centred_weights,
     explained_variance,
     most_explaining_slices,
+    scaled_weights,
     usage_by_slice,
 )
 from mtl_cli.scoring.gate_weights import GateWeights
@@ -27,8 +27,8 @@ def weights_of(first: np.ndarray) -> GateWeights:
 
 def test_gates_that_read_one_column_are_told_by_it_alone() -> None:
     measured = weights_of(np.where(CODES == 0, 0.9, 0.2))
-    assert explained_variance(centred_weights(measured), CITY) == pytest.approx(1)
-    assert explained_variance(centred_weights(measured), NOISE) == pytest.approx(
+    assert explained_variance(scaled_weights(measured), CITY) == pytest.approx(1)
+    assert explained_variance(scaled_weights(measured), NOISE) == pytest.approx(
         0, abs=1e-12
     )
     assert most_explaining_slices(measured, [NOISE, CITY]) is CITY
@@ -47,9 +47,9 @@ def test_explained_variance_is_the_fraction_between_slices() -> None:
     parts = [first[code == CODES] for code in (0, 1)]
     between = sum(len(x) * (x.mean() - first.mean()) ** 2 for x in parts)
     expected = between / (len(first) * first.var())
-    assert explained_variance(
-        centred_weights(weights_of(first)), CITY
-    ) == pytest.approx(expected)
+    assert explained_variance(scaled_weights(weights_of(first)), CITY) == pytest.approx(
+        expected
+    )
 
 
 def test_gates_that_are_alike_in_all_rows_are_told_by_no_column() -> None:
