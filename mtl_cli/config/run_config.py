@@ -38,9 +38,9 @@ class Config(Options):
         seed: seed of the initial weights, the order of rows and dropout.
         tasks: tasks of the data set to train, in this order; null trains all of them.
         check_only: whether to read and check the data without training.
-        resume: whether to resume an interrupted run of the same configuration and data.
-            `auto` resumes such a run if it exists, `never` starts a new run, and `must`
-            fails if no such run has a checkpoint.
+        resume: whether to resume an interrupted run of the same configuration, data and
+            plugins. `auto` resumes such a run if it exists, `never` starts a new run,
+            and `must` fails if no such run has a checkpoint.
         balancing: the method that combines the losses of the tasks in a training step.
         start_from: the earlier run to start from.
         ensemble: seeds of the runs whose predictions this model averages. Only

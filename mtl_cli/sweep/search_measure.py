@@ -31,7 +31,7 @@ def measure_of_search(config: DictConfig) -> dict[str, str]:
 
     Raises:
         ConfigError: if the search tries several values of a key that changes what is
-            measured.
+            measured, or if there are no validation rows.
     """
     from mtl_cli.comparison.same_rows import SPLIT_KEYS
     from mtl_cli.config.interpolations import check_job, compose_job
@@ -52,6 +52,12 @@ def measure_of_search(config: DictConfig) -> dict[str, str]:
     except Exception:  # of any class, for instance of a plugin
         return {}
     monitor, dataset = checked.trainer.monitor, checked.dataset
+    if not dataset.has_validation:
+        raise ConfigError(
+            "hydra/sweeper: a search compares its trials by validation rows; set "
+            "dataset.valid_fraction above 0 or dataset.valid to a file, or train a "
+            "grid instead of a search"
+        )
     rows = {f"dataset.{key}": value for key, value in row_settings(dataset).items()}
     keys = [*rows, *keys_of_labels_and_metrics(dataset.tasks)]
     if monitor.partition(".")[0] in (AUTO, MEAN):

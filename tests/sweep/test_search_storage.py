@@ -247,6 +247,16 @@ def test_search_over_a_key_that_changes_its_measure_is_refused(setting: str) -> 
     )
 
 
+def test_search_without_validation_rows_is_refused() -> None:
+    with pytest.raises(ConfigError) as raised:
+        measure("dataset.valid_fraction=0", "trainer.patience=null")
+    assert str(raised.value) == (
+        "hydra/sweeper: a search compares its trials by validation rows; set "
+        "dataset.valid_fraction above 0 or dataset.valid to a file, or train a grid "
+        "instead of a search"
+    )
+
+
 def test_damaged_file_is_no_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
