@@ -52,5 +52,7 @@ class DSelectK(Gate):
             gamma=self.gate_gamma,
             entropy=self.gate_entropy,
             is_static=self.gate_static,
+            # Training leaves out the rows that only fill up a batch.
+            adds_row_penalties=True,
             **kwargs,
         )

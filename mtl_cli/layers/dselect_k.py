@@ -54,6 +54,8 @@ class DSelectKGates(Routing):
     The first, an entropy, makes each selector choose a single expert. The second keeps
     the selectors away from codes of E and above, because no expert has these codes. If
     E is a power of two, there are no such codes, and the second penalty is left out.
+    Both are sums over the gates and over the rows of a batch, as in the authors' code,
+    so they weigh more in larger batches. Static gates add the penalties once.
 
     Args:
         num: number of gates.
@@ -64,6 +66,9 @@ class DSelectKGates(Routing):
         entropy: strength of the first penalty, lambda in the paper.
         is_static: whether the weights are the same for all rows.
         routes: see `Gates`.
+        adds_row_penalties: whether the layer adds the penalties of each row to its
+            losses, `(batch,)`, instead of their sum over the rows. This is only for
+            training loops that sum the rows themselves, as `mtl-train` does.
         **kwargs: further arguments of `ParallelMLP`, for the hidden layers, and of a
             Keras layer. `l2` counts for the kernels of the selectors and of w as well.
 
@@ -94,6 +99,7 @@ class DSelectKGates(Routing):
         entropy: float = 1e-6,
         is_static: bool = False,
         routes: Sequence[Route] | None = None,
+        adds_row_penalties: bool = False,
         **kwargs: Any,
     ) -> None:
         dense_options = pop_dense_options(kwargs)
@@ -101,6 +107,7 @@ class DSelectKGates(Routing):
         self.num_experts, self.num_selected = num_experts, num_selected
         self.gamma, self.entropy = gamma, entropy
         self.is_static = is_static
+        self.adds_row_penalties = adds_row_penalties
         self.reads_rows = not is_static
         self.num_bits = math.ceil(math.log2(num_experts))
         dense_options["dtype"] = self.dtype_policy
@@ -169,10 +176,9 @@ class DSelectKGates(Routing):
         return reduce(mul, factors)
 
     def add_penalties(self, r: Tensor, row_weights: Tensor | None) -> None:
-        """Adds both penalties, summed over the gates: one value per row.
+        """Adds both penalties, summed over the gates and over the rows.
 
-        Training sums the values of the rows, as the authors' code does, but leaves out
-        the rows that only fill up a batch. Static gates add a single value.
+        With `adds_row_penalties`, the rows are not summed. Static gates have one row.
 
         Args:
             r: how much each selector chooses each expert, `(num, rows, k, E)`.
@@ -187,8 +193,8 @@ class DSelectKGates(Routing):
         if row_weights is not None:
             penalties *= ops.cast(row_weights, penalties.dtype)
         penalty = ops.sum(penalties, axis=0)  # (rows,)
-        # Static gates have one row.
-        self.add_loss(penalty[0] if self.is_static else penalty)
+        keeps_rows = self.adds_row_penalties and not self.is_static
+        self.add_loss(penalty if keeps_rows else ops.sum(penalty))
 
     def parts(self) -> dict[str, Any]:
         return {"": self.hidden, "selectors.": self.selectors, "mixture.": self.mixture}

@@ -78,13 +78,17 @@ def test_dselect_k_is_its_equations(num_experts, num_selected):
 def test_penalties_of_dselect_k_are_a_sum_over_rows_in_training(
     num_experts, has_empty_codes
 ):
-    gates = DSelectKGates(2, num_experts, entropy=0.5)
-    gates(X)
-    filled(gates, 0.2)
-    gates(X)
-    assert gates.losses == []
-    gates(X, training=True)
-    (penalty,) = gates.losses
+    gates, by_row = (
+        DSelectKGates(2, num_experts, entropy=0.5, adds_row_penalties=adds)
+        for adds in (False, True)
+    )
+    for layer in (gates, by_row):
+        layer(X)
+        filled(layer, 0.2)
+        layer(X)
+        assert layer.losses == []
+        layer(X, training=True)
+    (scalar,), (penalty,) = gates.losses, by_row.losses
     expected = np.zeros(ROWS)
     for gate, row in itertools.product(range(2), range(ROWS)):
         layers = (read_dense(x, gate) for x in (gates.selectors, gates.mixture))
@@ -92,6 +96,8 @@ def test_penalties_of_dselect_k_are_a_sum_over_rows_in_training(
         expected[row] -= 0.5 * (r * np.log(r + 1e-6)).sum()
         expected[row] += (1 / r.sum(axis=1)).sum() * has_empty_codes
     np.testing.assert_allclose(penalty, expected, TOLERANCE)
+    assert scalar.shape == ()
+    assert float(scalar) == pytest.approx(expected.sum(), TOLERANCE)
     is_real = tf.constant([1.0, 1, 0, 1, 0, 1])
     total = sum_of_penalties([penalty, tf.constant(3.0)], is_real, 2)
     assert float(total) == pytest.approx(expected[[0, 1, 3, 5]].sum() + 1.5, 1e-5)
@@ -103,7 +109,7 @@ def test_selector_of_a_code_without_an_expert_has_a_finite_penalty_and_gradient(
     gates.selectors.bias.assign([[[5.0, 5.0]]])  # the fourth code
     with tf.GradientTape() as tape:
         gates(X, training=True)
-        penalty = tf.reduce_sum(gates.losses[0])
+        (penalty,) = gates.losses
     assert float(penalty) == pytest.approx(1000 * ROWS)
     gradient = tape.gradient(penalty, gates.selectors.kernel)
     assert np.isfinite(gradient).all()
