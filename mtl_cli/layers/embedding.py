@@ -32,6 +32,7 @@ class FusedEmbedding(keras.layers.Layer):
             if column c reads table c.
         num_sets: number of vectors of each id.
         stddev: standard deviation of the normal distribution of the initial vectors.
+            The vectors of id 0 start at 0, because id 0 stands for unknown values.
         l2: strength of the L2 penalty on the weight, 0 for none.
 
     Input shape: `(batch, columns)`, integers.
@@ -61,10 +62,12 @@ class FusedEmbedding(keras.layers.Layer):
         self.embedding_dim, self.num_sets = embedding_dim, num_sets
         self.stddev, self.l2 = stddev, l2
         # The first row of each table in the weight.
-        starts = np.cumsum((0, *self.vocabulary_sizes[:-1])).astype("int32")
+        self.starts = np.cumsum((0, *self.vocabulary_sizes[:-1])).astype("int32")
         # The first row of the table that each column reads: `offset_t` of its table.
         self.offsets = (
-            starts if table_of_column is None else starts[list(table_of_column)]
+            self.starts
+            if table_of_column is None
+            else self.starts[list(table_of_column)]
         )
 
     def build(self, input_shape: Shape) -> None:
@@ -77,9 +80,20 @@ class FusedEmbedding(keras.layers.Layer):
         self.table = self.add_weight(
             name="table",
             shape=(sum(self.vocabulary_sizes), self.num_sets * self.embedding_dim),
-            initializer=keras.initializers.RandomNormal(stddev=self.stddev),
+            initializer=self.initial_table,
             regularizer=keras.regularizers.L2(self.l2) if self.l2 else None,
         )
+
+    def initial_table(self, shape: Shape, dtype: str) -> Tensor:
+        """Draws the vectors of all ids; the vector of id 0 of each table is zeros.
+
+        Id 0 stands for values that the training rows lack. Training may never read it,
+        and then a random vector would move the predictions of such values at random.
+        """
+        vectors = keras.initializers.RandomNormal(stddev=self.stddev)(shape, dtype)
+        first_rows = np.unique(self.starts)[:, None]  # of the tables
+        zeros = ops.zeros((len(first_rows), shape[1]), dtype)
+        return ops.scatter_update(vectors, first_rows, zeros)
 
     def call(self, ids: Tensor, training: bool | None = None) -> Tensor:
         rows = self.rows(ids)
