@@ -14,7 +14,10 @@ class Adagrad(Optimizer):
     squares of g over all steps so far, and r is the learning rate of the step.
 
     Attributes:
-        initial_accumulator_value: the value of s before the first step.
+        initial_accumulator_value: the value of s before the first step. Keep it far
+            below the squares of the gradients. The gradient of an embedding is a mean
+            over a batch that may hold its id once, so its square can be below 1e-8:
+            with a value of 0.1, embeddings hardly move.
         epsilon: constant added to s, so that no step divides by 0.
 
     Reference: Duchi et al., "Adaptive Subgradient Methods", JMLR 12, 2011.

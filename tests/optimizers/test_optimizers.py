@@ -125,3 +125,15 @@ def test_adagrad_of_rows_refuses_to_update_whole_tables() -> None:
     message = "optimizer.lazy: false should be auto or true, because rowwise_adagrad"
     with pytest.raises(ConfigError, match=message):
         config("optimizer=rowwise_adagrad", "optimizer.lazy=false")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_optimizer_moves_embeddings_at_its_defaults(name: str) -> None:
+    """A user with 100 rows in 1,000 batches of 512 has a gradient of 1 / 512 at most."""
+    optimizer = config(f"optimizer={name}").optimizer.build(total_steps=1000)
+    embedding = keras.Variable(np.zeros(1, "float32"))
+    for step in range(1000):
+        gradient = 2e-4 if step % 10 == 0 else 0.0
+        optimizer.apply([tf.constant([gradient])], [embedding])
+    # Embeddings start with a standard deviation of 0.05.
+    assert float(embedding[0]) < -0.01
