@@ -18,9 +18,8 @@ class DSelectK(Gate):
         num_selected_experts: number of experts that a gate selects, k.
         gate_gamma: width of the smooth step between the bits 0 and 1 of the index of
             the expert that a selector chooses; only for `gate: dselect_k`.
-        gate_entropy: strength of the penalty on the entropy of the selectors. The
-            penalty is summed over the rows of a batch, so a larger batch needs a
-            smaller strength. Only for `gate: dselect_k`.
+        gate_entropy: strength of the penalty on the entropy of the selectors, a mean
+            over the rows of a batch; only for `gate: dselect_k`.
         gate_static: whether a gate gives all rows the same weights; only for
             `gate: dselect_k`.
 
@@ -30,7 +29,7 @@ class DSelectK(Gate):
 
     num_selected_experts: Count = 2
     gate_gamma: Positive = 1.0
-    gate_entropy: NotNegative = 1e-6
+    gate_entropy: NotNegative = 5e-4
     gate_static: bool = False
 
     def check(self, gate_units: Units) -> None:

@@ -54,8 +54,7 @@ class DSelectKGates(Routing):
     The first, an entropy, makes each selector choose a single expert. The second keeps
     the selectors away from codes of E and above, because no expert has these codes. If
     E is a power of two, there are no such codes, and the second penalty is left out.
-    Both are sums over the gates and over the rows of a batch, as in the authors' code,
-    so they weigh more in larger batches. Static gates add the penalties once.
+    Both are summed over the gates, and are means over the rows of a batch.
 
     Args:
         num: number of gates.
@@ -67,8 +66,8 @@ class DSelectKGates(Routing):
         is_static: whether the weights are the same for all rows.
         routes: see `Gates`.
         adds_row_penalties: whether the layer adds the penalties of each row to its
-            losses, `(batch,)`, instead of their sum over the rows. This is only for
-            training loops that sum the rows themselves, as `mtl-train` does.
+            losses, `(batch,)`, instead of their mean over the rows. This is only for
+            training loops that take the mean themselves, as `mtl-train` does.
         **kwargs: further arguments of `ParallelMLP`, for the hidden layers, and of a
             Keras layer. `l2` counts for the kernels of the selectors and of w as well.
 
@@ -83,7 +82,8 @@ class DSelectKGates(Routing):
         Differs from the paper in: `entropy` is constant, but the strength in the paper
         grows during training; the second penalty of a selector is at most
         1 / `LEAST_SUM`, but infinite in the paper if all r_ji of the selector are 0.
-        Differs from the authors' code in: the biases of w start at 0, not at random.
+        Differs from the authors' code in: the biases of w start at 0, not at random;
+        the penalties are means over the rows, as the losses of tasks are, not sums.
     """
 
     # `Routing` describes this attribute.
@@ -96,7 +96,7 @@ class DSelectKGates(Routing):
         units: Sequence[int] = (),
         num_selected: int = 2,
         gamma: float = 1.0,
-        entropy: float = 1e-6,
+        entropy: float = 5e-4,
         is_static: bool = False,
         routes: Sequence[Route] | None = None,
         adds_row_penalties: bool = False,
@@ -176,9 +176,9 @@ class DSelectKGates(Routing):
         return reduce(mul, factors)
 
     def add_penalties(self, r: Tensor, row_weights: Tensor | None) -> None:
-        """Adds both penalties, summed over the gates and over the rows.
+        """Adds both penalties, summed over the gates: their mean over the rows.
 
-        With `adds_row_penalties`, the rows are not summed. Static gates have one row.
+        With `adds_row_penalties`, each row has a penalty. Static gates have one row.
 
         Args:
             r: how much each selector chooses each expert, `(num, rows, k, E)`.
@@ -194,7 +194,7 @@ class DSelectKGates(Routing):
             penalties *= ops.cast(row_weights, penalties.dtype)
         penalty = ops.sum(penalties, axis=0)  # (rows,)
         keeps_rows = self.adds_row_penalties and not self.is_static
-        self.add_loss(penalty if keeps_rows else ops.sum(penalty))
+        self.add_loss(penalty if keeps_rows else ops.mean(penalty))
 
     def parts(self) -> dict[str, Any]:
         return {"": self.hidden, "selectors.": self.selectors, "mixture.": self.mixture}

@@ -123,7 +123,9 @@ class Gradients:
         penalties = self.model.losses + penalties_of_heads(
             self.heads, self.tasks, logits, batch
         )
-        return losses, sum_of_penalties(penalties, batch.is_real, self.num_processes)
+        return losses, sum_of_penalties(
+            penalties, batch.is_real, batch.num_rows, self.num_processes
+        )
 
 
 def stacked_gradients(

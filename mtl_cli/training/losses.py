@@ -126,8 +126,7 @@ def penalties_of_heads(
         batch: this process's share of the batch.
 
     Returns: a list of one vector, (batch,) or (members * batch,), or an empty list. The
-        vector holds the penalty of each row, divided by `batch.num_rows`. So the sum
-        over all rows of the whole batch is the mean penalty, for each member.
+        vector holds the penalty of each row, for each member.
     """
     labels = {}
     weights = {}
@@ -140,7 +139,7 @@ def penalties_of_heads(
         weight = tf.math.divide_no_nan(weight * batch.num_rows, total_weight)
         weights[name] = repeat_for_members(weight, logit)
     penalty = heads.row_penalty(logits, tasks, labels, weights)
-    return [] if penalty is None else [penalty / batch.num_rows]
+    return [] if penalty is None else [penalty]
 
 
 def repeat_for_members(x: Tensor, like: Tensor) -> Tensor:
@@ -162,7 +161,7 @@ def mean_of_members(x: Tensor, like: Tensor) -> Tensor:
 
 
 def sum_of_penalties(
-    penalties: list[Tensor], is_real: Tensor, num_processes: int
+    penalties: list[Tensor], is_real: Tensor, num_rows: Tensor, num_processes: int
 ) -> Tensor:
     """Returns this process's share of the total penalty of a step, a scalar.
 
@@ -170,13 +169,16 @@ def sum_of_penalties(
 
     A scalar among the penalties is a penalty on the network's weights. All processes
     compute the same scalar, so each process adds only 1 / num_processes of the scalar.
-    A vector holds one penalty per row, (batch,) or (members * batch,). The means over
-    the members are summed over the rows for which `is_real`, (batch,), is 1.
+    A vector holds one penalty per row, (batch,) or (members * batch,). As the losses of
+    tasks, the total holds the mean over the rows for which `is_real`, (batch,), is 1.
+
+    Args:
+        num_rows: number of real rows in the whole batch, over all processes.
     """
     total = tf.constant(0.0)
     for penalty in penalties:
         if penalty.shape.rank:
-            penalty = mean_of_members(penalty, is_real)
+            penalty = mean_of_members(penalty / num_rows, is_real)
             total += tf.reduce_sum(tf.where(is_real > 0, penalty, 0.0))
         else:
             total += penalty / num_processes
