@@ -129,7 +129,7 @@ def test_adagrad_of_rows_refuses_to_update_whole_tables() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_optimizer_moves_embeddings_at_its_defaults(name: str) -> None:
-    """A user with 100 rows in 1,000 batches of 512 has a gradient of 1 / 512 at most."""
+    """In a batch of 512 rows, the gradient of one row's user is 1 / 512 at most."""
     optimizer = config(f"optimizer={name}").optimizer.build(total_steps=1000)
     embedding = keras.Variable(np.zeros(1, "float32"))
     for step in range(1000):
