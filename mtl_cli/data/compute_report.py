@@ -119,7 +119,7 @@ def feature_report(
     return {
         "kind": feature.kind,
         "missing": profile.missing_fractions(name),
-        "distinct": num_distinct(name, features, summary, continued),
+        "distinct": num_distinct(name, features, train, continued),
         "unseen": profile.unseen_fractions(name, samples),
         "buckets": buckets,
         "drift": feature_drifts(name, features, buckets, samples),
@@ -169,32 +169,29 @@ def sample(table: StoredTable) -> Table:
 
 
 def num_distinct(
-    name: str, features: FeatureSet, summary: Array, continued: Collection[str]
+    name: str, features: FeatureSet, train: Table, continued: Collection[str]
 ) -> int:
     """Returns the number of distinct values of a feature in the training rows.
 
     Where possible, this is the size of the vocabulary: the vocabulary covers all
-    training rows. Otherwise the distinct numbers of `summary` are counted: one number
-    per sampled row, see `Feature.summary`. Empty cells are not a value, unless the
-    other cells hold only one value: such a column is not constant.
+    training rows. Otherwise the distinct values of `train`, the sampled training rows,
+    are counted. Empty cells are not a value, unless the other cells hold only one
+    value: such a column is not constant.
     """
-    numbers = np.unique(summary)
-    num_in_sample = len(numbers)
-    # Id 0 stands for empty cells.
-    if features.layout.blocks[name].input != "dense" and num_in_sample > 2:
-        num_in_sample = int(np.count_nonzero(numbers))
-    if features.by_name[name].table_owner(name) in continued:
-        return num_in_sample  # the vocabulary may hold values that no training row has
     vocabulary_size = len(features.learnt_of_table_owner(name).get("vocabulary", []))
-    if vocabulary_size <= 1:
-        return num_in_sample
-    # A shared vocabulary also holds the values of other features. The size of a shared
-    # vocabulary is returned only for sequences, because the summary of a sequence holds
-    # only the first value of each row.
-    is_sequence = features.layout.blocks[name].input == "sequences"
-    if features.shares_table(name) and not is_sequence:
-        return num_in_sample
-    return vocabulary_size
+    # The vocabulary may hold values of other features, or of an earlier run.
+    is_shared = features.shares_table(name)
+    is_continued = features.by_name[name].table_owner(name) in continued
+    if vocabulary_size > 1 and not is_shared and not is_continued:
+        return vocabulary_size
+    values, rows = features.all_values(train.features, name)
+    distinct = np.unique(values)
+    if len(np.unique(rows)) < train.num_rows:  # some lists are empty
+        distinct = np.union1d(distinct, [0])
+    # Id 0 stands for empty cells.
+    if features.layout.blocks[name].input != "dense" and len(distinct) > 2:
+        return int(np.count_nonzero(distinct))
+    return len(distinct)
 
 
 def feature_aucs(

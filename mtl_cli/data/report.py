@@ -41,8 +41,8 @@ class Report(TypedDict):
     Attributes:
         splits: {split: number of rows}.
         sampled_rows: {split: number of rows from which `buckets`, `drift` and `auc` of
-            the features were computed, and `distinct` of features without a
-            vocabulary}.
+            the features were computed, and `distinct` of features that have no
+            vocabulary, share it, or go on with that of an earlier run}.
         tasks: {output: {split: {`rows`: number of rows that count for the output,
             `positives`: number of positive rows among them}}}; only binary outputs have
             `positives`.

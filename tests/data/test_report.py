@@ -13,7 +13,7 @@ import pyarrow.csv
 import pytest
 import sklearn.metrics
 import yaml
-from helpers.planted_data import loaded, parquet, values
+from helpers.planted_data import declared, loaded, outputs, parquet, values
 from helpers.slow import slow_except
 
 from mtl_cli.core.errors import DataError
@@ -21,6 +21,7 @@ from mtl_cli.core.paths import PACKAGE
 from mtl_cli.data import compute_report
 from mtl_cli.data import profile as profile_module
 from mtl_cli.data.findings import first_loss_findings
+from mtl_cli.data.load import load
 from mtl_cli.data.table import Table
 from mtl_cli.heads.base import Output
 from mtl_cli.tasks.binary import Binary
@@ -832,6 +833,25 @@ def test_number_of_values_is_exact(tmp_path):
     assert found["hour"]["distinct"] == 6
     assert found["price"]["distinct"] == len(set(columns["price"].astype("float32")))
     assert found["age"]["distinct"] == len(set(columns["age"]))
+
+
+@pytest.mark.parametrize("is_continued", [False, True])
+def test_number_of_values_of_lists_counts_all_values_of_this_column(
+    tmp_path, is_continued
+):
+    # The table holds the 9 shops too, or 100 values of an earlier run. Counted were
+    # all values of the table, and only the first value of each list.
+    columns = clean(TRAIN, 0)
+    columns["tags"] = [["all", str(i % 4)] if i % 2 else [] for i in range(TRAIN)]
+    features = {"shop": FEATURES["shop"], "tags": FEATURES["tags"]}
+    earlier = {"tags": {"vocabulary": [f"old {i}" for i in range(100)]}}
+    if not is_continued:
+        features["tags"] = features["tags"] | {"table": "shop"}
+        earlier = None
+    dataset = declared(parquet(tmp_path, columns), features, {"buy": TASKS["buy"]})
+    report = load(dataset, outputs(dataset), earlier).report
+    assert report["features"]["tags"]["distinct"] == 3  # "all", "1" and "3"
+    assert report["findings"] == []
 
 
 @pytest.mark.parametrize(
