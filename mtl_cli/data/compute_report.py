@@ -11,7 +11,7 @@ from mtl_cli.data.profile import Profile
 from mtl_cli.data.report import FeatureReport, Report
 from mtl_cli.data.sampling_findings import revealing_rate_findings, unsampled_findings
 from mtl_cli.data.table import NO_GROUP, Array, StoredTable, Table, concatenate
-from mtl_cli.data.univariate_auc import refuse_copy, univariate_auc
+from mtl_cli.data.univariate_auc import list_auc, refuse_copy, univariate_auc
 from mtl_cli.heads.base import Output
 
 # If a split has more than `SAMPLED_ROWS` rows, the report reads only about this number
@@ -114,7 +114,6 @@ def feature_report(
     """
     feature = features.by_name[name]
     train = samples["train"]
-    summary = feature.summary(features.encoded_block(train.features, name))
     buckets = make_buckets(*values_and_weights(name, features, train))
     return {
         "kind": feature.kind,
@@ -123,7 +122,7 @@ def feature_report(
         "unseen": profile.unseen_fractions(name, samples),
         "buckets": buckets,
         "drift": feature_drifts(name, features, buckets, samples),
-        "auc": feature_aucs(name, feature.numeric, outputs, train, summary),
+        "auc": feature_aucs(name, features, outputs, train),
     }
 
 
@@ -195,29 +194,64 @@ def num_distinct(
 
 
 def feature_aucs(
-    name: str, is_ordered: bool, outputs: list[Output], train: Table, summary: Array
+    name: str, features: FeatureSet, outputs: list[Output], train: Table
 ) -> dict[str, float]:
     """Returns {output: the AUC that a feature alone reaches} for binary outputs.
 
-    An output with too few rows is left out. `train` are the sampled training rows, and
-    `summary` holds a number for each of these rows, see `Feature.summary`.
+    An output with too few rows is left out. The AUC of lists is the highest of three:
+    by all values, by the first value of each list, and by the last value. `train` are
+    the sampled training rows.
 
     Raises:
-        DataError: if the feature copies the labels of an output.
+        DataError: if the feature copies the labels of an output, in lists by their
+            first or their last values.
     """
+    values, rows = features.all_values(train.features, name)
+    distinct, codes = np.unique(values, return_inverse=True)
+    numbers = distinct if features.by_name[name].numeric else None
+    is_list = features.layout.blocks[name].input == "sequences"
+    # {place in the lists: one code per row, (rows,)}; the code 0 is for empty lists.
+    columns = (
+        first_and_last(codes + 1, rows, train.num_rows) if is_list else {"": codes}
+    )
     aucs: dict[str, float] = {}
     for output in outputs:
         if output.added_by_heads:  # the task with the same label is checked
             continue
         is_counted = train.weights[output.name] > 0
         labels = train.labels[output.label][is_counted]
-        values = summary[is_counted]
         if len(labels) < MIN_ROWS:
             continue
-        refuse_copy(name, output, labels, values)
-        if output.task.BINARY_LABELS:
-            distinct, codes = np.unique(values, return_inverse=True)
-            auc = univariate_auc(labels, codes, distinct if is_ordered else None)
-            if auc is not None:
-                aucs[output.name] = auc
+        counted_columns = {place: x[is_counted] for place, x in columns.items()}
+        for place, column in counted_columns.items():
+            refuse_copy(name, output, labels, column, place)
+        if not output.task.BINARY_LABELS:
+            continue
+        found = [univariate_auc(labels, x, numbers) for x in counted_columns.values()]
+        if is_list:
+            in_counted = is_counted[rows]
+            new_rows = np.cumsum(is_counted) - 1  # the row numbers in `labels`
+            found.append(
+                list_auc(labels, codes[in_counted], new_rows[rows[in_counted]])
+            )
+        if known := [auc for auc in found if auc is not None]:
+            aucs[output.name] = max(known)
     return aucs
+
+
+def first_and_last(values: Array, rows: Array, num_rows: int) -> dict[str, Array]:
+    """Returns the `first` and the `last` value of the list of each row, (rows,) each.
+
+    An empty list has the value 0.
+
+    Args:
+        values: the values of all lists, in the order of their rows, (values,).
+        rows: the row number of each value, (values,).
+    """
+    is_first = np.diff(rows, prepend=-1) > 0
+    is_last = np.diff(rows, append=num_rows) > 0
+    columns = {}
+    for place, is_there in (("first", is_first), ("last", is_last)):
+        columns[place] = np.zeros(num_rows, values.dtype)
+        columns[place][rows[is_there]] = values[is_there]
+    return columns

@@ -23,7 +23,7 @@ class FeatureReport(TypedDict):
         drift: {split: population stability index against the training rows}; 0 if the
             split or the training rows have fewer than `compute_report.MIN_ROWS` rows.
         auc: {output: the AUC that the feature alone reaches on the training rows}, for
-            binary outputs with enough rows.
+            binary outputs with enough rows; see `compute_report.feature_aucs`.
     """
 
     kind: str

@@ -34,14 +34,10 @@ def univariate_auc(y: Array, codes: Array, numbers: Array | None) -> float | Non
     Returns: the AUC; None if a class has fewer rows than `MIN_ROWS_PER_CLASS`.
     """
     positive = y > 0.5
-    if min(positive.sum(), (~positive).sum()) < MIN_ROWS_PER_CLASS:
+    if has_small_class(positive):
         return None
-    num_values = int(codes.max()) + 1
-    is_first_half = np.random.default_rng(0).random(len(y)) < 0.5
-    first_codes = codes[is_first_half]
-    counts = np.bincount(first_codes, minlength=num_values)
-    num_positive = np.bincount(first_codes, positive[is_first_half], num_values)
-    fractions = (num_positive + positive.mean()) / (counts + 1)
+    is_first_half = random_half(len(y))
+    fractions = positive_fractions(positive, codes, np.arange(len(y)), is_first_half)
     auc_by_value = auc_of_scores(
         positive[~is_first_half], codes[~is_first_half], fractions
     )
@@ -50,6 +46,69 @@ def univariate_auc(y: Array, codes: Array, numbers: Array | None) -> float | Non
     auc_by_number = auc_of_scores(positive, codes, numbers)
     # With the opposite sign, the scores have the AUC 1 - auc_by_number.
     return max(auc_by_value, auc_by_number, 1 - auc_by_number)
+
+
+def list_auc(y: Array, codes: Array, rows: Array) -> float | None:
+    """Returns the AUC that all values of a column of lists reach on labels.
+
+    The score of a row is that of a naive Bayes classifier: the sum of the log odds of
+    the row's values. The odds of a value are the odds of label 1 among the rows with
+    this value, divided by the odds among all rows. A value that a list holds twice
+    counts twice. As in `univariate_auc`, the odds are computed from a random half of
+    the rows, and the AUC from the other half.
+
+    Args:
+        y: the labels 0 and 1, (rows,).
+        codes: the index of each value in the lists among the distinct values,
+            (values,).
+        rows: the row number of each value, (values,).
+
+    Returns: the AUC; None if a class has fewer rows than `MIN_ROWS_PER_CLASS`.
+    """
+    positive = y > 0.5
+    if has_small_class(positive):
+        return None
+    is_first_half = random_half(len(y))
+    fractions = positive_fractions(positive, codes, rows, is_first_half)
+    mean = positive.mean()
+    odds = fractions / (1 - fractions) / (mean / (1 - mean))
+    scores = np.bincount(rows, np.log(odds)[codes], len(y))
+    return auc_of_scores(
+        positive[~is_first_half], np.flatnonzero(~is_first_half), scores
+    )
+
+
+def has_small_class(positive: Array) -> bool:
+    """Whether too few rows have label 1, `positive`, or label 0 for an AUC."""
+    num_positive = int(positive.sum())
+    return min(num_positive, len(positive) - num_positive) < MIN_ROWS_PER_CLASS
+
+
+def random_half(num_rows: int) -> Array:
+    """Returns a mask of about half of the rows, the same at each call, (rows,)."""
+    return np.random.default_rng(0).random(num_rows) < 0.5
+
+
+def positive_fractions(
+    positive: Array, codes: Array, rows: Array, is_used: Array
+) -> Array:
+    """Returns the fraction of positive rows among the rows with each distinct value.
+
+    Each value gets an additional row with the mean label of all rows.
+
+    Args:
+        positive: whether each row has label 1, (rows,).
+        codes: the index of each value among the distinct values, (values,).
+        rows: the row number of each value, (values,).
+        is_used: a mask of the rows that are counted, (rows,).
+    """
+    num_values = int(codes.max(initial=-1)) + 1
+    is_counted = is_used[rows]
+    counted = codes[is_counted]
+    counts = np.bincount(counted, minlength=num_values)
+    num_positive = np.bincount(counted, positive[rows[is_counted]], num_values)
+    fractions: Array = (num_positive + positive.mean()) / (counts + 1)
+    return fractions
 
 
 def auc_of_scores(positive: Array, codes: Array, scores: Array) -> float:
@@ -75,12 +134,16 @@ def auc_of_scores(positive: Array, codes: Array, scores: Array) -> float:
     return auc(labels, np.tile(scores, 2)[is_present], weights[is_present])
 
 
-def refuse_copy(feature: str, output: Output, labels: Array, values: Array) -> None:
+def refuse_copy(
+    feature: str, output: Output, labels: Array, values: Array, place: str = ""
+) -> None:
     """Refuses a feature whose values correspond one to one to an output's labels.
 
     Args:
         labels: the label of each row, (rows,).
         values: the value of the feature in each row, (rows,).
+        place: where in the lists of the feature these values are, such as `first`; ""
+            if the feature has no lists.
     """
     has_classes = output.task.HAS_CLASSES
     rounded_labels = [labels]
@@ -96,8 +159,9 @@ def refuse_copy(feature: str, output: Output, labels: Array, values: Array) -> N
     # With fewer than two rows per class, classes and values may correspond by chance.
     if num_pairs < 2 or (has_classes and 2 * num_pairs > len(labels)):
         return
+    values_text = f"values that come {place} in the lists" if place else "values"
     raise DataError(
-        f"dataset.features.{feature}: the {num_pairs:,} values of this feature "
+        f"dataset.features.{feature}: the {num_pairs:,} {values_text} of this feature "
         f"correspond one to one to the labels of task {output.name} in all "
         f"{len(labels):,} rows looked at, so the model would see the answer; remove "
         "the feature"

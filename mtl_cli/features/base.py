@@ -164,14 +164,14 @@ class Feature(Options):
         return {name: example_numbers(numbers, missing, random, num_rows)}
 
     def summary(self, encoded: Array) -> Array:
-        """Returns one number per row for statistics and the AUC of a feature, (rows,).
+        """Returns one number per row for statistics of a feature, (rows,).
 
         `encoded` are the feature's columns of the network's input, (rows, width).
         """
         return encoded[:, 0]
 
     def all_values(self, columns: dict[str, Array]) -> tuple[Array, Array]:
-        """Returns all encoded values of all rows, for distributions and counts.
+        """Returns all encoded values of all rows, for distributions, counts and AUCs.
 
         A kind without lists has one value per row: the `summary`.
 
@@ -180,7 +180,7 @@ class Feature(Options):
                 input of the feature's block comes first.
 
         Returns: the values of all rows, (values,), and the row number of each value,
-            (values,).
+            ascending, (values,).
         """
         values = self.summary(next(iter(columns.values())))
         return values, np.arange(len(values))

@@ -23,6 +23,7 @@ from mtl_cli.data import profile as profile_module
 from mtl_cli.data.findings import first_loss_findings
 from mtl_cli.data.load import load
 from mtl_cli.data.table import Table
+from mtl_cli.data.univariate_auc import list_auc
 from mtl_cli.heads.base import Output
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.regression import Regression
@@ -394,6 +395,70 @@ def test_copy_of_a_label_is_refused(tmp_path, kind, turned):
     copy["train"]["copy"][0] ^= 1  # all rows but one
     found = report_of(tmp_path, features, **copy)
     assert any(text.startswith(PREDICTS) for text in found["findings"])
+
+
+def lists_with(labels, place):
+    """Lists of noise in which a value tells the label: at the place 0, 1 or 2."""
+    lists = np.random.default_rng(0).integers(0, 30, (len(labels), 3)).astype("U3")
+    lists[:, place] = np.where(labels, "yes", "no")
+    return lists.tolist()
+
+
+@pytest.mark.parametrize(("place", "text"), [(0, "first"), (2, "last")])
+def test_copy_of_a_label_at_an_end_of_lists_is_refused(tmp_path, place, text):
+    lists = lists_with(clean(TRAIN, 0)["buy"], place)
+    features = {"tags": {"kind": "sequence", "max_length": 3}}
+    with pytest.raises(DataError) as caught:
+        report_of(tmp_path, features, {"buy": TASKS["buy"]}, train={"tags": lists})
+    assert str(caught.value).startswith(
+        f"dataset.features.tags: the 2 values that come {text} in the lists of this "
+        "feature correspond one to one to the labels of task buy in all 2,000 rows"
+    )
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_value_of_lists_that_tells_a_label_is_told(tmp_path, place):
+    columns = clean(TRAIN, 0)
+    lists = lists_with(columns["like"], place)
+    lists[np.argmax(columns["buy"])] = []  # no copy: an empty list is a value too
+    features = {"tags": {"kind": "sequence", "max_length": 3}}
+    tasks = {name: TASKS[name] for name in ("buy", "like")}
+    found = report_of(tmp_path, features, tasks, train={"tags": lists})
+    assert found["findings"][0] == f"{PREDICTS}: tags (like 1.0000)"
+
+
+@pytest.mark.parametrize("place", [0, 2])
+def test_end_of_lists_that_tells_a_label_is_told_if_all_places_hold_its_values(
+    tmp_path, place
+):
+    # All places hold the same two values, such as the labels of earlier days.
+    lists = np.random.default_rng(0).integers(0, 2, (TRAIN, 3))
+    lists[:, place] = clean(TRAIN, 0)["buy"]
+    lists[0, place] ^= 1  # no copy
+    features = {"tags": {"kind": "sequence", "max_length": 3}}
+    train = {"tags": lists.tolist()}
+    found = report_of(tmp_path, features, {"buy": TASKS["buy"]}, train=train)
+    assert found["features"]["tags"]["auc"]["buy"] > 0.99
+
+
+def test_auc_of_lists_is_that_of_naive_bayes():
+    random = np.random.default_rng(0)
+    lengths = random.integers(0, 4, 400)
+    rows = np.repeat(np.arange(400), lengths)
+    codes = random.integers(0, 6, len(rows))
+    y = (random.random(400) < 0.3 + 0.1 * np.bincount(rows, codes > 3, 400)) * 1.0
+    learn = np.random.default_rng(0).random(400) < 0.5
+    scores = np.zeros(400)
+    for row, code in zip(rows, codes, strict=True):
+        labels = [
+            y[r] for r, c in zip(rows, codes, strict=True) if c == code and learn[r]
+        ]
+        p = (sum(labels) + y.mean()) / (len(labels) + 1)
+        scores[row] += np.log(p / (1 - p)) - np.log(y.mean() / (1 - y.mean()))
+    direct = sklearn.metrics.roc_auc_score(y[~learn], scores[~learn])
+    # Rounding breaks some of the ties of the same values in another order.
+    assert list_auc(y, codes, rows) == pytest.approx(direct, abs=1e-3)
+    assert direct > 0.6
 
 
 def test_values_that_training_rows_lack_are_told_with_their_share(tmp_path):
