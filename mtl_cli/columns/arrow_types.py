@@ -67,11 +67,14 @@ def common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
     """Returns the type of a column that has two plain types in two files of a table.
 
     Texts have a common type, and so do whole numbers of different sizes, since their
-    values are equal in all these types. The same holds for lists of them. All other
-    types have no common type: None.
+    values are equal in all these types. A column without values (null) takes the type
+    of the other column. The same holds for the values of lists. All other types have
+    no common type: None.
     """
-    if first == second:
+    if first == second or types.is_null(second):
         return first
+    if types.is_null(first):
+        return second
     if is_text(first) and is_text(second):
         return pa.large_string()
     if is_list(first) and is_list(second):

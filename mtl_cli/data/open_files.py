@@ -46,8 +46,9 @@ def open_columnar_file(files: Files, file_path: str) -> Iterator[ColumnarFile]:
 def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
     """Opens Parquet or Feather files, and finds a common type for each column."""
     rows_by_file = {}
-    types_in_first: dict[str, pa.DataType] = {}
     common_types: dict[str, pa.DataType] = {}
+    # {column: its type in the file from which its common type comes}
+    expected_types: dict[str, pa.DataType] = {}
     # {column: a text with its type in the first file that disagrees}
     disagreements: dict[str, str] = {}
     for file_path in files.paths:
@@ -57,19 +58,18 @@ def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
             rows_by_file[path] = file.num_rows
             types = {c: plain_type(file.schema.field(c).type) for c in request.columns}
         for column, dtype in types.items():
-            expected = types_in_first.setdefault(column, dtype)
             common = common_type(common_types.get(column, dtype), dtype)
-            if common is not None:
-                common_types[column] = common
-            else:
-                text = f"{column} ({dtype} in {path}, not {expected})"
+            if common is None:
+                text = f"{column} ({dtype} in {path}, not {expected_types[column]})"
                 disagreements.setdefault(column, text)
+            elif common != common_types.get(column):
+                common_types[column] = common
+                expected_types[column] = dtype
     if disagreements:
         names = comma_list(disagreements.values(), max_items=5)
         raise DataError(
             f"{files.key}: the files disagree: these columns have other types than in "
-            f"{next(iter(rows_by_file))}: {names}; write each column with one type in "
-            "all files"
+            f"earlier files: {names}; write each column with one type in all files"
         )
 
     def chunks(max_rows: int) -> Iterator[pa.Table]:

@@ -136,7 +136,7 @@ def test_list_views_become_lists_of_the_same_values(cut: slice) -> None:
     assert lists.to_pylist() == column.to_pylist()
 
 
-def test_texts_and_whole_numbers_have_a_common_type() -> None:
+def test_texts_whole_numbers_and_columns_without_values_have_a_common_type() -> None:
     text, long_text = pa.string(), pa.large_string()
     assert common_type(text, text) == text
     assert common_type(text, long_text) == common_type(long_text, text) == long_text
@@ -145,6 +145,9 @@ def test_texts_and_whole_numbers_have_a_common_type() -> None:
     assert common_type(pa.int32(), pa.int32()) == pa.int32()
     assert common_type(pa.uint16(), pa.int32()) == pa.int64()
     assert common_type(pa.uint64(), pa.uint64()) == pa.uint64()
+    no_values, days = pa.null(), pa.date32()
+    assert common_type(no_values, days) == common_type(days, no_values) == days
+    assert common_type(pa.list_(no_values), pa.list_(text)) == pa.large_list(text)
     for first, second in (
         (pa.uint64(), pa.int64()),
         (pa.float32(), pa.float64()),

@@ -981,10 +981,13 @@ def test_files_of_a_folder_that_disagree(tmp_path):
     write(GOOD, tmp_path / "a.parquet")
     write(GOOD.set_column(1, "age", pa.array(["x"] * 20)), tmp_path / "b.parquet")
     expected = (
-        f"dataset.train: the files disagree: these columns have other types than in "
-        f"{tmp_path}/a.parquet: age (string in {tmp_path}/b.parquet, not int64); write "
-        "each column with one type in all files"
+        "dataset.train: the files disagree: these columns have other types than in "
+        f"earlier files: age (string in {tmp_path}/b.parquet, not int64); write each "
+        "column with one type in all files"
     )
+    assert_refused(expected, tmp_path)
+    empty = GOOD.set_column(1, "age", pa.nulls(20))
+    write(empty, tmp_path / "0.parquet")  # the first file agrees with all
     assert_refused(expected, tmp_path)
     write(GOOD.drop_columns("age"), tmp_path / "b.parquet")
     expected = f"no column 'age' in {tmp_path}/b.parquet, which has city, buy"
@@ -994,7 +997,7 @@ def test_files_of_a_folder_that_disagree(tmp_path):
 def test_feather_files_that_disagree(tmp_path):
     write(GOOD, tmp_path / "a.feather")
     write(GOOD.set_column(1, "age", pa.array([0.5] * 20)), tmp_path / "b.feather")
-    expected = f"a.feather: age (double in {tmp_path}/b.feather, not int64); write each"
+    expected = f"files: age (double in {tmp_path}/b.feather, not int64); write each"
     assert_refused(expected, tmp_path / "*.feather")
 
 

@@ -597,6 +597,40 @@ def test_files_with_other_types_of_text_and_whole_numbers_are_one_table(
     assert_same(equal, other)
 
 
+@pytest.mark.parametrize("ending", ["parquet", "feather"])
+@pytest.mark.parametrize("place", ["first", "last", "test"])
+def test_columns_without_values_in_a_file_go_with_every_type(
+    tmp_path, fresh, ending, place
+):
+    names = ["city", "age", "tags", "buy"]
+    types = pa.string(), pa.float64(), pa.list_(pa.string()), pa.int64()
+    no_types = pa.null(), pa.null(), pa.list_(pa.null()), pa.null()
+    columns = ["Ulm", "Rom", None], [1.5, 2, 4], [["a"], None, ["b", "a"]], [0, 1, 0]
+    no_values = [None] * 3, [None] * 3, [[], None, []], [None] * 3
+    write = pyarrow.feather.write_feather
+    if ending == "parquet":
+        write = pyarrow.parquet.write_table
+    files = []
+    for cells, its_types in (
+        (columns, types),
+        (no_values, types),
+        (no_values, no_types),
+    ):
+        files.append(tmp_path / f"{len(files)}.{ending}")
+        write(pa.table([*map(pa.array, cells, its_types)], names), files[-1])
+    full, *empty_files = files
+    features = {"city": {"kind": "sparse"}, "tags": FEATURES["tags"]}
+    features |= {"age": {"kind": "dense", "missing": "mean"}}
+    keys = ONE_CITY | {"features": features, "stream": True}
+    typed, untyped = (
+        fresh(full, test=str(empty), **keys)
+        if place == "test"
+        else fresh([empty, full] if place == "first" else [full, empty], **keys)
+        for empty in empty_files
+    )
+    assert_same(typed, untyped)
+
+
 def test_files_of_a_pattern_are_one_table_in_order_of_their_names(tmp_path, fresh):
     for name, rows in (("b", "Ulm,3,1\nUlm,4,0\n"), ("a", "Ulm,1,1\nUlm,2,0\n")):
         (tmp_path / f"{name}.csv").write_text("city,age,buy\n" + rows)
