@@ -5,17 +5,18 @@ import numpy as np
 from mtl_cli.metrics.metric import Floats, UndefinedError, metric
 from mtl_cli.metrics.sorted_rows import sort_rows
 
-MAX_BUCKETS = 20
+# The shares of the total weight at which one bucket ends and the next one begins.
+BUCKET_CUTS = np.arange(1, 20) / 20
 
 
 @metric(direction=-1)
 def ece(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Expected calibration error: the mean distance of predicted and actual rate.
 
-    The rows are sorted by their prediction and cut into 20 buckets of about equally
-    many rows. Rows with equal predictions are in the same bucket. The predicted rate of
-    a bucket is its mean prediction, and the actual rate is its mean label. The mean
-    over buckets is weighted by the weights of their rows. 0 is best.
+    The rows are sorted by their prediction and cut into 20 buckets of about equal
+    weight. Rows with equal predictions are in the same bucket. The predicted rate of a
+    bucket is its mean prediction, and the actual rate is its mean label. The mean over
+    buckets is weighted by the weights of their rows. 0 is best.
     """
     predicted, actual, weights = calibration_buckets(label, prediction, weight)
     return float(np.average(np.abs(predicted - actual), weights=weights))
@@ -29,16 +30,16 @@ def calibration_buckets(
     Buckets without rows are left out. Each array is (buckets,).
     """
     y, p, w, _ = sort_rows(label, prediction, weight)
-    num_buckets = max(1, min(MAX_BUCKETS, len(p)))
-    bucket_rows = np.array_split(np.arange(len(p)), num_buckets)
-    bucket = np.repeat(np.arange(num_buckets), [len(rows) for rows in bucket_rows])
-    # Rows with equal predictions all go to the bucket of the first of these rows.
-    bucket = bucket[np.searchsorted(p, p)]
-    weights = np.asarray(np.bincount(bucket, w, num_buckets), "float64")
+    # A row with the weight 2 must fall where two equal rows would fall. Therefore rows
+    # with equal predictions all begin at the weight of the rows before them.
+    share_before = ((np.cumsum(w) - w) / w.sum())[np.searchsorted(p, p)]
+    # Sums have rounding errors: a row that begins at a cut may seem to begin before it.
+    bucket = np.digitize(np.round(share_before, 9), BUCKET_CUTS)
+    weights = np.asarray(np.bincount(bucket, w), "float64")
     is_filled = weights > 0
     weights = weights[is_filled]
-    predictions = np.bincount(bucket, w * p, num_buckets)[is_filled]
-    labels = np.bincount(bucket, w * y, num_buckets)[is_filled]
+    predictions = np.bincount(bucket, w * p)[is_filled]
+    labels = np.bincount(bucket, w * y)[is_filled]
     return predictions / weights, labels / weights, weights
 
 
