@@ -12,6 +12,9 @@ from mtl_cli.config.overrides import without_signs
 MAX_LENGTH_BEFORE_HASH = 80
 # The beginnings of settings that do not change what jobs compute.
 EXECUTION_PREFIXES = ("hydra.", "hydra/launcher=", "sweep.", "resume=")
+# The beginnings of the settings that stand first in the name of a job. Most sweeps
+# compare models over seeds. Long names are cut, and must still tell these jobs apart.
+FIRST_PREFIXES = ("model=", "seed=")
 
 
 def sweep_name(settings: list[str]) -> str:
@@ -58,10 +61,13 @@ def is_swept(setting: str) -> bool:
 def job_name(settings: list[str]) -> str:
     """Returns the name of a job's folder, made of the job's settings.
 
-    If the name must be shortened, or characters replaced, a hash is added.
+    The model and the seed come first, the other settings follow in alphabetical order.
+    The name does not depend on which settings the sweep varies, so that a later sweep
+    of more settings finds the jobs. If the name must be shortened, or characters
+    replaced, a hash is added.
 
-    >>> job_name(["seed=1", "model=ple"])
-    'model=ple,seed=1'
+    >>> job_name(["encoder=dcn", "seed=1", "model=ple"])
+    'model=ple,seed=1,encoder=dcn'
     >>> job_name(["++dataset.train=/data/a.csv"])
     'dataset.train=_data_a.csv-d4beade4292c'
     """
@@ -70,7 +76,11 @@ def job_name(settings: list[str]) -> str:
         for setting in sorted(map(without_signs, settings))
         if not setting.startswith((*EXECUTION_PREFIXES, "sweep="))
     ]
-    text = ",".join(job_settings) or "defaults"
+    in_order = sorted(
+        job_settings,
+        key=lambda setting: [not setting.startswith(first) for first in FIRST_PREFIXES],
+    )
+    text = ",".join(in_order) or "defaults"
     name = safe_name(text)
     if name == text and len(name) <= MAX_LENGTH_BEFORE_HASH:
         return name

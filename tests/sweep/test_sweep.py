@@ -32,6 +32,7 @@ from helpers.commands import (
 from helpers.slow import slow_except
 from hydra import compose, initialize_config_dir
 
+from mtl_cli.cli import compare
 from mtl_cli.cli.check_jobs import check_jobs
 from mtl_cli.cli.failures import stop_jobs_after
 from mtl_cli.core.errors import ConfigError
@@ -41,7 +42,7 @@ from mtl_cli.data.dataset import Dataset
 from mtl_cli.distributed.child_processes import free_ports
 from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep import job, job_order, job_processes, job_table, session
-from mtl_cli.sweep.folder_names import sweep_name
+from mtl_cli.sweep.folder_names import job_name, sweep_name
 from mtl_cli.sweep.job_table import JobTable
 from mtl_cli.sweep.row_settings import row_settings
 from mtl_cli.sweep.session import Session, check_sweep_folder
@@ -792,6 +793,28 @@ def test_repeats_run_seeds_of_each_job_with_their_twins_once(start: Path) -> Non
 def test_order_of_settings_does_not_change_the_sweep_folder() -> None:
     settings = ["seed=1,2", "trainer.epochs=3", "model=mmoe,ple"]
     assert sweep_name(settings) == sweep_name(settings[::-1])
+
+
+def test_folder_of_a_job_begins_with_model_and_seed_and_keeps_them_when_cut() -> None:
+    settings = ["encoder=dcn", "seed=2", "++dataset.train=a.csv", "model=mmoe"]
+    name = "model=mmoe,seed=2,dataset.train=a.csv,encoder=dcn"
+    assert job_name(settings) == job_name(settings[::-1]) == name
+    long_path = f"++dataset.train={'a' * 100}.csv"
+    assert job_name([long_path, *settings]).startswith("model=mmoe,seed=2,dataset.tr")
+
+
+@pytest.mark.slow
+def test_pattern_of_a_model_names_its_jobs_for_an_ensemble(
+    start: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swept = ["model=mmoe,shared_bottom", "seed=1,2", "hydra.sweep.dir=sweep"]
+    assert run_sweep(start, *swept).returncode == 0
+    monkeypatch.chdir(start)
+    runs = map(str, Path().glob("sweep/model=mmoe*"))  # as in docs/how-to/sweeps.md
+    command = [*runs, "--split", "valid", "--ensemble", "mean"]
+    assert compare.compare(compare.arguments(command)) == 0
+    averaged = json.loads(Path("mean/environment.json").read_text())["ensemble"]
+    assert [run["seed"] for run in averaged] == [1, 2]
 
 
 def test_launcher_does_not_change_the_sweep_folder() -> None:
