@@ -70,7 +70,9 @@ class ColumnRequest:
         min_similarity = min(
             MIN_SIMILARITY, max(MIN_SIMILARITY_OF_SHORT_NAMES, similarity_of_one_letter)
         )
-        similar = most_similar(column, names, min_similarity)
+        # A requested column of the table is no misspelling of the missing column.
+        others = [name for name in names if name not in self.keys]
+        similar = most_similar(column, others, min_similarity)
         if similar is not None:
             hint += f"; did you mean {readable_name(similar)}?"
         hint += header_hint(names)

@@ -45,9 +45,15 @@ def with_constants(
     )
     for name, feature in features.by_name.items():
         columns_of_feature = feature.source_columns(name)
-        if set(columns_of_feature) <= set(values):
-            key = f"{option} {', '.join(columns_of_feature)}"
+        key = f"{option} {', '.join(c for c in columns_of_feature if c in values)}"
+        left_out = [c for c in columns_of_feature if c not in values]
+        if not left_out:
             check_constants(key, name, feature, constants)
+        elif feature.aligns_columns and len(left_out) < len(columns_of_feature):
+            raise ConfigError(
+                f"{key}: feature {name} needs as many values in the column "
+                f"'{left_out[0]}'; set both columns or neither"
+            )
     return features.with_constants(constants)
 
 

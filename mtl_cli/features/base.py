@@ -48,6 +48,8 @@ class Feature(Options):
             if features of this kind cannot share a table.
         has_one_id: whether each row has one id, so that the id can be the scenario of
             the row.
+        aligns_columns: whether the columns hold lists that must have equal lengths, so
+            that `--set` has to set all of the columns or none.
     """
 
     kind: str
@@ -55,6 +57,7 @@ class Feature(Options):
     reports_unseen: ClassVar[bool] = False
     id_encoding: ClassVar[str | None] = None
     has_one_id: ClassVar[bool] = False
+    aligns_columns: ClassVar[bool] = False
 
     def source_columns(self, name: str) -> list[str]:
         """Returns the names of the columns that the feature reads."""

@@ -54,6 +54,7 @@ class Sequence(Embedded):
     pretrained: Pretrained | None = None
     id_encoding = "vocabulary"
     has_one_id = False
+    aligns_columns = True
     reports_unseen = True
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from mtl_cli.core.prediction_names import prediction_name
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import feature_request
+from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.sources import (
     OnProgress,
     Source,
@@ -82,6 +83,7 @@ def predict_files(
     summary, start = PredictionSummary(), time.monotonic()
     dataset = model.config.dataset
     request = feature_request(dataset).without_columns(constants)
+    request = replace(request, fixes=fixes_by_set(model.features))
     unseen = UnseenValues(model.features)
     num_not_finite = Counter[str]()  # {column: number of predictions}
     with (
@@ -106,6 +108,18 @@ def predict_files(
         *not_finite_warnings(num_not_finite, summary.num_rows),
     ]
     return summary
+
+
+def fixes_by_set(features: FeatureSet) -> dict[str, str]:
+    """Returns {column: the advice to use `--set` if a table lacks the column}.
+
+    `--set` gives a text. Columns of lists are left out: a text is not a list.
+    """
+    return {
+        column: f"or give all rows one value: --set {column}=VALUE"
+        for column, kind in features.column_kinds.items()
+        if kind in ("text", "number")
+    }
 
 
 def not_finite_warnings(num_not_finite: Counter[str], num_rows: int) -> list[str]:
@@ -160,9 +174,7 @@ def opened_table(
     kept_columns = {column: "--keep" for column in keep if column not in request.keys}
     types = dict.fromkeys(kept_columns, pa.string())
     keys = request.keys | kept_columns
-    # The message about a missing column suggests `--set` for columns of features only.
-    fixes = {c: f"or give all rows one value: --set {c}=VALUE" for c in request.keys}
-    request = ColumnRequest(keys, request.types | types, fixes)
+    request = replace(request, keys=keys, types=request.types | types)
     with (
         temporary_folder("mtl-predict-") as folder,
         copied_stdin(location, folder) as table,

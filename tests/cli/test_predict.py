@@ -20,8 +20,12 @@ from helpers.planted_data import config, run_in, values
 
 from mtl_cli.cli import predict
 from mtl_cli.data import sources
+from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.sources import Source
+from mtl_cli.features.dense import Dense
+from mtl_cli.features.sequence import Sequence
 from mtl_cli.network.trained_model import TrainedModel
+from mtl_cli.runs.prediction import fixes_by_set
 
 FEATURES: dict[str, Any] = {
     "user": {"kind": "sparse"},
@@ -318,6 +322,15 @@ def test_set_value_may_be_empty_or_unseen(
     assert predicted(run, tmp_path / "with.parquet", "-o", tmp_path / "w.parquet") == 0
     expected = pd.read_parquet(tmp_path / "w.parquet")
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+
+def test_missing_columns_of_lists_get_no_advice_to_set_them_to_a_text() -> None:
+    lists = Sequence(kind="sequence", max_length=2, weights="weights")
+    texts = Sequence(kind="sequence", max_length=2, separator="|")
+    features = FeatureSet(
+        {"lists": lists, "texts": texts, "age": Dense(kind="dense")}, {}
+    )
+    assert list(fixes_by_set(features)) == ["texts", "age"]
 
 
 SET_ALL = [f"--set={name}=1" for name in ("user", "item", "price", "age", "tags")]

@@ -45,5 +45,11 @@ def test_another_column_is_not_suggested(column: str, name: str) -> None:
     assert message(column, "city", name).endswith(f"which has city, {name}")
 
 
+def test_column_that_is_requested_too_is_not_suggested() -> None:
+    keys = dict.fromkeys(["recent", "recent_w"], "dataset.features.recent")
+    with pytest.raises(DataError, match=r"which has recent_w$"):
+        ColumnRequest(keys, {}).check("TABLE", "may.csv", ["recent_w"])
+
+
 def test_suggested_name_shows_its_spaces() -> None:
     assert message("age", "city", " age").endswith("; did you mean ' age'?")

@@ -7,11 +7,13 @@ from mtl_cli.data.constant_columns import with_constants
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.features.cross import Cross
 from mtl_cli.features.dense import Dense
+from mtl_cli.features.sequence import Sequence
 
 FEATURES = FeatureSet(
     {
         "a_and_b": Cross(kind="cross", columns=["a", "b"]),
         "price": Dense(kind="dense", missing="mean"),
+        "seen": Sequence(kind="sequence", max_length=2, separator="|", weights="share"),
     },
     {},
 )
@@ -21,6 +23,22 @@ def test_error_about_a_constant_names_the_columns_that_the_user_has_set() -> Non
     message = "^--set a, b: feature a_and_b: column 'a': needs whole numbers"
     with pytest.raises(ConfigError, match=message):
         with_constants(FEATURES, {"a": 1.5, "b": 2}, "--set")
+
+
+@pytest.mark.parametrize(("given", "left_out"), [("seen", "share"), ("share", "seen")])
+def test_a_list_and_its_weights_are_set_together(given: str, left_out: str) -> None:
+    message = (
+        f"^--set {given}: feature seen needs as many values .* '{left_out}'; set both"
+    )
+    with pytest.raises(ConfigError, match=message):
+        with_constants(FEATURES, {given: "1"}, "--set")
+    both = with_constants(FEATURES, {"seen": "a|b", "share": "1|2"}, "--set").constants
+    assert both.column_names == ["seen", "share"]
+
+
+def test_some_columns_of_a_cross_may_be_set() -> None:
+    constants = with_constants(FEATURES, {"a": 1}, "--set").constants
+    assert constants.column_names == ["a"]
 
 
 def test_nan_is_an_empty_cell_which_json_can_hold() -> None:
