@@ -90,6 +90,7 @@ class Model:
         table: "Rows | str | PathLike[str] | Sequence[str | PathLike[str]]",
         by: str | Sequence[str] = (),
         importance: bool = False,
+        repeats: int = 10,
     ) -> "Evaluation":
         """Evaluates the model on rows with labels, as `mtl-evaluate` does.
 
@@ -101,13 +102,16 @@ class Model:
             by: the name of a column, or several names. Each value of the column, or
                 each range of its numbers, is a slice with metrics of its own.
             importance: whether to measure how important each feature is for each task.
+            repeats: how often each feature is shuffled to measure its importance, at
+                least 2. With many features and tasks, more repeats show more.
 
         Returns: the evaluation, with the tables `metrics`, `slices`, `drift` and
             `importance`.
 
         Raises:
             DataError: if the table does not fit the model.
-            ConfigError: if the table has no column that `by` names.
+            ConfigError: if the table has no column that `by` names, or if `repeats` is
+                below 2.
 
         Example:
             mtl_cli.load("outputs/runs/NAME").evaluate(may, by=["city"]).slices
@@ -116,7 +120,7 @@ class Model:
 
         rows = rows_or_location(table)
         columns = [by] if isinstance(by, str) else list(by)
-        request = EvaluationRequest(columns, importance)
+        request = EvaluationRequest(columns, importance, repeats)
         evaluation, _ = evaluate(self._model, rows, request)
         return evaluation
 

@@ -162,7 +162,7 @@ def test_no_drift_is_said_with_the_largest_psi() -> None:
 
 def test_table_of_importance_has_a_row_per_feature_the_most_important_first() -> None:
     record = {"task": "click", "group": None, "low": 0.1, "high": 0.3}
-    record["p_corrected"] = 0.04
+    record |= {"p": 0.05, "p_corrected": 0.04}
     found = Evaluation("RUN", "t.csv", 9, {"click": {"main_metric": "log_loss"}})
     found.importances.update(
         features=[
@@ -187,6 +187,30 @@ def test_table_of_importance_has_a_row_per_feature_the_most_important_first() ->
         "of these rows, some outputs are scored on fewer: buy 60",
         "not shown to matter to any task: price",
     ]
+
+
+@pytest.mark.parametrize(("repeats", "suggested"), [(5, 20), (20, 40)])
+def test_feature_that_only_the_correction_excludes_suggests_more_shufflings(
+    repeats: int, suggested: int
+) -> None:
+    found = Evaluation("RUN", "t.csv", 9, {"click": {"main_metric": "log_loss"}})
+    record = {"task": "click", "group": None, "low": 0.1, "high": 0.3}
+    record |= {"importance": 0.2, "p_corrected": 1.0}
+    found.importances.update(
+        features=[
+            record | {"features": "city", "p": 0.049},
+            record | {"features": "age", "p": 0.06},
+            record | {"features": "noise", "p": 0.01, "importance": -0.2},
+            record | {"features": "price", "p": 0.001, "p_corrected": 0.004},
+        ],
+        **{"rows": 9, "repeats": repeats, "groups": [], "only_one_task": {}},
+        scored_rows={"click": 9},
+        without_effect=["city", "age", "noise"],
+    )
+    assert importance_section(found).lines[-1] == (
+        "of these, city would be shown to matter without the correction; "
+        f"{repeats} shufflings may be few for 4 tests: try --repeats {suggested}"
+    )
 
 
 def test_slices_by_a_feature_have_a_note() -> None:

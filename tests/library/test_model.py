@@ -227,6 +227,13 @@ def test_tables_of_other_libraries_are_read_by_arrow(model: Model) -> None:
     pd.testing.assert_frame_equal(metrics, model.evaluate(table).metrics)
 
 
+def test_importance_is_the_mean_of_the_requested_number_of_shufflings(
+    model: Model,
+) -> None:
+    importance = model.evaluate(rows(60), importance=True, repeats=3).to_dict()
+    assert {len(r["drops"]) for r in importance["importance"]["features"]} == {3}
+
+
 def test_table_without_rows_has_no_predictions(model: Model) -> None:
     expected = model.predict(rows(9))
     for table in (rows(9)[:0], rows(9).to_pandas()[:0]):
