@@ -63,7 +63,8 @@ def read_tokens(
     if not is_id(values.type):
         raise DataError(
             f"feature {name}: needs lists of whole numbers or text, but the column "
-            f"holds {column.type}; convert the values of the lists to text"
+            f"holds {column.type}; convert the values to text if they are ids, or "
+            "write each number of a vector into a column of its own"
         )
     value_weights = np.ones(len(row_numbers))
     if weights is not None:

@@ -97,8 +97,7 @@ def number_ranges(
     # values would give NaN between -inf and inf. Adding 0.0 turns -0.0 into 0.0.
     edges = np.unique(np.quantile(numbers[~is_empty], quantiles, method="lower")) + 0.0
     if pa.types.is_temporal(cells.type):
-        edge_rows = [np.argmax((numbers == edge) & ~is_empty) for edge in edges]
-        texts = [value_text(cells[int(row)].as_py()) for row in edge_rows]
+        texts = [time_edge_text(edge, numbers, is_empty, cells) for edge in edges]
     else:
         texts = [edge_text(edge, distinct) for edge in edges]
     names = [f"up to {texts[0]}"]
@@ -134,6 +133,35 @@ def edge_text(edge: float, distinct: Array) -> str:
         if float(text) == edge or edge < float(text) < next_number:
             return text
     return f"{edge:.17g}"  # 17 digits tell any two numbers apart
+
+
+def time_edge_text(
+    edge: float, numbers: Array, is_empty: Array, cells: pa.ChunkedArray
+) -> str:
+    """Writes the upper edge of a range as a time with few digits.
+
+    A timestamp is rounded up to a whole minute, second or millisecond if the result is
+    before the next time of the column, as in `edge_text`. Dates, times of day and
+    durations are not rounded.
+
+    Args:
+        edge: the upper edge of a range, as a number.
+        numbers: the times of all rows as numbers, (rows,).
+        is_empty: whether each cell is empty, (rows,).
+        cells: the times as the table holds them, (rows,).
+    """
+    edge_time = cells[int(np.argmax((numbers == edge) & ~is_empty))]
+    is_later = (numbers > edge) & ~is_empty
+    if pa.types.is_timestamp(cells.type) and is_later.any():
+        next_row = np.argmin(np.where(is_later, numbers, np.inf))
+        # Arrow does not know the rules of every time zone, so it rounds in UTC.
+        utc = pa.timestamp(cells.type.unit)
+        for unit in ("minute", "second", "millisecond"):
+            rounded = pa.compute.ceil_temporal(edge_time.cast(utc), unit=unit)
+            if pa.compute.less(rounded, cells[int(next_row)].cast(utc)).as_py():
+                time = rounded.cast(cells.type).as_py()
+                return str(time.isoformat(sep=" ", timespec=f"{unit}s"))
+    return value_text(edge_time.as_py())
 
 
 def distinct_values(cells: pa.ChunkedArray) -> tuple[list[str], Array]:

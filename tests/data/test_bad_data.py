@@ -787,7 +787,8 @@ TYPES = {
     "lists_of_lists": (
         NESTED,
         "feature x: needs lists of whole numbers or text, but the column holds list<"
-        "...; convert the values of the lists to text [{file}]",
+        "...; convert the values to text if they are ids, or write each number of a "
+        "vector into a column of its own [{file}]",
         {"features": SEQUENCE},
     ),
     "lists_of_floats": (

@@ -117,12 +117,31 @@ def test_many_times_become_ranges_of_equal_size(form: str) -> None:
     if "text" in form:
         times = pa.array([str(time) for time in times.to_pylist()] + [None] * 100)
     assert counts(times) == {
-        f"up to 2026-05-01 09:19:00{zone}": 200,
-        f"2026-05-01 09:19:00{zone} to 2026-05-01 12:39:00{zone}": 200,
-        f"2026-05-01 12:39:00{zone} to 2026-05-01 15:59:00{zone}": 200,
-        f"2026-05-01 15:59:00{zone} to 2026-05-01 19:19:00{zone}": 200,
-        f"above 2026-05-01 19:19:00{zone}": 200,
+        f"up to 2026-05-01 09:19{zone}": 200,
+        f"2026-05-01 09:19{zone} to 2026-05-01 12:39{zone}": 200,
+        f"2026-05-01 12:39{zone} to 2026-05-01 15:59{zone}": 200,
+        f"2026-05-01 15:59{zone} to 2026-05-01 19:19{zone}": 200,
+        f"above 2026-05-01 19:19{zone}": 200,
     } | ({"(empty)": 100} if "text" in form else {})
+
+
+@pytest.mark.parametrize(
+    ("step", "zone", "edge"),
+    [
+        (59_999_999, None, "09:19"),
+        (59_999_999, "Asia/Kolkata", "14:49+05:30"),
+        (1_000_001, None, "06:03:20"),
+        (1_001, None, "06:00:00.200"),
+        (1, None, "06:00:00.000199"),
+    ],
+    ids=["minutes", "minutes of a zone", "seconds", "milliseconds", "microseconds"],
+)
+def test_range_of_times_is_named_by_the_fewest_digits_that_tell_its_rows_apart(
+    step: int, zone: str | None, edge: str
+) -> None:
+    start = np.datetime64("2026-05-01T06:00:00", "us")
+    times = pa.array(start + step * np.arange(1000)).cast(pa.timestamp("us", zone))
+    assert counts(times)[f"up to 2026-05-01 {edge}"] == 200
 
 
 def test_dates_and_times_of_day_become_ranges_and_few_of_them_are_values() -> None:
