@@ -11,6 +11,9 @@ UNUSUAL_TEXTS = (str(2**53 + 1), "zoë", "日本", "?" * 300)
 
 # Every third row has an unseen or missing value.
 UNUSUAL_ROW_STEP = 3
+# Other spellings of a value, in the row after each unseen or missing value. A kind of a
+# plugin may take them for the value itself, and its exported graph must do the same.
+OTHER_SPELLINGS = (str.swapcase, " {} ".format, "{}0".format, "0{}".format)
 
 
 def example_values(
@@ -18,12 +21,15 @@ def example_values(
 ) -> list[str | None]:
     """Draws values of a vocabulary, or unusual texts if the vocabulary is empty.
 
-    Every third value is unseen or missing.
+    Every third value is unseen or missing, and the value after it is spelled otherwise.
     """
     values_to_draw = vocabulary or UNUSUAL_TEXTS
-    values: list[str | None] = [
+    drawn = [
         values_to_draw[random.integers(len(values_to_draw))] for _ in range(num_rows)
     ]
+    for i, row in enumerate(range(1, num_rows, UNUSUAL_ROW_STEP)):
+        drawn[row] = OTHER_SPELLINGS[i % len(OTHER_SPELLINGS)](drawn[row])
+    values: list[str | None] = [*drawn]
     unusual_values = [None, *UNUSUAL_TEXTS]
     for i, row in enumerate(range(0, num_rows, UNUSUAL_ROW_STEP)):
         values[row] = unusual_values[i % len(unusual_values)]

@@ -205,6 +205,20 @@ def imported(source: OptionSource) -> object:
         ) from error
 
 
+def overridden_below(cls: type, method: str) -> set[str]:
+    """Returns what a class overrides without overriding a method that must fit it.
+
+    Two methods of a class may have to agree, such as `encode` and `graph` of a feature.
+    A subclass that overrides only `encode` inherits a `graph` that does not fit it.
+
+    Returns: the names that are overridden below the class that defines `method`.
+    """
+    mro = cls.__mro__
+    place = next(i for i, c in enumerate(mro) if method in vars(c))
+    inherited = {name for c in mro[place:] for name in vars(c)}
+    return {name for c in mro[:place] for name in vars(c)} & inherited
+
+
 def subclasses_in(class_or_module: object, base: type[Option]) -> list[type[Option]]:
     """Returns the subclasses of a base class that a module defines.
 

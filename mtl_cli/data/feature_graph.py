@@ -9,6 +9,7 @@ from mtl_cli.columns.raw_inputs import graph_input, raw_column
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.features.base import check_graph
 from mtl_cli.graphs.base import GraphError, GraphOps
 
 
@@ -25,6 +26,7 @@ def feature_graph(features: FeatureSet, ops: GraphOps) -> dict[str, Tensor]:
     blocks = []
     for name, feature in features.by_name.items():
         try:
+            check_graph(feature)
             blocks.append(
                 feature.graph(name, features.learnt_of_table_owner(name), ops)
             )

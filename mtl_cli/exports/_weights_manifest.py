@@ -5,6 +5,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from mtl_cli.data.scenarios import network_scenario_names
+from mtl_cli.features.base import encoding_overrides
 from mtl_cli.network.trained_model import TrainedModel
 
 if TYPE_CHECKING:
@@ -226,7 +227,8 @@ def describe_features(model: TrainedModel) -> dict[str, dict[str, Any]]:
     - `ramps`: [first column, column after the last] in the input `dense`, for a
       feature that fills columns there in addition to its ids; null for other features.
     - `numbers`: how the columns in the input `dense` are computed from x, the number in
-      the cell, and the keys of `learnt`; null without such columns.
+      the cell, and the keys of `learnt`; null without such columns, and for a kind of a
+      plugin that does not describe them.
     - `table`: the feature whose embedding table this feature uses; null without ids.
     - `learnt`: the values that the feature learnt from the training rows, such as
       `vocabulary`. The first text of a vocabulary has the id 1.
@@ -243,7 +245,9 @@ def describe_features(model: TrainedModel) -> dict[str, dict[str, Any]]:
             "input": layout.blocks[name].input,
             "columns": [layout.columns[name].start, layout.columns[name].stop],
             "ramps": ramps.get(name),
-            "numbers": feature.numbers_text(features.learnt[name]) or None,
+            "numbers": None
+            if encoding_overrides(feature, "numbers_text")
+            else feature.numbers_text(features.learnt[name]) or None,
             "table": layout.blocks[name].table,
             "learnt": features.learnt[name],
         }

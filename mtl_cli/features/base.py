@@ -13,6 +13,8 @@ from mtl_cli.columns.examples import Cells, example_numbers, example_values
 from mtl_cli.columns.fitters import Fitter, Learnt
 from mtl_cli.columns.layout import Block, EmbeddingTable
 from mtl_cli.columns.vocabulary import check_vocabulary
+from mtl_cli.core.message_text import comma_list
+from mtl_cli.core.option_classes import overridden_below
 from mtl_cli.core.options import Count, Options
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.graphs.base import GraphError, GraphOps, InputKind
@@ -118,7 +120,9 @@ class Feature(Options):
         """Describes how the feature fills its columns in the input `dense`.
 
         In the text, x is the number in the cell, and other names are keys of `learnt`.
-        Returns "" for a feature that fills none, or that does not describe them.
+        Returns "" for a feature that fills none, or that does not describe them. The
+        text of a base class counts only if the class encodes cells as the base class
+        does, see `encoding_overrides`.
         """
         return ""
 
@@ -138,14 +142,14 @@ class Feature(Options):
 
         Returns: {input of the network: tensor (rows, width)}.
 
+        A subclass inherits `graph` only if it encodes cells as its base class does: a
+        class that overrides `read` or `encode` needs a `graph` of its own to be
+        exported, see `check_graph`.
+
         Raises:
             GraphError: if the kind cannot be exported in this format.
         """
-        raise GraphError(
-            f"kind {self.kind} has no method `graph`, so no exported graph can encode "
-            "the column; add the method to the class of the kind, or export with "
-            "--format weights"
-        )
+        raise NotImplementedError  # `check_graph` refuses kinds without this method
 
     def examples(
         self, name: str, learnt: Learnt, random: np.random.Generator, num_rows: int
@@ -248,6 +252,32 @@ class Pretrained(Options):
     vectors: str
     ids: str
     frozen: bool = False
+
+
+def encoding_overrides(feature: Feature, method: str) -> list[str]:
+    """Returns the methods by which a feature encodes cells unlike its base class.
+
+    The base class is the class whose `method` the feature inherits: `graph` or
+    `numbers_text`, which must fit `read` and `encode`. A method that only some kinds
+    have, such as a step of `encode`, counts as well.
+    """
+    names = overridden_below(type(feature), method)
+    return sorted(
+        name
+        for name in names
+        if name in ("read", "encode") or not hasattr(Embedded, name)
+    )
+
+
+def check_graph(feature: Feature) -> None:
+    """Raises a `GraphError` if no method `graph` fits the encoding of a feature."""
+    if overrides := encoding_overrides(feature, "graph"):
+        names = comma_list(f"`{name}`" for name in overrides)
+        raise GraphError(
+            f"kind {feature.kind} has its own {names}, but no `graph` of its own, so "
+            "an export would not encode the column as mtl-predict does; add the method "
+            "`graph` to the class of the kind, or export with --format weights"
+        )
 
 
 def number_column(

@@ -36,6 +36,10 @@ from mtl_cli.runs.earlier_export import check_target, get_format, record_of
 
 NUM_EXAMPLES = 64
 FIX = "mend that, and run the command again"
+FIX_OF_GRAPH = (
+    "if a kind of feature comes from a plugin, correct its method `graph`, or export "
+    "with --format weights"
+)
 
 
 class Replay(NamedTuple):
@@ -83,7 +87,7 @@ def export_model(
     check_earlier_export = partial(check_target, target=target, force=force)
     with replacing_folder(target, FIX, check_earlier_export) as path:
         export_format.write(model, record, path)
-        result = replay(export_format, record, path, target)
+        result = replay(export_format, record, path, target, FIX_OF_GRAPH)
         if path.is_dir():
             write_record_with_hashes(path, record)
     return result
@@ -114,7 +118,7 @@ def verify(path: Path) -> Replay:
     export_format = get_format(record["format"])
     export_format.check(record["format"], path)
     try:
-        return replay(export_format, record, path, target=path)
+        return replay(export_format, record, path, path, "export the model again")
     except MtlError:
         raise
     except Exception as error:  # each library that runs an export has its own errors
@@ -145,7 +149,11 @@ def make_record(model: TrainedModel, format_name: str) -> ExportRecord:
 
 
 def replay(
-    export_format: ExportFormat, record: ExportRecord, path: Path, target: Path
+    export_format: ExportFormat,
+    record: ExportRecord,
+    path: Path,
+    target: Path,
+    fix: str,
 ) -> Replay:
     """Predicts the example rows of an export, and measures the errors.
 
@@ -154,6 +162,7 @@ def replay(
         record: the record of the export.
         path: the current path of the export. A new export still has a temporary path.
         target: the final path of the export, for the error message.
+        fix: what the user can do about an error, for its message.
 
     Raises:
         ExportError: if an error is larger than the tolerance of the format.
@@ -177,7 +186,7 @@ def replay(
         raise ExportError(
             f"{target} predicts {worst} differently than the run did: the largest "
             f"error in {rows.num_rows} example rows is {error:.1e}, but at most "
-            f"{tolerance:.0e} is expected; export the model again"
+            f"{tolerance:.0e} is expected; {fix}"
         )
     return Replay(rows.num_rows, worst, error)
 

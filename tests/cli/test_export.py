@@ -17,13 +17,18 @@ from mtl_cli.core import plugins
 from mtl_cli.exports.saved_model import SavedModel
 from mtl_cli.runs import export as runs_export
 
-WITHOUT_GRAPH = """
-from mtl_cli.features.dense import Dense
-from mtl_cli.features.base import Feature
+WRONG_GRAPH = """
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mtl_cli.features.sparse import Sparse
 
 
-class Copied(Dense):
-    graph = Feature.graph
+class Lower(Sparse):
+    def read(self, name, table):
+        return super().read(name, pa.table({name: pc.utf8_lower(table[name])}))
+
+    graph = Sparse.graph
 """
 
 
@@ -311,24 +316,23 @@ def run_of(tmp_path: Path, features: dict[str, Any], **renamed: str) -> Path:
 
 
 @pytest.mark.slow
-def test_kind_without_a_graph_is_refused_by_name(
+def test_graph_that_is_no_encode_is_noticed_by_other_spellings_of_values(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = tmp_path / "mine" / "features" / "copied.py"
+    file = tmp_path / "mine" / "features" / "lower.py"
     file.parent.mkdir(parents=True)
-    file.write_text(WITHOUT_GRAPH)
+    file.write_text(WRONG_GRAPH)
     plugins.use_folders([file.parents[1]])
     try:
-        run = run_of(
-            tmp_path, {"price": {"kind": "copied"}, "user": {"kind": "sparse"}}
-        )
+        run = run_of(tmp_path, {"item": {"kind": "lower"}, "price": {"kind": "dense"}})
         folder = file.parents[1]
         code = exports(run, tmp_path / "model", "--plugins", folder)
     finally:
         plugins.use_folders([])
     err = capsys.readouterr().err
-    assert code == 2 and err.count("\n") == 1
-    assert "dataset.features.price: kind copied has no method `graph`" in err
+    assert code == 1 and err.count("\n") == 1
+    assert "predicts click differently than the run did" in err
+    assert "if a kind of feature comes from a plugin, correct its method `graph`" in err
     assert not (tmp_path / "model").exists()
 
 

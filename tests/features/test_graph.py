@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import tensorflow as tf
 from helpers.every_kind import FEATURES, WITHOUT_HASHES, as_inputs, hard_rows, rows
@@ -12,9 +13,13 @@ from helpers.planted_data import declared, fitted_features
 from onnx import helper
 
 from mtl_cli.columns.raw_inputs import graph_input
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.option_classes import option_names
 from mtl_cli.data.feature_graph import feature_graph
 from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.features.base import Feature, encoding_overrides
+from mtl_cli.features.dense import Dense
+from mtl_cli.features.sparse import Sparse
 from mtl_cli.graphs.onnx import OPERATOR_SETS, OnnxOps
 from mtl_cli.graphs.tensorflow import TensorFlowOps
 
@@ -149,6 +154,65 @@ def test_conversion_of_raw_rows_equals_a_plain_loop() -> None:
             assert x.tolist() == expected[column]
         else:
             np.testing.assert_array_equal(x, np.array(expected[column], "float64"))
+
+
+class Lower(Sparse):
+    """A kind whose cells are not those that the graph of `Sparse` encodes."""
+
+    def read(self, name: str, table: pa.Table) -> Any:
+        return super().read(name, pa.table({name: pc.utf8_lower(table[name])}))
+
+
+class LowerWithGraph(Lower):
+    graph = Sparse.graph
+
+
+class LowerByParent(Lower):
+    """Overrides nothing itself."""
+
+
+class Named(Sparse):
+    def value_names(self, values: Any, learnt: Any) -> list[str]:
+        return ["a name"] * len(values)
+
+
+class Squared(Dense):
+    def encode(self, name: str, values: Any, learnt: Any) -> Any:
+        return super().encode(name, values**2, learnt)
+
+
+class Scaled(Dense):
+    """Overrides a step of `encode`."""
+
+    def _scaled(self, x: Any, learnt: Any) -> Any:
+        return x
+
+
+@pytest.mark.parametrize(
+    ("kind", "overrides"),
+    [
+        (Lower, ["read"]),
+        (LowerByParent, ["read"]),
+        (Squared, ["encode"]),
+        (Scaled, ["_scaled"]),
+        (LowerWithGraph, []),
+        (Named, []),
+        (Sparse, []),
+    ],
+)
+def test_inherited_graph_fits_unless_the_encoding_is_overridden(
+    kind: type[Feature], overrides: list[str]
+) -> None:
+    assert encoding_overrides(kind(kind="mine"), "graph") == overrides
+
+
+def test_graph_of_another_encoding_is_refused_by_name() -> None:
+    features = FeatureSet({"town": Lower(kind="lower")}, {"town": {"vocabulary": []}})
+    message = (
+        r"features\.town: kind lower has its own `read`, but no `graph` of its own"
+    )
+    with pytest.raises(ConfigError, match=message):
+        feature_graph(features, OnnxOps(features.input_kinds))
 
 
 NOT_FINITE = [float("inf"), float("-inf")]

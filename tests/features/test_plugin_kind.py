@@ -1,16 +1,26 @@
 """A kind of feature from outside the package costs one file and no other edit."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from helpers.planted_data import config, loaded, parquet, run_in, values
+from helpers.planted_data import (
+    config,
+    fitted_features,
+    loaded,
+    parquet,
+    run_in,
+    values,
+)
 
 from mtl_cli.columns.layout import Block
 from mtl_cli.core import plugins
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.data import encode
+from mtl_cli.exports._weights_manifest import describe_features
+from mtl_cli.features.dense import Dense
 from mtl_cli.runs import saved_model
 
 CYCLIC = """
@@ -117,6 +127,20 @@ def test_kind_of_a_plugin_trains_and_is_saved(plugin, tmp_path):
     again = saved_model.load(tmp_path / "run").features
     data = loaded(**chosen.dataset.model_dump())
     assert again.layout == data.features.layout
+
+
+def test_inherited_text_of_numbers_is_no_description_of_another_encoding():
+    class Squared(Dense):
+        def encode(self, name, values, learnt):
+            return super().encode(name, values**2, learnt)
+
+    features = fitted_features(
+        {"a": Squared(kind="squared"), "b": Dense(kind="dense")},
+        pa.table({"a": [1.0, 2.0], "b": [1.0, 2.0]}),
+    )
+    described = describe_features(SimpleNamespace(features=features))
+    assert described["a"]["numbers"] is None
+    assert described["b"]["numbers"].startswith("(x - mean) / deviation")
 
 
 def test_column_of_a_numeric_kind_is_read_as_numbers_from_text(plugin, tmp_path):
