@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from mtl_cli.columns.numeric import numbers_up_to
+from mtl_cli.core.option_classes import overridden_below
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.sampling_correction import add_sampling, sampled_task
@@ -131,7 +132,12 @@ def labels_of_task(
 
     Returns: (rows,), NaN where the cell is empty.
     """
-    read = task.read_known_labels if unknown_as_missing else task.read_labels
+    read = task.read_labels
+    # A kind that overrides only `read_labels` may read cells that the inherited
+    # `read_known_labels` would take for unknown classes.
+    overrides = overridden_below(type(task), "read_known_labels")
+    if unknown_as_missing and "read_labels" not in overrides:
+        read = task.read_known_labels
     return read(f"{key}: column '{task.label}'", table[task.label])
 
 

@@ -190,7 +190,8 @@ class Task(Options):
     def read_known_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:
         """Does the same as `read_labels`, but labels without a class become NaN.
 
-        An evaluation leaves out the rows of these labels. Training refuses them.
+        An evaluation leaves out the rows of these labels. Training refuses them. So
+        does an evaluation if a subclass overrides only `read_labels`.
         """
         return self.read_labels(message_start, column)
 
