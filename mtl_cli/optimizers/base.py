@@ -36,7 +36,8 @@ class Optimizer(Options):
     `training/lazy_tables.py` applies this update to the rows that a batch reads, so
     that a step need not read and write all rows of a large table. The docstring of
     `row_change` says when the two updates agree. The key `lazy` selects the tables that
-    `row_change` updates.
+    `row_change` updates. A class that overrides only `make_keras_optimizer` of another
+    optimizer has no such update, and needs `lazy: false`.
 
     Attributes:
         is_always_lazy: whether `lazy: auto` selects embedding tables of every size.

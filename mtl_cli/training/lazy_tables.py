@@ -20,6 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.option_classes import overridden_below
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers import FusedEmbedding
 from mtl_cli.layers.embedding import gather_rows
@@ -140,15 +142,29 @@ class LazyTable:
 
 
 def make_lazy_tables(model: keras.Model, optimizer: Optimizer) -> list[LazyTable]:
-    """Makes a lazy table of each table of a model that `optimizer.lazy` selects."""
+    """Makes a lazy table of each table of a model that `optimizer.lazy` selects.
+
+    Raises:
+        ConfigError: if the class of the optimizer overrides `make_keras_optimizer` of
+            its base class, but not `row_change`, so that their updates may differ.
+    """
     if not optimizer.lazy:
         return []
     is_selective = optimizer.lazy == "auto" and not optimizer.is_always_lazy
     min_size = LARGE_TABLE if is_selective else 0
-    return [
-        LazyTable(layer, optimizer)
+    layers = [
+        layer
         for layer in model.layers
         if isinstance(layer, FusedEmbedding)
         and layer.trainable
         and np.prod(layer.table.shape) > min_size
     ]
+    overrides = overridden_below(type(optimizer), "row_change")
+    if layers and "make_keras_optimizer" in overrides:
+        raise ConfigError(
+            f"optimizer={optimizer.name}: has its own `make_keras_optimizer`, but no "
+            "`row_change` of its own, so large embedding tables would be updated by "
+            "another rule; add the method `row_change` to the class, or set "
+            "optimizer.lazy=false"
+        )
+    return [LazyTable(layer, optimizer) for layer in layers]

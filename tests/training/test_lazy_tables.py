@@ -11,10 +11,12 @@ from helpers.planted_data import fitted_features, planted
 from helpers.slow import slow_except
 
 from mtl_cli.core import tensorflow_runtime
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.data.table import Table
 from mtl_cli.layers import FusedEmbedding
 from mtl_cli.network.build import build
 from mtl_cli.network.parts import freeze
+from mtl_cli.optimizers.adam import Adam
 from mtl_cli.training import lazy_tables
 from mtl_cli.training import train as train_module
 from mtl_cli.training.feed import MemoryFeed
@@ -220,6 +222,19 @@ def test_auto_is_lazy_for_large_tables_only(monkeypatch):
     assert make_lazy_tables(network.logits, chosen.optimizer) == []
     monkeypatch.setattr(lazy_tables, "LARGE_TABLE", 10)
     assert len(make_lazy_tables(network.logits, chosen.optimizer)) == 1
+
+
+def test_optimizer_with_only_another_keras_optimizer_has_no_lazy_tables():
+    class MyAdam(Adam):
+        def make_keras_optimizer(self, **common):
+            return keras.optimizers.Adam(beta_1=self.beta_1, amsgrad=True, **common)
+
+    chosen = config(*DATA, "optimizer.lazy=true")
+    network = build(chosen, spec_of(chosen))
+    keys = chosen.optimizer.model_dump() | {"name": "my_adam"}
+    with pytest.raises(ConfigError, match=r"my_adam: .* no `row_change` of its own"):
+        make_lazy_tables(network.logits, MyAdam(**keys))
+    assert make_lazy_tables(network.logits, MyAdam(**keys | {"lazy": False})) == []
 
 
 def test_row_that_occurs_twice_moves_as_adam_says():
