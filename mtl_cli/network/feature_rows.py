@@ -16,6 +16,7 @@ import keras
 from mtl_cli.columns.layout import Layout
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import Part
+from mtl_cli.core.option_classes import overridden_below
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers import Routing
 from mtl_cli.layers.members import EnsembleInputs
@@ -65,7 +66,9 @@ class FeatureRows:
         a network with the same features in the same order has a block of this name.
         """
         interactions = config.encoder.interaction_columns()
-        if interactions is None:
+        # A subclass may override `interact` alone. The inherited names do not fit then.
+        overrides = overridden_below(type(config.encoder), "interaction_columns")
+        if interactions is None or "interact" in overrides:
             return [" ".join(self.x_columns)] * self.encodings[0].shape[-1]
         if not config.encoder.deep_units:  # x takes the place of a deep network
             return [*self.x_columns, *interactions]

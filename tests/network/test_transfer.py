@@ -24,12 +24,13 @@ from mtl_cli.columns.layout import Block, EmbeddingTable, Layout
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import PARTS
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.encoders.deepfm import DeepFM
 from mtl_cli.layers import ParallelMLP, Routing
 from mtl_cli.layers.routing import routes_to_shared
 from mtl_cli.network.block_names import describe_blocks
 from mtl_cli.network.blocks import blocks_of
 from mtl_cli.network.build import build
-from mtl_cli.network.feature_rows import row_slices
+from mtl_cli.network.feature_rows import FeatureRows, row_slices
 from mtl_cli.network.network import Network
 from mtl_cli.network.parallel_networks import pieces_of
 from mtl_cli.network.parts import freeze, part_of_layers
@@ -439,6 +440,19 @@ def test_layers_on_features_in_another_order_are_not_mixed_up(encoder, members):
     else:
         first = {n.part for n in found.changed if n.piece.endswith("kernel")}
         assert first == {"experts"}
+
+
+def test_inherited_names_do_not_name_the_columns_of_other_interactions():
+    class Wider(DeepFM):
+        def interact(self, fields):
+            return [*super().interact(fields), fields.flat]
+
+    chosen = networks.config("encoder=deepfm", "encoder.embedding_dim=4")
+    encoder = Wider.model_validate(chosen.encoder.model_dump())
+    chosen = chosen.model_copy(update={"encoder": encoder})
+    network = build(chosen, LAYOUT)
+    names = FeatureRows(network, chosen, LAYOUT).encoding_columns
+    assert names == [names[0]] * network.encodings[0].shape[-1]
 
 
 def test_weights_of_scenarios_go_on_only_with_features_in_the_same_order():
