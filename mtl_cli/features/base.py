@@ -83,7 +83,8 @@ class Feature(Options):
         """Returns a new object that learns from the training rows.
 
         The object learns the values that `encode` and other methods receive as
-        `learnt`.
+        `learnt`. In a run that starts from an earlier run, new values of a `vocabulary`
+        are added at the end of the earlier one, and all other values stay as they were.
         """
         return Fitter(partial(self.read, name))
 

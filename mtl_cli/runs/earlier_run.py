@@ -23,6 +23,7 @@ from mtl_cli.data.continued_features import EarlierLearnt, reasons_not_continued
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.features.base import Dimension, Feature
 from mtl_cli.runs.earlier_run_folder import KEY, check_finished
+from mtl_cli.runs.provenance import changed_plugins
 from mtl_cli.runs.saved_model import LearntModel, load_learnt
 from mtl_cli.tasks.base import Statistics
 
@@ -167,6 +168,12 @@ def continued_from(
         new_features, features.by_name, config.start_from.refit
     )
     messages = [f"feature {name} {reason}" for name, reason in reasons.items()]
+    if names := changed_plugins(earlier_config, path):
+        messages.append(
+            f"the code of the plugin of {names} has changed since {path} was trained, "
+            "so what goes on may not fit this code; let features that it changes start "
+            "fresh by start_from.refit"
+        )
     continued = {name: f for name, f in new_features.items() if name not in reasons}
     if not continued:
         listed = "; ".join(f"{name} {reason}" for name, reason in reasons.items())

@@ -204,6 +204,18 @@ def test_features_of_another_kind_start_fresh_and_are_named(
     ]
 
 
+def test_plugin_whose_code_has_changed_since_the_earlier_run_is_named(
+    days: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(earlier_run, "changed_plugins", lambda *_: "features.lower")
+    config = chosen(days["day2"], f"start_from.run={days['run']}")
+    earlier = earlier_run.read(config, tmp_path, is_resumed=False)
+    assert earlier is not None
+    (message,) = earlier.messages
+    assert message.startswith("the code of the plugin of features.lower has changed")
+    assert message.endswith("start fresh by start_from.refit")
+
+
 def test_two_earlier_runs_do_not_share_encoded_rows() -> None:
     dataset = chosen(Path("t.parquet")).dataset
     keys = {
