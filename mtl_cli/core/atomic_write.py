@@ -108,9 +108,9 @@ def replacing_folder(
 ) -> Iterator[Path]:
     """Yields a temporary path as `replacing` does, for a target that may be a folder.
 
-    An earlier target is removed only after the new target is complete. The earlier
-    target is moved to a temporary path before it is checked, so that nobody can add a
-    file between the check and the removal.
+    Missing folders above the target are made. An earlier target is removed only after
+    the new target is complete. The earlier target is moved to a temporary path before
+    it is checked, so that nobody can add a file between the check and the removal.
 
     Args:
         target: the file or folder to write.
@@ -119,6 +119,8 @@ def replacing_folder(
             earlier target must stay, the function raises an error. The earlier target
             is then moved back.
     """
+    with named_write_errors(target, fix):
+        target.parent.mkdir(parents=True, exist_ok=True)
     with (
         named_write_errors(target, fix),
         tempfile.TemporaryDirectory(

@@ -75,7 +75,6 @@ def evaluate_sweep(
     Raises:
         MtlError: if no run can be evaluated, or the folder cannot be written.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     check = partial(check_target, target=target, force=force)
     with replacing_folder(target, WRITE_ERROR_FIX, check) as temporary:
         temporary.mkdir()

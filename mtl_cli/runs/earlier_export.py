@@ -33,8 +33,9 @@ def get_format(name: str) -> ExportFormat:
 def check_target(path: Path, target: Path, force: bool) -> None:
     """Checks that an export may be written to a target.
 
-    The folder of the target must exist. If the target exists, `force` must be set, and
-    the target must be a complete export to which no file has been added.
+    It must be possible to make the folders above the target that do not exist yet. If
+    the target exists, `force` must be set, and the target must be a complete export to
+    which no file has been added.
 
     Args:
         path: the path to check: the target, or the path to which the target has been
@@ -45,7 +46,8 @@ def check_target(path: Path, target: Path, force: bool) -> None:
     Raises:
         ConfigError: if the export must not be written.
     """
-    check_folder_of(target)
+    paths = (target, *target.parents)
+    check_folder_of(next((p for p in paths if p.parent.exists()), target))
     if not path.exists() and not path.is_symlink():
         return
     if not force:

@@ -78,6 +78,11 @@ def test_export_with_a_set_column_has_no_such_input(
     assert record["constants"] == {"price": "1.5"}
 
 
+def test_folders_above_the_target_are_made(run: Path, tmp_path: Path) -> None:
+    assert exports(run, tmp_path / "new" / "more" / "w", "--format", "weights") == 0
+    assert (tmp_path / "new" / "more" / "w" / "weights.npz").is_file()
+
+
 @pytest.mark.slow
 def test_verify_notices_a_changed_prediction(
     exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -241,11 +246,7 @@ WRONG = {
         "is not an export of",
     ),
     "flag": (["RUN", "new", "--forced"], 2, "did you mean --force?"),
-    "no_folder": (
-        ["RUN", "no/new"],
-        2,
-        "there is no folder no; make this folder first",
-    ),
+    "no_folder": (["RUN", "file.txt/new"], 2, "there is no folder file.txt; make"),
     "plugins": (["RUN", "new", "--plugins", "x"], 2, "there is no folder x"),
     "set_unknown": (
         ["RUN", "new", "--set", "prize=1"],
