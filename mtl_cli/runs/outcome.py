@@ -14,7 +14,7 @@ def message_and_code(error: Exception) -> tuple[str, int]:
     return f"{failure_message(error)}; the traceback is in train.log", 1
 
 
-def failure_message(error: Exception) -> str:
+def failure_message(error: BaseException) -> str:
     """Returns an error's message, with the error's class unless mtl-cli raised it."""
     class_name, message = type(error).__name__, first_line(error)
     # `first_line` returns the class of an error without a message.

@@ -11,6 +11,7 @@ from pathlib import Path
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, MtlError, first_line
 from mtl_cli.core.other_files import read_json_object
+from mtl_cli.runs.outcome import failure_message
 from mtl_cli.trackers.base import Tracker
 
 RECORD = "tracked.json"  # in the run folder: the last epoch that was sent
@@ -64,7 +65,10 @@ class Outcomes:
         if error is None:
             return
         if outcome is Outcome.AWAY or not self.refused:
-            self.reason = first_line(error)
+            # The text of a `KeyError`, for one, says nothing without the class. Errors
+            # of the network have complete texts.
+            is_complete = isinstance(error, OSError)
+            self.reason = first_line(error) if is_complete else failure_message(error)
         if outcome is Outcome.REFUSED:
             self.refused.append(event)
         if event.must_succeed:
