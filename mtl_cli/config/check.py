@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from mtl_cli.config.groups import GROUPS_OF_CLASSES, KINDS
+from mtl_cli.config.known_keys import chosen_class
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.unknown_keys import unknown_key_message
 from mtl_cli.core.errors import ConfigError, first_line
@@ -126,12 +127,16 @@ def missing_keys_message(findings: list[ErrorDetails], values: dict[Any, Any]) -
     message = f"missing key{plural} {names}; add {them} to the YAML file"
     if len(findings) == 1:
         message += example_text(findings[0])
-    section, _, _ = missing[0].partition(".")
-    if section in GROUPS_OF_CLASSES:
-        option = values.get(section, {}).get("name")
+    section, _, name = missing[0].partition(".")
+    cls = chosen_class(section, values)
+    if section in GROUPS_OF_CLASSES and cls is not None:
+        option = values[section].get("name")
+        # A key of heads, gates or towers. No YAML file sets those of a plugin.
+        if name not in cls.model_fields:
+            message += f", or write +{missing[0]}=VALUE"
         # `optimizer.name=sgd` sets only the name. `optimizer=sgd` also brings the keys
         # of SGD.
-        if option:
+        elif option:
             message += f", or choose {section}={option}"
     return message
 

@@ -538,6 +538,14 @@ def test_key_of_own_gates_needs_a_plus_and_the_message_says_so(start: Path) -> N
     assert (told.returncode, told.stderr) == (0, "")
 
 
+@pytest.mark.slow
+def test_missing_key_of_own_heads_is_not_sought_in_the_model(start: Path) -> None:
+    settings = ["dataset=small", "model=ple", "model.heads=shifted", "check_only=true"]
+    code, _, error, _ = refused(start, "--plugins=mine", *settings)
+    assert code == 2
+    assert error.endswith("add it to the YAML file, or write +model.shift=VALUE\n")
+
+
 @pytest.mark.parametrize("axis", plugins.AXES)
 def test_names_of_our_own_options_are_words(axis: str) -> None:
     for name in option_names(axis):
