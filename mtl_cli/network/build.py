@@ -15,6 +15,7 @@ from mtl_cli.columns.layout import INPUT_TYPES, Layout
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.machine import memory_bytes
+from mtl_cli.core.message_text import comma_list
 from mtl_cli.core.prediction_names import spread_name
 from mtl_cli.core.private_apis import TooManyWeightsError, bounded_weights
 from mtl_cli.core.tensors import Tensor
@@ -45,7 +46,8 @@ def build(
     describes the label statistics.
 
     Raises:
-        ConfigError: if the weights do not fit the memory of this machine.
+        ConfigError: if the weights do not fit the memory of this machine, or the heads
+            leave out an output.
     """
     statistics = label_statistics or {}
     max_bytes = FRACTION_OF_MEMORY * memory_bytes()
@@ -82,7 +84,7 @@ def build_run(
         hidden, model.tower_specs(tasks), member_encodings, **model.dense_options
     )
     logits_by_task = dict(zip(tasks, tower_logits, strict=True))
-    logits = model.heads_option.connect(logits_by_task, tasks)
+    logits = connect_heads(config, logits_by_task)
     predictions, calibrations = connect_predictions(config, logits_by_task, statistics)
     return Network(
         logits=keras.Model(inputs, logits),
@@ -92,6 +94,27 @@ def build_run(
         hidden=hidden,
         calibrations=calibrations,
     )
+
+
+def connect_heads(
+    config: Config, logits_by_task: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """Connects the heads to the logits of the towers.
+
+    Returns: {output: its logits, (B, width)}.
+
+    Raises:
+        ConfigError: if the heads leave out an output.
+    """
+    heads = config.model.heads_option
+    logits = heads.connect(logits_by_task, config.chosen_tasks)
+    if missing := [o.name for o in config.outputs if o.name not in logits]:
+        raise ConfigError(
+            f"model.heads={config.model.heads}: `connect` returns no logits of "
+            f"{comma_list(missing)}; return the logits of every output that `outputs` "
+            "lists"
+        )
+    return logits
 
 
 def connect_predictions(
@@ -112,7 +135,7 @@ def connect_predictions(
         name: calibrations[name](logits) if name in calibrations else logits
         for name, logits in logits_by_task.items()
     }
-    logits = config.model.heads_option.connect(calibrated_logits, tasks)
+    logits = connect_heads(config, calibrated_logits)
     predictions: dict[str, Tensor] = {}
     spreads: dict[str, Tensor] = {}
     for output in config.outputs:

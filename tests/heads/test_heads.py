@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers import networks
 
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.option_classes import build_option
 from mtl_cli.core.prediction_names import label_of_output
 from mtl_cli.heads.base import Heads
@@ -136,6 +138,16 @@ def test_esmm_refuses_tasks_that_are_no_funnel(heads, tasks, message):
 
 def heads_named(name, **keys):
     return build_option("heads", name, Heads, keys, "model.heads")
+
+
+def test_heads_that_leave_out_an_output_are_named(monkeypatch):
+    def first_only(self, logits, tasks):
+        return dict([next(iter(logits.items()))])
+
+    monkeypatch.setattr(Independent, "connect", first_only)
+    message = "model.heads=independent: `connect` returns no logits of never_married;"
+    with pytest.raises(ConfigError, match=message):
+        networks.network()
 
 
 def test_keys_of_other_heads_may_stand_at_null_only():
