@@ -195,7 +195,8 @@ def spec_of(chosen):
 
 
 def test_rowwise_adagrad_equals_its_formula():
-    chosen = config(*DATA, "optimizer=rowwise_adagrad")
+    start = "optimizer.initial_accumulator_value=0.1"
+    chosen = config(*DATA, "optimizer=rowwise_adagrad", start)
     network = build(chosen, spec_of(chosen))
     (table,) = make_lazy_tables(network.logits, chosen.optimizer)
     values = table.layer.table.numpy().astype("float64")
