@@ -1,5 +1,6 @@
 """Reads numeric columns, checks their numbers, and fills empty cells."""
 
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -16,6 +17,17 @@ from mtl_cli.core.learnt_values import check_number
 from mtl_cli.core.message_text import shown
 
 Floats = npt.NDArray[np.float64]
+
+# Numbers as spreadsheets show them, such as 1.234,5 or 1'234 or 12 %.
+UNIT = "[€$£¥₹%]"
+SPACE = "[ \u00a0\u202f]"  # a space, a no-break space, a narrow one
+DIGITS = "[0-9]+([.,'\u2019 \u00a0\u202f][0-9]{3})*([.,][0-9]+)?"
+SPREADSHEET_NUMBER = re.compile(f"[-+]?({UNIT}{SPACE}?)?[-+]?{DIGITS}({SPACE}?{UNIT})?")
+
+# Numbers with these properties may have points that separate thousands.
+MIN_DISTINCT = 3  # of the numbers with a point, and of those without
+MIN_SHARE_WITHOUT_POINT = 0.01  # of the distinct numbers; 0.001 if they are decimals
+MIN_SHARE_OF_THREE_DECIMALS = 0.75  # of the numbers with a point
 
 
 class CellError(RowError):
@@ -101,7 +113,9 @@ def as_numbers(
             row = first_unconvertible_cell(column, to_float64)
             if row is None:
                 raise
-            fault = f"holds {shown(column[row].as_py())}, not a number"
+            text = column[row].as_py()
+            fault = f"holds {shown(text)}, not a number"
+            fix = plain_number_fix(text) or fix
             raise CellError(message_start, row, fault, fix) from None
     elif not (is_number(column.type) or pa.types.is_null(column.type)):
         raise DataError(
@@ -110,6 +124,45 @@ def as_numbers(
         )
     x = pc.fill_null(pc.cast(column, pa.float64(), safe=False), float("nan"))
     return np.asarray(x, "float64")
+
+
+def plain_number_fix(text: str) -> str:
+    """Returns the fix for a cell such as 1.234,5 or 12 %; "" for other texts."""
+    if not SPREADSHEET_NUMBER.fullmatch(text.strip()):
+        return ""
+    return "write plain numbers with a decimal point, as in 1234.5"
+
+
+def thousands_example(numbers: Floats) -> str:
+    """Returns an example of numbers whose points may separate thousands.
+
+    A German spreadsheet shows 1359 as 1.359, and 999 as 999. Read as decimals, the
+    numbers with a point are at least 1 and have three decimals; no number reaches 1000.
+    Real decimals of this kind are almost never whole numbers, and seldom all above 1.
+
+    Args:
+        numbers: the numbers of a column, NaN where a cell is empty, (rows,).
+
+    Returns: a text such as "1.359 beside 999"; "" if the numbers are decimals.
+    """
+    if (np.abs(numbers) >= 1000).any():
+        return ""
+    distinct = np.unique(np.abs(numbers[~np.isnan(numbers)]))
+    is_whole = distinct % 1 == 0
+    whole, pointed = distinct[is_whole], distinct[~is_whole]
+    if (
+        min(len(whole), len(pointed)) < MIN_DISTINCT
+        or len(whole) < MIN_SHARE_WITHOUT_POINT * len(distinct)
+        or whole[-1] < 100
+        or pointed[0] < 1
+    ):
+        return ""
+    thousandths = np.rint(pointed * 1000)
+    is_exact = np.isclose(pointed * 1000, thousandths, rtol=0, atol=1e-6)
+    has_three_decimals = thousandths % 10 != 0
+    if not is_exact.all() or has_three_decimals.mean() < MIN_SHARE_OF_THREE_DECIMALS:
+        return ""
+    return f"{pointed[has_three_decimals][0]:g} beside {whole[-1]:g}"
 
 
 def numbers_up_to(

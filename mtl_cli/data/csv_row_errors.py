@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from mtl_cli.columns.cells import first_unconvertible_cell
+from mtl_cli.columns.numeric import plain_number_fix
 from mtl_cli.core.errors import RowError
 from mtl_cli.core.message_text import shown
 from mtl_cli.data.arrow_errors import SAVE_AS_UTF8
@@ -67,8 +68,11 @@ def not_a_number_message(cell: bytes, key: str) -> str:
 
     `key` is the configuration's key that names the column.
     """
+    text = cell.decode(errors="replace")
     if b"\n" in cell:
         fix = CHECK_QUOTES
+    elif number_fix := plain_number_fix(text):
+        fix = number_fix
     elif key.endswith(".label") and cell.strip().lower() in (b"true", b"false"):
         fix = (
             "write 1 and 0; or, for mtl-train, name the word that counts as 1 in "
@@ -83,7 +87,7 @@ def not_a_number_message(cell: bytes, key: str) -> str:
         fix = "correct or empty the cell, or set the feature's kind to sparse"
     else:
         fix = "correct the cell"
-    return f"holds {shown(cell.decode(errors='replace'))}, not a number; {fix}"
+    return f"holds {shown(text)}, not a number; {fix}"
 
 
 def find_ragged_record(

@@ -10,6 +10,8 @@ import pandas as pd
 import pyarrow as pa
 
 from mtl_cli.columns.arrow_types import as_whole_numbers
+from mtl_cli.columns.numeric import as_numbers, thousands_example
+from mtl_cli.core.message_text import line_if_any
 from mtl_cli.data.feature_set import FeatureSet, empty_rows
 from mtl_cli.data.split import SPLITS, Codes
 from mtl_cli.data.table import Array
@@ -38,9 +40,13 @@ class Profile:
         self._hash_step = max(1, math.ceil(num_rows / MAX_HASHES))
         # {split: the hashes of the compared rows of each chunk}
         self._hashes: dict[str, list[Array]] = defaultdict(list)
+        # {column: an example}, of the first chunk's columns, see `thousands_example`
+        self._thousands: dict[str, str] = {}
 
     def add(self, table: pa.Table, codes: Codes) -> None:
         """Hashes the rows of a chunk."""
+        if not self._hashes:
+            self._thousands = thousands_examples(table)
         hashes = row_hashes(table)
         is_compared = hashes % self._hash_step == 0
         for code in np.unique(codes):
@@ -93,6 +99,14 @@ class Profile:
         fractions = num_unseen / np.maximum(num_values, 1)  # 0 if there are no values
         return {split: float(fractions[SPLITS.index(split)]) for split in splits}
 
+    def thousands_findings(self) -> list[str]:
+        """Returns a line about columns whose points may separate thousands, or []."""
+        return line_if_any(
+            "in these columns points may separate thousands, but are read as decimal "
+            "points; if so, write 1359 for 1.359",
+            [f"{name} ({example})" for name, example in self._thousands.items()],
+        )
+
     def repeated_fractions(self) -> dict[str, float]:
         """Returns {split: fraction of its rows that equal a training row}.
 
@@ -107,6 +121,16 @@ class Profile:
             return 0.0
         rows, other_rows = (np.concatenate(self._hashes[x]) for x in (split, other))
         return float(np.isin(rows, other_rows).mean()) if len(rows) else 0.0
+
+
+def thousands_examples(table: pa.Table) -> dict[str, str]:
+    """Returns {column: an example of numbers whose points may separate thousands}."""
+    examples = {
+        name: thousands_example(as_numbers(name, column))
+        for name, column in zip(table.column_names, table.columns, strict=True)
+        if pa.types.is_float64(column.type)
+    }
+    return {name: example for name, example in examples.items() if example}
 
 
 def row_hashes(table: pa.Table) -> Array:

@@ -98,9 +98,11 @@ def propose_categories(
     return ColumnProposal(column, "feature", keys, remark, warning)
 
 
-def propose_numbers(column: ColumnProfile, remark: str = "") -> ColumnProposal:
+def propose_numbers(
+    column: ColumnProfile, remark: str = "", warning: str = ""
+) -> ColumnProposal:
     """Proposes a numeric feature; see `numeric_keys`."""
-    return ColumnProposal(column, "feature", numeric_keys(column), remark)
+    return ColumnProposal(column, "feature", numeric_keys(column), remark, warning)
 
 
 def numeric_keys(column: ColumnProfile, missing: bool = False) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from mtl_cli.init.column_proposal import (
     propose_numbers,
 )
 from mtl_cli.init.column_summary import first_and_last_time, shorten
-from mtl_cli.init.convertible_text import convertible_text
+from mtl_cli.init.convertible_text import convertible_text, thousands_warning
 from mtl_cli.init.name_hints import (
     BIRTH_WORDS,
     PROPENSITY_WORDS,
@@ -122,7 +122,7 @@ def decimal_column(column: ColumnProfile) -> ColumnProposal | None:
         return leave_out(column, remark, numeric_keys(column, missing=True))
     if suggests_id(column.name) and column.all_whole:
         return decimal_ids(column, column.numbers)
-    return propose_numbers(column)
+    return propose_numbers(column, warning=thousands_warning(column))
 
 
 def decimal_ids(column: ColumnProfile, numbers: Array) -> ColumnProposal:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from mtl_cli.columns.numeric import DIGITS, SPACE, UNIT
 from mtl_cli.init.column_profile import (
     MAX_CATEGORIES,
     MAX_TEXTS_AMONG_NUMBERS,
@@ -30,9 +31,6 @@ class ConvertibleText(NamedTuple):
 
 
 MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
-UNIT = "[€$£¥₹%]"
-SPACE = r"[ \x{a0}\x{202f}]"  # a space, a no-break space, a narrow one
-DIGITS = r"[0-9]+([.,'\x{2019} \x{a0}\x{202f}][0-9]{3})*([.,][0-9]+)?"
 DATES = "the cells are dates: write all dates in the form 2024-12-31"
 # The comma of these numbers is a decimal comma or separates thousands.
 THOUSANDS = ConvertibleText(
@@ -40,18 +38,19 @@ THOUSANDS = ConvertibleText(
     ("6,405", "1,234,567"),
     "the cells are numbers with commas: write 6405 or 6.405 for 6,405",
 )
+THOUSANDS_WITH_SPACES = ConvertibleText(
+    r"^-?[1-9][0-9]{0,2}( [0-9]{3}){1,3}$",
+    ("6 405", "1 234 567"),
+    "the cells are numbers with spaces: write 6405 for 6 405",
+)
 # The first kind that describes a column decides.
-CONVERTIBLE_TEXT = (
+NUMBERS = (
     THOUSANDS,
+    THOUSANDS_WITH_SPACES,
     ConvertibleText(
-        r"^-?[0-9]+(\.[0-9]{3})*,[0-9]+$",
-        ("1234,5", "1.234,5"),
+        r"^-?[0-9]+(\.[0-9]{3})*,[0-9]+([eE][-+]?[0-9]+)?$",
+        ("1234,5", "1.234,5", "1,23E+05"),
         "the cells are numbers with a decimal comma: write a point, as in 1234.5",
-    ),
-    ConvertibleText(
-        r"^-?[0-9]+\.[0-9]+[,;] ?-?[0-9]+\.[0-9]+$",
-        ("48.85, 2.35",),
-        "the cells are pairs of numbers: make a column of each number",
     ),
     # The second line is for numbers that must have separators.
     ConvertibleText(
@@ -60,6 +59,20 @@ CONVERTIBLE_TEXT = (
         ("5 €", "30%", "1,234.5", "1.234.567", "1'234"),
         "the cells are numbers with a unit or with separators of thousands: write "
         "plain numbers, as in 1234.5",
+    ),
+    ConvertibleText(
+        rf"^(\({DIGITS}\)|{DIGITS}-)$",
+        ("(112)", "1,234.50-"),
+        "the cells are negative numbers in brackets or with a minus at the end: write "
+        "-112 for (112) or 112-",
+    ),
+)
+CONVERTIBLE_TEXT = (
+    *NUMBERS,
+    ConvertibleText(
+        r"^-?[0-9]+\.[0-9]+[,;] ?-?[0-9]+\.[0-9]+$",
+        ("48.85, 2.35",),
+        "the cells are pairs of numbers: make a column of each number",
     ),
     ConvertibleText(
         r"^([0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4})"
@@ -84,20 +97,30 @@ CONVERTIBLE_TEXT = (
         "the cells are records: make one column per field",
     ),
 )
-# Numbers with fewer than three digits before the first comma.
-FEWER_DIGITS_FIRST = r"^-?[0-9]{1,2},"
+# Numbers with fewer than three digits before the first comma or space.
+FEWER_DIGITS_FIRST = r"^-?[0-9]{1,2}[, ]"
 MIN_SHARE_OF_FEWER_DIGITS = 0.1
 # A pattern describes a column if more than this share of its distinct texts match.
 MIN_MATCHING_SHARE = 0.9
-# Patterns are tried only if at least this share of the distinct values are texts other
-# than plain numbers.
+# Patterns of other texts than numbers are tried only if at least this share of the
+# distinct values are texts other than plain numbers.
 MIN_SHARE_OF_TEXTS = 0.2
+# Numbers whose points may separate thousands: either without a point or with three
+# digits after the point.
+THREE_DIGITS_AFTER_POINT = r"^-?(0|[1-9][0-9]{0,2}(\.[0-9]{3})?)$"
+# Days and months, such as 18.7 and 18.10. Decimals of a file are either all written
+# with zeros at their end, or without.
+DAY_AND_MONTH = r"^([1-9]|[12][0-9]|3[01])\.([1-9]|1[0-2])$"
 
 
 def convertible_text(column: ColumnProfile) -> ColumnProposal | None:
     """Leaves out text of a kind in `CONVERTIBLE_TEXT`, and numbers with a few words."""
-    if column.kind != "text":
+    if column.kind == "decimal" and are_days_and_months(column):
+        return leave_out(column, DATES)
+    if column.kind != "text" or column.num_distinct < 2:
         return None
+    if remark := convertible_remark(column, NUMBERS):
+        return leave_out(column, remark)
     texts, num_cells = column.non_numbers()
     num_numbers = column.num_distinct - len(texts)
     if (
@@ -113,16 +136,62 @@ def convertible_text(column: ColumnProfile) -> ColumnProposal | None:
         )
         keys = numeric_keys(column, missing=True)
         return ColumnProposal(column, "left out", keys, warning=warning)
-    if column.num_distinct < 2 or column.is_text.mean() < MIN_SHARE_OF_TEXTS:
+    if column.is_text.mean() < MIN_SHARE_OF_TEXTS:
         return None
+    remark = convertible_remark(column, CONVERTIBLE_TEXT)
+    return leave_out(column, remark) if remark else None
+
+
+def convertible_remark(
+    column: ColumnProfile, kinds: tuple[ConvertibleText, ...] = NUMBERS
+) -> str:
+    """Returns the remark of the first kind that describes a column's texts, or ""."""
     values = column.values.filter(column.is_text)
-    for kind in CONVERTIBLE_TEXT:
+    for kind in kinds:
         if matches(values, kind.pattern).mean() <= MIN_MATCHING_SHARE:
             continue
-        if kind == THOUSANDS and are_lists_of_three_digits(values):
+        if kind in (THOUSANDS, THOUSANDS_WITH_SPACES) and are_lists_of_three_digits(
+            values
+        ):
             continue
-        return leave_out(column, kind.remark)
-    return None
+        return kind.remark
+    return ""
+
+
+def thousands_warning(column: ColumnProfile) -> str:
+    """Returns a warning if the points in a column of text may separate thousands.
+
+    In such a column, 1359 is written as 1.359, and 999 as 999. Returns "" for decimals,
+    such as 0.125, or 1.500 beside 1.25.
+    """
+    if not column.stored_as_text or column.numbers is None:
+        return ""
+    values = column.values
+    has_point = matches(values, r"\.")
+    has_three_digits = matches(values, "^-?[0-9]{3}$")
+    if not (
+        has_point.any()
+        and has_three_digits.any()
+        and matches(values, THREE_DIGITS_AFTER_POINT).all()
+    ):
+        return ""
+    pointed = values.filter(has_point)[0]
+    whole = values.filter(has_three_digits)[0]
+    return (
+        f"the points may separate thousands, as in {pointed} beside {whole}, but are "
+        f"read as decimal points; if so, write {str(pointed).replace('.', '')}"
+    )
+
+
+def are_days_and_months(column: ColumnProfile) -> bool:
+    """Whether texts that can be read as decimals are dates without a year."""
+    values = column.values
+    return bool(
+        column.stored_as_text
+        and matches(values, DAY_AND_MONTH).all()
+        and matches(values, r"\.10$").any()
+        and matches(values, r"\.[1-9]$").any()
+    )
 
 
 def are_lists_of_three_digits(values: pa.Array) -> bool:

@@ -3,6 +3,7 @@
 from mtl_cli.core.errors import DataError
 from mtl_cli.init.column_profile import MAX_TEXTS_AMONG_NUMBERS, ColumnProfile
 from mtl_cli.init.column_summary import shorten
+from mtl_cli.init.convertible_text import convertible_remark
 from mtl_cli.init.task_proposal import MAX_CLASSES
 
 
@@ -49,7 +50,9 @@ def special_text_in(text: str) -> str:
 def too_many_texts_error(message_start: str, column: ColumnProfile) -> DataError:
     """Returns the error for a column of too many different texts."""
     texts, num_cells = column.non_numbers()
-    if len(texts) <= MAX_TEXTS_AMONG_NUMBERS:
+    if remark := convertible_remark(column):
+        fix = remark
+    elif len(texts) <= MAX_TEXTS_AMONG_NUMBERS:
         cells, them = f"{num_cells:,} cells", "them"
         if num_cells == 1:
             cells, them = "1 cell", "it"

@@ -8,6 +8,7 @@ import numpy as np
 from mtl_cli.core.errors import DataError
 from mtl_cli.init.column_profile import Array, ColumnProfile
 from mtl_cli.init.column_summary import missing_share, shorten
+from mtl_cli.init.convertible_text import convertible_remark, thousands_warning
 from mtl_cli.tasks.base import Task, task_class
 
 MAX_CLASSES = 30
@@ -104,6 +105,9 @@ def multiclass(column: ColumnProfile) -> TaskProposal:
         )
         remarks["kind"] = hint
         reason += f"; {hint}"
+    elif remark := convertible_remark(column):
+        remarks["kind"] = f"WARNING: {remark}"
+        reason += f"; WARNING: {remark}"
     keys = {"label": column.name, "kind": "multiclass", "classes": classes}
     y = np.where(column.codes < 0, np.nan, column.codes)
     return TaskProposal(keys, remarks, reason, y)
@@ -125,6 +129,9 @@ def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
     if not np.isfinite(labels).all():
         raise DataError(f"{message_start} holds infinite numbers; empty these cells")
     remarks, reason = describe_amounts(labels, labels_and_missing(column))
+    if warning := thousands_warning(column):
+        remarks["kind"] += f"; WARNING: {warning}"
+        reason += f"; WARNING: {warning}"
     keys = {"label": column.name, "kind": "regression", "transform": "standard"}
     return TaskProposal(keys, remarks, reason, y)
 

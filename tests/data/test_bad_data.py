@@ -189,7 +189,16 @@ CELLS = {
         text() + text(),
         "dataset.features.age: column 'age': row 41 holds 'age', not a number;",
     ),
-    "thousands": (text({30: 'x,"1,000",1'}), "row 30 holds '1,000', not a number;"),
+    "thousands": (
+        text({30: 'x,"1,000",1'}),
+        "row 30 holds '1,000', not a number; write plain numbers with a decimal point, "
+        "as in 1234.5 [{file}]",
+    ),
+    "decimal_comma_in_a_label": (
+        text({30: 'x,1,"0,5"'}),
+        "row 30 holds '0,5', not a number; write plain numbers with a decimal point,",
+    ),
+    "date": (text({30: "x,03.04.2026,1"}), "'03.04.2026', not a number; correct or"),
     "nul_in_a_number": (text({30: "x,1\0,1"}), r"row 30 holds '1\x00', not a number;"),
     "endless_cell": (
         text({30: f"x,{'9' * 90}z,1"}),

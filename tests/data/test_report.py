@@ -248,6 +248,19 @@ def test_few_rows_of_a_class_tell_nothing_of_a_feature(tmp_path):
         assert ("buy" in found["features"]["price"]["auc"]) == judged
 
 
+@pytest.mark.parametrize("name", ["price", "spent"])
+def test_thousands_that_may_be_read_as_decimals_are_told(tmp_path, name):
+    def pointed(rows):
+        numbers = np.linspace(500.0, 1500.0, rows).round()
+        return {name: np.where(numbers < 1000, numbers, numbers / 1000)}
+
+    found = report_of(tmp_path, train=pointed(TRAIN), test=pointed(TEST))
+    assert found["findings"] == [
+        "in these columns points may separate thousands, but are read as decimal "
+        f"points; if so, write 1359 for 1.359: {name} (1.001 beside 999)"
+    ]
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_label_that_decides_the_errors_of_a_split_is_told(tmp_path, sign):
     spent = clean(TEST, 1)["spent"]

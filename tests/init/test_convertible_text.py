@@ -3,7 +3,9 @@
 import pyarrow as pa
 import pytest
 
-from mtl_cli.init.convertible_text import CONVERTIBLE_TEXT
+from mtl_cli.init.column_profile import profile_column
+from mtl_cli.init.column_rules import propose_column
+from mtl_cli.init.convertible_text import CONVERTIBLE_TEXT, thousands_warning
 from mtl_cli.init.value_kinds import matches
 
 
@@ -16,3 +18,50 @@ def test_first_matching_kind_of_an_example_is_its_own(kind):
             if matches(pa.array([example]), other.pattern).all()
         ]
         assert matching[0] == kind, example
+
+
+@pytest.mark.parametrize("separator", [*", '\u2019\u00a0\u202f"])
+def test_few_separated_thousands_are_enough_to_leave_a_column_out(separator):
+    cells = [*map(str, range(100, 900)), *(f"{i}{separator}250" for i in range(1, 4))]
+    proposal = propose_column(profile_column("x", pa.chunked_array([cells])))
+    assert proposal.role == "left out"
+    assert proposal.remark.startswith("the cells are numbers with")
+
+
+def test_numbers_of_three_digits_with_spaces_may_be_lists():
+    cells = [f"{100 + i % 7} {100 + i % 5} {100 + i % 3}" for i in range(500)]
+    proposal = propose_column(profile_column("x", pa.chunked_array([cells])))
+    assert proposal.keys["kind"] == "sequence"
+
+
+@pytest.mark.parametrize(
+    ("cells", "example"),
+    [
+        (["999", "7", "1.359", "80.980"], "1.359 beside 999"),
+        (["-999", "2.000", "0"], "2.000 beside -999"),
+        (["999", "1.500", "1.25"], ""),
+        (["999", "1.359", "0.125"], ""),
+        (["999", "1.359", "1360"], ""),  # without a point
+        (["12.359", "80.980"], ""),  # a file may hold three decimals of each number
+        (["1", "2", "1.125"], ""),
+    ],
+)
+def test_points_that_may_separate_thousands_are_told(cells, example):
+    column = profile_column("x", pa.chunked_array([cells]))
+    proposal = propose_column(column)
+    assert proposal.keys["kind"] == "piecewise_linear"
+    assert proposal.warning == thousands_warning(column)
+    if example:
+        number = example.partition(" ")[0].replace(".", "")
+        assert f"as in {example}," in proposal.warning
+        assert proposal.warning.endswith(f"write {number}")
+    else:
+        assert proposal.warning == ""
+
+
+def test_dates_without_a_year_are_no_decimals():
+    dates = [f"{day}.{month}" for day in range(1, 32) for month in range(1, 13)]
+    decimals = [f"{x / 10:g}" for x in range(11, 319) if x % 10]
+    for cells, role in ((dates, "left out"), (decimals, "feature")):
+        column = profile_column("x", pa.chunked_array([cells]))
+        assert propose_column(column).role == role

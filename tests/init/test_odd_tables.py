@@ -294,6 +294,27 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
 def test_odd_label_is_told_and_the_proposal_is_one_that_trains(
     run: Run, case: str
 ) -> None:
+    "decimal_commas": (
+        "csv",
+        "y",
+        [f"{x},5" for x in EVERY % 40],
+        "holds 40 different texts; the cells are numbers with a decimal comma: write",
+        "",
+    ),
+    "few_decimal_commas": (
+        "csv",
+        "y",
+        [f"{x},5" for x in EVERY % 5],
+        {"kind": "multiclass"},
+        "WARNING: the cells are numbers with a decimal comma: write a point",
+    ),
+    "points_between_thousands": (
+        "csv",
+        "y",
+        [f"{500 + x:,}".replace(",", ".") for x in EVERY],
+        REGRESSION,
+        "WARNING: the points may separate thousands, as in 1.000 beside 500,",
+    ),
     ending, task, column, expected, told = LABELS[case]
     frame = pd.DataFrame({task: column, "ad": EVERY // 7 % 9, "x": RANDOM.random(ROWS)})
     if ending == "csv":
