@@ -6,7 +6,7 @@ from collections.abc import Container
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.init.task_rules import NO, YES
+from mtl_cli.init.task_rules import NOES
 from mtl_cli.init.value_kinds import kind_of_values
 
 # Marks of missing values among labels that say yes or no.
@@ -66,8 +66,9 @@ def split_marks(values: pa.Array, marks: list[str]) -> tuple[pa.Array, list[str]
 def are_yes_and_no(texts: list[str]) -> bool:
     """Whether each text says yes or no, and both answers occur."""
     answers = {text.lower() for text in texts}
-    all_answer = answers <= YES | NO
-    return all_answer and bool(answers & YES) and bool(answers & NO)
+    yes = answers & NOES.keys()
+    no = answers.intersection(*(NOES[answer] for answer in yes)) if yes else set()
+    return bool(no) and answers == yes | no
 
 
 def null_value_notes(

@@ -19,8 +19,27 @@ from mtl_cli.init.task_proposal import (
     regression,
 )
 
-YES = {"1", "true", "yes", "y", "t", "positive"}
-NO = {"-1", "0", "false", "no", "n", "f", "negative"}
+# Texts that say yes and texts that say no, in lower case, one language a line.
+ANSWERS = [
+    ("1 true yes y t positive", "-1 0 false no n f negative"),
+    ("ja j wahr", "nein n falsch nee nej nei"),  # also Dutch and Scandinavian
+    ("oui o vrai", "non n faux"),
+    ("si sí sì s verdadero vero", "no n falso"),  # Spanish and Italian
+    ("sim s verdadeiro", "não nao n falso"),
+    ("tak", "nie"),
+    ("ano", "ne"),
+    ("igen", "nem"),
+    ("evet", "hay\u0131r hayir"),
+    ("да", "нет"),
+    ("так", "ні"),
+    ("是", "否"),
+    ("はい", "いいえ"),
+    ("예", "아니요 아니오"),
+    ("نعم", "لا"),
+    ("हाँ", "नहीं"),
+]
+# {a text that says yes: the texts of its language that say no}
+NOES = {yes: set(noes.split()) for words, noes in ANSWERS for yes in words.split()}
 # The largest share of cells that say neither yes nor no in a yes/no column.
 MAX_UNEXPECTED_SHARE = 0.05
 MAX_EXAMPLES = 3  # values or rows that a message names
@@ -74,7 +93,10 @@ def binary_task(task: str, column: ColumnProfile) -> TaskProposal | None:
         return binary_of_values(column, yes, warning=warning)
     if column.num_distinct == 2:
         frequent, rare = column.most_frequent()
-        reason = f"the rarer value; the other value is {shorten(frequent)}"
+        reason = (
+            "the rarer value; if 1 is the other value, write it as `positive`: "
+            f"{shorten(frequent)}"
+        )
         return binary_of_values(column, [rare], reason)
     positive_value = value_named_like(task, column)
     if positive_value is None:
@@ -106,9 +128,9 @@ def yes_no_values(column: ColumnProfile) -> tuple[list[str], list[str], list[str
     if len(counts) < 2:
         return nothing
     (frequent, _), (rarer, rarer_count) = counts.most_common(2)
-    yes, no = (frequent, rarer) if frequent in YES else (rarer, frequent)
+    yes, no = (frequent, rarer) if frequent in NOES else (rarer, frequent)
     # The two most frequent answers must be a yes and a no.
-    if yes not in YES or no not in NO:
+    if no not in NOES.get(yes, ()):
         return nothing
     num_unexpected = column.num_filled - counts[yes] - counts[no]
     if (

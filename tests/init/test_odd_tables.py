@@ -20,6 +20,7 @@ from helpers.slow import slow_except
 from mtl_cli.core.errors import DataError
 from mtl_cli.init import dataset_proposal, preview
 from mtl_cli.init.column_profile import profile_column
+from mtl_cli.init.task_rules import propose_task
 
 Run = Callable[..., tuple[int, str, str]]
 ROWS = 600
@@ -179,6 +180,13 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
         {"positive": "yes"},
         "'NA' counts as",
     ),
+    "ja_nein": (
+        "csv",
+        "y",
+        texts(np.where(EVERY % 4, "Ja", "Nein"), {5: "NA", 6: "ja", 8: "ja"}),
+        {"kind": "binary"},
+        "1 is Ja, ja: the other value is Nein",
+    ),
     "python": ("csv", "y", CLICK == 1, {"positive": "True"}, "1 is True: the other"),
     "signs": ("csv", "y", 2 * CLICK - 1, ONE, "1 is 1: the other value is -1"),
     "sign_0": (
@@ -286,14 +294,6 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
         "holds times; a label is",
         "",
     ),
-    "lists": ("parquet", "y", [[1, 2]] * ROWS, "holds lists; a label is a number", ""),
-}
-
-
-@pytest.mark.parametrize("case", slow_except([*LABELS][::30], LABELS))
-def test_odd_label_is_told_and_the_proposal_is_one_that_trains(
-    run: Run, case: str
-) -> None:
     "decimal_commas": (
         "csv",
         "y",
@@ -315,6 +315,14 @@ def test_odd_label_is_told_and_the_proposal_is_one_that_trains(
         REGRESSION,
         "WARNING: the points may separate thousands, as in 1.000 beside 500,",
     ),
+    "lists": ("parquet", "y", [[1, 2]] * ROWS, "holds lists; a label is a number", ""),
+}
+
+
+@pytest.mark.parametrize("case", slow_except([*LABELS][::30], LABELS))
+def test_odd_label_is_told_and_the_proposal_is_one_that_trains(
+    run: Run, case: str
+) -> None:
     ending, task, column, expected, told = LABELS[case]
     frame = pd.DataFrame({task: column, "ad": EVERY // 7 % 9, "x": RANDOM.random(ROWS)})
     if ending == "csv":
@@ -688,6 +696,28 @@ def test_label_column_with_a_reference_in_its_name_is_to_be_renamed(run: Run) ->
     code, _, err = run("t.csv", "--task", "click=a${b")
     assert code == 2
     assert "column 'a${b' has a name with '${', which configs cannot hold" in err
+
+
+@pytest.mark.parametrize(
+    ("frequent", "rare", "positive"),
+    [
+        ("ja", "nein", "ja"),
+        ("J", "N", "J"),
+        ("NON", "OUI", "OUI"),
+        ("sí", "no", "sí"),
+        ("hay\u0131r", "evet", "evet"),
+        ("нет", "да", "да"),
+        ("はい", "いいえ", "はい"),
+        ("ja", "no", "no"),  # two languages: these may be codes
+        ("da", "no", "no"),
+    ],
+)
+def test_yes_of_each_language_counts_as_1(
+    frequent: str, rare: str, positive: str
+) -> None:
+    cells = pa.chunked_array([[frequent] * 7 + [rare] * 3])
+    proposal = propose_task("y", "--task y", profile_column("y", cells))
+    assert proposal.keys["positive"] == positive
 
 
 def test_all_spellings_of_no_are_the_other_values(run: Run) -> None:
