@@ -50,7 +50,7 @@ def unknown_name_message(kind: str, name: str, owner: str, names: list[str]) -> 
     >>> unknown_name_message("task", "bui", "this run", ["click", "buy"])
     "no task 'bui' in this run, which has click, buy; did you mean buy?"
     """
-    choices = ", ".join(names) or "none"
+    choices = ", ".join(map(readable_name, names)) or "none"
     return f"no {kind} {name!r} in {owner}, which has {choices}{suggest(name, names)}"
 
 
@@ -63,7 +63,17 @@ def suggest(wrong: str, names: list[str], cutoff: float = 0.6) -> str:
     '; did you mean city?'
     """
     similar = most_similar(wrong, names, cutoff)
-    return "" if similar is None else f"; did you mean {similar}?"
+    return "" if similar is None else f"; did you mean {readable_name(similar)}?"
+
+
+def readable_name(name: str) -> str:
+    r"""Returns a name, in quotes if it has invisible characters or spaces at its ends.
+
+    >>> print(readable_name("größe"), readable_name("Umsatz \x80"))
+    größe 'Umsatz \x80'
+    """
+    is_plain = name.isprintable() and name == name.strip()
+    return name if is_plain else repr(name)
 
 
 def most_similar(wrong: str, names: list[str], cutoff: float) -> str | None:

@@ -15,8 +15,10 @@ import pyarrow as pa
 from mtl_cli.core.errors import DataError, first_line
 from mtl_cli.core.other_files import UnsafeFileError
 
+# Windows-1252 is Latin-1 with more characters, such as the euro sign.
 SAVE_AS_UTF8 = (
-    "save the file as UTF-8; if it is Latin-1: iconv -f latin1 -t utf-8 FILE > utf8.csv"
+    "save the file as UTF-8; if it comes from Windows or is Latin-1: iconv -f cp1252 "
+    "-t utf-8 FILE > utf8.csv"
 )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.core.message_text import most_similar
+from mtl_cli.core.message_text import most_similar, readable_name
 from mtl_cli.data.csv_header import header_hint
 
 MAX_LISTED_COLUMNS = 60  # in a message
@@ -86,9 +86,3 @@ def readable_names(names: list[str]) -> str:
     readable = [readable_name(name) for name in names[:MAX_LISTED_COLUMNS]]
     dots = ["..."] if len(names) > MAX_LISTED_COLUMNS else []
     return ", ".join(readable + dots)
-
-
-def readable_name(name: str) -> str:
-    """Returns a column's name, in quotes if it has line ends or spaces at its ends."""
-    is_plain = name.isprintable() and name == name.strip()
-    return name if is_plain else repr(name)

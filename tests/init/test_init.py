@@ -918,6 +918,7 @@ MISTAKES = {
     "header.csv --task click": "'header.csv' has a header but no rows",
     "shop.csv --task clik": "--task clik: no column 'clik' in the table, which has row",
     "shop.csv --task c=clik": "did you mean click?",
+    "mojibake.csv --task a=ad€xx": r"did you mean 'ad\x80xx'?",
     "shop.csv --task source": "column 'source' holds nothing but 'web'; a label needs",
     "shop.csv --task ones": "nothing but '1'; a label needs two different values; if",
     "shop.csv --task void": "column 'void' is empty in all rows",
@@ -961,7 +962,7 @@ MISTAKES = {
     "shop.csv --no-header --task a": "first line of 'shop.csv' seems to hold names",
     "part.parquet --no-header --task a": "'part.parquet' is not a text file",
     "latin.csv --task click": "TABLE: column 'ad': row 101 is not UTF-8; save the file "
-    "as UTF-8; if it is Latin-1: iconv -f latin1 -t utf-8 FILE > utf8.csv",
+    "as UTF-8; if it comes from Windows or is Latin-1: iconv -f cp1252 -t utf-8 FILE",
     "utf16.csv --task click": "utf16.csv is not text in UTF-8 but seems to be text in",
     "table.zip --task click": "table.zip is not text in UTF-8 but seems to be a zip "
     "archive or a spreadsheet; save the file as UTF-8 text, unpack it, or correct "
@@ -1064,6 +1065,7 @@ def written_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "book.xlsx": zipped(text, zipfile.ZIP_DEFLATED),
         "zipped.csv": gzip.compress(text.encode()),
         "part.csv": (folder / "part.parquet").read_bytes(),
+        "mojibake.csv": text.replace("ad", "ad\x80xx"),
         "name.csv": text.replace("ad", "caf\u00e9").encode("latin1"),
         "short.csv": "click,ad\n" + "1,2,3\n" * 100,
         "spaced.csv": text.replace(",", "::"),
