@@ -3,6 +3,7 @@
 from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.intervals import interval_text
 from mtl_cli.comparison.task import Task
+from mtl_cli.comparison.twins import settings_of_exact_twin_lacking
 from mtl_cli.core.message_text import comma_list
 from mtl_cli.runs.text_tables import p_value_text
 
@@ -165,17 +166,21 @@ def twin_sentences(task: Task) -> list[str]:
     """Describes the real differences to twins.
 
     These differences show what models gain or lose by learning all tasks, or all
-    scenarios, at once.
+    scenarios, at once. A single-task model of another size, for instance, is no exact
+    twin: the difference does not show whether sharing helps.
     """
     texts = []
     by_score = [score.differences.get("single_task") for score in task.scores]
     to_single_task = [d for d in by_score if d and d.is_real]
     for difference in to_single_task[:MAX_SENTENCES]:
-        is_worse = difference.verdict == Verdict.WORSE
-        start = "Negative transfer: " if is_worse else ""
-        verb = TWIN_VERBS[difference.verdict]
+        configuration, other = difference.configuration, difference.other
+        start, name = "", "its single-task twin"
+        if settings_of_exact_twin_lacking(configuration, other):
+            name = f"{other.name}, which differs in more than sharing"
+        elif difference.verdict == Verdict.WORSE:
+            start = "Negative transfer: "
         texts.append(
-            f"{start}{difference.configuration.name} {verb} its single-task twin "
+            f"{start}{configuration.name} {TWIN_VERBS[difference.verdict]} {name} "
             f"{size_and_p_value(difference, task)}."
         )
     to_single_scenario = [

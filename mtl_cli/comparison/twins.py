@@ -66,6 +66,17 @@ def settings_that_lack(expected: dict[str, str], twin: Configuration) -> dict[st
     return {k: value for k, value in expected.items() if twin.settings.get(k) != value}
 
 
+def settings_of_exact_twin_lacking(
+    configuration: Configuration, twin: Configuration
+) -> dict[str, str]:
+    """Returns the settings of an exact twin that a single-task model lacks.
+
+    Without such settings, a configuration and the single-task model differ only in what
+    the configuration's tasks share.
+    """
+    return settings_that_lack(expected_twin_settings(configuration.settings), twin)
+
+
 def expected_twin_settings(settings: dict[str, str]) -> dict[str, str]:
     """Returns settings of the twin that `compare.single_task=true` would train.
 

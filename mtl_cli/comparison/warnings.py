@@ -7,7 +7,7 @@ from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import split_settings
 from mtl_cli.comparison.task import Task
-from mtl_cli.comparison.twins import expected_twin_settings, settings_that_lack
+from mtl_cli.comparison.twins import settings_of_exact_twin_lacking
 from mtl_cli.core.message_text import comma_list, counted, line_if_any
 from mtl_cli.tasks.base import metrics_named
 
@@ -145,10 +145,10 @@ def twin_warnings(task: Task) -> list[str]:
         if to_twin is None:
             continue
         twin = to_twin.other
-        expected = expected_twin_settings(score.configuration.settings)
+        lacking = settings_of_exact_twin_lacking(score.configuration, twin)
         differences = [
             f"{short_form(key)}={twin.settings.get(key, 'unknown')}, not {value}"
-            for key, value in settings_that_lack(expected, twin).items()
+            for key, value in lacking.items()
         ]
         if differences:
             names.append(f"{score.configuration.name} ({comma_list(differences)})")

@@ -177,13 +177,26 @@ def test_lower_is_better_where_the_metric_says_so(
     assert "too good on average" in printed(capsys, tmp_path)
 
 
-def test_negative_transfer_is_flagged(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("units", "sentence"),
+    [
+        ([8], "Negative transfer: mmoe loses to its single-task twin (-"),
+        ([9], " mmoe loses to single_task, which differs in more than sharing (-"),
+    ],
+)
+def test_negative_transfer_is_flagged_if_the_models_differ_only_in_sharing(
+    units: list[int], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_sweep(tmp_path / "s", {"single_task": 0.82, "mmoe": 0.80})
-    assert "Negative transfer: mmoe loses to its single-task" in printed(
-        capsys, tmp_path, "--baseline", "model=mmoe"
-    )
+    for model, mean, keys in (
+        ("single_task", 0.82, {"model__bottom_units": units}),
+        ("mmoe", 0.80, {"model__expert_units": [8]}),
+    ):
+        for seed in (1, 2, 3):
+            scores = {"test": {"click": auc(mean + seed / 1e4)}}
+            write_run(tmp_path / f"{model}{seed}", model, seed, scores, **keys)
+    output = printed(capsys, tmp_path, "--baseline", "model=mmoe")
+    assert sentence in output
+    assert ("Negative transfer" in output) == (units == [8])
 
 
 def test_difference_to_a_twin_is_no_gain_if_the_metric_has_no_direction(
@@ -192,7 +205,8 @@ def test_difference_to_a_twin_is_no_gain_if_the_metric_has_no_direction(
     for model, pcoc in (("shared_bottom", 0.7), ("single_task", 1.0), ("ple", 0.9)):
         for seed in (1, 2, 3):
             scores = {"test": {"click": {"pcoc": pcoc + seed / 1e4, "rows": 9}}}
-            write_run(tmp_path / f"{model}{seed}", model, seed, scores)
+            folder = tmp_path / f"{model}{seed}"
+            write_run(folder, model, seed, scores, model__bottom_units=[8])
     output = printed(capsys, tmp_path)
     assert "ple differs from its single-task twin (-" in output
     assert "gains over" not in output

@@ -111,7 +111,9 @@ def write_sweep(
                 split: {"click": auc(value + shift), "buy": auc(0.7 + value / 100)}
                 for split, shift in (("test", 0.0), ("valid", 0.01))
             }
-            write_run(folder / str(job), model, seed, scores)
+            # A single-task model of the same size is an exact twin.
+            keys = {"model__bottom_units": [8]}
+            write_run(folder / str(job), model, seed, scores, **keys)
             job += 1
     return folder
 
