@@ -28,6 +28,30 @@ def split_plugins(arguments: list[str]) -> tuple[list[str], list[str]]:
     return parsed.plugins, other_arguments
 
 
+def split_completed_line(line: str) -> tuple[list[str], list[str]]:
+    """Splits a line that a shell completes into plugin folders and other arguments.
+
+    Args:
+        line: the line without the name of the command.
+
+    Returns: the folders of `--plugins`, and the other arguments. The last argument is
+        the word to complete. If this word names a folder, both lists are empty, and the
+        shell offers files.
+
+    >>> split_completed_line("--plugins mine model=mm")
+    (['mine'], ['model=mm'])
+    >>> split_completed_line("--plugins mine ")
+    (['mine'], [''])
+    >>> split_completed_line("--plugins mi")
+    ([], [])
+    """
+    *words, last = [*line.split(), *([""] if line.endswith(" ") else [])] or [""]
+    if words[-1:] == ["--plugins"] or last.startswith("--plugins="):
+        return [], []
+    folders, others = split_plugins(words)
+    return folders, [*others, last]
+
+
 def hydra_arguments(arguments: list[str]) -> list[str]:
     """Checks a command line, and converts it to the arguments that Hydra needs.
 
@@ -101,6 +125,14 @@ def prints_only(arguments: list[str]) -> bool:
     """Whether a command line makes Hydra print something instead of starting runs."""
     parsed, _ = argument_parser().parse_known_intermixed_args(arguments)
     return bool(parsed.cfg or parsed.info or parsed.help or parsed.hydra_help)
+
+
+def is_completion(arguments: list[str]) -> bool:
+    """Whether a shell asks for the words that complete a line, as in `-sc query=bash`.
+
+    The environment variable `COMP_LINE` holds the line.
+    """
+    return "-sc" in arguments and any(x.startswith("query=") for x in arguments)
 
 
 def expand_start_from(setting: str) -> str:

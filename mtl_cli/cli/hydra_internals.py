@@ -31,6 +31,13 @@ def argument_parser() -> ArgumentParser:
     return parser
 
 
+def all_flags() -> list[str]:
+    """Returns Hydra's flags, such as `--multirun` and `-m`."""
+    return [
+        flag for action in argument_parser()._actions for flag in action.option_strings
+    ]
+
+
 def wrap_method(owner: type, name: str, wrapper: Callable[..., Any]) -> None:
     """Makes a class of Hydra call `wrapper(method, self, ...)` in place of a method.
 

@@ -16,10 +16,11 @@ from hydra.plugins.completion_plugin import CompletionPlugin
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.plugins.sweeper import Sweeper
 
+from mtl_cli.cli.arguments import split_completed_line
 from mtl_cli.cli.check_jobs import check_jobs
 from mtl_cli.cli.config_files import USER_CONF, restrict_files
 from mtl_cli.cli.config_guard import compose_checked
-from mtl_cli.cli.hydra_internals import share_config_store, wrap_method
+from mtl_cli.cli.hydra_internals import all_flags, share_config_store, wrap_method
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import shown
 from mtl_cli.core.paths import user_conf_folder
@@ -68,15 +69,34 @@ def show_config(show: Any, hydra: Hydra, *args: Any, **arguments: Any) -> None:
 
 
 def safe_completions(
-    query: Any, plugin: CompletionPlugin, **arguments: Any
+    query: Any, plugin: CompletionPlugin, *, line: str, **arguments: Any
 ) -> list[str]:
     """Returns the words that Hydra's `query` offers for completion and that are safe.
+
+    Hydra knows neither `--plugins` nor several values of a setting, such as
+    `model=mmoe,ple`. Of several values, the last one is completed.
 
     Bash expands the words that a completion offers. If a folder of configurations,
     perhaps from someone else, holds a file `$(COMMAND).yaml`, this name would run the
     command when the user presses the Tab key.
     """
-    return list(filter(is_safe, query(plugin, **arguments)))
+    _, words = split_completed_line(line)
+    if not words:
+        return []
+    *others, word = words
+    if word.startswith("-"):
+        return [flag for flag in (*all_flags(), "--plugins") if flag.startswith(word)]
+    setting = re.fullmatch(r"([^=]+=)(.*,)?(.*)", word)
+    start, earlier_values = "", ""
+    if setting and setting[2]:
+        start, earlier_values = setting[1], setting[2]
+        word = f"{start}{setting[3]}"
+    offered: list[str] = []
+    # Hydra prints its help and ends the process if a flag of the line is unknown.
+    with contextlib.suppress(SystemExit), contextlib.redirect_stderr(io.StringIO()):
+        offered = query(plugin, line=" ".join([*others, word]), **arguments)
+    completed = [f"{start}{earlier_values}{x.removeprefix(start)}" for x in offered]
+    return list(filter(is_safe, completed))
 
 
 def is_safe(word: str) -> bool:

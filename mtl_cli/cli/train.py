@@ -14,7 +14,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from mtl_cli.cli.arguments import hydra_arguments, prints_only, split_plugins
+from mtl_cli.cli.arguments import (
+    hydra_arguments,
+    is_completion,
+    prints_only,
+    split_completed_line,
+    split_plugins,
+)
 from mtl_cli.cli.failures import (
     PROGRAM,
     Failure,
@@ -126,6 +132,8 @@ def compose_and_run(arguments: list[str], more_settings: Sequence[str]) -> RunOu
     Hydra reads its arguments from `sys.argv`, so this function changes `sys.argv`.
     """
     plugin_folders, other_arguments = split_plugins(arguments)
+    if is_completion(other_arguments):
+        plugin_folders = split_completed_line(os.environ.get("COMP_LINE", ""))[0]
     plugins.use_folders(plugin_folders)
     sys.argv[1:] = hydra_arguments([*more_settings, *other_arguments])
     outcome = RunOutcome()

@@ -3,12 +3,14 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.commands import refused
 from helpers.slow import slow_except
 
 import mtl_cli
+from mtl_cli.cli.hydra_setup import safe_completions
 
 ANSWERS = {
     "--version": f"mtl-cli {mtl_cli.__version__}\n",
@@ -63,3 +65,41 @@ def test_closed_output_ends_in_silence(flag: str, tmp_path: Path) -> None:
     assert process.stderr.read() == ""
     process.stderr.close()
     assert process.wait() == 141
+
+
+@pytest.mark.parametrize(
+    ("line", "query", "offered"),
+    [
+        ("model=p", "model=p", ["model=ple"]),
+        ("--plugins mine -m model=p", "-m model=p", ["model=ple"]),
+        ("model=mmoe,p", "model=p", ["model=mmoe,ple"]),
+        ("seed=1 --plugins=mine ", "seed=1 ", ["model=ple"]),
+        ("--pl", None, ["--plugins"]),
+        ("--plugins mi", None, []),
+        ("--plugins a --plugins=mi", None, []),
+    ],
+)
+def test_completion_knows_plugins_and_several_values(
+    line: str, query: str | None, offered: list[str]
+) -> None:
+    lines = []
+
+    def hydra_query(plugin: Any, line: str) -> list[str]:
+        lines.append(line)
+        return ["model=ple"]
+
+    plugin: Any = None
+    assert safe_completions(hydra_query, plugin, line=line) == offered
+    assert lines == ([] if query is None else [query])
+
+
+def test_completion_ignores_a_line_that_hydra_refuses(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def hydra_query(plugin: Any, line: str) -> list[str]:
+        print("usage", file=sys.stderr)
+        sys.exit(2)
+
+    plugin: Any = None
+    assert safe_completions(hydra_query, plugin, line="--foo model=") == []
+    assert capsys.readouterr().err == ""
