@@ -13,7 +13,7 @@ from mtl_cli.core import plugins, tensorflow_runtime
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.command_line import run_command
 from mtl_cli.core.conditions import Condition, parse_condition, report_failures
-from mtl_cli.core.errors import ConfigError, DataError
+from mtl_cli.core.errors import ConfigError, DataError, fail
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.paths import as_location
 from mtl_cli.core.private_apis import exit_without_teardown
@@ -66,7 +66,7 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
     """Evaluates a run, writes the files, prints the result; returns the exit code."""
     from mtl_cli.evaluation.evaluate import evaluate
     from mtl_cli.evaluation.page import page
-    from mtl_cli.evaluation.results import check_names, failed_checks
+    from mtl_cli.evaluation.results import failed_checks, split_known
     from mtl_cli.evaluation.screen import show_evaluation
     from mtl_cli.runs import saved_model
 
@@ -88,8 +88,19 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
     if options.json != STDOUT:
         show_evaluation(evaluation)
     # Last, so that a wrong name in --fail-if does not lose the results.
-    check_names(conditions, [evaluation])
-    return report_failures(PROGRAM, failed_checks(conditions, evaluation))
+    known, errors = split_known(conditions, [evaluation])
+    return report_checks(failed_checks(known, evaluation), errors)
+
+
+def report_checks(failures: list[str], errors: list[str]) -> int:
+    """Prints failed conditions and errors about unknown names; returns the exit code.
+
+    An unknown name does not hide that another condition holds.
+    """
+    code = report_failures(PROGRAM, failures)
+    for error in errors:
+        code = fail(PROGRAM, error, 2)
+    return code
 
 
 def check_overwrites_no_data(options: argparse.Namespace, dataset: "Dataset") -> None:
@@ -116,7 +127,7 @@ def evaluate_sweep(
     `runs` are the runs of the sweep, see `evaluation.sweep.runs_of`.
     """
     from mtl_cli.evaluation import sweep
-    from mtl_cli.evaluation.results import check_names, failed_checks
+    from mtl_cli.evaluation.results import failed_checks, split_known
     from mtl_cli.evaluation.screen import show_sweep
     from mtl_cli.evaluation.target_folder import check_target, default_target
 
@@ -130,14 +141,14 @@ def evaluate_sweep(
             options.run, runs, table, target, request, options.force
         )
     show_sweep(result, target)
-    check_names(conditions, [*result.evaluations.values()])
+    known, errors = split_known(conditions, [*result.evaluations.values()])
     failed = [
         f"{line} of {name}"
         for name, evaluation in result.evaluations.items()
-        for line in failed_checks(conditions, evaluation)
+        for line in failed_checks(known, evaluation)
     ]
     failed += [f"{name}: {reason}" for name, reason in result.failed.items()]
-    return report_failures(PROGRAM, failed)
+    return report_checks(failed, errors)
 
 
 def request_of(

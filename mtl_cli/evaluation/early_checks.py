@@ -2,7 +2,7 @@
 
 The columns are known from the first file of the table, and the metrics from the
 configuration of the run. The names of slices are known only after the evaluation, so
-`results.check_names` checks all names again.
+`results.split_known` checks all names again.
 """
 
 from collections.abc import Iterator

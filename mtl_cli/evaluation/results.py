@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mtl_cli.core.conditions import Condition, check_known
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.metrics.score_dict import name_with_space
 from mtl_cli.scoring.slices import MAX_SLICES, MIN_ROWS, OTHER
 
@@ -105,14 +106,23 @@ def nonfinite_as_none(value: Any) -> Any:
     return value
 
 
-def check_names(
+def split_known(
     conditions: list[Condition], evaluations: list[EvaluationResults]
-) -> None:
-    """Checks that each condition is on a number that some evaluation has."""
+) -> tuple[list[Condition], list[str]]:
+    """Returns the conditions on numbers that some evaluation has.
+
+    Also returns an error for each other condition.
+    """
     names = [name for evaluation in evaluations for name in evaluation.numbers()]
+    known, errors = [], []
     for condition in conditions:
         reason = merged_slice_reason(condition, names)
-        check_known(condition, names, "evaluation", reason)
+        try:
+            check_known(condition, names, "evaluation", reason)
+            known.append(condition)
+        except ConfigError as error:
+            errors.append(str(error))
+    return known, errors
 
 
 def merged_slice_reason(condition: Condition, names: list[str]) -> str:

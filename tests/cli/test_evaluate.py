@@ -457,6 +457,17 @@ def test_fail_if_checks_slices(
     assert ("did you mean click.slices.city.Rome.auc?" in error) == (code == 2)
 
 
+def test_unknown_slice_does_not_hide_that_another_condition_holds(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unknown = ["--fail-if", "click.slices.city.Roma.auc<0.2"]
+    checks = [*unknown, "--fail-if", "click.slices.city.Rome.auc<0.999"]
+    assert evaluated(run, run.parent / "test.parquet", "--by", "city", *checks) == 2
+    failed, refused = capsys.readouterr().err.splitlines()
+    assert "--fail-if 'click.slices.city.Rome.auc<0.999': click.slices" in failed
+    assert "no evaluation has click.slices.city.Roma.auc" in refused
+
+
 @pytest.mark.slow
 def test_unknown_slice_may_be_part_of_other(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
