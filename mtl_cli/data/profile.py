@@ -103,7 +103,7 @@ class Profile:
         """Returns a line about columns whose points may separate thousands, or []."""
         return line_if_any(
             "in these columns points may separate thousands, but are read as decimal "
-            "points; if so, write 1359 for 1.359",
+            "points; if they do, write 1359 for 1.359",
             [f"{name} ({example})" for name, example in self._thousands.items()],
         )
 

@@ -179,7 +179,7 @@ def thousands_warning(column: ColumnProfile) -> str:
     whole = values.filter(has_three_digits)[0]
     return (
         f"the points may separate thousands, as in {pointed} beside {whole}, but are "
-        f"read as decimal points; if so, write {str(pointed).replace('.', '')}"
+        f"read as decimal points; if they do, write {str(pointed).replace('.', '')}"
     )
 
 

@@ -264,12 +264,13 @@ CELLS = {
     "latin_1_cell": (
         text({30: "Köln,1,1"}).encode("latin-1"),
         "dataset.features.city: column 'city': row 30 is not UTF-8; save the file as "
-        "UTF-8; if it is Latin-1: iconv -f latin1 -t utf-8 FILE > utf8.csv [{file}]",
+        "UTF-8; if it comes from Windows or is Latin-1: iconv -f cp1252 -t utf-8 FILE "
+        "> utf8.csv [{file}]",
     ),
     "latin_1_name": (
         text(header="größe,age,buy").encode("latin-1"),
         "dataset.train: {file} has a first line that is not UTF-8; save the file as "
-        "UTF-8; if it is Latin-1: iconv",
+        "UTF-8; if it comes from Windows or is Latin-1: iconv",
     ),
     "utf_16": (text().encode("utf-16"), "{file} is ... text in UTF-16; save the file"),
     "utf_16_without_mark": (

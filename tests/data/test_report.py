@@ -257,7 +257,7 @@ def test_thousands_that_may_be_read_as_decimals_are_told(tmp_path, name):
     found = report_of(tmp_path, train=pointed(TRAIN), test=pointed(TEST))
     assert found["findings"] == [
         "in these columns points may separate thousands, but are read as decimal "
-        f"points; if so, write 1359 for 1.359: {name} (1.001 beside 999)"
+        f"points; if they do, write 1359 for 1.359: {name} (1.001 beside 999)"
     ]
 
 
