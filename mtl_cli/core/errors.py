@@ -78,6 +78,10 @@ class JobError(MtlError):
     """A job of a sweep failed."""
 
 
+class CutOffJobError(JobError):
+    """A job of a sweep was killed or stopped, and may succeed if it runs again."""
+
+
 class StorageError(MtlError):
     """The database of a search does not answer."""
 

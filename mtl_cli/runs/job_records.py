@@ -46,6 +46,7 @@ class JobRecord:
     seconds: float = 0.0  # the duration of the job
     error: str = ""  # why the job failed, in one line; "" if it did not fail
     code: int = 0  # the exit code of `mtl-train` for this failure; 0 if it did not fail
+    has_died: bool = False  # whether the process ended before it recorded the job's end
     # {task: the value of its first metric}
     scores: dict[str, float | None] = field(default_factory=dict)
     # {title: monitored metric}; {} if `scores` hold this metric, see `monitored_score`
@@ -65,6 +66,11 @@ class JobRecord:
     def has_started(self) -> bool:
         """Whether the job has a process, or has ended, perhaps in an earlier start."""
         return self.status != "running" or self.pid != 0
+
+    @property
+    def was_cut_off(self) -> bool:
+        """Whether the job was killed or stopped, and may succeed if it runs again."""
+        return self.has_died or self.status == "interrupted"
 
     def path(self, sweep: Path) -> Path:
         """Returns the path of the record's file."""

@@ -17,7 +17,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from mtl_cli.sweep.search_storage import SWEEP_ATTRIBUTE
+from mtl_cli.sweep.search_storage import SWEEP_ATTRIBUTE, queue_again
 
 HEARTBEAT_SECONDS = 5
 # A sweep counts as cut off if its heartbeat has not changed for this time.
@@ -32,7 +32,7 @@ def heartbeat_key(sweep_id: str) -> str:
 def retry_trial(study: optuna.Study, trial: FrozenTrial) -> None:
     """Marks a running trial as failed, and queues a new trial of its parameters."""
     if study._storage.set_trial_state(trial._trial_id, TrialState.FAIL):
-        study.enqueue_trial(trial.params)
+        queue_again(study, trial)
 
 
 class Heartbeat(threading.Thread):

@@ -25,6 +25,7 @@ def record_death(sweep: Path, record: JobRecord, reason: str, seconds: float) ->
     """
     record.seconds = seconds
     record.status = "failed"
+    record.has_died = True
     record.code = 1
     record.error = reason
     record.write(sweep)

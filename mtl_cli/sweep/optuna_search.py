@@ -67,9 +67,10 @@ def check_search(config: DictConfig) -> None:
 def resume_search(config: DictConfig, measure: dict[str, str]) -> bool:
     """Prepares a search to continue the trials of earlier starts of the same sweep.
 
-    `n_trials` counts the trials of all starts. A trial that was cut off is tried again
-    first, and resumes in its run folder. The function changes the section
-    `hydra.sweeper` of the configuration. A sweep that is no search stays as it is.
+    `n_trials` counts the completed trials of all starts. A trial that was cut off, or
+    whose job was killed or stopped, is tried again first, once per start, and resumes
+    in its run folder. The function changes the section `hydra.sweeper` of the
+    configuration. A sweep that is no search stays as it is.
 
     Args:
         config: the configuration of the sweep.
@@ -127,7 +128,7 @@ def continue_study(sweeper: DictConfig, study: "optuna.Study") -> bool:
     from optuna.trial import TrialState
 
     from mtl_cli.sweep.heartbeat import Heartbeat, retry_trial
-    from mtl_cli.sweep.search_storage import sampler_seed
+    from mtl_cli.sweep.search_storage import cut_off_trials, queue_again, sampler_seed
 
     global resumed_study
     storage = study._storage
@@ -136,6 +137,8 @@ def continue_study(sweeper: DictConfig, study: "optuna.Study") -> bool:
     for trial in own_trials:
         if trial.state == TrialState.RUNNING:
             retry_trial(study, trial)
+    for trial in filter(storage.is_own, cut_off_trials(trials)):
+        queue_again(study, trial)
     if storage.sweep_id:
         Heartbeat(study).start()
     num_complete = sum(trial.state == TrialState.COMPLETE for trial in own_trials)

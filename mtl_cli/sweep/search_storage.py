@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import socket
 import sqlite3
+import sys
 import uuid
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from optuna.storages import RDBStorage, _CachedStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from mtl_cli.core.atomic_write import write_text
-from mtl_cli.core.errors import ConfigError, StorageError, first_line
+from mtl_cli.core.errors import ConfigError, CutOffJobError, StorageError, first_line
 from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.core.sqlite_database import check_sqlite_database
 from mtl_cli.sweep.cmaes_state import NEW_DATABASE
@@ -34,6 +35,13 @@ LIBPQ_OPTIONS = {
 MAX_TRIALS = 100_000
 # The attribute of a trial that holds the id of its sweep.
 SWEEP_ATTRIBUTE = "mtl-cli:sweep"
+# The attribute of a failed trial whose job was killed or stopped. The next start of the
+# sweep tries the parameters of such a trial again.
+CUT_OFF_ATTRIBUTE = "mtl-cli:cut off"
+# The attribute of a queued trial: the number of the trial that it tries again.
+RETRY_ATTRIBUTE = "mtl-cli:retry of"
+# Optuna's attribute of a trial in a search over a grid: the index of the trial's point.
+GRID_ATTRIBUTE = "grid_id"
 ID_FILE = ".search_id"
 
 
@@ -63,6 +71,9 @@ class SearchStorage(_CachedStorage):
 
     def set_trial_state(self, trial_id: int, state: TrialState) -> bool:
         try:
+            # The search sets this state while it handles the error of the trial's job.
+            if state == TrialState.FAIL and is_handling_cut_off_job():
+                self.set_trial_system_attr(trial_id, CUT_OFF_ATTRIBUTE, True)
             is_set: bool = super().set_trial_state(trial_id, state)
         except RuntimeError:
             # Another sweep has taken this sweep for cut off: it has marked the trial as
@@ -81,10 +92,50 @@ class SearchStorage(_CachedStorage):
             self.set_trial_system_attr(trial_id, SWEEP_ATTRIBUTE, self.sweep_id)
         return is_set
 
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        # Optuna gives each trial a free point of the grid. A queued trial keeps the
+        # point of the trial that it tries again, so that the free point stays free.
+        if key != GRID_ATTRIBUTE or key not in self.get_trial(trial_id).system_attrs:
+            super().set_trial_system_attr(trial_id, key, value)
+
     def is_own(self, trial: FrozenTrial) -> bool:
         """Whether a trial was started by this sweep, now or before a restart."""
         sweep_id = trial.system_attrs.get(SWEEP_ATTRIBUTE)
         return not self.sweep_id or sweep_id == self.sweep_id
+
+
+def is_handling_cut_off_job() -> bool:
+    """Whether a caller handles a `CutOffJobError`, or an error that followed it."""
+    error = sys.exception()
+    while error is not None and not isinstance(error, CutOffJobError):
+        error = error.__context__
+    return error is not None
+
+
+def cut_off_trials(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    """Returns the failed trials to try again, without those that were tried again."""
+    retried = {trial.system_attrs.get(RETRY_ATTRIBUTE) for trial in trials}
+    return [
+        trial
+        for trial in trials
+        if trial.state == TrialState.FAIL
+        and CUT_OFF_ATTRIBUTE in trial.system_attrs
+        and trial.number not in retried
+    ]
+
+
+def queue_again(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Queues a new trial of a trial's parameters: the search tries it first.
+
+    `Study.enqueue_trial` could not keep the point of a grid.
+    """
+    attributes = {"fixed_params": trial.params, RETRY_ATTRIBUTE: trial.number}
+    for key in (GRID_ATTRIBUTE, "search_space"):
+        if key in trial.system_attrs:
+            attributes[key] = trial.system_attrs[key]
+    study.add_trial(
+        optuna.trial.create_trial(state=TrialState.WAITING, system_attrs=attributes)
+    )
 
 
 def open_storage(url: str, sweep: Path) -> SearchStorage:

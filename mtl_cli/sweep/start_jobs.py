@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from mtl_cli.config.overrides import without_added_prefix
 from mtl_cli.config.sweep_options import SweepOptions
-from mtl_cli.core.errors import ConfigError, JobError
+from mtl_cli.core.errors import ConfigError, CutOffJobError, JobError
 from mtl_cli.core.machine import cores
 from mtl_cli.core.plugins import used_folders
 from mtl_cli.core.secrets import mask_secrets, tracked_secrets
@@ -52,7 +52,8 @@ class Objective:
             record = started_record.read(self.sweep)
             if record.objective is None:
                 reason = record.error or "the job has no monitored metric"
-                raise JobError(f"job {record.number}: {reason}")
+                error_class = CutOffJobError if record.was_cut_off else JobError
+                raise error_class(f"job {record.number}: {reason}")
             objectives.append(record.objective)
         return fmean(objectives)
 

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from mtl_cli.core.errors import CutOffJobError
 from mtl_cli.core.run_status import status_of
 from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.sweep import external_launchers, job_processes, plugin_settings
 from mtl_cli.sweep.job import Job
+from mtl_cli.sweep.job_deaths import record_death
 from mtl_cli.sweep.start_jobs import Objective
 
 
@@ -85,6 +87,10 @@ def test_sweep_reads_the_objective_that_a_worker_process_returns(
         record.objective = value
         record.write(tmp_path)
     assert float(objective) == 0.5
+    records[1].objective = None
+    record_death(tmp_path, records[1], "killed", 1.0)
+    with pytest.raises(CutOffJobError, match=r"job 0\.2: killed"):
+        float(objective)
 
 
 def test_job_cut_off_by_its_launcher_has_failed_after_the_time_it_ran(

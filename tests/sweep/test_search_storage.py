@@ -16,7 +16,7 @@ optuna = pytest.importorskip("optuna", reason="extra hpo")
 from optuna.storages import _rdb  # noqa: E402
 from sqlalchemy.engine import make_url  # noqa: E402
 
-from mtl_cli.core.errors import ConfigError, StorageError  # noqa: E402
+from mtl_cli.core.errors import ConfigError, CutOffJobError, JobError, StorageError  # noqa: E402
 from mtl_cli.core.paths import conf_folder  # noqa: E402
 from mtl_cli.sweep import heartbeat, optuna_search, search_storage  # noqa: E402
 from mtl_cli.sweep.heartbeat import Heartbeat  # noqa: E402
@@ -172,6 +172,57 @@ def test_resumed_search_names_the_best_of_all_trials(
     )
     monkeypatch.setattr(optuna_search.resumed_study, "_storage", None)
     assert optuna_search.best_trial_message() == ""
+
+
+def tell_failure(search: Any, trial: Any, error: Exception) -> None:
+    """Marks a trial as failed as Hydra's sweeper does: while it handles an error."""
+    try:
+        raise error
+    except type(error):
+        search.tell(trial, state=optuna.trial.TrialState.FAIL)
+
+
+def test_each_start_of_a_search_tries_trials_of_killed_jobs_again_once(
+    tmp_path: Path,
+) -> None:
+    search = study(tmp_path, "x")
+    sweeper = OmegaConf.create({"n_trials": 3, "sampler": {}})
+    killed, wrong, done = (search.ask(SPACE) for _ in range(3))
+    tell_failure(search, killed, CutOffJobError("killed"))
+    tell_failure(search, wrong, JobError("wrong settings"))
+    search.tell(done, 0.5)
+    for _ in range(2):  # the second start finds the trial that the first one has queued
+        optuna_search.continue_study(sweeper.copy(), search)
+        states = [trial.state.name for trial in search.trials]
+        assert states == ["FAIL", "FAIL", "COMPLETE", "WAITING"]
+    retry = search.ask(SPACE)
+    assert retry.params == killed.params
+    other = search.ask(SPACE)
+    assert other.params not in (killed.params, wrong.params)
+    search.tell(other, 0.5)
+    tell_failure(search, retry, CutOffJobError("killed again"))
+    optuna_search.continue_study(sweeper, search)
+    assert sweeper.n_trials == 1
+    assert search.ask(SPACE).params == killed.params
+
+
+def test_search_over_a_grid_tries_each_point_although_a_job_was_killed(
+    tmp_path: Path,
+) -> None:
+    search = study(tmp_path, "x")
+    points = range(3)
+    search.sampler = optuna.samplers.GridSampler({"seed": points})
+    space = {"seed": optuna.distributions.CategoricalDistribution(points)}
+    killed = search.ask(space)
+    # At the last point, Optuna raises an error of its own before it sets the state.
+    with pytest.raises(RuntimeError, match=r"Study\.stop"):
+        for trial in (killed, search.ask(space), search.ask(space)):
+            tell_failure(search, trial, CutOffJobError("killed"))
+    sweeper = OmegaConf.create({"n_trials": 3, "sampler": {}})
+    optuna_search.continue_study(sweeper, search)
+    retries = [search.ask(space) for _ in points]
+    assert {trial.params["seed"] for trial in retries} == {*points}
+    assert all(t.system_attrs["grid_id"] == t.params["seed"] for t in retries)
 
 
 def test_study_takes_no_trials_of_another_measure(tmp_path: Path) -> None:

@@ -353,7 +353,7 @@ def test_search_survives_failed_trials_and_resumes_up_to_its_number_of_trials(
     start: Path,
 ) -> None:
     optuna = pytest.importorskip("optuna", reason="extra hpo")
-    write_search(start, seed="range(10,13)")
+    write_search(start, seed="choice(10,11,13)")
     search = ["sweep=seeds", "hydra.sweep.dir=sweep", "hydra.sweeper.n_trials=4"]
     search += ["trainer.patience=null"]
     ended = run_sweep(start, *search)
@@ -361,6 +361,8 @@ def test_search_survives_failed_trials_and_resumes_up_to_its_number_of_trials(
     states = trial_states(optuna, start)
     assert len(states) == 4
     assert 0 < states.count("FAIL") < 4
+    seeds = trial_seeds(optuna, start)
+    assert 13 in seeds  # the process of this job was killed
     for run in (start / "sweep").glob("*seed=*"):
         assert status(run)["status"] in ("done", "failed")
         assert "patience: null" in (run / "config.yaml").read_text()
@@ -368,7 +370,9 @@ def test_search_survives_failed_trials_and_resumes_up_to_its_number_of_trials(
     run_sweep(start, *search)
     assert trial_states(optuna, start).count("COMPLETE") <= 6
     assert len(trial_states(optuna, start)) == 4 + 6 - states.count("COMPLETE")
-    write_search(start, seed="range(10,13)", **{"trainer.monitor": "like"})
+    num_killed = seeds.count(13)
+    assert trial_seeds(optuna, start)[4 : 4 + num_killed] == [13] * num_killed
+    write_search(start, seed="choice(10,11,13)", **{"trainer.monitor": "like"})
     other = run_sweep(start, *search)
     assert other.returncode == 2
     assert other.stderr.startswith("mtl-train: error: trainer.monitor: new trials")
@@ -458,6 +462,12 @@ def trial_states(optuna: Any, start: Path) -> list[str]:
     """Returns the states of the trials of the search in `sweep`."""
     study = optuna.load_study("search", f"sqlite:///{start}/sweep/optuna.db")
     return [trial.state.name for trial in study.trials]
+
+
+def trial_seeds(optuna: Any, start: Path) -> list[int]:
+    """Returns the seeds that the trials of the search in `sweep` have tried."""
+    study = optuna.load_study("search", f"sqlite:///{start}/sweep/optuna.db")
+    return [trial.params["seed"] for trial in study.trials]
 
 
 @pytest.mark.slow
