@@ -1,16 +1,22 @@
 """Turns Hydra's errors into messages of one line, with the fix."""
 
+import re
+
 import yaml
+from hydra.errors import InstantiationException
 
 from mtl_cli.cli.setting_errors import (
     message_about_settings,
     message_about_sweeper_params,
+    named_key,
 )
 from mtl_cli.config.overrides import without_added_prefix
 from mtl_cli.core.errors import first_line, not_utf8_message
 
 # The start of Hydra's message about an unknown shell of `--shell-completion`.
 UNKNOWN_SHELL = "No completion plugin for"
+UNEXPECTED_ARGUMENT = re.compile(r"unexpected keyword argument '(\w+)'")
+UNEXPECTED_VALUE = "a setting of this section has a value that Hydra does not expect"
 
 
 def explain(error: Exception, arguments: list[str]) -> str:
@@ -34,6 +40,7 @@ def explain(error: Exception, arguments: list[str]) -> str:
         message_about_sweeper_params(error, arguments)
         or message_about_reading(error, root_cause)
         or message_about_settings(error, root_cause, arguments)
+        or message_about_plugin(error, root_cause)
         or message_of_other_error(error)
     )
     # `mtl-train` adds `++` to settings of some sections. The user did not type this
@@ -55,6 +62,22 @@ def message_about_reading(error: Exception, root_cause: BaseException) -> str | 
     return None
 
 
+def message_about_plugin(error: Exception, root_cause: BaseException) -> str | None:
+    """Explains that a launcher or sweeper refuses its keys; None for other errors."""
+    # +hydra.sweeper.pruner=median
+    #   Error in call to target '[...].OptunaSweeper':
+    #   TypeError("[...]__init__() got an unexpected keyword argument 'pruner'")
+    #   full_key: hydra.sweeper
+    if not isinstance(error, InstantiationException):
+        return None
+    section = named_key(error)
+    if argument := UNEXPECTED_ARGUMENT.search(str(root_cause)):
+        return f"unknown key '{section}.{argument[1]}'; leave this key out"
+    if isinstance(root_cause, AssertionError) and not root_cause.args:
+        return f"{section}: {UNEXPECTED_VALUE}"
+    return f"{section}: {first_line(root_cause)}"
+
+
 def yaml_message(error: yaml.YAMLError) -> str:
     """Explains an error of YAML, with file and line if the error has them."""
     mark = getattr(error, "problem_mark", None)
@@ -68,7 +91,7 @@ def message_of_other_error(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename:  # from making the run folder
         return f"hydra.run.dir: cannot make {error.filename}: {error.strerror}"
     if isinstance(error, AssertionError) and not error.args:  # of Hydra's own checks
-        return "hydra: a setting of this section has a value that Hydra does not expect"
+        return f"hydra: {UNEXPECTED_VALUE}"
     if isinstance(error, ValueError) and str(error).startswith(UNKNOWN_SHELL):
         return " ".join(str(error).split())  # the known shells stand in further lines
     return first_line(error)

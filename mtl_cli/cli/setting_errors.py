@@ -15,13 +15,21 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    OmegaConfBaseException,
+)
 
 from mtl_cli.cli.config_groups import compose_chosen_options, group_choices
 from mtl_cli.cli.config_guard import COMPOSED_SETTINGS
 from mtl_cli.cli.option_errors import no_option_name_message, unknown_option_message
 from mtl_cli.config.known_keys import dotted_keys, is_schema_key, known_siblings
-from mtl_cli.config.unknown_keys import similar_keys_anywhere, unknown_key_message
+from mtl_cli.config.unknown_keys import (
+    similar_keys_anywhere,
+    similar_siblings,
+    unknown_key_message,
+)
 from mtl_cli.core.errors import first_line
 
 # {section: advice to a user who has set the whole section: `dataset.tasks=[click]`}
@@ -139,14 +147,18 @@ def composition_message(
         return f"{message}: add -m to run every value, or write a list as [A,B]"
     if match := SWEPT_HYDRA_KEY.match(message):
         return swept_hydra_key_message(match["key"], match["value"])
+    reason = message
     if match := COMPOSING_ERROR.match(str(root_cause)):
-        message += f" {match['reason']}"
+        reason = match["reason"]
+        message += f" {reason}"
     removal = REMOVED_KEY.match(message)
     key = removal["key"] if removal else named_key(error) or named_key(root_cause)
     if not key:
         return message
     if NOT_OPTIONAL in str(root_cause):
         return null_message(key)
+    if key.startswith("hydra.") and not removal:
+        return hydra_key_message(named_key(root_cause) or key, root_cause, reason)
     settings = composed_settings(error) or composed_settings(root_cause) or arguments
     config = compose_chosen_options(settings)
     if not config:
@@ -165,6 +177,23 @@ def composition_message(
         advice = ADVICE_FOR_SECTION.get(key, "")
         return f"{key}: {message}; set one key at a time: {key}.KEY=VALUE{advice}"
     return f"{job}{unknown_key_message(key, config)}"
+
+
+def hydra_key_message(key: str, error: BaseException, reason: str) -> str:
+    """Explains that Hydra's own section lacks a key, or that a value is wrong.
+
+    Args:
+        key: the dotted key.
+        error: the error of OmegaConf; or of Hydra, if a file has set the key.
+        reason: the text of OmegaConf's error.
+    """
+    if not isinstance(error, ConfigAttributeError | ConfigKeyError):
+        return f"{key}: {reason}; correct this setting"
+    section, _, name = key.rpartition(".")
+    siblings = [str(k) for k in error.parent_node or () if k != "_target_"]
+    if similar_names := similar_siblings(name, [], siblings):
+        return f"unknown key '{key}'; did you mean {section}.{similar_names[0]}?"
+    return f"unknown key '{key}'; known keys of {section}: {', '.join(siblings)}"
 
 
 def swept_hydra_key_message(key: str, value: str) -> str:

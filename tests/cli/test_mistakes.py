@@ -202,6 +202,48 @@ MISTAKES = {
     "-m sweep=grid_small hydra.sweeper.params.seed=null": "write null in quotes",
 }
 
+# Settings of a search, and the end of the line on stderr.
+MISTAKES_OF_SEARCHES = {
+    "hydra.sweeper.n_trials=ten": "hydra.sweeper.n_trials: Value 'ten' of type 'str' "
+    "could not be converted to Integer; correct this setting",
+    "hydra.sweeper.n_trails=5": "unknown key 'hydra.sweeper.n_trails'; did you mean "
+    "hydra.sweeper.n_trials?",
+    "hydra.sweeper.pruner=x": "unknown key 'hydra.sweeper.pruner'; known keys of "
+    "hydra.sweeper: sampler, direction, storage, study_name, n_trials, n_jobs, "
+    "max_failure_rate, search_space, params, custom_search_space",
+    "+hydra.sweeper.pruner=x": "unknown key 'hydra.sweeper.pruner'; leave this key out",
+    "hydra.sweeper.max_failure_rate=2": "hydra.sweeper: a setting of this section has "
+    "a value that Hydra does not expect",
+    "hydra.sweeper.n_trials=0": "hydra.sweeper.n_trials: 0 should be 1 or more",
+    "hydra.sweeper.n_jobs=-1": "hydra.sweeper.n_jobs: -1 should be 1 or more",
+    "++dataset.x=range(5,2)": "cannot search dataset.x=range(5,2): The `low` value "
+    "must be smaller than or equal to the `high` value (low=5, high=2).",
+}
+
+
+@pytest.mark.parametrize(
+    "setting", slow_except([*MISTAKES_OF_SEARCHES][::7], MISTAKES_OF_SEARCHES)
+)
+def test_mistake_in_a_search_is_told_with_the_key(setting: str, tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="extra hpo")
+    code, out, err, _ = refused(tmp_path, "-m", "hydra/sweeper=optuna", setting)
+    expected = f"mtl-train: error: {MISTAKES_OF_SEARCHES[setting]}\n"
+    assert (code, out, err) == (2, "", expected)
+
+
+@pytest.mark.slow
+def test_wrong_value_of_a_key_of_hydra_in_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "conf" / "sweep").mkdir(parents=True)
+    (tmp_path / "conf" / "sweep" / "mine.yaml").write_text(
+        "# @package _global_\nhydra: {sweeper: {max_batch_size: ten}}\n"
+    )
+    code, _, err, _ = refused(tmp_path, "sweep=mine")
+    assert (code, err) == (
+        2,
+        "mtl-train: error: hydra.sweeper.max_batch_size: Value 'ten' of type 'str' "
+        "could not be converted to Integer; correct this setting\n",
+    )
+
 
 # The default suite makes every fifteenth mistake.
 @pytest.mark.parametrize("command", slow_except([*MISTAKES][::15], MISTAKES))
