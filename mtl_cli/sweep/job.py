@@ -19,6 +19,7 @@ from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.run_status import status_of
 from mtl_cli.runs.job_records import JobRecord, is_stopped
 
+PARENT_CHECK_SECONDS = 1.0
 MULTI_WORKER_MESSAGE = (
     "trainer.strategy: multi_worker is for one run on several machines, but each job "
     "of a sweep runs on one machine"
@@ -101,16 +102,25 @@ def prepare_process(job: Job) -> None:
 
 
 def die_with_parent() -> None:
-    """Kills this process as soon as the process that started it has ended."""
+    """Kills this process as soon as the process that started it has ended.
+
+    Only a process that `multiprocessing` or joblib has started knows its parent.
+    """
     parent = parent_process()
     if parent is None:
         return
 
-    def watch(sentinel: int) -> None:
-        connection.wait([sentinel])
+    def watch(parent_pid: int, sentinel: int | None) -> None:
+        if sentinel is not None:
+            connection.wait([sentinel])
+        # A worker of joblib has no sentinel. If the parent ends, the system gives the
+        # worker another parent.
+        while sentinel is None and os.getppid() == parent_pid:
+            time.sleep(PARENT_CHECK_SECONDS)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()
+    arguments = (parent.pid, parent.sentinel)
+    threading.Thread(target=watch, args=arguments, daemon=True).start()
 
 
 def redirect_output(stderr: Path) -> None:

@@ -22,7 +22,7 @@ from mtl_cli.runs.job_records import JobRecord, is_stopped
 from mtl_cli.sweep import job_processes, session
 from mtl_cli.sweep.external_launchers import wait_for_equal_job, wait_unless_stopped
 from mtl_cli.sweep.folder_names import job_name
-from mtl_cli.sweep.job import Job, skip_if_done
+from mtl_cli.sweep.job import Job, die_with_parent, skip_if_done
 from mtl_cli.sweep.plan import keys_of_values
 from mtl_cli.sweep.plugin_settings import uses_basic_launcher
 from mtl_cli.sweep.repeats_and_twins import Variant, repeats_and_twins
@@ -69,6 +69,10 @@ def start_jobs(composed: DictConfig) -> Objective:
     over the repeats; twins do not count. Only searches use the objective.
     """
     hydra_config = HydraConfig.get()
+    is_basic = uses_basic_launcher(hydra_config)
+    if not is_basic and not started:
+        # A worker of joblib would outlive a killed sweep, and would start its jobs.
+        die_with_parent()
     sweep = Path(hydra_config.runtime.output_dir)
     # On a cluster, this process may have another current folder than the sweep.
     os.chdir(hydra_config.runtime.cwd)
@@ -83,7 +87,6 @@ def start_jobs(composed: DictConfig) -> Objective:
     runs = requested_runs(Variant(values, settings, choices))
     if not started:  # Hydra writes multirun.yaml before it starts the first job
         session.mask_multirun(sweep)
-    is_basic = uses_basic_launcher(hydra_config)
     jobs_at_once = runs.options.jobs_at_once if is_basic else 1
     # A single job at a time gets 0: TensorFlow then chooses the number of threads.
     threads = 0 if jobs_at_once == 1 else max(1, cores() // jobs_at_once)

@@ -40,7 +40,7 @@ from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.terminal import new_console
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.distributed.child_processes import free_ports
-from mtl_cli.runs.job_records import JobRecord
+from mtl_cli.runs.job_records import RECORDS, JobRecord, read_record
 from mtl_cli.sweep import job, job_order, job_processes, job_table, session
 from mtl_cli.sweep.folder_names import job_name, sweep_name
 from mtl_cli.sweep.job_table import JobTable
@@ -238,6 +238,21 @@ def test_jobs_cut_off_by_the_loss_of_a_joblib_process_are_named(start: Path) -> 
     assert status(job_folder(start, 14))["status"] == "failed"
     (row,) = [line.split() for line in out.splitlines() if " seed=14 " in line][-1:]
     assert "0.0" not in row
+
+
+@pytest.mark.slow
+def test_jobs_of_a_killed_joblib_sweep_end_with_it(start: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="extra parallel")
+    command = ["-m", "seed=14,15", "hydra.sweep.dir=sweep", "hydra/launcher=joblib"]
+    with started_command(start, *command, "hydra.launcher.n_jobs=2") as process:
+        first_match_within_a_minute(lambda: start.glob("sleeping"))
+        process.kill()
+    pid = read_record(start / "sweep" / RECORDS / "0.json").pid
+    # The command line of a process that has ended is empty, or missing.
+    command_line = Path(f"/proc/{pid}/cmdline")
+    first_match_within_a_minute(
+        lambda: () if command_line.exists() and command_line.read_bytes() else [pid]
+    )
 
 
 @pytest.fixture
