@@ -171,7 +171,7 @@ def request_of(composed: DictConfig) -> RunRequest:
     # the configuration resolves the interpolation later, and names its key.
     unresolved: Any = OmegaConf.to_container(hydra_config, resolve=False)
     settings = map(without_added_prefix, unresolved["overrides"]["task"])
-    flags = [f"--plugins={shortest(Path(path))}" for path in plugins.used_folders()]
+    flags = plugins.plugin_flags()
     for source in hydra_config.runtime.config_sources:
         # The flags of mtl-cli's own primary configuration are left out.
         if source.provider == "main" and Path(source.path) != conf_folder():

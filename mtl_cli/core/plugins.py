@@ -19,7 +19,7 @@ from types import ModuleType
 from zlib import crc32
 
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.core.paths import conf_folder
+from mtl_cli.core.paths import conf_folder, shortest
 
 AXES = (
     "balancing",
@@ -90,6 +90,11 @@ def use_folders(paths: Sequence[str | Path]) -> None:
 def used_folders() -> list[str]:
     """Returns the registered folders, so that other processes can register them too."""
     return [str(folder) for folder in _folders]
+
+
+def plugin_flags() -> list[str]:
+    """Returns the flags `--plugins=FOLDER` for commands that the user may run next."""
+    return [f"--plugins={shortest(folder)}" for folder in _folders]
 
 
 def conf_folders() -> list[Path]:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mtl_cli.core.message_text import printable
+from mtl_cli.core.plugins import plugin_flags
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.terminal import new_console
 from mtl_cli.evaluation.results import EvaluationResults
@@ -51,7 +52,8 @@ def show_sweep(result: "SweepEvaluation", target: Path) -> None:
     for text in sorted(remarks):
         print_line(console, f"warning: {text}", "yellow")
     print_line(console, f"folder:   {target}")
-    print_line(console, f"try next: {shlex.join(['mtl-compare', str(target)])}")
+    command = ["mtl-compare", str(target), *plugin_flags()]
+    print_line(console, f"try next: {shlex.join(command)}")
 
 
 def main_metric_table(evaluations: Mapping[str, EvaluationResults]) -> Cells:

@@ -6,6 +6,7 @@ from pathlib import Path
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.single_task_twin import settings_of_twin, without_model
 from mtl_cli.core.paths import listed_paths, shortest
+from mtl_cli.core.plugins import plugin_flags
 from mtl_cli.data.sampling_correction import sampled_task
 from mtl_cli.models.base import COMMON_KEYS
 
@@ -92,12 +93,16 @@ def with_other_sharing(config: Config, settings: list[str]) -> list[str]:
 def commands_for_model(folder: Path) -> list[tuple[str, str]]:
     """Returns commands that use the model of a run: pairs of a command and purpose."""
     run = shlex.quote(str(shortest(folder)))
+    flags = "".join(f" {shlex.quote(flag)}" for flag in plugin_flags())
     return [
-        (f"mtl-compare {run} OTHER_RUN", "says which of two runs is better"),
+        (f"mtl-compare {run} OTHER_RUN{flags}", "says which of two runs is better"),
         (
-            f"mtl-evaluate {run} TABLE --by COLUMN --importance",
+            f"mtl-evaluate {run} TABLE --by COLUMN --importance{flags}",
             "scores the model on other rows, and says what each feature is worth",
         ),
-        (f"mtl-predict {run} TABLE -o scores.parquet", "predicts the rows of a table"),
-        (f"mtl-export {run} model", "writes the model for serving"),
+        (
+            f"mtl-predict {run} TABLE -o scores.parquet{flags}",
+            "predicts the rows of a table",
+        ),
+        (f"mtl-export {run} model{flags}", "writes the model for serving"),
     ]

@@ -152,7 +152,8 @@ def execute_job(job: Job) -> None:
     plugins.use_folders(job.plugins)
     if job.values["trainer"]["strategy"] == "multi_worker":
         raise ConfigError(MULTI_WORKER_MESSAGE)
-    request = RunRequest(job.composed, job.choices, record.settings, job.folder)
+    settings = [*plugins.plugin_flags(), *record.settings]
+    request = RunRequest(job.composed, job.choices, settings, job.folder)
     _, was_executed = execute(request)
     record.status = "done" if was_executed else "skipped"
     note_scores(job)

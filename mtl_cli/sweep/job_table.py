@@ -1,6 +1,7 @@
 """Shows a sweep's jobs: in a live table on a terminal, else one line per ended job."""
 
 import contextlib
+import shlex
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from rich.text import Text
 from mtl_cli.comparison.leaderboard import write_leaderboard
 from mtl_cli.core.errors import DataError, WriteError
 from mtl_cli.core.message_text import printable
+from mtl_cli.core.plugins import plugin_flags
 from mtl_cli.core.terminal import new_console
 from mtl_cli.runs.job_records import JobRecord, job_records
 from mtl_cli.runs.text_tables import format_metric
@@ -70,7 +72,8 @@ class JobTable:
             self.print_line(text)
         self.print_line(f"sweep folder: {self.folder}")
         if any(record.scores for record in started):
-            self.print_line(f"try next:     mtl-compare {self.folder}")
+            command = ["mtl-compare", str(self.folder), *plugin_flags()]
+            self.print_line(f"try next:     {shlex.join(command)}")
 
     def records(self) -> list[JobRecord]:
         """Returns the records of the jobs, up to the first damaged record.

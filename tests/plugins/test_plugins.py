@@ -284,6 +284,9 @@ def test_jobs_of_a_sweep_know_the_plugins(start: Path) -> None:
     assert (told.returncode, told.stderr) == (0, "")
     started = {lines(path.parent)[0] for path in start.glob("sweep/*/metrics.json")}
     assert started == {"start scaled", "start shared_bottom"}
+    assert "try next:     mtl-compare sweep --plugins=mine\n" in told.stdout
+    for log in start.glob("sweep/*/train.log"):
+        assert "mtl-train --plugins=mine model=" in log.read_text()
 
 
 def test_processes_of_a_mirrored_run_know_the_plugins(start: Path) -> None:

@@ -9,6 +9,7 @@ from helpers.planted_data import config, values
 from omegaconf import OmegaConf
 
 from mtl_cli.config.run_config import Config
+from mtl_cli.core import plugins
 from mtl_cli.runs.next_commands import next_commands
 from mtl_cli.runs.outcome import resume_command
 
@@ -108,6 +109,12 @@ def test_run_with_a_start_is_compared_with_the_earlier_run_on_the_same_rows() ->
     assert next_command(later, settings) == command
     purpose = "scores the earlier run on the test rows of this run"
     assert next_commands(later, Path("run"), settings)[0] == (command, purpose)
+
+
+def test_commands_for_a_model_name_the_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "_folders", (Path.cwd() / "my plugins",))
+    for command, _ in next_commands(chosen(), Path("run"), SETTINGS)[1:]:
+        assert command.endswith(" '--plugins=my plugins'")
 
 
 def test_all_files_of_the_test_rows_are_named() -> None:
