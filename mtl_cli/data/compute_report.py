@@ -6,7 +6,7 @@ import numpy as np
 
 from mtl_cli.data.buckets import Buckets, bucket_counts, make_buckets, stability_index
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.data.findings import LABEL_ROWS, findings, outlier_findings
+from mtl_cli.data.findings import LABEL_ROWS, findings, outlier_findings, scale_findings
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.report import FeatureReport, Report
 from mtl_cli.data.sampling_findings import revealing_rate_findings, unsampled_findings
@@ -74,6 +74,7 @@ def data_report(
     report["findings"] = findings(report, features.by_name)
     report["findings"] += outlier_findings(outputs, splits)
     report["findings"] += profile.thousands_findings()
+    report["findings"] += scale_findings(outputs, splits["train"])
     report["findings"] += revealing_rate_findings(samples["train"])
     report["findings"] += unsampled_findings(outputs, report["tasks"])
     return report

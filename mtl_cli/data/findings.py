@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from mtl_cli.columns.labels import LabelSummary
 from mtl_cli.core.message_text import line_if_any
 from mtl_cli.data.report import Report
@@ -19,13 +17,11 @@ MIN_REPEATED_FRACTION = 0.01
 MIN_EARLY_FRACTION = 0.01
 MIN_DRIFT = 0.25  # the usual threshold of the population stability index
 MAX_VARIANCE_FRACTION = 0.5  # of the variance of a split's labels, from one label
-# The first loss of a task is its loss before training: usually 0.7 with two classes,
-# and 1 with standardized labels.
-MAX_FIRST_LOSS = 5.0
+# Limits of the standard deviation of the numbers that a regression learns.
+MIN_DEVIATION, MAX_DEVIATION = 0.1, 10.0
 # Splits with fewer labels are not checked, because all their metrics are uncertain.
 MIN_LABELS = 1000
 MIN_OF_CLASS = 50  # a class with fewer rows makes the AUC uncertain by about 0.08
-MAX_LOSS_ROWS = 100_000  # the most rows from which the first loss is computed
 LABEL_ROWS = 1_000_000  # the number of labels to read at a time
 
 
@@ -173,34 +169,28 @@ def outlier_findings(outputs: list[Output], splits: Mapping[str, Table]) -> list
     )
 
 
-def first_loss_findings(
-    outputs: list[Output], train: Table, starts_at_labels: bool
-) -> list[str]:
-    """Returns a line about tasks whose loss drowns the losses of the other tasks.
+def scale_findings(outputs: list[Output], train: Table) -> list[str]:
+    """Returns a line about regressions whose labels vary far too much or too little.
 
-    The line is not part of the report that is cached with the encoded rows: the cache
-    stays valid if only losses or weights of tasks change.
-
-    `starts_at_labels` says whether the towers start at `Task.initial_logits`, not at 0.
+    A network learns fast what has a standard deviation near 1. The errors of labels
+    that vary more drown the losses of the other tasks.
     """
-    if len(outputs) < 2:
-        return []
-    losses = {}
+    cases = []
     for output in outputs:
-        labels, weights = labels_for_first_logits(train, output, MAX_LOSS_ROWS)
-        task = output.task
-        if len(labels):
-            logits = np.zeros(task.num_logits)
-            if starts_at_labels:
-                logits = task.initial_logits(labels, weights / weights.mean())
-            losses[output.name] = task.weight * task.first_loss(labels, logits)
-    # Losses that are all large do not drown each other.
-    limit = MAX_FIRST_LOSS * max(1.0, min(losses.values(), default=1.0))
-    cases = [f"{name} ({loss:.3g})" for name, loss in losses.items() if loss > limit]
+        labels, _ = labels_for_first_logits(train, output, LABEL_ROWS)
+        targets = output.task.unscaled_targets(labels)
+        if targets is None or not len(targets):
+            continue
+        summary = LabelSummary()
+        summary.add(targets)
+        deviation = summary.standard_deviation
+        # Equal labels have the deviation 0. No scale makes them differ.
+        if 0 < deviation < MIN_DEVIATION or deviation > MAX_DEVIATION:
+            cases.append(f"{output.name} ({deviation:.3g})")
     return line_if_any(
-        "these tasks begin with a loss far above the other tasks' losses, so the "
-        "others learn worse; set `transform: standard`, or lower the task's weight; "
-        "for amounts, `kind: wlr` helps too",
+        "the labels of these tasks, after their `transform`, have a standard deviation "
+        "far from 1, so these or the other tasks learn badly; set `transform: "
+        "standard`; for amounts, `kind: wlr` helps too",
         cases,
     )
 

@@ -11,7 +11,6 @@ from rich.text import Text
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.continued_features import check_same_form
-from mtl_cli.data.findings import first_loss_findings
 from mtl_cli.data.load import Data, load
 from mtl_cli.data.sampling_findings import uncorrected_findings
 from mtl_cli.data.table import Table
@@ -90,10 +89,8 @@ def label_warnings(config: Config, train: Table) -> list[str]:
     """
     heads = config.model.heads_option
     heads.check_labels(config.chosen_tasks, train.labels)
-    starts_at_labels = config.trainer.initial_bias == "labels"
     return [
         *heads.label_warnings(config.chosen_tasks, train.labels),
-        *first_loss_findings(config.outputs, train, starts_at_labels),
         *uncorrected_findings(config.outputs, train),
     ]
 

@@ -222,13 +222,12 @@ class Task(Options):
                 file can hold them.
         """
 
-    def first_loss(self, labels: Floats, logits: Floats) -> float:
-        """Estimates the mean loss of a tower that has not been trained yet.
+    def unscaled_targets(self, labels: Floats) -> Floats | None:
+        """Returns the numbers that the logits learn, (rows,), if they have a unit.
 
-        Such a tower gives all rows the same logits, (num_logits,). A loss that does not
-        depend on the unit of the labels is small at the start: its estimate is 0.
+        Returns None if the loss does not depend on the unit of the labels.
         """
-        return 0.0
+        return None
 
     def initial_logits(self, labels: Floats, weights: Floats) -> Floats:
         """Returns the logits with which a tower starts: the same for all rows.

@@ -1,6 +1,5 @@
 """Regression tasks: predict a label that is a number, in the label's unit."""
 
-import math
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -71,26 +70,17 @@ class Regression(Task):
             check_number(statistics, "mean")
             check_positive(statistics, "deviation")
 
-    def first_loss(self, labels: Floats, logits: Floats) -> float:
+    def unscaled_targets(self, labels: Floats) -> Floats | None:
         if self.transform == "standard":
-            return 0.0
-        targets = self._unscaled_targets(labels)
-        mean_square = float(np.square(targets - logits[0]).mean())
-        if self.loss == "mse":
-            return mean_square
-        # `mae` and `huber` grow like the error, not like its square.
-        return math.sqrt(mean_square)
+            return None
+        return np.log1p(labels) if self.transform == "log1p" else labels
 
     def initial_logits(self, labels: Floats, weights: Floats) -> Floats:
         """Returns the mean of the transformed labels, (1,)."""
-        if self.transform == "standard":
+        targets = self.unscaled_targets(labels)
+        if targets is None:
             return np.zeros(1)
-        targets = self._unscaled_targets(labels)
         return np.array([weights @ targets / len(targets)])
-
-    def _unscaled_targets(self, labels: Floats) -> Floats:
-        """Returns the transformed labels for the transforms without statistics."""
-        return np.log1p(labels) if self.transform == "log1p" else labels
 
     def row_losses(
         self, labels: Tensor, logits: Tensor, statistics: Statistics

@@ -20,12 +20,11 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import PACKAGE
 from mtl_cli.data import compute_report
 from mtl_cli.data import profile as profile_module
-from mtl_cli.data.findings import first_loss_findings
+from mtl_cli.data.findings import scale_findings
 from mtl_cli.data.load import load
 from mtl_cli.data.table import Table
 from mtl_cli.data.univariate_auc import list_auc
 from mtl_cli.heads.base import Output
-from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.regression import Regression
 
 TRAIN, TEST = 2000, 1000
@@ -277,49 +276,33 @@ def test_label_that_decides_the_errors_of_a_split_is_told(tmp_path, sign):
 
 
 @pytest.mark.parametrize(
-    ("keys", "told"),
+    ("scale", "keys", "told"),
     [
-        ({}, "101"),  # 10^2 + 1^2
-        ({"loss": "huber"}, "10"),  # the root
-        ({"loss": "mae", "weight": 0.6}, "6.03"),
-        ({"weight": 0.04}, None),
-        ({"transform": "standard"}, None),
-        ({"transform": "log1p"}, "5.74"),  # the mean of log(10)^2 and log(12)^2
+        (0.09, {"transform": "none"}, "0.09"),
+        (0.11, {"transform": "none"}, None),
+        (9.9, {"transform": "none"}, None),
+        (11.0, {"transform": "none"}, "11"),
+        (0.01, {"transform": "log1p"}, "0.0099"),  # log1p hardly changes small labels
+        (11.0, {"transform": "log1p"}, None),
+        (11.0, {"transform": "standard"}, None),
+        (0.0, {"transform": "none"}, None),  # equal labels
     ],
 )
-def test_regression_whose_loss_drowns_the_others_is_told(keys, told):
+def test_regression_whose_labels_have_an_unsuitable_scale_is_told(scale, keys, told):
+    labels = np.array([0.0, 2.0, np.nan] * 10) * scale  # of deviation `scale`
+    weights = (labels >= 0).astype("float32")
+    train = Table({}, {"spent": labels}, {"spent": weights})
     spent = Output("spent", "spent", Regression(label="spent", **keys))
-    buy = Output("buy", "buy", Binary(label="buy"))
-    labels = np.array([9.0, 11.0, np.nan] * 10)
-    weights = (labels > 0).astype("float32")
-    train = Table({}, {x: labels for x in ("spent", "buy")}, {})
-    train.weights.update(spent=weights, buy=weights)
-    lines = first_loss_findings([spent, buy], train, starts_at_labels=False)
+    lines = scale_findings([spent], train)
     numbers = [line.rpartition("spent (")[2] for line in lines]
     assert numbers == ([] if told is None else [f"{told})"])
-    assert first_loss_findings([spent], train, starts_at_labels=False) == []
 
 
-def test_losses_that_are_all_large_drown_no_other():
-    spent, cost = (Output(x, x, Regression(label=x)) for x in ("spent", "cost"))
-    train = Table({}, {"spent": np.full(9, 100.0), "cost": np.full(9, 90.0)}, {})
-    ones = np.ones(9, "float32")
-    train.weights.update(spent=ones, cost=ones)
-    assert first_loss_findings([spent, cost], train, starts_at_labels=False) == []
-
-
-@pytest.mark.parametrize(("scale", "told"), [(1.0, None), (3.0, "9")])
-def test_only_the_spread_of_labels_counts_if_towers_start_at_their_mean(scale, told):
-    spent = Output("spent", "spent", Regression(label="spent"))
-    buy = Output("buy", "buy", Binary(label="buy"))
-    labels = 1000 + scale * np.tile([-1.0, 1.0], 10)
-    buys = np.tile([0.0, 1.0], 10)
-    ones = np.ones(20, "float32")
-    train = Table({}, {"spent": labels, "buy": buys}, {})
-    train.weights.update(spent=ones, buy=ones)
-    lines = first_loss_findings([spent, buy], train, starts_at_labels=True)
-    numbers = [line.rpartition("spent (")[2] for line in lines]
-    assert numbers == ([] if told is None else [f"{told})"])
+def test_scale_of_the_training_labels_is_in_the_report(tmp_path):
+    tasks = {"spent": TASKS["spent"] | {"transform": "none"}}
+    spent = 1000 * clean(TRAIN, 0)["spent"]
+    (line,) = report_of(tmp_path, tasks=tasks, train={"spent": spent})["findings"]
+    assert "a standard deviation far from 1" in line
 
 
 @pytest.mark.parametrize("rare", [0, 1])
