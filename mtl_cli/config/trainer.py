@@ -43,9 +43,10 @@ class Trainer(Options):
             run. Training goes on with the weights themselves. With 0 there is no
             average.
         initial_bias: the biases of the towers' last layers before the first step. With
-            `labels`, the biases alone predict the share of each class among the
-            training rows or, for a regression, the mean of the transformed labels. With
-            `zeros`, the biases are 0.
+            `labels`, the biases alone give the constant prediction with the lowest
+            training loss, such as the share of each class among the training rows, the
+            mean of an amount, or the mean of the transformed labels of a regression.
+            With `zeros`, the biases are 0.
         calibration: the calibration of probabilities and mean amounts on the validation
             rows, after training. `temperature`: scales the logits of probabilities.
             `platt`: scales and shifts the logits of probabilities; multiplies the

@@ -12,6 +12,7 @@ from mtl_cli.data.table import Table
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.network.network import Network
 from mtl_cli.network.parts import parse_layer_name
+from mtl_cli.tasks.base import Statistics
 
 # The biases are computed from at most this many rows. More rows hardly change them.
 MAX_ROWS = 1_000_000
@@ -26,7 +27,7 @@ def set_initial_biases(network: Network, config: Config, table: Table) -> None:
     tasks = config.chosen_tasks
     model = config.model
     towers = model.tower_specs(tasks)
-    logits = initial_logits(config, table)
+    logits = initial_logits(config, table, network.label_statistics)
     last_biases = model.towers_option.last_biases(list(logits.values()), towers)
     bias_by_task = dict(zip(tasks, last_biases, strict=True))
     for layer in network.logits.layers:
@@ -40,8 +41,13 @@ def set_initial_biases(network: Network, config: Config, table: Table) -> None:
         layer.bias.assign(biases.reshape(layer.bias.shape))
 
 
-def initial_logits(config: Config, table: Table) -> dict[str, Floats]:
-    """Returns {task: the logits that its tower should start with, (num_logits,)}."""
+def initial_logits(
+    config: Config, table: Table, label_statistics: dict[str, Statistics]
+) -> dict[str, Floats]:
+    """Returns {task: the logits that its tower should start with, (num_logits,)}.
+
+    `label_statistics` is `Network.label_statistics`.
+    """
     outputs = config.model.heads_option.tower_outputs(config.chosen_tasks)
     logits = {}
     for task, output in outputs.items():
@@ -49,7 +55,8 @@ def initial_logits(config: Config, table: Table) -> dict[str, Floats]:
         labels, weights = labels_for_first_logits(table, output, MAX_ROWS)
         if len(labels):
             weights /= weights.mean()
-            logits[task] = output.task.initial_logits(labels, weights)
+            statistics = label_statistics.get(task, {})
+            logits[task] = output.task.initial_logits(labels, weights, statistics)
         else:
             logits[task] = np.zeros(output.task.num_logits)
     return logits

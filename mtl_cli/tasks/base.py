@@ -229,16 +229,18 @@ class Task(Options):
         """
         return None
 
-    def initial_logits(self, labels: Floats, weights: Floats) -> Floats:
+    def initial_logits(
+        self, labels: Floats, weights: Floats, statistics: Statistics
+    ) -> Floats:
         """Returns the logits with which a tower starts: the same for all rows.
 
         Of all logits that do not depend on the row, these have the lowest loss for the
-        labels, if the task has the usual loss of its kind. The logit is 0 for labels
-        that training standardises.
+        labels. A kind without such a method starts at 0.
 
         Args:
             labels: the labels of training rows.
             weights: the weights of these rows, divided by their mean.
+            statistics: the statistics of the training labels.
 
         Returns: (num_logits,).
         """

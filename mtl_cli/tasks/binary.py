@@ -125,13 +125,33 @@ class Binary(Task):
             labels[empty_cells(column)] = np.nan
         return labels.astype("float32")
 
-    def initial_logits(self, labels: Floats, weights: Floats) -> Floats:
-        """Returns the logarithm of the odds of label 1, (1,)."""
-        positives = weights @ labels
+    def initial_logits(
+        self, labels: Floats, weights: Floats, statistics: Statistics
+    ) -> Floats:
+        """Returns the logarithm of the odds of label 1, (1,).
+
+        With the loss `focal`, the best logit is searched, because it has no formula.
+        """
+        positives = float(weights @ labels)
         negatives = len(labels) - positives  # the weights sum to the number of rows
         # Half a row more of each label keeps the logit finite if a label is missing.
+        if self.loss == "focal":
+            return self._best_focal_logit(positives + 0.5, negatives + 0.5)
         odds = (self.positive_weight * positives + 0.5) / (negatives + 0.5)
         return np.log([odds])
+
+    def _best_focal_logit(self, positives: float, negatives: float) -> Floats:
+        """Searches the logit with the lowest focal loss of these rows, (1,)."""
+        import tensorflow as tf
+        from scipy.optimize import minimize_scalar
+
+        def loss(logit: float) -> float:
+            logits = tf.fill((2, 1), tf.constant(logit, tf.float32))
+            losses = self.row_losses(tf.constant([0.0, 1.0]), logits, {}).numpy()
+            return float(losses @ [negatives, positives])
+
+        found = minimize_scalar(loss, bounds=(-20, 20), method="bounded")
+        return np.array([found.x])
 
     def row_losses(
         self, labels: Tensor, logits: Tensor, statistics: Statistics

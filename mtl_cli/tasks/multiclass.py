@@ -30,7 +30,9 @@ class Multiclass(ClassTask):
     def num_logits(self) -> int:
         return len(self.classes)
 
-    def initial_logits(self, labels: Floats, weights: Floats) -> Floats:
+    def initial_logits(
+        self, labels: Floats, weights: Floats, statistics: Statistics
+    ) -> Floats:
         """Returns the logarithm of the share of each class, (classes,)."""
         sizes = self.class_sizes(labels, weights)
         logits: Floats = np.log(sizes / sizes.sum())

@@ -51,7 +51,9 @@ class Ordinal(ClassTask):
     def num_logits(self) -> int:
         return len(self.classes) - 1
 
-    def initial_logits(self, labels: Floats, weights: Floats) -> Floats:
+    def initial_logits(
+        self, labels: Floats, weights: Floats, statistics: Statistics
+    ) -> Floats:
         """Returns the logit of P(y > k | y > k - 1) for each k, (K - 1,)."""
         sizes = self.class_sizes(labels, weights)
         num_above = sizes[::-1].cumsum()[::-1][1:]  # sum of sizes[k + 1:] for each k

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from mtl_cli.core.learnt_values import check_positive
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.metric import Floats
@@ -47,6 +49,14 @@ class WLR(AmountTask):
 
     def typical_amount(self, statistics: Statistics) -> float:
         return statistics["mean"]
+
+    def initial_logits(
+        self, labels: Floats, weights: Floats, statistics: Statistics
+    ) -> Floats:
+        """Returns the logarithm of the mean of y / m, (1,)."""
+        amounts = weights @ labels / statistics["mean"]
+        # Half a row more of each label keeps the logit finite if all labels are 0.
+        return np.log([(amounts + 0.5) / (len(labels) + 0.5)])
 
     def row_losses(
         self, labels: Tensor, logits: Tensor, statistics: Statistics

@@ -59,11 +59,27 @@ class ZILN(AmountTask):
         """Returns the mean and the deviation of log y over the rows with y > 0."""
         return {"mean": labels.mean, "deviation": labels.standard_deviation or 1.0}
 
-    def initial_logits(self, labels: Floats, weights: Floats) -> Floats:
-        """Returns the logarithm of the odds of a label above 0, and two zeros, (3,)."""
-        positives = weights @ (labels > 0)
+    def initial_logits(
+        self, labels: Floats, weights: Floats, statistics: Statistics
+    ) -> Floats:
+        """Returns the logarithm of the odds of a label above 0, mu and l_2, (3,).
+
+        mu is 0 and sigma is 1 if all weights are equal.
+        """
+        is_positive = labels > 0
+        weights = weights[is_positive]
+        positives = weights.sum()
         zeros = len(labels) - positives
-        return np.array([np.log((positives + 0.5) / (zeros + 0.5)), 0, 0])
+        z = (np.log(labels[is_positive]) - statistics["mean"]) / statistics["deviation"]
+        # Half a row more of each kind keeps the logits finite. The half row with an
+        # amount has the mean and the deviation of the training rows.
+        mu = weights @ z / (positives + 0.5)
+        variance = (weights @ np.square(z - mu) + 0.5) / (positives + 0.5)
+        sigma = max(math.sqrt(variance), 2 * MIN_SIGMA)  # 0 if all amounts are equal
+        p_logit = math.log((positives + 0.5) / (zeros + 0.5))
+        return np.array(
+            [p_logit, mu, math.log(math.expm1(sigma - MIN_SIGMA)) - SIGMA_LOGIT]
+        )
 
     def check_statistics(self, statistics: Statistics) -> None:
         check_number(statistics, "mean")

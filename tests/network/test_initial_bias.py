@@ -6,10 +6,12 @@ import tensorflow as tf
 from helpers.networks import SCENARIO, config, features, network
 from helpers.slow import slow_except
 
+from mtl_cli.columns.labels import LabelSummary
 from mtl_cli.core.option_classes import option_names
 from mtl_cli.data.table import Table
 from mtl_cli.network import initial_bias
 from mtl_cli.network.initial_bias import set_initial_biases
+from mtl_cli.tasks.base import Array, Task
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.multiclass import Multiclass
 from mtl_cli.tasks.ordinal import Ordinal
@@ -91,49 +93,67 @@ def test_long_tables_are_read_in_part(monkeypatch):
 
 
 LABELS_OF_CLASSES = np.repeat([0, 1, 2], [500, 3_000, 1_500])
-
-
-@pytest.mark.parametrize(
-    ("task", "labels"),
-    [
-        (Binary(label="y"), LABELS_OF_CLASSES == 1),
-        (Binary(label="y", positive_weight=7.0), LABELS_OF_CLASSES == 1),
-        (Multiclass(label="y", classes=["a", "b", "c"]), LABELS_OF_CLASSES),
-        (Ordinal(label="y", classes=["low", "mid", "high"]), LABELS_OF_CLASSES),
-        (Regression(label="y"), AMOUNTS),
-        (Regression(label="y", transform="log1p"), AMOUNTS),
-        (Regression(label="y", transform="standard"), AMOUNTS),
-        (WLR(label="y"), AMOUNTS),
+IS_POSITIVE = LABELS_OF_CLASSES == 2
+RARE_AMOUNTS = np.where(np.arange(ROWS) % 10 == 0, AMOUNTS, 0)
+CASES: list[tuple[Task, Array]] = [
+    (Binary(label="y"), IS_POSITIVE),
+    (Binary(label="y", positive_weight=7.0), IS_POSITIVE),
+    (Binary(label="y", loss="focal"), IS_POSITIVE),
+    (Binary(label="y", loss="focal", positive_weight=7.0), IS_POSITIVE),
+    (Multiclass(label="y", classes=["a", "b", "c"]), LABELS_OF_CLASSES),
+    (Ordinal(label="y", classes=["low", "mid", "high"]), LABELS_OF_CLASSES),
+    *[
+        (Regression(label="y", transform=transform, loss=loss), AMOUNTS)
+        for transform in ("none", "standard", "log1p")
+        for loss in ("mse", "mae", "huber")
     ],
-)
-def test_no_other_constant_logits_have_a_lower_loss(task, labels):
-    statistics = {"mean": labels.mean(), "deviation": labels.std()}
-    weights = np.ones(ROWS)
-    if task.HAS_CLASSES:
-        weights = np.tile([0.5, 1.5], ROWS // 2)
-    labels = labels.astype("float32")
+    (WLR(label="y"), AMOUNTS),
+    (WLR(label="y"), RARE_AMOUNTS),
+    (ZILN(label="y"), RARE_AMOUNTS),
+]
+
+
+def test_every_kind_of_task_has_a_case():
+    assert {task.kind for task, _ in CASES} == set(option_names("tasks"))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("task", "labels"), CASES)
+def test_no_other_constant_logits_have_a_lower_loss(task, labels, weighted):
+    labels = labels.astype("float64")
+    summary = LabelSummary()
+    summary.add(task.summarized(labels))
+    statistics = task.label_statistics(summary)
+    weights = 1 + weighted * np.where(labels > np.median(labels), 0.8, -0.8)
+    weights /= weights.mean()
 
     def loss(logits):
         batch = tf.constant(np.tile(logits, (ROWS, 1)), tf.float32)
-        losses = task.row_losses(tf.constant(labels), batch, statistics).numpy()
+        y = tf.constant(labels, "float32" if task.HAS_CLASSES else "float64")
+        losses = task.row_losses(y, batch, statistics).numpy()
         return weights @ losses.astype("float64")
 
-    start = task.initial_logits(labels.astype("float64"), weights)
+    start = task.initial_logits(labels, weights, statistics)
     assert start.shape == (task.num_logits,)
     for direction in np.eye(task.num_logits):
         for step in (-0.02, 0.02):
             assert loss(start) < loss(start + step * direction)
 
 
-def test_tower_of_amounts_with_many_zeros_begins_at_their_share():
-    labels = np.array([0.0] * 900 + [5.0] * 100)
-    first, *others = ZILN(label="y").initial_logits(labels, np.ones(1000))
-    assert 1 / (1 + np.exp(-first)) == pytest.approx(0.1, rel=0.01)
-    assert others == [0, 0]
+@pytest.mark.parametrize("task", [task for task, _ in CASES])
+@pytest.mark.parametrize("label", [0.0, 1.0])
+def test_equal_labels_have_finite_logits(task, label):
+    statistics = {"mean": 1.0, "deviation": 1.0}
+    logits = task.initial_logits(np.full(10, label), np.ones(10), statistics)
+    assert np.isfinite(logits).all()
 
 
-@pytest.mark.parametrize(
-    "task", [Binary(label="y"), Multiclass(label="y", classes=["a", "b", "c"])]
-)
-def test_missing_class_has_a_finite_logit(task):
-    assert np.isfinite(task.initial_logits(np.zeros(10), np.ones(10))).all()
+def test_wlr_starts_at_the_mean_of_rare_amounts():
+    """Before, it started at the mean of the amounts above 0."""
+    labels, statistics = (
+        np.repeat([0.0, 30.0, 50.0], [90_000, 5_000, 5_000]),
+        {"mean": 40},
+    )
+    logits = WLR(label="y").initial_logits(labels, np.ones(100_000), statistics)
+    predicted = WLR(label="y").predictions(logits[None], statistics)
+    assert predicted.numpy().item() == pytest.approx(labels.mean(), rel=0.001)
