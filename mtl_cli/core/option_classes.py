@@ -101,9 +101,9 @@ def checked_own_keys(
     """Drops the keys of other options from a section, if they have no effect.
 
     For example, a user changes the `kind` of a task from `regression` to `binary`, and
-    `transform: none` remains in the section. Only `regression` has the key `transform`,
-    and `none` is its default, so the key has no effect and is dropped. Keys that no
-    option has stay in the section: pydantic reports them later.
+    `transform: standard` remains in the section. Only `regression` has the key
+    `transform`, and `standard` is its default, so the key has no effect and is dropped.
+    Keys that no option has stay in the section: pydantic reports them later.
 
     Args:
         values: {key: value} of a section of the configuration. A value that is no dict

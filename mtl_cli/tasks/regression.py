@@ -31,8 +31,8 @@ class Regression(Task):
             difference from the transformed label.
         transform: the transform of the label for training: `standard` (to mean 0 and
             deviation 1), `log1p` (the logarithm of 1 + the label, for labels above -1)
-            or `none`. Predictions and metrics are in the unit of the label before the
-            transform.
+            or `none`, for labels whose deviation is near 1. Predictions and metrics are
+            in the unit of the label before the transform.
     """
 
     METRICS = (r2, rmse, mae)
@@ -40,7 +40,7 @@ class Regression(Task):
 
     kind: Literal["regression"] = "regression"
     loss: Literal["mse", "mae", "huber"] = "mse"
-    transform: Literal["none", "standard", "log1p"] = "none"
+    transform: Literal["standard", "log1p", "none"] = "standard"
 
     def read_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:
         """Converts the labels to float64, (rows,), NaN where a cell is empty.

@@ -46,7 +46,7 @@ def test_equal_labels_have_deviation_zero_whatever_their_sum_is_rounded_to() -> 
 
 def test_labels_of_regressions_keep_the_digits_that_binary_labels_do_not_need() -> None:
     numbers = MILLISECONDS + np.arange(3)
-    task = Regression(label="y")
+    task = Regression(label="y", transform="none")
     labels = task.read_labels("y", pa.chunked_array([numbers]))
     np.testing.assert_array_equal(labels, numbers, strict=True)
     binary = Binary(label="y").read_labels("y", pa.chunked_array([[1, None, 0]]))
@@ -71,7 +71,7 @@ def test_standardised_times_have_losses_and_predictions_of_full_precision() -> N
 
 @pytest.mark.parametrize("centre", [0, MILLISECONDS])
 def test_copy_of_large_labels_is_refused_as_float32_holds_it(centre: float) -> None:
-    output = Output("y", "y", Regression(label="y"))
+    output = Output("y", "y", Regression(label="y", transform="none"))
     labels = MILLISECONDS + np.random.default_rng(0).normal(0, 1e6, 3000)
     values = (labels - centre).astype("float32")
     with pytest.raises(DataError, match="would see the answer"):

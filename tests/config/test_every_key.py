@@ -357,7 +357,7 @@ CHANGES = {
     "tasks.multiclass.classes": Change([1, 0]),
     "tasks.ordinal.classes": Change([1, 0]),
     "tasks.regression.loss": Change("mae"),
-    "tasks.regression.transform": Change("standard"),
+    "tasks.regression.transform": Change("none"),
 }
 
 

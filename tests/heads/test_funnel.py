@@ -147,7 +147,9 @@ def test_predictions_are_products_of_calibrated_towers_in_the_order_of_the_steps
     steps = ["never_married", "cart", "income"]
     settings = [f"model.funnel_steps=[{','.join(steps)}]", CART_TASK]
     settings += ["encoder.embedding_dim=4", "model=mmoe"]
-    settings += ["+dataset.tasks.rating={label: rating, kind: regression}"]
+    settings += [
+        "+dataset.tasks.rating={label: rating, kind: regression, transform: none}"
+    ]
     settings += ["tasks=[income,cart,rating,never_married]", "model.heads=funnel"]
     settings += ["+dataset.tasks.never_married.sampling_rate=0.2"]
     net = build(config(*settings), LAYOUT)

@@ -58,7 +58,7 @@ TASKS: dict[str, Any] = {
     "click": {"label": "click", "kind": "binary"},
     "buy": {"label": "buy", "kind": "binary"},
     "seconds": {"label": "spent", "kind": "regression", "transform": "standard"},
-    "spent": {"label": "spent", "kind": "regression"},
+    "spent": {"label": "spent", "kind": "regression", "transform": "none"},
     "level": {"label": "level", "kind": "multiclass", "classes": ["low", "high", "no"]},
     "stars": {"label": "level", "kind": "ordinal", "classes": ["no", "low", "high"]},
     "amount": {"label": "amount", "kind": "ziln"},

@@ -70,7 +70,7 @@ def network(*overrides: str, num_tasks: int = 2) -> Network:
     """Builds a network for the inputs of `LAYOUT`, with the first tasks of `TASKS`."""
     settings = [
         "encoder.embedding_dim=4",
-        "+dataset.tasks.rating={label: rating, kind: regression}",
+        "+dataset.tasks.rating={label: rating, kind: regression, transform: none}",
         f"tasks=[{','.join(TASKS[:num_tasks])}]",
     ]
     return build(config(*settings, *overrides), LAYOUT)

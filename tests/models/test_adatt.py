@@ -150,7 +150,7 @@ def test_loss_of_a_task_leaves_other_tasks_native_weights_of_the_last_level():
 def test_gates_json_names_all_experts_and_the_native_weights():
     net, rows = adatt(), features()
     ones = {task: np.ones(len(rows["ids"]), "float32") for task in TASKS}
-    third = "+dataset.tasks.rating={label: rating, kind: regression}"
+    third = "+dataset.tasks.rating={label: rating, kind: regression, transform: none}"
     chosen = config(*SIZES, third, f"tasks=[{','.join(TASKS)}]")
     usage = measure_gate_usage(net, chosen, Table(rows, {}, ones))
     gates = {(g["level"], g["task"]): g["weights"] for g in usage["gates"]}

@@ -112,7 +112,7 @@ def test_loss_of_a_task_reaches_what_the_tasks_before_it_pass_on():
 def test_gates_json_says_how_much_each_task_reads_the_one_before():
     net, rows = aitm(), features()
     ones = {task: np.ones(len(rows["ids"]), "float32") for task in TASKS}
-    third = "+dataset.tasks.rating={label: rating, kind: regression}"
+    third = "+dataset.tasks.rating={label: rating, kind: regression, transform: none}"
     chosen = config(*SIZES, third, f"tasks=[{','.join(TASKS)}]")
     usage = measure_gate_usage(net, chosen, Table(rows, {}, ones))
     _, weights = by_equations(net, rows, 3)

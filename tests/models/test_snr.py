@@ -179,7 +179,7 @@ def test_cut_connections_carry_nothing_and_gates_json_calls_them_unused():
     last = net.logits.get_layer("level_2_networks").stack[-2].kernel
     reached = found[last.path]
     ones = {task: np.ones(len(rows["ids"]), "float32") for task in TASKS}
-    third = "+dataset.tasks.rating={label: rating, kind: regression}"
+    third = "+dataset.tasks.rating={label: rating, kind: regression, transform: none}"
     chosen = config(*SIZES, third, f"tasks=[{','.join(TASKS)}]")
     usage = measure_gate_usage(net, chosen, Table(rows, {}, ones))
     gates = {(g["level"], g["task"]): g for g in usage["gates"]}

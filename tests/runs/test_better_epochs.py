@@ -59,7 +59,7 @@ def test_nothing_is_named_if_the_user_has_chosen_the_epoch(override: str) -> Non
 
 
 def test_higher_is_better_for_r2() -> None:
-    added = "+dataset.tasks.rating={label: rating, kind: regression}"
+    added = "+dataset.tasks.rating={label: rating, kind: regression, transform: none}"
     config = networks.config(added, "tasks=[income,rating]")
     scores = [{"income": {"ne": 0.5}, "rating": {"r2": r2}} for r2 in (0.3, 0.2, 0.1)]
     epochs = [epoch(i, valid=s) for i, s in enumerate(scores, 1)]

@@ -50,7 +50,7 @@ def test_null_stands_for_the_usual_loss():
 
 @pytest.mark.parametrize(
     ("key", "value", "default"),
-    [("classes", ["a", "b"], None), ("transform", "log1p", "none")],
+    [("classes", ["a", "b"], None), ("transform", "log1p", "standard")],
 )
 def test_keys_of_other_kinds_may_stand_at_their_default_only(key, value, default):
     assert Binary(label="y", **{key: default}) == Binary(label="y")
@@ -63,7 +63,7 @@ def test_keys_of_other_kinds_may_stand_at_their_default_only(key, value, default
 
 def test_usual_loss_of_an_earlier_kind_may_remain():
     ziln, ordinal = task_class("ziln"), task_class("ordinal")
-    assert ziln(label="y", loss="mse", transform="none") == ziln(label="y")
+    assert ziln(label="y", loss="mse", transform="standard") == ziln(label="y")
     classes = {"label": "y", "classes": [1, 2]}
     assert ordinal(**classes, loss="cross_entropy") == ordinal(**classes)
     with pytest.raises(ValueError, match=r"choose .* or set loss back to mse"):

@@ -11,6 +11,7 @@ import tensorflow as tf
 from helpers.planted_data import config, loaded, parquet, run_in, values
 from helpers.slow import slow_except
 
+from mtl_cli.columns.labels import LabelSummary
 from mtl_cli.core import tensorflow_runtime
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.load import load
@@ -454,6 +455,23 @@ def test_focal_loss_of_a_certain_prediction_has_a_finite_gradient(gamma, logit):
 
 
 # Regression
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_regression_has_the_same_losses_in_any_unit_by_default(unit, loss):
+    random = np.random.default_rng(0)
+    labels, logits = random.normal(5, 2, 100), random.normal(0, 1, (100, 1))
+    task = Regression(label="t", loss=loss)
+
+    def losses(labels):
+        summary = LabelSummary()
+        summary.add(labels)
+        statistics = task.label_statistics(summary)
+        x = tf.constant(logits, tf.float32)
+        return task.row_losses(tf.constant(labels), x, statistics).numpy()
+
+    np.testing.assert_allclose(losses(labels * unit), losses(labels), rtol=1e-3)
 
 
 @pytest.mark.parametrize("loss", ["mse", "mae", "huber"])

@@ -28,7 +28,12 @@ FEATURES = {
 TASKS = {
     "click": {"label": "click", "kind": "binary"},
     "buy": {"label": "buy", "kind": "binary", "weight": 3.0},
-    "amount": {"label": "amount", "kind": "regression", "loss": "huber"},
+    "amount": {
+        "label": "amount",
+        "kind": "regression",
+        "loss": "huber",
+        "transform": "none",
+    },
 }
 ROWS = 64  # one step
 RATE = 0.5

@@ -56,7 +56,12 @@ DATASET = {
     "tasks": {
         "click": {"label": "click", "kind": "binary"},
         "buy": {"label": "buy", "kind": "binary", "weight": 3.0},
-        "amount": {"label": "amount", "kind": "regression", "loss": "huber"},
+        "amount": {
+            "label": "amount",
+            "kind": "regression",
+            "loss": "huber",
+            "transform": "none",
+        },
     },
 }
 SMALL = {
@@ -85,7 +90,9 @@ def config(*overrides, model="shared_bottom", dataset=DATASET):
 def tasks_of(**losses):
     """Tasks that differ in their loss only."""
     return {
-        name: (Binary if loss == "bce" else Regression)(label=name, loss=loss)
+        name: Binary(label=name)
+        if loss == "bce"
+        else Regression(label=name, loss=loss, transform="none")
         for name, loss in losses.items()
     }
 
@@ -533,7 +540,12 @@ def test_steps_are_compiled_as_the_key_says(compiled, monkeypatch):
 CONSTANTS = {
     "ones": {"label": "ones", "kind": "binary", "tower_units": [3]},
     "zeros": {"label": "zeros", "kind": "binary", "tower_units": [5]},
-    "threes": {"label": "threes", "kind": "regression", "tower_units": [3]},
+    "threes": {
+        "label": "threes",
+        "kind": "regression",
+        "transform": "none",
+        "tower_units": [3],
+    },
 }
 
 
