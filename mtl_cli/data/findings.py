@@ -16,6 +16,7 @@ MIN_UNSEEN_DIFFERENCE = 0.1  # between the unseen fractions of a split and of tr
 MIN_REPEATED_FRACTION = 0.01
 MIN_EARLY_FRACTION = 0.01
 MIN_DRIFT = 0.25  # the usual threshold of the population stability index
+MIN_VALID_ROWS = 50  # the difference of two epochs is mostly chance on fewer rows
 MAX_VARIANCE_FRACTION = 0.5  # of the variance of a split's labels, from one label
 # Limits of the standard deviation of the numbers that a regression learns.
 MIN_DEVIATION, MAX_DEVIATION = 0.1, 10.0
@@ -191,6 +192,26 @@ def scale_findings(outputs: list[Output], train: Table) -> list[str]:
         "the labels of these tasks, after their `transform`, have a standard deviation "
         "far from 1, so these or the other tasks learn badly; set `transform: "
         "standard`; for amounts, `kind: wlr` helps too",
+        cases,
+    )
+
+
+def few_valid_rows_findings(outputs: list[Output], valid: Table) -> list[str]:
+    """Returns a line about outputs whose few validation rows choose the kept epoch.
+
+    `outputs` are those that early stopping watches. The line is not part of the report
+    that is cached with the encoded rows, which does not depend on early stopping.
+    """
+    cases = []
+    for output in outputs:
+        num_rows = int((valid.weights[output.name] > 0).sum())
+        if num_rows < MIN_VALID_ROWS:
+            cases.append(f"{output.name} ({num_rows})")
+    return line_if_any(
+        f"fewer than {MIN_VALID_ROWS} validation rows of these tasks decide which "
+        "epoch is kept, so the kept model may be worse than a constant prediction; "
+        "raise dataset.valid_fraction, or set trainer.patience=null and fewer "
+        "trainer.epochs",
         cases,
     )
 

@@ -8,9 +8,11 @@ from dataclasses import replace
 from rich.live import Live
 from rich.text import Text
 
+from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.continued_features import check_same_form
+from mtl_cli.data.findings import few_valid_rows_findings
 from mtl_cli.data.load import Data, load
 from mtl_cli.data.sampling_findings import uncorrected_findings
 from mtl_cli.data.table import Table
@@ -60,6 +62,9 @@ def read_data(
     warnings = [*data.report["findings"], *label_warnings(config, data.splits["train"])]
     if config.trainer.patience is not None:
         warnings += unmonitored_warnings(left_out)
+        watched = monitored_metrics(config.trainer.monitor, config.outputs, left_out)
+        outputs = [output for output, _ in watched]
+        warnings += few_valid_rows_findings(outputs, data.splits["valid"])
     for warning in warnings:
         console.warn(warning)
     return data, vectors, list(left_out)

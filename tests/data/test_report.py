@@ -20,11 +20,12 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import PACKAGE
 from mtl_cli.data import compute_report
 from mtl_cli.data import profile as profile_module
-from mtl_cli.data.findings import scale_findings
+from mtl_cli.data.findings import few_valid_rows_findings, scale_findings
 from mtl_cli.data.load import load
 from mtl_cli.data.table import Table
 from mtl_cli.data.univariate_auc import list_auc
 from mtl_cli.heads.base import Output
+from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.regression import Regression
 
 TRAIN, TEST = 2000, 1000
@@ -303,6 +304,15 @@ def test_scale_of_the_training_labels_is_in_the_report(tmp_path):
     spent = 1000 * clean(TRAIN, 0)["spent"]
     (line,) = report_of(tmp_path, tasks=tasks, train={"spent": spent})["findings"]
     assert "a standard deviation far from 1" in line
+
+
+def test_few_validation_rows_that_choose_an_epoch_are_told():
+    buy, like = (Output(x, x, Binary(label=x)) for x in ("buy", "like"))
+    counts = np.arange(60) < 49
+    valid = Table({}, {}, {"buy": np.ones(60), "like": counts.astype("float32")})
+    (line,) = few_valid_rows_findings([buy, like], valid)
+    assert line.startswith("fewer than 50 validation rows of these tasks decide which")
+    assert line.endswith(": like (49)")
 
 
 @pytest.mark.parametrize("rare", [0, 1])
