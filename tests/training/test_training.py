@@ -287,7 +287,7 @@ def plain_loop(chosen, network, table, order):
                     total += chosen.encoder.l2_embedding * tf.reduce_sum(tf.square(v))
             # Penalties of rows, (rows,); those of kernels and tables are scalars.
             total += sum(
-                tf.reduce_sum(x) for x in network.logits.losses if len(x.shape)
+                tf.reduce_mean(x) for x in network.logits.losses if len(x.shape)
             )
         optimizer.apply(tape.gradient(total, variables), variables)
         losses.append([float(loss) for loss in each])
