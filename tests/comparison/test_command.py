@@ -569,7 +569,8 @@ def test_one_run_with_predictions_tells_the_rows_of_all_runs_of_the_same_split(
 def test_a_seed_that_ran_twice_counts_once(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_run(sweep / "30", "ple", 1, {"test": {"click": auc(0.99)}})
+    scores = {"test": {"click": auc(0.99)}}
+    write_run(sweep / "30", "ple", 1, scores, model__bottom_units=[8])
     comparison = compared(capsys, sweep)
     (ple,) = (one for one in comparison["configurations"] if one["name"] == "ple")
     assert ple["seeds"] == [1, 2, 3]
@@ -580,7 +581,8 @@ def test_a_seed_that_ran_twice_counts_once(
 def test_a_seed_that_ran_twice_is_named_whatever_the_order_of_its_keys(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    again = write_run(sweep / "30", "ple", 1, {"test": {"click": auc(0.99)}})
+    scores = {"test": {"click": auc(0.99)}}
+    again = write_run(sweep / "30", "ple", 1, scores, model__bottom_units=[8])
     values = yaml.safe_load((again / "config.yaml").read_text())
     turned = yaml.safe_dump(dict(reversed(values.items())), sort_keys=False)
     (again / "config.yaml").write_text(turned)

@@ -258,7 +258,7 @@ def test_missing_test_file_is_named_with_its_key(tmp_path):
 
 def test_missing_feature_column_is_named_with_the_one_that_was_meant(tmp_path):
     file = csv_file(tmp_path, GOOD)
-    features = FEATURES | {"agee": {"kind": "sparse"}}
+    features = {"city": {"kind": "sparse"}, "agee": {"kind": "sparse"}}
     message = error_of(file, features, TASKS)
     assert "dataset.features.agee: no column 'agee'" in message
     assert str(file) in message

@@ -53,7 +53,10 @@ def test_towers_are_the_equations(model, units):
 
 def test_tasks_of_other_widths_and_classes_have_towers_of_their_own():
     widths = "dataset.tasks.never_married.tower_units=[8]"
-    rating = "++dataset.tasks.rating={kind: multiclass, classes: [1,2,3]}"
+    rating = (
+        "++dataset.tasks.rating="
+        "{kind: multiclass, classes: [1,2,3], transform: standard}"
+    )
     net = built("mmoe", "model.tower_units=[6]", widths, rating)
     names = {x.name: x.num for x in net.logits.layers if x.name.startswith("towers")}
     assert names == {
