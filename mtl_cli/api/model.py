@@ -90,7 +90,7 @@ class Model:
         table: "Rows | str | PathLike[str] | Sequence[str | PathLike[str]]",
         by: str | Sequence[str] = (),
         importance: bool = False,
-        repeats: int = 10,
+        repeats: int | None = None,
     ) -> "Evaluation":
         """Evaluates the model on rows with labels, as `mtl-evaluate` does.
 
@@ -103,7 +103,8 @@ class Model:
                 each range of its numbers, is a slice with metrics of its own.
             importance: whether to measure how important each feature is for each task.
             repeats: how often each feature is shuffled to measure its importance, at
-                least 2. With many features and tasks, more repeats show more.
+                least 2; None for 10 times. With many features and tasks, more repeats
+                show more.
 
         Returns: the evaluation, with the tables `metrics`, `slices`, `drift` and
             `importance`.
@@ -111,13 +112,18 @@ class Model:
         Raises:
             DataError: if the table does not fit the model.
             ConfigError: if the table has no column that `by` names, or if `repeats` is
-                below 2.
+                below 2 or given without `importance`.
 
         Example:
             mtl_cli.load("outputs/runs/NAME").evaluate(may, by=["city"]).slices
         """
         from mtl_cli.evaluation.evaluate import EvaluationRequest, evaluate
+        from mtl_cli.scoring.importance import REPEATS
 
+        if repeats is None:
+            repeats = REPEATS
+        elif not importance:
+            raise ConfigError("repeats: has no effect alone; add importance=True")
         rows = rows_or_location(table)
         columns = [by] if isinstance(by, str) else list(by)
         request = EvaluationRequest(columns, importance, repeats)

@@ -210,8 +210,8 @@ def few_valid_rows_findings(outputs: list[Output], valid: Table) -> list[str]:
     return line_if_any(
         f"fewer than {MIN_VALID_ROWS} validation rows of these tasks decide which "
         "epoch is kept, so the kept model may be worse than a constant prediction; "
-        "raise dataset.valid_fraction, or set trainer.patience=null and fewer "
-        "trainer.epochs",
+        "take more validation rows (dataset.valid_fraction, or dataset.valid), or set "
+        "trainer.patience=null and fewer trainer.epochs",
         cases,
     )
 

@@ -228,11 +228,15 @@ def importance_lines(
 def undecided_features(result: dict[str, Any]) -> list[str]:
     """Returns the features without effect that only the correction of p has excluded.
 
-    See `permutation_importance` for the result.
+    Returns [] if there are no more of them than chance gives. See
+    `permutation_importance` for the result.
     """
-    significant = {
+    significant = [
         record["features"]
         for record in result["features"]
         if record["importance"] > 0 and record["p"] < SIGNIFICANCE_LEVEL
-    }
+    ]
+    # Half of the features that chance makes significant have an importance above 0.
+    if len(significant) <= SIGNIFICANCE_LEVEL / 2 * len(result["features"]):
+        return []
     return [name for name in result["without_effect"] if name in significant]

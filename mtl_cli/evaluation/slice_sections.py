@@ -23,7 +23,8 @@ MAX_SLICE_ROWS = 40
 WEAKEST_HEADINGS = ["weakest slice", "second", "third"]
 MAX_WEAKEST = len(WEAKEST_HEADINGS)  # the largest number of slices shown per task
 # Longer names of slices are cut in a table of the weakest slices. The name of a range
-# of times, such as `2026-01-01 08:30:00 to 2026-02-01 09:15:00`, is not cut.
+# of times, such as `2026-01-01 08:30:00+01:00 to 2026-02-01 09:15:00+01:00`, is not
+# cut.
 MAX_NAME_LENGTH = 54
 
 

@@ -14,10 +14,9 @@ class Adagrad(Optimizer):
     squares of g over all steps so far, and r is the learning rate of the step.
 
     Attributes:
-        initial_accumulator_value: the value of s before the first step. Keep it far
-            below the squares of the gradients. The gradient of an embedding is a mean
-            over a batch that may hold its id once, so its square can be below 1e-8:
-            with a value of 0.1, embeddings hardly move.
+        initial_accumulator_value: the value of s before the first step. With a value
+            such as 0.1, embeddings hardly move: the gradient of an embedding is a mean
+            over the batch, of which few rows may hold its id, so g^2 is far smaller.
         epsilon: constant added to s, so that no step divides by 0.
 
     Reference: Duchi et al., "Adaptive Subgradient Methods", JMLR 12, 2011.

@@ -200,6 +200,8 @@ def num_less_frequent(label: Floats) -> int:
 def draw_rows(num_rows: int, random: np.random.Generator) -> Sample:
     """Draws a bootstrap sample of rows; their indices ascend."""
     indices = random.integers(0, num_rows, min(num_rows, MAX_SAMPLE_ROWS))
+    if num_rows > 4 * MAX_SAMPLE_ROWS:  # Counting the draws of all rows would be slow.
+        return Sample(np.sort(indices), None)
     num_draws = np.bincount(indices, minlength=num_rows)  # of each row
     return Sample(np.repeat(np.arange(num_rows), num_draws), None)
 

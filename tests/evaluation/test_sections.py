@@ -213,6 +213,21 @@ def test_feature_that_only_the_correction_excludes_suggests_more_shufflings(
     )
 
 
+def test_feature_that_chance_makes_significant_suggests_nothing() -> None:
+    found = Evaluation("RUN", "t.csv", 9, {"click": {"main_metric": "log_loss"}})
+    record = {"task": "click", "group": None, "low": 0.1, "high": 0.3}
+    record |= {"importance": 0.2, "p": 0.5, "p_corrected": 1.0}
+    names = [f"feature{number}" for number in range(40)]
+    found.importances.update(
+        features=[record | {"features": name} for name in names],
+        **{"rows": 9, "repeats": 5, "groups": [], "only_one_task": {}},
+        scored_rows={"click": 9},
+        without_effect=names,
+    )
+    found.importances["features"][0]["p"] = 0.03  # chance makes 1 of 40 significant
+    assert "--repeats" not in importance_section(found).lines[-1]
+
+
 def test_slices_by_a_feature_have_a_note() -> None:
     for num_slices in (3, 20):  # all slices, and only the weakest of them
         of_slices = with_slices(num_slices)

@@ -232,6 +232,8 @@ def test_importance_is_the_mean_of_the_requested_number_of_shufflings(
 ) -> None:
     importance = model.evaluate(rows(60), importance=True, repeats=3).to_dict()
     assert {len(r["drops"]) for r in importance["importance"]["features"]} == {3}
+    with pytest.raises(mtl_cli.ConfigError, match="repeats: has no effect alone"):
+        model.evaluate(rows(60), repeats=3)
 
 
 def test_table_without_rows_has_no_predictions(model: Model) -> None:
