@@ -25,6 +25,9 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 Missing = Literal["error", "mean", "median"] | Number
 NumBuckets = Annotated[int, Field(ge=2, lt=2**31)]
 FLOAT32_MAX = float(np.finfo("float32").max)
+# The names of methods that learn or check, and so do not change how cells are encoded,
+# start with these texts.
+NOT_ENCODING = ("_fit", "_check_")
 
 
 class Feature(Options):
@@ -260,13 +263,14 @@ def encoding_overrides(feature: Feature, method: str) -> list[str]:
 
     The base class is the class whose `method` the feature inherits: `graph` or
     `numbers_text`, which must fit `read` and `encode`. A method that only some kinds
-    have, such as a step of `encode`, counts as well.
+    have, such as a step of `encode`, counts as well, unless it only learns or checks.
     """
     names = overridden_below(type(feature), method)
     return sorted(
         name
         for name in names
-        if name in ("read", "encode") or not hasattr(Embedded, name)
+        if name in ("read", "encode")
+        or not (hasattr(Embedded, name) or name.startswith(NOT_ENCODING))
     )
 
 

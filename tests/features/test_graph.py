@@ -1,6 +1,6 @@
 """`graph` of every kind of feature gives, row by row, what `encode` gives."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import onnxruntime
@@ -19,6 +19,7 @@ from mtl_cli.data.feature_graph import feature_graph
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.features.base import Feature, encoding_overrides
 from mtl_cli.features.dense import Dense
+from mtl_cli.features.sequence import Sequence
 from mtl_cli.features.sparse import Sparse
 from mtl_cli.graphs.onnx import OPERATOR_SETS, OnnxOps
 from mtl_cli.graphs.tensorflow import TensorFlowOps
@@ -188,6 +189,18 @@ class Scaled(Dense):
         return x
 
 
+class Median(Dense):
+    """Learns another mean, which the graph uses as well."""
+
+    def _fit(self, x: Any) -> dict[str, Any]:
+        return super()._fit(x) | {"mean": float(np.median(x))}
+
+
+class Checked(Sequence):
+    def _check_weights(self) -> Self:
+        return self
+
+
 @pytest.mark.parametrize(
     ("kind", "overrides"),
     [
@@ -197,13 +210,15 @@ class Scaled(Dense):
         (Scaled, ["_scaled"]),
         (LowerWithGraph, []),
         (Named, []),
+        (Median, []),
+        (Checked, []),
         (Sparse, []),
     ],
 )
 def test_inherited_graph_fits_unless_the_encoding_is_overridden(
     kind: type[Feature], overrides: list[str]
 ) -> None:
-    assert encoding_overrides(kind(kind="mine"), "graph") == overrides
+    assert encoding_overrides(kind.model_construct(), "graph") == overrides
 
 
 def test_graph_of_another_encoding_is_refused_by_name() -> None:
