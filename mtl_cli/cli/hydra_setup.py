@@ -86,15 +86,12 @@ def safe_completions(
     *others, word = words
     if word.startswith("-"):
         return [flag for flag in (*all_flags(), "--plugins") if flag.startswith(word)]
-    setting = re.fullmatch(r"([^=]+=)(.*,)?(.*)", word)
-    start, earlier_values = "", ""
-    if setting and setting[2]:
-        start, earlier_values = setting[1], setting[2]
-        word = f"{start}{setting[3]}"
+    setting = re.fullmatch(r"([^=]+=)(.*,)(.*)", word)
+    start, earlier_values, last = setting.groups() if setting else ("", "", word)
     offered: list[str] = []
     # Hydra prints its help and ends the process if a flag of the line is unknown.
     with contextlib.suppress(SystemExit), contextlib.redirect_stderr(io.StringIO()):
-        offered = query(plugin, line=" ".join([*others, word]), **arguments)
+        offered = query(plugin, line=" ".join([*others, start + last]), **arguments)
     completed = [f"{start}{earlier_values}{x.removeprefix(start)}" for x in offered]
     return list(filter(is_safe, completed))
 
