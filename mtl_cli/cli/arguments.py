@@ -1,5 +1,6 @@
 """Converts the arguments of `mtl-train` to arguments of Hydra."""
 
+import shlex
 from argparse import ArgumentError, ArgumentParser, Namespace
 from pathlib import Path
 
@@ -38,14 +39,18 @@ def split_completed_line(line: str) -> tuple[list[str], list[str]]:
         the word to complete. If this word names a folder, both lists are empty, and the
         shell offers files.
 
-    >>> split_completed_line("--plugins mine model=mm")
-    (['mine'], ['model=mm'])
+    >>> split_completed_line("--plugins 'my folder' model=mm")
+    (['my folder'], ['model=mm'])
     >>> split_completed_line("--plugins mine ")
     (['mine'], [''])
     >>> split_completed_line("--plugins mi")
     ([], [])
     """
-    *words, last = [*line.split(), *([""] if line.endswith(" ") else [])] or [""]
+    try:
+        words = shlex.split(line)
+    except ValueError:  # the user has not yet typed the closing quotation mark
+        words = line.split()
+    *words, last = [*words, *([""] if line.endswith(" ") else [])] or [""]
     if words[-1:] == ["--plugins"] or last.startswith("--plugins="):
         return [], []
     folders, others = split_plugins(words)

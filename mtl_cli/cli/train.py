@@ -33,7 +33,7 @@ from mtl_cli.cli.failures import (
 from mtl_cli.cli.hydra_setup import prepare_hydra
 from mtl_cli.config.overrides import without_added_prefix
 from mtl_cli.core import plugins, signals
-from mtl_cli.core.errors import fail, warn_in_one_line
+from mtl_cli.core.errors import ConfigError, fail, warn_in_one_line
 from mtl_cli.core.paths import check_current_folder, conf_folder, shortest
 from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
@@ -132,11 +132,17 @@ def compose_and_run(arguments: list[str], more_settings: Sequence[str]) -> RunOu
     Hydra reads its arguments from `sys.argv`, so this function changes `sys.argv`.
     """
     plugin_folders, other_arguments = split_plugins(arguments)
-    if is_completion(other_arguments):
-        plugin_folders = split_completed_line(os.environ.get("COMP_LINE", ""))[0]
-    plugins.use_folders(plugin_folders)
-    sys.argv[1:] = hydra_arguments([*more_settings, *other_arguments])
     outcome = RunOutcome()
+    is_completing = is_completion(other_arguments)
+    try:
+        if is_completing:
+            plugin_folders = split_completed_line(os.environ.get("COMP_LINE", ""))[0]
+        plugins.use_folders(plugin_folders)
+    except ConfigError:
+        if is_completing:  # the message would stand in the line that the user types
+            return outcome
+        raise
+    sys.argv[1:] = hydra_arguments([*more_settings, *other_arguments])
 
     def run_or_start_jobs(composed: DictConfig) -> Any:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
