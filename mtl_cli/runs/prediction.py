@@ -113,12 +113,19 @@ def predict_files(
 def fixes_by_set(features: FeatureSet) -> dict[str, str]:
     """Returns {column: the advice to use `--set` if a table lacks the column}.
 
-    `--set` gives a text. Columns of lists are left out: a text is not a list.
+    `--set` gives a text. Columns of lists are left out: a text is not a list. Columns
+    that `--set` must set together are left out too: the table may lack only one.
     """
+    set_together = {
+        column
+        for name, feature in features.by_name.items()
+        if feature.aligns_columns and len(feature.source_columns(name)) > 1
+        for column in feature.source_columns(name)
+    }
     return {
         column: f"or give all rows one value: --set {column}=VALUE"
         for column, kind in features.column_kinds.items()
-        if kind in ("text", "number")
+        if kind in ("text", "number") and column not in set_together
     }
 
 

@@ -324,11 +324,18 @@ def test_set_value_may_be_empty_or_unseen(
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
-def test_missing_columns_of_lists_get_no_advice_to_set_them_to_a_text() -> None:
+def test_only_columns_that_a_text_can_set_alone_get_the_advice_to_set_them() -> None:
     lists = Sequence(kind="sequence", max_length=2, weights="weights")
     texts = Sequence(kind="sequence", max_length=2, separator="|")
+    weighted = texts.model_copy(update={"weights": "text_weights"})
     features = FeatureSet(
-        {"lists": lists, "texts": texts, "age": Dense(kind="dense")}, {}
+        {
+            "lists": lists,
+            "texts": texts,
+            "weighted": weighted,
+            "age": Dense(kind="dense"),
+        },
+        {},
     )
     assert list(fixes_by_set(features)) == ["texts", "age"]
 
