@@ -32,6 +32,10 @@ class ConvertibleText(NamedTuple):
 
 MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 DATES = "the cells are dates: write all dates in the form 2024-12-31"
+DATES_OR_VERSIONS = (
+    "the cells are days and months, or versions: write dates in the form 2024-12-31; "
+    "for versions, use kind sparse"
+)
 # The comma of these numbers is a decimal comma or separates thousands.
 THOUSANDS = ConvertibleText(
     r"^-?[0-9]{1,3}(,[0-9]{3}){1,3}$",
@@ -108,15 +112,15 @@ MIN_SHARE_OF_TEXTS = 0.2
 # Numbers whose points may separate thousands: either without a point or with three
 # digits after the point.
 THREE_DIGITS_AFTER_POINT = r"^-?(0|[1-9][0-9]{0,2}(\.[0-9]{3})?)$"
-# Days and months, such as 18.7 and 18.10. Decimals of a file are either all written
-# with zeros at their end, or without.
+# Days and months, or versions, such as 3.7 and 3.10. Decimals of a file are either all
+# written with zeros at their end, or without.
 DAY_AND_MONTH = r"^([1-9]|[12][0-9]|3[01])\.([1-9]|1[0-2])$"
 
 
 def convertible_text(column: ColumnProfile) -> ColumnProposal | None:
     """Leaves out text of a kind in `CONVERTIBLE_TEXT`, and numbers with a few words."""
-    if column.kind == "decimal" and are_days_and_months(column):
-        return leave_out(column, DATES)
+    if column.kind == "decimal" and are_dates_or_versions(column):
+        return leave_out(column, DATES_OR_VERSIONS)
     if column.kind != "text" or column.num_distinct < 2:
         return None
     if remark := convertible_remark(column, NUMBERS):
@@ -183,8 +187,8 @@ def thousands_warning(column: ColumnProfile) -> str:
     )
 
 
-def are_days_and_months(column: ColumnProfile) -> bool:
-    """Whether texts that can be read as decimals are dates without a year."""
+def are_dates_or_versions(column: ColumnProfile) -> bool:
+    """Whether texts that can be read as decimals are days and months, or versions."""
     values = column.values
     return bool(
         column.stored_as_text

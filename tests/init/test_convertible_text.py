@@ -59,9 +59,13 @@ def test_points_that_may_separate_thousands_are_told(cells, example):
         assert proposal.warning == ""
 
 
-def test_dates_without_a_year_are_no_decimals():
+def test_dates_without_a_year_and_versions_are_no_decimals():
     dates = [f"{day}.{month}" for day in range(1, 32) for month in range(1, 13)]
     decimals = [f"{x / 10:g}" for x in range(11, 319) if x % 10]
-    for cells, role in ((dates, "left out"), (decimals, "feature")):
-        column = profile_column("x", pa.chunked_array([cells]))
-        assert propose_column(column).role == role
+    versions = ["3.7", "3.8", "3.9", "3.10"]
+    for cells in (dates, versions):
+        proposal = propose_column(profile_column("x", pa.chunked_array([cells])))
+        assert proposal.role == "left out"
+        assert "2024-12-31; for versions, use kind sparse" in proposal.remark
+    column = profile_column("x", pa.chunked_array([decimals]))
+    assert propose_column(column).role == "feature"
