@@ -22,14 +22,19 @@ FREE_SPACE = "free the space, or name another folder in the environment variable
 
 def check_folder_of(target: Path, message_start: str = "") -> None:
     """Raises a `ConfigError` if the folder of a target is missing or not writable."""
-    if not target.parent.is_dir():
+    folder = target.parent
+    if not folder.exists():
         raise ConfigError(
-            f"{message_start}there is no folder {target.parent}; make this folder first"
+            f"{message_start}there is no folder {folder}; make this folder first"
         )
-    if not os.access(target.parent, os.W_OK):
+    if not folder.is_dir():
         raise ConfigError(
-            f"{message_start}the folder {target.parent} cannot be written; choose "
-            "another folder"
+            f"{message_start}{folder} is a file, not a folder; choose another folder"
+        )
+    if not os.access(folder, os.W_OK):
+        raise ConfigError(
+            f"{message_start}the folder {folder} cannot be written; choose another "
+            "folder"
         )
 
 

@@ -246,7 +246,7 @@ WRONG = {
         "is not an export of",
     ),
     "flag": (["RUN", "new", "--forced"], 2, "did you mean --force?"),
-    "no_folder": (["RUN", "file.txt/new"], 2, "there is no folder file.txt; make"),
+    "no_folder": (["RUN", "file.txt/new"], 2, "file.txt is a file, not a folder;"),
     "plugins": (["RUN", "new", "--plugins", "x"], 2, "there is no folder x"),
     "set_unknown": (
         ["RUN", "new", "--set", "prize=1"],
