@@ -113,9 +113,10 @@ def replacing_folder(
 ) -> Iterator[Path]:
     """Yields a temporary path as `replacing` does, for a target that may be a folder.
 
-    Missing folders above the target are made. An earlier target is removed only after
-    the new target is complete. The earlier target is moved to a temporary path before
-    it is checked, so that nobody can add a file between the check and the removal.
+    Missing folders above the target are made, and removed again after an error. An
+    earlier target is removed only after the new target is complete. The earlier target
+    is moved to a temporary path before it is checked, so that nobody can add a file
+    between the check and the removal.
 
     Args:
         target: the file or folder to write.
@@ -124,10 +125,9 @@ def replacing_folder(
             earlier target must stay, the function raises an error. The earlier target
             is then moved back.
     """
-    with named_write_errors(target, fix):
-        target.parent.mkdir(parents=True, exist_ok=True)
     with (
         named_write_errors(target, fix),
+        made_folders(target.parent),
         tempfile.TemporaryDirectory(
             prefix=UNFINISHED_PREFIX, dir=target.parent
         ) as folder,
@@ -149,6 +149,21 @@ def replacing_folder(
                 earlier.rename(target)
             raise
         sync(target.parent)
+
+
+@contextlib.contextmanager
+def made_folders(folder: Path) -> Iterator[None]:
+    """Makes a folder and the missing folders above it; removes these after an error."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for path in missing:
+            # Another program may have written into the folder, which then stays.
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise
 
 
 @contextlib.contextmanager
