@@ -19,13 +19,14 @@ from mtl_cli.init.task_proposal import (
     regression,
 )
 
-# Texts that say yes and texts that say no, in lower case, one language a line.
+# Texts that say yes and texts that say no, in lower case, one language a line. The
+# letters s and o are left out: S and N are south and north as well as sí and no.
 ANSWERS = [
     ("1 true yes y t positive", "-1 0 false no n f negative"),
     ("ja j wahr", "nein n falsch nee nej nei"),  # also Dutch and Scandinavian
-    ("oui o vrai", "non n faux"),
-    ("si sí sì s verdadero vero", "no n falso"),  # Spanish and Italian
-    ("sim s verdadeiro", "não nao n falso"),
+    ("oui vrai", "non faux"),
+    ("si sí sì verdadero vero", "no falso"),  # Spanish and Italian
+    ("sim verdadeiro", "não nao falso"),
     ("tak", "nie"),
     ("ano", "ne"),
     ("igen", "nem"),

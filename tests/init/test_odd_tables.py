@@ -710,6 +710,7 @@ def test_label_column_with_a_reference_in_its_name_is_to_be_renamed(run: Run) ->
         ("はい", "いいえ", "はい"),
         ("ja", "no", "no"),  # two languages: these may be codes
         ("da", "no", "no"),
+        ("S", "N", "N"),  # south and north, or sí and no
     ],
 )
 def test_yes_of_each_language_counts_as_1(
