@@ -115,7 +115,8 @@ def as_numbers(
                 raise
             text = column[row].as_py()
             fault = f"holds {shown(text)}, not a number"
-            fix = plain_number_fix(text) or fix
+            if number_fix := plain_number_fix(text):
+                fix = f"{number_fix}, or {fix}"
             raise CellError(message_start, row, fault, fix) from None
     elif not (is_number(column.type) or pa.types.is_null(column.type)):
         raise DataError(

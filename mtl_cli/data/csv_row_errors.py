@@ -73,6 +73,8 @@ def not_a_number_message(cell: bytes, key: str) -> str:
         fix = CHECK_QUOTES
     elif number_fix := plain_number_fix(text):
         fix = number_fix
+        if ".features." in key:  # the cell may be an address or a phone number
+            fix += ", or set the feature's kind to sparse"
     elif key.endswith(".label") and cell.strip().lower() in (b"true", b"false"):
         fix = (
             "write 1 and 0; or, for mtl-train, name the word that counts as 1 in "

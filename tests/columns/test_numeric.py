@@ -31,9 +31,12 @@ def test_text_in_a_numeric_feature_is_refused_with_what_to_do(feature):
         fitted_column(feature, ["1", "two"])
 
 
-@pytest.mark.parametrize("text", ["136,78", "1.234,5", "1'234", "12 %", "5\u00a0€"])
-def test_number_of_a_spreadsheet_is_to_be_written_as_a_plain_number(text):
-    with pytest.raises(DataError, match="write plain numbers with a decimal point"):
+@pytest.mark.parametrize(
+    "text", ["136,78", "1.234,5", "1'234", "12 %", "5\u00a0€", "192.168.100.200"]
+)
+def test_text_like_a_number_of_a_spreadsheet_is_a_plain_number_or_sparse(text):
+    fixes = "write plain numbers with a decimal point, .* or .* kind to sparse"
+    with pytest.raises(DataError, match=fixes):
         fitted_column(NUMERIC[0], ["1", text])
 
 

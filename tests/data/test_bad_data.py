@@ -192,7 +192,7 @@ CELLS = {
     "thousands": (
         text({30: 'x,"1,000",1'}),
         "row 30 holds '1,000', not a number; write plain numbers with a decimal point, "
-        "as in 1234.5 [{file}]",
+        "as in 1234.5, or set the feature's kind to sparse [{file}]",
     ),
     "decimal_comma_in_a_label": (
         text({30: 'x,1,"0,5"'}),
