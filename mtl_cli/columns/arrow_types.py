@@ -68,13 +68,14 @@ def common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
 
     Texts have a common type, and so do whole numbers of different sizes, since their
     values are equal in all these types. A column without values (null) takes the type
-    of the other column. The same holds for the values of lists. All other types have
-    no common type: None.
+    of the other column, if Arrow can convert it. The same holds for the values of
+    lists. All other types have no common type: None.
     """
-    if first == second or types.is_null(second):
+    if first == second:
         return first
-    if types.is_null(first):
-        return second
+    if types.is_null(first) or types.is_null(second):
+        dtype = second if types.is_null(first) else first
+        return dtype if can_be_cast_from_null(dtype) else None
     if is_text(first) and is_text(second):
         return pa.large_string()
     if is_list(first) and is_list(second):
@@ -85,6 +86,15 @@ def common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
     are_whole = types.is_integer(first) and types.is_integer(second)
     # Int64 cannot hold all values of uint64.
     return pa.int64() if are_whole and pa.uint64() not in (first, second) else None
+
+
+def can_be_cast_from_null(dtype: pa.DataType) -> bool:
+    """Whether Arrow can convert a column without values to a type."""
+    try:
+        pa.nulls(0).cast(dtype)
+    except pa.ArrowNotImplementedError:  # for example, for list views
+        return False
+    return True
 
 
 def with_plain_dictionary(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -155,6 +155,7 @@ def test_texts_whole_numbers_and_columns_without_values_have_a_common_type() -> 
         (pa.list_(text, 2), pa.list_(text)),
         (pa.list_(text), pa.list_(pa.int64())),
         (pa.bool_(), pa.int8()),
+        (no_values, pa.list_view(text)),
     ):
         assert common_type(first, second) is common_type(second, first) is None
 
