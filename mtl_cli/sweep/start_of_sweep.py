@@ -32,6 +32,7 @@ def start(config: DictConfig) -> None:
         ConfigError: if the sweep is wrong, or its folder cannot be used.
     """
     from mtl_cli.sweep import job_processes, optuna_search, plan
+    from mtl_cli.sweep.check_search import check_search
     from mtl_cli.sweep.job import MULTI_WORKER_MESSAGE
     from mtl_cli.sweep.plugin_settings import (
         adapt_plugins,
@@ -43,8 +44,9 @@ def start(config: DictConfig) -> None:
     if config.trainer.strategy == "multi_worker":
         raise ConfigError(MULTI_WORKER_MESSAGE)
     prefix_new_keys(config)
-    optuna_search.check_search(config)
     is_search = optuna_search.is_search(config)
+    if is_search:
+        check_search(config)
     measure = measure_of_search(config) if is_search else {}
     num_jobs = plan.number_of_jobs(config, plan.keys_of_config(config))
     folder = Path(config.hydra.sweep.dir)
