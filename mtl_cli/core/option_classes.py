@@ -6,6 +6,9 @@ the option's name, and holds the option's class. The fields of the class are the
 option's keys in the configuration.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -22,6 +25,9 @@ PLUGIN_HINT = "; the option of a plugin needs --plugins FOLDER"
 PLUGIN_CUTOFF = 0.8
 
 Option = TypeVar("Option", bound=Options)
+
+# Whether `checked_own_keys` ignores the values of keys of other options.
+ignores_values = ContextVar("ignores_values", default=False)
 
 
 def option_validator(
@@ -95,6 +101,20 @@ def build_option(
     return cls.model_validate(own_keys)
 
 
+@contextmanager
+def ignored_keys_of_other_options() -> Iterator[None]:
+    """Lets `checked_own_keys` drop the keys of other options, whatever their values.
+
+    The configuration of a saved model holds such keys, with the defaults of the version
+    that saved it.
+    """
+    token = ignores_values.set(True)
+    try:
+        yield
+    finally:
+        ignores_values.reset(token)
+
+
 def checked_own_keys(
     values: Any, cls: type[Options], axis: str, base: type[Options], selector: str
 ) -> Any:
@@ -126,7 +146,7 @@ def checked_own_keys(
         return dict(values)
     foreign_defaults = defaults_by_option(axis, base, unknown_keys)
     for key, defaults in foreign_defaults.items():
-        if values[key] not in defaults.values():
+        if values[key] not in defaults.values() and not ignores_values.get():
             *_, last_default = defaults.values()
             use = "use" if len(defaults) > 1 else "uses"
             default = "null" if last_default is None else last_default

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
 from mtl_cli.core.message_text import shown
+from mtl_cli.core.option_classes import ignored_keys_of_other_options
 from mtl_cli.core.options import first_problem
 from mtl_cli.core.other_files import (
     UnsafeFileError,
@@ -190,7 +191,7 @@ def load_config(run: Path) -> Config:
     Raises a `DataError` if the file is missing or damaged.
     """
     check_holds_model(run)
-    with named_damage(run):
+    with named_damage(run), ignored_keys_of_other_options():
         check_entries(run, SUBFOLDERS, is_written=False)
         return Config.model_validate(read_json(run / SPEC, MAX_SPEC_BYTES))
 

@@ -1,5 +1,6 @@
 """A saved model can be read again, however large its configuration is."""
 
+import json
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,6 +33,17 @@ def test_configuration_of_as_many_features_as_yaml_may_hold_is_read_again(
     folder.release()
     spec = tmp_path / "run" / saved_model.SPEC
     assert read_json(spec, saved_model.MAX_SPEC_BYTES) == wide
+
+
+def test_old_default_of_a_key_of_another_option_is_read_again(tmp_path: Path) -> None:
+    features = {"user": {"kind": "sparse"}}
+    tasks = {"click": {"label": "click", "kind": "binary"}}
+    saved = config(values("rows.csv", features, tasks)).model_dump(mode="json")
+    saved["model"]["gate_entropy"] = 1e-6  # only DSelect-k's gates have this key
+    spec = tmp_path / "run" / saved_model.SPEC
+    spec.parent.mkdir(parents=True)
+    spec.write_text(json.dumps(saved))
+    assert saved_model.load_config(tmp_path / "run").model.name == "shared_bottom"
 
 
 def test_deprecation_warning_of_keras_is_no_error(tmp_path: Path) -> None:
