@@ -10,7 +10,6 @@ from mtl_cli.comparison.same_rows import same_validation_rows
 from mtl_cli.config.monitor import metrics_of_run
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError
-from mtl_cli.core.option_classes import ignored_keys_of_other_options
 from mtl_cli.scoring.scores import monitored_value
 
 FLAG = "--ensemble"
@@ -112,8 +111,7 @@ def metrics_and_score(run: Run) -> tuple[MonitoredMetrics, float]:
             run is damaged.
     """
     try:
-        with ignored_keys_of_other_options():
-            config = Config.model_validate(run.config)
+        config = Config.read_saved(run.config)
         monitor, outputs = config.trainer.monitor, config.outputs
         metrics = metrics_of_run(monitor, outputs, run.environment)
         score = monitored_value(metrics, run.metrics["valid"])

@@ -1,6 +1,6 @@
 """The configuration of a run: its schema, and the rules that link its sections."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializeAsAny, model_validator
 
@@ -11,7 +11,7 @@ from mtl_cli.config.start_from import StartFrom
 from mtl_cli.config.sweep_options import CompareOptions, SweepOptions
 from mtl_cli.config.trainer import Trainer
 from mtl_cli.core.message_text import suggest, unknown_name_message
-from mtl_cli.core.option_classes import option_validator
+from mtl_cli.core.option_classes import ignored_keys_of_other_options, option_validator
 from mtl_cli.core.options import Count, Options, Seed
 from mtl_cli.core.prediction_names import (
     GROUP,
@@ -89,6 +89,16 @@ class Config(Options):
     repeats: Annotated[Count, Field(exclude=True)] = 1
     compare: Annotated[CompareOptions | None, Field(exclude=True)] = None
     sweep: Annotated[SweepOptions | None, Field(exclude=True)] = None
+
+    @classmethod
+    def read_saved(cls, values: Any) -> "Config":
+        """Reads the configuration of an earlier run, perhaps of an earlier version.
+
+        Such a configuration may hold keys of other options with earlier defaults. They
+        have no effect. Raises pydantic's `ValidationError` if the values are wrong.
+        """
+        with ignored_keys_of_other_options():
+            return cls.model_validate(values)
 
     @model_validator(mode="after")
     def _check_rules_across_sections(self) -> "Config":

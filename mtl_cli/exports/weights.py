@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import ValidationError
 
-from mtl_cli.core.option_classes import ignored_keys_of_other_options
 from mtl_cli.core.options import first_problem
 from mtl_cli.core.other_files import check_npz, check_numbers, read_json_object
 from mtl_cli.exports._weights_manifest import describe_model, named_weights
@@ -72,8 +71,7 @@ def load(path: Path) -> TrainedModel:
 
     manifest = read_json_object(path / MANIFEST)
     try:
-        with ignored_keys_of_other_options():
-            config = Config.model_validate(manifest["config"])
+        config = Config.read_saved(manifest["config"])
     except ValidationError as error:
         raise ValueError(f"{MANIFEST}: config: {first_problem(error)}") from None
     learnt = {name: keys["learnt"] for name, keys in manifest["features"].items()}

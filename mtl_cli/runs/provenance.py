@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from mtl_cli.core import tensorflow_runtime
 from mtl_cli.core.message_text import shown
 from mtl_cli.core.nested import flatten
-from mtl_cli.core.option_classes import ignored_keys_of_other_options
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import PACKAGE
 from mtl_cli.core.plugin_code import code_hashes
@@ -112,8 +111,7 @@ def config_difference_message(config: "Config", run: Path) -> str:
     The description names the first `MAX_SHOWN_DIFFERENCES` keys that differ.
     """
     try:
-        with ignored_keys_of_other_options():
-            saved = type(config).model_validate(read_config(run))
+        saved = config.read_saved(read_config(run))
     except (OSError, ValueError, TypeError):
         return "the run's config.yaml cannot be read"
     old, new = (

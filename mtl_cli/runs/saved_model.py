@@ -17,7 +17,6 @@ from pydantic import ValidationError
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
 from mtl_cli.core.message_text import shown
-from mtl_cli.core.option_classes import ignored_keys_of_other_options
 from mtl_cli.core.options import first_problem
 from mtl_cli.core.other_files import (
     UnsafeFileError,
@@ -191,9 +190,9 @@ def load_config(run: Path) -> Config:
     Raises a `DataError` if the file is missing or damaged.
     """
     check_holds_model(run)
-    with named_damage(run), ignored_keys_of_other_options():
+    with named_damage(run):
         check_entries(run, SUBFOLDERS, is_written=False)
-        return Config.model_validate(read_json(run / SPEC, MAX_SPEC_BYTES))
+        return Config.read_saved(read_json(run / SPEC, MAX_SPEC_BYTES))
 
 
 def check_holds_model(run: Path) -> None:
