@@ -15,9 +15,13 @@ from mtl_cli.layers.parallel import ParallelDense, ParallelMLP, pop_dense_option
 from mtl_cli.layers.register import Shape, register
 from mtl_cli.layers.routing import Route, Routing, routes_to_shared
 
-# Two constants keep the penalties of `DSelectKGates` finite.
+# Constants of the penalties of `DSelectKGates`.
 EPSILON = 1e-6  # added inside the logarithm of the entropy, as in the authors' code
 LEAST_SUM = 1e-3  # the least value of the divisor in the second penalty
+# The strength of the second penalty. At 1, the strength in the authors' code, the
+# penalty moves the bits faster than the tasks do, and towards the code of the first
+# expert. There the smooth step is flat, so all gates stay with this expert for ever.
+SECOND_STRENGTH = 0.01
 
 
 def uniform(limit: float) -> dict[str, Any]:
@@ -49,7 +53,7 @@ class DSelectKGates(Routing):
     In training, the layer adds two penalties:
 
         entropy * sum_j sum_i -r_ji log(r_ji)
-        sum_j 1 / sum_i r_ji
+        0.01 sum_j 1 / sum_i r_ji
 
     The first, an entropy, makes each selector choose a single expert. The second keeps
     the selectors away from codes of E and above, because no expert has these codes. If
@@ -83,7 +87,8 @@ class DSelectKGates(Routing):
         grows during training; the second penalty of a selector is at most
         1 / `LEAST_SUM`, but infinite in the paper if all r_ji of the selector are 0.
         Differs from the authors' code in: the biases of w start at 0, not at random;
-        the penalties are means over the rows, as the losses of tasks are, not sums.
+        the penalties are means over the rows, as the losses of tasks are, not sums; the
+        strength of the second penalty is 0.01, not 1.
     """
 
     # `Routing` describes this attribute.
@@ -189,7 +194,7 @@ class DSelectKGates(Routing):
         penalties = self.entropy * entropy
         if self.num_experts < 2**self.num_bits:  # some codes belong to no expert
             sums = ops.maximum(ops.sum(r, axis=3), LEAST_SUM)
-            penalties += ops.sum(1 / sums, axis=2)
+            penalties += SECOND_STRENGTH * ops.sum(1 / sums, axis=2)
         if row_weights is not None:
             penalties *= ops.cast(row_weights, penalties.dtype)
         penalty = ops.sum(penalties, axis=0)  # (rows,)
