@@ -18,6 +18,7 @@ from mtl_cli.columns.fitters import Learnt
 from mtl_cli.columns.layout import INPUT_TYPES, EmbeddingTable, Layout, join_blocks
 from mtl_cli.columns.vocabulary import common_spelling
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.tensors import check_shape
 from mtl_cli.features.base import Array, Feature
 from mtl_cli.graphs.base import InputKind
 
@@ -125,12 +126,15 @@ class FeatureSet:
             is left out.
         """
         table = self.fill_constants(table)
-        blocks = (
-            feature.encode(
-                name, feature.read(name, table), self.learnt_of_table_owner(name)
-            )
-            for name, feature in self.by_name.items()
-        )
+        blocks = []
+        for name, feature in self.by_name.items():
+            values = feature.read(name, table)
+            block = feature.encode(name, values, self.learnt_of_table_owner(name))
+            for input_name, array in block.items():
+                source = f"dataset.features.{name}: `encode` of kind {feature.kind}"
+                width = self.layout.blocks[name].width_in(input_name)
+                check_shape(f"{source}, {input_name},", array, (table.num_rows, width))
+            blocks.append(block)
         return join_blocks(
             blocks, lambda arrays, dtype: np.concatenate(arrays, axis=1, dtype=dtype)
         )

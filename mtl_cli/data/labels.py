@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from mtl_cli.columns.numeric import numbers_up_to
 from mtl_cli.core.option_classes import overridden_below
+from mtl_cli.core.tensors import check_shape
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.sampling_correction import add_sampling, sampled_task
@@ -138,7 +139,10 @@ def labels_of_task(
     overrides = overridden_below(type(task), "read_known_labels")
     if unknown_as_missing and "read_labels" not in overrides:
         read = task.read_known_labels
-    return read(f"{key}: column '{task.label}'", table[task.label])
+    labels = read(f"{key}: column '{task.label}'", table[task.label])
+    source = f"{key}: `read_labels` of kind {task.kind}"
+    check_shape(source, labels, (table.num_rows,))
+    return labels
 
 
 def truth_columns(dataset: Dataset, output: Output) -> dict[str, str]:

@@ -18,7 +18,7 @@ from mtl_cli.core.machine import memory_bytes
 from mtl_cli.core.message_text import comma_list
 from mtl_cli.core.prediction_names import spread_name
 from mtl_cli.core.private_apis import TooManyWeightsError, bounded_weights
-from mtl_cli.core.tensors import Tensor
+from mtl_cli.core.tensors import Tensor, check_shape
 from mtl_cli.layers.calibration import Calibration
 from mtl_cli.layers.members import EnsembleInputs, by_member
 from mtl_cli.network.ensemble import average
@@ -47,7 +47,7 @@ def build(
 
     Raises:
         ConfigError: if the weights do not fit the memory of this machine, or the heads
-            leave out an output.
+            leave out an output, or a method of an option returns a wrong shape.
     """
     statistics = label_statistics or {}
     max_bytes = FRACTION_OF_MEMORY * memory_bytes()
@@ -80,10 +80,16 @@ def build_run(
         encodings = replace(encodings, scenario_weights=weights)
     member_encodings = encodings_of_members(encodings, model.members)
     hidden = model.share(member_encodings, list(tasks))
+    is_shared_by_tasks = len(hidden.shape) == 2
+    axes = ("batch", "units") if is_shared_by_tasks else (len(tasks), "batch", "units")
+    check_shape(f"model={model.name}: `share`", hidden, axes)
     tower_logits = model.towers_option.connect(
         hidden, model.tower_specs(tasks), member_encodings, **model.dense_options
     )
     logits_by_task = dict(zip(tasks, tower_logits, strict=True))
+    for name, task in tasks.items():
+        source = f"model.towers={model.towers}: `connect` for task {name}"
+        check_shape(source, logits_by_task[name], ("batch", task.num_logits))
     logits = connect_heads(config, logits_by_task)
     predictions, calibrations = connect_predictions(config, logits_by_task, statistics)
     return Network(
@@ -104,7 +110,7 @@ def connect_heads(
     Returns: {output: its logits, (B, width)}.
 
     Raises:
-        ConfigError: if the heads leave out an output.
+        ConfigError: if the heads leave out an output, or return a wrong shape.
     """
     heads = config.model.heads_option
     logits = heads.connect(logits_by_task, config.chosen_tasks)
@@ -114,6 +120,9 @@ def connect_heads(
             f"{comma_list(missing)}; return the logits of every output that `outputs` "
             "lists"
         )
+    for output in config.outputs:
+        source = f"model.heads={config.model.heads}: `connect` for {output.name}"
+        check_shape(source, logits[output.name], ("batch", output.task.num_logits))
     return logits
 
 
@@ -140,7 +149,10 @@ def connect_predictions(
     spreads: dict[str, Tensor] = {}
     for output in config.outputs:
         label_statistics = statistics.get(output.label, {})
-        prediction = output.task.predictions(logits[output.name], label_statistics)
+        task = output.task
+        prediction = task.predictions(logits[output.name], label_statistics)
+        source = f"dataset.tasks.{output.label}: `predictions` of kind {task.kind}"
+        check_shape(source, prediction, ("batch", task.num_predictions))
         if num_members > 1:
             member_predictions = by_member(prediction, num_members)
             prediction = ops.mean(member_predictions, axis=0)

@@ -7,6 +7,7 @@ rare, the first epochs would only teach the tower this rarity.
 import numpy as np
 
 from mtl_cli.config.run_config import Config
+from mtl_cli.core.tensors import check_shape
 from mtl_cli.data.sampling_correction import labels_for_first_logits
 from mtl_cli.data.table import Table
 from mtl_cli.metrics.metric import Floats
@@ -57,6 +58,10 @@ def initial_logits(
             weights /= weights.mean()
             statistics = label_statistics.get(task, {})
             logits[task] = output.task.initial_logits(labels, weights, statistics)
+            source = (
+                f"dataset.tasks.{task}: `initial_logits` of kind {output.task.kind}"
+            )
+            check_shape(source, logits[task], (output.task.num_logits,))
         else:
             logits[task] = np.zeros(output.task.num_logits)
     return logits

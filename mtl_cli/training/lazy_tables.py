@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.option_classes import overridden_below
-from mtl_cli.core.tensors import Tensor
+from mtl_cli.core.tensors import Tensor, check_shape
 from mtl_cli.layers import FusedEmbedding
 from mtl_cli.layers.embedding import gather_rows
 from mtl_cli.optimizers.base import Optimizer
@@ -119,6 +119,8 @@ class LazyTable:
         widths = [self.width, *self.slot_widths]
         rows, *slots = tf.split(packed_rows, widths, axis=1)
         change, slots = self.optimizer.row_change(rows, gradient, slots, step, rate)
+        source = f"optimizer={self.optimizer.name}: `row_change`"
+        check_shape(source, change, ("rows", self.width))
         return tf.concat([rows + change, *slots], axis=1)
 
     def slots(self) -> list[npt.NDArray[np.float32]]:

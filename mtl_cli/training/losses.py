@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from mtl_cli.core.tensors import Tensor
+from mtl_cli.core.tensors import Tensor, check_shape
 from mtl_cli.heads.base import Heads
 from mtl_cli.tasks.base import Statistics, Task
 from mtl_cli.training.feed import TensorTable
@@ -66,6 +66,9 @@ def task_losses(
             that use statistics.
         total_weights: the sum of each task's weights over the whole batch; None if the
             rows are the whole batch, and not one process's share.
+
+    Raises:
+        ConfigError: if `row_losses` of a task does not return one loss per row.
     """
     if total_weights is None:
         total_weights = [tf.reduce_sum(weights[name]) for name in tasks]
@@ -78,6 +81,12 @@ def task_losses(
         logit = tf.cast(logits[name], tf.float32)
         statistics = (label_statistics or {}).get(name, {})
         losses = task.row_losses(repeat_for_members(label, logit), logit, statistics)
+        check_shape(
+            f"dataset.tasks.{name}: `row_losses` of kind {task.kind}",
+            losses,
+            (logit.shape[0],),
+            "return one loss per row; a single logit is `logits[:, 0]`",
+        )
         weighted_sum = tf.reduce_sum(weight * mean_of_members(losses, weight))
         means.append(tf.math.divide_no_nan(weighted_sum, total_weight))
     return tf.stack(means)
@@ -127,6 +136,9 @@ def penalties_of_heads(
 
     Returns: a list of one vector, (batch,) or (members * batch,), or an empty list. The
         vector holds the penalty of each row, for each member.
+
+    Raises:
+        ConfigError: if `row_penalty` of the heads does not return one value per row.
     """
     labels = {}
     weights = {}
@@ -139,7 +151,10 @@ def penalties_of_heads(
         weight = tf.math.divide_no_nan(weight * batch.num_rows, total_weight)
         weights[name] = repeat_for_members(weight, logit)
     penalty = heads.row_penalty(logits, tasks, labels, weights)
-    return [] if penalty is None else [penalty]
+    if penalty is None:
+        return []
+    check_shape("model.heads: `row_penalty`", penalty, (logit.shape[0],))
+    return [penalty]
 
 
 def repeat_for_members(x: Tensor, like: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from mtl_cli.data import encode
 from mtl_cli.exports._weights_manifest import describe_features
 from mtl_cli.features.dense import Dense
 from mtl_cli.runs import saved_model
+from mtl_cli.tasks.binary import Binary
 
 CYCLIC = """
 import numpy as np
@@ -112,6 +113,24 @@ def test_kind_that_fills_an_unknown_input_is_told_the_known_ones(plugin, tmp_pat
     plugins.use_folders([tmp_path / "mine"])
     train = parquet(tmp_path, columns())
     with pytest.raises(ConfigError, match=r"features\.hour: .* input 'numbers', but"):
+        loaded(train, FEATURES, TASKS)
+
+
+def test_kind_that_fills_other_columns_than_its_block_is_refused(plugin, tmp_path):
+    plugin.write_text(CYCLIC.replace('Block("dense", 2)', 'Block("dense", 3)'))
+    plugins.use_folders([])
+    plugins.use_folders([tmp_path / "mine"])
+    train = parquet(tmp_path, columns(40))
+    message = r"features\.hour: `encode` .* dense, returns \(40, 2\), not \(40, 3\)"
+    with pytest.raises(ConfigError, match=message):
+        loaded(train, FEATURES, TASKS)
+
+
+def test_labels_of_another_shape_are_refused(monkeypatch, plugin, tmp_path):
+    monkeypatch.setattr(Binary, "read_labels", lambda *_: np.zeros((40, 1)))
+    train = parquet(tmp_path, columns(40))
+    message = r"tasks\.night: `read_labels` .* returns \(40, 1\), not \(40,\)"
+    with pytest.raises(ConfigError, match=message):
         loaded(train, FEATURES, TASKS)
 
 

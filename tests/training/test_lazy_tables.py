@@ -238,6 +238,15 @@ def test_optimizer_with_only_another_keras_optimizer_has_no_lazy_tables():
     assert make_lazy_tables(network.logits, MyAdam(**keys | {"lazy": False})) == []
 
 
+def test_change_of_rows_with_another_shape_is_refused(monkeypatch):
+    chosen = config(*DATA, "optimizer=adam", "optimizer.lazy=true")
+    (table,) = make_lazy_tables(build(chosen, spec_of(chosen)).logits, chosen.optimizer)
+    monkeypatch.setattr(Adam, "row_change", lambda *_: (tf.ones((2, 1)), []))
+    packed = table.read(np.array([0, 1]))
+    with pytest.raises(ConfigError, match=r"`row_change` returns \(2, 1\), not \(rows"):
+        table.rows_after_step(packed, np.ones((2, 4)), np.int64(0), np.float32(0.1))
+
+
 def test_row_that_occurs_twice_moves_as_adam_says():
     layer = FusedEmbedding([4], embedding_dim=2)
     ids = np.array([[1], [1], [1], [1], [2]])

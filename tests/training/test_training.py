@@ -17,9 +17,10 @@ from omegaconf import OmegaConf
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core import tensorflow_runtime
-from mtl_cli.core.errors import TrainingError
+from mtl_cli.core.errors import ConfigError, TrainingError
 from mtl_cli.data.table import Table
 from mtl_cli.distributed.replicas import Replicas
+from mtl_cli.heads.independent import Independent
 from mtl_cli.network import predictor as predict_module
 from mtl_cli.network.build import build
 from mtl_cli.optimizers._schedule import Schedule
@@ -28,8 +29,13 @@ from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.regression import Regression
 from mtl_cli.training import steps as steps_module
 from mtl_cli.training import validation
-from mtl_cli.training.feed import MemoryFeed
-from mtl_cli.training.losses import mean_losses, task_losses
+from mtl_cli.training.feed import MemoryFeed, TensorTable
+from mtl_cli.training.losses import (
+    BatchShare,
+    mean_losses,
+    penalties_of_heads,
+    task_losses,
+)
 from mtl_cli.training.moving_average import MovingAverage
 from mtl_cli.training.progress import Progress
 from mtl_cli.training.state import TrainingState
@@ -185,6 +191,38 @@ def test_task_loss_is_the_weighted_mean_over_its_rows(name):
     assert found.shape == (2,)
     assert found[0] == 1
     assert float(found[1]) == pytest.approx(expected, rel=FLOAT32)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "shape"),
+    [
+        (lambda labels, logits: labels - logits, "(3, 3)"),  # (3,) - (3, 1)
+        (lambda labels, logits: logits, "(3, 1)"),
+        (lambda labels, logits: tf.reduce_mean(logits), "()"),
+        (lambda labels, logits: 0.0, "()"),
+    ],
+)
+def test_losses_that_are_not_one_per_row_are_refused(monkeypatch, wrong, shape):
+    monkeypatch.setattr(Binary, "row_losses", lambda _, y, x, statistics: wrong(y, x))
+    message = (
+        f"dataset.tasks.t: `row_losses` of kind binary returns {shape}, not (3,); "
+        "return one loss per row; a single logit is `logits[:, 0]`"
+    )
+    tasks, ones = {"t": Binary(label="t")}, {"t": tf.ones(3)}
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        task_losses(tasks, {"t": tf.ones((3, 1))}, ones, ones)
+
+
+def test_penalty_of_heads_that_is_not_one_per_row_is_refused(monkeypatch):
+    monkeypatch.setattr(Independent, "row_penalty", lambda *_: tf.ones((3, 3)))
+    ones = {"t": tf.ones(3)}
+    rows = TensorTable(features={}, labels=ones, weights=ones, log_rates={})
+    batch = BatchShare(rows, tf.ones(3), tf.constant(3.0), [tf.constant(3.0)])
+    tasks, logits = {"t": Binary(label="t")}, {"t": tf.ones((3, 1))}
+    with pytest.raises(
+        ConfigError, match=r"`row_penalty` returns \(3, 3\), not \(3,\)"
+    ):
+        penalties_of_heads(Independent(), tasks, logits, batch)
 
 
 def test_weight_of_positives_leaves_negatives_as_they_are():
