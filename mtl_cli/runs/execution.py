@@ -18,6 +18,7 @@ from mtl_cli.core.run_folder import LOG
 from mtl_cli.core.run_status import STATUS
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped
+from mtl_cli.core.standard_streams import OUTPUT_CLOSED
 from mtl_cli.runs.outcome import failure_message
 
 if TYPE_CHECKING:
@@ -92,9 +93,27 @@ def execute_as_chief(
     path = start.run_folder.path
     # A check of the data keeps its folder only if the user has named the folder.
     leaves_no_folder = config.check_only and request.is_named_by_time
-    with removed_afterwards(path) if leaves_no_folder else contextlib.nullcontext():
-        execute_in_folder(config, start, request)
+    try:
+        with removed_afterwards(path) if leaves_no_folder else contextlib.nullcontext():
+            execute_in_folder(config, start, request)
+    except BaseException as error:
+        if is_expected(error):
+            raise
+        raise TrainingError(
+            f"{failure_message(error)}; the traceback is in {shortest(path / LOG)}"
+        ) from error
     return path, True
+
+
+def is_expected(error: BaseException) -> bool:
+    """Whether the message of an error says enough, so that nobody needs a traceback.
+
+    These are errors with a message for the user (`MtlError`), a stop by a signal or by
+    Ctrl-C, and a closed output.
+    """
+    if isinstance(error, SystemExit):
+        return error.code == OUTPUT_CLOSED
+    return isinstance(error, MtlError | KeyboardInterrupt | BrokenPipeError)
 
 
 def report_finished_run(config: "Config", run_path: Path) -> None:
@@ -112,15 +131,13 @@ def report_finished_run(config: "Config", run_path: Path) -> None:
 def removed_afterwards(path: Path) -> Iterator[None]:
     """Removes a run folder after the block.
 
-    The folder stays after an unexpected error, because it holds the traceback. Expected
-    are errors with a message for the user (`MtlError`), a stop by a signal, and a
-    closed output.
+    The folder stays after an unexpected error, because it holds the traceback.
     """
     holds_traceback = False
     try:
         yield
     except BaseException as error:
-        holds_traceback = not isinstance(error, MtlError | Stopped | BrokenPipeError)
+        holds_traceback = not is_expected(error)
         raise
     finally:
         if not holds_traceback:

@@ -7,15 +7,17 @@ from mtl_cli.core.paths import shortest
 from mtl_cli.core.signals import Stopped
 
 
-def message_and_code(error: Exception) -> tuple[str, int]:
+def message_and_code(error: BaseException) -> tuple[str, int]:
     """Returns the one-line message for an error that ended a run, and the exit code."""
     if isinstance(error, MtlError):
         return str(error), error.exit_code
-    return f"{failure_message(error)}; the traceback is in train.log", 1
+    return failure_message(error), 1
 
 
 def failure_message(error: BaseException) -> str:
     """Returns an error's message, with the error's class unless mtl-cli raised it."""
+    if isinstance(error, SystemExit):
+        return f"something called sys.exit({error.code!r})"
     class_name, message = type(error).__name__, first_line(error)
     # `first_line` returns the class of an error without a message.
     is_complete = isinstance(error, MtlError) or message == class_name

@@ -72,11 +72,7 @@ def run_job(job: Job) -> None:
         record.status = "interrupted"
         record.code = getattr(stop, "code", 130)
         record.error = str(stop) or "interrupted"
-    except SystemExit as stop:
-        record.status = "failed"
-        record.code = 1
-        record.error = f"something called sys.exit({stop.code!r})"
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         record.status = "failed"
         record.error, record.code = outcome.message_and_code(error)
     record.seconds = time.monotonic() - start

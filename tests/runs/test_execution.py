@@ -103,6 +103,30 @@ def test_check_that_is_broken_off_leaves_no_folder(
     assert (tmp_path / "run").exists() == is_kept
 
 
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ValueError("my own\nbug"), "ValueError: my own"),
+        (SystemExit(3), "something called sys.exit(3)"),
+        (BaseException("odd"), "BaseException: odd"),
+    ],
+)
+def test_unexpected_error_names_the_file_of_its_traceback(
+    error, message, tmp_path, monkeypatch
+):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(mtl_cli.runs.run, "run", fail)
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        composed = compose("config")
+    with pytest.raises(TrainingError) as raised:
+        execute(RunRequest(composed, {}, [], tmp_path / "run"))
+    log = tmp_path / "run" / "train.log"
+    assert str(raised.value) == f"{message}; the traceback is in {log}"
+    assert "Traceback" in log.read_text()
+
+
 @pytest.mark.parametrize("error", [Stopped(signal.SIGINT), ZeroDivisionError()])
 def test_empty_folder_is_removed_if_the_check_of_the_configuration_ends(
     error, tmp_path, monkeypatch

@@ -284,7 +284,8 @@ def assert_failed_job_runs_again_under(start: Path, launcher: str) -> None:
     assert ended.returncode == 1
     (line,) = ended.stderr.splitlines()
     assert line.startswith("mtl-train: error: job 1 (")
-    assert line.endswith("RuntimeError: planted; the traceback is in train.log")
+    log = (job_folder(start, 11) / "train.log").relative_to(start)
+    assert line.endswith(f"RuntimeError: planted; the traceback is in {log}")
     assert ended.stdout.count(" done in ") == 1
     assert ended.stdout.count(" failed in ") == 1
     assert "auc" in metrics(job_folder(start, 1))["valid"]["buy"]
