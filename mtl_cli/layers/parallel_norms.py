@@ -63,8 +63,7 @@ class ParallelBatchNorm(keras.layers.Layer):
             setattr(self, name, weight)
 
     def call(self, x: Tensor, training: bool | None = None) -> Tensor:
-        # The 8 significant bits of bfloat16 are too few for sums of squares.
-        y = ops.cast(x, "float32")
+        y = at_least_float32(x)
         mean, variance = self.moving_mean.value, self.moving_variance.value
         if training and self.trainable:
             mean, variance = self.update_statistics(y)
@@ -127,8 +126,7 @@ class ParallelLayerNorm(keras.layers.Layer):
         self.beta = self.add_weight(name="beta", shape=shape, initializer="zeros")
 
     def call(self, x: Tensor) -> Tensor:
-        # The 8 significant bits of bfloat16 are too few for sums of squares.
-        y = ops.cast(x, "float32")
+        y = at_least_float32(x)
         y -= ops.mean(y, axis=-1, keepdims=True)
         variance = ops.mean(ops.square(y), axis=-1, keepdims=True)
         # As in `ParallelBatchNorm`: sqrt, not rsqrt.
@@ -137,6 +135,15 @@ class ParallelLayerNorm(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """Returns x as float32, or as it is if it has more bits.
+
+    The 8 significant bits of bfloat16 are too few for sums of squares, and for the
+    small steps of moving averages.
+    """
+    return ops.cast(x, keras.backend.result_type(x.dtype, "float32"))
 
 
 def update_average(average: Any, batch_value: Tensor, step: Tensor) -> Tensor:

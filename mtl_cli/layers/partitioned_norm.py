@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.parallel_norms import update_average
+from mtl_cli.layers.parallel_norms import at_least_float32, update_average
 from mtl_cli.layers.register import Shape, register
 
 # In training, the moving averages of a scenario count as much as this number of rows
@@ -94,10 +94,8 @@ class PartitionedNorm(keras.layers.Layer):
     def call(
         self, x: Tensor, scenario_weights: Tensor, training: bool | None = None
     ) -> Tensor:
-        # The 8 significant bits of bfloat16 are too few for sums of squares and for the
-        # small steps of moving averages.
-        y = ops.cast(x, "float32")
-        scenario_weights = ops.cast(scenario_weights, "float32")
+        y = at_least_float32(x)
+        scenario_weights = ops.cast(scenario_weights, y.dtype)
         # m_s and v_s, (scenarios, units) each
         if training and self.trainable:
             mean, variance = self.update_statistics(y, scenario_weights)

@@ -36,7 +36,7 @@ from mtl_cli.layers import (
     extract,
 )
 from mtl_cli.layers.calibration import Calibration
-from mtl_cli.layers.parallel_norms import ParallelBatchNorm
+from mtl_cli.layers.parallel_norms import ParallelBatchNorm, ParallelLayerNorm
 
 BATCH, DIM = 8, 6
 X = (DIM,)
@@ -387,6 +387,26 @@ def test_mix_refuses_another_number_of_weights_than_experts() -> None:
     for x in (experts, np.stack([experts, experts])):
         with pytest.raises(ValueError, match=r"are for 1 experts, but .* holds 3"):
             Mix()(np.ones((2, BATCH, 1), "float32"), x)
+
+
+@pytest.mark.parametrize(
+    ("norm", "shape"),
+    [
+        (ParallelBatchNorm, (2, BATCH, DIM)),
+        (ParallelLayerNorm, (2, BATCH, DIM)),
+        (PartitionedNorm, (BATCH, DIM)),
+    ],
+)
+def test_norms_keep_the_bits_of_float64(norm: Any, shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).normal(size=shape)
+    more = [np.eye(BATCH)] if norm is PartitionedNorm else []  # the rows' scenarios
+    found = {
+        dtype: norm(dtype=dtype)(x.astype(dtype), *more, training=True).numpy()
+        for dtype in ("float32", "float64")
+    }
+    assert found["float64"].dtype == np.float64
+    assert (found["float64"] != found["float64"].astype("float32")).any()
+    np.testing.assert_allclose(found["float64"], found["float32"], atol=1e-5)
 
 
 def test_level_refuses_gates_over_another_number_of_experts() -> None:
