@@ -5,8 +5,8 @@ from typing import ClassVar
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.register import register
-from mtl_cli.layers.routing import Routing
+from mtl_cli.layers.register import Shape, register
+from mtl_cli.layers.routing import Routing, check_routes
 
 
 @register
@@ -26,6 +26,9 @@ class Attention(Routing):
     Input shape: queries q and keys k, `(vectors, batch, dim)` each.
     Output shape: `(1, batch, vectors)`; the last axis sums to 1.
 
+    Raises:
+        ValueError: if `routes` is not one route to all vectors.
+
     Example:
         >>> import keras
         >>> from mtl_cli.layers import Expert, Route
@@ -42,6 +45,9 @@ class Attention(Routing):
 
     # `Routing` describes this attribute.
     expert_noun: ClassVar[str] = "vector"
+
+    def build(self, queries_shape: Shape, keys_shape: Shape) -> None:
+        check_routes(self.routes, 1, queries_shape[0])
 
     def call(self, queries: Tensor, keys: Tensor) -> Tensor:
         dim = queries.shape[-1]

@@ -13,7 +13,13 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.gates import softmax
 from mtl_cli.layers.parallel import ParallelDense, ParallelMLP, pop_dense_options
 from mtl_cli.layers.register import Shape, register
-from mtl_cli.layers.routing import Route, Routing, routes_to_shared
+from mtl_cli.layers.routing import (
+    Route,
+    Routing,
+    check_at_least,
+    check_routes,
+    routes_to_shared,
+)
 
 # Constants of the penalties of `DSelectKGates`.
 EPSILON = 1e-6  # added inside the logarithm of the entropy, as in the authors' code
@@ -63,9 +69,10 @@ class DSelectKGates(Routing):
     Args:
         num: number of gates.
         num_experts: number of experts that each gate weighs, E; 2 or more.
-        units: widths of a gate's hidden layers; empty for the paper's linear gate.
-        num_selected: number of selectors, k.
-        gamma: width of the smooth step.
+        units: widths of a gate's hidden layers; empty for the paper's linear gate, and
+            in static gates.
+        num_selected: number of selectors, k; 1 or more.
+        gamma: width of the smooth step, above 0.
         entropy: strength of the first penalty, lambda in the paper.
         is_static: whether the weights are the same for all rows.
         routes: see `Gates`.
@@ -80,6 +87,10 @@ class DSelectKGates(Routing):
         gate's penalties in each row, `(num, batch)`. Static gates ignore them.
     Output shape: `(num, batch, num_experts)`; the last axis sums to 1 if E is a power
         of two.
+
+    Raises:
+        ValueError: if an argument is outside of its range, if static gates have hidden
+            layers, or if `routes` are for other numbers of gates or experts.
 
     Reference: Hazimeh et al., "DSelect-k: Differentiable Selection in the Mixture of
         Experts with Applications to Multi-Task Learning", NeurIPS 2021.
@@ -109,6 +120,16 @@ class DSelectKGates(Routing):
     ) -> None:
         dense_options = pop_dense_options(kwargs)
         super().__init__(routes or routes_to_shared(num, num_experts), **kwargs)
+        check_routes(self.routes, num, num_experts)
+        check_at_least("num_experts", num_experts, 2)
+        check_at_least("num_selected", num_selected, 1)
+        if gamma <= 0:
+            raise ValueError(f"gamma={gamma} must be above 0.")
+        if is_static and units:
+            raise ValueError(
+                f"units={units} has no effect: static gates read no rows and have no "
+                "hidden layers; leave units out, or set is_static to False."
+            )
         self.num_experts, self.num_selected = num_experts, num_selected
         self.gamma, self.entropy = gamma, entropy
         self.is_static = is_static
@@ -127,7 +148,7 @@ class DSelectKGates(Routing):
         # The smooth step is flat beyond gamma / 2, so a z that started there would have
         # no gradient and never move.
         near_zero = uniform(gamma / 100)
-        self.hidden = ParallelMLP(num, () if is_static else units, **dense_options)
+        self.hidden = ParallelMLP(num, units, **dense_options)
         self.selectors = ParallelDense(
             num,
             num_selected * self.num_bits,

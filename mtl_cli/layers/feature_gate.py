@@ -13,7 +13,7 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.gates import softmax
 from mtl_cli.layers.parallel import ParallelDense
 from mtl_cli.layers.register import Shape, register
-from mtl_cli.layers.routing import Route, Routing, experts_of
+from mtl_cli.layers.routing import Route, Routing, check_routes, experts_of
 
 
 @register
@@ -41,6 +41,9 @@ class FeatureGate(Routing):
     Input shape: `(batch, units)`, or `(num, batch, units)` if each gate reads an input
         of its own.
     Output shape: `(num, batch, units)`, between 0 and 2.
+
+    Raises:
+        ValueError: if `owners` does not hold one owner for each gate.
 
     Example:
         >>> import keras
@@ -72,6 +75,7 @@ class FeatureGate(Routing):
         owner_of_gates: Sequence[int | str | None] = owners or [None] * num
         routes = [Route(owner, scaled_units) for owner in owner_of_gates]
         super().__init__(routes, **kwargs)
+        check_routes(self.routes, num, units)
         options: dict[str, Any] = {
             "l2": l2,
             "initializer": initializer,

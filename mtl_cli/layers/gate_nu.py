@@ -14,7 +14,7 @@ from mtl_cli.layers.parallel import (
     pop_dense_options,
 )
 from mtl_cli.layers.register import Shape, register
-from mtl_cli.layers.routing import Expert, Route, Routing, experts_of
+from mtl_cli.layers.routing import Expert, Route, Routing, check_routes, experts_of
 
 
 @register
@@ -50,6 +50,9 @@ class GateNU(Routing):
         its own.
     Output shape: `(num, batch, units)`, between 0 and gamma.
 
+    Raises:
+        ValueError: if `routes` are for other numbers of gates or units.
+
     Example:
         >>> import keras
         >>> x = keras.random.normal((5, 7))
@@ -80,6 +83,7 @@ class GateNU(Routing):
         dense_options = pop_dense_options(kwargs)
         unnamed = Route(None, experts_of(HIDDEN, units))
         super().__init__(routes or [unnamed] * num, **kwargs)
+        check_routes(self.routes, num, units)
         self.gamma = gamma
         self.reports_owners = not weighs_experts
         self.only_scales = only_scales

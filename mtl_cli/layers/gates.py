@@ -18,7 +18,7 @@ from mtl_cli.layers.parallel import (
     pop_dense_options,
 )
 from mtl_cli.layers.register import Shape, register
-from mtl_cli.layers.routing import Route, Routing, routes_to_shared
+from mtl_cli.layers.routing import Route, Routing, check_routes, routes_to_shared
 
 VECTOR_WIDTH = 16  # number of float32 values in a vector register (AVX-512)
 
@@ -45,7 +45,8 @@ class Gates(Routing):
     Output shape: `(num, batch, num_experts)`; the last axis sums to 1.
 
     Raises:
-        ValueError: if `groups` does not divide `num`.
+        ValueError: if `groups` does not divide `num`, or if `routes` are for other
+            numbers of gates or experts.
 
     Example:
         >>> x = keras.random.normal((5, 7))
@@ -69,6 +70,7 @@ class Gates(Routing):
     ) -> None:
         dense_options = pop_dense_options(kwargs)
         super().__init__(routes or routes_to_shared(num, num_experts), **kwargs)
+        check_routes(self.routes, num, num_experts)
         dense_options["dtype"] = self.dtype_policy
         self.hidden = ParallelMLP(num, units, **dense_options)
         options = kernel_options(dense_options)
@@ -114,7 +116,8 @@ class Mix(keras.layers.Layer):
     Output shape: `(gates, batch, units)`.
 
     Raises:
-        ValueError: if there are not as many weights as experts.
+        ValueError: if there are not as many weights as experts, or if experts of each
+            gate are given for another number of gates.
 
     Example:
         >>> x = keras.random.normal((5, 7))
@@ -132,6 +135,13 @@ class Mix(keras.layers.Layer):
                 f"weights {weights_shape} are for {weights_shape[-1]} experts, but "
                 f"experts {experts_shape} holds {experts_shape[-3]} experts; give one "
                 "weight for each expert."
+            )
+        if len(experts_shape) == 4 and weights_shape[0] != experts_shape[0]:
+            raise ValueError(
+                f"weights {weights_shape} are of {weights_shape[0]} gates, but experts "
+                f"{experts_shape} holds experts of {experts_shape[0]} gates; give each "
+                "gate its own experts, or all gates the same experts without the "
+                "first axis."
             )
 
     def call(self, weights: Tensor, experts: Tensor) -> Tensor:

@@ -75,6 +75,22 @@ def routes_to_shared(num_readers: int, num_experts: int) -> list[Route]:
     return [Route(None, experts_of(SHARED, num_experts))] * num_readers
 
 
+def check_routes(routes: Sequence[Route], num: int, num_experts: int) -> None:
+    """Raises ValueError unless there are `num` routes to `num_experts` experts each."""
+    counts = [len(experts) for _, experts in routes]
+    if counts != [num_experts] * num:
+        raise ValueError(
+            f"routes name {counts} experts, but the layer computes {num} times "
+            f"{num_experts} weights; give {num} routes with {num_experts} experts each."
+        )
+
+
+def check_at_least(name: str, value: float, least: float) -> None:
+    """Raises ValueError if an argument is too small."""
+    if value < least:
+        raise ValueError(f"{name}={value} is too small; take {least} or more.")
+
+
 class Routing(keras.layers.Layer):
     """A layer that computes a weight for each reader and each of the reader's experts.
 
@@ -83,9 +99,13 @@ class Routing(keras.layers.Layer):
     layers of this class and read the attributes below.
 
     Args:
-        routes: the route of each reader, in the order of the weights.
+        routes: the route of each reader, in the order of the weights. All readers have
+            the same number of experts.
 
     Output shape: `(readers, batch, experts)`.
+
+    Raises:
+        ValueError: if there are no routes, or if the numbers of their experts differ.
 
     Example: the gates of an MMoE, for two tasks and three shared experts.
         >>> from mtl_cli.layers import Gates
@@ -141,6 +161,12 @@ class Routing(keras.layers.Layer):
             Route(owner, tuple(Expert(*expert) for expert in experts))
             for owner, experts in routes
         )
+        counts = [len(route.experts) for route in self.routes]
+        if len(set(counts)) != 1:
+            raise ValueError(
+                f"routes name {counts} experts; give at least one route, and name "
+                "equally many experts in each."
+            )
 
     def parts(self) -> dict[str, Any]:
         """Returns the layers and variables that training changes.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
@@ -33,6 +34,9 @@ class StaticWeights(Routing):
     Input shape: `(..., batch, dim)`. The layer reads only the number of rows.
     Output shape: `(routes, batch, experts)`.
 
+    Raises:
+        ValueError: if `start` is not one list per route, with one number per expert.
+
     Example:
         >>> from mtl_cli.layers import Expert
         >>> routes = [Route(t, [Expert(0), Expert(1)]) for t in range(2)]
@@ -58,6 +62,11 @@ class StaticWeights(Routing):
     ) -> None:
         super().__init__(routes, **kwargs)
         self.shape = (len(self.routes), len(self.routes[0].experts))
+        if start is not None and np.shape(start) != self.shape:
+            raise ValueError(
+                f"start has the shape {np.shape(start)}, not {self.shape}; give a list "
+                "of weights for each route, one for each expert."
+            )
         self.start = start
         self.scale = scale
         self.label = label

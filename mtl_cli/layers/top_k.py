@@ -10,6 +10,7 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.gates import Gates
 from mtl_cli.layers.parallel import ParallelDense
 from mtl_cli.layers.register import register
+from mtl_cli.layers.routing import check_at_least
 
 
 @register
@@ -29,14 +30,18 @@ class TopKGates(Gates):
         num: number of gates.
         num_experts: number of experts that each gate weighs.
         units: widths of a gate's hidden layers; empty for the paper's linear gate.
-        num_selected: number of experts with a weight, k; more than `num_experts` means
-            all. With 1, the only weight is always 1, so that W has no gradient.
+        num_selected: number of experts with a weight, k, 1 or more; more than
+            `num_experts` means all. With 1, the only weight is always 1, so that W has
+            no gradient.
         has_noise: whether there is noise in training. Without noise, the layer has no
             matrix V.
         **kwargs: further arguments of `Gates`.
 
     Input shape: see `Gates`.
     Output shape: `(num, batch, num_experts)`; the last axis sums to 1.
+
+    Raises:
+        ValueError: if `num_selected` is below 1; see also `Gates`.
 
     Example:
         >>> x = keras.random.normal((5, 7))
@@ -63,6 +68,7 @@ class TopKGates(Gates):
         has_noise: bool = True,
         **kwargs: Any,
     ) -> None:
+        check_at_least("num_selected", num_selected, 1)
         super().__init__(num, num_experts, units, **kwargs)
         self.num_selected = min(num_selected, num_experts)
         self.noise = None

@@ -11,7 +11,7 @@ from mtl_cli.layers.parallel import ParallelDense, ParallelMLP, kernel_options
 
 def connect_towers(
     hidden: Tensor,
-    widths_by_task: Sequence[tuple[int, ...]],
+    widths_by_task: Sequence[Sequence[int]],
     num_members: int = 1,
     suffix: str = "",
     **dense_options: Any,
@@ -137,7 +137,7 @@ def inputs_of_members(x: Tensor, num_towers: int, num_members: int) -> Tensor:
 
 
 def connect_by_widths(
-    widths_by_task: Sequence[tuple[int, ...]],
+    widths_by_task: Sequence[Sequence[int]],
     connect: Callable[[Sequence[int], Sequence[int]], Tensor],
 ) -> list[Tensor]:
     """Connects towers, and computes the towers of equal widths side by side.
@@ -150,10 +150,11 @@ def connect_by_widths(
 
     Returns: the output of each task, `(batch, units)`, in the order of the tasks.
     """
-    num_tasks = len(widths_by_task)
+    all_widths = [tuple(widths) for widths in widths_by_task]
+    num_tasks = len(all_widths)
     outputs: dict[int, Tensor] = {}
-    for widths in dict.fromkeys(widths_by_task):
-        tasks = [t for t in range(num_tasks) if widths_by_task[t] == widths]
+    for widths in dict.fromkeys(all_widths):
+        tasks = [t for t in range(num_tasks) if all_widths[t] == widths]
         y = connect(widths, tasks)
         for i, t in enumerate(tasks):
             outputs[t] = y if len(y.shape) == 2 else y[i]

@@ -389,6 +389,55 @@ def test_mix_refuses_another_number_of_weights_than_experts() -> None:
             Mix()(np.ones((2, BATCH, 1), "float32"), x)
 
 
+def test_mix_refuses_experts_of_another_number_of_gates() -> None:
+    # The weights of a single gate would be broadcast to all gates.
+    experts = np.zeros((2, 3, BATCH, 4), "float32")
+    with pytest.raises(ValueError, match=r"are of 1 gates, but .* experts of 2 gates"):
+        Mix()(np.ones((1, BATCH, 3), "float32"), experts)
+
+
+UNEQUAL = [Route(0, experts_of("a", 2)), Route(1, experts_of("a", 3))]
+EQUAL = [Route(0, experts_of("a", 2)), Route(1, experts_of("a", 2))]
+VECTORS = np.zeros((3, BATCH, DIM), "float32")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: HardConcrete(UNEQUAL), r"routes name \[2, 3\] experts; give at least"),
+        (lambda: StaticWeights([]), r"routes name \[\] experts; give at least"),
+        (
+            lambda: StaticWeights(EQUAL, [[0.5, 0.5]]),
+            r"start has .* \(1, 2\), not \(2, ",
+        ),
+        (lambda: Gates(3, 2, routes=EQUAL), r"\[2, 2\] experts, but .* 3 times 2"),
+        (lambda: TopKGates(2, 3, routes=EQUAL), r"\[2, 2\] experts, but .* 2 times 3"),
+        (lambda: DSelectKGates(2, 3, routes=EQUAL), r"\[2, 2\] .* but .* 2 times 3"),
+        (lambda: GateNU(2, 3, [4], routes=EQUAL), r"\[2, 2\] .* but .* 2 times 3"),
+        (lambda: FeatureGate(2, 3, [1], owners=["a"]), r"\[3\] .* but .* 2 times 3"),
+        (lambda: Attention(EQUAL[:1])(VECTORS, VECTORS), r"\[2\] .* but .* 1 times 3"),
+        (lambda: TopKGates(2, 3, num_selected=0), "num_selected=0 is too small"),
+        (lambda: DSelectKGates(2, 3, num_selected=0), "num_selected=0 is too small"),
+        (lambda: DSelectKGates(2, 1), "num_experts=1 is too small; take 2 or more"),
+        (lambda: DSelectKGates(2, 4, gamma=0), "gamma=0 must be above 0"),
+        (
+            lambda: DSelectKGates(2, 4, [8], is_static=True),
+            r"units=\[8\] has no effect",
+        ),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused(
+    make: Callable[[], Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_widths_of_towers_may_be_lists() -> None:
+    towers = connect_towers(keras.Input((DIM,)), [[8, 1], [8, 1]])
+    assert [y.shape for y in towers] == [(None, 1), (None, 1)]
+
+
 @pytest.mark.parametrize(
     ("norm", "shape"),
     [
