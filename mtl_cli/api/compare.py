@@ -89,7 +89,7 @@ class Comparison:
         with unchanged_process():
             from mtl_cli.runs.ensemble import write_ensemble
 
-            write_ensemble(best.folders, Path(folder))
+            write_ensemble(best.folders, Path(folder), quiet=True)
         return Run(folder)
 
     def _repr_html_(self) -> str:

@@ -31,10 +31,13 @@ from mtl_cli.training.progress import Epoch, Progress
 
 
 class Console:
-    """Prints to the terminal and appends to a log file, and masks secrets in both."""
+    """Prints to the terminal and appends to a log file, and masks secrets in both.
 
-    def __init__(self, log: Path) -> None:
-        self.terminal = new_console()
+    If the console is `quiet`, it prints nothing to the terminal.
+    """
+
+    def __init__(self, log: Path, quiet: bool = False) -> None:
+        self.terminal = new_console(quiet=quiet)
         with named_write_errors(log):
             self.file = log.open("a", encoding="utf-8")
         self.log = RichConsole(
@@ -168,4 +171,5 @@ def print_in_full_width(console: RichConsole, table: Table) -> None:
         width=max(table_width, console.width),
         highlight=False,
         no_color=console.no_color,
+        quiet=console.quiet,
     ).print(table)

@@ -71,8 +71,10 @@ class AveragedRun:
         return values
 
 
-def write_ensemble(folders: list[Path], target: Path) -> None:
+def write_ensemble(folders: list[Path], target: Path, quiet: bool = False) -> None:
     """Writes the run folder `target` of the ensemble of several finished runs.
+
+    If `quiet`, the scores are not printed.
 
     Raises:
         ConfigError: if the target exists, or the runs differ in more than their seed.
@@ -94,7 +96,7 @@ def write_ensemble(folders: list[Path], target: Path) -> None:
     timer.end_stage("read, check and encode the data")
     command = ["mtl-compare", *map(str, folders), FLAG, str(target)]
     folder = new_run_folder(target)
-    with recorded_run(folder, config_hash(config), command) as console:
+    with recorded_run(folder, config_hash(config), command, quiet) as console:
         # The plugins may have changed since the runs were trained.
         record = environment(config, data.fingerprint) | runs[0].plugins
         record |= {

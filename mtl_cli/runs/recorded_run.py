@@ -15,17 +15,17 @@ from mtl_cli.runs.console import Console
 
 @contextlib.contextmanager
 def recorded_run(
-    folder: RunFolder, config_hash: str, command: list[str]
+    folder: RunFolder, config_hash: str, command: list[str], quiet: bool = False
 ) -> Iterator[Console]:
     """Yields the console of a run; records the start, the end and any error of the run.
 
     The status is written to `status.json`, the command and the traceback of an error to
     `train.log`. An error of the block is raised again. The folder is locked for this
-    process, and is released at the end.
+    process, and is released at the end. A `quiet` console only writes to the log.
     """
     try:
         folder.begin(config_hash)
-        with contextlib.closing(Console(folder.path / LOG)) as console:
+        with contextlib.closing(Console(folder.path / LOG, quiet)) as console:
             try:
                 console.log_line(shlex.join(command))
                 yield console

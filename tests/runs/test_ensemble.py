@@ -180,6 +180,15 @@ def merge(values: Any, change: Any) -> Any:
     return values | {key: merge(values.get(key), x) for key, x in change.items()}
 
 
+@pytest.mark.slow
+def test_ensemble_of_the_library_writes_its_scores_to_the_log_alone(
+    sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = mtl_cli.compare(sweep / "runs").ensemble(tmp_path / "ensemble")
+    assert capsys.readouterr() == ("", "")
+    assert "test rows" in (run.folder / "train.log").read_text()
+
+
 def test_changed_data_and_taken_folders_are_refused(
     sweep: Path, ensemble: Path, tmp_path: Path
 ) -> None:
