@@ -14,7 +14,7 @@ Matrix = TypeVar("Matrix")  # an array or a tensor, (rows, width)
 # {input of the network: its type}. `ids` and `sequences` hold ids to look up in
 # embedding tables, `dense` holds numbers. A sequence fills columns of `sequences` with
 # the ids of its values, and the same columns of `sequence_weights` with the weights of
-# its values.
+# its values, 0 after the last value.
 INPUT_TYPES = {
     "ids": "int32",
     "dense": "float32",
@@ -33,11 +33,14 @@ class EmbeddingTable:
         dim: length of a vector. `auto` computes the length from the size; None takes
             the encoder's `embedding_dim`.
         frozen: whether training leaves the table unchanged.
+        trains_unknown: whether training rows may hold unknown values, and so train the
+            vector of id 0. If not, values with id 0 do not count in a sequence.
     """
 
     size: int
     dim: int | Literal["auto"] | None = None
     frozen: bool = False
+    trains_unknown: bool = False
 
     def vector_length(self, default_dim: int | Literal["auto"]) -> int:
         """Returns the length of the table's vectors.

@@ -240,7 +240,9 @@ class Embedded(Feature):
         # `auto` depends on the size of the table. A run that goes on from an earlier
         # run keeps the length that `auto` gave in the earlier run.
         dim = learnt.get("embedding_dim", self.embedding_dim)
-        return EmbeddingTable(self.num_ids(learnt), dim, frozen)
+        # With `min_count` 1, each value of the training rows has an id of its own.
+        trains_unknown = getattr(self, "min_count", 1) > 1 and not frozen
+        return EmbeddingTable(self.num_ids(learnt), dim, frozen, trains_unknown)
 
 
 class Pretrained(Options):

@@ -35,7 +35,9 @@ class Sequence(Embedded):
         separator: text between the values of a text column such as `a|b|c`; null for a
             column of lists. With a separator, a column of lists is read too, but an
             exported model reads text.
-        pooling: `mean`, `sum` or `max` over the vectors of a row's values.
+        pooling: `mean`, `sum` or `max` over the vectors of a row's values. Unseen
+            values do not count if the `min_count` of the table is 1, or if the table is
+            frozen: then training has learnt no vector for them.
         weights: column with one number for each value, in the same form as the values.
             `mean` and `sum` multiply the vector of each value by its number.
         min_count: values that occur less often in the training rows share id 0 with
@@ -80,8 +82,7 @@ class Sequence(Embedded):
     def encode(self, name: str, values: Tokens, learnt: Learnt) -> dict[str, Array]:
         """Encodes the ids and weights of each row's values, both (rows, max_length).
 
-        Rows with fewer values end in zeros. With pooling `mean`, the weights of a row
-        are divided by their sum.
+        Rows with fewer values end in zeros.
         """
         shape = (values.num_rows, self.max_length)
         ids = np.zeros(shape, "int32")
@@ -89,9 +90,6 @@ class Sequence(Embedded):
         entries = values.row_numbers, values.positions  # the row and column of a value
         ids[entries] = vocabulary_ids(values.values, learnt.vocabulary)
         weights[entries] = values.weights
-        if self.pooling == "mean":
-            total = weights.sum(axis=1, keepdims=True)
-            weights /= np.where(total > 0, total, 1)
         return {"sequences": ids, "sequence_weights": weights}
 
     def all_values(self, columns: dict[str, Array]) -> tuple[Array, Array]:
@@ -125,9 +123,6 @@ class Sequence(Embedded):
                 ops.require(ops.all_present_satisfy(is_present, is_valid))
         ids = ops.vocabulary_ids(texts, learnt["vocabulary"])
         ids, weights = ops.last_values(is_present, [ids, weights], self.max_length)
-        weights = ops.cast(weights, "float32")
-        if self.pooling == "mean":
-            weights = ops.normalize(weights)
         return {"sequences": ids, "sequence_weights": weights}
 
     def _read_in_graph(self, name: str, ops: GraphOps) -> tuple[Tensor, Tensor | None]:

@@ -220,13 +220,6 @@ class GraphOps(ABC):
         """
 
     @abstractmethod
-    def normalize(self, weights: Tensor) -> Tensor:
-        """Divides the weights of each row, float32 and not negative, by their sum.
-
-        Weights that are all 0 stay 0.
-        """
-
-    @abstractmethod
     def all_present_satisfy(self, is_present: Tensor, condition: Tensor) -> Tensor:
         """Returns whether a condition is true in all present cells of a row, (rows,).
 

@@ -232,11 +232,6 @@ class OnnxOps(GraphOps):
         offset = self.add("Add", num_dropped, one)
         return self.add("Sub", num_present_so_far, offset)
 
-    def normalize(self, weights: str) -> str:
-        total = self.sum_of_row(weights)
-        is_positive = self.add("Greater", total, self.constant(0, "float32"))
-        return self.add("Div", weights, self.where(is_positive, total, 1))
-
     def cast(self, values: str, dtype: str) -> str:
         onnx_dtype = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
         return self.add("Cast", values, to=onnx_dtype)

@@ -147,10 +147,6 @@ class TensorFlowOps(GraphOps):
             for values in lists
         ]
 
-    def normalize(self, weights: Tensor) -> Tensor:
-        total = tf.reduce_sum(weights, axis=1, keepdims=True)
-        return weights / tf.where(total > 0, total, 1)
-
     def cast(self, values: Tensor, dtype: str) -> Tensor:
         return tf.cast(values, dtype)
 

@@ -119,7 +119,9 @@ def look_up(
         **options,
     )
     vectors = embedding(select_ids(inputs, columns))  # (sets, batch, columns, dim)
-    return pool_sequences(vectors, inputs, columns) if columns.sequences else vectors
+    if not columns.sequences:
+        return vectors
+    return pool_sequences(vectors, inputs, layout, columns)
 
 
 def select_ids(inputs: dict[str, Tensor], columns: GroupColumns) -> Tensor:
@@ -134,23 +136,30 @@ def select_ids(inputs: dict[str, Tensor], columns: GroupColumns) -> Tensor:
 
 
 def pool_sequences(
-    vectors: Tensor, inputs: dict[str, Tensor], columns: GroupColumns
+    vectors: Tensor, inputs: dict[str, Tensor], layout: Layout, columns: GroupColumns
 ) -> Tensor:
     """Pools the vectors of each sequence, and keeps all other vectors.
+
+    An unknown value of a sequence does not count if its vector, that of id 0, is not
+    trained: see `EmbeddingTable.trains_unknown`.
 
     Args:
         vectors: a vector for each column in `columns.tables`, `(sets, batch, columns,
             dim)`.
         inputs: the network's inputs, see `look_up`.
+        layout: the columns of each feature in the inputs.
         columns: the columns of the group.
 
     Returns: `(sets, batch, features, dim)`.
     """
+    trains_unknown = [name for name, t in layout.tables.items() if t.trains_unknown]
     stop = len(columns.ids)
     vectors_by_block = [vectors[:, :, :stop]] if columns.ids else []
     for block, positions in columns.sequences:
         start, stop = stop, stop + block.width
         weights = inputs["sequence_weights"][:, positions]
+        if block.table not in trains_unknown:
+            weights = ops.where(inputs["sequences"][:, positions] > 0, weights, 0.0)
         vectors_by_block.append(pool(vectors[:, :, start:stop], weights, block.pooling))
     return ops.concatenate(vectors_by_block, axis=2)
 
@@ -160,19 +169,21 @@ def pool(vectors: Tensor, weights: Tensor, pooling: str | None) -> Tensor:
 
     Args:
         vectors: the vectors of the sequences, `(sets, batch, length, dim)`.
-        weights: the weight of each vector, `(batch, length)`, 0 for padding. For the
-            pooling `mean`, the weights of a row sum to 1, so that the sum is the mean.
-            For `max`, a weight above 0 marks a vector that is not padding.
+        weights: the weight of each vector, `(batch, length)`; a vector with weight 0
+            does not count. `max` takes the weights above 0 as equal.
         pooling: `mean`, `sum` or `max`.
 
     Returns: `(sets, batch, 1, dim)`; zeros for an empty sequence.
     """
+    if pooling == "mean":
+        total = ops.sum(weights, axis=1, keepdims=True)
+        weights = weights / ops.where(total > 0, total, 1.0)
     weights = weights[None, :, :, None]
     if pooling != "max":
         return ops.sum(vectors * weights, axis=2, keepdims=True)
     is_present = weights > 0
-    # Padding gets a value below every value of an embedding, so that it never is the
-    # maximum.
+    # A vector that does not count gets a value below every value of an embedding, so
+    # that it never is the maximum.
     present = ops.where(is_present, vectors, ops.full_like(vectors, -1e30))
     highest = ops.max(present, axis=2, keepdims=True)
     is_filled = ops.any(is_present, axis=2, keepdims=True)

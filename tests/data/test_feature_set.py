@@ -110,7 +110,8 @@ def test_vocabulary_of_a_shared_table_counts_all_its_features(order):
     counts.pop(None)
     known = [str(v) for v in sorted(counts) if counts[v] >= 2]
     assert feature_set.learnt["item"] == {"vocabulary": known}
-    assert feature_set.layout.tables == {"item": EmbeddingTable(len(known) + 1)}
+    table = EmbeddingTable(len(known) + 1, trains_unknown=True)
+    assert feature_set.layout.tables == {"item": table}
     place = {int(v): i + 1 for i, v in enumerate(known)}
     for column, name in enumerate(n for n in order if n != "history"):
         wanted = [place.get(v, 0) for v in ROWS[name]]

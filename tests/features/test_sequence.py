@@ -30,8 +30,6 @@ def padded_in_a_loop(rows, weights, feature, vocabulary):
         for j, (value, weight) in enumerate(kept[-feature.max_length :]):
             found[i, j] = place.get(str(value), 0)
             counts[i, j] = weight
-        if feature.pooling == "mean" and counts[i].sum() > 0:
-            counts[i] /= counts[i].sum()
     return found, counts
 
 
@@ -89,17 +87,16 @@ def test_sequence_keeps_its_last_values_in_order():
     # Known: 1, 3, 4, 5, 9; the first two values of the first row are cut off.
     sequences = [[2, 3, 4], [4, 1, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0], [5, 0, 0]]
     assert found["sequences"].tolist() == sequences
-    third, half = np.float32(1) / np.float32(3), 0.5
-    weights = [[third] * 3, [half, half, 0], [0] * 3, [0] * 3, [0] * 3, [1, 0, 0]]
+    weights = [[1] * 3, [1, 1, 0], [0] * 3, [0] * 3, [0] * 3, [1, 0, 0]]
     assert found["sequence_weights"].tolist() == weights
 
 
-def test_unseen_value_of_a_sequence_counts_with_index_0():
+def test_unseen_value_of_a_sequence_has_id_0_and_a_weight():
     feature = Sequence(kind="sequence", max_length=2)
     feature_set, _ = fit_and_encode({"x": feature}, x=[["a"]])
     found = feature_set.encode(pa.table({"x": [["b", "a"], ["b"]]}))
     assert found["sequences"].tolist() == [[0, 1], [0, 0]]
-    assert found["sequence_weights"].tolist() == [[0.5, 0.5], [1, 0]]
+    assert found["sequence_weights"].tolist() == [[1, 1], [1, 0]]
 
 
 def test_all_values_are_those_with_a_weight_and_no_padding():

@@ -1,6 +1,8 @@
 """The look-up of vectors: tables grouped by width, sequences pooled."""
 
+import keras
 import numpy as np
+import pyarrow as pa
 import pytest
 from helpers.fitted_columns import fit_and_encode
 from helpers.planted_data import config, loaded, parquet, values
@@ -55,7 +57,7 @@ LAYOUT = Layout(
     {
         "a": EmbeddingTable(16),
         "b": EmbeddingTable(9, dim=3),
-        "c": EmbeddingTable(81, dim="auto"),
+        "c": EmbeddingTable(81, dim="auto", trains_unknown=True),
         "d": EmbeddingTable(5, dim=3, frozen=True),
     },
     {name: Block("ids", table=name) for name in "abd"}
@@ -98,8 +100,6 @@ def inputs(rows=6, seed=0):
 def test_look_up_gives_each_feature_the_vectors_of_its_table():
     x = inputs()
     for group in table_groups(LAYOUT, 8):
-        import keras
-
         symbols = connect_inputs(LAYOUT)
         model = keras.Model(symbols, look_up(symbols, LAYOUT, group, num_sets=2))
         (layer,) = (la for la in model.layers if hasattr(la, "table"))
@@ -116,9 +116,48 @@ def test_look_up_gives_each_feature_the_vectors_of_its_table():
             if table in starts:
                 vectors = whole[starts[table] + x["sequences"][:, span]]
                 weights = x["sequence_weights"][:, span, None, None]
+                if table == "a":
+                    weights = weights * (x["sequences"][:, span, None, None] > 0)
+                else:  # pooling mean
+                    weights = weights / np.maximum(weights.sum(axis=1)[:, None], 1e-9)
                 wanted.append((vectors * weights).sum(axis=1))
         expected = np.stack(wanted).transpose(2, 1, 0, 3)  # (sets, B, F, dim)
         np.testing.assert_allclose(model(x), expected, rtol=FLOAT32, atol=1e-7)
+
+
+FROZEN = {"pretrained": {"vectors": "v.npy", "ids": "ids.txt", "frozen": True}}
+
+
+@pytest.mark.parametrize("pooling", ["mean", "sum", "max"])
+@pytest.mark.parametrize(
+    ("keys", "counts"),
+    [({}, False), ({"min_count": 2}, True), ({"min_count": 2} | FROZEN, False)],
+    ids=["all known", "rare values", "frozen"],
+)
+def test_unknown_values_of_a_list_count_only_if_training_learns_their_vector(
+    keys, counts, pooling
+):
+    weights = {} if pooling == "max" else {"weights": "w"}
+    features = {
+        "item": Sparse(kind="sparse", **keys),
+        "list": Sequence(
+            kind="sequence", max_length=4, table="item", pooling=pooling, **weights
+        ),
+    }
+    item = ["a", "a"]
+    feature_set, _ = fit_and_encode(features, item=item, list=[["a"]] * 2, w=[[1]] * 2)
+    found = feature_set.encode(
+        pa.table({"item": item, "list": [["a", "new"], ["new"]], "w": [[1, 3], [1]]})
+    )
+    symbols = connect_inputs(feature_set.layout)
+    (group,) = table_groups(feature_set.layout, 1)
+    model = keras.Model(symbols, look_up(symbols, feature_set.layout, group))
+    (layer,) = (la for la in model.layers if hasattr(la, "table"))
+    layer.table.assign([[5], [-1]])  # the vectors of unknown values and of "a"
+    expected = [-1, 0]
+    if counts:
+        expected = {"mean": [3.5, 5], "sum": [14, 5], "max": [5, 5]}[pooling]
+    np.testing.assert_allclose(model(found)[0, :, 1, 0], expected, rtol=FLOAT32)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "sum", "max"])
@@ -128,10 +167,7 @@ def test_pooling_equals_numpys_and_is_zero_without_a_value(pooling):
     lengths = [4, 0, 1, 2, 3]
     present = np.arange(4) < np.array(lengths)[:, None]
     counts = present * random.integers(1, 5, (5, 4)).astype("float32")
-    weights = counts if pooling == "sum" else present.astype("float32")
-    if pooling == "mean":
-        weights = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    found = pool(vectors, weights, pooling).numpy()
+    found = pool(vectors, counts, pooling).numpy()
     assert found.shape == (2, 5, 1, 3)
     for row, length in enumerate(lengths):
         for mine, held in zip(found[:, row, 0], vectors[:, row], strict=True):
