@@ -55,7 +55,10 @@ class Encoder(Options):
             `features.base.Embedded`. A feature's own `embedding_dim` takes precedence.
         embedding_stddev: standard deviation of the normal distribution of the initial
             embeddings.
-        l2_embedding: strength of the L2 penalty on embeddings.
+        l2_embedding: strength of the L2 penalty on embeddings. In each step, all rows
+            of a table have the penalty. In tables that `optimizer.lazy` selects, only
+            the rows that the batch reads have it, each once, so the penalty is weaker
+            there, above all for rare values.
         deep_units: widths of the network `deep`; if empty, deep(x) = x.
         domain_features: features that tell the domain of a row, such as the page or
             the tab. A gate that reads these features scales x. Empty for no gate.

@@ -104,7 +104,11 @@ class LazyTable:
         return self.layer.arrange(gather_rows(rows, positions))
 
     def add_l2_gradient(self, gradient: Tensor, rows: Tensor) -> Tensor:
-        """Adds the gradient of the L2 penalty on the rows that a batch reads."""
+        """Adds the gradient of the L2 penalty on the rows that a batch reads.
+
+        A table that is not lazy has the penalty on all rows in each step, see
+        `Encoder.l2_embedding`.
+        """
         return gradient + 2 * self.layer.l2 * rows if self.layer.l2 else gradient
 
     def rows_after_step(
