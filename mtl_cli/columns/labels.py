@@ -58,10 +58,12 @@ def check_labels(message_start: str, labels: Floats, is_wrong: Mask, rule: str) 
 class LabelSummary:
     """Statistics of one task's training labels, computed chunk by chunk.
 
-    `squared_deviations` is the sum of the labels' squared differences from the mean.
+    `squared_deviations` is the weighted sum of the labels' squared differences from the
+    weighted mean.
     """
 
     count: int = 0
+    weight: float = 0.0
     mean: float = 0.0
     squared_deviations: float = 0.0
     lowest: float = np.inf
@@ -75,9 +77,9 @@ class LabelSummary:
         """
         if self.lowest == self.highest:
             return 0.0  # rounding could give another number
-        return math.sqrt(self.squared_deviations / self.count)
+        return math.sqrt(self.squared_deviations / self.weight)
 
-    def add(self, labels: Floats) -> None:
+    def add(self, labels: Floats, weights: Floats | None = None) -> None:
         """Adds the labels of a chunk.
 
         The method computes the statistics of the chunk alone, and combines them with
@@ -86,20 +88,27 @@ class LabelSummary:
         as with times in milliseconds.
 
         Args:
-            labels: the labels, float64 (rows,), without NaN.
+            labels: the labels, float64 (rows,). NaN is left out.
+            weights: the weight of each label, above 0, (rows,). None gives each label
+                the weight 1.
 
         Reference: Chan et al., "Algorithms for Computing the Sample Variance", The
         American Statistician 1983, equations 2.1.
         """
+        is_number = ~np.isnan(labels)
+        weights = np.ones(len(labels)) if weights is None else weights.astype("float64")
+        labels, weights = labels[is_number], weights[is_number]
         if not len(labels):
             return
         origin = labels[0]  # subtracted before averaging: large labels round less
-        chunk_mean = float(origin + (labels - origin).mean())
-        count = self.count + len(labels)
+        chunk_mean = float(origin + np.average(labels - origin, weights=weights))
+        chunk_weight = float(weights.sum())
+        weight = self.weight + chunk_weight
         difference = chunk_mean - self.mean
-        self.squared_deviations += float(((labels - chunk_mean) ** 2).sum())
-        self.squared_deviations += difference**2 * self.count * len(labels) / count
-        self.mean += difference * len(labels) / count
-        self.count = count
+        self.squared_deviations += float((weights * (labels - chunk_mean) ** 2).sum())
+        self.squared_deviations += difference**2 * self.weight * chunk_weight / weight
+        self.mean += difference * chunk_weight / weight
+        self.weight = weight
+        self.count += len(labels)
         self.lowest = min(self.lowest, float(labels.min()))
         self.highest = max(self.highest, float(labels.max()))

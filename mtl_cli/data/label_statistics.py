@@ -37,7 +37,9 @@ class LabelStatistics:
             is_counted = is_training & (labels.weights[name] > 0)
             counted = labels.labels[name][is_counted].astype("float64")
             self.summaries[name].add(counted)
-            self.task_summaries[name].add(output.task.summarized(counted))
+            self.task_summaries[name].add(
+                output.task.summarized(counted), labels.weights[name][is_counted]
+            )
             if self.missing_values[name]:
                 values = self.found_values[name] + distinct_cells(column, is_training)
                 self.found_values[name] = list(dict.fromkeys(values))

@@ -204,7 +204,10 @@ class Task(Options):
         return labels
 
     def summarized(self, labels: Floats) -> Floats:
-        """Returns the numbers that a `LabelSummary` summarizes."""
+        """Returns the numbers that a `LabelSummary` summarizes, (rows,).
+
+        NaN stands for a label that the summary leaves out.
+        """
         return labels
 
     def label_statistics(self, labels: "LabelSummary") -> Statistics:

@@ -37,8 +37,8 @@ class WLR(AmountTask):
     kind: Literal["wlr"] = "wlr"
 
     def summarized(self, labels: Floats) -> Floats:
-        """Returns the labels above 0."""
-        return labels[labels > 0]
+        """Returns the labels above 0, and NaN for the others."""
+        return np.where(labels > 0, labels, np.nan)
 
     def label_statistics(self, labels: "LabelSummary") -> Statistics:
         """Returns the mean of the labels above 0."""

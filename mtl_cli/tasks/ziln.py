@@ -52,8 +52,8 @@ class ZILN(AmountTask):
         return 3
 
     def summarized(self, labels: Floats) -> Floats:
-        """Returns the logarithms of the labels above 0."""
-        return np.log(labels[labels > 0])
+        """Returns the logarithms of the labels above 0, and NaN for the others."""
+        return np.log(np.where(labels > 0, labels, np.nan))
 
     def label_statistics(self, labels: "LabelSummary") -> Statistics:
         """Returns the mean and the deviation of log y over the rows with y > 0."""

@@ -5,10 +5,13 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 import pytest
+from helpers.planted_data import declared, outputs
 
 from mtl_cli.columns.cells import cells_equal
 from mtl_cli.columns.labels import LabelSummary, read_label_numbers
 from mtl_cli.core.errors import DataError
+from mtl_cli.data.label_statistics import LabelStatistics
+from mtl_cli.data.labels import labels_of_rows
 from mtl_cli.data.univariate_auc import refuse_copy
 from mtl_cli.heads.base import Output
 from mtl_cli.tasks.binary import Binary
@@ -35,6 +38,27 @@ def test_deviation_is_exact_however_the_labels_are_cut(mean: float) -> None:
         relative = max(ROUNDING, abs(mean) * 1e-16 * 10)
         assert summary.standard_deviation == pytest.approx(noise.std(), rel=relative)
         assert summary.mean == pytest.approx(mean + noise.mean(), rel=ROUNDING)
+
+
+@pytest.mark.parametrize("kind", ["regression", "ziln", "wlr"])
+def test_row_of_weight_2_counts_as_two_rows_in_the_statistics(kind: str) -> None:
+    tasks = {"y": {"label": "y", "kind": kind}}
+    dataset = declared("t.csv", {"x": {"kind": "dense"}}, tasks, weight_column="w")
+    random = np.random.default_rng(0)
+    labels = random.exponential(size=100) * (random.random(100) < 0.8)
+    weights = random.integers(0, 4, 100)
+
+    def statistics(labels: np.ndarray, weights: np.ndarray) -> dict[str, float]:
+        gathered = LabelStatistics(dataset, outputs(dataset))
+        for chunk in (slice(0, 30), slice(30, None)):
+            table = pa.table({"y": labels[chunk], "w": weights[chunk]})
+            rows = labels_of_rows(dataset, outputs(dataset), table)
+            gathered.add(rows, table, np.ones(table.num_rows, bool))
+        return gathered.statistics()["y"]
+
+    repeated = np.repeat(labels, weights)
+    expected = statistics(repeated, np.ones(len(repeated)))
+    assert statistics(labels, weights) == pytest.approx(expected, rel=ROUNDING)
 
 
 def test_equal_labels_have_deviation_zero_whatever_their_sum_is_rounded_to() -> None:
