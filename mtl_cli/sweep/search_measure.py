@@ -1,10 +1,14 @@
 """The measure by which a search compares its trials: one metric of the same rows."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
+from mtl_cli.config.overrides import without_signs
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import comma_list, cut
 from mtl_cli.core.secrets import mask_secrets
@@ -12,8 +16,14 @@ from mtl_cli.core.secrets import mask_secrets
 if TYPE_CHECKING:
     import optuna
 
+    from mtl_cli.config.run_config import Config
     from mtl_cli.tasks.base import Task
 
+# The end of the message about a key or config group that a search may not sweep.
+SAME_MEASURE = (
+    "all trials of a search need the same metric on the same validation rows; give "
+    "this key one value, or train a grid instead of a search"
+)
 # The attribute of a study that holds the measure of its trials.
 MEASURE_ATTRIBUTE = "mtl-cli:measure"
 MAX_VALUES_LENGTH = 200  # the largest length of the earlier values in a message
@@ -31,27 +41,72 @@ def measure_of_search(config: DictConfig) -> dict[str, str]:
 
     Raises:
         ConfigError: if the search tries several values of a key that changes what is
-            measured, or if there are no validation rows.
+            measured, or options of a config group that differ in such a key; or if
+            there are no validation rows.
     """
     from mtl_cli.comparison.same_rows import SPLIT_KEYS
     from mtl_cli.config.interpolations import check_job, compose_job
-    from mtl_cli.config.monitor import AUTO, MEAN, monitored_metrics
     from mtl_cli.sweep.plan import settings_by_key
-    from mtl_cli.sweep.row_settings import row_settings
 
     try:
         settings = settings_by_key(config)
     except HydraException:
         return {}
     swept_keys = [s.key_or_group for s in settings if s.is_sweep_override()]
-    fixed = [str(s.input_line) for s in settings if not s.is_sweep_override()]
     split_keys = [f"dataset.{key}" for key in SPLIT_KEYS]
     refuse_swept(["trainer.monitor", "dataset", *split_keys], swept_keys)
-    try:
-        checked = check_job(compose_job(config, fixed, number=0))
-    except Exception:  # of any class, for instance of a plugin
-        return {}
-    monitor, dataset = checked.trainer.monitor, checked.dataset
+    measure: dict[str, str] = {}
+    for group, trial_settings in example_trials(settings):
+        try:
+            checked = check_job(compose_job(config, trial_settings, number=0))
+        except Exception:  # of any class, for instance of a plugin
+            continue
+        measure_of_option = measure_of_trial(checked, swept_keys)
+        if keys := differing_keys(measure, measure_of_option):
+            raise ConfigError(
+                f"{group}: the options differ in {comma_list(keys)}, but {SAME_MEASURE}"
+            )
+        measure = measure or measure_of_option
+    masked: dict[str, str] = mask_secrets(measure)
+    return masked
+
+
+def example_trials(settings: list[Override]) -> Iterator[tuple[str, list[str]]]:
+    """Yields the settings of trials that show what each option of a swept group sets.
+
+    The first trial has the first option of each swept config group. Each later trial
+    has another option of one group. All trials leave out the other swept keys: the name
+    of a key shows whether it changes the measure, see `refuse_swept`.
+
+    Yields: (group, settings of the trial); the first trial has the group "".
+    """
+    loader = GlobalHydra.instance().config_loader()
+    fixed = [str(s.input_line) for s in settings if not s.is_sweep_override()]
+    options = {
+        setting.get_key_element(): list(setting.sweep_string_iterator())
+        for setting in settings
+        if setting.is_choice_sweep()
+        and loader.get_group_options(setting.key_or_group, results_filter=None)
+    }
+    first = {group: f"{group}={names[0]}" for group, names in options.items()}
+    yield "", [*fixed, *first.values()]
+    for group, names in options.items():
+        for name in names[1:]:
+            trial = first | {group: f"{group}={name}"}
+            yield without_signs(group), [*fixed, *trial.values()]
+
+
+def measure_of_trial(config: "Config", swept_keys: list[str]) -> dict[str, str]:
+    """Returns the measure of a trial, see `measure_of_search`.
+
+    Raises:
+        ConfigError: if one of the swept keys changes the measure, or if there are no
+            validation rows.
+    """
+    from mtl_cli.config.monitor import AUTO, MEAN, monitored_metrics
+    from mtl_cli.sweep.row_settings import row_settings
+
+    monitor, dataset = config.trainer.monitor, config.dataset
     if not dataset.has_validation:
         raise ConfigError(
             "hydra/sweeper: a search compares its trials by validation rows; set "
@@ -63,22 +118,31 @@ def measure_of_search(config: DictConfig) -> dict[str, str]:
     if monitor.partition(".")[0] in (AUTO, MEAN):
         keys += ["tasks", "dataset.group"]
     refuse_swept(keys, swept_keys)
-    metrics = monitored_metrics(monitor, checked.outputs)
+    metrics = monitored_metrics(monitor, config.outputs)
     measure = {"trainer.monitor": monitor, "dataset": dataset.name}
     measure["metrics"] = ", ".join(f"{output.name}.{name}" for output, name in metrics)
-    masked: dict[str, str] = mask_secrets(measure | rows)
-    return masked
+    return measure | rows
+
+
+def differing_keys(first: dict[str, str], second: dict[str, str]) -> list[str]:
+    """Returns the keys in which two measures differ.
+
+    A key that changes other keys too stands for these keys.
+    """
+    common_keys = [key for key in second if key in first]
+    keys = [key for key in common_keys if first[key] != second[key]]
+    if "dataset" in keys:  # stands for all keys of the data set
+        keys = [key for key in keys if not key.startswith("dataset.")]
+    if {"trainer.monitor", "dataset"} & {*keys}:  # their change explains `metrics`
+        keys = [key for key in keys if key != "metrics"]
+    return keys
 
 
 def refuse_swept(keys: list[str], swept_keys: list[str]) -> None:
     """Raises a `ConfigError` if a search tries several values of one of the keys."""
     for key in swept_keys:
         if key in keys:
-            raise ConfigError(
-                f"{key}: all trials of a search need the same metric on the same "
-                "validation rows; give this key one value, or train a grid instead of "
-                "a search"
-            )
+            raise ConfigError(f"{key}: {SAME_MEASURE}")
 
 
 def keys_of_labels_and_metrics(tasks: "dict[str, Task]") -> list[str]:
@@ -103,13 +167,7 @@ def check_measure(study: "optuna.Study", measure: dict[str, str]) -> None:
     if not (earlier and is_scored):
         study.set_user_attr(MEASURE_ATTRIBUTE, measure)
         return
-    common_keys = [key for key in measure if key in earlier]
-    keys = [key for key in common_keys if measure[key] != earlier[key]]
-    if "dataset" in keys:  # stands for all keys of the data set
-        keys = [key for key in keys if not key.startswith("dataset.")]
-    if {"trainer.monitor", "dataset"} & {*keys}:  # their change explains `metrics`
-        keys = [key for key in keys if key != "metrics"]
-    if keys:
+    if keys := differing_keys(earlier, measure):
         values = comma_list(f"{key}={earlier[key]}" for key in keys)
         raise ConfigError(
             f"{comma_list(keys)}: new trials could not be compared with the earlier "
