@@ -9,7 +9,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from mtl_cli.config.overrides import without_signs
-from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.errors import ConfigError, MtlError
 from mtl_cli.core.message_text import comma_list, cut
 from mtl_cli.core.secrets import mask_secrets
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import optuna
 
     from mtl_cli.config.run_config import Config
+    from mtl_cli.data.dataset import Dataset
     from mtl_cli.tasks.base import Task
 
 # The end of the message about a key or config group that a search may not sweep.
@@ -26,6 +27,7 @@ SAME_MEASURE = (
 )
 # The attribute of a study that holds the measure of its trials.
 MEASURE_ATTRIBUTE = "mtl-cli:measure"
+DATA_HASH = "data_hash"  # the key of a measure that holds the hash of the data
 MAX_VALUES_LENGTH = 200  # the largest length of the earlier values in a message
 
 
@@ -37,7 +39,8 @@ def measure_of_search(config: DictConfig) -> dict[str, str]:
 
     Returns: {key: value as text}, for `trainer.monitor` and for the data set and its
         keys that choose the validation rows and labels; and the monitored metrics, as
-        `metrics`. {} if the configuration is wrong: the jobs report errors.
+        `metrics`, and the hash of the data, as `data_hash`. {} if the configuration is
+        wrong: the jobs report errors.
 
     Raises:
         ConfigError: if the search tries several values of a key that changes what is
@@ -66,7 +69,7 @@ def measure_of_search(config: DictConfig) -> dict[str, str]:
             raise ConfigError(
                 f"{group}: the options differ in {comma_list(keys)}, but {SAME_MEASURE}"
             )
-        measure = measure or measure_of_option
+        measure = measure or measure_of_option | data_hash(checked.dataset)
     masked: dict[str, str] = mask_secrets(measure)
     return masked
 
@@ -124,6 +127,19 @@ def measure_of_trial(config: "Config", swept_keys: list[str]) -> dict[str, str]:
     return measure | rows
 
 
+def data_hash(dataset: "Dataset") -> dict[str, str]:
+    """Returns {`data_hash`: hash of the rows}; {} if the files cannot be read.
+
+    The jobs report the error of the files.
+    """
+    from mtl_cli.data.load import hash_rows
+
+    try:
+        return {DATA_HASH: hash_rows(dataset)}
+    except MtlError:
+        return {}
+
+
 def differing_keys(first: dict[str, str], second: dict[str, str]) -> list[str]:
     """Returns the keys in which two measures differ.
 
@@ -135,7 +151,7 @@ def differing_keys(first: dict[str, str], second: dict[str, str]) -> list[str]:
         keys = [key for key in keys if not key.startswith("dataset.")]
     if {"trainer.monitor", "dataset"} & {*keys}:  # their change explains `metrics`
         keys = [key for key in keys if key != "metrics"]
-    return keys
+    return [key for key in keys if key != DATA_HASH] or keys
 
 
 def refuse_swept(keys: list[str], swept_keys: list[str]) -> None:
@@ -167,7 +183,15 @@ def check_measure(study: "optuna.Study", measure: dict[str, str]) -> None:
     if not (earlier and is_scored):
         study.set_user_attr(MEASURE_ATTRIBUTE, measure)
         return
-    if keys := differing_keys(earlier, measure):
+    keys = differing_keys(earlier, measure)
+    if keys == [DATA_HASH]:
+        raise ConfigError(
+            f"dataset: the data of {measure['dataset']} have changed since the earlier "
+            "trials of the search, so new trials could not be compared with them; undo "
+            "the change, or begin another search with hydra.sweep.dir=FOLDER and "
+            "hydra.sweeper.study_name=NAME"
+        )
+    if keys:
         values = comma_list(f"{key}={earlier[key]}" for key in keys)
         raise ConfigError(
             f"{comma_list(keys)}: new trials could not be compared with the earlier "

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
@@ -262,6 +263,27 @@ def measure(*settings: str) -> dict[str, str]:
         with read_write(config), open_dict(config):
             config.hydra.overrides.task = list(settings)
         return measure_of_search(config)
+
+
+def test_study_takes_no_trials_of_other_rows_in_the_same_file(tmp_path: Path) -> None:
+    rows = pq.read_table("data/adult/train.parquet", memory_map=False).slice(0, 20)
+    file, search = tmp_path / "train.parquet", study(tmp_path, "x")
+    pq.write_table(rows, file)
+    setting = f"dataset.train={file}"
+    check_measure(search, measure(setting))
+    search.tell(search.ask(SPACE), 0.5)
+    check_measure(search, measure(setting))
+    pq.write_table(rows.slice(1), file)
+    with pytest.raises(ConfigError) as raised:
+        check_measure(search, measure(setting))
+    assert str(raised.value) == (
+        "dataset: the data of adult have changed since the earlier trials of the "
+        "search, so new trials could not be compared with them; undo the change, or "
+        "begin another search with hydra.sweep.dir=FOLDER and "
+        "hydra.sweeper.study_name=NAME"
+    )
+    with pytest.raises(ConfigError, match=r"dataset\.train: new trials"):
+        check_measure(search, measure())
 
 
 def test_measure_of_a_search_names_the_metrics_and_the_files() -> None:
