@@ -78,6 +78,8 @@ class Heartbeat(threading.Thread):
             # written its id to the trial. Such a trial counts as the trial of a sweep
             # without heartbeats.
             sweep_id = trial.system_attrs.get(SWEEP_ATTRIBUTE, f"trial {trial.number}")
+            if not sweep_id:  # a sweep with its own database has no heartbeat
+                continue
             heartbeat = heartbeats.get(heartbeat_key(sweep_id))
             if self.seconds_since_change(sweep_id, heartbeat) > MAX_SILENCE_SECONDS:
                 retry_trial(study, trial)

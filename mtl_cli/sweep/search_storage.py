@@ -50,7 +50,7 @@ class SearchStorage(_CachedStorage):
 
     Attributes:
         name: the URL of the database for messages, see `name_of`.
-        sweep_id: the id of this sweep; "" if no other sweep can share the database.
+        sweep_id: the id of this sweep; "" if the database lies in the sweep's folder.
     """
 
     def __init__(self, backend: RDBStorage, name: str, sweep_id: str) -> None:
@@ -100,8 +100,7 @@ class SearchStorage(_CachedStorage):
 
     def is_own(self, trial: FrozenTrial) -> bool:
         """Whether a trial was started by this sweep, now or before a restart."""
-        sweep_id = trial.system_attrs.get(SWEEP_ATTRIBUTE)
-        return not self.sweep_id or sweep_id == self.sweep_id
+        return bool(trial.system_attrs.get(SWEEP_ATTRIBUTE, "") == self.sweep_id)
 
 
 def is_handling_cut_off_job() -> bool:
@@ -147,15 +146,17 @@ def open_storage(url: str, sweep: Path) -> SearchStorage:
     """
     engine = new_engine(url)
     name = name_of(engine.url)
-    is_shared = engine.dialect.name != "sqlite"
-    if not is_shared and engine.url.database:
+    is_in_sweep_folder = False
+    if engine.dialect.name == "sqlite" and engine.url.database:
         path = Path(engine.url.database)
+        is_in_sweep_folder = path.resolve().is_relative_to(sweep.resolve())
         try:
             check_sqlite_database(path)
             check_number_of_trials(path)
         except UnsafeFileError as error:
             raise ConfigError(f"{KEY}: {error}") from None
-    sweep_id = read_or_make_id(sweep) if is_shared else ""
+    # Other sweeps may use a database outside of the sweep's folder at the same time.
+    sweep_id = "" if is_in_sweep_folder else read_or_make_id(sweep)
     return SearchStorage(connect(engine, url, name), name, sweep_id)
 
 

@@ -84,6 +84,37 @@ def test_waiting_trial_that_another_sweep_has_taken_is_left_alone(
     assert not two._storage.set_trial_state(trial._trial_id, running)
 
 
+@pytest.mark.parametrize("file", ["optuna.db", "a/optuna.db"])
+def test_sweeps_with_one_file_tell_their_trials_apart(
+    file: str, tmp_path: Path
+) -> None:
+    storages = []
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        storage = open_storage(f"sqlite:///{tmp_path / file}", tmp_path / name)
+        search = optuna.create_study(
+            study_name="x", storage=storage, load_if_exists=True
+        )
+        search.ask(SPACE)
+        storages.append(storage)
+    trials = search.trials
+    assert [[s.is_own(t) for t in trials] for s in storages] == [
+        [True, False],
+        [False, True],
+    ]
+
+
+def test_trial_of_a_sweep_without_a_heartbeat_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "MAX_SILENCE_SECONDS", 0)
+    study(tmp_path, "").ask(SPACE)
+    beating = Heartbeat(study(tmp_path, "other"))
+    for _ in range(2):
+        beating.beat()
+    assert [t.state.name for t in beating.study.trials] == ["RUNNING"]
+
+
 def test_sweeps_and_restarts_draw_other_points() -> None:
     seeds = {sampler_seed(1, name, trials) for name in "ab" for trials in (0, 1)}
     assert len(seeds) == 4
