@@ -1,12 +1,19 @@
 """Checks the settings of a search before it starts."""
 
 import warnings
+from typing import TYPE_CHECKING, Any
 
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from mtl_cli.config.overrides import without_added_prefix
+from mtl_cli.config.overrides import without_added_prefix, without_signs
 from mtl_cli.core.errors import ConfigError, first_line
+from mtl_cli.core.message_text import comma_list, shown
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.distributions import BaseDistribution
 
 
 def check_search(config: DictConfig) -> None:
@@ -35,21 +42,96 @@ def check_search(config: DictConfig) -> None:
 
 def check_ranges(config: DictConfig) -> None:
     """Refuses a range of values that Optuna refuses, such as `range(5,2)`."""
-    from hydra_plugins.hydra_optuna_sweeper._impl import (
-        create_optuna_distribution_from_override,
-    )
-
-    from mtl_cli.sweep.plan import settings_by_key
-
     try:
-        settings = settings_by_key(config)
+        settings = swept_settings(config)
     except HydraException:  # Hydra's sweeper raises the error later
         return
     for setting in settings:
         try:
-            with warnings.catch_warnings():  # Hydra's sweeper warns later
-                warnings.simplefilter("ignore")
-                create_optuna_distribution_from_override(setting)
+            distribution_of(setting)
         except ValueError as error:
             text = without_added_prefix(setting.input_line or "")
             raise ConfigError(f"cannot search {text}: {first_line(error)}") from None
+
+
+def swept_settings(config: DictConfig) -> list[Override]:
+    """Returns the settings that a search tries values of."""
+    from mtl_cli.sweep.plan import settings_by_key
+
+    return [s for s in settings_by_key(config) if s.is_sweep_override()]
+
+
+def distribution_of(setting: Override) -> "BaseDistribution":
+    """Returns Optuna's form of the values that a search may try of a key.
+
+    Raises:
+        ValueError: if Optuna refuses the values.
+    """
+    from hydra_plugins.hydra_optuna_sweeper._impl import (
+        create_optuna_distribution_from_override,
+    )
+
+    with warnings.catch_warnings():  # Hydra's sweeper warns later
+        warnings.simplefilter("ignore")
+        distribution: BaseDistribution = create_optuna_distribution_from_override(
+            setting
+        )
+    return distribution
+
+
+def check_earlier_values(config: DictConfig, study: "optuna.Study") -> None:
+    """Refuses values of a key that the earlier trials of a search do not fit.
+
+    Optuna compares only trials whose choices are the same. A trial that is still to be
+    tried, or to be tried again, needs values that the search still has.
+
+    Raises:
+        ConfigError: if the values of a key have changed so.
+    """
+    from optuna.distributions import check_distribution_compatibility
+    from optuna.trial import TrialState
+
+    from mtl_cli.sweep.search_storage import cut_off_trials, queued_values
+
+    trials = study.trials
+    own_trials = filter(study._storage.is_own, trials)
+    open_trials = [
+        *(trial for trial in trials if trial.state == TrialState.WAITING),
+        *(trial for trial in own_trials if trial.state == TrialState.RUNNING),
+        *filter(study._storage.is_own, cut_off_trials(trials)),
+    ]
+    for setting in swept_settings(config):
+        name, distribution = setting.get_key_element(), distribution_of(setting)
+        for trial in trials:
+            if earlier := trial.distributions.get(name):
+                try:
+                    check_distribution_compatibility(earlier, distribution)
+                except ValueError:
+                    values = getattr(earlier, "choices", ["a range of another kind"])
+                    problem = (
+                        f"earlier trials chose from {comma_list(map(str, values))}"
+                    )
+                    raise changed_values_error(setting, problem) from None
+        for trial in open_trials:
+            values = queued_values(trial)
+            if name in values and not contains(distribution, values[name]):
+                problem = f"the search is still to try {shown(values[name])}"
+                raise changed_values_error(setting, problem)
+
+
+def contains(distribution: "BaseDistribution", value: Any) -> bool:
+    """Whether a search may try a value of any type."""
+    try:
+        return bool(distribution._contains(distribution.to_internal_repr(value)))
+    except (ValueError, TypeError):
+        return False
+
+
+def changed_values_error(setting: Override, problem: str) -> ConfigError:
+    """Returns the error of a key whose values no longer fit the earlier trials."""
+    key = without_signs(setting.get_key_element())
+    return ConfigError(
+        f"{key}: {problem}, but the values are now {setting.get_value_string()}; give "
+        "the earlier values again, or begin another search with "
+        "hydra.sweeper.study_name=NAME"
+    )

@@ -20,6 +20,7 @@ from mtl_cli.core.errors import (
 )
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.sweep import job_processes
+from mtl_cli.sweep.check_search import check_earlier_values
 from mtl_cli.sweep.search_measure import check_measure
 from mtl_cli.sweep.storage_errors import (
     LOCKED_DATABASE,
@@ -80,6 +81,7 @@ def resume_search(config: DictConfig, measure: dict[str, str]) -> bool:
         if study is None:
             return False
         check_measure(study, measure)
+        check_earlier_values(config, study)
         return continue_study(sweeper, study)
     except StorageError as error:
         raise ConfigError(f"{error}; {storage_advice(error, url)}") from error

@@ -123,12 +123,21 @@ def cut_off_trials(trials: list[FrozenTrial]) -> list[FrozenTrial]:
     ]
 
 
+def queued_values(trial: FrozenTrial) -> dict[str, Any]:
+    """Returns the values with which a trial is tried, or is tried again.
+
+    A queued trial gets its values one after another when it starts. Before, they stand
+    in an attribute of Optuna.
+    """
+    return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+
+
 def queue_again(study: optuna.Study, trial: FrozenTrial) -> None:
     """Queues a new trial of a trial's parameters: the search tries it first.
 
     `Study.enqueue_trial` could not keep the point of a grid.
     """
-    attributes = {"fixed_params": trial.params, RETRY_ATTRIBUTE: trial.number}
+    attributes = {"fixed_params": queued_values(trial), RETRY_ATTRIBUTE: trial.number}
     for key in (GRID_ATTRIBUTE, "search_space"):
         if key in trial.system_attrs:
             attributes[key] = trial.system_attrs[key]

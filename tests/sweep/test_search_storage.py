@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +21,7 @@ from sqlalchemy.engine import make_url  # noqa: E402
 from mtl_cli.core.errors import ConfigError, CutOffJobError, JobError, StorageError  # noqa: E402
 from mtl_cli.core.paths import conf_folder  # noqa: E402
 from mtl_cli.sweep import heartbeat, optuna_search, search_storage  # noqa: E402
+from mtl_cli.sweep.check_search import check_earlier_values  # noqa: E402
 from mtl_cli.sweep.heartbeat import Heartbeat  # noqa: E402
 from mtl_cli.sweep.optuna_search import OPTUNA_SWEEPER, resume_search  # noqa: E402
 from mtl_cli.sweep.search_measure import check_measure, measure_of_search  # noqa: E402
@@ -238,6 +240,55 @@ def test_each_start_of_a_search_tries_trials_of_killed_jobs_again_once(
     assert search.ask(SPACE).params == killed.params
 
 
+def test_retry_that_ends_before_it_has_its_values_keeps_them(tmp_path: Path) -> None:
+    search = study(tmp_path, "x")
+    search.enqueue_trial({"dropout": 0.25})
+    search.ask()  # the search ends before it asks for a value
+    sweeper = OmegaConf.create({"n_trials": 1, "sampler": {}})
+    optuna_search.continue_study(sweeper, search)
+    assert search.ask(SPACE).params == {"dropout": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ("choice(0.1,0.2)", "earlier trials chose from a range of another kind"),
+        ("interval(0.5,0.9)", "the search is still to try 0.25"),
+    ],
+)
+def test_values_that_earlier_trials_do_not_fit_are_refused(
+    values: str, problem: str, tmp_path: Path
+) -> None:
+    search = study(tmp_path, "x")
+    search.enqueue_trial({"dropout": 0.25})
+    search.ask(SPACE)  # is killed
+    with search_over("dropout=interval(0.2,0.3)") as config:
+        check_earlier_values(config, search)
+    with (
+        search_over(f"dropout={values}") as config,
+        pytest.raises(ConfigError) as raised,
+    ):
+        check_earlier_values(config, search)
+    assert str(raised.value) == (
+        f"dropout: {problem}, but the values are now {values}; give the earlier values "
+        "again, or begin another search with hydra.sweeper.study_name=NAME"
+    )
+
+
+@pytest.mark.parametrize("value", ["[99]", [16], {}, None])
+def test_queued_value_that_no_search_would_queue_is_refused(
+    value: object, tmp_path: Path
+) -> None:
+    search = study(tmp_path, "x")
+    search.enqueue_trial({"units": value})
+    message = "units: the search is still to try"
+    with (
+        search_over("units=choice([16],[32])") as config,
+        pytest.raises(ConfigError, match=message),
+    ):
+        check_earlier_values(config, search)
+
+
 def test_search_over_a_grid_tries_each_point_although_a_job_was_killed(
     tmp_path: Path,
 ) -> None:
@@ -287,12 +338,19 @@ def test_study_takes_no_trials_of_another_measure(tmp_path: Path) -> None:
         )
 
 
-def measure(*settings: str) -> dict[str, str]:
-    """Returns the measure of a search with settings of the command line."""
+@contextlib.contextmanager
+def search_over(*settings: str) -> Iterator[DictConfig]:
+    """Yields the configuration of a search with settings of the command line."""
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         config = compose("config", return_hydra_config=True)
         with read_write(config), open_dict(config):
             config.hydra.overrides.task = list(settings)
+        yield config
+
+
+def measure(*settings: str) -> dict[str, str]:
+    """Returns the measure of a search with settings of the command line."""
+    with search_over(*settings) as config:
         return measure_of_search(config)
 
 
