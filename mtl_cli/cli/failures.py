@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from mtl_cli.core import signals
 from mtl_cli.core.atomic_write import FULL_DISK
 from mtl_cli.core.errors import JobError, MtlError, StorageError, WriteError
 from mtl_cli.runs.outcome import message_and_code, resume_command
@@ -59,8 +60,11 @@ def stop_jobs_after(error: Exception, arguments: list[str]) -> list[Failure]:
 def stop_sweep(reason: str = "") -> bool:
     """Stops the sweep of this process, if there is one; see `Session.stop`.
 
+    A signal that comes meanwhile ends the process at once.
+
     Returns: whether a job of the sweep had failed before this call.
     """
+    signals.end_at_once()
     return session.current is not None and session.current.stop(reason)
 
 

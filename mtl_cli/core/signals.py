@@ -3,10 +3,15 @@
 Usually a signal ends the run at once, by raising `Stopped`. During training, the first
 signal is deferred: the signal waits until the training has written a checkpoint and
 raises `Stopped`, or until the training ends. A second signal ends the run at once.
+
+A signal that repeats the signal before within `REPEAT_SECONDS` is dropped. For example,
+the program `timeout` sends its signal to the command, and then to all processes of the
+command's group, which the command belongs to.
 """
 
 import contextlib
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -18,9 +23,11 @@ SIGNALS = [int(signal.SIGHUP), int(signal.SIGINT), int(signal.SIGTERM)]
 # A process that a signal ends has the exit code 128 plus the signal's number, as in
 # shells.
 EXIT_CODE_BASE = 128
+REPEAT_SECONDS = 0.3  # shorter than the time between two Ctrl-C of a person
 
 _is_deferring = False  # whether the first signal has to wait
 _pending = 0  # the number of the signal that waits; 0 if no signal waits
+_last_signal = (0, 0.0)  # the number and the monotonic time of the last signal
 
 
 class Stopped(KeyboardInterrupt):
@@ -55,12 +62,30 @@ def install() -> None:
 def end_at_once() -> None:
     """Makes each further signal end the process at once, without a message.
 
-    Call this function when a command has ended. A `Stopped` that is raised later, while
-    Python exits, would be printed as a traceback.
+    Call this function when a command has ended, or stops its jobs. A `Stopped` that is
+    raised later, for instance while Python exits, would be printed as a traceback.
     """
     for number in SIGNALS:
         if signal.getsignal(number) is _handle:
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, _end)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    """Ends the process as the signal does without a handler."""
+    if not _is_repeated(number):
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+
+
+def _is_repeated(number: int) -> bool:
+    """Whether a signal repeats the signal before within `REPEAT_SECONDS`."""
+    global _last_signal
+    last_number, last_time = _last_signal
+    now = time.monotonic()
+    if number == last_number and now - last_time < REPEAT_SECONDS:
+        return True
+    _last_signal = (number, now)
+    return False
 
 
 def _handle(number: int, _frame: FrameType | None) -> None:
@@ -68,6 +93,8 @@ def _handle(number: int, _frame: FrameType | None) -> None:
     global _pending
     if number == signal.SIGHUP:
         drop_closed_terminal()
+    if _is_repeated(number):
+        return
     if not _is_deferring or _pending:
         raise Stopped(number)
     _pending = number

@@ -12,6 +12,7 @@ from mtl_cli.core import signals
 def test_signal_that_comes_while_processes_connect_stops_the_training(monkeypatch):
     monkeypatch.setattr(signals, "_is_deferring", False)
     monkeypatch.setattr(signals, "_pending", 0)
+    monkeypatch.setattr(signals, "_last_signal", (0, 0.0))
     signals.defer()
     signals._handle(signal.SIGTERM, None)
     with pytest.raises(signals.Stopped) as stopped, signals.deferred():
@@ -19,8 +20,22 @@ def test_signal_that_comes_while_processes_connect_stops_the_training(monkeypatc
     assert stopped.value.code == 143
 
 
+def test_signal_that_is_repeated_at_once_counts_once(monkeypatch):
+    monkeypatch.setattr(signals, "_last_signal", (0, 0.0))
+    with pytest.raises(signals.Stopped):
+        signals._handle(signal.SIGTERM, None)
+    signals._handle(signal.SIGTERM, None)
+    signals._end(signal.SIGTERM, None)  # ends the process otherwise
+    with pytest.raises(signals.Stopped):
+        signals._handle(signal.SIGINT, None)
+    monkeypatch.setattr(signals, "REPEAT_SECONDS", 0)
+    with pytest.raises(signals.Stopped):
+        signals._handle(signal.SIGINT, None)
+
+
 def test_error_does_not_hide_the_signal_that_waits(monkeypatch):
     monkeypatch.setattr(signals, "_pending", 0)
+    monkeypatch.setattr(signals, "REPEAT_SECONDS", 0)
     with pytest.raises(signals.Stopped) as stopped, signals.deferred():
         signals._handle(signal.SIGINT, None)
         raise ValueError("the loss is nan")
@@ -55,7 +70,9 @@ def test_error_that_hides_no_interruption_stays_as_it_is():
 
 SIGNALLED_AT_EXIT = """
 import atexit, os, signal
+from mtl_cli.core import signals
 from mtl_cli.core.command_line import run_command
+signals.REPEAT_SECONDS = 0
 atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))
 signal.signal(signal.SIGINT, signal.default_int_handler)
 def work():

@@ -334,6 +334,7 @@ def test_run_stops_at_a_checkpoint_if_its_caller_is_killed(start: Path) -> None:
 def test_second_ctrl_c_ends_the_run_at_once(start: Path) -> None:
     process = train_in_background(start)
     process.send_signal(signal.SIGINT)
+    time.sleep(signals.REPEAT_SECONDS)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=WAIT_SECONDS)
     assert status_of(start / "run")["status"] == "interrupted"

@@ -766,6 +766,7 @@ def test_second_ctrl_c_ends_at_once():
         # A test in the background ignores Ctrl-C, and its children inherit that.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "signals.install()\n"
+        "signals.REPEAT_SECONDS = 0\n"
         "try:\n"
         "    with signals.deferred():\n"
         "        signal.raise_signal(signal.SIGINT)\n"

@@ -34,7 +34,8 @@ from hydra import compose, initialize_config_dir
 
 from mtl_cli.cli import compare
 from mtl_cli.cli.check_jobs import check_jobs
-from mtl_cli.cli.failures import stop_jobs_after
+from mtl_cli.cli.failures import stop_jobs_after, stop_sweep
+from mtl_cli.core import signals
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.terminal import new_console
@@ -727,6 +728,8 @@ def test_ctrl_c_stops_the_running_job_and_counts_the_jobs_by_state(start: Path) 
     with started_command(start, *command) as process:
         first_match_within_a_minute(lambda: start.glob("sleeping"))
         process.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+        process.send_signal(signal.SIGINT)  # as `timeout` does
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     again = f"mtl-train {shlex.join([*SETTINGS, *command])}"
@@ -740,6 +743,22 @@ def test_ctrl_c_stops_the_running_job_and_counts_the_jobs_by_state(start: Path) 
     assert line.count("interrupted") == 1
     assert not list((start / "sweep").glob("*seed=2,*"))
     assert "try next:     mtl-compare sweep" in out
+
+
+def test_second_signal_while_jobs_are_stopped_ends_the_process_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def handler_in_stop(reason: str) -> Any:
+        return signal.getsignal(signal.SIGTERM)
+
+    handlers = {number: signal.getsignal(number) for number in signals.SIGNALS}
+    monkeypatch.setattr(session, "current", SimpleNamespace(stop=handler_in_stop))
+    signals.install()
+    try:
+        assert stop_sweep() is signals._end
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 @pytest.mark.slow
