@@ -1,5 +1,6 @@
 """Turns Hydra's errors into messages of one line, with the fix."""
 
+import errno
 import re
 
 import yaml
@@ -10,12 +11,15 @@ from mtl_cli.cli.setting_errors import (
     message_about_sweeper_params,
     named_key,
 )
-from mtl_cli.config.overrides import without_added_prefix
+from mtl_cli.config.overrides import key_of_setting, without_added_prefix
 from mtl_cli.core.errors import first_line, not_utf8_message
+from mtl_cli.core.message_text import shown
 
 # The start of Hydra's message about an unknown shell of `--shell-completion`.
 UNKNOWN_SHELL = "No completion plugin for"
 UNEXPECTED_ARGUMENT = re.compile(r"unexpected keyword argument '(\w+)'")
+MAX_BRACKETS = 20  # a setting with fewer brackets is read without a `RecursionError`
+MAX_KEY_BYTES = 255  # the longest name of a file on most file systems
 UNEXPECTED_VALUE = "a setting of this section has a value that Hydra does not expect"
 
 
@@ -38,23 +42,29 @@ def explain(error: Exception, arguments: list[str]) -> str:
         root_cause = root_cause.__cause__
     message = (
         message_about_sweeper_params(error, arguments)
-        or message_about_reading(error, root_cause)
+        or message_about_reading(error, root_cause, arguments)
         or message_about_settings(error, root_cause, arguments)
         or message_about_plugin(error, root_cause)
-        or message_of_other_error(error)
+        or message_of_other_error(error, arguments)
     )
     # `mtl-train` adds `++` to settings of some sections. The user did not type this
     # prefix, so it is removed.
     return without_added_prefix(message)
 
 
-def message_about_reading(error: Exception, root_cause: BaseException) -> str | None:
+def message_about_reading(
+    error: Exception, root_cause: BaseException, arguments: list[str]
+) -> str | None:
     """Explains why files or arguments cannot be read; None for other errors."""
     if isinstance(error, yaml.YAMLError):
         return yaml_message(error)
     if isinstance(root_cause, UnicodeEncodeError):
         return not_utf8_message(root_cause)
     if isinstance(root_cause, RecursionError):
+        for argument in arguments:
+            if sum(map(argument.count, "[{(")) > MAX_BRACKETS:
+                key = key_of_setting(argument)
+                return f"{key}: too many brackets inside of brackets; write fewer"
         return (
             "the files of the configuration include each other without end; correct "
             "the defaults lists of these files"
@@ -86,8 +96,13 @@ def yaml_message(error: yaml.YAMLError) -> str:
     return " ".join(str(error).split())
 
 
-def message_of_other_error(error: Exception) -> str:
+def message_of_other_error(error: Exception, arguments: list[str]) -> str:
     """Explains an error that Python has raised while Hydra started the command."""
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        # Hydra looks for a file with the name of each key.
+        for key in map(key_of_setting, arguments):
+            if len(key.encode()) > MAX_KEY_BYTES:
+                return f"{shown(key)}: the key is too long; correct this setting"
     if isinstance(error, OSError) and error.filename:  # from making the run folder
         return f"hydra.run.dir: cannot make {error.filename}: {error.strerror}"
     if isinstance(error, AssertionError) and not error.args:  # of Hydra's own checks

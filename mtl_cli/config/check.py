@@ -102,7 +102,9 @@ def advice_on_value(finding: ErrorDetails, value: Any, rule: str) -> str:
     if type(value) in (int, float) and rule == "should be a valid string":
         advice += "; quote it"
     if finding["type"] == "list_type" and value is not None:
-        advice += f"; write [{value}]"
+        is_quoted_list = isinstance(value, str) and value.startswith("[")
+        quoted_or_item = f"{value} without quotes" if is_quoted_list else f"[{value}]"
+        advice += f"; write {quoted_or_item}"
     return advice
 
 

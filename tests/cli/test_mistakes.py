@@ -79,6 +79,10 @@ MISTAKES = {
     "model.expert_units=[]": "model.expert_units: [] should have at least 1 item",
     "model.expert_units=[64,-1]": "-1 should be greater than or equal to 1",
     "model.tower_units=64": "64 should be a valid list; write [64]",
+    "'model.tower_units=\"[64]\"'": "'[64]' should be a valid list; write [64] without",
+    f"model.tower_units={'[' * 300}{']' * 300}": "model.tower_units: too many "
+    "brackets inside of brackets; write fewer\n",
+    f"+dataset.features.{'a' * 300}.kind=sparse": "error: 'dataset.features.aaaaaaaa",
     "model=home '+model.groups={shared: [income]}'": "a group is named shared, which",
     "model.num_shared_experts=0": "0 should be greater than or equal to 1",
     "model=mmoe model.num_experts=99999999": "should be less than or equal to 1000",
