@@ -29,7 +29,8 @@ class PretrainedVectors(NamedTuple):
     """The initial vectors of some ids of an embedding table.
 
     Attributes:
-        ids: the ids, (n,). The vectors of all other ids start at random.
+        ids: the ids, (n,). In a frozen table, the vectors of all other ids are zeros;
+            in a trained table, they start at random.
         vectors: the vector of each id, (n, dim).
     """
 
@@ -178,7 +179,9 @@ def write_into_tables(
 ) -> None:
     """Writes vectors that `read_all` has returned into a network's embedding tables.
 
-    A network with several sets of embeddings gets the same vectors in each set.
+    The other vectors of a frozen table become zeros, because training would not change
+    the random vectors that they start with. A network with several sets of embeddings
+    gets the same vectors in each set.
     """
     from mtl_cli.layers.lookup import table_groups
 
@@ -192,5 +195,7 @@ def write_into_tables(
         num_sets = rows.shape[1] // group.dim
         for name in tables:
             ids, vectors = vectors_by_table[name]
+            if group.frozen:
+                rows[group.rows[name]] = 0
             rows[group.rows[name]][ids] = np.tile(vectors, (1, num_sets))
         weight.assign(rows)

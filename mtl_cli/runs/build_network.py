@@ -109,7 +109,8 @@ def write_first_weights(inputs: RunInputs, network: "Network") -> "Network":
     """Sets the weights of a new network that do not start at random values.
 
     These are the biases of the towers if `trainer.initial_bias` is `labels`, the
-    pretrained vectors, and the weights of the earlier run.
+    pretrained vectors, and the weights of the earlier run. The vectors of a trained
+    table go on from the earlier run; those of a frozen table always come from the file.
 
     Returns: the network, with the optimizer's state of the earlier run if there is one.
     """
@@ -123,9 +124,13 @@ def write_first_weights(inputs: RunInputs, network: "Network") -> "Network":
         return network
     from mtl_cli.runs.earlier_weights import start_from
 
-    return start_from(
+    network = start_from(
         network, config, inputs.folder, inputs.console, data.features, earlier
     )
+    tables = data.features.layout.tables
+    frozen = {name: x for name, x in inputs.vectors.items() if tables[name].frozen}
+    pretrained.write_into_tables(network, config, data.features, frozen)
+    return network
 
 
 def print_size(inputs: RunInputs, environment: dict[str, Any]) -> None:

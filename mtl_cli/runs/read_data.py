@@ -52,12 +52,8 @@ def read_data(
     )
     left_out = unmonitored(config, data)
     vectors = pretrained.read_all(config, data.features)
-    for name, (ids, _) in vectors.items():
-        vocabulary = data.features.learnt[name]["vocabulary"]
-        console.print_line(
-            f"{len(ids):,} of {len(vocabulary):,} values of {name} have pretrained "
-            "vectors"
-        )
+    for name in vectors:
+        console.print_line(pretrained_line(name, vectors[name], config, data, earlier))
     folder.write_json("data_report.json", data.report)
     warnings = [*data.report["findings"], *label_warnings(config, data.splits["train"])]
     if config.trainer.patience is not None:
@@ -85,6 +81,33 @@ def load_data(config: Config, console: Console, earlier: EarlierRun | None) -> D
     for task, statistics in earlier.labels.items():
         check_same_form(f"the labels of {task} have", statistics, data.labels.get(task))
     return replace(data, labels=data.labels | earlier.labels)
+
+
+def pretrained_line(
+    name: str,
+    vectors: PretrainedVectors,
+    config: Config,
+    data: Data,
+    earlier: EarlierRun | None,
+) -> str:
+    """Counts the values of an embedding table that start from pretrained vectors.
+
+    If a trained table goes on from the earlier run, only its new values do so.
+    """
+    num_values = len(data.features.learnt[name]["vocabulary"])
+    is_frozen = data.features.layout.tables[name].frozen
+    is_reset = "embeddings" in config.start_from.reset
+    if earlier is None or name not in earlier.learnt or is_frozen or is_reset:
+        return (
+            f"{len(vectors.ids):,} of {num_values:,} values of {name} have pretrained "
+            "vectors"
+        )
+    num_known = len(earlier.learnt[name]["vocabulary"])
+    num_new = (vectors.ids > num_known).sum()  # new values have the highest ids
+    return (
+        f"{num_new:,} of {num_values - num_known:,} new values of {name} have "
+        f"pretrained vectors; its {num_known:,} known values keep their learnt vectors"
+    )
 
 
 def label_warnings(config: Config, train: Table) -> list[str]:

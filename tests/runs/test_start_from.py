@@ -151,6 +151,46 @@ def test_new_values_follow_and_old_values_keep_their_vectors(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("frozen", [True, False])
+def test_frozen_vectors_follow_their_file_and_trained_ones_go_on(
+    frozen: bool,
+    days: dict[str, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Day 2 has another file of vectors, and an item that day 1 lacks."""
+    paths = {"vectors": str(tmp_path / "v.npy"), "ids": str(tmp_path / "v.txt")}
+    item = FEATURES["item"] | {"pretrained": paths | {"frozen": frozen}}
+    features = dict.fromkeys(FEATURES) | {"item": item, "price": FEATURES["price"]}
+    settings = [STILL, "encoder.embedding_dim=4"]
+
+    def write_vectors(number: int, *values: str) -> None:
+        np.save(paths["vectors"], np.full((len(values), 4), number, "float32"))
+        Path(paths["ids"]).write_text("\n".join(values))
+
+    write_vectors(1, "item2", "item3")
+    first = tmp_path / "first"
+    run_in(first, chosen(days["day1"], *settings, features=features), eager=True)
+    (first / "status.json").write_text('{"status": "done"}')
+    write_vectors(2, "item2", "an item")
+    capsys.readouterr()
+    day2 = days | {"run": first}
+    new = started(day2, tmp_path / "new", *settings, features=features)
+    after, said = vectors(new, "item"), capsys.readouterr().out
+    assert (after["an item"] == 2).all()
+    assert (after["item2"] == (2 if frozen else 1)).all()
+    assert (after["item3"] == (0 if frozen else 1)).all()
+    assert bool(after["item0"].any()) != frozen
+    line = "2 of 6 values of item have pretrained vectors\n"
+    if not frozen:
+        line = (
+            "1 of 1 new values of item have pretrained vectors; its 5 known values "
+            "keep their learnt vectors\n"
+        )
+    assert line in said
+
+
+@pytest.mark.slow
 def test_dimension_chosen_by_auto_stays_until_another_is_asked_for(
     days: dict[str, Path], tmp_path: Path
 ) -> None:
