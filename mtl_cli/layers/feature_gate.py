@@ -85,6 +85,7 @@ class FeatureGate(Routing):
         # product reads x. Their widths:
         self.widths = [len(ranks), *ranks]
         self.down = ParallelDense(num, sum(self.widths), use_bias=False, **options)
+        self.variables_by_expert = tuple(f"up_{i}.kernel" for i in range(len(ranks)))
         self.up = [  # A_gl
             ParallelDense(num, units, use_bias=False, **options) for _ in ranks
         ]

@@ -1,6 +1,6 @@
 """Members: networks that a run trains side by side and that share most weights."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
@@ -37,6 +37,10 @@ class EnsembleInputs(keras.layers.Layer):
     Reference: Gorishniy et al., "TabM: Advancing Tabular Deep Learning with
         Parameter-Efficient Ensembling", ICLR 2025, section 3.3, TabM-mini.
     """
+
+    # Column i of the output is column i of the input, scaled. So `start_from` copies
+    # the factors of each feature to the columns of this feature in another run.
+    keeps_columns: ClassVar[bool] = True
 
     def __init__(
         self, num_members: int, seed: int | None = None, **kwargs: Any

@@ -58,7 +58,7 @@ class PartitionedNorm(keras.layers.Layer):
         the paper holds rows of one; the moving averages take part in training.
     """
 
-    reads_columns: ClassVar[bool] = True  # as in `StarDense`
+    keeps_columns: ClassVar[bool] = True  # as in `EnsembleInputs`
 
     def __init__(
         self, momentum: float = 0.99, epsilon: float = 1e-3, **kwargs: Any

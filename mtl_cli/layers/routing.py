@@ -142,7 +142,8 @@ class Routing(keras.layers.Layer):
     # Whether the weights only scale units, or the weights of other gates. Otherwise
     # each reader sums its experts with the weights: a weight above 0 uses the expert.
     only_scales: bool = False
-    # Whether reports show one mean weight per owner, instead of one weight per expert.
+    # Whether the experts are single units. Reports then show one mean weight per owner,
+    # and `start_from` copies the weights of all units of a feature together.
     reports_owners: bool = False
     # The number of gates of each reader. In `parts`, the gates of the first reader come
     # first.

@@ -4,7 +4,7 @@ Each scenario has a bias of its own, and factors that multiply the shared kernel
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 from keras import ops
@@ -53,10 +53,6 @@ class StarDense(keras.layers.Layer):
     Reference: Sheng et al., "One Model to Serve All: Star Topology Adaptive Recommender
         for Multi-Domain CTR Prediction", CIKM 2021, section 3.4.
     """
-
-    # W_{i,s} depends on the order of the columns of x. So `start_from` copies the
-    # layer's weights from another run only if x has the same columns there.
-    reads_columns: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -137,8 +133,6 @@ class StarMLP(keras.layers.Layer):
         >>> StarMLP(num=2, units=(16, 4))(x, scenario_weights).shape
         TensorShape([2, 5, 4])
     """
-
-    reads_columns: ClassVar[bool] = True  # as in `StarDense`
 
     def __init__(
         self,

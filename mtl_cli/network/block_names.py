@@ -34,8 +34,11 @@ class BlockName(NamedTuple):
         piece: the name of a piece of the owner's weights, such as `0.kernel` for the
             kernel of the first layer. In an embedding table, the task that owns the
             vectors; "" if all tasks share the vectors.
-        feature: the feature that the rows of a kernel read; "" if the block is not part
-            of a kernel that reads features.
+        feature: the feature that the rows of a kernel read, or whose columns the block
+            scales; "" if the block does not belong to a single feature.
+        feature_slice: the number of the slice of the feature, see `FeatureSlice`.
+        feature_order: the list of all features, if the block depends on their order;
+            "" for all other blocks.
         scenario: the scenario that the weights are for; None if they are for all
             scenarios.
     """
@@ -45,7 +48,14 @@ class BlockName(NamedTuple):
     owner: str
     piece: str
     feature: str = ""
+    feature_slice: int = 1
+    feature_order: str = ""
     scenario: Scenario | None = None
+
+    @property
+    def of_all_features(self) -> "BlockName":
+        """The name without the feature, equal for all blocks of one piece."""
+        return self._replace(feature="", feature_slice=1, feature_order="")
 
 
 def describe_blocks(blocks: Iterable[BlockName], text: str) -> list[str]:

@@ -13,11 +13,11 @@ import keras
 from mtl_cli.columns.layout import Layout
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import Part
-from mtl_cli.layers import FusedEmbedding, ParallelMLP, Routing
+from mtl_cli.layers import FusedEmbedding, Routing
 from mtl_cli.layers.lookup import table_groups
 from mtl_cli.layers.members import EnsembleInputs
 from mtl_cli.network.block_names import BlockName, Scenario
-from mtl_cli.network.feature_rows import FeatureRows, row_slices
+from mtl_cli.network.feature_columns import FeatureColumns, FeatureSlice
 from mtl_cli.network.network import Block, Network
 from mtl_cli.network.owner_names import (
     embedding_owners,
@@ -78,11 +78,7 @@ class WeightSplitter:
         self.parts = part_of_layers(network)
         self.layers = {x.name: x for x in network.logits.layers if x.weights}
         self.set_owners = embedding_owners(config)
-        self.feature_rows = FeatureRows(network, config, layout)
-        features = ", ".join(dict.fromkeys(self.feature_rows.x_columns))
-        # The end of the name of a block that depends on the order of the features. Only
-        # networks with the same features in the same order have such a block in common.
-        self.feature_order = f" on {features}"
+        self.feature_columns = FeatureColumns(network, config, layout)
 
     def blocks(self) -> Iterator[NamedSlice]:
         """Yields the blocks of all layers."""
@@ -103,23 +99,21 @@ class WeightSplitter:
         """Yields the blocks of a layer after the encoder: experts, gates and towers."""
         part = self.parts[layer.name]
         if isinstance(layer, EnsembleInputs):
-            slices = row_slices(self.feature_rows.encoding_columns)
+            slices = self.feature_columns.slices_of_factors(layer)
             for member in range(layer.num_members):
-                owner = f"member {member + 1}"
-                for feature, columns in slices:
-                    block_name = BlockName(part, INPUT_SIGNS, owner, "scale", feature)
-                    index = (slice(member, member + 1), ALL, columns)
-                    yield block_name, layer.scale, index
+                name = BlockName(part, INPUT_SIGNS, f"member {member + 1}", "scale")
+                index = (slice(member, member + 1), ALL, ALL)
+                for split_name, split in self._by_feature(name, index, -1, slices):
+                    yield split_name, layer.scale, split
             return
         kind = layer.name
         own_tasks: list[str] = []
-        name = parse_layer_name(layer.name, self.tasks)
-        if name is not None:
-            own_tasks = name.tasks
+        parsed = parse_layer_name(layer.name, self.tasks)
+        if parsed is not None:
+            own_tasks = parsed.tasks
             # In the singular, without the numbers of tasks: `tower_logits`
-            kind = "_".join(filter(None, [name.kind.removesuffix("s"), name.suffix]))
-        if depends_on_feature_order(layer):
-            kind += self.feature_order
+            words = [parsed.kind.removesuffix("s"), parsed.suffix]
+            kind = "_".join(filter(None, words))
         owners = network_owners(layer, self.tasks, own_tasks)
         scenarios = network_scenarios(layer, len(owners), own_tasks)
         yield from self._networks(part, kind, layer, owners, scenarios)
@@ -134,33 +128,56 @@ class WeightSplitter:
     ) -> Iterator[NamedSlice]:
         """Yields the blocks of a layer that computes networks side by side.
 
-        Each piece of a network's weights is a block, with three exceptions. A weight
+        Each piece of a network's weights is a block, with four exceptions. A weight
         with one entry per scenario has one block per scenario. A gate's kernel has one
         column per expert, and each column is a block. A kernel that reads features has
-        one block per feature.
+        one block per feature, and so have factors that scale the columns of features.
 
         `owners` and `scenarios` hold the name of the owner and the index of the
         scenario of each network.
         """
-        feature_slices = self.feature_rows.slices_of_layer(part, layer)
-        kernels = input_kernels(layer)
+        slices_of_rows = self.feature_columns.slices_of_rows(layer)
+        slices_of_factors = self.feature_columns.slices_of_factors(layer)
+        kernels = {id(kernel) for kernel in input_kernels(layer)}
+        order = ""
+        if part == "encoder" and not slices_of_rows:
+            order = self.feature_columns.feature_order
         for piece, scenario_index in pieces_by_scenario(layer):
             owner, scenario = "", self._scenario(scenario_index)
             if piece.network != ALL_NETWORKS:
                 owner = owners[piece.network]
                 scenario = scenario or self._scenario(scenarios[piece.network])
-            reads_features = bool(feature_slices) and any(
-                piece.variable is kernel for kernel in kernels
-            )
+            axis, slices = -1, []
+            if id(piece.variable) in kernels:
+                axis, slices = -2, slices_of_rows
+            elif slices_of_factors and holds_factors(layer, piece, slices_of_factors):
+                slices = slices_of_factors
             for expert, columns in self._columns_by_expert(layer, piece):
                 piece_name = f"{piece.name} {expert}" if expert else piece.name
-                name = BlockName(part, kind, owner, piece_name, scenario=scenario)
-                if not reads_features:
-                    yield name, piece.variable, (*piece.index[:-1], columns)
-                    continue
-                for feature, rows in feature_slices:
-                    index = (piece.index[0], rows, columns)
-                    yield name._replace(feature=feature), piece.variable, index
+                name = BlockName(
+                    part, kind, owner, piece_name, "", 1, order, scenario=scenario
+                )
+                index = (*piece.index[:-1], columns)
+                for split_name, split in self._by_feature(name, index, axis, slices):
+                    yield split_name, piece.variable, split
+
+    def _by_feature(
+        self, name: BlockName, index: Index, axis: int, slices: list[FeatureSlice]
+    ) -> Iterator[tuple[BlockName, Index]]:
+        """Splits an axis of a block by feature; without slices, keeps the block."""
+        if not slices:
+            yield name, index
+        start = index[axis].start or 0
+        for feature, number, columns in slices:
+            split = list(index)
+            split[axis] = slice(start + columns.start, start + columns.stop)
+            if feature == self.feature_columns.feature_order:
+                yield name._replace(feature_order=feature), tuple(split)
+            else:
+                yield (
+                    name._replace(feature=feature, feature_slice=number),
+                    tuple(split),
+                )
 
     def _scenario(self, index: int | None) -> Scenario | None:
         """Returns the scenario with an index, from 0; None if the index is None."""
@@ -176,8 +193,8 @@ class WeightSplitter:
         Returns: [(name of an expert, its column)]; or [("", all columns)] for a piece
             that is not split.
         """
-        is_gate = isinstance(layer, Routing)
-        if not is_gate or piece.name not in layer.variables_by_expert:
+        weighs_experts = isinstance(layer, Routing) and not layer.reports_owners
+        if not weighs_experts or piece.name not in layer.variables_by_expert:
             return [("", piece.index[-1])]
         start = piece.index[-1].start or 0
         route = layer.routes[piece.network // layer.networks_per_route]
@@ -206,9 +223,6 @@ class WeightSplitter:
                 yield from self._tables(layer, kind, group.rows, [owner])
                 continue
             kind = f"{type(layer).__name__} {number + 1}"
-            # Only the deep network has separate blocks for the rows of each feature.
-            if not isinstance(layer, ParallelMLP):
-                kind += self.feature_order
             num = num_networks(layer)
             yield from self._networks(
                 "encoder", kind, layer, [owner] * num, [None] * num
@@ -234,12 +248,13 @@ class WeightSplitter:
                 yield name, layer.table, (rows, columns)
 
 
-def depends_on_feature_order(layer: keras.Layer) -> bool:
-    """Whether the weights of a layer depend on the order of the columns that it reads.
+def holds_factors(
+    layer: keras.Layer, piece: NetworkPiece, slices: list[FeatureSlice]
+) -> bool:
+    """Whether a piece of a layer that scales columns has an entry for each column.
 
-    These are layers with `reads_columns`, and gates that multiply the columns of their
-    input instead of giving shares to experts.
+    `slices` are the columns of all features.
     """
-    is_gate = isinstance(layer, Routing) and layer.reads_rows
-    scales_columns = is_gate and not layer.weights_are_shares
-    return scales_columns or getattr(layer, "reads_columns", False)
+    if isinstance(layer, Routing):
+        return piece.name in layer.variables_by_expert
+    return bool(piece.variable.shape[-1] == slices[-1].columns.stop)

@@ -96,6 +96,7 @@ def build_run(
         logits=keras.Model(inputs, logits),
         predictions=keras.Model(inputs, predictions),
         label_statistics=statistics,
+        x=encodings.x,
         encodings=encodings.outputs,
         hidden=hidden,
         calibrations=calibrations,

@@ -67,6 +67,8 @@ class Network:
         logits: the model that returns logits, for training.
         predictions: the model that returns probabilities or values, for predicting.
         label_statistics: {task: statistics of its labels}, for tasks that use any.
+        x: what the encoder reads: the embeddings and dense features side by side, one
+            tensor (B, columns) per set of embeddings.
         encodings: the outputs of the encoder, (B, D) each.
         hidden: the output of the sharing scheme: (T, B, H), or (B, H) if all tasks
             share one hidden vector.
@@ -81,6 +83,7 @@ class Network:
     logits: keras.Model
     predictions: keras.Model
     label_statistics: dict[str, Statistics] = field(default_factory=dict)
+    x: list[Tensor] = field(default_factory=list)
     encodings: list[Tensor] = field(default_factory=list)
     hidden: Tensor = None
     calibrations: dict[str, Calibration] = field(default_factory=dict)

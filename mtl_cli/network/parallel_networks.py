@@ -87,12 +87,15 @@ def pieces_by_scenario(layer: keras.Layer) -> Iterator[tuple[NetworkPiece, int |
 def input_kernels(layer: keras.Layer) -> list[keras.Variable]:
     """Returns the kernels that the input of a layer is multiplied with.
 
-    Row i of such a kernel belongs to column i of the input.
+    Row i of such a kernel belongs to column i of the input. The rows are the second
+    last axis.
     """
     if isinstance(layer, ParallelDense):
         return [layer.kernel]
-    if isinstance(layer, ParallelMLP):
-        return [layer.stack[0].kernel] if layer.units else []
+    if isinstance(layer, StarDense):
+        return [layer.shared.kernel, layer.scenario_kernel]
+    if isinstance(layer, ParallelMLP | StarMLP):
+        return input_kernels(layer.stack[0]) if layer.units else []
     if not isinstance(layer, Routing) or not layer.reads_rows:
         return []
     return [kernel for part in layer.input_parts() for kernel in input_kernels(part)]

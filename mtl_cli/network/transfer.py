@@ -18,12 +18,15 @@ class Match:
         fresh: the blocks that only the new network has.
         changed: the blocks of the new network that have another shape in the earlier
             network, and the blocks of features that the earlier kernel does not read.
+        reordered: the blocks of the new network that depend on the order of the
+            features, where the earlier network has other features or another order.
         dropped: the blocks that only the earlier network has.
     """
 
     copies: list[Copy]
     fresh: list[BlockName]
     changed: list[BlockName]
+    reordered: list[BlockName]
     dropped: list[BlockName]
 
 
@@ -45,16 +48,18 @@ def match(
         earlier_shapes: the shapes of all weights of the earlier network.
         new_shapes: the shapes of all weights of the new network.
     """
-    matched = Match([], [], [], [])
-    # The names of whole kernels. A block may hold only the rows of one feature.
-    earlier_kernels = {name._replace(feature="") for name in earlier}
+    matched = Match([], [], [], [], [])
+    # A block may hold only the rows of one feature in a kernel.
+    earlier_kernels = {name.of_all_features for name in earlier}
     for name, target in new.items():
         source = earlier.get(name)
         if source is None:
-            if name.feature and name._replace(feature="") in earlier_kernels:
-                matched.changed.append(name)
-            else:
+            if name.of_all_features not in earlier_kernels:
                 matched.fresh.append(name)
+            elif name.feature_order:
+                matched.reordered.append(name)
+            else:
+                matched.changed.append(name)
             continue
         earlier_shape = block_shape(earlier_shapes, source)
         shape = block_shape(new_shapes, target)
@@ -67,9 +72,9 @@ def match(
             matched.changed.append(name)
     # A block of a feature is not dropped if the new network still has the kernel: the
     # kernel then reads fewer features.
-    new_kernels = {name._replace(feature="") for name in new}
+    new_kernels = {name.of_all_features for name in new}
     for name in earlier:
-        if name._replace(feature="") not in new_kernels:
+        if name.of_all_features not in new_kernels:
             matched.dropped.append(name)
     return matched
 

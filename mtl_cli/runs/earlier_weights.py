@@ -10,7 +10,6 @@ such as the embedding table of a feature or the kernel of an expert; see
 `network/blocks.py`.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,7 +93,7 @@ def take_weights(
         [tuple(weight.shape) for weight in model.network.logits.weights],
         [tuple(weight.shape) for weight in network.logits.weights],
     )
-    all_fresh = [*matched.fresh, *matched.changed]
+    all_fresh = [*matched.fresh, *matched.changed, *matched.reordered]
     warnings = check_frozen_parts(config, earlier, blocks, all_fresh, fresh_parts)
     copy_weights(model.network, network, matched.copies)
     step, optimizer_messages = optimizer_step(path, config, model.config)
@@ -110,7 +109,13 @@ def take_weights(
         *earlier.messages,
         *dict.fromkeys(fresh_parts.values()),
         *fresh_scenarios,
-        *layer_messages(fresh, changed, matched.dropped),
+        *describe_blocks(fresh, "new, so it starts fresh"),
+        *describe_blocks(changed, "of another shape, so it starts fresh"),
+        *describe_blocks(
+            matched.reordered,
+            "needs the same features in the same order, so it starts fresh",
+        ),
+        *describe_blocks(matched.dropped, "left out, because this network lacks it"),
         *optimizer_messages,
     ]
     return (
@@ -126,25 +131,6 @@ def named_blocks(
     """Splits all weights of a network into blocks: {name of a block: the block}."""
     scenario_names = network_scenario_names(config.dataset, features)
     return blocks_of(network, config, features.layout, scenario_names)
-
-
-def layer_messages(
-    fresh: Sequence[BlockName],
-    changed: Sequence[BlockName],
-    dropped: Sequence[BlockName],
-) -> list[str]:
-    """Describes the layers whose blocks are not copied.
-
-    Args:
-        fresh: the blocks that the earlier network lacks.
-        changed: the blocks that have another shape in the earlier network.
-        dropped: the blocks of the earlier network that the new network lacks.
-    """
-    return [
-        *describe_blocks(fresh, "new, so it starts fresh"),
-        *describe_blocks(changed, "of another shape, so it starts fresh"),
-        *describe_blocks(dropped, "left out, because this network lacks it"),
-    ]
 
 
 def load_earlier_model(path: Path) -> TrainedModel:

@@ -256,6 +256,24 @@ def test_plugin_whose_code_has_changed_since_the_earlier_run_is_named(
     assert message.endswith("start fresh by start_from.refit")
 
 
+@pytest.mark.slow
+def test_layers_that_depend_on_the_order_of_features_are_named_once(
+    days: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = tmp_path / "first"
+    run_in(first, chosen(days["day1"], "encoder=dcn"), eager=True)
+    (first / "status.json").write_text('{"status": "done"}')
+    capsys.readouterr()
+    days = days | {"run": first}
+    started(days, tmp_path / "new", "encoder=dcn", features={"age": None})
+    said = capsys.readouterr().out.splitlines()
+    feature, *lines = [line for line in said if line.startswith("start_from:")]
+    assert feature == "start_from: feature age is not in this run, so it is left out"
+    reason = "needs the same features in the same order, so it starts fresh"
+    assert f"start_from: encoder: CrossNet 1: {reason}" in lines
+    assert all(line.endswith(reason) for line in lines)
+
+
 def test_two_earlier_runs_do_not_share_encoded_rows() -> None:
     dataset = chosen(Path("t.parquet")).dataset
     keys = {

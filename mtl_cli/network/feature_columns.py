@@ -1,0 +1,186 @@
+"""Finds the feature to which each column of a tensor in a network belongs.
+
+Two networks may have the features in different orders, or only some features in common.
+So `blocks.py` makes one block of the rows of a kernel that belong to a feature, and one
+block of the factors that scale the columns of a feature. The block can then be copied
+to the place of the same feature in another network.
+
+For example, x holds the embedding of `user` with 2 columns, the embedding of `item`
+with 3 columns and the dense feature `price`. The deep network multiplies x by a kernel
+of 6 rows: rows 0 and 1 belong to `user`, rows 2 to 4 to `item`, and row 5 to `price`.
+"""
+
+import itertools
+from collections import Counter
+from typing import NamedTuple
+
+import keras
+
+from mtl_cli.columns.layout import Layout
+from mtl_cli.config.run_config import Config
+from mtl_cli.core.option_classes import overridden_below
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.layers import FusedEmbedding, Routing
+from mtl_cli.network.network import Network
+from mtl_cli.network.parallel_networks import input_kernels
+
+# The columns of a tensor of factors have no features of their own. They have those of
+# the tensor that is multiplied by the factors.
+FACTORS: list[str] = []
+# The name of a column beside columns of features that belongs to no feature.
+HIDDEN_COLUMN = "hidden unit"
+
+
+class FeatureSlice(NamedTuple):
+    """Neighbouring columns of one feature.
+
+    Attributes:
+        feature: the name of the feature.
+        number: the number of the slice among the slices of the feature, from 1: a
+            feature may have both an embedding and dense columns.
+        columns: the positions of the columns.
+    """
+
+    feature: str
+    number: int
+    columns: slice
+
+
+class FeatureColumns:
+    """The features of the columns of a network's tensors.
+
+    A column of x, the embeddings and dense features side by side, has the name of its
+    feature. An encoding is an output of the encoder. A unit of the encoder's deep
+    network has a number: `deep 3`. Columns that depend on the number and the order of
+    the features all have the name `feature_order`, which lists the features.
+
+    Attributes:
+        x_columns: the name of the feature to which each column of x belongs.
+        encoding_columns: the name of each column of an encoding.
+        feature_order: the name of columns that depend on the order of the features.
+            Only networks with the same features in the same order have this name in
+            common.
+    """
+
+    def __init__(self, network: Network, config: Config, layout: Layout) -> None:
+        self.x_columns = config.encoder.columns(layout)
+        self.feature_order = f"all of {', '.join(dict.fromkeys(self.x_columns))}"
+        width = network.encodings[0].shape[-1]
+        self.encoding_columns = self._columns_of_encoding(config, width)
+        self.known = {id(x): self.x_columns for x in network.x}
+        self.known |= {id(x): self.encoding_columns for x in network.encodings}
+
+    def slices_of_rows(self, layer: keras.Layer) -> list[FeatureSlice]:
+        """Returns the rows of each feature in the `input_kernels` of a layer.
+
+        The list is empty for a layer that does not read features.
+        """
+        if not input_kernels(layer):
+            return []
+        return feature_slices(self.of_tensor(inputs_of_call(layer, 0)[0]) or [])
+
+    def slices_of_factors(self, layer: keras.Layer) -> list[FeatureSlice]:
+        """Returns the columns of each feature that a layer scales.
+
+        The list is empty for a layer that scales no columns of features.
+        """
+        columns = None
+        if getattr(layer, "keeps_columns", False):
+            columns = self.of_tensor(inputs_of_call(layer, 0)[0])
+        elif isinstance(layer, Routing) and layer.reports_owners:
+            columns = self._scaled_by(layer)
+        return feature_slices(columns or [])
+
+    def of_tensor(self, tensor: Tensor) -> list[str] | None:
+        """Returns the feature of each column of a tensor; None for hidden units.
+
+        Returns `FACTORS` for the factors that a gate computes.
+        """
+        if id(tensor) in self.known:
+            return self.known[id(tensor)]
+        operation, call, _ = tensor._keras_history
+        inputs = inputs_of_call(operation, call)
+        if isinstance(operation, Routing) and not operation.weights_are_shares:
+            return FACTORS
+        if getattr(operation, "keeps_columns", False):
+            return self.of_tensor(inputs[0])
+        width: int = tensor.shape[-1]
+        if isinstance(operation, FusedEmbedding) or not inputs:
+            return [self.feature_order] * width
+        if getattr(operation, "weights", None):
+            return None
+        columns = [self.of_tensor(x) for x in inputs]
+        if not any(columns):
+            return None if None in columns else FACTORS
+        if sum(x.shape[-1] for x in inputs) == width:  # side by side
+            pairs = zip(columns, inputs, strict=True)
+            names = [c or [HIDDEN_COLUMN] * x.shape[-1] for c, x in pairs]
+            return list(itertools.chain(*names))
+        first, *others = [c for c in columns if c != FACTORS]
+        if first is not None and all(c == first for c in others):
+            selected = first[selected_columns(operation, call)]
+            if len(selected) == width:
+                return selected
+        return [self.feature_order] * width
+
+    def _scaled_by(self, gate: Routing) -> list[str] | None:
+        """Returns the feature of each unit that a gate's factors multiply.
+
+        Returns None if these are hidden units.
+        """
+        operations: list[keras.Operation] = [gate]
+        for operation in operations:  # the list grows
+            for node in operation._outbound_nodes:
+                for tensor in node.input_tensors:
+                    columns = self.of_tensor(tensor)
+                    if columns != FACTORS:
+                        return columns
+                operations.append(node.operation)
+        return None
+
+    def _columns_of_encoding(self, config: Config, width: int) -> list[str]:
+        """Returns a name for each of the `width` columns of an encoding."""
+        interactions = config.encoder.interaction_columns()
+        # A subclass may override `interact` alone. The inherited names do not fit then.
+        overrides = overridden_below(type(config.encoder), "interaction_columns")
+        if interactions is None or "interact" in overrides:
+            return [self.feature_order] * width
+        if not config.encoder.deep_units:  # x takes the place of a deep network
+            return [*self.x_columns, *interactions]
+        deep = [f"deep {i}" for i in range(config.encoder.deep_units[-1])]
+        return [*deep, *interactions]
+
+
+def inputs_of_call(operation: keras.Operation, call: int) -> list[Tensor]:
+    """Returns the tensors that an operation reads in one of its calls.
+
+    A layer that is connected several times has several calls, numbered from 0.
+    """
+    inputs: list[Tensor] = operation._inbound_nodes[call].input_tensors
+    return inputs
+
+
+def selected_columns(operation: keras.Operation, call: int) -> slice:
+    """Returns the columns that an operation such as `x[:, 2:5]` selects.
+
+    Other operations keep all columns.
+    """
+    if type(operation).__name__ != "GetItem":
+        return slice(None)
+    x, key = operation._inbound_nodes[call].arguments.args
+    keys = key if isinstance(key, tuple) else (key,)
+    is_slice = len(keys) == len(x.shape) and isinstance(keys[-1], slice)
+    return keys[-1] if is_slice else slice(None)
+
+
+def feature_slices(names: list[str]) -> list[FeatureSlice]:
+    """Groups neighbouring columns with the same name."""
+    slices = []
+    counts: Counter[str] = Counter()
+    start = 0
+    for name, group in itertools.groupby(names):
+        stop = start + len(list(group))
+        counts[name] += 1
+        slices.append(FeatureSlice(name, counts[name], slice(start, stop)))
+        start = stop
+    return slices
