@@ -87,8 +87,10 @@ def similar_siblings(
         option_keys: the keys that the chosen option adds to its base class.
         siblings: all known keys of the section.
     """
+    words = sorted(name.split("_"))
     return (
-        get_close_matches(name, option_keys, 3, cutoff=0.7)
+        [sibling for sibling in siblings if sorted(sibling.split("_")) == words]
+        or get_close_matches(name, option_keys, 3, cutoff=0.7)
         or get_close_matches(name, siblings, 1, cutoff=0.7)
         or names_with_initials(name, siblings)
     )

@@ -31,6 +31,7 @@ MISTAKES = {
     "model=mmoe model.num_expert=3": "did you mean model.num_experts?",
     "model=mmoe model.num_level=3": "unknown key 'model.num_level'; known keys of mod",
     "foo.seeed=3": "unknown key 'foo.seeed'; did you mean seed?\n",
+    "encoder.embedding_l2=1": "did you mean encoder.l2_embedding?",
     "model.sub.dropout=1": "'model.sub.dropout'; did you mean model.dropout?\n",
     "dataset.num_users=1": "; num_users is a key of dataset.generator=funnel",
     "dataset.name=funnel dataset.num_users=1": "'dataset.num_users'; num_users is",
