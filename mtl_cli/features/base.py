@@ -252,7 +252,8 @@ class Pretrained(Options):
         vectors: `.npy` file with a matrix, one vector per row.
         ids: text file with one value per line. The vector in the same row of `vectors`
             belongs to this value.
-        frozen: whether training leaves the table unchanged.
+        frozen: whether training leaves the table unchanged. If so, the vectors of all
+            other values are zeros; otherwise, they start at random.
     """
 
     vectors: str
