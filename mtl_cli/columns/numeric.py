@@ -18,11 +18,25 @@ from mtl_cli.core.message_text import shown
 
 Floats = npt.NDArray[np.float64]
 
-# Numbers as spreadsheets show them, such as 1.234,5 or 1'234 or 12 %.
-UNIT = "[€$£¥₹%]"
+# Numbers as spreadsheets of different countries show them, such as 1.234,5 or 1'234 or
+# 36,62,562 or 12 % or CHF 5 or 22,-.
+SIGN = "[-+\u2212]"  # the last is the minus sign of typography
 SPACE = "[ \u00a0\u202f]"  # a space, a no-break space, a narrow one
-DIGITS = "[0-9]+([.,'\u2019 \u00a0\u202f][0-9]{3})*([.,][0-9]+)?"
-SPREADSHEET_NUMBER = re.compile(f"[-+]?({UNIT}{SPACE}?)?[-+]?{DIGITS}({SPACE}?{UNIT})?")
+SEPARATOR = "[.'\u2019 \u00a0\u202f]"  # of thousands, besides the comma
+UNIT = (
+    r"([$€£¥₩₪₫₱₴₹₺₽฿%‰]|R\$|US\$|Rs\.?|kr\.?|zł|Kč|Ft|AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR"
+    "|GBP|HKD|HUF|INR|JPY|KRW|MXN|NOK|NZD|PLN|RON|SEK|SGD|USD|ZAR)"
+)
+WHOLE = (
+    f"(0|[1-9][0-9]*|[1-9][0-9]{{0,2}}((,|{SEPARATOR})[0-9]{{3}}){{1,4}}"
+    "|[1-9][0-9]?(,[0-9]{2})+,[0-9]{3})"
+)
+DIGITS = f"{WHOLE}([.,][0-9]+)?"
+AMOUNT = f"({DIGITS}|{WHOLE}[.,:][-\u2013]{{1,2}})"  # the second part is for 22,-
+SPREADSHEET_NUMBER = f"{SIGN}?({UNIT}{SPACE}?)?{SIGN}?{AMOUNT}({SPACE}?{UNIT})?"
+# Texts of this form may be such numbers, but also codes, lists of ids or phone numbers.
+CODES_OR_LISTS = r"[-+]?[0-9]+((\.[0-9]+)*|(,[0-9]+)*|( [0-9]+)*)"
+NUM_TEXTS_TO_CHECK = 1000
 
 # Numbers with these properties may have points that separate thousands.
 MIN_DISTINCT = 3  # of the numbers with a point, and of those without
@@ -129,9 +143,25 @@ def as_numbers(
 
 def plain_number_fix(text: str) -> str:
     """Returns the fix for a cell such as 1.234,5 or 12 %; "" for other texts."""
-    if not SPREADSHEET_NUMBER.fullmatch(text.strip()):
+    if not re.fullmatch(SPREADSHEET_NUMBER, text.strip()):
         return ""
     return "write plain numbers with a decimal point, as in 1234.5"
+
+
+def spreadsheet_example(column: pa.ChunkedArray) -> str:
+    """Returns an example of a column's texts if all are numbers of a spreadsheet.
+
+    The first `NUM_TEXTS_TO_CHECK` rows are checked.
+
+    Returns: a text such as "1.234,5"; "" if some texts are words, or if all texts may
+        be codes or lists.
+    """
+    texts = column.slice(0, NUM_TEXTS_TO_CHECK).to_pylist()
+    texts = [text.strip() for text in texts if text and text.strip()]
+    if not all(re.fullmatch(SPREADSHEET_NUMBER, text) for text in texts):
+        return ""
+    clear = (text for text in texts if not re.fullmatch(CODES_OR_LISTS, text))
+    return next(clear, "")
 
 
 def thousands_example(numbers: Floats) -> str:

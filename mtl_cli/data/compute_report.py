@@ -73,7 +73,7 @@ def data_report(
     }
     report["findings"] = findings(report, features.by_name)
     report["findings"] += outlier_findings(outputs, splits)
-    report["findings"] += profile.thousands_findings()
+    report["findings"] += profile.number_findings()
     report["findings"] += scale_findings(outputs, splits["train"])
     report["findings"] += revealing_rate_findings(samples["train"])
     report["findings"] += unsampled_findings(outputs, report["tasks"])

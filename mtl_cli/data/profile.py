@@ -2,15 +2,15 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from mtl_cli.columns.arrow_types import as_whole_numbers
-from mtl_cli.columns.numeric import as_numbers, thousands_example
+from mtl_cli.columns.arrow_types import as_whole_numbers, is_text
+from mtl_cli.columns.numeric import as_numbers, spreadsheet_example, thousands_example
 from mtl_cli.core.message_text import line_if_any
 from mtl_cli.data.feature_set import FeatureSet, empty_rows
 from mtl_cli.data.split import SPLITS, Codes
@@ -41,12 +41,21 @@ class Profile:
         # {split: the hashes of the compared rows of each chunk}
         self._hashes: dict[str, list[Array]] = defaultdict(list)
         # {column: an example}, of the first chunk's columns, see `thousands_example`
+        # and `spreadsheet_example`
         self._thousands: dict[str, str] = {}
+        self._number_texts: dict[str, str] = {}
 
     def add(self, table: pa.Table, codes: Codes) -> None:
         """Hashes the rows of a chunk."""
         if not self._hashes:
-            self._thousands = thousands_examples(table)
+            self._thousands = examples_of_columns(
+                table,
+                pa.types.is_float64,
+                lambda x: thousands_example(as_numbers("", x)),
+            )
+            self._number_texts = examples_of_columns(
+                table, is_text, spreadsheet_example
+            )
         hashes = row_hashes(table)
         is_compared = hashes % self._hash_step == 0
         for code in np.unique(codes):
@@ -99,12 +108,16 @@ class Profile:
         fractions = num_unseen / np.maximum(num_values, 1)  # 0 if there are no values
         return {split: float(fractions[SPLITS.index(split)]) for split in splits}
 
-    def thousands_findings(self) -> list[str]:
-        """Returns a line about columns whose points may separate thousands, or []."""
+    def number_findings(self) -> list[str]:
+        """Returns a line about each kind of numbers that may be read wrongly."""
         return line_if_any(
             "in these columns points may separate thousands, but are read as decimal "
             "points; if they do, write 1359 for 1.359",
             [f"{name} ({example})" for name, example in self._thousands.items()],
+        ) + line_if_any(
+            "these columns hold numbers that are read as words; if a feature should "
+            "know their order, write plain numbers, as in 1234.5",
+            [f"{name} ({example})" for name, example in self._number_texts.items()],
         )
 
     def repeated_fractions(self) -> dict[str, float]:
@@ -123,13 +136,14 @@ class Profile:
         return float(np.isin(rows, other_rows).mean()) if len(rows) else 0.0
 
 
-def thousands_examples(table: pa.Table) -> dict[str, str]:
-    """Returns {column: an example of numbers whose points may separate thousands}."""
-    examples = {
-        name: thousands_example(as_numbers(name, column))
-        for name, column in zip(table.column_names, table.columns, strict=True)
-        if pa.types.is_float64(column.type)
-    }
+def examples_of_columns(
+    table: pa.Table,
+    has_type: Callable[[pa.DataType], bool],
+    example_of: Callable[[pa.ChunkedArray], str],
+) -> dict[str, str]:
+    """Returns {column: its example} for columns of a type whose example is not ""."""
+    columns = zip(table.column_names, table.columns, strict=True)
+    examples = {name: example_of(x) for name, x in columns if has_type(x.type)}
     return {name: example for name, example in examples.items() if example}
 
 

@@ -2,9 +2,7 @@
 
 from typing import NamedTuple
 
-import pyarrow as pa
-
-from mtl_cli.columns.numeric import DIGITS, SPACE, UNIT
+from mtl_cli.columns.numeric import DIGITS, SEPARATOR, SIGN, SPREADSHEET_NUMBER
 from mtl_cli.init.column_profile import (
     MAX_CATEGORIES,
     MAX_TEXTS_AMONG_NUMBERS,
@@ -45,24 +43,23 @@ THOUSANDS = ConvertibleText(
 THOUSANDS_WITH_SPACES = ConvertibleText(
     r"^-?[1-9][0-9]{0,2}( [0-9]{3}){1,3}$",
     ("6 405", "1 234 567"),
-    "the cells are numbers with spaces: write 6405 for 6 405",
+    "the cells are numbers with spaces: write 6405 for 6 405; for codes, use kind "
+    "sparse",
+)
+ANY_NUMBER = ConvertibleText(
+    f"^{SPREADSHEET_NUMBER}$",
+    ("5 €", "30%", "CHF 5", "22,-", "1,234.5", "3 024.50", "1.234.567", "1'234"),
+    "the cells are numbers with a sign, a unit or separators of thousands: write plain "
+    "numbers, as in -1234.5",
 )
 # The first kind that describes a column decides.
 NUMBERS = (
     THOUSANDS,
     THOUSANDS_WITH_SPACES,
     ConvertibleText(
-        r"^-?[0-9]+(\.[0-9]{3})*,[0-9]+([eE][-+]?[0-9]+)?$",
-        ("1234,5", "1.234,5", "1,23E+05"),
+        f"^{SIGN}?[0-9]+({SEPARATOR}[0-9]{{3}})*,[0-9]+([eE][-+]?[0-9]+)?$",
+        ("1234,5", "1.234,5", "3 024,50", "+3'024,50", "1,23E+05"),
         "the cells are numbers with a decimal comma: write a point, as in 1234.5",
-    ),
-    # The second line is for numbers that must have separators.
-    ConvertibleText(
-        rf"^[-+]?({UNIT}{SPACE}?[-+]?{DIGITS}|{DIGITS}{SPACE}?{UNIT})$"
-        r"|^-?[0-9]{1,3}((,[0-9]{3})+\.[0-9]+|(\.[0-9]{3}){2,}|(['\x{2019}\x{a0}\x{202f}][0-9]{3})+)$",
-        ("5 €", "30%", "1,234.5", "1.234.567", "1'234"),
-        "the cells are numbers with a unit or with separators of thousands: write "
-        "plain numbers, as in 1234.5",
     ),
     ConvertibleText(
         rf"^(\({DIGITS}\)|{DIGITS}-)$",
@@ -70,6 +67,7 @@ NUMBERS = (
         "the cells are negative numbers in brackets or with a minus at the end: write "
         "-112 for (112) or 112-",
     ),
+    ANY_NUMBER,
 )
 CONVERTIBLE_TEXT = (
     *NUMBERS,
@@ -101,9 +99,8 @@ CONVERTIBLE_TEXT = (
         "the cells are records: make one column per field",
     ),
 )
-# Numbers with fewer than three digits before the first comma or space.
-FEWER_DIGITS_FIRST = r"^-?[0-9]{1,2}[, ]"
-MIN_SHARE_OF_FEWER_DIGITS = 0.1
+# Lists of numbers of three digits, and phone numbers, match patterns of numbers too.
+LIST_OR_PHONE_NUMBER = r"^([1-9][0-9]{2}([, ][0-9]{3})+|\+[0-9 ]+)$"
 # A pattern describes a column if more than this share of its distinct texts match.
 MIN_MATCHING_SHARE = 0.9
 # Patterns of other texts than numbers are tried only if at least this share of the
@@ -151,12 +148,11 @@ def convertible_remark(
 ) -> str:
     """Returns the remark of the first kind that describes a column's texts, or ""."""
     values = column.values.filter(column.is_text)
+    are_other = matches(values, LIST_OR_PHONE_NUMBER).mean() > MIN_MATCHING_SHARE
     for kind in kinds:
         if matches(values, kind.pattern).mean() <= MIN_MATCHING_SHARE:
             continue
-        if kind in (THOUSANDS, THOUSANDS_WITH_SPACES) and are_lists_of_three_digits(
-            values
-        ):
+        if are_other and kind in (THOUSANDS, THOUSANDS_WITH_SPACES, ANY_NUMBER):
             continue
         return kind.remark
     return ""
@@ -196,11 +192,3 @@ def are_dates_or_versions(column: ColumnProfile) -> bool:
         and matches(values, r"\.10$").any()
         and matches(values, r"\.[1-9]$").any()
     )
-
-
-def are_lists_of_three_digits(values: pa.Array) -> bool:
-    """Whether texts such as 100,200 are lists of ids, and not numbers.
-
-    Numbers with separators of thousands, such as 6,405, often begin with fewer digits.
-    """
-    return bool(matches(values, FEWER_DIGITS_FIRST).mean() < MIN_SHARE_OF_FEWER_DIGITS)

@@ -6,7 +6,7 @@ import pytest
 from helpers.fitted_columns import column_table, fit_and_encode, fitted_column
 
 from mtl_cli.columns.cuts import choose_cuts
-from mtl_cli.columns.numeric import as_numbers, thousands_example
+from mtl_cli.columns.numeric import as_numbers, spreadsheet_example, thousands_example
 from mtl_cli.core.errors import DataError
 from mtl_cli.features.bucketized import Bucketized
 from mtl_cli.features.dense import Dense
@@ -32,7 +32,8 @@ def test_text_in_a_numeric_feature_is_refused_with_what_to_do(feature):
 
 
 @pytest.mark.parametrize(
-    "text", ["136,78", "1.234,5", "1'234", "12 %", "5\u00a0€", "192.168.100.200"]
+    "text",
+    ["136,78", "1.234,5", "1'234", "12 %", "5\u00a0€", "\u221218", "192.168.100.200"],
 )
 def test_text_like_a_number_of_a_spreadsheet_is_a_plain_number_or_sparse(text):
     fixes = "write plain numbers with a decimal point, .* or .* kind to sparse"
@@ -94,3 +95,19 @@ def test_thousands_that_were_read_as_decimals_are_found():
 )
 def test_decimals_are_not_taken_for_thousands(decimals):
     assert thousands_example(decimals) == ""
+
+
+@pytest.mark.parametrize(
+    ("texts", "example"),
+    [
+        (["131,50", " 3 024,50", None], "3 024,50"),
+        (["5", "CHF 33.0"], "CHF 33.0"),
+        (["1,234.5", "none"], ""),
+        (["1,2", "1,200"], ""),  # may be lists
+        (["12 345", "12 346"], ""),  # may be codes
+        (["3.10", "3.11"], ""),  # may be versions
+        ([None, ""], ""),
+    ],
+)
+def test_texts_are_told_that_can_only_be_numbers(texts, example):
+    assert spreadsheet_example(pa.chunked_array([texts], pa.string())) == example

@@ -261,6 +261,17 @@ def test_thousands_that_may_be_read_as_decimals_are_told(tmp_path, name):
     ]
 
 
+def test_numbers_that_are_read_as_words_are_told(tmp_path):
+    def written(rows):
+        return {"shop": [f"{1000 + row % 40:,}.50" for row in range(rows)]}
+
+    found = report_of(tmp_path, train=written(TRAIN), test=written(TEST))
+    assert found["findings"] == [
+        "these columns hold numbers that are read as words; if a feature should know "
+        "their order, write plain numbers, as in 1234.5: shop (1,000.50)"
+    ]
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_label_that_decides_the_errors_of_a_split_is_told(tmp_path, sign):
     spent = clean(TEST, 1)["spent"]

@@ -28,6 +28,58 @@ def test_few_separated_thousands_are_enough_to_leave_a_column_out(separator):
     assert proposal.remark.startswith("the cells are numbers with")
 
 
+AMOUNTS = [1.5 + i * i**0.5 * 97 for i in range(200)]  # 1.5 to 270,000
+
+
+def indian(amount: float) -> str:
+    thousands, rest = divmod(int(amount), 1000)
+    lakhs, thousands = divmod(thousands, 100)
+    return f"{lakhs},{thousands:02},{rest:03}" if lakhs else f"{thousands},{rest:03}"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda x: f"{x:,.2f}".replace(",", " ").replace(".", ","),
+        lambda x: f"{x:,.2f}".replace(",", "\u202f").replace(".", ","),
+        lambda x: f"{x:,.2f}".replace(",", " "),
+        lambda x: f"{x:,.{int(x) % 2}f}".replace(",", " "),  # some are whole
+        lambda x: f"{x:,.2f}".replace(",", "'"),
+        lambda x: f"{x:,.2f}".replace(",", "\u2019").replace(".", ","),
+        lambda x: f"{x:+_.2f}".replace(".", ",").replace("_", "."),
+        lambda x: f"{x:+.1f}",
+        lambda x: f"{x - 99:.0f}".replace("-", "\u2212"),
+        lambda x: f"CHF {x:.1f}",
+        lambda x: f"{x:.0f},-",
+        lambda x: f"{x:.2f} kr".replace(".", ","),
+        indian,
+    ],
+)
+def test_numbers_of_other_countries_are_no_ids_or_lists(written):
+    cells = [written(x) for x in AMOUNTS]
+    for repeats in (1, 30):  # also if the value differs in nearly every row
+        column = profile_column("x", pa.chunked_array([cells * repeats]))
+        proposal = propose_column(column)
+        assert proposal.role == "left out"
+        assert proposal.remark.startswith("the cells are numbers with"), cells[-1]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda x: f"+4930{x:06.0f}",
+        lambda x: f"+49 {x % 900 + 100:.0f} {x % 700 + 200:.0f}",
+        lambda x: f"{x:07.0f}",
+        lambda x: f"{x % 9:.0f},{x % 7:.0f},{x % 5:.0f}",
+        lambda x: f"{x % 90:.0f} cups",
+    ],
+)
+def test_phone_numbers_codes_and_lists_are_no_numbers(written):
+    cells = [written(x) for x in AMOUNTS] * 30
+    proposal = propose_column(profile_column("x", pa.chunked_array([cells])))
+    assert proposal.keys["kind"] in ("sparse", "sequence")
+
+
 def test_numbers_of_three_digits_with_spaces_may_be_lists():
     cells = [f"{100 + i % 7} {100 + i % 5} {100 + i % 3}" for i in range(500)]
     proposal = propose_column(profile_column("x", pa.chunked_array([cells])))

@@ -416,7 +416,7 @@ TABLES = {
         {
             "percent": [f"{x % 90},{x % 7} %" for x in EVERY],
             "euros": [f"{x},50 €" for x in EVERY % 9],
-            "dollars": [f"${x % 3},{100 + x % 40}.26" for x in EVERY],
+            "dollars": [f"${1 + x % 3},{100 + x % 40}.26" for x in EVERY],
             "german": [f"{x % 3}.{100 + x % 40},5" for x in EVERY],
             "population": [f"{x % 30},{100 + x % 40}" for x in EVERY],
             "place": [f"52.{x % 40},13.{x % 30}" for x in EVERY],
@@ -426,7 +426,7 @@ TABLES = {
         {"split_by": "random"},
         set(),
         {"percent", "euros", "dollars", "german", "population", "place", "until"},
-        "with a unit or with separators of thousands",
+        "with a sign, a unit or separators of thousands",
     ),
     "codes_and_lists_of_digits": (
         "csv",
