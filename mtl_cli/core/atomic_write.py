@@ -15,8 +15,9 @@ from mtl_cli.core.errors import ConfigError, WriteError, first_line, fix_for
 
 UNFINISHED_PREFIX = ".tmp-"
 RESUME = "run the same command with the same hydra.run.dir to resume the run"
-# The error numbers of a full disk, and of a user's full disk quota.
-FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+# The error numbers of a full disk, of a user's full disk quota, and of a file that is
+# above the limit of its size.
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FREE_SPACE = "free the space, or name another folder in the environment variable TMPDIR"
 
 
@@ -216,4 +217,5 @@ def naming_full_disk(folder: Path) -> Iterator[None]:
         if error.errno not in FULL_DISK:
             raise
         reason = os.strerror(error.errno)
-        raise WriteError(f"cannot write {folder}: {reason}; {FREE_SPACE}") from None
+        fix = fix_for(error, FREE_SPACE)
+        raise WriteError(f"cannot write {folder}: {reason}; {fix}") from None

@@ -13,6 +13,7 @@ from mtl_cli.core.secrets import mask_secrets
 # The error numbers of a process, and of a system, with too many open files.
 TOO_MANY_OPEN_FILES = (errno.EMFILE, errno.ENFILE)
 RAISE_LIMIT = "raise the limit of open files, as by: ulimit -n 4096"
+RAISE_SIZE_LIMIT = "raise the limit of a file's size, as by: ulimit -f unlimited"
 # The errors that a reader may raise if its file is damaged.
 DAMAGED_FILE_ERRORS = (
     OSError,
@@ -128,10 +129,13 @@ def not_utf8_message(error: UnicodeEncodeError) -> str:
 def fix_for(error: OSError, fix: str) -> str:
     """Returns what the user can do about an error of the operating system.
 
-    More space, or another folder, does not help against too many open files, so this
-    error has its own fix. All other errors have the given fix.
+    More space, or another folder, does not help against a limit of the process. The
+    limits of open files and of a file's size have their own fixes. All other errors
+    have the given fix.
     """
-    return RAISE_LIMIT if error.errno in TOO_MANY_OPEN_FILES else fix
+    if error.errno in TOO_MANY_OPEN_FILES:
+        return RAISE_LIMIT
+    return RAISE_SIZE_LIMIT if error.errno == errno.EFBIG else fix
 
 
 def first_line(error: BaseException) -> str:

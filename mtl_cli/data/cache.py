@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from mtl_cli.core.atomic_write import FREE_SPACE
-from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, MtlError, fix_for
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, MtlError, WriteError, fix_for
 from mtl_cli.core.folder_lock import open_lock_file
 from mtl_cli.core.paths import PACKAGE, cache_folder, made_subfolder
 from mtl_cli.core.plugin_code import code_hashes
@@ -78,7 +78,7 @@ def encode_without_cache(encode: Callable[[Path], None]) -> Entry:
     The process removes the folder at its end.
 
     Raises:
-        DataError: if the folder cannot be written.
+        WriteError: if the folder cannot be written.
     """
     try:
         folder = Path(tempfile.mkdtemp(prefix="mtl-cli-"))
@@ -86,7 +86,7 @@ def encode_without_cache(encode: Callable[[Path], None]) -> Entry:
         encode(folder)
         return Entry(folder)
     except OSError as error:
-        raise DataError(
+        raise WriteError(
             f"cannot write encoded data to {tempfile.gettempdir()}: "
             f"{error.strerror or error}; {fix_for(error, FREE_SPACE)}"
         ) from None

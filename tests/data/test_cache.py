@@ -20,7 +20,7 @@ from helpers.planted_data import assert_same, declared, loaded, outputs
 from helpers.slow import slow_except
 
 from mtl_cli.core import plugins
-from mtl_cli.core.errors import DataError
+from mtl_cli.core.errors import DataError, WriteError
 from mtl_cli.core.paths import PACKAGE
 from mtl_cli.data import cache, cache_entry, encode
 from mtl_cli.data import load as load_module
@@ -563,7 +563,7 @@ def test_full_disk_of_temporary_files_is_reported_in_one_line(
     monkeypatch.setenv("MTL_CACHE", "")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     fill_disk_of(tmp_path, monkeypatch)
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(WriteError) as caught:
         loaded(file, FEATURES, TASKS)
     assert str(caught.value) == (
         f"cannot write encoded data to {tmp_path}: No space left on device; free the "
@@ -580,7 +580,7 @@ def test_too_many_open_files_are_told_with_their_own_fix(
     fix = f"{os.strerror(number)}; .*raise the limit of open files, as by: ulimit -n"
     with (
         pytest.warns(UserWarning, match=fix) as warned,
-        pytest.raises(DataError, match=fix) as caught,
+        pytest.raises(WriteError, match=fix) as caught,
     ):
         loaded(file, FEATURES, TASKS)
     for message in (str(caught.value), str(warned[0].message)):
