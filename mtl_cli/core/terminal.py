@@ -1,6 +1,7 @@
-"""Makes the consoles that print to stdout."""
+"""Makes the consoles that print to stdout, and times lines of progress in logs."""
 
 import sys
+import time
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from mtl_cli.core.standard_streams import (
 )
 
 LINE_WIDTH = 120  # characters of a line, if stdout is not a terminal
+SECONDS_PER_LINE = 60.0  # between lines of progress, without a terminal
 
 
 class StdoutConsole(Console):
@@ -35,3 +37,25 @@ def new_console(**settings: Any) -> Console:
     if not console.is_terminal:
         console.width = LINE_WIDTH
     return console
+
+
+class LineTimer:
+    """Says when the next line of progress is due in a log, as in notebooks or pipes.
+
+    The first line is due after `seconds`, so that short work prints no line.
+    """
+
+    def __init__(self, seconds: float = SECONDS_PER_LINE) -> None:
+        self.seconds = seconds
+        self.restart()
+
+    def restart(self) -> None:
+        """Makes the next line due after `seconds` from now."""
+        self.last_line_time = time.monotonic()
+
+    def is_due(self) -> bool:
+        """Whether a line is due; the caller then prints the line."""
+        if time.monotonic() - self.last_line_time < self.seconds:
+            return False
+        self.restart()
+        return True

@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console as RichConsole
@@ -15,7 +16,7 @@ from rich.text import Text
 from mtl_cli.core.atomic_write import named_write_errors
 from mtl_cli.core.message_text import printable, visible
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.core.terminal import LINE_WIDTH, new_console
+from mtl_cli.core.terminal import LINE_WIDTH, LineTimer, new_console
 from mtl_cli.data.report import Report
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.score_dict import Scores
@@ -103,13 +104,13 @@ class Console:
         """Yields the functions that show the progress of at most `epochs` epochs.
 
         A terminal shows one line that changes while the epoch is running. Without a
-        terminal, a line is printed after each epoch. The line shows the first
-        validation metric of each output. `uses_xla` says whether XLA compiles the
-        steps; without XLA, they are only traced.
+        terminal, a line is printed after each epoch, and every minute of a longer
+        epoch. The line shows the first validation metric of each output. `uses_xla`
+        says whether XLA compiles the steps; without XLA, they are only traced.
         """
         text = ProgressText(epochs, outputs, uses_xla)
         if not self.terminal.is_terminal:
-            yield Progress(epoch=lambda epoch: self.print_line(text.epoch(epoch)))
+            yield self.progress_in_lines(text)
             return
         verbs = "traces and compiles" if uses_xla else "traces"
         first_text = Text(f"starting: the first step {verbs} the model")
@@ -127,6 +128,24 @@ class Console:
             )
         if text.last_epoch:  # "" if an earlier process has trained all epochs
             self.terminal.print(Text(text.last_epoch))
+
+    def progress_in_lines(self, text: ProgressText) -> Progress:
+        """Returns the functions that print the progress without a terminal."""
+        timer = LineTimer()
+
+        def print_step(*step: Any) -> None:
+            is_due = timer.is_due()
+            # The first call is the start of the estimate of the time that is left.
+            if is_due or text.first_step is None:
+                line = text.step(*step)
+                if is_due:
+                    self.print_line(line)
+
+        def print_epoch(epoch: Epoch) -> None:
+            self.print_line(text.epoch(epoch))
+            timer.restart()
+
+        return Progress(step=print_step, epoch=print_epoch)
 
     def close(self) -> None:
         """Closes the log file."""

@@ -11,6 +11,7 @@ from rich.text import Text
 from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.run_folder import RunFolder
+from mtl_cli.core.terminal import LineTimer
 from mtl_cli.data.continued_features import check_same_form
 from mtl_cli.data.findings import few_valid_rows_findings
 from mtl_cli.data.load import Data, load
@@ -26,9 +27,7 @@ from mtl_cli.scoring.check_monitor import (
     unmonitored_warnings,
 )
 
-# Without a terminal, as in notebooks, a line is printed every 10 seconds. If reading
-# takes less time, no line is printed.
-SECONDS_PER_LINE = 10.0
+SECONDS_PER_LINE = 10.0  # without a terminal
 
 
 def read_data(
@@ -142,21 +141,20 @@ def encoding_progress(console: Console) -> Iterator[Callable[[int, int], None]]:
     A terminal shows one line that changes. The line appears at the first call of the
     function and disappears at the end. Without a terminal, lines are printed.
     """
-    start = last_line_time = time.monotonic()
+    start = time.monotonic()
+    timer = LineTimer(SECONDS_PER_LINE)
     with ExitStack() as stack:
         live: Live | None = None
 
         def show(done: int, total: int) -> None:
-            nonlocal live, last_line_time
-            now = time.monotonic()
-            text = encoding_text(done, total, now - start)
+            nonlocal live
+            text = encoding_text(done, total, time.monotonic() - start)
             if console.terminal.is_terminal:
                 if live is None:
                     live = Live(console=console.terminal, transient=True)
                     stack.enter_context(live)
                 live.update(Text(text, no_wrap=True, overflow="ellipsis"))
-            elif now - last_line_time >= SECONDS_PER_LINE:
-                last_line_time = now
+            elif timer.is_due():
                 console.print_line(text)
 
         yield show

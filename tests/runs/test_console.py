@@ -34,6 +34,30 @@ def test_line_of_an_epoch_names_what_the_first_step_did(
     assert " in " not in text.epoch(epoch(2))
 
 
+def test_long_epoch_prints_a_line_every_minute_without_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "perf_counter", lambda: now)
+    console = Console(tmp_path / "train.log")
+    with console.progress(2, [], uses_xla=True) as progress:
+        for seconds in (10.0, 59.0, 60.0, 119.0, 125.0):
+            now = seconds
+            progress.step(1, now / 200, {}, 52000.0)
+        now = 130.0
+        progress.epoch(epoch(1))
+        for seconds in (185.0, 189.0):  # less than a minute after the last line
+            now = seconds
+            progress.step(2, 0.5, {}, 52000.0)
+    console.close()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("epoch 1/2  30%  340 s left  52,000 samples/s")
+    assert lines[1].startswith("epoch 1/2  62%  275 s left  52,000 samples/s")
+    assert lines[2].startswith("epoch 1/2  loss ")
+    assert len(lines) == 3
+
+
 def test_terminal_shows_no_line_without_an_epoch(tmp_path: Path) -> None:
     console = Console(tmp_path / "train.log")
     terminal = RichConsole(file=io.StringIO(), force_terminal=True, width=80)
