@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -11,6 +12,7 @@ from mtl_cli.core.message_text import most_similar, readable_name
 from mtl_cli.data.csv_header import header_hint
 
 MAX_LISTED_COLUMNS = 60  # in a message
+WRITE_INTO_FILES = "which adds no column: write the column into the files"
 # The least similarity of a column that a message suggests. The value is high, because
 # columns of one table often resemble each other, such as `item_id` and `user_id`.
 MIN_SIMILARITY = 0.8
@@ -57,15 +59,17 @@ class ColumnRequest:
                     "rename all but one"
                 )
             if column not in counts:
-                hint = self.hint_to_missing(column, names)
+                hint = self.hint_to_missing(column, path, names)
                 raise DataError(
                     f"{key}: no column '{column}' in {path}, which has "
                     f"{readable_names(names)}{hint}"
                 )
 
-    def hint_to_missing(self, column: str, names: list[str]) -> str:
+    def hint_to_missing(self, column: str, path: str, names: list[str]) -> str:
         """Returns hints for the end of a message about a missing column, or ""."""
         hint = ""
+        if folder := folders_like_columns(path).get(column):
+            hint = f"; {folder} is the name of a folder, {WRITE_INTO_FILES}"
         similarity_of_one_letter = (len(column) - 1) / max(1, len(column))
         min_similarity = min(
             MIN_SIMILARITY, max(MIN_SIMILARITY_OF_SHORT_NAMES, similarity_of_one_letter)
@@ -79,6 +83,19 @@ class ColumnRequest:
         if column in self.fixes:
             hint += f"; {self.fixes[column]}"
         return hint
+
+
+def folders_like_columns(path: str) -> dict[str, str]:
+    """Returns {column: folder} of a path's folders such as `hour=00`.
+
+    Spark and Hive write such folders for each value of a column, and leave the column
+    out of the files.
+
+    >>> folders_like_columns("logs/dt=2026-11-01/hour=00/part-0.parquet")
+    {'dt': 'dt=2026-11-01', 'hour': 'hour=00'}
+    """
+    folders = (part for part in Path(path).parent.parts if "=" in part)
+    return {folder.partition("=")[0]: folder for folder in folders}
 
 
 def readable_names(names: list[str]) -> str:

@@ -11,7 +11,7 @@ from mtl_cli.core.message_text import shown
 from mtl_cli.core.paths import find_data
 from mtl_cli.core.yaml_limits import MAX_YAML_LIST
 from mtl_cli.data.arrow_errors import read_errors
-from mtl_cli.data.column_request import ColumnRequest
+from mtl_cli.data.column_request import ColumnRequest, folders_like_columns
 from mtl_cli.data.csv_file import CsvFile
 from mtl_cli.data.csv_options import Csv, trim_to_null
 from mtl_cli.data.files import Files, find_files, format_by_ending
@@ -41,6 +41,7 @@ class TablePreview:
         table: the rows of the columns that have a name. All columns of a text file are
             read as text, without spaces around the cells and names.
         complete: whether `table` holds all rows of the table.
+        folders: names of folders such as `hour=00` that readers may take for columns.
     """
 
     path: str
@@ -49,6 +50,7 @@ class TablePreview:
     csv: Csv | None
     table: pa.Table
     complete: bool
+    folders: list[str]
 
 
 def read_preview(
@@ -93,7 +95,14 @@ def read_preview(
         options, table = trimmed(options, table)
     check_lengths_of_names(key, path, table.column_names)
     by_ending = format_by_ending(files.paths[0]) is not None
-    return TablePreview(path, files.format, by_ending, options, table, is_complete)
+    folders = [
+        folder
+        for column, folder in folders_like_columns(files.paths[0]).items()
+        if column not in table.column_names
+    ]
+    return TablePreview(
+        path, files.format, by_ending, options, table, is_complete, folders
+    )
 
 
 def take_first(parts: Iterator[pa.Table]) -> tuple[list[pa.Table], bool]:

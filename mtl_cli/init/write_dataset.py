@@ -11,6 +11,7 @@ import pyarrow as pa
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import ConfigError, DataError, WriteError
 from mtl_cli.core.paths import conf_folder
+from mtl_cli.data.column_request import WRITE_INTO_FILES
 from mtl_cli.data.csv_options import trim_to_null
 from mtl_cli.data.dataset import DATASET_NAME_PATTERN, RULES_OF_PATTERNS
 from mtl_cli.init.arguments import (
@@ -67,7 +68,15 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     all_rows_read = all(preview.complete for preview in previews)
     proposal, check_notes = check_proposal(proposal, to_yaml, all_rows_read)
     write_yaml(target, to_yaml(proposal), arguments.force)
-    notes = [*null_value_notes(text_tables, null_values), *proposal.notes, *check_notes]
+    notes = [
+        *null_value_notes(text_tables, null_values),
+        *(
+            f"{folder} is the name of a folder, {WRITE_INTO_FILES}"
+            for folder in train.folders
+        ),
+        *proposal.notes,
+        *check_notes,
+    ]
     return terminal_text(name, target, proposal, [text for text in notes if text])
 
 

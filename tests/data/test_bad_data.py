@@ -1005,6 +1005,18 @@ def test_files_of_a_folder_that_disagree(tmp_path):
     assert_refused(expected, tmp_path)
 
 
+def test_name_of_a_folder_that_is_no_column_is_told(tmp_path):
+    for age in (30, 31):
+        folder = tmp_path / "dt=2026-11-01" / f"age={age}"
+        folder.mkdir(parents=True)
+        write(GOOD.drop_columns("age"), folder / "0.parquet")
+    expected = (
+        "age=30/0.parquet, which has city, buy; age=30 is the name of a folder, which "
+        "adds no column: write the column into the files"
+    )
+    assert_refused(expected, tmp_path)
+
+
 def test_feather_files_that_disagree(tmp_path):
     write(GOOD, tmp_path / "a.feather")
     write(GOOD.set_column(1, "age", pa.array([0.5] * 20)), tmp_path / "b.feather")

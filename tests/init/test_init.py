@@ -791,6 +791,19 @@ def test_zst_feather_and_a_folder_of_parquet_say_the_same(run: Run) -> None:
     assert found[0]["features"]["user_id"] == {"kind": "sparse", "min_count": 2}
 
 
+def test_names_of_folders_that_are_no_columns_are_told(run: Run) -> None:
+    folder = Path("logs/click=1/hour=00")
+    folder.mkdir(parents=True)
+    pd.DataFrame(shop()).to_parquet(folder / "0.parquet")
+    code, shown, err = run("logs", "--task", "click")
+    assert (code, err) == (0, "")
+    notes = [line for line in shown.splitlines() if "name of a folder" in line]
+    assert notes == [
+        "note: hour=00 is the name of a folder, which adds no column: write the column "
+        "into the files"
+    ]
+
+
 def test_columns_without_a_header_are_numbered(run: Run) -> None:
     rows = "".join(f"{i % 2},{i % 7},{i / 10}\n" for i in range(ROWS))
     Path("shop.csv").write_text(rows)
