@@ -68,7 +68,8 @@ class Dataset(Options):
             `.bz2`.
         csv: the delimiter and other rules by which text files are written.
         stream: whether training reads its rows from disk, shuffled block by block,
-            instead of from memory; `auto` streams a split of more than 2 GiB.
+            instead of from memory; `auto` streams a split whose encoded rows take
+            more than 2 GiB.
         valid_fraction: the fraction of a file's rows to hold out for validation; 0 for
             none. The default is 0 if `valid` names the validation rows.
         valid_from: the file whose rows are held out for validation: `train` or `test`.
