@@ -41,6 +41,7 @@ class TablePreview:
         table: the rows of the columns that have a name. All columns of a text file are
             read as text, without spaces around the cells and names.
         complete: whether `table` holds all rows of the table.
+        orders: {column: its values in their order}, for ordered categoricals.
         folders: names of folders such as `hour=00` that readers may take for columns.
     """
 
@@ -50,6 +51,7 @@ class TablePreview:
     csv: Csv | None
     table: pa.Table
     complete: bool
+    orders: dict[str, list[str]]
     folders: list[str]
 
 
@@ -86,6 +88,7 @@ def read_preview(
             options = training_csv or detect_csv_options(files, columns)
             parts = text_parts(files, options.model_copy(update={"trim": False}))
         first_parts, is_complete = take_first(parts)
+        orders = ordered_values(files) if options is None else {}
     if not any(part.num_rows for part in first_parts):
         raise DataError(f"{key}: '{path}' has a header but no rows")
     # Without `combine_chunks`, a file of small batches would make thousands of chunks,
@@ -101,7 +104,7 @@ def read_preview(
         if column not in table.column_names
     ]
     return TablePreview(
-        path, files.format, by_ending, options, table, is_complete, folders
+        path, files.format, by_ending, options, table, is_complete, orders, folders
     )
 
 
@@ -151,6 +154,25 @@ def columnar_parts(files: Files) -> Iterator[pa.Table]:
     request = ColumnRequest(dict.fromkeys(names, files.key), {})
     _, read = open_columnar(files, request)
     yield from read(ROWS_PER_READ)
+
+
+def ordered_values(files: Files) -> dict[str, list[str]]:
+    """Returns {column: its values in their order} for ordered categoricals.
+
+    Pandas and R write such columns. The values are those of the first rows.
+    """
+    with open_columnar_file(files, files.paths[0]) as file:
+        names = [
+            field.name
+            for field in file.schema
+            if pa.types.is_dictionary(field.type) and field.type.ordered and field.name
+        ]
+        for batch in file.batches(names, 1) if names else ():
+            return {
+                name: list(map(str, batch.column(name).dictionary.to_pylist()))
+                for name in names
+            }
+    return {}
 
 
 def text_parts(files: Files, options: Csv) -> Iterator[pa.Table]:

@@ -74,10 +74,21 @@ def write_dataset(arguments: argparse.Namespace) -> str:
             f"{folder} is the name of a folder, {WRITE_INTO_FILES}"
             for folder in train.folders
         ),
+        *notes_on_orders(train, proposal),
         *proposal.notes,
         *check_notes,
     ]
     return terminal_text(name, target, proposal, [text for text in notes if text])
+
+
+def notes_on_orders(train: TablePreview, proposal: DatasetProposal) -> list[str]:
+    """Returns notes that name the order of the classes of tasks, if they have one."""
+    return [
+        f"task {name}: the column is an ordered categorical; if the order counts, "
+        f"write kind: ordinal and classes: [{', '.join(train.orders[task.label])}]"
+        for name, task in proposal.tasks.items()
+        if task.label in train.orders and task.keys["kind"] == "multiclass"
+    ]
 
 
 def check_paths(paths: list[str | None]) -> None:
