@@ -17,17 +17,9 @@ import tensorflow as tf
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.data.table import (
-    Array,
-    StoredTable,
-    Table,
-    as_arrays,
-    as_table,
-    concatenate,
-)
+from mtl_cli.data.table import StoredTable, Table, as_arrays, as_table, concatenate
 
 BLOCK_ROWS = 4096
-ALIGNMENT = 64  # bytes; of TensorFlow's memory
 BUFFER_ROWS = 64 * BLOCK_ROWS
 
 Indices = npt.NDArray[np.integer]
@@ -204,22 +196,8 @@ def to_tensors(table: Table, tasks: list[str]) -> TensorTable:
         {task: table.weights[task] for task in tasks},
         {task: x for task, x in table.log_rates.items() if task in tasks},
     )
-    has_gpu = tf.config.list_physical_devices("GPU")
-    copy = tf.constant if has_gpu else copy_for_cpu
-    tensors: TensorTable = tf.nest.map_structure(copy, data)
+    tensors: TensorTable = tf.nest.map_structure(tf.constant, data)
     return tensors
-
-
-def copy_for_cpu(x: Array) -> Tensor:
-    """Copies an array to a tensor without the second copy that `tf.constant` makes.
-
-    TensorFlow can use the memory of the first copy, because it is aligned.
-    """
-    memory = np.empty(x.nbytes + ALIGNMENT, "uint8")
-    start = -memory.ctypes.data % ALIGNMENT
-    copy = memory[start : start + x.nbytes].view(x.dtype).reshape(x.shape)
-    copy[...] = x
-    return tf.experimental.dlpack.from_dlpack(copy.__dlpack__())
 
 
 def pad(table: Table, num_rows: int) -> Table:

@@ -1,7 +1,6 @@
 """Training rows read from disk: every row once, well mixed, and the same results."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from mtl_cli.network.build import build
 from mtl_cli.runs import saved_model
 from mtl_cli.scoring.scores import score_outputs
 from mtl_cli.training import feed as feed_module
-from mtl_cli.training.feed import MemoryFeed, StreamFeed, feed_of, to_tensors
+from mtl_cli.training.feed import MemoryFeed, StreamFeed, feed_of
 from mtl_cli.training.progress import Progress
 from mtl_cli.training.train import train
 
@@ -354,20 +353,3 @@ def test_steps_of_an_epoch_are_those_that_the_feed_yields(
     feed = StreamFeed(table, list(TASKS), (0, num_processes))
     num_steps = sum(b.num_steps for b in feed.buffers(1, 1, batch_size))
     assert num_steps == math.ceil(feed.rows_per_epoch / batch_size)
-
-
-def anonymous_bytes() -> int:
-    """Returns the memory of this process that no file backs."""
-    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
-    return next(int(x.split()[1]) << 10 for x in lines if x.startswith("Anonymous:"))
-
-
-def test_rows_in_memory_are_copied_once():
-    x = np.random.default_rng(0).integers(0, 9, (25_000_000, 1), "int32")
-    table = Table({"ids": x}, {}, {})
-    before = anonymous_bytes()
-    tensors = to_tensors(table, [])
-    assert anonymous_bytes() - before < 1.3 * x.nbytes
-    x[0] += 1  # the tensor is a copy
-    np.testing.assert_array_equal(tensors.features["ids"][:1] + 1, x[:1])
-    np.testing.assert_array_equal(tensors.features["ids"][1:], x[1:])
