@@ -103,12 +103,12 @@ TESTS: dict[str, list[str]] = {
     "dataset.name": ["runs/test_keys_of_a_run.py::test_run_names_its_data_set"],
     "features.*.pretrained": [
         "network/test_pretrained.py::"
-        "test_vectors_are_the_rows_of_their_values_and_others_start_at_random",
+        "test_vectors_are_the_rows_of_their_values_and_others_are_random_or_frozen_zeros",
         "network/test_pretrained.py::test_vectors_start_a_sequences_own_table",
     ],
     "Pretrained.*": [
         "network/test_pretrained.py::"
-        "test_vectors_are_the_rows_of_their_values_and_others_start_at_random",
+        "test_vectors_are_the_rows_of_their_values_and_others_are_random_or_frozen_zeros",
         "network/test_pretrained.py::"
         "test_frozen_table_does_not_move_in_training_and_others_do",
     ],
