@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mtl_cli.comparison.runs import Run
     from mtl_cli.data.dataset import Dataset
     from mtl_cli.evaluation.evaluate import EvaluationRequest
+    from mtl_cli.evaluation.evaluation import Evaluation
 
 
 def command() -> NoReturn:
@@ -63,11 +64,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> int:
-    """Evaluates a run, writes the files, prints the result; returns the exit code."""
+    """Evaluates a run, shows and writes the result; returns the exit code."""
     from mtl_cli.evaluation.evaluate import evaluate
-    from mtl_cli.evaluation.page import page
     from mtl_cli.evaluation.results import failed_checks, split_known
-    from mtl_cli.evaluation.screen import show_evaluation
     from mtl_cli.runs import saved_model
 
     with progress_bar() as on_progress:
@@ -76,20 +75,29 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
         model = saved_model.load(options.run)
         check_overwrites_no_data(options, model.config.dataset)
         evaluation, _ = evaluate(model, table, request)
-    if options.json is not None:
-        values = mask_secrets(evaluation.to_dict())
-        text = json.dumps(values, indent=2, allow_nan=False) + "\n"
-        if options.json == STDOUT:
-            write_to_stdout(text)
-        else:
-            write_file(options.json, text, options.force)
-    if options.html is not None:
-        write_file(options.html, page(evaluation), options.force)
-    if options.json != STDOUT:
-        show_evaluation(evaluation)
+    show_and_write(evaluation, options)
     # Last, so that a wrong name in --fail-if does not lose the results.
     known, errors = split_known(conditions, [evaluation])
     return report_checks(failed_checks(known, evaluation), errors)
+
+
+def show_and_write(evaluation: "Evaluation", options: argparse.Namespace) -> None:
+    """Shows an evaluation on stdout, and writes the files of --json and --html."""
+    from mtl_cli.evaluation.page import page
+    from mtl_cli.evaluation.screen import show_evaluation
+
+    values = mask_secrets(evaluation.to_dict())
+    json_text = json.dumps(values, indent=2, allow_nan=False) + "\n"
+    try:
+        if options.json not in (None, STDOUT):
+            write_file(options.json, json_text, options.force)
+        if options.html is not None:
+            write_file(options.html, page(evaluation), options.force)
+    finally:  # If a file cannot be written, the scores are shown before the error.
+        if options.json == STDOUT:
+            write_to_stdout(json_text)
+        else:
+            show_evaluation(evaluation)
 
 
 def report_checks(failures: list[str], errors: list[str]) -> int:

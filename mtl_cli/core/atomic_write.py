@@ -32,11 +32,14 @@ def check_folder_of(target: Path, message_start: str = "") -> None:
         raise ConfigError(
             f"{message_start}{folder} is a file, not a folder; choose another folder"
         )
-    if not os.access(folder, os.W_OK):
+    try:
+        # To root, `os.access` says that folders such as /sys can be written.
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
         raise ConfigError(
-            f"{message_start}the folder {folder} cannot be written; choose another "
-            "folder"
-        )
+            f"{message_start}the folder {folder} cannot be written: "
+            f"{error.strerror or first_line(error)}; choose another folder"
+        ) from None
 
 
 @contextlib.contextmanager

@@ -154,32 +154,37 @@ def with_format_of(dataset: Dataset, location: Location) -> Dataset:
     return dataset.model_copy(update={"format": file_format or dataset.format})
 
 
-def column_names(
+def schema_of_table(
     key: str, location: Location, dataset: Dataset, in_any_file: Collection[str] = ()
-) -> list[str]:
-    """Returns the names of a table's columns, from its first file.
+) -> pa.Schema:
+    """Returns the names and types of a table's columns, from its first file.
 
     A column of `in_any_file` that the first file lacks is added if another file has it.
     """
     files = find_files(key, location, dataset.format)
     first_path, *other_paths = files.paths
-    names = column_names_of_file(files, first_path, dataset)
-    missing = set(in_any_file) - set(names)
+    schema = schema_of_file(files, first_path, dataset)
+    missing = set(in_any_file) - set(schema.names)
     for path in other_paths:
         if not missing:
             break
-        new_names = missing & set(column_names_of_file(files, path, dataset))
-        names += sorted(new_names)
-        missing -= new_names
-    return names
+        other_schema = schema_of_file(files, path, dataset)
+        for name in sorted(missing & set(other_schema.names)):
+            schema = schema.append(other_schema.field(name))
+            missing.remove(name)
+    return schema
 
 
-def column_names_of_file(files: Files, file_path: str, dataset: Dataset) -> list[str]:
-    """Returns the names of the columns of one of a table's files."""
+def schema_of_file(files: Files, file_path: str, dataset: Dataset) -> pa.Schema:
+    """Returns the names and types of the columns of one of a table's files.
+
+    In a text file, each column is text.
+    """
     if files.format not in OPEN_COLUMNAR:
-        return CsvFile(files, file_path, dataset.csv, ColumnRequest({}, {})).names
+        names = CsvFile(files, file_path, dataset.csv, ColumnRequest({}, {})).names
+        return pa.schema([(name, pa.string()) for name in names])
     with open_columnar_file(files, file_path) as file:
-        return [str(name) for name in file.schema.names]
+        return file.schema
 
 
 def generated_source(table: pa.Table, request: ColumnRequest) -> Source:

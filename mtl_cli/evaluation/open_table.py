@@ -18,6 +18,7 @@ from mtl_cli.data.sources import Source, open_source, with_format_of
 from mtl_cli.data.stdin import STDIN, copied_stdin
 from mtl_cli.evaluation.plan import EvaluationPlan, plan_evaluation, plan_for_files
 from mtl_cli.network.trained_model import TrainedModel
+from mtl_cli.scoring.slices import check_slice_column
 
 TRAINING_ROWS_REMARK = (
     "TABLE holds the rows that the run was trained on, so these scores are better than "
@@ -78,6 +79,8 @@ def open_in_memory(
     plan.request.check("TABLE", table_name, columns)
     selected = with_lists_of_views(table.select(plan.request.columns))
     rows = with_plain_types(selected)
+    for column in slice_columns:
+        check_slice_column(column, rows[column])
     return Source(table_name, rows.num_rows, read=lambda _: iter([rows])), plan
 
 

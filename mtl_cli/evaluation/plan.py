@@ -13,8 +13,9 @@ from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import request_of_data
 from mtl_cli.data.labels import space_task
 from mtl_cli.data.sampling_correction import sampled_task
-from mtl_cli.data.sources import column_names, with_format_of
+from mtl_cli.data.sources import schema_of_table, with_format_of
 from mtl_cli.heads.base import Output
+from mtl_cli.scoring.slices import check_slice_column
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,20 @@ class EvaluationPlan:
 def plan_for_files(
     config: Config, location: Location, slice_columns: list[str], table_name: str
 ) -> EvaluationPlan:
-    """Plans the evaluation of a table in files, see `plan_evaluation`."""
+    """Plans the evaluation of a table in files, see `plan_evaluation`.
+
+    A column of `slice_columns` whose type makes no slices is refused too.
+    """
     dataset = with_format_of(config.dataset, location)
     # If one of several files has no rates, it is refused: its rows would count as rows
     # without sampling, or the rows of the other files would.
     rates = rate_columns(dataset)
-    columns = column_names("TABLE", location, dataset, in_any_file=rates)
-    return plan_evaluation(config, dataset, columns, slice_columns, table_name)
+    schema = schema_of_table("TABLE", location, dataset, in_any_file=rates)
+    plan = plan_evaluation(config, dataset, schema.names, slice_columns, table_name)
+    for column in slice_columns:
+        for i in schema.get_all_field_indices(column):
+            check_slice_column(column, pa.chunked_array([], schema.field(i).type))
+    return plan
 
 
 def plan_evaluation(

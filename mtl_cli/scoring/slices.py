@@ -57,15 +57,23 @@ def slices_by(column: str, cells: pa.ChunkedArray, are_ids: bool) -> Slices:
     Raises:
         DataError: if the cells are not numbers, texts or times.
     """
+    check_slice_column(column, cells)
+    value_names, value_codes = codes_of_values(cells, are_ids)
+    frequent, slice_codes = merge_rare_values(value_codes)
+    names = [value_names[code] for code in frequent]
+    return named_slices(column, names, slice_codes)
+
+
+def check_slice_column(column: str, cells: pa.ChunkedArray) -> None:
+    """Raises a `DataError` if the cells are not numbers, texts or times.
+
+    If there are no cells, only their type is checked.
+    """
     if unusable := unusable_type(cells):
         raise DataError(
             f"--by: column '{column}' holds {unusable}; name a column with a number, a "
             "text or a time in each cell"
         )
-    value_names, value_codes = codes_of_values(cells, are_ids)
-    frequent, slice_codes = merge_rare_values(value_codes)
-    names = [value_names[code] for code in frequent]
-    return named_slices(column, names, slice_codes)
 
 
 def slices_by_feature(features: FeatureSet, encoded: dict[str, Array]) -> list[Slices]:

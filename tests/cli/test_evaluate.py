@@ -515,6 +515,17 @@ def test_unknown_names_are_refused_before_tensorflow_loads(
     assert message in error and error.count("\n") == 1
 
 
+def test_column_of_lists_is_refused_before_tensorflow_loads(
+    run: Path,
+    wrong_files: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(evaluate.tensorflow_runtime, "load", pytest.fail)
+    assert evaluated(run, wrong_files / "list.parquet", "--by", "city") == 2
+    assert "--by: column 'city' holds list" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_library_gives_the_same_tables(run: Path, result: dict[str, Any]) -> None:
     frame = pd.read_parquet(run.parent / "test.parquet")
@@ -564,7 +575,6 @@ WRONG = {
     "by": (["RUN", "TEST", "--by", "town"], 2, "--by: no column 'town' in"),
     "by_plural": (["RUN", "TEST", "--by", "cities"], 2, "did you mean city?"),
     "by_case": (["RUN", "TEST", "--by", "CITY"], 2, "did you mean city?"),
-    "by_list": (["RUN", "list.parquet", "--by", "city"], 2, "--by: column 'city' hol"),
     "by_alone": (["RUN", "--by", "city"], 2, "--by: slices need a TABLE"),
     "repeats": (
         ["RUN", "TEST", "--importance", "--repeats", "1"],
@@ -575,6 +585,11 @@ WRONG = {
     "repeats_alone": (["RUN", "TEST", "--repeats", "9"], 2, "add --importance"),
     "exists": (["RUN", "TEST", "--json", "old.json"], 2, "--json: old.json exists"),
     "folder": (["RUN", "TEST", "--html", "no/o.html"], 2, "--html: there is no folder"),
+    "unwritable": (
+        ["RUN", "TEST", "--json", "/sys/o.json"],
+        2,
+        "--json: the folder /sys cannot be written: ",
+    ),
     "page": (["RUN", "TEST", "--html", "-"], 2, "--html: a page does not go to stdout"),
     "same": (["RUN", "TEST", "--json", "o", "--html", "o"], 2, "--html: o is the file"),
     "alike": (["RUN", "TEST", "--json", "o", "--html", "./export/../o"], 2, "the file"),
@@ -761,7 +776,7 @@ def test_help_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.slow
-def test_full_disk_ends_in_one_line(
+def test_full_disk_ends_in_one_line_below_the_scores(
     run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: Any
 ) -> None:
     def full(*_: Any, **__: Any) -> None:
@@ -770,8 +785,9 @@ def test_full_disk_ends_in_one_line(
     monkeypatch.setattr(Path, "write_text", full)
     test = run.parent / "test.parquet"
     assert evaluated(run, test, "--json", tmp_path / "o.json") == 1
-    err = capsys.readouterr().err
+    out, err = capsys.readouterr()
     assert "o.json: No space left on device" in err and err.count("\n") == 1
+    assert "Metrics" in out
     assert list(tmp_path.iterdir()) == []
 
 

@@ -27,6 +27,18 @@ def test_table_without_a_feature_is_refused_by_the_features_name() -> None:
         pass
 
 
+def test_column_of_lists_makes_no_slices() -> None:
+    features = {"price": {"kind": "dense"}}
+    tasks = {"click": {"label": "click", "kind": "binary"}}
+    model: Any = SimpleNamespace(config=config(values("x.parquet", features, tasks)))
+    table = pa.table({"price": [1.0], "click": [1], "tags": [["a"]]})
+    with (
+        pytest.raises(DataError, match="--by: column 'tags' holds list"),
+        opened_for_evaluation(model, table, ["tags"]),
+    ):
+        pass
+
+
 def test_table_is_evaluated_if_the_run_has_a_table_that_cannot_be_looked_up(
     tmp_path: Path,
 ) -> None:
