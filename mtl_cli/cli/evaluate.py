@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from mtl_cli.cli.evaluate_arguments import PROGRAM, STDOUT, arguments, check_options
 from mtl_cli.cli.progress import progress_bar
 from mtl_cli.core import plugins, tensorflow_runtime
-from mtl_cli.core.atomic_write import write_text
+from mtl_cli.core.atomic_write import RUN_AGAIN, write_text
 from mtl_cli.core.command_line import run_command
 from mtl_cli.core.conditions import Condition, parse_condition, report_failures
 from mtl_cli.core.errors import ConfigError, DataError, fail
@@ -172,8 +172,7 @@ def request_of(
 
 def write_file(path: Path, text: str, may_replace: bool) -> None:
     """Writes a text file, or leaves the target unchanged if writing fails."""
-    fix = "free the space, or name another file, and run the command again"
-    write_text(path, text, fix, errors="replace", may_replace=may_replace)
+    write_text(path, text, RUN_AGAIN, errors="replace", may_replace=may_replace)
     sys.stderr.write(printable(f"wrote {path}") + "\n")
 
 

@@ -8,7 +8,7 @@ from mtl_cli.comparison.csv_and_json import csv_text
 from mtl_cli.comparison.find_runs import find_folders, natural_order
 from mtl_cli.comparison.read_run import read_run
 from mtl_cli.comparison.runs import TRAINING_FACTS, Run
-from mtl_cli.core.atomic_write import write_text
+from mtl_cli.core.atomic_write import RUN_AGAIN, write_text
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.runs.job_records import JobRecord, jobs_that_never_began
 
@@ -35,8 +35,7 @@ def write_leaderboard(sweep: Path) -> Path:
     headings = ["run", "status", *setting_keys, *test_first, *TRAINING_FACTS, "error"]
     path = sweep / LEADERBOARD
     text = csv_text(headings, rows)
-    fix = f"remove {LEADERBOARD}, or free the space"
-    write_text(path, text, fix, errors="replace")
+    write_text(path, text, RUN_AGAIN, errors="replace")
     return path
 
 

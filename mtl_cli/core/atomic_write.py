@@ -15,6 +15,7 @@ from mtl_cli.core.errors import ConfigError, WriteError, first_line, fix_for
 
 UNFINISHED_PREFIX = ".tmp-"
 RESUME = "run the same command with the same hydra.run.dir to resume the run"
+RUN_AGAIN = "mend that, and run the command again"
 # The error numbers of a full disk, of a user's full disk quota, and of a file that is
 # above the limit of its size.
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -112,9 +113,7 @@ def write_text(
 
 
 @contextlib.contextmanager
-def replacing_folder(
-    target: Path, fix: str, check: Callable[[Path], None]
-) -> Iterator[Path]:
+def replacing_folder(target: Path, check: Callable[[Path], None]) -> Iterator[Path]:
     """Yields a temporary path as `replacing` does, for a target that may be a folder.
 
     Missing folders above the target are made, and removed again after an error. An
@@ -124,13 +123,12 @@ def replacing_folder(
 
     Args:
         target: the file or folder to write.
-        fix: what the user can do about an error, for its message.
         check: a function that gets the temporary path of the earlier target. If the
             earlier target must stay, the function raises an error. The earlier target
             is then moved back.
     """
     with (
-        named_write_errors(target, fix),
+        named_write_errors(target, RUN_AGAIN),
         made_folders(target.parent),
         tempfile.TemporaryDirectory(
             prefix=UNFINISHED_PREFIX, dir=target.parent

@@ -43,6 +43,12 @@ def open_columnar_file(files: Files, file_path: str) -> Iterator[ColumnarFile]:
         yield file
 
 
+def no_rows_error(files: Files) -> DataError:
+    """Returns the error about a table without rows."""
+    header = "" if files.format in OPEN_COLUMNAR else "a header but "
+    return DataError(f"{files.key}: {files.name} has {header}no rows")
+
+
 def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
     """Opens Parquet or Feather files, and finds a common type for each column."""
     rows_by_file = {}

@@ -16,6 +16,7 @@ from mtl_cli.data.equal_blocks import equal_blocks
 from mtl_cli.data.files import Files, find_files, format_by_ending
 from mtl_cli.data.open_files import (
     OPEN_COLUMNAR,
+    no_rows_error,
     open_columnar,
     open_columnar_file,
     open_text,
@@ -112,7 +113,7 @@ def open_source(
         rows_by_file, read = open_text(files, dataset.csv, request, spill)
     num_rows = sum(rows_by_file.values())
     if not num_rows and not may_be_empty:
-        raise DataError(f"{key}: {path} has a header but no rows")
+        raise no_rows_error(files)
 
     def chunks(max_rows: int) -> Iterator[pa.Table]:
         return all_rows(key, path, num_rows, read(max_rows))

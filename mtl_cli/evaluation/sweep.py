@@ -25,11 +25,6 @@ from mtl_cli.evaluation.run_copy import write_copy, write_json
 from mtl_cli.evaluation.target_folder import check_target
 from mtl_cli.runs import saved_model
 
-# The last part of the message if the folder cannot be written.
-WRITE_ERROR_FIX = (
-    "free the space, or choose another folder by -o, and run the command again"
-)
-
 
 class SweepEvaluation(NamedTuple):
     """The evaluations of the runs of a sweep.
@@ -76,7 +71,7 @@ def evaluate_sweep(
         MtlError: if no run can be evaluated, or the folder cannot be written.
     """
     check = partial(check_target, target=target, force=force)
-    with replacing_folder(target, WRITE_ERROR_FIX, check) as temporary:
+    with replacing_folder(target, check) as temporary:
         temporary.mkdir()
         result, errors = evaluate_runs(runs, table, request, temporary)
         if not result.evaluations:

@@ -15,7 +15,12 @@ from mtl_cli.data.column_request import ColumnRequest, folders_like_columns
 from mtl_cli.data.csv_file import CsvFile
 from mtl_cli.data.csv_options import Csv, trim_to_null
 from mtl_cli.data.files import Files, find_files, format_by_ending
-from mtl_cli.data.open_files import OPEN_COLUMNAR, open_columnar, open_columnar_file
+from mtl_cli.data.open_files import (
+    OPEN_COLUMNAR,
+    no_rows_error,
+    open_columnar,
+    open_columnar_file,
+)
 from mtl_cli.init.file_format import detect_csv_options, detect_format
 from mtl_cli.init.yaml_lines import scalar
 
@@ -90,7 +95,7 @@ def read_preview(
         first_parts, is_complete = take_first(parts)
         orders = ordered_values(files) if options is None else {}
     if not any(part.num_rows for part in first_parts):
-        raise DataError(f"{key}: '{path}' has a header but no rows")
+        raise no_rows_error(files)
     # Without `combine_chunks`, a file of small batches would make thousands of chunks,
     # which are slow to read.
     table = pa.concat_tables(first_parts).slice(0, MAX_ROWS).combine_chunks()

@@ -35,7 +35,6 @@ from mtl_cli.network.trained_model import TrainedModel
 from mtl_cli.runs.earlier_export import check_target, get_format, record_of
 
 NUM_EXAMPLES = 64
-FIX = "mend that, and run the command again"
 FIX_OF_GRAPH = (
     "if a kind of feature comes from a plugin, correct its method `graph`, or export "
     "with --format weights"
@@ -85,7 +84,7 @@ def export_model(
     record = make_record(model, format_name)
     # The target may have changed since the first check, so it is checked again.
     check_earlier_export = partial(check_target, target=target, force=force)
-    with replacing_folder(target, FIX, check_earlier_export) as path:
+    with replacing_folder(target, check_earlier_export) as path:
         export_format.write(model, record, path)
         result = replay(export_format, record, path, target, FIX_OF_GRAPH)
         if path.is_dir():

@@ -35,7 +35,7 @@ from mtl_cli.data.stdin import copied_stdin
 from mtl_cli.data.table import Array
 from mtl_cli.data.unseen_values import UnseenValues
 from mtl_cli.runs import saved_model
-from mtl_cli.runs.table_writer import check_target, opened_target
+from mtl_cli.runs.table_writer import opened_target
 
 
 @dataclass
@@ -78,7 +78,6 @@ def predict_files(
         ConfigError: if `target`, `keep` or `constants` is wrong.
         WriteError: if the file cannot be written.
     """
-    check_target(target)
     model = saved_model.load(run).with_constants(constants, "--set")
     summary, start = PredictionSummary(), time.monotonic()
     dataset = model.config.dataset

@@ -11,7 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from mtl_cli.columns.arrow_types import is_list
-from mtl_cli.core.atomic_write import replacing
+from mtl_cli.core.atomic_write import RUN_AGAIN, replacing
 from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.message_text import comma_list
 from mtl_cli.core.standard_streams import stdout_write_errors
@@ -23,6 +23,8 @@ WRITERS: dict[str, Callable[[Any, pa.Schema], Any]] = {
     ".feather": pa.ipc.new_file,
     ".parquet": pyarrow.parquet.ParquetWriter,
 }
+# {ending of a compressed file's name: program that compresses stdin}
+COMPRESSORS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2"}
 
 
 class TableWriter:
@@ -71,10 +73,13 @@ class TableWriter:
 
 def check_target(target: str) -> None:
     """Raises a `ConfigError` if the ending of a file's name tells no format."""
-    if target != STDOUT and Path(target).suffix not in WRITERS:
-        raise ConfigError(
-            f"-o: '{target}' ends in none of {', '.join(WRITERS)}; choose one of these"
-        )
+    path = Path(target)
+    if target == STDOUT or path.suffix in WRITERS:
+        return
+    fix = "choose one of these"
+    if path.suffix in COMPRESSORS and path.stem.endswith(".csv"):
+        fix = f"compress stdout: -o - | {COMPRESSORS[path.suffix]} > {target}"
+    raise ConfigError(f"-o: '{target}' ends in none of {', '.join(WRITERS)}; {fix}")
 
 
 @contextmanager
@@ -90,8 +95,7 @@ def opened_target(target: str, may_replace: bool = True) -> Iterator[TableWriter
         writer.close()
         return
     check_target(target)
-    fix = "mend that, and run the command again"
-    with replacing(Path(target), fix, may_replace) as path:
+    with replacing(Path(target), RUN_AGAIN, may_replace) as path:
         writer = TableWriter(str(path), Path(target).suffix)
         try:
             yield writer

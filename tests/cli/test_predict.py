@@ -351,7 +351,6 @@ WRONG = {
     "no_table": (["RUN", "none.csv", "-o", "o.csv"], 2, "no file 'none.csv'"),
     "no_name": (["RUN", "", "-o", "o.csv"], 2, "TABLE: '' names no file; give the"),
     "no_output": (["RUN", "TEST"], 2, "the following arguments are required: -o"),
-    "ending": (["RUN", "TEST", "-o", "o.json"], 2, "-o: 'o.json' ends in none of"),
     "folder": (["RUN", "TEST", "-o", "no/o.csv"], 2, "-o: there is no folder no; make"),
     "exists": (["RUN", "TEST", "-o", "old.csv"], 2, "-o: old.csv exists"),
     "table": (["RUN", "old.csv", "-o", "./old.csv", "--force"], 2, "a file of TABLE"),
@@ -447,6 +446,26 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     assert {path.name for path in tmp_path.iterdir()} == before
     assert (tmp_path / "old.csv").read_text() == "mine"
     assert (tmp_path / "in" / "a.parquet").read_bytes() == table
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("o.json", "choose one of these"),
+        ("o.csv.gz", "compress stdout: -o - | gzip > o.csv.gz"),
+    ],
+)
+def test_wrong_ending_is_refused_before_tensorflow_loads(
+    name: str,
+    fix: str,
+    run: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(predict.tensorflow_runtime, "load", pytest.fail)
+    assert predicted(run, run.parent / "test.parquet", "-o", name) == 2
+    error = capsys.readouterr().err
+    assert f"'{name}' ends in none of .csv, .feather, .parquet; {fix}" in error
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])

@@ -52,7 +52,7 @@ def test_file_that_is_added_during_the_work_stays(tmp_path: Path) -> None:
 
     with (
         pytest.raises(ConfigError, match="holds 'mine'"),
-        replacing_folder(target, "fix", check) as temporary,
+        replacing_folder(target, check) as temporary,
     ):
         temporary.mkdir()
         (target / "mine").write_text("mine")
@@ -67,7 +67,7 @@ def test_folders_that_were_made_for_a_refused_target_are_removed(
     for name in ("new/deep/model", "old/deep/model"):
         with (
             pytest.raises(ConfigError, match="refused"),
-            replacing_folder(tmp_path / name, "fix", check=print),
+            replacing_folder(tmp_path / name, check=print),
         ):
             raise ConfigError("refused")
     assert [path.name for path in tmp_path.rglob("*")] == ["old"]

@@ -294,8 +294,11 @@ def test_empty_file_is_refused(tmp_path):
     assert message.startswith(expected)
 
 
-@pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_file_without_rows_is_refused(tmp_path, ending):
+@pytest.mark.parametrize(
+    ("ending", "problem"),
+    [("csv", "has a header but no rows"), ("parquet", "has no rows")],
+)
+def test_file_without_rows_is_refused(tmp_path, ending, problem):
     file = tmp_path / f"train.{ending}"
     if ending == "csv":
         file.write_text(GOOD.partition("\n")[0] + "\n")
@@ -303,7 +306,7 @@ def test_file_without_rows_is_refused(tmp_path, ending):
         empty = pa.table({"city": pa.array([], pa.string()), "age": [], "buy": []})
         pyarrow.parquet.write_table(empty, file)
     message = error_of(file, FEATURES, TASKS)
-    assert message == f"dataset.train: {file} has a header but no rows"
+    assert message == f"dataset.train: {file} {problem}"
 
 
 @pytest.mark.parametrize("name", ["train.txt", "train", "train.parquet.gz"])

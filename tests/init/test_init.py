@@ -944,7 +944,7 @@ MISTAKES = {
     "blank.csv --task click": "TABLE: cannot read blank.csv: Empty CSV file; check",
     "empty.txt --task click": "TABLE: cannot read empty.txt: Empty CSV file; check",
     "spaces.txt --task click": "'spaces.txt' has one column, '  '; expected cells",
-    "header.csv --task click": "'header.csv' has a header but no rows",
+    "header.csv --task click": "header.csv has a header but no rows",
     "shop.csv --task clik": "--task clik: no column 'clik' in the table, which has row",
     "shop.csv --task c=clik": "did you mean click?",
     "mojibake.csv --task a=ad€xx": r"did you mean 'ad\x80xx'?",
