@@ -46,11 +46,11 @@ class ScoredRows:
     group: Array | None
     row_indices: Array
 
-    def take(self, mask: Array) -> "ScoredRows":
-        """Returns the rows where `mask`, (rows,), is True."""
-        columns = self.label[mask], self.prediction[mask], self.weight[mask]
-        group = None if self.group is None else self.group[mask]
-        return ScoredRows(self.output, *columns, group, self.row_indices[mask])
+    def take(self, rows: Array) -> "ScoredRows":
+        """Returns the rows that a mask, (rows,), or indices choose."""
+        columns = self.label[rows], self.prediction[rows], self.weight[rows]
+        group = None if self.group is None else self.group[rows]
+        return ScoredRows(self.output, *columns, group, self.row_indices[rows])
 
     def score(self, names: list[str] | None = None) -> Score:
         """Returns counts of the rows, and the values of the metrics in `names`.

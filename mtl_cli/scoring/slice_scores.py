@@ -55,6 +55,10 @@ def score_output(rows: ScoredRows, slices_by_column: list[Slices]) -> list[Slice
     # DeLong's formula is quick, but the bootstrap takes seconds for many rows.
     if slices_by_column and not rows.has_quick_error_formula:
         error_on_all = rows.sampling_error(rows.main_metric.name)
+    if rows.prediction.ndim == 1:
+        # The rows are sorted here once. Each slice and its other rows are then in the
+        # order of their predictions too, so that their metrics do not sort them again.
+        rows = rows.take(np.argsort(rows.prediction, kind="stable"))
     records, tests = [], []
     for slices in slices_by_column:
         for slice_index in range(len(slices.names)):

@@ -322,6 +322,15 @@ def test_small_slices_are_tested_without_the_bootstrap_of_all_other_rows(
         assert found == pytest.approx(expected, rel=0.05)
 
 
+def test_metrics_of_slices_sort_no_rows_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = np.arange(1000) % 2
+    # `sort_rows` calls this function only if the rows are not sorted already.
+    monkeypatch.setattr("mtl_cli.metrics.sorted_rows.can_pack", pytest.fail)
+    slices = Slices("city", ["Rome", "Oslo"], codes)
+    records, _ = score_slices([scored(codes, True, seed=0)], [slices])
+    assert all(record["rank"] for record in records)
+
+
 def test_sampling_error_is_estimated_once(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = scored(np.zeros(100), True, seed=0)
     error = rows.sampling_error("log_loss")
