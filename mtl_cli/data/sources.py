@@ -47,12 +47,15 @@ class Source:
             tables of at most about this number. A table in memory is yielded whole.
         rows_by_file: {path: number of rows} in the order in which the files are read;
             {} for generated rows.
+        is_text: whether the table is in text files, whose cells have no types of their
+            own.
     """
 
     path: str
     num_rows: int
     read: Callable[[int], Iterator[pa.Table]]
     rows_by_file: dict[str, int] = field(default_factory=dict)
+    is_text: bool = False
 
     def chunks(self) -> Iterator[pa.Table]:
         """Yields the rows as tables of at most about `CHUNK_ROWS` rows."""
@@ -107,10 +110,11 @@ def open_source(
     """
     files = find_files(key, location, dataset.format)
     path = files.name
-    if files.format in OPEN_COLUMNAR:
-        rows_by_file, read = open_columnar(files, request)
-    else:
+    is_text = files.format not in OPEN_COLUMNAR
+    if is_text:
         rows_by_file, read = open_text(files, dataset.csv, request, spill)
+    else:
+        rows_by_file, read = open_columnar(files, request)
     num_rows = sum(rows_by_file.values())
     if not num_rows and not may_be_empty:
         raise no_rows_error(files)
@@ -119,9 +123,9 @@ def open_source(
         return all_rows(key, path, num_rows, read(max_rows))
 
     if num_rows > CHUNK_ROWS:
-        return Source(path, num_rows, chunks, rows_by_file)
+        return Source(path, num_rows, chunks, rows_by_file, is_text)
     table = pa.concat_tables(list(chunks(CHUNK_ROWS))).combine_chunks()
-    return Source(path, num_rows, lambda _: iter([table]), rows_by_file)
+    return Source(path, num_rows, lambda _: iter([table]), rows_by_file, is_text)
 
 
 def all_rows(

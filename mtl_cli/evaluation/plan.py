@@ -17,6 +17,8 @@ from mtl_cli.data.sources import schema_of_table, with_format_of
 from mtl_cli.heads.base import Output
 from mtl_cli.scoring.slices import check_slice_column
 
+BY = "--by"  # as the key of a column that is read for slices alone
+
 
 @dataclass(frozen=True)
 class EvaluationPlan:
@@ -133,7 +135,7 @@ def requested_columns(
 ) -> ColumnRequest:
     """Returns the columns to read: of features, labels and slices."""
     request = request_of_data(dataset, outputs)
-    slice_keys = {c: "--by" for c in slice_columns if c not in request.keys}
+    slice_keys = {c: BY for c in slice_columns if c not in request.keys}
     # In a text file, the cells of the slices' columns are read as text.
     slice_types = dict.fromkeys(slice_keys, pa.string())
     fix = (

@@ -15,10 +15,11 @@ from mtl_cli.data.sources import OnProgress, Source
 from mtl_cli.data.table import Array, Table, concatenate
 from mtl_cli.evaluation.blocks import EvaluatedBlocks
 from mtl_cli.evaluation.feature_drift import FeatureCounts
-from mtl_cli.evaluation.plan import EvaluationPlan
+from mtl_cli.evaluation.plan import BY, EvaluationPlan
 from mtl_cli.heads.base import Output
 from mtl_cli.network.trained_model import TrainedModel
 from mtl_cli.runs.saved_model import load_data
+from mtl_cli.scoring.value_codes import numbers_from_text
 
 # The importance of features and the weights of gates are measured on a random sample of
 # this many rows.
@@ -83,6 +84,12 @@ def rows_of_source(
         blocks.add(block, table)
     blocks.check_labels()
     cells = pa.concat_tables(blocks.slice_cells)
+
+    def slice_cells(column: str) -> pa.ChunkedArray:
+        # In a text file, a column that is read for slices alone has no type.
+        is_untyped = source.is_text and plan.request.keys[column] == BY
+        return numbers_from_text(cells[column]) if is_untyped else cells[column]
+
     scenarios = None
     if blocks.scenarios is not None:
         indices = np.concatenate(blocks.scenario_indices)
@@ -95,7 +102,7 @@ def rows_of_source(
             name: np.concatenate([block[name] for block in blocks.predictions])
             for name in blocks.predictions[0]
         },
-        slice_columns={column: cells[column] for column in plan.slice_columns},
+        slice_columns={column: slice_cells(column) for column in plan.slice_columns},
         sample=concatenate(blocks.samples),
         sample_indices=sample_indices,
         feature_counts=blocks.feature_counts,

@@ -41,7 +41,6 @@ def codes_of_values(cells: pa.ChunkedArray, are_ids: bool) -> tuple[list[str], A
     numbers = None if are_ids else as_float64(cells_or_times, is_empty)
     if numbers is None:
         return distinct_values(cells)
-    is_empty |= np.isnan(numbers)  # the text "nan"
     distinct = np.unique(numbers[~is_empty])
     if len(distinct) <= MAX_DISTINCT_NUMBERS:
         return distinct_values(cells)
@@ -57,22 +56,57 @@ def dates_from_text(cells: pa.ChunkedArray, is_empty: Array) -> pa.ChunkedArray:
     return cells
 
 
+def numbers_from_text(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Reads text as numbers if each cell is a number or empty.
+
+    Text with leading zeros, such as 00029, is a code: such a column stays as it is.
+    """
+    if not is_text(cells.type):
+        return cells
+    is_code = pa.compute.match_substring_regex(cells, r"^[+-]?0\d")
+    if pa.compute.any(is_code).as_py():
+        return cells
+    # A float64 cannot hold all long ids, so whole numbers are tried first.
+    for dtype in (pa.int64(), pa.uint64(), pa.float64()):
+        with suppress(pa.ArrowInvalid):
+            return empty_as_null(cells).cast(dtype)
+    return cells
+
+
 def as_float64(cells: pa.ChunkedArray, is_empty: Array) -> Array | None:
     """Converts numbers or times to float64, (rows,); an empty cell becomes 0.
+
+    If `subtrahend` is not 0, it is subtracted from the numbers.
 
     Returns: None if the cells are neither numbers nor times.
     """
     types = pa.types
     dtype = cells.type
-    if types.is_boolean(dtype) or types.is_null(dtype):
+    if types.is_boolean(dtype) or types.is_null(dtype) or is_text(dtype):
         return None
     if types.is_temporal(dtype):
         cells = as_whole_numbers(cells)
+    if smallest := subtrahend(cells):
+        cells = pa.compute.subtract(cells, pa.scalar(smallest, cells.type))
     try:
         numbers = pa.compute.fill_null(cells.cast(pa.float64(), safe=False), 0.0)
-    except pa.ArrowException:  # text that is not a number
+    except pa.ArrowException:  # for instance bytes
         return None
     return np.where(is_empty, 0.0, numbers.to_numpy())
+
+
+def subtrahend(cells: pa.ChunkedArray) -> int:
+    """Returns the smallest of whole numbers that are too large for a float64.
+
+    Returns 0 if a float64 can hold the numbers, or cannot hold their distances from the
+    smallest number either.
+    """
+    if not pa.types.is_integer(cells.type):
+        return 0
+    low, high = pa.compute.min_max(cells).as_py().values()
+    if low is None or -LARGEST_EXACT <= low <= high <= LARGEST_EXACT:
+        return 0
+    return int(low) if high - low <= LARGEST_EXACT else 0
 
 
 def number_ranges(
@@ -84,7 +118,7 @@ def number_ranges(
     lower range: after `up to 3`, the range `3 to 5` has the numbers above 3.
 
     Args:
-        numbers: the numbers, (rows,).
+        numbers: the numbers as `as_float64` returns them, (rows,).
         is_empty: whether each cell is empty, (rows,).
         cells: the numbers or times as the table holds them, (rows,).
         distinct: the distinct numbers, ascending.
@@ -98,6 +132,8 @@ def number_ranges(
     edges = np.unique(np.quantile(numbers[~is_empty], quantiles, method="lower")) + 0.0
     if pa.types.is_temporal(cells.type):
         texts = [time_edge_text(edge, numbers, is_empty, cells) for edge in edges]
+    elif smallest := subtrahend(cells):
+        texts = [str(smallest + int(edge)) for edge in edges]
     else:
         texts = [edge_text(edge, distinct) for edge in edges]
     names = [f"up to {texts[0]}"]

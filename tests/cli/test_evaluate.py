@@ -634,12 +634,17 @@ def test_stdin_is_evaluated_as_a_file(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    text = pd.read_parquet(run.parent / "test.parquet").to_csv(index=False)
+    frame = pd.read_parquet(run.parent / "test.parquet")
+    text = frame.assign(minute=range(len(frame))).to_csv(index=False)
     Path("test.csv").write_text(text)
-    assert evaluated(run, "test.csv", "--by", "city", "--json", "-") == 0
+    by = ["--by", "city,minute"]
+    assert evaluated(run, "test.csv", *by, "--json", "-") == 0
     of_file = json.loads(capsys.readouterr().out)
+    # A text file has no types, but these cells are all numbers.
+    minutes = [r["slice"] for r in of_file["slices"] if r["column"] == "minute"]
+    assert minutes[0].startswith("up to ")
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(text.encode())))
-    assert evaluated(run, "-", "--by", "city", "--json", "-") == 0
+    assert evaluated(run, "-", *by, "--json", "-") == 0
     assert json.loads(capsys.readouterr().out) == of_file | {"table": "stdin"}
     monkeypatch.setattr(
         sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"user,click\n"))

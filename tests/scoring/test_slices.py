@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from mtl_cli.scoring.slice_scores import (
     score_slices,
 )
 from mtl_cli.scoring.slices import Slices, slices_by, slices_by_feature
-from mtl_cli.scoring.value_codes import MAX_DISTINCT_NUMBERS
+from mtl_cli.scoring.value_codes import MAX_DISTINCT_NUMBERS, numbers_from_text
 from mtl_cli.statistics import sampling_error
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.multiclass import Multiclass
@@ -63,14 +64,13 @@ def test_twenty_values_all_have_a_slice() -> None:
 
 def test_many_numbers_become_ranges_of_equal_size() -> None:
     numbers = np.arange(1000)
-    for cells in (numbers, [str(x) for x in numbers]):  # CSV gives text
-        assert counts(cells) == {
-            "up to 199": 200,
-            "199 to 399": 200,
-            "399 to 599": 200,
-            "599 to 799": 200,
-            "above 799": 200,
-        }
+    assert counts(numbers) == {
+        "up to 199": 200,
+        "199 to 399": 200,
+        "399 to 599": 200,
+        "599 to 799": 200,
+        "above 799": 200,
+    }
     assert list(counts(numbers, are_ids=True)) == ["(other)"]
 
 
@@ -457,13 +457,30 @@ NUMBERS = [str(i % 40) for i in range(4000)]
         pa.array(["nan", *NUMBERS[1:]]),
         pa.array(["", *NUMBERS[1:]]),
         pa.array([None, *NUMBERS[1:]]),
-        pa.array([None, *NUMBERS[1:]], pa.string_view()),
+        pa.array([None, *(f"{x}.0" for x in NUMBERS[1:])]),
     ],
 )
-def test_numbers_as_text_have_ranges_despite_empty_cells(cells: Any) -> None:
+def test_numbers_of_a_text_file_have_ranges_despite_empty_cells(cells: Any) -> None:
     numbers = pa.array([None, *map(float, NUMBERS[1:])])
     expected = slices_by("x", pa.chunked_array([numbers]), are_ids=False)
-    found = slices_by("x", pa.chunked_array([cells]), are_ids=False)
+    read = numbers_from_text(pa.chunked_array([cells]))
+    found = slices_by("x", read, are_ids=False)
     assert expected.names[0].startswith("up to ")
     assert found.names == expected.names
     assert (found.codes == expected.codes).all()
+
+
+def test_text_that_is_typed_as_text_or_has_leading_zeros_is_no_number() -> None:
+    assert list(counts(NUMBERS))[:2] == ["0", "1"]
+    codes = pa.chunked_array([[f"{int(x):05}" for x in NUMBERS]])
+    assert numbers_from_text(codes).equals(codes)
+
+
+@pytest.mark.parametrize("first", [2**62, -(2**62), 2**64 - 1000])
+def test_whole_numbers_that_floats_cannot_hold_become_ranges(first: int) -> None:
+    dtype = pa.uint64() if first > 2**63 else pa.int64()
+    numbers = pa.array([None, *range(first, first + 1000)], dtype)
+    edges = [first + i for i in (199, 399, 599, 799)]
+    names = [f"up to {edges[0]}", *(f"{a} to {b}" for a, b in pairwise(edges))]
+    expected = dict.fromkeys([*names, f"above {edges[-1]}"], 200)
+    assert counts(numbers) == expected | {"(other)": 1}
