@@ -5,6 +5,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtl_cli.api.checked_calls import checked_call
 from mtl_cli.api.run import Run
 from mtl_cli.api.unchanged_process import unchanged_process
 from mtl_cli.core.errors import ConfigError
@@ -104,6 +105,7 @@ class Comparison:
         return as_markdown(self.datasets, self.lines)
 
 
+@checked_call
 def compare(
     *folders: "str | PathLike[str] | Sequence[str | PathLike[str]]",
     baseline: str | None = None,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtl_cli.api.arrow_rows import rows_or_location, select_feature_columns
+from mtl_cli.api.checked_calls import checked_call
 from mtl_cli.api.unchanged_process import unchanged_process
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import paths_of
@@ -37,6 +38,7 @@ class Model:
         name = self.config.model.name
         return f"<Model {name} of {self._model.folder}: {', '.join(self.outputs)}>"
 
+    @checked_call
     def predict(self, table: "Rows", set: Mapping[str, Any] = {}) -> "pd.DataFrame":
         """Predicts every output for every row.
 
@@ -46,8 +48,9 @@ class Model:
                 Arrow, or an object with the method `__arrow_c_stream__`, such as a
                 DataFrame of Polars or a relation of DuckDB. Ids are whole numbers or
                 text. pandas stores whole numbers as floats if some cells of the column
-                are empty; such floats are read as whole numbers. Other columns are
-                ignored.
+                are empty; such floats are read as whole numbers. The intervals of
+                `pandas.cut` are read as text, and a named index as a column. Other
+                columns are ignored.
             set: {column: value}, for instance `{"position": 1}`. All rows are predicted
                 with this value, whether or not the table has the column. None is an
                 empty cell.
@@ -82,9 +85,11 @@ class Model:
         unseen = UnseenValues(model.features)
         unseen.add(rows, encoded)
         for warning in unseen.warnings(only_suspicious=True):
-            warnings.warn(f"predict: {warning}", stacklevel=2)
+            # The warning names the line that calls the decorated method.
+            warnings.warn(f"predict: {warning}", stacklevel=3)
         return pd.DataFrame(model.prediction_columns(encoded), index=index)
 
+    @checked_call
     def evaluate(
         self,
         table: "Rows | str | PathLike[str] | Sequence[str | PathLike[str]]",
@@ -130,6 +135,7 @@ class Model:
         evaluation, _ = evaluate(self._model, rows, request)
         return evaluation
 
+    @checked_call
     def export(
         self,
         target: "str | PathLike[str]",
@@ -160,6 +166,7 @@ class Model:
         export_model(lambda: model, Path(target), format, force)
 
 
+@checked_call
 def load(
     run: "str | PathLike[str]",
     plugins: "str | PathLike[str] | Sequence[str | PathLike[str]]" = (),

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from mtl_cli.api.checked_calls import checked_call
 from mtl_cli.api.child_process import start_child, wait_for_child
 from mtl_cli.api.overrides import overrides_of
 from mtl_cli.api.run import Run
@@ -33,6 +34,7 @@ ERRORS: dict[str, type[BaseException]] = {
 SWEEP_PREFIXES = ("-m", "--multirun", "sweep=", "compare=", "hydra.mode=")
 
 
+@checked_call
 def train(*overrides: str, **settings: Any) -> Run:
     """Trains one model, as the command `mtl-train` does.
 

@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -61,3 +62,6 @@ def test_wrong_names_are_told_as_by_the_command(sweep: Path) -> None:
         mtl_cli.compare(sweep / "nowhere")
     with pytest.raises(mtl_cli.ConfigError, match="aucc"):
         mtl_cli.compare(sweep, metric="aucc")
+    wrong_type: Any = ["auc"]
+    with pytest.raises(mtl_cli.ConfigError, match="compare: metric: expected str"):
+        mtl_cli.compare(sweep, metric=wrong_type)

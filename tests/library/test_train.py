@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import keras
 import pytest
@@ -205,6 +206,7 @@ def test_error_of_the_run_is_the_exception(
             "compare.single_task=true", "asks for a sweep", marks=pytest.mark.slow
         ),
         ("epochs", "'epochs' has no '='"),
+        ({"model": "mmoe"}, "train: overrides: expected str, but got {'model': 'mm"),
         pytest.param("--epochs=3", "no flag '--epochs=3'", marks=pytest.mark.slow),
         pytest.param("--help", "trains no model", marks=pytest.mark.slow),
         (f"tasks=[{'x' * 200_000}]", "passed to a process: Argument list too long; wr"),
@@ -212,7 +214,7 @@ def test_error_of_the_run_is_the_exception(
     ],
 )
 def test_argument_that_trains_no_single_model_is_refused(
-    argument: str, message: str, start: Path, capsys: pytest.CaptureFixture[str]
+    argument: Any, message: str, start: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(mtl_cli.ConfigError, match=message):
         mtl_cli.train(argument)
