@@ -64,15 +64,18 @@ class FrameTable:
         """
         import pyarrow as pa
 
+        from mtl_cli.columns.arrow_types import with_plain_types
+
         position = {name: i for i, name in enumerate(self.column_names)}
         frame = self.frame.iloc[:, [position[column] for column in columns]]
         try:
-            return pa.Table.from_pandas(frame, preserve_index=False)
-        except pa.ArrowException as error:
+            table = pa.Table.from_pandas(intervals_as_text(frame), preserve_index=False)
+            return with_plain_types(table)
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             reason = "; ".join(map(str, error.args))
             fix = "give all its cells one type"
             raise DataError(f"{self.method}: {reason}; {fix}") from None
-        except (TypeError, ValueError, OverflowError) as error:
+        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             # Such an error, for instance about a sparse column or whole numbers above
             # 2^64, does not name the column. So each column is converted alone: the
             # call for the wrong column raises the error below.
@@ -83,6 +86,38 @@ class FrameTable:
                 f"{self.method}: column {columns[0]}: {first_line(error)}; convert the "
                 "column"
             ) from None
+
+
+def intervals_as_text(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Replaces the intervals that `pandas.cut` gives by their texts, such as `(0, 5]`.
+
+    Arrow cannot read categories that are intervals.
+    """
+    import pandas as pd
+
+    frame = frame.copy(deep=False)
+    for i, dtype in enumerate(frame.dtypes):
+        is_category = isinstance(dtype, pd.CategoricalDtype)
+        if is_category and isinstance(dtype.categories, pd.IntervalIndex):
+            texts = frame.iloc[:, i].cat.rename_categories(str)
+            frame.isetitem(i, texts.array)
+    return frame
+
+
+def named_index_as_columns(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Adds a column for each level of the index whose name no column has.
+
+    A Parquet file that pandas writes has the same columns.
+    """
+    columns = set(map(str, frame.columns))
+    levels = {
+        name: i
+        for i, name in enumerate(frame.index.names)
+        if name is not None and str(name) not in columns
+    }
+    if not levels or frame.columns.nlevels > 1:
+        return frame
+    return frame.reset_index(level=list(levels.values()))
 
 
 def as_rows(table: object, method: str) -> "TableInMemory | None":
@@ -99,7 +134,7 @@ def as_rows(table: object, method: str) -> "TableInMemory | None":
     import pyarrow as pa
 
     if isinstance(table, pd.DataFrame):
-        return FrameTable(table, method)
+        return FrameTable(named_index_as_columns(table), method)
     rows: TableInMemory
     if isinstance(table, pa.Table):
         rows = table

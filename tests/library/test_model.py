@@ -272,6 +272,59 @@ def test_columns_of_a_frame_may_be_named_by_numbers() -> None:
     assert rows.to_pydict() == {"1": [0.5, 1.5]}
 
 
+def test_intervals_of_pandas_cut_are_read_as_text(model: Model) -> None:
+    frame = rows(300).to_pandas()
+    frame["band"] = pd.cut(frame["price"], [-9, 0, 9])
+    request = ColumnRequest({"band": "dataset.features.band"}, {})
+    texts = select_feature_columns(frame, request)["band"].to_pylist()
+    assert texts == frame["band"].map(str).to_list()
+    slices = model.evaluate(frame, by="band").slices
+    assert set(slices["slice"]) == {"(-9, 0]", "(0, 9]"}
+
+
+def test_named_index_is_a_column_that_no_column_has_the_name_of(model: Model) -> None:
+    frame = rows(4).to_pandas()
+    predictions = model.predict(frame)
+    by_user = model.predict(frame.set_index("user"))
+    assert by_user.index.to_list() == frame["user"].to_list()
+    np.testing.assert_array_equal(by_user, predictions)
+    other_index = frame.set_index(pd.Index([7] * 4, name="user"))
+    np.testing.assert_array_equal(model.predict(other_index), predictions)
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "message"),
+    [
+        ("predict", {"set": "price=10"}, r"set: expected Mapping\[str, Any\], but got"),
+        (
+            "evaluate",
+            {"by": None},
+            r"by: expected str \| Sequence\[str\], but got None",
+        ),
+        ("evaluate", {"by": [1]}, "by: expected"),
+        ("evaluate", {"repeats": "3"}, r"repeats: expected int \| None, but got '3'"),
+    ],
+)
+def test_argument_of_a_wrong_type_is_refused(
+    method: str, arguments: dict[str, Any], message: str, model: Model
+) -> None:
+    with pytest.raises(mtl_cli.ConfigError, match=f"^{method}: {message}"):
+        getattr(model, method)(rows(4), **arguments)
+
+
+def test_messages_name_arguments_in_place_of_flags(
+    model: Model, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        mtl_cli.ConfigError, match=r"^by: no column 'town' in the table"
+    ):
+        model.evaluate(rows(4), by=pd.Index(["town"]))
+    with pytest.raises(mtl_cli.ConfigError, match=r"^repeats: 1 is too few"):
+        model.evaluate(rows(4), importance=True, repeats=1)
+    with pytest.raises(mtl_cli.ConfigError, match=r"with force=True$"):
+        model.export(tmp_path)
+
+
 def test_frame_keeps_its_index(model: Model) -> None:
     frame = rows(4).to_pandas().set_index(pd.Index(list("abcd"), name="key"))
     assert model.predict(frame).index.equals(frame.index)
