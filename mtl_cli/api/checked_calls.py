@@ -31,6 +31,7 @@ def checked_call(function: Callable[Arguments, Result]) -> Callable[Arguments, R
     """
     parameters = signature(function).parameters
     annotations = dict(function.__annotations__)
+    # The hint of the result may name a part of a module that only type checkers import.
     del annotations["return"]
     hints = get_type_hints(
         SimpleNamespace(__annotations__=annotations),
