@@ -40,7 +40,7 @@ class EmbeddingTable:
     size: int
     dim: int | Literal["auto"] | None = None
     frozen: bool = False
-    trains_unknown: bool = False
+    trains_unknown: bool = True
 
     def vector_length(self, default_dim: int | Literal["auto"]) -> int:
         """Returns the length of the table's vectors.

@@ -23,7 +23,7 @@ SIGNALS = [int(signal.SIGHUP), int(signal.SIGINT), int(signal.SIGTERM)]
 # A process that a signal ends has the exit code 128 plus the signal's number, as in
 # shells.
 EXIT_CODE_BASE = 128
-REPEAT_SECONDS = 0.3  # shorter than the time between two Ctrl-C of a person
+REPEAT_SECONDS = 0.3  # people seldom press Ctrl-C twice within this time
 
 _is_deferring = False  # whether the first signal has to wait
 _pending = 0  # the number of the signal that waits; 0 if no signal waits
@@ -60,7 +60,7 @@ def install() -> None:
 
 
 def end_at_once() -> None:
-    """Makes each further signal end the process at once, without a message.
+    """Makes each further signal end the process, without a message.
 
     Call this function when a command has ended, or stops its jobs. A `Stopped` that is
     raised later, for instance while Python exits, would be printed as a traceback.

@@ -6,6 +6,7 @@ from mtl_cli.columns.cells import cells_equal, distinct_cells
 from mtl_cli.columns.labels import LabelSummary
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.message_text import shown, suggest
+from mtl_cli.core.tensors import check_shape
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
@@ -37,9 +38,10 @@ class LabelStatistics:
             is_counted = is_training & (labels.weights[name] > 0)
             counted = labels.labels[name][is_counted].astype("float64")
             self.summaries[name].add(counted)
-            self.task_summaries[name].add(
-                output.task.summarized(counted), labels.weights[name][is_counted]
-            )
+            numbers = output.task.summarized(counted)
+            source = f"dataset.tasks.{name}: `summarized` of kind {output.task.kind}"
+            check_shape(source, numbers, (len(counted),), "use NaN to leave rows out")
+            self.task_summaries[name].add(numbers, labels.weights[name][is_counted])
             if self.missing_values[name]:
                 values = self.found_values[name] + distinct_cells(column, is_training)
                 self.found_values[name] = list(dict.fromkeys(values))

@@ -149,8 +149,11 @@ def keep_scenario(data: Data, scenarios: Scenarios, name: str) -> Data:
     return replace(data, splits=splits, row_numbers=row_numbers, report=report)
 
 
-def hash_rows(dataset: Dataset) -> str:
-    """Returns a hash of the rows, or of the code and keys that generate the rows."""
+def hash_rows(dataset: Dataset, without: str | None = None) -> str:
+    """Returns a hash of the rows, or of the code and keys that generate the rows.
+
+    `without` is a split whose files are left out.
+    """
     if type(dataset) is not Dataset:  # a subclass of `Dataset` is a generator
         keys = dataset.model_dump_json(exclude=set(Dataset.model_fields))
         text = keys + cache.code_version([dataset])
@@ -159,6 +162,7 @@ def hash_rows(dataset: Dataset) -> str:
         {
             split: find_files(f"dataset.{split}", location, dataset.format)
             for split, location in dataset.locations.items()
+            if split != without
         }
     )
 

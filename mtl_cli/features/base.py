@@ -241,7 +241,7 @@ class Embedded(Feature):
         # run keeps the length that `auto` gave in the earlier run.
         dim = learnt.get("embedding_dim", self.embedding_dim)
         # With `min_count` 1, each value of the training rows has an id of its own.
-        trains_unknown = getattr(self, "min_count", 1) > 1 and not frozen
+        trains_unknown = getattr(self, "min_count", 2) > 1 and not frozen
         return EmbeddingTable(self.num_ids(learnt), dim, frozen, trains_unknown)
 
 

@@ -96,7 +96,7 @@ class DSelectKGates(Routing):
         Experts with Applications to Multi-Task Learning", NeurIPS 2021.
         Differs from the paper in: `entropy` is constant, but the strength in the paper
         grows during training; the second penalty of a selector is at most
-        1 / `LEAST_SUM`, but infinite in the paper if all r_ji of the selector are 0.
+        0.01 / `LEAST_SUM`, but infinite in the paper if all r_ji of the selector are 0.
         Differs from the authors' code in: the biases of w start at 0, not at random;
         the penalties are means over the rows, as the losses of tasks are, not sums; the
         strength of the second penalty is 0.01, not 1.

@@ -155,7 +155,12 @@ class WeightSplitter:
             for expert, columns in self._columns_by_expert(layer, piece):
                 piece_name = f"{piece.name} {expert}" if expert else piece.name
                 name = BlockName(
-                    part, kind, owner, piece_name, "", 1, order, scenario=scenario
+                    part,
+                    kind,
+                    owner,
+                    piece_name,
+                    feature_order=order,
+                    scenario=scenario,
                 )
                 index = (*piece.index[:-1], columns)
                 for split_name, split in self._by_feature(name, index, axis, slices):
@@ -171,13 +176,11 @@ class WeightSplitter:
         for feature, number, columns in slices:
             split = list(index)
             split[axis] = slice(start + columns.start, start + columns.stop)
+            numbered = name._replace(feature_slice=number)
             if feature == self.feature_columns.feature_order:
-                yield name._replace(feature_order=feature), tuple(split)
+                yield numbered._replace(feature_order=feature), tuple(split)
             else:
-                yield (
-                    name._replace(feature=feature, feature_slice=number),
-                    tuple(split),
-                )
+                yield numbered._replace(feature=feature), tuple(split)
 
     def _scenario(self, index: int | None) -> Scenario | None:
         """Returns the scenario with an index, from 0; None if the index is None."""

@@ -24,9 +24,23 @@ from mtl_cli.layers import FusedEmbedding, Routing
 from mtl_cli.network.network import Network
 from mtl_cli.network.parallel_networks import input_kernels
 
+
+class Column(NamedTuple):
+    """The origin of a column of a tensor.
+
+    Attributes:
+        feature: the name of the feature to which the column belongs.
+        part: the number of the part of the tensor that holds the column, from 1. A
+            gate, for instance, reads the columns of some features, and then all of x.
+    """
+
+    feature: str
+    part: int = 1
+
+
 # The columns of a tensor of factors have no features of their own. They have those of
 # the tensor that is multiplied by the factors.
-FACTORS: list[str] = []
+FACTORS: list[Column] = []
 # The name of a column beside columns of features that belongs to no feature.
 HIDDEN_COLUMN = "hidden unit"
 
@@ -36,8 +50,9 @@ class FeatureSlice(NamedTuple):
 
     Attributes:
         feature: the name of the feature.
-        number: the number of the slice among the slices of the feature, from 1: a
-            feature may have both an embedding and dense columns.
+        number: the number of the slice among the slices of the feature, counted from
+            the last, which is 1. A feature may have both an embedding and dense columns
+            in x. Other columns of the feature may stand before x, but not after x.
         columns: the positions of the columns.
     """
 
@@ -55,16 +70,17 @@ class FeatureColumns:
     the features all have the name `feature_order`, which lists the features.
 
     Attributes:
-        x_columns: the name of the feature to which each column of x belongs.
-        encoding_columns: the name of each column of an encoding.
+        x_columns: the columns of x.
+        encoding_columns: the columns of an encoding.
         feature_order: the name of columns that depend on the order of the features.
             Only networks with the same features in the same order have this name in
             common.
     """
 
     def __init__(self, network: Network, config: Config, layout: Layout) -> None:
-        self.x_columns = config.encoder.columns(layout)
-        self.feature_order = f"all of {', '.join(dict.fromkeys(self.x_columns))}"
+        features = config.encoder.columns(layout)
+        self.x_columns = list(map(Column, features))
+        self.feature_order = f"all of {', '.join(dict.fromkeys(features))}"
         width = network.encodings[0].shape[-1]
         self.encoding_columns = self._columns_of_encoding(config, width)
         self.known = {id(x): self.x_columns for x in network.x}
@@ -91,7 +107,7 @@ class FeatureColumns:
             columns = self._scaled_by(layer)
         return feature_slices(columns or [])
 
-    def of_tensor(self, tensor: Tensor) -> list[str] | None:
+    def of_tensor(self, tensor: Tensor) -> list[Column] | None:
         """Returns the feature of each column of a tensor; None for hidden units.
 
         Returns `FACTORS` for the factors that a gate computes.
@@ -106,24 +122,28 @@ class FeatureColumns:
             return self.of_tensor(inputs[0])
         width: int = tensor.shape[-1]
         if isinstance(operation, FusedEmbedding) or not inputs:
-            return [self.feature_order] * width
+            return [Column(self.feature_order)] * width
         if getattr(operation, "weights", None):
             return None
         columns = [self.of_tensor(x) for x in inputs]
         if not any(columns):
             return None if None in columns else FACTORS
         if sum(x.shape[-1] for x in inputs) == width:  # side by side
-            pairs = zip(columns, inputs, strict=True)
-            names = [c or [HIDDEN_COLUMN] * x.shape[-1] for c, x in pairs]
-            return list(itertools.chain(*names))
+            joined: list[Column] = []
+            num_parts = 0
+            for c, x in zip(columns, inputs, strict=True):
+                part = c or [Column(HIDDEN_COLUMN)] * x.shape[-1]
+                joined += [y._replace(part=num_parts + y.part) for y in part]
+                num_parts = joined[-1].part
+            return joined
         first, *others = [c for c in columns if c != FACTORS]
         if first is not None and all(c == first for c in others):
             selected = first[selected_columns(operation, call)]
             if len(selected) == width:
                 return selected
-        return [self.feature_order] * width
+        return [Column(self.feature_order)] * width
 
-    def _scaled_by(self, gate: Routing) -> list[str] | None:
+    def _scaled_by(self, gate: Routing) -> list[Column] | None:
         """Returns the feature of each unit that a gate's factors multiply.
 
         Returns None if these are hidden units.
@@ -138,17 +158,17 @@ class FeatureColumns:
                 operations.append(node.operation)
         return None
 
-    def _columns_of_encoding(self, config: Config, width: int) -> list[str]:
-        """Returns a name for each of the `width` columns of an encoding."""
+    def _columns_of_encoding(self, config: Config, width: int) -> list[Column]:
+        """Returns the `width` columns of an encoding."""
         interactions = config.encoder.interaction_columns()
         # A subclass may override `interact` alone. The inherited names do not fit then.
         overrides = overridden_below(type(config.encoder), "interaction_columns")
         if interactions is None or "interact" in overrides:
-            return [self.feature_order] * width
+            return [Column(self.feature_order)] * width
         if not config.encoder.deep_units:  # x takes the place of a deep network
-            return [*self.x_columns, *interactions]
+            return [*self.x_columns, *map(Column, interactions)]
         deep = [f"deep {i}" for i in range(config.encoder.deep_units[-1])]
-        return [*deep, *interactions]
+        return list(map(Column, [*deep, *interactions]))
 
 
 def inputs_of_call(operation: keras.Operation, call: int) -> list[Tensor]:
@@ -173,14 +193,15 @@ def selected_columns(operation: keras.Operation, call: int) -> slice:
     return keys[-1] if is_slice else slice(None)
 
 
-def feature_slices(names: list[str]) -> list[FeatureSlice]:
-    """Groups neighbouring columns with the same name."""
+def feature_slices(columns: list[Column]) -> list[FeatureSlice]:
+    """Groups neighbouring columns of the same feature and part."""
     slices = []
     counts: Counter[str] = Counter()
-    start = 0
-    for name, group in itertools.groupby(names):
-        stop = start + len(list(group))
-        counts[name] += 1
-        slices.append(FeatureSlice(name, counts[name], slice(start, stop)))
-        start = stop
-    return slices
+    stop = len(columns)
+    for column, group in itertools.groupby(reversed(columns)):
+        start = stop - len(list(group))
+        counts[column.feature] += 1
+        number = counts[column.feature]
+        slices.append(FeatureSlice(column.feature, number, slice(start, stop)))
+        stop = start
+    return slices[::-1]

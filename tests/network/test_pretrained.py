@@ -168,7 +168,9 @@ def test_vectors_start_a_sequences_own_table():
         pretrained=Pretrained(vectors="v.npy", ids="i.txt", frozen=True),
     )
     feature_set, _ = fit_and_encode({"x": feature}, x=[["a"], ["b"]])
-    assert feature_set.layout.tables == {"x": EmbeddingTable(3, None, frozen=True)}
+    assert feature_set.layout.tables == {
+        "x": EmbeddingTable(3, None, True, trains_unknown=False)
+    }
 
 
 @pytest.mark.parametrize(
