@@ -22,16 +22,22 @@ Floats = npt.NDArray[np.float64]
 # 36,62,562 or 12 % or CHF 5 or 22,-.
 SIGN = "[-+\u2212]"  # the last is the minus sign of typography
 SPACE = "[ \u00a0\u202f]"  # a space, a no-break space, a narrow one
-SEPARATOR = "[.'\u2019 \u00a0\u202f]"  # of thousands, besides the comma
+SEPARATOR = "['\u2019 \u00a0\u202f]"  # of thousands, besides the point and the comma
 UNIT = (
     r"([$€£¥₩₪₫₱₴₹₺₽฿%‰]|R\$|US\$|Rs\.?|kr\.?|zł|Kč|Ft|AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR"
     "|GBP|HKD|HUF|INR|JPY|KRW|MXN|NOK|NZD|PLN|RON|SEK|SGD|USD|ZAR)"
 )
-WHOLE = (
-    f"(0|[1-9][0-9]*|[1-9][0-9]{{0,2}}((,|{SEPARATOR})[0-9]{{3}}){{1,4}}"
-    "|[1-9][0-9]?(,[0-9]{2})+,[0-9]{3})"
+WITHOUT_POINT_OR_COMMA = (
+    f"(0|[1-9][0-9]*|[1-9][0-9]{{0,2}}({SEPARATOR}[0-9]{{3}}){{1,4}})"
 )
-DIGITS = f"{WHOLE}([.,][0-9]+)?"
+WITH_POINTS = r"[1-9][0-9]{0,2}(\.[0-9]{3}){1,4}"
+WITH_COMMAS = "([1-9][0-9]{0,2}(,[0-9]{3}){1,4}|[1-9][0-9]?(,[0-9]{2})+,[0-9]{3})"
+WHOLE = f"({WITHOUT_POINT_OR_COMMA}|{WITH_POINTS}|{WITH_COMMAS})"
+# The decimal sign differs from the separator: 594.976.6890 is a phone number.
+DIGITS = (
+    f"({WITHOUT_POINT_OR_COMMA}([.,][0-9]+)?|{WITH_POINTS}(,[0-9]+)?"
+    rf"|{WITH_COMMAS}(\.[0-9]+)?)"
+)
 AMOUNT = f"({DIGITS}|{WHOLE}[.,:][-\u2013]{{1,2}})"  # the second part is for 22,-
 SPREADSHEET_NUMBER = f"{SIGN}?({UNIT}{SPACE}?)?{SIGN}?{AMOUNT}({SPACE}?{UNIT})?"
 # Texts of this form may be such numbers, but also codes, lists of ids or phone numbers.

@@ -36,7 +36,7 @@ DATES_OR_VERSIONS = (
 )
 # The comma of these numbers is a decimal comma or separates thousands.
 THOUSANDS = ConvertibleText(
-    r"^-?[0-9]{1,3}(,[0-9]{3}){1,3}$",
+    r"^-?[1-9][0-9]{0,2}(,[0-9]{3}){1,3}$",
     ("6,405", "1,234,567"),
     "the cells are numbers with commas: write 6405 or 6.405 for 6,405",
 )
@@ -57,7 +57,7 @@ NUMBERS = (
     THOUSANDS,
     THOUSANDS_WITH_SPACES,
     ConvertibleText(
-        f"^{SIGN}?[0-9]+({SEPARATOR}[0-9]{{3}})*,[0-9]+([eE][-+]?[0-9]+)?$",
+        rf"^{SIGN}?[0-9]+((\.|{SEPARATOR})[0-9]{{3}})*,[0-9]+([eE][-+]?[0-9]+)?$",
         ("1234,5", "1.234,5", "3 024,50", "+3'024,50", "1,23E+05"),
         "the cells are numbers with a decimal comma: write a point, as in 1234.5",
     ),
@@ -99,8 +99,13 @@ CONVERTIBLE_TEXT = (
         "the cells are records: make one column per field",
     ),
 )
-# Lists of numbers of three digits, and phone numbers, match patterns of numbers too.
-LIST_OR_PHONE_NUMBER = r"^([1-9][0-9]{2}([, ][0-9]{3})+|\+[0-9 ]+)$"
+# Lists of numbers of three digits, codes such as 88,89,903, and phone numbers match
+# patterns of numbers too. Amounts often have fewer digits before the first comma or
+# space than these patterns need.
+CODES_OR_PHONE_NUMBER = (
+    r"^([1-9][0-9]{2}([, ][0-9]{3})+|[1-9][0-9](,[0-9]{2})+,[0-9]{3}"
+    r"|\+([0-9 ]+|[0-9]+(\.[0-9]+){2,}))$"
+)
 # A pattern describes a column if more than this share of its distinct texts match.
 MIN_MATCHING_SHARE = 0.9
 # Patterns of other texts than numbers are tried only if at least this share of the
@@ -148,7 +153,7 @@ def convertible_remark(
 ) -> str:
     """Returns the remark of the first kind that describes a column's texts, or ""."""
     values = column.values.filter(column.is_text)
-    are_other = matches(values, LIST_OR_PHONE_NUMBER).mean() > MIN_MATCHING_SHARE
+    are_other = matches(values, CODES_OR_PHONE_NUMBER).mean() > MIN_MATCHING_SHARE
     for kind in kinds:
         if matches(values, kind.pattern).mean() <= MIN_MATCHING_SHARE:
             continue

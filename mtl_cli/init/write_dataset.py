@@ -28,6 +28,7 @@ from mtl_cli.init.preview import TablePreview, read_preview
 from mtl_cli.init.self_check import check_proposal
 from mtl_cli.init.table_checks import check_first_line, check_test_table
 from mtl_cli.init.terminal_text import terminal_text
+from mtl_cli.init.yaml_lines import on_one_line
 from mtl_cli.init.yaml_text import dataset_yaml
 
 
@@ -85,7 +86,7 @@ def notes_on_orders(train: TablePreview, proposal: DatasetProposal) -> list[str]
     """Returns notes that name the order of the classes of tasks, if they have one."""
     return [
         f"task {name}: the column is an ordered categorical; if the order counts, "
-        f"write kind: ordinal and classes: [{', '.join(train.orders[task.label])}]"
+        f"write kind: ordinal and classes: {on_one_line(train.orders[task.label])}"
         for name, task in proposal.tasks.items()
         if task.label in train.orders and task.keys["kind"] == "multiclass"
     ]

@@ -104,6 +104,7 @@ def test_decimals_are_not_taken_for_thousands(decimals):
         (["5", "CHF 33.0"], "CHF 33.0"),
         (["1,234.5", "none"], ""),
         (["1,2", "1,200"], ""),  # may be lists
+        (["594.976.6890", "5 €"], ""),  # decimals follow another sign than thousands
         (["12 345", "12 346"], ""),  # may be codes
         (["3.10", "3.11"], ""),  # may be versions
         ([None, ""], ""),

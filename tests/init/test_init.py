@@ -807,15 +807,16 @@ def test_names_of_folders_that_are_no_columns_are_told(run: Run) -> None:
 @pytest.mark.parametrize("ending", ["parquet", "feather"])
 def test_order_of_a_categorical_is_told(ending: str, run: Run) -> None:
     for ordered in (True, False):
-        sizes = pd.Categorical(["s", "l", "m"] * 200, ["s", "m", "l"], ordered=ordered)
-        frame = pd.DataFrame({"size": sizes, "fit": sizes, "ad": [*range(8)] * 75})
+        order = ["no", "maybe, later", "yes"]
+        answers = pd.Categorical([*reversed(order)] * 200, order, ordered=ordered)
+        frame = pd.DataFrame({"buy": answers, "fit": answers, "ad": [*range(8)] * 75})
         getattr(frame, f"to_{ending}")(f"t.{ending}")
-        code, shown, err = run(f"t.{ending}", "--task", "size", "--force")
+        code, shown, err = run(f"t.{ending}", "--task", "buy", "--force")
         assert (code, err) == (0, "")
         notes = [line for line in shown.splitlines() if "ordinal" in line]
         told = (
-            "note: task size: the column is an ordered categorical; if the order "
-            "counts, write kind: ordinal and classes: [s, m, l]"
+            "note: task buy: the column is an ordered categorical; if the order "
+            'counts, write kind: ordinal and classes: ["no", "maybe, later", "yes"]'
         )
         assert notes == [told] * ordered
 
