@@ -29,7 +29,7 @@ def checked_call(function: Callable[Arguments, Result]) -> Callable[Arguments, R
     The types are those of the function's type hints. Messages name the arguments of the
     function in place of the flags of the commands, such as `by` for `--by`.
     """
-    parameters = signature(function).parameters
+    function_signature = signature(function)
     annotations = dict(function.__annotations__)
     # The hint of the result may name a part of a module that only type checkers import.
     del annotations["return"]
@@ -40,10 +40,14 @@ def checked_call(function: Callable[Arguments, Result]) -> Callable[Arguments, R
 
     @wraps(function)
     def checked(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        arguments = signature(function).bind(*args, **kwargs).arguments
+        try:
+            arguments = function_signature.bind(*args, **kwargs).arguments
+        except TypeError:
+            arguments = {}  # The call below raises Python's own message.
         for name, value in arguments.items():
             hint = hints.get(name, Any)
-            is_variadic = parameters[name].kind == Parameter.VAR_POSITIONAL
+            kind = function_signature.parameters[name].kind
+            is_variadic = kind == Parameter.VAR_POSITIONAL
             for argument in value if is_variadic else [value]:
                 if not has_type(argument, hint):
                     raise ConfigError(
@@ -62,19 +66,25 @@ def checked_call(function: Callable[Arguments, Result]) -> Callable[Arguments, R
 def has_type(value: object, hint: Any) -> bool:
     """Whether a value has the type of a hint.
 
-    Each collection counts as a sequence, for instance an index of pandas. Each value
-    counts as a `bool`.
+    Each collection with one dimension counts as a sequence, for instance an index of
+    pandas. A whole number of NumPy counts as an `int`.
     """
     kind = get_origin(hint) or hint
-    if kind in (Any, bool):
+    if kind is Any:
         return True
     if kind in (Union, UnionType):
         return any(has_type(value, choice) for choice in get_args(hint))
+    if kind is bool:
+        import numpy as np
+
+        return isinstance(value, bool | np.bool_)
     if kind is int:
         return isinstance(value, Integral)
     if kind is Sequence:
         is_single = isinstance(value, str | bytes | Mapping | Iterator)
-        if is_single or not isinstance(value, Iterable):
+        # An array of NumPy is iterable, but without dimensions it has no items.
+        has_one_dimension = getattr(value, "ndim", 1) == 1
+        if is_single or not has_one_dimension or not isinstance(value, Iterable):
             return False
         return all(has_type(item, get_args(hint)[0]) for item in value)
     return isinstance(value, kind)
@@ -98,14 +108,23 @@ def with_arguments_for_flags(message: str, hints: Mapping[str, Any]) -> str:
     "by: no column 'a'"
     >>> with_arguments_for_flags("replace it with --force", hints)
     'replace it with force=True'
+    >>> with_arguments_for_flags("take --format onnx", {"format": str})
+    'take format="onnx"'
+    >>> with_arguments_for_flags("--task: no task 'a'", {"tasks": str})
+    "tasks: no task 'a'"
     """
 
-    def argument(flag: re.Match[str]) -> str:
-        name, value = flag.groups()
+    def argument(match: re.Match[str]) -> str:
+        flag, value = match.groups()
+        # A flag that may be repeated, such as `--task`, is an argument in the plural.
+        name = flag if flag in hints else f"{flag}s"
         if name not in hints:
-            return flag[0]
-        if value is None and hints[name] is bool:
-            value = "True"
-        return name if value is None else f"{name}={value}"
+            return match[0]
+        if value is not None:
+            return f'{name}="{value}"'
+        return f"{name}=True" if hints[name] is bool else name
 
-    return re.sub(r"(?<!\S)--([a-z]+)(?: ([A-Z]+)\b)?", argument, message)
+    # Any word may follow a flag, as in "--by or --force". So only words in capitals,
+    # such as FOLDER, and the names of formats count as values.
+    values = r"[A-Z=]+|(?<=--format )[a-z_]+"
+    return re.sub(rf"(?<!\S)--([a-z]+)(?: ({values})\b)?", argument, message)

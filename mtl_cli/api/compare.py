@@ -141,12 +141,12 @@ def compare(
     from mtl_cli.comparison.find_runs import read_runs
     from mtl_cli.core.plugins import use_folders
 
-    if plugins:
-        use_folders(paths_of(plugins))
+    if plugin_folders := paths_of(plugins):
+        use_folders(plugin_folders)
     paths = [path for folder in folders for path in paths_of(folder)]
     if not paths:
         raise ConfigError("mtl_cli.compare: no folder; name runs or sweeps to compare")
     runs = read_runs(paths)
-    names = [tasks] if isinstance(tasks, str) else tasks
+    names = [tasks] if isinstance(tasks, str) else list(tasks)
     question = Question(baseline, metric, split, names)
     return Comparison(compare_datasets(runs, question), compare_lines(runs, question))

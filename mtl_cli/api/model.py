@@ -131,7 +131,7 @@ class Model:
             raise ConfigError("repeats: has no effect alone; add importance=True")
         rows = rows_or_location(table)
         columns = [by] if isinstance(by, str) else list(by)
-        request = EvaluationRequest(columns, importance, repeats)
+        request = EvaluationRequest(columns, importance, int(repeats))
         evaluation, _ = evaluate(self._model, rows, request)
         return evaluation
 
@@ -202,6 +202,6 @@ def load(
         from mtl_cli.core.plugins import use_folders
         from mtl_cli.runs import saved_model
 
-        if plugins:
-            use_folders(paths_of(plugins))
+        if plugin_folders := paths_of(plugins):
+            use_folders(plugin_folders)
         return Model(saved_model.load(Path(run)))

@@ -47,14 +47,18 @@ def test_single_runs_can_be_named_by_run_and_by_folder(sweep: Path) -> None:
     assert "| ple | 2 |" in str(some)
 
 
-def test_one_task_may_be_named_without_a_list(sweep: Path) -> None:
-    frame = mtl_cli.compare(sweep, tasks="click").to_frame()
+@pytest.mark.parametrize("tasks", ["click", pd.Index(["click"])])
+def test_tasks_are_named_by_a_text_or_a_collection(sweep: Path, tasks: Any) -> None:
+    frame = mtl_cli.compare(sweep, tasks=tasks).to_frame()
     assert set(frame["task"]) == {"click"}
 
 
-def test_plugins_may_be_named_by_one_folder(sweep: Path) -> None:
+@pytest.mark.parametrize("plugins", ["nowhere", pd.Index(["nowhere"])])
+def test_plugins_are_named_by_a_path_or_a_collection(sweep: Path, plugins: Any) -> None:
     with pytest.raises(mtl_cli.ConfigError, match="there is no folder nowhere"):
-        mtl_cli.compare(sweep, plugins="nowhere")
+        mtl_cli.compare(sweep, plugins=plugins)
+    with pytest.raises(mtl_cli.ConfigError, match="there is no folder nowhere"):
+        mtl_cli.load(sweep, plugins=plugins)
 
 
 def test_wrong_names_are_told_as_by_the_command(sweep: Path) -> None:
@@ -62,6 +66,8 @@ def test_wrong_names_are_told_as_by_the_command(sweep: Path) -> None:
         mtl_cli.compare(sweep / "nowhere")
     with pytest.raises(mtl_cli.ConfigError, match="aucc"):
         mtl_cli.compare(sweep, metric="aucc")
+    with pytest.raises(mtl_cli.ConfigError, match=r"^tasks: no run has scores of the"):
+        mtl_cli.compare(sweep, tasks="clik")
     wrong_type: Any = ["auc"]
     with pytest.raises(mtl_cli.ConfigError, match="compare: metric: expected str"):
         mtl_cli.compare(sweep, metric=wrong_type)

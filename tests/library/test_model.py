@@ -302,6 +302,8 @@ def test_named_index_is_a_column_that_no_column_has_the_name_of(model: Model) ->
             r"by: expected str \| Sequence\[str\], but got None",
         ),
         ("evaluate", {"by": [1]}, "by: expected"),
+        ("evaluate", {"by": np.array("item")}, "by: expected"),
+        ("evaluate", {"importance": "false"}, "importance: expected bool, but got 'f"),
         ("evaluate", {"repeats": "3"}, r"repeats: expected int \| None, but got '3'"),
     ],
 )
@@ -323,6 +325,18 @@ def test_messages_name_arguments_in_place_of_flags(
         model.evaluate(rows(4), importance=True, repeats=1)
     with pytest.raises(mtl_cli.ConfigError, match=r"with force=True$"):
         model.export(tmp_path)
+    with pytest.raises(mtl_cli.ConfigError, match=r'^format="onnx": .* does not end'):
+        model.export(tmp_path / "model", "onnx")
+
+
+def test_missing_argument_is_told_as_by_python(model: Model) -> None:
+    with pytest.raises(TypeError, match=r"Model.evaluate\(\) missing 1 required"):
+        model.evaluate()  # type: ignore[call-arg]
+
+
+def test_numbers_of_numpy_are_arguments(model: Model) -> None:
+    evaluation = model.evaluate(rows(40), importance=np.True_, repeats=np.int64(2))
+    json.dumps(evaluation.to_dict())
 
 
 def test_frame_keeps_its_index(model: Model) -> None:
