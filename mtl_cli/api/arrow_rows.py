@@ -89,17 +89,19 @@ class FrameTable:
 
 
 def intervals_as_text(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Replaces the intervals that `pandas.cut` gives by their texts, such as `(0, 5]`.
+    """Replaces intervals, such as those of `pandas.cut`, by texts such as `(0, 5]`.
 
-    Arrow cannot read categories that are intervals.
+    Arrow cannot read categories that are intervals. Other intervals become an extension
+    type, which no feature reads.
     """
     import pandas as pd
 
     frame = frame.copy(deep=False)
     for i, dtype in enumerate(frame.dtypes):
         is_category = isinstance(dtype, pd.CategoricalDtype)
-        if is_category and isinstance(dtype.categories, pd.IntervalIndex):
-            texts = frame.iloc[:, i].cat.rename_categories(str)
+        value_dtype = dtype.categories.dtype if is_category else dtype
+        if isinstance(value_dtype, pd.IntervalDtype):
+            texts = frame.iloc[:, i].map(str, na_action="ignore").astype(object)
             frame.isetitem(i, texts.array)
     return frame
 
@@ -107,7 +109,8 @@ def intervals_as_text(frame: "pd.DataFrame") -> "pd.DataFrame":
 def named_index_as_columns(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Adds a column for each level of the index whose name no column has.
 
-    A Parquet file that pandas writes has the same columns.
+    A Parquet file that pandas writes has the same columns, except that it has no column
+    for a `RangeIndex`.
     """
     columns = set(map(str, frame.columns))
     levels = {

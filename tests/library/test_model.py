@@ -282,6 +282,15 @@ def test_intervals_of_pandas_cut_are_read_as_text(model: Model) -> None:
     assert set(slices["slice"]) == {"(-9, 0]", "(0, 9]"}
 
 
+def test_intervals_that_are_no_categories_are_read_as_text() -> None:
+    band = pd.arrays.IntervalArray.from_tuples([np.nan, (0, 1)])
+    frame = pd.DataFrame({"band": band, "empty": band[[0, 0]]})
+    request = ColumnRequest(dict.fromkeys(frame, "dataset.features"), {})
+    table = select_feature_columns(frame, request)
+    assert table["band"].to_pylist() == [None, "(0.0, 1.0]"]
+    assert table["empty"].type == pa.null()
+
+
 def test_named_index_is_a_column_that_no_column_has_the_name_of(model: Model) -> None:
     frame = rows(4).to_pandas()
     predictions = model.predict(frame)
