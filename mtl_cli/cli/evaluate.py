@@ -86,9 +86,11 @@ def show_and_write(evaluation: "Evaluation", options: argparse.Namespace) -> Non
     from mtl_cli.evaluation.page import page
     from mtl_cli.evaluation.screen import show_evaluation
 
-    values = mask_secrets(evaluation.to_dict())
-    json_text = json.dumps(values, indent=2, allow_nan=False) + "\n"
+    json_text = ""
     try:
+        if options.json is not None:
+            values = mask_secrets(evaluation.to_dict())
+            json_text = json.dumps(values, indent=2, allow_nan=False) + "\n"
         if options.json not in (None, STDOUT):
             write_file(options.json, json_text, options.force)
         if options.html is not None:

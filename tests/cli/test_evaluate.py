@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import math
 import re
 import shutil
 import signal
@@ -31,6 +32,7 @@ from mtl_cli.comparison.read_predictions import read_all_seeds
 from mtl_cli.comparison.read_run import read_run
 from mtl_cli.config.run_config import Config
 from mtl_cli.evaluation import blocks, open_table
+from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.runs import saved_model
 from mtl_cli.statistics import sampling_error
 
@@ -794,6 +796,19 @@ def test_full_disk_ends_in_one_line_below_the_scores(
     assert "o.json: No space left on device" in err and err.count("\n") == 1
     assert "Metrics" in out
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_value_that_json_cannot_hold_costs_no_scores_on_the_screen(
+    run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(Evaluation, "to_dict", lambda _: {"rows": math.nan})
+    test = run.parent / "test.parquet"
+    assert evaluated(run, test) == 0
+    assert "Metrics" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        evaluated(run, test, "--json", tmp_path / "o.json")
+    assert "Metrics" in capsys.readouterr().out
 
 
 @pytest.fixture(scope="module")
