@@ -1164,7 +1164,7 @@ def test_folder_in_place_of_the_leaderboard_is_a_warning(
     table.thread = SimpleNamespace(join=lambda: None)  # type: ignore[assignment]
     table.stop()
     printed = table.console.file.getvalue()  # type: ignore[attr-defined]
-    assert "leaderboard.csv: Is a directory; remove leaderboard.csv, or free" in printed
+    assert "leaderboard.csv: Is a directory; mend that, and run the command" in printed
     assert f"sweep folder: {tmp_path}" in printed
 
 
