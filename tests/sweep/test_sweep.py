@@ -525,6 +525,7 @@ def test_killed_sweep_resumes_where_it_was_cut_off(start: Path) -> None:
 def test_finished_sweep_starts_no_process_when_run_again(start: Path) -> None:
     command = ["seed=1,2", "hydra.sweep.dir=sweep"]
     assert run_sweep(start, *command).returncode == 0
+    (start / "fork_server_started").unlink(missing_ok=True)
     ended = run_sweep_cold(start, *command)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.count(" skipped, done before ") == 2
