@@ -89,10 +89,10 @@ class FrameTable:
 
 
 def intervals_as_text(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Replaces intervals, such as those of `pandas.cut`, by texts such as `(0, 5]`.
+    """Replaces intervals, as `pandas.cut` makes them, by texts such as `(0, 5]`.
 
-    Arrow cannot read categories that are intervals. Other intervals become an extension
-    type, which no feature reads.
+    Arrow cannot read categories that are intervals. Arrow turns other intervals into a
+    type that no feature reads.
     """
     import pandas as pd
 

@@ -26,8 +26,8 @@ class KnownNames(dict[str, Any]):
 def checked_call(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Decorates a public function: wrong types of arguments raise a `ConfigError`.
 
-    The types are those of the function's type hints. Messages name the arguments of the
-    function in place of the flags of the commands, such as `by` for `--by`.
+    The function's type hints say which types are right. Messages name the arguments of
+    the function in place of the flags of the commands: `by` for `--by`.
     """
     function_signature = signature(function)
     annotations = dict(function.__annotations__)

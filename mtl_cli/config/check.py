@@ -133,7 +133,7 @@ def missing_keys_message(findings: list[ErrorDetails], values: dict[Any, Any]) -
     cls = chosen_class(section, values)
     if section in GROUPS_OF_CLASSES and cls is not None:
         option = values[section].get("name")
-        # A key of heads, gates or towers. No YAML file sets those of a plugin.
+        # A key of heads, gates or towers. No YAML file sets such keys of a plugin.
         if name not in cls.model_fields:
             message += f", or write +{missing[0]}=VALUE"
         # `optimizer.name=sgd` sets only the name. `optimizer=sgd` also brings the keys

@@ -162,7 +162,7 @@ def made_folders(folder: Path) -> Iterator[None]:
         yield
     except BaseException:
         for path in missing:
-            # Another program may have written into the folder, which then stays.
+            # The folder stays if another program has written into it.
             with contextlib.suppress(OSError):
                 path.rmdir()
         raise

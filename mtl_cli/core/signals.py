@@ -5,8 +5,8 @@ signal is deferred: the signal waits until the training has written a checkpoint
 raises `Stopped`, or until the training ends. A second signal ends the run at once.
 
 A signal that repeats the signal before within `REPEAT_SECONDS` is dropped. For example,
-the program `timeout` sends its signal to the command, and then to all processes of the
-command's group, which the command belongs to.
+the program `timeout` sends its signal to the command, and then to the command's group,
+so the command gets the signal twice.
 """
 
 import contextlib

@@ -149,10 +149,10 @@ def keep_scenario(data: Data, scenarios: Scenarios, name: str) -> Data:
     return replace(data, splits=splits, row_numbers=row_numbers, report=report)
 
 
-def hash_rows(dataset: Dataset, without: str | None = None) -> str:
+def hash_rows(dataset: Dataset, left_out: str | None = None) -> str:
     """Returns a hash of the rows, or of the code and keys that generate the rows.
 
-    `without` is a split whose files are left out.
+    The files of the split `left_out` do not count.
     """
     if type(dataset) is not Dataset:  # a subclass of `Dataset` is a generator
         keys = dataset.model_dump_json(exclude=set(Dataset.model_fields))
@@ -162,7 +162,7 @@ def hash_rows(dataset: Dataset, without: str | None = None) -> str:
         {
             split: find_files(f"dataset.{split}", location, dataset.format)
             for split, location in dataset.locations.items()
-            if split != without
+            if split != left_out
         }
     )
 

@@ -47,8 +47,7 @@ class Source:
             tables of at most about this number. A table in memory is yielded whole.
         rows_by_file: {path: number of rows} in the order in which the files are read;
             {} for generated rows.
-        is_text: whether the table is in text files, whose cells have no types of their
-            own.
+        is_text: whether the table is in text files. Their cells have no types.
     """
 
     path: str

@@ -164,7 +164,7 @@ def columnar_parts(files: Files) -> Iterator[pa.Table]:
 def ordered_values(files: Files) -> dict[str, list[str]]:
     """Returns {column: its values in their order} for ordered categoricals.
 
-    Pandas and R write such columns. The values are those of the first rows.
+    Pandas and R write such columns. Only the first rows are read.
     """
     with open_columnar_file(files, files.paths[0]) as file:
         names = [

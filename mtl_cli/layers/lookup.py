@@ -140,8 +140,8 @@ def pool_sequences(
 ) -> Tensor:
     """Pools the vectors of each sequence, and keeps all other vectors.
 
-    An unknown value of a sequence does not count if its vector, that of id 0, is not
-    trained: see `EmbeddingTable.trains_unknown`.
+    Unknown values of a sequence have id 0. They do not count if training does not
+    change the vector of id 0: see `EmbeddingTable.trains_unknown`.
 
     Args:
         vectors: a vector for each column in `columns.tables`, `(sets, batch, columns,

@@ -38,8 +38,8 @@ class Column(NamedTuple):
     part: int = 1
 
 
-# The columns of a tensor of factors have no features of their own. They have those of
-# the tensor that is multiplied by the factors.
+# The columns of a tensor of factors. Such a column belongs to the same feature as the
+# column that the factor multiplies.
 FACTORS: list[Column] = []
 # The name of a column beside columns of features that belongs to no feature.
 HIDDEN_COLUMN = "hidden unit"
@@ -129,13 +129,13 @@ class FeatureColumns:
         if not any(columns):
             return None if None in columns else FACTORS
         if sum(x.shape[-1] for x in inputs) == width:  # side by side
-            joined: list[Column] = []
+            all_columns: list[Column] = []
             num_parts = 0
             for c, x in zip(columns, inputs, strict=True):
                 part = c or [Column(HIDDEN_COLUMN)] * x.shape[-1]
-                joined += [y._replace(part=num_parts + y.part) for y in part]
-                num_parts = joined[-1].part
-            return joined
+                all_columns += [y._replace(part=num_parts + y.part) for y in part]
+                num_parts = all_columns[-1].part
+            return all_columns
         first, *others = [c for c in columns if c != FACTORS]
         if first is not None and all(c == first for c in others):
             selected = first[selected_columns(operation, call)]

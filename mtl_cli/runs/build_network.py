@@ -110,7 +110,7 @@ def write_first_weights(inputs: RunInputs, network: "Network") -> "Network":
 
     These are the biases of the towers if `trainer.initial_bias` is `labels`, the
     pretrained vectors, and the weights of the earlier run. The vectors of a trained
-    table go on from the earlier run; those of a frozen table always come from the file.
+    table go on from the earlier run, but a frozen table always comes from the file.
 
     Returns: the network, with the optimizer's state of the earlier run if there is one.
     """

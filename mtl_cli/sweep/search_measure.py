@@ -130,8 +130,8 @@ def measure_of_trial(config: "Config", swept_keys: list[str]) -> dict[str, str]:
 def data_hash(dataset: "Dataset") -> dict[str, str]:
     """Returns {`data_hash`: hash of the files that training and validation read}.
 
-    Returns {} if the files cannot be read, because the jobs report that, and {} if the
-    data set generates its rows: its keys, which `row_settings` has, choose the rows.
+    Returns {} if the files cannot be read, because the jobs report that. Returns {} for
+    generated rows too, because `row_settings` has the keys that choose these rows.
     """
     from mtl_cli.data.dataset import Dataset
     from mtl_cli.data.load import hash_rows
@@ -139,8 +139,8 @@ def data_hash(dataset: "Dataset") -> dict[str, str]:
     if type(dataset) is not Dataset:
         return {}
     try:
-        without = "test" if dataset.valid_from == "train" else None
-        return {DATA_HASH: hash_rows(dataset, without)}
+        unread = "test" if dataset.valid_from == "train" else None
+        return {DATA_HASH: hash_rows(dataset, unread)}
     except MtlError:
         return {}
 

@@ -37,7 +37,7 @@ class WLR(AmountTask):
     kind: Literal["wlr"] = "wlr"
 
     def summarized(self, labels: Floats) -> Floats:
-        """Returns the labels above 0, and NaN for the others."""
+        """Returns the labels above 0, and NaN for labels of 0."""
         return np.where(labels > 0, labels, np.nan)
 
     def label_statistics(self, labels: "LabelSummary") -> Statistics:

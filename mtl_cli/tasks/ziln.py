@@ -52,7 +52,7 @@ class ZILN(AmountTask):
         return 3
 
     def summarized(self, labels: Floats) -> Floats:
-        """Returns the logarithms of the labels above 0, and NaN for the others."""
+        """Returns the logarithms of labels above 0, and NaN for labels of 0."""
         return np.log(np.where(labels > 0, labels, np.nan))
 
     def label_statistics(self, labels: "LabelSummary") -> Statistics:
