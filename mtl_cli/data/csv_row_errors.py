@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from mtl_cli.columns.cells import first_unconvertible_cell
-from mtl_cli.columns.numeric import plain_number_fix
+from mtl_cli.columns.spreadsheet_numbers import plain_number_fix
 from mtl_cli.core.errors import RowError
 from mtl_cli.core.message_text import shown
 from mtl_cli.data.arrow_errors import SAVE_AS_UTF8

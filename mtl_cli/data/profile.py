@@ -10,7 +10,8 @@ import pandas as pd
 import pyarrow as pa
 
 from mtl_cli.columns.arrow_types import as_whole_numbers, is_text
-from mtl_cli.columns.numeric import as_numbers, spreadsheet_example, thousands_example
+from mtl_cli.columns.numeric import as_numbers
+from mtl_cli.columns.spreadsheet_numbers import spreadsheet_example, thousands_example
 from mtl_cli.core.message_text import line_if_any
 from mtl_cli.data.feature_set import FeatureSet, empty_rows
 from mtl_cli.data.split import SPLITS, Codes

@@ -2,7 +2,12 @@
 
 from typing import NamedTuple
 
-from mtl_cli.columns.numeric import DIGITS, SEPARATOR, SIGN, SPREADSHEET_NUMBER
+from mtl_cli.columns.spreadsheet_numbers import (
+    DIGITS,
+    SEPARATOR,
+    SIGN,
+    SPREADSHEET_NUMBER,
+)
 from mtl_cli.init.column_profile import (
     MAX_CATEGORIES,
     MAX_TEXTS_AMONG_NUMBERS,
