@@ -172,12 +172,13 @@ def ordered_values(files: Files) -> dict[str, list[str]]:
             for field in file.schema
             if pa.types.is_dictionary(field.type) and field.type.ordered and field.name
         ]
-        for batch in file.batches(names, 1) if names else ():
-            return {
-                name: list(map(str, batch.column(name).dictionary.to_pylist()))
-                for name in names
-            }
-    return {}
+        first_batch = next(iter(file.batches(names, 1)), None) if names else None
+        if first_batch is None:
+            return {}
+        return {
+            name: list(map(str, first_batch.column(name).dictionary.to_pylist()))
+            for name in names
+        }
 
 
 def text_parts(files: Files, options: Csv) -> Iterator[pa.Table]:

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from mtl_cli.config.overrides import without_added_prefix, without_signs
 from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.message_text import comma_list, shown
+from mtl_cli.sweep.plan import swept_settings
 
 if TYPE_CHECKING:
     import optuna
@@ -52,13 +53,6 @@ def check_ranges(config: DictConfig) -> None:
         except ValueError as error:
             text = without_added_prefix(setting.input_line or "")
             raise ConfigError(f"cannot search {text}: {first_line(error)}") from None
-
-
-def swept_settings(config: DictConfig) -> list[Override]:
-    """Returns the settings that a search tries values of."""
-    from mtl_cli.sweep.plan import settings_by_key
-
-    return [s for s in settings_by_key(config) if s.is_sweep_override()]
 
 
 def distribution_of(setting: Override) -> "BaseDistribution":

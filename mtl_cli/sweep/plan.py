@@ -69,7 +69,7 @@ def number_of_jobs(config: DictConfig, keys: SweepKeys | None) -> int | None:
     Raises:
         ConfigError: if `product_of_values` is above `MAX_JOBS`.
     """
-    settings = swept_settings(config)
+    settings = settings_of_grid(config)
     if product_of_values(settings, keys) > MAX_JOBS:
         raise ConfigError(
             f"the sweep has more than {MAX_JOBS:,} jobs; give fewer values, or split "
@@ -126,7 +126,7 @@ def uses_basic_sweeper(config: DictConfig) -> bool:
     return str(config.hydra.sweeper._target_).startswith(BASIC_SWEEPER)
 
 
-def swept_settings(config: DictConfig) -> list[Override] | None:
+def settings_of_grid(config: DictConfig) -> list[Override] | None:
     """Returns the settings that Hydra's own sweeper sweeps over.
 
     Returns None for another sweeper, and if a setting is wrong: Hydra's sweeper raises
@@ -135,10 +135,18 @@ def swept_settings(config: DictConfig) -> list[Override] | None:
     if not uses_basic_sweeper(config):
         return None
     try:
-        settings = settings_by_key(config)
+        return swept_settings(config)
     except HydraException:
         return None
-    return [setting for setting in settings if setting.is_sweep_override()]
+
+
+def swept_settings(config: DictConfig) -> list[Override]:
+    """Returns the settings with several values, in the order of `settings_by_key`.
+
+    Raises:
+        HydraException: if a setting is wrong.
+    """
+    return [s for s in settings_by_key(config) if s.is_sweep_override()]
 
 
 def settings_by_key(config: DictConfig) -> list[Override]:
