@@ -10,7 +10,6 @@ from omegaconf import DictConfig
 from mtl_cli.config.overrides import without_added_prefix, without_signs
 from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.message_text import comma_list, shown
-from mtl_cli.sweep.plan import swept_settings
 
 if TYPE_CHECKING:
     import optuna
@@ -43,6 +42,8 @@ def check_search(config: DictConfig) -> None:
 
 def check_ranges(config: DictConfig) -> None:
     """Refuses a range of values that Optuna refuses, such as `range(5,2)`."""
+    from mtl_cli.sweep.plan import swept_settings
+
     try:
         settings = swept_settings(config)
     except HydraException:  # Hydra's sweeper raises the error later
@@ -85,6 +86,7 @@ def check_earlier_values(config: DictConfig, study: "optuna.Study") -> None:
     from optuna.distributions import check_distribution_compatibility
     from optuna.trial import TrialState
 
+    from mtl_cli.sweep.plan import swept_settings
     from mtl_cli.sweep.search_storage import cut_off_trials, queued_values
 
     trials = study.trials

@@ -24,7 +24,7 @@ from mtl_cli.core import mlflow_store, secrets
 from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.mlflow_address import store_folder
 from mtl_cli.core.other_files import UnsafeFileError
-from mtl_cli.sweep import check_search, cmaes_state, optuna_search, plugin_settings
+from mtl_cli.sweep import cmaes_state, optuna_search, plan, plugin_settings
 from mtl_cli.sweep.plugin_settings import SUBMITIT, adapt_plugins
 from mtl_cli.trackers import wandb
 
@@ -317,7 +317,7 @@ def test_forged_data_base_of_a_search_ends_in_one_line(
 
     monkeypatch.setattr(optuna_search, "current_storage", None)
     # The settings of a search are read by a Hydra that has started.
-    monkeypatch.setattr(check_search, "swept_settings", lambda config: [])
+    monkeypatch.setattr(plan, "swept_settings", lambda config: [])
     url = f"sqlite:///{tmp_path}/optuna.db"
     study = optuna.create_study(study_name="search", storage=url, direction="maximize")
     trial = study.ask({"x": optuna.distributions.IntUniformDistribution(1, 3)})
