@@ -1,13 +1,15 @@
 """Turns Arrow's errors into one line: the file, the reason, and how to fix it.
 
-Three errors of Arrow need advice of their own: text that is not UTF-8, a row that is
-too long, and an encoding that Arrow cannot read. Arrow gives these errors neither a
-class nor a code of their own, so this module recognises them by their English text.
+Four errors of Arrow need advice of their own: text that is not UTF-8, a row that is
+too long, a row with too many or too few cells, and an encoding that Arrow cannot read.
+Arrow gives these errors neither a class nor a code of their own, so this module
+recognises them by their English text.
 `tests/data/test_arrow_errors.py` and `tests/data/test_parquet_file.py` fail if a
 version of Arrow changes these texts.
 """
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -19,6 +21,12 @@ from mtl_cli.core.other_files import UnsafeFileError
 SAVE_AS_UTF8 = (
     "save the file as UTF-8; if it comes from Windows or is Latin-1: iconv -f cp1252 "
     "-t utf-8 FILE > utf8.csv"
+)
+# Arrow's error about a row of a CSV file with too many or too few cells: the number of
+# the row, of the columns and of the cells, and the beginning of the row's text. Arrow
+# counts rows from 1, and the header is a row.
+RAGGED_ROW = re.compile(
+    r"Row #(\d+): Expected (\d+) columns, got (\d+): (.*)", re.DOTALL
 )
 
 

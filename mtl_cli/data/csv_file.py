@@ -12,10 +12,11 @@ After an error, the file is therefore read again, to find the first broken row:
 - The second reading takes all cells as bytes, so Arrow converts no cell. The function
   `first_cell_error` converts the cells, and finds the first cell that fails.
 - If Arrow fails in the second reading too, the cells are not at fault. Either Arrow has
-  come to a row that is too long, or a third reading finds the first row with more or
-  fewer cells than the header.
+  come to a row that is too long, or to a row with more or fewer cells than the header.
+  This reading has one thread, so Arrow's error gives the number of that row.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -24,15 +25,15 @@ import pyarrow as pa
 import pyarrow.csv
 
 from mtl_cli.core.errors import DataError, RowError
-from mtl_cli.data.arrow_errors import is_row_too_long, read_errors
+from mtl_cli.data.arrow_errors import RAGGED_ROW, is_row_too_long, read_errors
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_header import HEADER_BYTES, check_is_text, read_header
 from mtl_cli.data.csv_options import Csv, convert_cells
 from mtl_cli.data.csv_row_errors import (
     CHECK_QUOTES,
     OPEN_QUOTE,
-    find_ragged_record,
     first_cell_error,
+    ragged_row_problem,
 )
 from mtl_cli.data.csv_stream import SENTINEL, StreamWithSentinel
 from mtl_cli.data.files import Files
@@ -170,47 +171,35 @@ class CsvFile:
         try:
             with self.open_reader(binary_types, threads=False) as reader:
                 for batch in reader:
-                    # An error ends the reading, see `open_reader`.
-                    self.refuse_broken_cells(batch, num_rows)
+                    cell_error = first_cell_error(
+                        batch, num_rows, self.request, self.options, self.sentinel_row
+                    )
+                    if cell_error is not None:
+                        # This error also ends the reading, see `open_reader`.
+                        raise DataError(f"{cell_error} [{self.path}]")
                     num_rows += batch.num_rows
         except DataError as error:
             return error
         except pa.ArrowInvalid as error:
             if is_row_too_long(error):
                 return self.row_error(num_rows, f"is too long; {CHECK_QUOTES}")
-            return self.find_ragged_row_error() or arrow_error
+            if ragged := RAGGED_ROW.search(str(error)):
+                return self.ragged_row_error(ragged)
         return arrow_error
 
-    def refuse_broken_cells(self, batch: pa.RecordBatch, first_row: int) -> None:
-        """Raises an error about the first row with a cell that cannot be converted.
+    def ragged_row_error(self, ragged: re.Match[str]) -> RowError:
+        """Returns the error about a row with too many or too few cells.
 
-        Args:
-            batch: the requested columns of some rows, with cells of bytes.
-            first_row: the number of the batch's first row in the file, from 0.
-
-        Raises:
-            DataError: if a cell cannot be converted.
+        `ragged` is Arrow's error about the row, as `RAGGED_ROW` matches it.
         """
-        error = first_cell_error(
-            batch, first_row, self.request, self.options, self.sentinel_row
-        )
-        if error is not None:
-            raise DataError(f"{error} [{self.path}]")
-
-    def find_ragged_row_error(self) -> RowError | None:
-        """Returns the error about the first row with too many or too few cells."""
-        ragged = find_ragged_record(
-            self.open_with_sentinel(), self.delimiter, BLOCK_BYTES
-        )
-        if ragged is None:
-            return None
-        record, problem = ragged
+        number = int(ragged[1])
+        problem = ragged_row_problem(ragged, self.sentinel_row)
         if self.options.columns:
-            return self.row_error(record, problem)
-        # Record 0 is the header, and record 1 is row 0.
-        if record == 1:
+            return self.row_error(number - 1, problem)
+        # Arrow's row 1 is the header.
+        if number == 2:
             problem += "; if the first line lacks names, add them"
-        return self.row_error(record - 1, problem)
+        return self.row_error(number - 2, problem)
 
     def row_error(self, row: int, problem: str) -> RowError:
         """Returns the error about a row of this file."""

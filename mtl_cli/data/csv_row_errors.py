@@ -1,24 +1,17 @@
-"""Says what is wrong with a row of a CSV file that Arrow refused to read.
+"""Says what is wrong with a row of a CSV file that Arrow refused to read."""
 
-A record is a row or the header. A record spans several lines of the file if one of its
-cells holds a line break.
-"""
-
-from collections.abc import Callable
-from contextlib import suppress
+import re
 from functools import partial
 
 import pyarrow as pa
-import pyarrow.csv
 
 from mtl_cli.columns.cells import first_unconvertible_cell
 from mtl_cli.columns.spreadsheet_numbers import plain_number_fix
 from mtl_cli.core.errors import RowError
-from mtl_cli.core.message_text import shown
+from mtl_cli.core.message_text import counted, shown
 from mtl_cli.data.arrow_errors import SAVE_AS_UTF8
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_options import Csv, convert_cells
-from mtl_cli.data.csv_stream import StreamWithSentinel
 
 CHECK_QUOTES = "check whether a quote is never closed"
 OPEN_QUOTE = (
@@ -92,88 +85,19 @@ def not_a_number_message(cell: bytes, key: str) -> str:
     return f"holds {shown(text)}, not a number; {fix}"
 
 
-def find_ragged_record(
-    stream: StreamWithSentinel, delimiter: str, block_bytes: int
-) -> tuple[int, str] | None:
-    """Finds the first record whose number of cells differs from the number of columns.
+def ragged_row_problem(ragged: re.Match[str], sentinel_row: bytes) -> str:
+    """Returns what is wrong with a row that has too many or too few cells.
 
     Args:
-        stream: the bytes of the file from its start on.
-        block_bytes: the number of bytes that Arrow reads at a time.
-
-    Returns: the index of the record and what is wrong with the record; None if all
-        records have the right number of cells. A header is record 0.
+        ragged: Arrow's error about the row, as `RAGGED_ROW` matches it.
+        sentinel_row: the bytes of the sentinel row, see `StreamWithSentinel`.
     """
-    record = first_invalid_record(stream, delimiter, block_bytes)
-    if record is None:
-        return None
-    # After an open quote, the sentinel row is a part of this record: cut it off.
-    content = record.text.encode("latin-1").partition(stream.sentinel_row)[0]
-    text = content.decode(errors="replace").rstrip("\r\n")
-    has_open_quote = text.count('"') % 2 == 1
+    _, num_columns, num_cells, text = ragged.groups()
+    # After an open quote, the sentinel row is a part of this row: cut it off.
+    text = text.partition(sentinel_row.decode())[0].rstrip("\r\n")
     fix = "add or remove cells, or quote the cells that hold the delimiter"
+    has_open_quote = text.count('"') % 2 == 1
     if has_open_quote:
         fix = CHECK_QUOTES
-    cells = "cell" if record.actual_columns == 1 else "cells"
-    index = record.number - 1  # Arrow counts records from 1
-    return index, (
-        f"is {shown(text)}, which has {record.actual_columns} {cells} instead of "
-        f"{record.expected_columns}; {fix}"
-    )
-
-
-def first_invalid_record(
-    stream: StreamWithSentinel, delimiter: str, block_bytes: int
-) -> pyarrow.csv.InvalidRow | None:
-    """Returns the first record with a wrong number of cells, if any.
-
-    The bytes of the record are decoded as Latin-1.
-    """
-    invalid_records: list[pyarrow.csv.InvalidRow] = []
-
-    def stop_at(record: pyarrow.csv.InvalidRow) -> str:
-        invalid_records.append(record)
-        return "error"  # Arrow raises ArrowInvalid and stops reading
-
-    with (
-        suppress(pa.ArrowInvalid),
-        open_record_reader(stream, delimiter, block_bytes, stop_at) as reader,
-    ):
-        try:
-            for _ in reader:
-                pass
-        finally:
-            stream.end()
-    return invalid_records[0] if invalid_records else None
-
-
-def open_record_reader(
-    stream: StreamWithSentinel,
-    delimiter: str,
-    block_bytes: int,
-    on_invalid_record: Callable[[pyarrow.csv.InvalidRow], str],
-) -> pyarrow.csv.CSVStreamingReader:
-    """Opens Arrow's reader for all records, including the header.
-
-    Arrow calls `on_invalid_record` for a record with a wrong number of cells.
-    """
-    names = [str(i) for i in range(stream.num_columns)]
-    return pyarrow.csv.open_csv(
-        stream,
-        read_options=pyarrow.csv.ReadOptions(
-            use_threads=False,
-            block_size=block_bytes,
-            column_names=names,
-            # Arrow decodes a record before it calls `on_invalid_record`. Latin-1
-            # decodes any bytes, also the bytes of a file that is not UTF-8.
-            encoding="latin-1",
-        ),
-        parse_options=pyarrow.csv.ParseOptions(
-            delimiter=delimiter,
-            newlines_in_values=True,
-            invalid_row_handler=on_invalid_record,
-        ),
-        convert_options=pyarrow.csv.ConvertOptions(
-            include_columns=names[:1], column_types={names[0]: pa.string()}
-        ),
-    )
+    cells = counted(int(num_cells), "cell")
+    return f"is {shown(text)}, which has {cells} instead of {int(num_columns):,}; {fix}"

@@ -42,7 +42,6 @@ class StreamWithSentinel:
         file_bytes: int,
     ) -> None:
         self.stream = stream
-        self.sentinel_row = sentinel_row
         self.unread_sentinel_row = io.BytesIO(sentinel_row + b"\n")
         self.num_columns = num_columns
         self.file_bytes = file_bytes

@@ -8,10 +8,13 @@ import pytest
 
 from mtl_cli.columns.cells import first_unconvertible_cell
 from mtl_cli.core.errors import DataError
-from mtl_cli.data.arrow_errors import is_not_utf8, is_row_too_long, read_errors
+from mtl_cli.data.arrow_errors import (
+    RAGGED_ROW,
+    is_not_utf8,
+    is_row_too_long,
+    read_errors,
+)
 from mtl_cli.data.csv_options import Csv, convert_cells
-from mtl_cli.data.csv_row_errors import find_ragged_record
-from mtl_cli.data.csv_stream import StreamWithSentinel
 
 LATIN_1 = "Köln".encode("latin-1")
 
@@ -55,6 +58,16 @@ def test_arrow_says_straddling_where_a_row_is_longer_than_a_block():
         read(b"x,y\n1,2\n" + long_cell + b",1\n", block_size=64)
     assert is_row_too_long(caught.value)
     assert not is_not_utf8(caught.value)
+
+
+def test_arrow_numbers_a_row_with_too_many_cells_and_gives_its_text():
+    # Blank lines have no number. The row's text need not be UTF-8.
+    content = b"x,y\n" + LATIN_1 + b",1\n\n" + LATIN_1 + b',1,"7\n"\nz\n'
+    with pytest.raises(pa.ArrowInvalid) as caught:
+        read(content, pa.binary(), use_threads=False)
+    ragged = RAGGED_ROW.search(str(caught.value))
+    assert ragged.groups() == ("3", "2", "3", 'K\ufffdln,1,"7\n"')
+    assert not is_row_too_long(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -117,18 +130,3 @@ def test_first_of_several_wrong_cells_is_found(rows):
         assert first_unconvertible_cell(pa.array(cells), as_type(pa.string())) is None
         cells[first] = LATIN_1
         assert first_unconvertible_cell(pa.array(cells), as_type(pa.string())) == first
-
-
-def with_sentinel(content: bytes) -> StreamWithSentinel:
-    return StreamWithSentinel(io.BytesIO(content), b"\n3,", 2, len(content))
-
-
-def test_ragged_record_is_found_although_it_is_not_utf8():
-    # Arrow decodes the row's bytes for us, and could only print that it failed.
-    content = b"x,y\n" + LATIN_1 + b",1\n\n" + LATIN_1 + b",1,7\nz\n"
-    number, reason = find_ragged_record(with_sentinel(content), ",", 1 << 20)
-    assert number == 2  # below the header and one row: blank lines do not count
-    assert reason.startswith(
-        "is 'K\ufffdln,1,7', which has 3 cells instead of 2; add or"
-    )
-    assert find_ragged_record(with_sentinel(b"x,y\n1,2\n"), ",", 1 << 20) is None
