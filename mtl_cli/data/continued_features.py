@@ -3,10 +3,12 @@
 In this module, "earlier" refers to that run.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from mtl_cli.core.errors import DataError
+from mtl_cli.columns.fitters import Learnt
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError
 from mtl_cli.core.message_text import shown
 from mtl_cli.features.base import Feature
 
@@ -17,7 +19,7 @@ MAX_AUTO_DIM = int(6 * (2**31) ** 0.25)
 
 
 def extend_learnt(
-    name: str, earlier: Mapping[str, Any], learnt: Mapping[str, Any]
+    name: str, feature: Feature, earlier: Mapping[str, Any], learnt: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Returns what a feature learnt in an earlier run, with new values of this run.
 
@@ -25,14 +27,14 @@ def extend_learnt(
     The new values of this run are added at its end. All other learnt values, such as
     scales and cuts, come from the earlier run.
     """
-    # `earlier` may hold the dimension that `embedding_dim: auto` gave in that run;
-    # `learnt` never does.
-    without_dim = dict(earlier)
-    dim = without_dim.pop("embedding_dim", 1)
-    is_valid_dim = type(dim) is int and 1 <= dim <= MAX_AUTO_DIM
-    # `check_same_form` always refuses None, so it refuses a wrong dimension.
-    comparable = without_dim if is_valid_dim else None
-    check_same_form(f"feature {name} has", comparable, dict(learnt))
+    with refused_if_damaged(f"feature {name} has"):
+        # `earlier` may hold the dimension that `embedding_dim: auto` gave in that run;
+        # `learnt` never does.
+        dim = earlier.get("embedding_dim", 1)
+        if type(dim) is not int or not 1 <= dim <= MAX_AUTO_DIM:
+            raise ValueError(f"embedding_dim is {shown(dim)}")
+        check_same_keys(earlier.keys() - {"embedding_dim"}, learnt)
+        feature.check_learnt(Learnt(earlier))
     if "vocabulary" not in earlier:
         return dict(earlier)
     earlier_values = set(earlier["vocabulary"])
@@ -40,28 +42,25 @@ def extend_learnt(
     return {**earlier, "vocabulary": [*earlier["vocabulary"], *new_values]}
 
 
-def check_same_form(subject: str, earlier: object, learnt: object) -> None:
-    """Refuses values of an earlier run whose types or keys differ from this run's.
+@contextmanager
+def refused_if_damaged(subject: str) -> Iterator[None]:
+    """Turns errors about values of an earlier run, in a `with` block, into a DataError.
 
     `subject` is the start of a sentence for the message, such as "feature age has".
     """
-    if not has_same_form(earlier, learnt):
+    try:
+        yield
+    except DAMAGED_FILE_ERRORS:
         raise DataError(
             f"start_from.run: what {subject} learnt in that run is damaged; copy the "
             "whole folder of the run again"
-        )
+        ) from None
 
 
-def has_same_form(earlier: object, learnt: object) -> bool:
-    """Whether two JSON values have the same types and keys, also in nested values."""
-    if isinstance(learnt, dict) and isinstance(earlier, dict):
-        return earlier.keys() == learnt.keys() and all(
-            has_same_form(earlier[key], learnt[key]) for key in learnt
-        )
-    if isinstance(learnt, list) and isinstance(earlier, list):
-        types = {type(item) for item in learnt}
-        return not learnt or all(type(item) in types for item in earlier)
-    return type(earlier) is type(learnt)
+def check_same_keys(earlier: Collection[str], learnt: Collection[str]) -> None:
+    """Raises a `ValueError` if an earlier run has not learnt the same keys."""
+    if set(earlier) != set(learnt):
+        raise ValueError(f"has {sorted(earlier)}; expected {sorted(learnt)}")
 
 
 def reasons_not_continued(

@@ -45,5 +45,6 @@ class FeatureSetFitter:
                 self.fitters[owner].merge(self.fitters[name])
         learnt = {name: fitter.learnt() for name, fitter in self.fitters.items()}
         for name, earlier_values in (earlier or {}).items():
-            learnt[name] = extend_learnt(name, earlier_values, learnt[name])
+            feature = self.features[name]
+            learnt[name] = extend_learnt(name, feature, earlier_values, learnt[name])
         return FeatureSet(self.features, learnt)

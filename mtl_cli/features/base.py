@@ -102,6 +102,8 @@ class Feature(Options):
                 forged file can hold them.
         """
         if "vocabulary" in learnt:
+            if not isinstance(learnt["vocabulary"], list):
+                raise ValueError("the vocabulary is no list; expected texts")
             check_vocabulary(learnt.vocabulary)
 
     @abstractmethod

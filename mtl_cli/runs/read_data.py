@@ -12,7 +12,7 @@ from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.terminal import LineTimer
-from mtl_cli.data.continued_features import check_same_form
+from mtl_cli.data.continued_features import check_same_keys, refused_if_damaged
 from mtl_cli.data.findings import few_valid_rows_findings
 from mtl_cli.data.load import Data, load
 from mtl_cli.data.sampling_findings import uncorrected_findings
@@ -78,7 +78,9 @@ def load_data(config: Config, console: Console, earlier: EarlierRun | None) -> D
     if earlier is None:
         return data
     for task, statistics in earlier.labels.items():
-        check_same_form(f"the labels of {task} have", statistics, data.labels.get(task))
+        with refused_if_damaged(f"the labels of {task} have"):
+            check_same_keys(statistics, data.labels.get(task, {}))
+            config.chosen_tasks[task].check_statistics(statistics)
     return replace(data, labels=data.labels | earlier.labels)
 
 

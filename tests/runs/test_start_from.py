@@ -589,11 +589,12 @@ def test_resumed_run_needs_no_earlier_run(
     [
         ("price", {}),
         ("price", {"mean": "0", "deviation": 1.0}),
+        ("price", {"mean": 10**400, "deviation": 1.0}),
         ("price", {"mean": 0.0, "deviation": 1.0, "low": 0.0}),
         ("user", {"vocabulary": [1, 2]}),
         ("user", {"vocabulary": "12"}),
         ("user", {"vocabulary": ["1"], "embedding_dim": 10**9}),
-        ("page", {"embedding_dim": 10**9}),  # a hashed feature learns nothing else
+        ("hour", {"embedding_dim": 10**9}),  # a hashed feature learns nothing else
         ("age", {"cuts": {"0": 1.0}}),
     ],
 )
@@ -604,12 +605,13 @@ def test_forged_memory_of_a_feature_is_refused(
         "price": {"mean": 1.0, "deviation": 2.0},
         "user": {"vocabulary": ["3", "4"]},
         "age": {"cuts": [1.0]},
-        "page": {},
+        "hour": {},
     }
+    data = config(values(Path("t.parquet"), FEATURES, TASKS)).dataset
     with pytest.raises(
         DataError, match=f"what feature {feature} has learnt in that run is"
     ):
-        extend_learnt(feature, forged, fresh[feature])
+        extend_learnt(feature, data.used_features[feature], forged, fresh[feature])
 
 
 @pytest.mark.parametrize(
