@@ -14,7 +14,7 @@ from mtl_cli.columns.cells import Mask, empty_as_null, first_unconvertible_cell
 from mtl_cli.columns.spreadsheet_numbers import plain_number_fix
 from mtl_cli.core.errors import DataError, RowError
 from mtl_cli.core.learnt_values import check_number
-from mtl_cli.core.message_text import shown
+from mtl_cli.core.message_text import counted, shown
 
 Floats = npt.NDArray[np.float64]
 
@@ -142,7 +142,7 @@ def first_wrong(is_wrong: Mask) -> tuple[int, str] | None:
     count = int(np.count_nonzero(is_wrong))
     if not count:
         return None
-    return int(np.argmax(is_wrong)), f"{count} such row{'' if count == 1 else 's'}"
+    return int(np.argmax(is_wrong)), counted(count, "such row")
 
 
 def check_numbers(

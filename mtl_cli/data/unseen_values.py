@@ -3,8 +3,6 @@
 The training rows hold an unseen value too rarely or never, so it has no id of its own.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import pyarrow as pa
 
@@ -16,19 +14,6 @@ from mtl_cli.data.table import Array
 MIN_ROWS = 10  # fewer rows do not show that most values are unseen
 
 
-class UnseenValue(NamedTuple):
-    """An unseen value.
-
-    Attributes:
-        value: the value, such as "True".
-        known_spelling: the same value as the training rows spell it, such as "true";
-            None if no training row has such a value.
-    """
-
-    value: str
-    known_spelling: str | None
-
-
 class UnseenValues:
     """Counts the rows with unseen values, by feature, over all blocks of a table."""
 
@@ -36,8 +21,9 @@ class UnseenValues:
         self.features = features
         self.num_rows = 0
         self.unseen_rows: dict[str, int] = {}  # {feature: number of rows}
-        # {feature: its first unseen value}
-        self.first_values: dict[str, UnseenValue] = {}
+        # {feature: (its first unseen value, the same value as the training rows spell
+        # it)}, such as ("True", "true"); None if no training row has such a value.
+        self.misspelt: dict[str, tuple[str, str] | None] = {}
 
     def add(self, table: pa.Table, encoded: dict[str, Array]) -> None:
         """Counts the rows of a block; `encoded` are the same rows, encoded."""
@@ -55,10 +41,10 @@ class UnseenValues:
             cells = table[columns[0]].slice(int(rows[0]), 1)
             # In a list or a combination, it is not known which value is unseen.
             has_one_value = len(columns) == 1 and not is_list(cells.type)
-            if has_one_value and name not in self.first_values:
+            if has_one_value and name not in self.misspelt:
                 value = as_categorical(name, cells).categories[0].as_py()
                 spelling = self.features.spellings(name).get(common_spelling(value))
-                self.first_values[name] = UnseenValue(value, spelling)
+                self.misspelt[name] = None if spelling is None else (value, spelling)
 
     def warnings(self, only_suspicious: bool = False) -> list[str]:
         """Returns a line for each feature with unseen values.
@@ -68,35 +54,25 @@ class UnseenValues:
         """
         lines = []
         for name, num_unseen in self.unseen_rows.items():
-            misspelt = self.first_values.get(name)
-            if misspelt is not None and misspelt.known_spelling is None:
-                misspelt = None
             are_most = self.num_rows >= MIN_ROWS and num_unseen > self.num_rows / 2
-            if only_suspicious and misspelt is None and not are_most:
+            if only_suspicious and not self.misspelt.get(name) and not are_most:
                 continue
-            description = self.description(name, misspelt)
             lines.append(
                 f"{name}: {num_unseen:,} of {self.num_rows:,} rows "
-                f"({num_unseen / self.num_rows:.1%}) have {description}; such a value "
-                "is taken as unknown"
+                f"({num_unseen / self.num_rows:.1%}) have {self.description(name)}; "
+                "such a value is taken as unknown"
             )
         return lines
 
-    def description(self, name: str, misspelt: UnseenValue | None) -> str:
-        """Returns how a warning describes the unseen values of a feature.
-
-        `misspelt` is the first unseen value, if the training rows spell the same value
-        in another way, such as "true" for "True".
-        """
+    def description(self, name: str) -> str:
+        """Returns how a warning describes the unseen values of a feature."""
         text = "a value that no training row has"
         # The feature that owns the embedding table counts the values.
         owner = self.features.by_name[name].table_owner(name)
         min_count = getattr(self.features.by_name[owner], "min_count", 1)
         if min_count > 1:
             text = f"a value that training rows hold less than {min_count} times"
-        if misspelt is not None:
-            text += (
-                f", such as {misspelt.value!r}; training rows have "
-                f"{misspelt.known_spelling!r}"
-            )
+        if misspelt := self.misspelt.get(name):
+            value, known_spelling = misspelt
+            text += f", such as {value!r}; training rows have {known_spelling!r}"
         return text

@@ -8,6 +8,7 @@ from mtl_cli.columns.spreadsheet_numbers import (
     SIGN,
     SPREADSHEET_NUMBER,
 )
+from mtl_cli.core.message_text import counted
 from mtl_cli.init.column_profile import (
     MAX_CATEGORIES,
     MAX_TEXTS_AMONG_NUMBERS,
@@ -24,12 +25,10 @@ class ConvertibleText(NamedTuple):
 
     Attributes:
         pattern: the regular expression that cells of this kind match.
-        examples: cells of this kind.
         remark: what the cells are, and what to do, for the user.
     """
 
     pattern: str
-    examples: tuple[str, ...]
     remark: str
 
 
@@ -42,18 +41,15 @@ DATES_OR_VERSIONS = (
 # The comma of these numbers is a decimal comma or separates thousands.
 THOUSANDS = ConvertibleText(
     r"^-?[1-9][0-9]{0,2}(,[0-9]{3}){1,3}$",
-    ("6,405", "1,234,567"),
     "the cells are numbers with commas: write 6405 or 6.405 for 6,405",
 )
 THOUSANDS_WITH_SPACES = ConvertibleText(
     r"^-?[1-9][0-9]{0,2}( [0-9]{3}){1,3}$",
-    ("6 405", "1 234 567"),
     "the cells are numbers with spaces: write 6405 for 6 405; for codes, use kind "
     "sparse",
 )
 ANY_NUMBER = ConvertibleText(
     f"^{SPREADSHEET_NUMBER}$",
-    ("5 €", "30%", "CHF 5", "22,-", "1,234.5", "3 024.50", "1.234.567", "1'234"),
     "the cells are numbers with a sign, a unit or separators of thousands: write plain "
     "numbers, as in -1234.5",
 )
@@ -63,12 +59,10 @@ NUMBERS = (
     THOUSANDS_WITH_SPACES,
     ConvertibleText(
         rf"^{SIGN}?[0-9]+((\.|{SEPARATOR})[0-9]{{3}})*,[0-9]+([eE][-+]?[0-9]+)?$",
-        ("1234,5", "1.234,5", "3 024,50", "+3'024,50", "1,23E+05"),
         "the cells are numbers with a decimal comma: write a point, as in 1234.5",
     ),
     ConvertibleText(
         rf"^(\({DIGITS}\)|{DIGITS}-)$",
-        ("(112)", "1,234.50-"),
         "the cells are negative numbers in brackets or with a minus at the end: write "
         "-112 for (112) or 112-",
     ),
@@ -78,31 +72,22 @@ CONVERTIBLE_TEXT = (
     *NUMBERS,
     ConvertibleText(
         r"^-?[0-9]+\.[0-9]+[,;] ?-?[0-9]+\.[0-9]+$",
-        ("48.85, 2.35",),
         "the cells are pairs of numbers: make a column of each number",
     ),
     ConvertibleText(
         r"^([0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4})"
         r"([ T].*)?$",
-        ("2026-01-19", "19.1.2026", "01/19/26 10:30"),
         DATES,
     ),
     ConvertibleText(
         rf"(?i)^({MONTH}[ -][0-9]{{1,2}},?|[0-9]{{1,2}}\.?[ -]{MONTH},?)"
         r"[ -][0-9]{2,4}([ T].*)?$",
-        ("Jan 19, 2026", "19 January 2026"),
         DATES,
     ),
     ConvertibleText(
-        r"^\[.*\]$",
-        ("[3, 7]",),
-        "the cells are lists in brackets: write lists in the form a|b|c",
+        r"^\[.*\]$", "the cells are lists in brackets: write lists in the form a|b|c"
     ),
-    ConvertibleText(
-        r"^\{.*\}$",
-        ('{"city": "Rome"}',),
-        "the cells are records: make one column per field",
-    ),
+    ConvertibleText(r"^\{.*\}$", "the cells are records: make one column per field"),
 )
 # Lists of numbers of three digits, codes such as 88,89,903, and phone numbers match
 # patterns of numbers too. Amounts often have fewer digits before the first comma or
@@ -140,10 +125,10 @@ def convertible_text(column: ColumnProfile) -> ColumnProposal | None:
         and not suggests_id(column.name)
     ):
         quoted = ", ".join(f"'{shorten(text)}'" for text in texts)
-        cells = "1 cell" if num_cells == 1 else f"{num_cells:,} cells"
         warning = (
-            f"the cells are numbers, except {quoted} in {cells}: clear such cells, or "
-            "list the text in csv.null_values if the file is a text file"
+            f"the cells are numbers, except {quoted} in {counted(num_cells, 'cell')}: "
+            "clear such cells, or list the text in csv.null_values if the file is a "
+            "text file"
         )
         keys = numeric_keys(column, missing=True)
         return ColumnProposal(column, "left out", keys, warning=warning)

@@ -1,6 +1,7 @@
 """Refuses columns that cannot hold the labels of a task."""
 
 from mtl_cli.core.errors import DataError
+from mtl_cli.core.message_text import counted
 from mtl_cli.init.column_profile import MAX_TEXTS_AMONG_NUMBERS, ColumnProfile
 from mtl_cli.init.column_summary import shorten
 from mtl_cli.init.convertible_text import convertible_remark
@@ -53,9 +54,8 @@ def too_many_texts_error(message_start: str, column: ColumnProfile) -> DataError
     if remark := convertible_remark(column):
         fix = remark
     elif len(texts) <= MAX_TEXTS_AMONG_NUMBERS:
-        cells, them = f"{num_cells:,} cells", "them"
-        if num_cells == 1:
-            cells, them = "1 cell", "it"
+        cells = counted(num_cells, "cell")
+        them = "it" if num_cells == 1 else "them"
         fix = f"all are numbers, except {', '.join(texts)} in {cells}: clear {them}"
     else:
         fix = (

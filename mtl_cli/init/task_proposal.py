@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from mtl_cli.core.errors import DataError
+from mtl_cli.core.message_text import counted
 from mtl_cli.init.column_profile import Array, ColumnProfile
 from mtl_cli.init.column_summary import missing_share, shorten
 from mtl_cli.init.convertible_text import convertible_remark, thousands_warning
@@ -94,8 +95,9 @@ def multiclass(column: ColumnProfile) -> TaskProposal:
     # Numbers come first, then texts.
     classes.sort(key=lambda value: (isinstance(value, str), value))
     rarest, count = list(counts.items())[-1]  # the most frequent value comes first
-    rows = f"{count:,} row{'s' * (count != 1)}"
-    rarest_class = f"the rarest class is {shorten(rarest)}, with {rows}"
+    rarest_class = (
+        f"the rarest class is {shorten(rarest)}, with {counted(count, 'row')}"
+    )
     remarks = {"classes": f"{labels_and_missing(column)}; {rarest_class}"}
     reason = f"{len(classes)} classes; {rarest_class}"
     if column.numbers is not None:
