@@ -14,17 +14,13 @@ def is_number(arrow_type: pa.DataType) -> bool:
 
 
 def is_text(arrow_type: pa.DataType) -> bool:
-    """Whether an Arrow type holds text. String views are not included."""
+    """Whether a plain type, see `plain_type`, holds text."""
     return bool(types.is_string(arrow_type) or types.is_large_string(arrow_type))
 
 
 def is_id(arrow_type: pa.DataType) -> bool:
-    """Whether an Arrow type holds whole numbers, booleans, text or only empty cells.
-
-    A dictionary is judged by the type of its values.
-    """
-    arrow_type = value_type(arrow_type)
-    checks = types.is_integer, types.is_boolean, types.is_string_view, types.is_null
+    """Whether a plain type holds whole numbers, booleans, text or only empty cells."""
+    checks = types.is_integer, types.is_boolean, types.is_null
     return is_text(arrow_type) or any(check(arrow_type) for check in checks)
 
 

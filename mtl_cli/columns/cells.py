@@ -44,7 +44,7 @@ def cells_equal(column: pa.ChunkedArray, value: str | int) -> Mask:
     """
     if pa.types.is_null(column.type):
         return np.zeros(len(column), bool)
-    if is_text(column.type) or pa.types.is_string_view(column.type):
+    if is_text(column.type):
         is_equal = texts_equal(column, value)
     else:
         is_equal = typed_cells_equal(column, value)
@@ -108,10 +108,5 @@ def first_unconvertible_cell(
 
 def distinct_cells(column: pa.ChunkedArray, is_selected: Mask) -> list[object]:
     """Returns the distinct values of the selected rows, without null and NaN."""
-    # Arrow cannot filter string views, but it can encode them and filter the codes.
-    encoded = column.dictionary_encode().combine_chunks()
-    codes = pc.unique(encoded.indices.filter(pa.array(is_selected))).to_pylist()
-    dictionary = encoded.dictionary.to_pylist()
-    values = [dictionary[code] for code in codes if code is not None]
-    # NaN is the only value that does not equal itself.
-    return [value for value in values if value is not None and value == value]
+    values = pc.unique(column.filter(pa.array(is_selected))).drop_null().to_pylist()
+    return [value for value in values if value == value]  # NaN does not equal itself

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from mtl_cli.columns.arrow_types import with_plain_types
 from mtl_cli.core.errors import DataError, RowError
 from mtl_cli.core.paths import Location, listed_paths
 from mtl_cli.data.column_request import ColumnRequest
@@ -45,6 +46,7 @@ class Source:
         num_rows: the number of rows.
         read: a function that takes a largest number of rows, and yields all rows in
             tables of at most about this number. A table in memory is yielded whole.
+            The columns have plain types, see `plain_type`.
         rows_by_file: {path: number of rows} in the order in which the files are read;
             {} for generated rows.
         is_text: whether the table is in text files. Their cells have no types.
@@ -194,7 +196,7 @@ def schema_of_file(files: Files, file_path: str, dataset: Dataset) -> pa.Schema:
 def generated_source(table: pa.Table, request: ColumnRequest) -> Source:
     """Returns the requested columns of a table that a generator has made."""
     request.check("dataset.generator", "its rows", table.column_names)
-    requested = table.select(request.columns)
+    requested = with_plain_types(table.select(request.columns))
     return Source(
         "generated",
         table.num_rows,

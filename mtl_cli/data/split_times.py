@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from mtl_cli.columns.arrow_types import (
     as_whole_numbers,
-    is_id,
     is_number,
+    is_text,
     unusable_type,
 )
 from mtl_cli.columns.cells import empty_as_null, empty_cells, first_unconvertible_cell
@@ -84,7 +84,7 @@ def as_times(
             column = column.cast(pa.timestamp("us"))
         unit = str(column.type)
         column = as_whole_numbers(column).cast(pa.int64())
-    elif is_id(dtype) and not is_number(dtype):  # text, or a dictionary of text
+    elif is_text(dtype):
         texts = column.cast(pa.string())
         column, unit = times_from_text(message_start, texts, source)
     elif not is_number(dtype):

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.columns.arrow_types import is_list, unusable_type, value_type
+from mtl_cli.columns.arrow_types import is_list, unusable_type
 from mtl_cli.columns.cells import empty_as_null
 from mtl_cli.columns.vocabulary import whole_numbers
 from mtl_cli.core.errors import DataError
@@ -32,7 +32,6 @@ TYPES_WITHOUT_TEXT = (
     pa.types.is_binary,
     pa.types.is_large_binary,
     pa.types.is_fixed_size_binary,
-    pa.types.is_binary_view,
 )
 
 
@@ -203,11 +202,11 @@ def missing_as_minus_1(array: pa.Array) -> Array:
 def normalized(cells: pa.ChunkedArray) -> pa.Array:
     """Converts a column to one array of a common type, with null in place of NaN.
 
-    Dictionaries become their values, all kinds of text become `string`, float16 becomes
-    float32, and an empty text becomes null, as in training.
+    Large strings become `string`, float16 becomes float32, and an empty text becomes
+    null, as in training.
     """
-    arrow_type = value_type(cells.type)
-    if pa.types.is_large_string(arrow_type) or pa.types.is_string_view(arrow_type):
+    arrow_type = cells.type
+    if pa.types.is_large_string(arrow_type):
         arrow_type = pa.string()
     if pa.types.is_float16(arrow_type):
         arrow_type = pa.float32()

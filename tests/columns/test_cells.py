@@ -7,14 +7,14 @@ import pytest
 from mtl_cli.columns.cells import cells_equal, distinct_cells, empty_cells
 
 
-@pytest.mark.parametrize("kind", [pa.string(), pa.string_view(), pa.large_string()])
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
 def test_distinct_values_of_some_rows_are_returned_whatever_their_type(kind):
     parts = [pa.array(["a", "b", None], kind), pa.array(["c", "a"], kind)]
     rows = np.array([True, False, True, False, True])
     assert distinct_cells(pa.chunked_array(parts), rows) == ["a"]
 
 
-@pytest.mark.parametrize("kind", [pa.string(), pa.string_view(), pa.large_string()])
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
 @pytest.mark.parametrize(
     ("value", "equal"),
     [

@@ -27,11 +27,12 @@ from mtl_cli.columns.arrow_types import with_plain_types
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.data import csv_file, feature_set_fitter, sources
+from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.file_patterns import matching_paths
 from mtl_cli.data.files import find_files
 from mtl_cli.data.load import load
-from mtl_cli.data.sources import with_format_of
+from mtl_cli.data.sources import generated_source, with_format_of
 from mtl_cli.data.table import as_arrays
 from mtl_cli.runs.prediction import predict_files
 
@@ -900,3 +901,10 @@ def test_dictionary_of_views_is_read_as_its_texts():
         found = with_plain_types(pa.table({"word": chunks}))
         assert found["word"].to_pylist() == [*expected, expected[1]]
         assert found["word"].type == pa.large_string()
+
+
+def test_generated_categories_are_read_as_their_texts():
+    words = pa.array(["a", None, "b"])
+    table = pa.table({"word": words.dictionary_encode(), "rest": words})
+    source = generated_source(table, ColumnRequest({"word": "dataset.features.x"}, {}))
+    assert pa.concat_tables(source.read(2)) == pa.table({"word": words})

@@ -13,7 +13,6 @@ from mtl_cli.tasks.binary import Binary
 
 COLUMNS = {
     "text": pa.array(["1", "0", None]),
-    "view": pa.array(["1", "0", None], pa.string_view()),
     "large_text": pa.array(["1", "0", None], pa.large_string()),
     "whole": pa.array([1, 0, None]),
     "decimal": pa.array([1.0, 0.0, float("nan")]),
