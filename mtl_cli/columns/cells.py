@@ -1,6 +1,7 @@
 """Finds cells of a column: empty, equal to a value, distinct, or not convertible."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
@@ -104,6 +105,16 @@ def first_unconvertible_cell(
         else:
             low = middle
     return low
+
+
+def cast_to_first(
+    texts: pa.ChunkedArray, dtypes: Iterable[pa.DataType]
+) -> pa.ChunkedArray | None:
+    """Converts texts to the first type that fits all texts; None if no type does."""
+    for dtype in dtypes:
+        with suppress(pa.ArrowInvalid):
+            return texts.cast(dtype)
+    return None
 
 
 def distinct_cells(column: pa.ChunkedArray, is_selected: Mask) -> list[object]:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from mtl_cli.columns.cells import Mask
 from mtl_cli.columns.numeric import Floats
-from mtl_cli.columns.vocabulary import Integers
+from mtl_cli.columns.vocabulary import Integers, common_spelling
 
 # Longer texts of digits are sorted as text: Python refuses to convert them to `int`.
 MAX_DIGITS = 1000
@@ -29,6 +29,11 @@ class Learnt(dict[str, Any]):
     def vocabulary(self) -> pa.Array:
         """The values that have an id of their own, in the order of their ids."""
         return pa.array(self["vocabulary"], pa.string())
+
+    @cached_property
+    def spellings(self) -> dict[str, str]:
+        """{common spelling: value} for the values of the vocabulary."""
+        return {common_spelling(value): value for value in self["vocabulary"]}
 
 
 class Fitter:

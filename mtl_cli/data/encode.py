@@ -163,13 +163,9 @@ def request_of_data(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
     features, labels = feature_request(dataset), label_request(dataset, outputs)
     # A column that names groups stays text, even if a feature reads it as numbers: as
     # numbers, "7" and "07" would be one group.
-    group_columns = (dataset.group_column, dataset.split_column)
-    text_types = {
-        column: dtype
-        for column, dtype in labels.types.items()
-        if column in group_columns and dtype == pa.string()
-    }
-    types = labels.types | features.types | text_types
+    group_columns = dataset.group_column, dataset.split_column
+    types = labels.types | features.types
+    types |= {column: pa.string() for column in types if column in group_columns}
     return ColumnRequest(features.keys | labels.keys, types)
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import pyarrow as pa
 
+from mtl_cli.columns.arrow_types import is_list
 from mtl_cli.data.columnar_file import ColumnarFile
 from mtl_cli.data.feather_batches import batch_sizes
 from mtl_cli.data.table_limits import check_rows, check_size, check_texts
@@ -46,9 +47,7 @@ def check_batches(stream: pa.NativeFile, file_bytes: int) -> int:
 
 def check_column(name: str, column: pa.Array, file_bytes: int) -> None:
     """Refuses a column if its rows refer to the same long texts too often."""
-    is_fixed = pa.types.is_fixed_size_list(column.type)
-    is_list = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
-    if is_list or is_fixed:
+    if is_list(column.type):
         # In a damaged file, a list may reach beyond its values. `flatten` would then
         # crash the process.
         column.validate(full=True)

@@ -16,7 +16,6 @@ import pyarrow as pa
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.columns.fitters import Learnt
 from mtl_cli.columns.layout import INPUT_TYPES, EmbeddingTable, Layout, join_blocks
-from mtl_cli.columns.vocabulary import common_spelling
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.tensors import check_shape
 from mtl_cli.features.base import Array, Feature
@@ -57,7 +56,6 @@ class FeatureSet:
         self.by_name = by_name
         self.learnt = {name: Learnt(values) for name, values in learnt.items()}
         self.constants = pa.table({})
-        self._spellings: dict[str, dict[str, str]] = {}
 
     def with_constants(self, constants: pa.Table) -> Self:
         """Returns the same features with other `constants`."""
@@ -180,13 +178,6 @@ class FeatureSet:
                 is_unseen = (values == 0) & ~empty_rows(feature, name, table)[rows]
                 unseen_rows[name] = ValueRows(rows[is_unseen], rows)
         return unseen_rows
-
-    def spellings(self, name: str) -> dict[str, str]:
-        """Returns {common spelling: value} for the values of a feature's vocabulary."""
-        if name not in self._spellings:
-            vocabulary = self.learnt_of_table_owner(name)["vocabulary"]
-            self._spellings[name] = {common_spelling(x): x for x in vocabulary}
-        return self._spellings[name]
 
     def all_values(self, encoded: dict[str, Array], name: str) -> tuple[Array, Array]:
         """Returns all values of a feature, and their rows, see `Feature.all_values`."""

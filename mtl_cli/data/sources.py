@@ -1,6 +1,6 @@
 """Opens tables, and reads their requested columns in chunks of bounded size."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,6 @@ from mtl_cli.core.paths import Location, listed_paths
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_file import CsvFile
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.data.equal_blocks import equal_blocks
 from mtl_cli.data.files import Files, find_files, format_by_ending
 from mtl_cli.data.open_files import (
     OPEN_COLUMNAR,
@@ -94,6 +93,22 @@ class Source:
             raise DataError(f"{located} [{path}]") from None
         except DataError as error:
             raise DataError(f"{error} [{self.path}]") from None
+
+
+def equal_blocks(tables: Iterable[pa.Table], num_rows: int) -> Iterator[pa.Table]:
+    """Yields the rows of all tables in blocks of `num_rows`; the last may have fewer.
+
+    A block may hold rows of two tables.
+    """
+    left_over: list[pa.Table] = []
+    for table in tables:
+        rows = pa.concat_tables([*left_over, table])
+        end = rows.num_rows - rows.num_rows % num_rows
+        for start in range(0, end, num_rows):
+            yield rows.slice(start, num_rows).combine_chunks()
+        left_over = [rows.slice(end)]
+    if left_over and left_over[0].num_rows:
+        yield left_over[0].combine_chunks()
 
 
 def open_source(

@@ -1,6 +1,5 @@
 """Reads the column `dataset.split_column`: the times or groups that split the rows."""
 
-from contextlib import suppress
 from operator import methodcaller
 from typing import NamedTuple
 
@@ -14,7 +13,12 @@ from mtl_cli.columns.arrow_types import (
     is_text,
     unusable_type,
 )
-from mtl_cli.columns.cells import empty_as_null, empty_cells, first_unconvertible_cell
+from mtl_cli.columns.cells import (
+    cast_to_first,
+    empty_as_null,
+    empty_cells,
+    first_unconvertible_cell,
+)
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.message_text import shown
 from mtl_cli.data.dataset import Dataset
@@ -104,16 +108,17 @@ def times_from_text(
     """
     # Arrow's reader of CSV files also trims cells, and reads an empty text as null.
     column = empty_as_null(pc.ascii_trim(column, " \t"))
-    with suppress(pa.ArrowInvalid):
-        return column.cast(pa.float64()), "number"
-    for dtype in TEXT_DATES:
-        with suppress(pa.ArrowInvalid):
-            return column.cast(dtype).cast(pa.int64()), str(pa.timestamp("us"))
+    dtypes = pa.float64(), *TEXT_DATES
+    times = cast_to_first(column, dtypes)
+    if times is not None:
+        if pa.types.is_floating(times.type):
+            return times, "number"
+        return times.cast(pa.int64()), str(pa.timestamp("us"))
     # Each type fails at another cell. Most likely, the column should have the type that
     # fails last, so the message names the cell at which this type fails.
     index = max(
         first_unconvertible_cell(column, methodcaller("cast", dtype)) or 0
-        for dtype in (pa.float64(), *TEXT_DATES)
+        for dtype in dtypes
     )
     path, row = source.locate(index)
     raise DataError(

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mtl_cli.columns.arrow_types import is_text
 from mtl_cli.core.other_files import MAX_RATIO, UnsafeFileError
 
 # A part of a file is refused only if it breaks three limits at once: it expands to more
@@ -64,9 +65,8 @@ def text_lengths(values: pa.Array) -> pa.Array | None:
         views = np.frombuffer(values.buffers()[1], "<i4").reshape(-1, 4)
         lengths = pa.array(views[values.offset :][: len(values), 0], pa.int64())
         return pc.if_else(values.is_valid(), lengths, 0)
-    is_text = types.is_string(values.type) or types.is_large_string(values.type)
     is_binary = types.is_binary(values.type) or types.is_large_binary(values.type)
-    if not is_text and not is_binary:
+    if not is_text(values.type) and not is_binary:
         return None
     return pc.binary_length(values).cast(pa.int64())
 

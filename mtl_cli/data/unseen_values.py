@@ -43,7 +43,8 @@ class UnseenValues:
             has_one_value = len(columns) == 1 and not is_list(cells.type)
             if has_one_value and name not in self.misspelt:
                 value = as_categorical(name, cells).categories[0].as_py()
-                spelling = self.features.spellings(name).get(common_spelling(value))
+                spellings = self.features.learnt_of_table_owner(name).spellings
+                spelling = spellings.get(common_spelling(value))
                 self.misspelt[name] = None if spelling is None else (value, spelling)
 
     def warnings(self, only_suspicious: bool = False) -> list[str]:

@@ -99,4 +99,4 @@ class Cross(Embedded):
     def num_ids(self, learnt: Learnt) -> int:
         if self.num_buckets is not None:
             return 1 + self.num_buckets
-        return 1 + len(learnt["vocabulary"])
+        return super().num_ids(learnt)

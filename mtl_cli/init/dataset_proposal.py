@@ -85,7 +85,7 @@ class DatasetProposal:
             column = proposal.column
             if (
                 suggests_person(column.name)
-                and "max_length" not in (proposal.keys or {})  # lists are no groups
+                and column.kind != "list"
                 and not column.num_missing
                 and column.num_distinct >= MIN_GROUPS
                 and column.num_filled >= MIN_ROWS_PER_GROUP * column.num_distinct

@@ -4,7 +4,6 @@ Times are cut into ranges as numbers are. A *value code* is the index of a row's
 (or range) among the distinct values (or ranges) of the column.
 """
 
-from contextlib import suppress
 from decimal import Context, Decimal
 from itertools import compress, pairwise
 from typing import Any
@@ -14,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from mtl_cli.columns.arrow_types import as_whole_numbers, is_text, plain_type
-from mtl_cli.columns.cells import empty_as_null, empty_cells
+from mtl_cli.columns.cells import cast_to_first, empty_as_null, empty_cells
 from mtl_cli.core.message_text import printable
 from mtl_cli.data.split_times import TEXT_DATES
 from mtl_cli.data.table import Array
@@ -49,11 +48,11 @@ def codes_of_values(cells: pa.ChunkedArray, are_ids: bool) -> tuple[list[str], A
 
 def dates_from_text(cells: pa.ChunkedArray, is_empty: Array) -> pa.ChunkedArray:
     """Reads text such as 2026-01-31 12:00:00 as times; other cells stay as they are."""
-    for dtype in TEXT_DATES if is_text(cells.type) else ():
-        with suppress(pa.ArrowInvalid):  # some text is no date of this type
-            with_nulls = pa.compute.if_else(pa.array(is_empty), None, cells)
-            return with_nulls.cast(dtype)
-    return cells
+    if not is_text(cells.type):
+        return cells
+    with_nulls = pa.compute.if_else(pa.array(is_empty), None, cells)
+    times = cast_to_first(with_nulls, TEXT_DATES)
+    return cells if times is None else times
 
 
 def numbers_from_text(cells: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -67,10 +66,9 @@ def numbers_from_text(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.compute.any(is_code).as_py():
         return cells
     # A float64 cannot hold all long ids, so whole numbers are tried first.
-    for dtype in (pa.int64(), pa.uint64(), pa.float64()):
-        with suppress(pa.ArrowInvalid):
-            return empty_as_null(cells).cast(dtype)
-    return cells
+    dtypes = pa.int64(), pa.uint64(), pa.float64()
+    numbers = cast_to_first(empty_as_null(cells), dtypes)
+    return cells if numbers is None else numbers
 
 
 def as_float64(cells: pa.ChunkedArray, is_empty: Array) -> Array | None:
