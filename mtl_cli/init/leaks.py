@@ -33,7 +33,8 @@ def mark_leak(
     compared_tasks = {} if column.kind == "list" else tasks
     for name, task in compared_tasks.items():
         if equals_label(column, task, columns[task.label].codes):
-            return leave_out_label(proposal, name, task)
+            remark = f"the feature would give the label away: {name} under another name"
+            return leave_out(column, remark, proposal.keys)
     for name, task in compared_tasks.items():
         label_codes = columns[task.label].codes
         if sign := sign_of_leak(column, name, task, label_codes):
@@ -42,19 +43,6 @@ def mark_leak(
         remark = "is the column known before the prediction? If not, remove the feature"
         return replace(proposal, remark=remark)
     return proposal
-
-
-def leave_out_label(
-    proposal: ColumnProposal, name: str, task: TaskProposal
-) -> ColumnProposal:
-    """Leaves out a feature that equals the label of the task `name`."""
-    remark = f"the feature would give the label away: {name} under another name"
-    if rate := possible_sampling_rate(proposal.column, task):
-        remark += (
-            "; if the column is the share of the rows that were kept, write "
-            f"sampling_rate: {rate:g} into the task {name}"
-        )
-    return leave_out(proposal.column, remark, proposal.keys)
 
 
 def warn_of_leak(proposal: ColumnProposal, sign: str) -> ColumnProposal:
@@ -132,21 +120,6 @@ def positive_only_value(column: ColumnProfile, y: Array) -> str:
         ):
             return str(value)
     return ""
-
-
-def possible_sampling_rate(column: ColumnProfile, task: TaskProposal) -> float | None:
-    """Returns the sampling rate of a task if a column may hold the rate, else None.
-
-    Such a column is 1 in all rows with label 1, and holds the rate, a number between 0
-    and 1, in all rows with label 0.
-    """
-    if not task.task_class.BINARY_LABELS or column.numbers is None:
-        return None
-    numbers = column.numbers_by_row()
-    if np.any(numbers[task.y == 1] != 1):
-        return None
-    rates = np.unique(numbers[task.y == 0])
-    return float(rates[0]) if len(rates) == 1 and 0 < rates[0] < 1 else None
 
 
 def mark_copies(proposals: list[ColumnProposal]) -> list[ColumnProposal]:

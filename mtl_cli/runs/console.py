@@ -74,7 +74,7 @@ class Console:
                 self.print_line(f"{output}: {metric} is undefined: {reason}")
 
     def print_data_report(self, report: Report, outputs: list[Output]) -> None:
-        """Prints the tables of a data report, and counts of repeated rows."""
+        """Prints the tables of a data report."""
         self.print_table(task_table(report, outputs))
         self.print_table(feature_table(report))
         num_left_out = len(report["features"]) - MAX_FEATURES
@@ -82,12 +82,6 @@ class Console:
             self.print_line(
                 f"... and {num_left_out:,} more features, in data_report.json of the "
                 "run folder (hydra.run.dir=FOLDER keeps it)"
-            )
-        for split, fraction in report["repeated_rows"].items():
-            num_rows = report["splits"][split]
-            self.print_line(
-                f"{fraction * num_rows:,.0f} of {num_rows:,} {split} rows are the same "
-                "as a training row in all columns that are read"
             )
 
     def print_table(self, cells: list[list[str]], title: str = "") -> None:

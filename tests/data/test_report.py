@@ -1031,5 +1031,4 @@ def test_check_only_prints_the_tables_and_trains_nothing(tmp_path):
         assert "check_only: nothing was trained" in log
         for text in found["findings"]:
             assert f"warning: {text}" in log
-        repeats = round(fraction * 1000)
-        assert f"{repeats} of 1,000 test rows are the same as a training row" in log
+        assert log.count("rows are the same as a training row") == 1

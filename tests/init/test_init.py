@@ -573,11 +573,6 @@ def test_columns_that_tell_the_label_are_left_out_or_warned_of(run: Run) -> None
         "mood_number": "mood",
     }.items():
         assert f"would give the label away: {task}" in line_of("shop", column)
-    assert (
-        "; if the column is the share of the rows that were kept, write sampling_rate: "
-        "0.25 into the task click" in (line_of("shop", "kept"))
-    )
-    assert "share" not in line_of("shop", "copied") + line_of("shop", "mood_number")
     assert "WARNING: the column alone predicts click with AUC 1" in line_of(
         "shop", "seconds"
     )

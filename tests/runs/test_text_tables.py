@@ -53,7 +53,6 @@ def report(num_features: int) -> Any:
         "splits": {"train": 10},
         "tasks": {},
         "features": dict.fromkeys(names, feature),
-        "repeated_rows": {},
     }
 
 
