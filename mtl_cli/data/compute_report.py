@@ -212,10 +212,6 @@ def feature_aucs(
     distinct, codes = np.unique(values, return_inverse=True)
     numbers = distinct if features.by_name[name].numeric else None
     is_list = features.layout.blocks[name].input == "sequences"
-    # {place in the lists: one code per row, (rows,)}; the code 0 is for empty lists.
-    columns = (
-        first_and_last(codes + 1, rows, train.num_rows) if is_list else {"": codes}
-    )
     aucs: dict[str, float] = {}
     for output in outputs:
         if output.added_by_heads:  # the task with the same label is checked
@@ -224,21 +220,36 @@ def feature_aucs(
         labels = train.labels[output.label][is_counted]
         if len(labels) < MIN_ROWS:
             continue
-        counted_columns = {place: x[is_counted] for place, x in columns.items()}
-        for place, column in counted_columns.items():
+        counted_codes, counted_rows = values_in_rows(codes, rows, is_counted)
+        # {place in the lists: one code per label}; the code 0 is for empty lists.
+        columns = {"": counted_codes}
+        if is_list:
+            columns = first_and_last(counted_codes + 1, counted_rows, len(labels))
+        for place, column in columns.items():
             refuse_copy(name, output, labels, column, place)
         if not output.task.BINARY_LABELS:
             continue
-        found = [univariate_auc(labels, x, numbers) for x in counted_columns.values()]
+        found = [univariate_auc(labels, x, numbers) for x in columns.values()]
         if is_list:
-            in_counted = is_counted[rows]
-            new_rows = np.cumsum(is_counted) - 1  # the row numbers in `labels`
-            found.append(
-                list_auc(labels, codes[in_counted], new_rows[rows[in_counted]])
-            )
+            found.append(list_auc(labels, counted_codes, counted_rows))
         if known := [auc for auc in found if auc is not None]:
             aucs[output.name] = max(known)
     return aucs
+
+
+def values_in_rows(
+    values: Array, rows: Array, is_selected: Array
+) -> tuple[Array, Array]:
+    """Returns the values in selected rows, and their row numbers among these rows.
+
+    Args:
+        values: the values of all rows, (values,).
+        rows: the row number of each value, (values,).
+        is_selected: a mask of the rows, (rows,).
+    """
+    is_in_selected = is_selected[rows]
+    new_rows = np.cumsum(is_selected) - 1  # (rows,)
+    return values[is_in_selected], new_rows[rows[is_in_selected]]
 
 
 def first_and_last(values: Array, rows: Array, num_rows: int) -> dict[str, Array]:

@@ -30,10 +30,10 @@ class Profile:
     """
 
     def __init__(self, num_rows: int) -> None:
-        # In `_num_rows`, `_num_empty` and `_num_unseen`, rows count as in
+        # In `_rows_represented`, `_num_empty` and `_num_unseen`, rows count as in
         # `count_values`.
-        # {table: number of rows}
-        self._num_rows: dict[str, float] = defaultdict(float)
+        # {table: number of rows that its rows represent}
+        self._rows_represented: dict[str, float] = defaultdict(float)
         # {(feature, table): number of rows with an empty cell}
         self._num_empty: dict[tuple[str, str], float] = defaultdict(float)
         # {feature: (2, splits)}: the number of unseen values, and of all values
@@ -47,8 +47,9 @@ class Profile:
         self._number_texts: dict[str, str] = {}
 
     def add(self, table: pa.Table, codes: Codes) -> None:
-        """Hashes the rows of a chunk."""
-        if not self._hashes:
+        """Hashes a chunk's rows; the first chunk gives the examples of findings."""
+        is_first_chunk = not self._hashes
+        if is_first_chunk:
             self._thousands = examples_of_columns(
                 table,
                 pa.types.is_float64,
@@ -78,7 +79,7 @@ class Profile:
         If the data were sampled, a row may count several times, see
         `Table.row_counts`.
         """
-        self._num_rows[table_name] += row_counts.sum()
+        self._rows_represented[table_name] += row_counts.sum()
         for name, feature in features.by_name.items():
             empty = empty_rows(feature, name, table)
             self._num_empty[name, table_name] += row_counts[empty].sum()
@@ -95,7 +96,7 @@ class Profile:
         """Returns {table: fraction of its rows with an empty cell of a feature}."""
         return {
             table_name: float(self._num_empty[name, table_name] / num_rows)
-            for table_name, num_rows in self._num_rows.items()
+            for table_name, num_rows in self._rows_represented.items()
         }
 
     def unseen_fractions(self, name: str, splits: Iterable[str]) -> dict[str, float]:

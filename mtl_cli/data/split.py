@@ -140,13 +140,12 @@ def starts_at_times(
     sizes = np.diff([*starts, len(times)])
     moved_starts = starts.copy()
     end = len(times)  # the row after the last row of the split
-    end_choice = len(time_starts)  # the number of time starts before `end`
     for i in reversed(range(len(starts))):
         # The earlier splits need one time start each, so the first i are left to them.
-        choices = time_starts[i:end_choice]
-        choice = i + int(np.argmin(np.abs(choices - (end - sizes[i]))))
-        moved_starts[i] = end = time_starts[choice]
-        end_choice = choice
+        choices = time_starts[i:]
+        choices = choices[choices < end]
+        ideal_start = end - sizes[i]
+        moved_starts[i] = end = choices[np.argmin(np.abs(choices - ideal_start))]
     return moved_starts
 
 
