@@ -25,9 +25,6 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 Missing = Literal["error", "mean", "median"] | Number
 NumBuckets = Annotated[int, Field(ge=2, lt=2**31)]
 FLOAT32_MAX = float(np.finfo("float32").max)
-# The names of methods that learn or check, and so do not change how cells are encoded,
-# start with these texts.
-NOT_ENCODING = ("_fit", "_check_")
 
 
 class Feature(Options):
@@ -267,16 +264,17 @@ def encoding_overrides(feature: Feature, method: str) -> list[str]:
     """Returns the methods by which a feature encodes cells unlike its base class.
 
     The base class is the class whose `method` the feature inherits: `graph` or
-    `numbers_text`, which must fit `read` and `encode`. A method that only some kinds
-    have, such as a step of `encode`, counts as well, unless it only learns or checks.
+    `numbers_text`, which must fit the encoding.
     """
-    names = overridden_below(type(feature), method)
-    return sorted(
-        name
-        for name in names
-        if name in ("read", "encode")
-        or not (hasattr(Embedded, name) or name.startswith(NOT_ENCODING))
-    )
+    overrides = []
+    for name in overridden_below(type(feature), method):
+        is_of_all_kinds = hasattr(Embedded, name)
+        learns_or_checks = name.startswith(("_fit", "_check_"))
+        # A method that only some kinds have may be a step of `encode`.
+        is_step = not is_of_all_kinds and not learns_or_checks
+        if is_step or name in ("read", "encode"):
+            overrides.append(name)
+    return sorted(overrides)
 
 
 def check_graph(feature: Feature) -> None:
