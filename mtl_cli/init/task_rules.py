@@ -79,26 +79,47 @@ def binary_task(task: str, column: ColumnProfile) -> TaskProposal | None:
     """
     if column.is_binary:
         return binary_of_zero_and_one(column)
+    return (
+        yes_no_task(task, column)
+        or two_values_task(column)
+        or named_value_task(task, column)
+    )
+
+
+def yes_no_task(task: str, column: ColumnProfile) -> TaskProposal | None:
+    """Returns a binary task if the column's values say yes or no, else None."""
     yes, no, unexpected = yes_no_values(column)
-    if yes and not unexpected:
+    if not yes:
+        return None
+    if not unexpected:
         others = "other values are" if len(no) > 1 else "other value is"
         reason = f"the {others} {', '.join(map(shorten, no))}"
         return binary_of_values(column, yes, reason)
     # 0, 1 and a few larger numbers may be counts: then the task is a regression.
-    if yes and not is_count_or_amount(task, column):
-        cells = describe_cells(column, unexpected)
-        warning = (
-            f"these cells count as 0: {cells}; correct or empty such cells, or add a "
-            "value to `positive` if the value counts as 1"
-        )
-        return binary_of_values(column, yes, warning=warning)
-    if column.num_distinct == 2:
-        frequent, rare = column.most_frequent()
-        reason = (
-            "the rarer value; if 1 is the other value, write it as `positive`: "
-            f"{shorten(frequent)}"
-        )
-        return binary_of_values(column, [rare], reason)
+    if is_count_or_amount(task, column):
+        return None
+    cells = describe_cells(column, unexpected)
+    warning = (
+        f"these cells count as 0: {cells}; correct or empty such cells, or add a value "
+        "to `positive` if the value counts as 1"
+    )
+    return binary_of_values(column, yes, warning=warning)
+
+
+def two_values_task(column: ColumnProfile) -> TaskProposal | None:
+    """Returns a binary task if the column has two values, else None."""
+    if column.num_distinct != 2:
+        return None
+    frequent, rare = column.most_frequent()
+    reason = (
+        "the rarer value; if 1 is the other value, write it as `positive`: "
+        f"{shorten(frequent)}"
+    )
+    return binary_of_values(column, [rare], reason)
+
+
+def named_value_task(task: str, column: ColumnProfile) -> TaskProposal | None:
+    """Returns a binary task if a value has the name of the task, else None."""
     positive_value = value_named_like(task, column)
     if positive_value is None:
         return None

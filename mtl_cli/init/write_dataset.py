@@ -47,15 +47,10 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     # error below. So a YAML that exists is no reason to stop.
     may_exist = arguments.force or not labels
     target = target_path(name, may_exist)
-    train, test = read_previews(arguments)
-    previews = [preview for preview in (train, test) if preview is not None]
-    text_tables = [preview.table for preview in previews if preview.csv]
-    null_values = find_null_values(text_tables, list(labels.values()))
-    # `text_tables` keep these texts, because `null_value_notes` counts them.
-    train = without_null_values(train, null_values)
-    test = without_null_values(test, null_values) if test else None
+    label_columns = list(labels.values())
+    train, test, null_values, null_notes = read_tables(arguments, label_columns)
     columns = [profile_column(c, train.table[c]) for c in train.table.column_names]
-    check_first_line(train, columns, list(labels.values()))
+    check_first_line(train, columns, label_columns)
     if not labels:
         raise missing_task_error(train.path, columns)
     proposal = propose_dataset(columns, labels, spaces)
@@ -66,11 +61,11 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     def to_yaml(proposal: DatasetProposal) -> str:
         return dataset_yaml(name, train, test, table_format, proposal, null_values)
 
-    all_rows_read = all(preview.complete for preview in previews)
+    all_rows_read = train.complete and (test is None or test.complete)
     proposal, check_notes = check_proposal(proposal, to_yaml, all_rows_read)
     write_yaml(target, to_yaml(proposal), arguments.force)
     notes = [
-        *null_value_notes(text_tables, null_values),
+        *null_notes,
         *(
             f"{folder} is the name of a folder, {WRITE_INTO_FILES}"
             for folder in train.folders
@@ -99,15 +94,26 @@ def check_paths(paths: list[str | None]) -> None:
             raise ConfigError(f"{path}: configs cannot hold '${{'; rename the file")
 
 
-def read_previews(
-    arguments: argparse.Namespace,
-) -> tuple[TablePreview, TablePreview | None]:
-    """Reads the first rows of the training table and of the test table, if any."""
+def read_tables(
+    arguments: argparse.Namespace, label_columns: list[str]
+) -> tuple[TablePreview, TablePreview | None, dict[str, list[str]], list[str]]:
+    """Reads the first rows of the tables, and empties cells that mark missing values.
+
+    Returns: the training table; the test table, if any; the marks, see
+        `find_null_values`; and notes about the marks.
+    """
     column_names = parse_columns(arguments)
     train = read_preview("TABLE", arguments.table, column_names)
-    if arguments.test is None:
-        return train, None
-    return train, read_preview("--test", arguments.test, column_names, train.csv)
+    test = None
+    if arguments.test is not None:
+        test = read_preview("--test", arguments.test, column_names, train.csv)
+    previews = [train] if test is None else [train, test]
+    text_tables = [preview.table for preview in previews if preview.csv]
+    null_values = find_null_values(text_tables, label_columns)
+    notes = null_value_notes(text_tables, null_values)
+    train = without_null_values(train, null_values)
+    test = None if test is None else without_null_values(test, null_values)
+    return train, test, null_values, notes
 
 
 def missing_task_error(path: str, columns: list[ColumnProfile]) -> ConfigError:
