@@ -24,6 +24,8 @@ FORMATS = {
     ".tsv": "tsv",
 }
 COMPRESSED = (".gz", ".zst", ".bz2")
+# In place of a format, finds all files of a folder, whatever their endings are.
+ANY_FORMAT = "any"
 
 
 class Files(NamedTuple):
@@ -72,7 +74,7 @@ def find_files(key: str, location: Location, file_format: str) -> Files:
                 f"{key}: '{first.name}' and '{files.name}' {problem}; name files of "
                 "one format in one file system"
             )
-        if repeated := absolute_paths(paths) & absolute_paths(files.paths):
+        if repeated := comparable_paths(paths) & comparable_paths(files.paths):
             raise DataError(
                 f"{key}: '{files.name}' names {min(repeated)} a second time; name each "
                 "file once"
@@ -91,12 +93,11 @@ def is_in_table(file: Path, location: Location) -> bool:
     # The shell may have opened the file as stdin: `mtl-predict RUN - < rows.csv`.
     if "-" in paths and os.path.samestat(os.fstat(0), file.stat()):
         return True
-    # A format other than `auto`, such as "any", finds the files of all endings.
     return any(
         table_file.samefile(file)
         for path in paths
         if "://" not in path and path != "-"
-        for table_file in find_local("TABLE", path, "any")
+        for table_file in find_local("TABLE", path, ANY_FORMAT)
     )
 
 
@@ -113,7 +114,7 @@ def without_file_scheme(path: str) -> str:
     return unquote(host + url.path)
 
 
-def absolute_paths(paths: list[str]) -> set[str]:
+def comparable_paths(paths: list[str]) -> set[str]:
     """Makes the paths of local files absolute, without `..`; keeps all other paths."""
     return {os.path.abspath(p) if Path(p).exists() else p for p in paths}
 

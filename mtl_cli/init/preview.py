@@ -14,7 +14,7 @@ from mtl_cli.data.arrow_errors import read_errors
 from mtl_cli.data.column_request import ColumnRequest, folders_like_columns
 from mtl_cli.data.csv_file import CsvFile
 from mtl_cli.data.csv_options import Csv, trim_to_null
-from mtl_cli.data.files import Files, find_files, format_by_ending
+from mtl_cli.data.files import ANY_FORMAT, Files, find_files, format_by_ending
 from mtl_cli.data.open_files import (
     OPEN_COLUMNAR,
     no_rows_error,
@@ -79,9 +79,8 @@ def read_preview(
         DataError: if the table does not exist, is damaged or has no rows.
     """
     # The format is detected below. Until then, `auto` finds the Parquet files of a
-    # folder, and `csv` finds a file with any ending.
-    first_format = "auto" if find_data(path).is_dir() else "csv"
-    files = find_files(key, path, first_format)
+    # folder.
+    files = find_files(key, path, "auto" if find_data(path).is_dir() else ANY_FORMAT)
     options = None
     with read_errors(key, path):
         files = files._replace(format=detect_format(files))
