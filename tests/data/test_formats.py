@@ -361,23 +361,6 @@ def test_generated_rows_in_chunks_are_encoded_as_all_at_once(
         assert numbers == pytest.approx(found[1].labels[name], rel=1e-12)
 
 
-@pytest.mark.parametrize("chunked", [False, True])
-def test_row_of_an_error_counts_over_all_chunks(tmp_path, fresh, in_chunks, chunked):
-    if chunked:
-        in_chunks()
-    wrong = TABLE.set_column(
-        TABLE.column_names.index("buy"),
-        "buy",
-        pa.array([3 if i == 41 else i % 2 for i in range(ROWS)]),
-    )
-    for path in (
-        write_csv(tmp_path / "rows.csv", wrong),
-        str(parquet(tmp_path, wrong, "rows.parquet")),
-    ):
-        with pytest.raises(DataError, match=r"'buy': row 42 holds 3, not 0 or 1"):
-            fresh(path)
-
-
 # Text files
 
 PLAIN = "city,age,buy\nUlm,30,1\nBonn,40,0\nUlm,50,1\nKiel,20,0\n"
@@ -525,50 +508,6 @@ def test_quoted_cells_hold_newlines_delimiters_and_quotes(
     assert ages == [0, 1, 2, 3]
 
 
-def test_text_that_is_no_utf8_is_refused(tmp_path, fresh):
-    (tmp_path / "rows.csv").write_bytes(PLAIN.replace("Ulm", "Köln").encode("latin1"))
-    with pytest.raises(DataError, match=r"not UTF-8; save the file as UTF-8"):
-        plainly(fresh, tmp_path / "rows.csv")
-
-
-@pytest.mark.parametrize("chunked", [False, True])
-def test_cell_that_is_no_number_is_told_with_its_row(
-    tmp_path, fresh, in_chunks, chunked
-):
-    if chunked:
-        in_chunks(1, 64)
-    (tmp_path / "rows.csv").write_text(PLAIN.replace("50", "old"))
-    with pytest.raises(DataError) as caught:
-        plainly(fresh, tmp_path / "rows.csv")
-    assert "features.age: column 'age': row 3 holds 'old', not a number" in str(
-        caught.value
-    )
-
-
-@pytest.mark.parametrize("ending", ["gz", "zst"])
-def test_file_that_is_cut_off_is_told_in_one_line(tmp_path, fresh, ending):
-    path = tmp_path / f"rows.csv.{ending}"
-    write_csv(path, pa.concat_tables([TABLE] * 50))
-    path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(DataError, match=r"dataset\.train: cannot read") as caught:
-        fresh(path)
-    assert "\n" not in str(caught.value)
-
-
-def test_files_that_disagree_on_a_type_are_refused(tmp_path, fresh):
-    words = TABLE.set_column(1, "number", TABLE["number"].cast(pa.string()))
-    pyarrow.feather.write_feather(TABLE, tmp_path / "0.feather")
-    pyarrow.feather.write_feather(words, tmp_path / "1.feather")
-    parquet(tmp_path, TABLE, "0.parquet")
-    parquet(tmp_path, words, "1.parquet")
-    for ending in ("parquet", "feather"):
-        with pytest.raises(DataError) as caught:
-            fresh(tmp_path / f"*.{ending}")
-        message = str(caught.value)
-        assert "disagree: these columns have other types than in" in message
-        assert ": number (" in message
-
-
 @pytest.mark.parametrize("ending", ["parquet", "feather"])
 def test_files_with_other_types_of_text_and_whole_numbers_are_one_table(
     tmp_path, fresh, ending
@@ -709,21 +648,6 @@ def test_files_of_a_pattern_may_order_their_columns_otherwise(tmp_path, fresh):
         [1, 2],
         [1, 0],
     )
-
-
-@pytest.mark.parametrize(
-    ("path", "wrong"),
-    [
-        ("memory://nowhere/rows.csv", "no file 'memory://nowhere/rows.csv'"),
-        ("nosuch://bucket/rows.csv", "the protocol 'nosuch' is not one of"),
-        ("no-*.csv", "no file matches 'no-*.csv'"),
-        ("{}", "holds no .parquet file"),
-    ],
-)
-def test_files_that_are_not_there_are_told_with_their_key(tmp_path, fresh, path, wrong):
-    with pytest.raises(DataError, match=r"^dataset\.train: ") as caught:
-        fresh(path.format(tmp_path))
-    assert wrong in str(caught.value)
 
 
 def test_one_column_is_two_tasks_in_every_format(tmp_path, fresh):

@@ -245,32 +245,10 @@ def test_wrong_raw_adult_file_is_refused(tmp_path):
 # Files that lack something
 
 
-def test_missing_file_is_named_with_its_key(tmp_path):
-    message = error_of(tmp_path / "nowhere.csv", FEATURES, TASKS)
-    assert message.startswith(f"dataset.train: no file '{tmp_path}/nowhere.csv'")
-
-
 def test_missing_test_file_is_named_with_its_key(tmp_path):
     file = csv_file(tmp_path, GOOD)
     message = error_of(file, FEATURES, TASKS, test=tmp_path / "nowhere.parquet")
     assert message.startswith(f"dataset.test: no file '{tmp_path}/nowhere.parquet'")
-
-
-def test_missing_feature_column_is_named_with_the_one_that_was_meant(tmp_path):
-    file = csv_file(tmp_path, GOOD)
-    features = {"city": {"kind": "sparse"}, "agee": {"kind": "sparse"}}
-    message = error_of(file, features, TASKS)
-    assert "dataset.features.agee: no column 'agee'" in message
-    assert str(file) in message
-    assert message.endswith("which has city, age, buy; did you mean age?")
-
-
-def test_missing_label_column_is_named_with_the_one_that_was_meant(tmp_path):
-    file = csv_file(tmp_path, GOOD)
-    tasks = {"conversion": {"label": "byu", "kind": "binary"}}
-    message = error_of(file, FEATURES, tasks)
-    assert "dataset.tasks.conversion.label: no column 'byu'" in message
-    assert message.endswith("did you mean buy?")
 
 
 def test_missing_column_like_no_other_gets_no_suggestion(tmp_path):
@@ -285,68 +263,12 @@ def test_missing_column_of_the_test_file_names_that_file(tmp_path):
     assert f"dataset.features.age: no column 'age' in {test}" in message
 
 
-def test_empty_file_is_refused(tmp_path):
-    file = csv_file(tmp_path, "")
+def test_parquet_file_without_rows_is_refused(tmp_path):
+    file = tmp_path / "train.parquet"
+    empty = pa.table({"city": pa.array([], pa.string()), "age": [], "buy": []})
+    pyarrow.parquet.write_table(empty, file)
     message = error_of(file, FEATURES, TASKS)
-    expected = (
-        f"dataset.train: cannot read {file}: Empty CSV file; check that the file "
-    )
-    assert message.startswith(expected)
-
-
-@pytest.mark.parametrize(
-    ("ending", "problem"),
-    [("csv", "has a header but no rows"), ("parquet", "has no rows")],
-)
-def test_file_without_rows_is_refused(tmp_path, ending, problem):
-    file = tmp_path / f"train.{ending}"
-    if ending == "csv":
-        file.write_text(GOOD.partition("\n")[0] + "\n")
-    else:
-        empty = pa.table({"city": pa.array([], pa.string()), "age": [], "buy": []})
-        pyarrow.parquet.write_table(empty, file)
-    message = error_of(file, FEATURES, TASKS)
-    assert message == f"dataset.train: {file} {problem}"
-
-
-@pytest.mark.parametrize("name", ["train.txt", "train", "train.parquet.gz"])
-def test_file_of_another_kind_is_refused(tmp_path, name):
-    file = csv_file(tmp_path, GOOD, name)
-    message = error_of(file, FEATURES, TASKS)
-    assert message.startswith(
-        f"dataset.train: '{file}' does not end in one of .parquet"
-    )
-
-
-def test_parquet_file_that_is_none_is_refused(tmp_path):
-    file = csv_file(tmp_path, GOOD, "train.parquet")
-    message = error_of(file, FEATURES, TASKS)
-    assert message.startswith(f"dataset.train: cannot read {file}: ")
-
-
-def test_row_that_is_too_short_is_refused(tmp_path):
-    file = csv_file(tmp_path, GOOD + "Ulm,30\n")
-    message = error_of(file, FEATURES, TASKS)
-    assert message.startswith(f"dataset.train: cannot read {file}: ")
-    assert "which has 2 cells instead of 3" in message
-
-
-@pytest.mark.parametrize("value", ["2", "-1", "0.5"])
-def test_label_that_is_neither_0_nor_1_is_refused_with_its_row(tmp_path, value):
-    text = GOOD + f"Ulm,31,{value}\nUlm,32,0\nUlm,33,{value}\n"
-    message = error_of(csv_file(tmp_path, text), FEATURES, TASKS)
-    rule = "empty" if value == "nan" else f"holds {value}, not 0 or 1"
-    for part in ("dataset.tasks.buy", "'buy'", "row 5", rule):
-        assert part in message
-    assert "2 such rows" in message
-
-
-@pytest.mark.parametrize("value", ["inf"])
-def test_regression_label_that_is_no_number_is_refused_with_its_row(tmp_path, value):
-    tasks = {"amount": {"label": "buy", "kind": "regression"}}
-    message = error_of(csv_file(tmp_path, GOOD + f"Ulm,31,{value}\n"), FEATURES, tasks)
-    for part in ("dataset.tasks.amount", "'buy'", "row 5", "inf, not a finite"):
-        assert part in message
+    assert message == f"dataset.train: {file} has no rows"
 
 
 @pytest.mark.parametrize("positive", [None, 1])
@@ -380,13 +302,6 @@ def test_weight_column_weighs_rows(tmp_path):
     file = csv_file(tmp_path, FUNNEL)
     train = loaded(file, FEATURES, tasks, weight_column="age").splits["train"]
     assert train.weights["buy"].tolist() == [1, 2, 0, 0, 0]
-    message = error_of(
-        csv_file(tmp_path, FUNNEL + "Ulm,-1,1,1\n"),
-        FEATURES,
-        tasks,
-        weight_column="age",
-    )
-    assert "dataset.weight_column: column 'age': row 6 holds -1, not" in message
 
 
 def test_groups_are_told_apart_by_their_values(tmp_path):
@@ -425,47 +340,6 @@ def test_rows_without_a_group_are_of_none(tmp_path, empty, stream):
     assert told in data.report["findings"]
 
 
-@pytest.mark.parametrize(
-    ("space", "expected"),
-    [
-        ("nobody", "dataset.tasks.buy: no training row has a label where nobody = 1"),
-        ("buyer", "all 2 training labels where buyer = 1 are 1, but a binary"),
-        ("clik", "dataset.tasks.buy.space: no column 'clik' in"),
-    ],
-)
-def test_space_that_teaches_nothing_is_refused(tmp_path, space, expected):
-    file = csv_file(
-        tmp_path,
-        "city,age,buy,click,nobody,buyer\nUlm,1,1,1,0,1\nUlm,2,0,1,0,0\nUlm,3,1,0,0,1\n",
-    )
-    tasks = {"buy": TASKS["buy"] | {"space": space}}
-    assert expected in error_of(file, FEATURES, tasks)
-
-
-def test_text_label_asks_for_its_positive_value(tmp_path):
-    tasks = {"buy": {"label": "city", "kind": "binary"}}
-    features = {"age": FEATURES["age"]}
-    message = error_of(csv_file(tmp_path, GOOD), features, tasks)
-    for part in ("dataset.tasks.buy", "'city'", "row 1", "'Ulm'", "`positive:`"):
-        assert part in message
-
-
-def test_positive_value_that_is_never_there_is_refused_with_those_that_are(tmp_path):
-    tasks = {"buy": {"label": "city", "kind": "binary", "positive": "ulm"}}
-    features = {"age": FEATURES["age"]}
-    message = error_of(csv_file(tmp_path, GOOD), features, tasks)
-    for part in ("dataset.tasks.buy", "'city'", "never holds", "'ulm'"):
-        assert part in message
-    assert "'Ulm', 'Bonn', 'Kiel'" in message
-
-
-def test_positive_value_that_no_cell_is_is_refused(tmp_path):
-    tasks = {"buy": TASKS["buy"] | {"positive": "yes"}}
-    message = error_of(csv_file(tmp_path, GOOD), FEATURES, tasks)
-    for part in ("dataset.tasks.buy", "'buy'", "never holds", "'yes'", "'0'"):
-        assert part in message
-
-
 @pytest.mark.parametrize("split", ["valid", "test"])
 def test_split_other_than_train_may_lack_positives(tmp_path, split):
     # The metrics of the split are then undefined, and say so; training goes on.
@@ -474,25 +348,6 @@ def test_split_other_than_train_may_lack_positives(tmp_path, split):
     other = csv_file(tmp_path, "city,age,buy\nBonn,40,0\n", "other.csv")
     data = loaded(csv_file(tmp_path, GOOD), features, tasks, **{split: other})
     assert data.splits[split].labels["buy"].tolist() == [0]
-
-
-@pytest.mark.parametrize("wrong", ["label", "feature"])
-def test_row_of_an_error_counts_in_the_file_although_rows_are_held_out(tmp_path, wrong):
-    bad = 57
-    lines = [f"Ulm,{i},{i % 2}" for i in range(1, 101)]
-    lines[bad - 1] = "Ulm,57,3" if wrong == "label" else "Ulm,nan,1"
-    file = csv_file(tmp_path, "city,age,buy\n" + "\n".join(lines) + "\n")
-    message = error_of(file, FEATURES, TASKS, valid_fraction=0.4)
-    assert f"row {bad}" in message
-
-
-@pytest.mark.parametrize("wrong", ["label", "feature"])
-def test_error_in_the_test_file_says_that_it_is_there(tmp_path, wrong):
-    line = "Ulm,57,3" if wrong == "label" else "Ulm,nan,1"
-    test = csv_file(tmp_path, f"city,age,buy\n{line}\n", "test.csv")
-    message = error_of(csv_file(tmp_path, GOOD), FEATURES, TASKS, test=test)
-    assert "row 1" in message
-    assert "test" in message.replace(str(tmp_path), "")
 
 
 # CSV and Parquet
@@ -610,35 +465,9 @@ def test_url_of_a_file_is_its_path(tmp_path, monkeypatch):
         assert Path(path).read_text() == GOOD
 
 
-def test_column_that_a_csv_file_holds_twice_is_refused(tmp_path):
-    file = csv_file(tmp_path, "city,city,age,buy\nUlm,Bonn,30,1\n")
-    assert "has 2 columns 'city'" in error_of(file, FEATURES, TASKS)
-
-
-def test_other_delimiter_is_guessed_in_the_message(tmp_path):
-    file = csv_file(tmp_path, GOOD.replace(",", ";"))
-    assert "if semicolons separate the cells, set" in error_of(file, FEATURES, TASKS)
-
-
 def test_line_that_tells_excel_the_delimiter_is_named(tmp_path):
     file = csv_file(tmp_path, "sep=;\n" + GOOD.replace(",", ";"))
     assert "remove the first line, which tells Excel" in error_of(file, FEATURES, TASKS)
-
-
-def test_regression_label_in_words_is_refused_with_what_it_needs(tmp_path):
-    tasks = {"city": {"label": "city", "kind": "regression"}}
-    features = {"age": FEATURES["age"]}
-    message = error_of(csv_file(tmp_path, GOOD), features, tasks)
-    assert "give numbers for a regression" in message
-
-
-@pytest.mark.parametrize("transform", ["none", "standard"])
-def test_number_too_large_for_the_network_is_refused_before_training(
-    tmp_path, transform
-):
-    features = {"age": {"kind": "dense", "transform": transform}}
-    file = csv_file(tmp_path, GOOD + "Ulm,1e300,1\n")
-    assert "feature age: " in error_of(file, features, TASKS)
 
 
 def test_feature_that_is_all_missing_in_the_test_file_is_unseen(tmp_path):
