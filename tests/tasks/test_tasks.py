@@ -379,6 +379,7 @@ def test_macro_auc_is_over_the_classes_that_occur():
         "ne": "one class only: all 200 rows",
     }
     assert one["accuracy"] == np.mean(p.argmax(axis=1) == 1)
+    assert score(of_width(4), label, p, np.zeros(200))["log_loss"] is None
 
 
 def test_classes_are_found_in_the_order_that_is_declared(tmp_path):
