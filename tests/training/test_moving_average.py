@@ -37,11 +37,24 @@ def test_weights_that_never_change_stay_equal_bit_by_bit():
     np.testing.assert_array_equal(average.arrays[0], frozen, strict=True)
 
 
-def test_whole_numbers_are_not_averaged():
-    average, last = MovingAverage(), np.array([9], "int64")
-    for n, weights in enumerate((np.array([4], "int64"), last), 1):
-        average.update(model_of(weights), n, 0.5)
-    np.testing.assert_array_equal(average.arrays[0], last, strict=True)
+def test_weights_without_axes_are_averaged_and_whole_numbers_are_not():
+    class Scale(keras.layers.Layer):
+        def build(self, _):
+            self.factor = self.add_weight(shape=(), initializer="ones")
+            self.count = self.add_weight(shape=(), dtype="int32", initializer="ones")
+
+        def call(self, x):
+            return x * self.factor
+
+    x = keras.Input((1,))
+    model = keras.Model(x, Scale()(x))
+    average = MovingAverage()
+    average.update(model, 1, 0.5)
+    model.set_weights([np.float32(4), np.int32(7)])
+    average.update(model, 2, 0.5)
+    with average.swapped(model):
+        assert model.get_weights() == [3.0, 7]  # 1 + (4 - 1) * (1 - .5) / (1 - .25)
+    assert model.get_weights() == [4.0, 7]
 
 
 def test_network_has_the_average_inside_the_block_and_its_weights_after_it():
