@@ -803,6 +803,12 @@ TYPES = {
         "feature x: needs lists, but the column holds int64; convert the",
         {"features": SEQUENCE},
     ),
+    "numbers_with_a_separator": (
+        pa.array([1, 2] * 4),
+        "feature x: needs lists, but the column holds int64; convert the column to "
+        "lists, or to",
+        {"features": HISTORY},
+    ),
     "lists_of_lists": (
         NESTED,
         "feature x: needs lists of whole numbers or text, but the column holds list<"
@@ -851,6 +857,12 @@ TYPES = {
         pa.array([0, 1] * 4),
         "dataset.tasks.plan: column 'x' holds int64, so no cell can equal 'free';",
         {"tasks": PLAN},
+    ),
+    "class_numbers_of_words": (
+        WORDS,
+        "dataset.tasks.plan: column 'x': row 1 holds 'no', which is not in `classes` "
+        "(8 such rows)",
+        {"tasks": {"plan": PLAN["plan"] | {"classes": [1, 2]}}},
     ),
     "words_as_weights": (
         pa.array(["1", "2", "three", "4"] * 2),
@@ -1386,6 +1398,13 @@ DECLARED = {
             | SHARED
         },
         "dataset.features.x.table: a hashed feature cannot share the table of a",
+    ),
+    "table_of_hashes": (
+        {
+            "features": {"h": {"kind": "hashed", "num_buckets": 9}}
+            | {"b": {"kind": "sparse", "table": "h"}}
+        },
+        "dataset.features.b.table: a sparse feature cannot share the table of a hashed",
     ),
     "tables_of_two_min_counts": (
         {"features": {"a": CITY["city"], "b": SHARED["b"] | {"min_count": 3}}},

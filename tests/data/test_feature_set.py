@@ -6,8 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from helpers.fitted_columns import HUGE, column_table, fit_and_encode, fitted_column
-from helpers.planted_data import declared, fitted_features, loaded, parquet
-from pydantic import ValidationError
+from helpers.planted_data import fitted_features, loaded, parquet
 
 from mtl_cli.columns.layout import EmbeddingTable
 from mtl_cli.data.feature_set import FeatureSet
@@ -86,32 +85,6 @@ def test_vocabulary_of_a_shared_table_counts_all_its_features(order):
     for column, name in enumerate(n for n in order if n != "history"):
         wanted = [place.get(v, 0) for v in ROWS[name]]
         assert found["ids"][:, column].tolist() == wanted
-
-
-@pytest.mark.parametrize(
-    ("more", "wrong"),
-    [
-        ({"table": "itme"}, "table: 'itme' is not a feature with an embedding table"),
-        ({"table": "price"}, "table: 'price' is not a feature with an embedding"),
-        ({"table": "kin"}, "table: 'kin' is not a feature with an embedding table of"),
-        ({"table": "bucket"}, "cannot share the table of a hashed feature"),
-        (
-            {"table": "item", "min_count": 3},
-            "min_count: the feature item owns the table",
-        ),
-    ],
-)
-def test_table_that_cannot_be_shared_is_refused(more, wrong):
-    features = {
-        "item": {"kind": "sparse"},
-        "kin": {"kind": "sparse", "table": "item"},
-        "bucket": {"kind": "hashed", "num_buckets": 9},
-        "price": {"kind": "dense", "transform": "none"},
-        "x": {"kind": "sparse", **more},
-    }
-    with pytest.raises(ValidationError, match=r"features\.x\.") as caught:
-        declared("rows.csv", features, {"buy": {"label": "buy", "kind": "binary"}})
-    assert wrong in str(caught.value)
 
 
 def test_column_may_be_a_number_to_one_feature_and_a_word_to_another(tmp_path):

@@ -203,34 +203,12 @@ def test_weight_of_a_missing_value_may_be_missing():
             [[None], [1.0]],
             "row 1 has an empty weight, but a weight must be 0",
         ),
-        (
-            ["a", "b|c"],
-            ["1", "1|"],
-            "row 2 has an empty weight, but a weight must be 0",
-        ),
-        (["a", "b|c"], ["1", "1|x"], "row 2 holds 'x', not a number"),
     ],
-    ids=["short", "negative", "missing", "empty", "word"],
+    ids=["short", "negative", "missing"],
 )
 def test_wrong_weights_of_a_sequence_are_refused(values, weights, wrong):
-    separator = "|" if isinstance(values[0], str) else None
-    keys = {"max_length": 3, "weights": "w", "separator": separator}
+    feature = Sequence(kind="sequence", max_length=3, weights="w")
     with pytest.raises(DataError) as caught:
-        fit_and_encode({"x": Sequence(kind="sequence", **keys)}, x=values, w=weights)
+        fit_and_encode({"x": feature}, x=values, w=weights)
     assert str(caught.value).startswith("feature x: weights 'w': ")
-    assert wrong in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("keys", "values", "wrong"),
-    [
-        ({}, ["a|b"], "holds string; convert the column to lists, or set separator"),
-        ({"separator": "|"}, [1], "holds int64; convert the column to lists, or to"),
-        ({}, [[1.5]], "needs lists of whole numbers or text"),
-    ],
-)
-def test_column_that_is_no_sequence_is_refused_with_what_to_do(keys, values, wrong):
-    feature = Sequence(kind="sequence", max_length=2, **keys)
-    with pytest.raises(DataError, match="feature x: ") as caught:
-        fit_and_encode({"x": feature}, x=values)
     assert wrong in str(caught.value)

@@ -1,14 +1,10 @@
 """Sparse features: one id for each value of the training rows."""
 
-import json
-
 import pyarrow as pa
 import pytest
 from helpers.fitted_columns import HUGE, column_table, fitted_column, ids_of
 from helpers.planted_data import config, loaded, parquet, planted, run_in, values
 
-from mtl_cli.core.errors import DataError
-from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.features.sparse import Sparse
 from mtl_cli.runs import saved_model
 
@@ -94,35 +90,6 @@ def test_ids_are_the_same_as_numbers_and_as_text(train, test):
     place = features.learnt["x"]["vocabulary"].index("7") + 1
     found = features.encode(column_table(test))["ids"][:, 0].tolist()
     assert found == [place if value in (7, "7") else 0 for value in test]
-
-
-def test_floats_as_sparse_are_refused_with_what_to_do():
-    with pytest.raises(DataError) as caught:
-        fitted_column(SPARSE, [1.0, 2.5])
-    assert "feature x: needs whole numbers" in str(caught.value)
-    assert "double" in str(caught.value)
-    assert "bucketized" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        pa.array([0, 1], pa.date32()),
-        pa.array([0, 1], pa.timestamp("s")),
-        pa.array([b"a", b"b"]),
-    ],
-    ids=lambda values: str(values.type),
-)
-def test_sparse_values_that_json_cannot_hold_are_refused_or_made_text(values):
-    # A CSV column such as 2024-05-01 is read as dates. A run must not train to the
-    # end and then fail to save.
-    try:
-        features = fitted_column(SPARSE, values)
-    except DataError as error:
-        assert "feature x: " in str(error)
-        return
-    statistics = json.loads(json.dumps(features.learnt))
-    assert ids_of(FeatureSet({"x": SPARSE}, statistics), values) == [1, 2]
 
 
 def test_table_may_be_the_features_own(tmp_path):

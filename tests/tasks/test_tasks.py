@@ -13,7 +13,6 @@ from helpers.slow import slow_except
 
 from mtl_cli.columns.labels import LabelSummary
 from mtl_cli.core import tensorflow_runtime
-from mtl_cli.core.errors import DataError
 from mtl_cli.data.load import load
 from mtl_cli.network.build import build
 from mtl_cli.runs import saved_model
@@ -397,23 +396,6 @@ def test_classes_are_found_in_the_order_that_is_declared(tmp_path):
     assert train.weights["w"].tolist() == [1, 1, 1, 0, 1]
 
 
-@pytest.mark.parametrize(
-    ("classes", "wrong"),
-    [
-        (["low", "hihg"], "row 2 holds 'high', which is not in `classes` (2 such"),
-        ([1, 2], "row 1 holds 'low', which is not in `classes` (4 such rows)"),
-    ],
-)
-def test_value_that_is_no_class_is_refused_with_its_row(tmp_path, classes, wrong):
-    columns = {"user": [1, 2, 3, 4, 5], "g": ["low", "high", None, "low", "high"]}
-    tasks = {"g": {"label": "g", "kind": "multiclass", "classes": classes}}
-    with pytest.raises(DataError, match=r"dataset\.tasks\.g: column 'g'") as caught:
-        loaded(parquet(tmp_path, columns), {"user": {"kind": "sparse"}}, tasks)
-    assert wrong in str(caught.value)
-    if "hihg" in classes:
-        assert "did you mean hihg?" in str(caught.value)
-
-
 # Focal loss
 
 
@@ -538,13 +520,6 @@ def test_predictions_are_in_the_labels_own_unit(file):
         "seconds": np.exp(logits["seconds"]) * data.labels["seconds"]["mean"],
     }.items():
         np.testing.assert_allclose(found[task], expected, rtol=FLOAT32 * 10)
-
-
-def test_label_that_log1p_cannot_take_is_refused(tmp_path):
-    path = parquet(tmp_path, {"user": [1, 2, 3], "amount": [0.0, -1.0, 3.0]})
-    tasks = {"amount": TASKS["amount"]}
-    with pytest.raises(DataError, match=r"row 2 holds -1, not a finite .* above -1"):
-        loaded(path, {"user": {"kind": "sparse"}}, tasks)
 
 
 # Batches without a row of a task
