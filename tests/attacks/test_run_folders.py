@@ -139,9 +139,12 @@ def test_starting_folder_is_no_run_or_sweep_folder(name, folder):
 
 @pytest.mark.slow
 def test_files_of_others_beside_a_run_stay(folder):
-    write(folder, {"run/status.json": json.dumps(RECORD | {"status": "done"})})
-    write(folder, {"run/checkpoints/notes.txt": "mine", "run/notes.txt": "mine"})
-    assert_refused(folder, RUN_HERE, "holds a run already")
+    status = json.dumps(RECORD | {"status": "done"})
+    own = {"run/checkpoints/notes.txt": "mine", "run/notes.txt": "mine"}
+    write(folder, own | {"run/status.json": status, "run/config.yaml": "seed: 1"})
+    assert_refused(folder, RUN_HERE, "holds a run already: ", "; name another folder")
+    assert (folder / "run/status.json").read_text() == status
+    assert (folder / "run/config.yaml").read_text() == "seed: 1"
     (folder / "run/status.json").unlink()
     assert_refused(folder, RUN_HERE, "run holds 'checkpoints' and no run")
     assert (folder / "run/checkpoints/notes.txt").read_text() == "mine"
@@ -160,10 +163,13 @@ def test_hard_link_is_refused(name, folder):
 
 @pytest.mark.slow
 def test_folder_that_only_looks_like_a_run_or_a_sweep_is_refused(folder):
-    write(folder, {"run/status.json": '{"service": "mine"}', "run/.tmp-notes": "mine"})
+    own = {"run/status.json": '{"service": "mine"}', "run/.tmp-notes": "mine"}
+    write(folder, own)
     new_name = """hydra.run.dir="./run${now:''}\""""
-    assert_refused(folder, [*RUN_HERE[:-1], new_name], "is not what a run writes")
-    assert (folder / "run/.tmp-notes").read_text() == "mine"
+    message = "status.json is not what a run writes; name a new folder"
+    assert_refused(folder, [*RUN_HERE[:-1], new_name], message)
+    for path, text in own.items():
+        assert (folder / path).read_text() == text
     write(folder, {"sweep/leaderboard.csv": "mine"})
     (folder / "sweep/.jobs").mkdir()
     assert_refused(folder, SWEEP_HERE, "holds 'leaderboard.csv' and is not the")
@@ -213,6 +219,7 @@ def test_status_that_never_ends_is_not_read(make, folder):
         ),
         '{"status": "interrupted", "seconds": NaN}',
         pytest.param("[]", marks=pytest.mark.slow),
+        pytest.param("{}", marks=pytest.mark.slow),
         pytest.param('"done"', marks=pytest.mark.slow),
         pytest.param("\x00", marks=pytest.mark.slow),
     ],

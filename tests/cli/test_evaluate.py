@@ -772,16 +772,6 @@ def test_full_stdout_ends_in_one_line(run: Path) -> None:
     assert ended.stderr == line
 
 
-def test_help_loads_nothing_heavy() -> None:
-    code = (
-        "import sys; from mtl_cli.cli import evaluate as e\n"
-        "try: e.main(['--help'])\nexcept SystemExit: pass\n"
-        "heavy = {'tensorflow', 'pyarrow', 'numpy', 'pydantic', 'pandas'}\n"
-        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
-
-
 @pytest.mark.slow
 def test_full_disk_ends_in_one_line_below_the_scores(
     run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: Any

@@ -319,15 +319,6 @@ def test_key_of_an_option_that_its_yaml_does_not_set_is_told(tmp_path: Path) -> 
     )
 
 
-@pytest.mark.slow
-def test_folder_that_holds_a_run_is_refused_and_kept(tmp_path: Path) -> None:
-    (tmp_path / "status.json").write_text("{}")
-    code, _, err, _ = refused(tmp_path, f"hydra.run.dir={tmp_path}")
-    assert code == 2
-    assert "status.json is not what a run writes; name a new folder" in err
-    assert (tmp_path / "status.json").read_text() == "{}"
-
-
 SLOW_IMPORTS = ("tensorflow", "keras", "pandas", "numpy", "pyarrow", "pydantic")
 
 

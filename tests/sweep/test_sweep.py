@@ -612,6 +612,7 @@ def test_job_with_a_wrong_configuration_is_a_row_of_the_leaderboard(
     assert board["status"].to_dict() == {"1": "done", "2": "done", "x": "failed"}
     assert board["error"]["x"] == "seed: 'x' should be a valid integer"
     assert ",seed=x," in board["run"]["x"]
+    assert not list((start / "sweep").glob("*seed=x,*"))
 
 
 @pytest.mark.slow
