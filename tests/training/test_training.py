@@ -1057,23 +1057,6 @@ def test_schedule_spans_all_epochs_of_the_run():
     assert rates == pytest.approx([0.5, 0.375, 0.25, 0.125, 0], rel=FLOAT32)
 
 
-def test_each_step_takes_the_schedules_next_rate():
-    # Plain descent moves a weight by rate x gradient: with a gradient of 1, the rate.
-    chosen = config(
-        "optimizer=sgd",
-        "optimizer.momentum=0",
-        "optimizer.learning_rate=0.5",
-        "optimizer.schedule=linear",
-        "trainer.batch_size=75",
-    )
-    optimizer = chosen.optimizer.build(total_steps=4)
-    x = keras.Variable(0.0)
-    optimizer.build([x])
-    for _ in range(4):
-        optimizer.apply([tf.constant(-1.0)], [x])
-    assert float(x) == pytest.approx(0.5 * (1 + 0.75 + 0.5 + 0.25), rel=FLOAT32)
-
-
 # Precision
 
 
