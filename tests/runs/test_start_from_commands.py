@@ -150,11 +150,6 @@ def test_processes_that_start_from_different_runs_are_refused(folder: Path) -> N
             marks=pytest.mark.slow,
         ),
         pytest.param(
-            ["start_from.freeze=[tower]", "start_from=x"],
-            "should be 'embeddings', 'enc",
-            marks=pytest.mark.slow,
-        ),
-        pytest.param(
             ["start_from=3"],
             "start_from.run: 3 should be a valid string",
             marks=pytest.mark.slow,
