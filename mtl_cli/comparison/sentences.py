@@ -4,12 +4,17 @@ from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.intervals import interval_text
 from mtl_cli.comparison.task import Task
 from mtl_cli.comparison.twins import settings_of_exact_twin_lacking
-from mtl_cli.core.message_text import comma_list
+from mtl_cli.core.message_text import comma_list, counted
 from mtl_cli.runs.text_tables import p_value_text
 
-# {verdict: its words in a sentence}. These verdicts are for two lines, or for single
-# runs of lines, see `Verdict`.
-RELATIONS = {Verdict.AHEAD: "ahead of", Verdict.BEHIND: "behind"}
+# {verdict that orders two configurations: its words in a sentence}.
+RELATIONS = {
+    Verdict.BETTER: "better than",
+    Verdict.WORSE: "worse than",
+    Verdict.DIFFERENT: "different from",
+    Verdict.AHEAD: "ahead of",
+    Verdict.BEHIND: "behind",
+}
 MAX_SENTENCES = 10  # the largest number of sentences of one kind about a task
 # {verdict on the difference to a twin: the verb of its sentence}.
 TWIN_VERBS = {
@@ -39,25 +44,30 @@ def real_difference_sentences(task: Task) -> list[str]:
     real = [d for d in differences if d and d.is_real]
     sign = -1 if task.direction == -1 else 1
     real.sort(key=lambda d: -sign * d.mean)
-    texts = []
-    for difference in real[:MAX_SENTENCES]:
-        # The verdict says the direction, so the size needs no sign.
-        size = interval_text(difference.interval, task.decimals).removeprefix("-")
-        than = "from" if difference.verdict == Verdict.DIFFERENT else "than"
-        if difference.row_test is None:
-            row_test_text = "; whether another test set would give it too is not known"
-        else:
-            p_value = p_value_text(difference.corrected_row_p)
-            row_test_text = f", and so would another test set ({p_value})"
-        texts.append(
-            f"{difference.configuration.name} is {difference.verdict} {than} "
-            f"{difference.other.name} by {size}: retraining would give the same order "
-            f"({p_value_text(difference.corrected_replicate_p)}){row_test_text}."
-        )
+    texts = [same_order_sentence(d, task) for d in real[:MAX_SENTENCES]]
     if without_sentence := real[MAX_SENTENCES:]:
         verdicts = [f"{d.configuration.name} is {d.verdict}" for d in without_sentence]
         texts.append(f"{comma_list(verdicts)}.")
     return texts
+
+
+def same_order_sentence(difference: Difference, task: Task) -> str:
+    """Says that retraining, or other days of two lines, would give the same order."""
+    cause = "other days" if difference.day_count else "retraining"
+    p_value = p_value_text(difference.corrected_replicate_p)
+    # The verdict says the direction, so the size needs no sign.
+    size = interval_text(difference.interval, task.decimals).removeprefix("-")
+    row_test_text = ""
+    if difference.row_test is not None:
+        row_p_value = p_value_text(difference.corrected_row_p)
+        row_test_text = f", and so would another test set ({row_p_value})"
+    elif not difference.day_count:
+        row_test_text = "; whether another test set would give it too is not known"
+    return (
+        f"{difference.configuration.name} is {RELATIONS[difference.verdict]} "
+        f"{difference.other.name} by {size}{over_days(difference)}: {cause} "
+        f"would give the same order ({p_value}){row_test_text}."
+    )
 
 
 def unsure_difference_sentences(task: Task, baseline: str) -> list[str]:
@@ -66,7 +76,7 @@ def unsure_difference_sentences(task: Task, baseline: str) -> list[str]:
     The sentences are grouped by verdict.
     """
     return [
-        *rows_only_sentences(task, baseline),
+        *rows_only_sentences(task),
         *model_sentences(task, baseline),
         *not_real_sentence(task, baseline),
         *too_few_rows_sentence(task, baseline),
@@ -80,28 +90,34 @@ def differences_with_verdict(task: Task, verdict: Verdict) -> list[Difference]:
     return [d for d in differences if d and d.verdict == verdict]
 
 
-def rows_only_sentences(task: Task, baseline: str) -> list[str]:
+def rows_only_sentences(task: Task) -> list[str]:
     """Describes the differences that another test set might not show."""
     differences = differences_with_verdict(task, Verdict.THESE_ROWS_ONLY)
-    return [
-        f"{d.configuration.name} shows no real difference to {baseline} "
-        f"({signed_difference(d, task)}): retraining would give the same order on "
-        f"these test rows ({p_value_text(d.corrected_replicate_p)}), but another test "
-        f"set might not ({p_value_text(d.corrected_row_p)})."
-        for d in differences[:MAX_SENTENCES]
-    ]
+    return [rows_only_sentence(d, task) for d in differences[:MAX_SENTENCES]]
+
+
+def rows_only_sentence(difference: Difference, task: Task) -> str:
+    """Says that another test set might not show the difference."""
+    cause = "other days" if difference.day_count else "retraining"
+    return (
+        f"{difference.configuration.name} shows no real difference to "
+        f"{difference.other.name} ({signed_difference(difference, task)}): {cause} "
+        "would give the same order on these test rows "
+        f"({p_value_text(difference.corrected_replicate_p)}), but another test set "
+        f"might not ({p_value_text(difference.corrected_row_p)})."
+    )
 
 
 def model_sentences(task: Task, baseline: str) -> list[str]:
     """Names the single runs of lines that are ahead of the baseline, or behind it."""
     texts = []
-    for verdict, relation in RELATIONS.items():
+    for verdict in (Verdict.AHEAD, Verdict.BEHIND):
         if differences := differences_with_verdict(task, verdict):
             names = names_with_sizes(differences, task)
             models = "these models are" if len(differences) > 1 else "this model is"
             texts.append(
-                f"As trained, {models} {relation} {baseline}, and would be on another "
-                f"test set: {names}."
+                f"As trained, {models} {RELATIONS[verdict]} {baseline}, and would be "
+                f"on another test set: {names}."
             )
     return texts
 
@@ -199,8 +215,14 @@ def twin_sentences(task: Task) -> list[str]:
 
 
 def signed_difference(difference: Difference, task: Task) -> str:
-    """Returns the mean difference with its sign, such as `-0.0120`."""
-    return f"{difference.mean:+.{task.decimals}f}"
+    """Returns the mean difference with its sign: `-0.0120`, `-0.0120 over 3 days`."""
+    return f"{difference.mean:+.{task.decimals}f}{over_days(difference)}"
+
+
+def over_days(difference: Difference) -> str:
+    """Returns ` over 3 days` for two lines, and "" for other configurations."""
+    days = counted(difference.day_count, "day")
+    return f" over {days}" if difference.day_count else ""
 
 
 def size_and_p_value(difference: Difference, task: Task) -> str:
