@@ -23,7 +23,6 @@ from mtl_cli.runs.text_tables import (
     tables_by_metrics,
     text_with_interval,
 )
-from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL
 
 MAX_IMPORTANCE_ROWS = 30  # the largest number of rows in the table of importance
 MAX_DRIFT_ROWS = 12  # the largest number of rows in the table of drifting features
@@ -215,28 +214,4 @@ def importance_lines(
     if result["without_effect"]:
         names = comma_list(result["without_effect"])
         lines.append(f"not shown to matter to any task: {names}")
-    if undecided := undecided_features(result):
-        repeats = result["repeats"]
-        lines.append(
-            f"of these, {comma_list(undecided)} would be shown to matter without the "
-            f"correction; {repeats} shufflings may be few for "
-            f"{len(result['features'])} tests: try --repeats {max(20, 2 * repeats)}"
-        )
     return lines
-
-
-def undecided_features(result: dict[str, Any]) -> list[str]:
-    """Returns the features without effect that only the correction of p has excluded.
-
-    Returns [] if there are no more of them than chance gives. See
-    `permutation_importance` for the result.
-    """
-    significant = [
-        record["features"]
-        for record in result["features"]
-        if record["importance"] > 0 and record["p"] < SIGNIFICANCE_LEVEL
-    ]
-    # Half of the features that chance makes significant have an importance above 0.
-    if len(significant) <= SIGNIFICANCE_LEVEL / 2 * len(result["features"]):
-        return []
-    return [name for name in result["without_effect"] if name in significant]

@@ -189,45 +189,6 @@ def test_table_of_importance_has_a_row_per_feature_the_most_important_first() ->
     ]
 
 
-@pytest.mark.parametrize(("repeats", "suggested"), [(5, 20), (20, 40)])
-def test_feature_that_only_the_correction_excludes_suggests_more_shufflings(
-    repeats: int, suggested: int
-) -> None:
-    found = Evaluation("RUN", "t.csv", 9, {"click": {"main_metric": "log_loss"}})
-    record = {"task": "click", "group": None, "low": 0.1, "high": 0.3}
-    record |= {"importance": 0.2, "p_corrected": 1.0}
-    found.importances.update(
-        features=[
-            record | {"features": "city", "p": 0.049},
-            record | {"features": "age", "p": 0.06},
-            record | {"features": "noise", "p": 0.01, "importance": -0.2},
-            record | {"features": "price", "p": 0.001, "p_corrected": 0.004},
-        ],
-        **{"rows": 9, "repeats": repeats, "groups": [], "only_one_task": {}},
-        scored_rows={"click": 9},
-        without_effect=["city", "age", "noise"],
-    )
-    assert importance_section(found).lines[-1] == (
-        "of these, city would be shown to matter without the correction; "
-        f"{repeats} shufflings may be few for 4 tests: try --repeats {suggested}"
-    )
-
-
-def test_feature_that_chance_makes_significant_suggests_nothing() -> None:
-    found = Evaluation("RUN", "t.csv", 9, {"click": {"main_metric": "log_loss"}})
-    record = {"task": "click", "group": None, "low": 0.1, "high": 0.3}
-    record |= {"importance": 0.2, "p": 0.5, "p_corrected": 1.0}
-    names = [f"feature{number}" for number in range(40)]
-    found.importances.update(
-        features=[record | {"features": name} for name in names],
-        **{"rows": 9, "repeats": 5, "groups": [], "only_one_task": {}},
-        scored_rows={"click": 9},
-        without_effect=names,
-    )
-    found.importances["features"][0]["p"] = 0.03  # chance makes 1 of 40 significant
-    assert "--repeats" not in importance_section(found).lines[-1]
-
-
 def test_slices_by_a_feature_have_a_note() -> None:
     for num_slices in (3, 20):  # all slices, and only the weakest of them
         of_slices = with_slices(num_slices)
