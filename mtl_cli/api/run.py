@@ -147,12 +147,7 @@ def score_section(split: str, scores: dict[str, Any]) -> dict[str, Any]:
         split: the name of the split, such as `test`.
         scores: {task: {metric: value}}.
     """
-    from mtl_cli.metrics.score_dict import metrics_of, name_with_space
-    from mtl_cli.runs.text_tables import format_metric, tables_by_metrics
+    from mtl_cli.runs.text_tables import score_tables
 
-    rows = []
-    for name, score in scores.items():
-        texts = {metric: format_metric(x) for metric, x in metrics_of(score).items()}
-        rows.append((name_with_space(name, score), texts, score))
     title = f"Scores on {split} rows"
-    return {"title": title, "tables": tables_by_metrics(rows), "lines": []}
+    return {"title": title, "tables": score_tables(scores), "lines": []}

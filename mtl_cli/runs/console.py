@@ -64,7 +64,7 @@ class Console:
 
     def print_scores(self, title: str, outputs: list[Output], scores: Scores) -> None:
         """Prints the scores of a split, and the reasons why metrics are undefined."""
-        for cells in score_tables(outputs, scores):
+        for cells in score_tables(scores):
             self.print_table(cells, title)
             title = ""  # only the first table has a title
         if cells := scenario_table(outputs, scores):

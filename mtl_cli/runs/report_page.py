@@ -35,9 +35,7 @@ def page(run: FinishedRun, run_summary: dict[str, Any]) -> str:
     return render(
         "run.html",
         **run_summary,
-        scores={
-            split: score_tables(outputs, run.scores[split]) for split in run.scores
-        },
+        scores={split: score_tables(scores) for split, scores in run.scores.items()},
         by_scenario=scenario_table(outputs, run.scores[run.split]),
         learning_curves=run.loss_and_metric_plots,
         plots=run.plots_by_output,
@@ -106,7 +104,7 @@ def model_card(run: FinishedRun, run_summary: dict[str, Any]) -> str:
     return render(
         "model_card.md",
         **run_summary,
-        tables=score_tables(run.config.outputs, run.scores[run.split]),
+        tables=score_tables(run.scores[run.split]),
         weaknesses=weaknesses,
         absent=absent_weaknesses(run),
         remarks=run.diagnosis.remarks,

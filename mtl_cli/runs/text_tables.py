@@ -5,39 +5,43 @@ from typing import Any
 
 from mtl_cli.data.report import Report
 from mtl_cli.heads.base import Output
-from mtl_cli.metrics.regression import truth_rmse
-from mtl_cli.metrics.score_dict import COUNTS, Score, Scores
+from mtl_cli.metrics.score_dict import (
+    COUNTS,
+    Score,
+    Scores,
+    metrics_of,
+    name_with_space,
+)
 
 Cells = list[list[str]]  # the rows of a table; the first row is the header
 MAX_FEATURES = 50  # a longer table would fill more than one screen
 
 
-def score_tables(outputs: list[Output], scores: Scores) -> list[Cells]:
-    """Returns one table per kind of task: a header, and one row per output.
+def score_tables(scores: Scores) -> list[Cells]:
+    """Returns the tables of the scores on a split, see `tables_by_metrics`."""
+    rows = []
+    for output, score in scores.items():
+        texts = {name: format_metric(x) for name, x in metrics_of(score).items()}
+        rows.append((name_with_space(output, score), texts, score))
+    return tables_by_metrics(rows)
 
-    Each kind has a table of its own, since two kinds share only few metrics. The
-    columns are the metrics that at least one output of the kind has, then the numbers
-    of rows, of positive labels and of groups.
+
+def tables_by_metrics(rows: Iterable[tuple[str, dict[str, str], Score]]) -> list[Cells]:
+    """Groups outputs with the same metrics into tables: a header, one row per output.
+
+    Args:
+        rows: the title, {metric: value as text}, and the score of each output. The
+            numbers of rows, of positive labels and of groups come from the score.
     """
-    outputs_by_kind: dict[str, list[Output]] = {}
-    for output in outputs:
-        outputs_by_kind.setdefault(output.task.kind, []).append(output)
-    tables = []
-    for outputs_of_kind in outputs_by_kind.values():
-        # Only outputs whose true probabilities are known have `truth_rmse`.
-        all_metrics = (*outputs_of_kind[0].task.METRICS, truth_rmse)
-        present = {name for output in outputs_of_kind for name in scores[output.name]}
-        metrics = [metric.name for metric in all_metrics if metric.name in present]
-        counts = [name for name in COUNTS if name in present]
-        cells = [["task", *(metric.replace("_", " ") for metric in metrics), *counts]]
-        for output in outputs_of_kind:
-            values = scores[output.name]
-            row = [output.title]
-            row += [format_metric(values.get(name)) for name in metrics]
-            row += [format_count(values.get(name)) for name in counts]
-            cells.append(row)
-        tables.append(cells)
-    return tables
+    tables: dict[tuple[str, ...], Cells] = {}
+    for title, metrics, score in rows:
+        names = [metric.replace("_", " ") for metric in metrics]
+        counts = [name for name in COUNTS if name in score]
+        header = ["task", *names, *counts]
+        cells = tables.setdefault(tuple(header), [header])
+        numbers = (format_count(score[name]) for name in counts)
+        cells.append([title, *metrics.values(), *numbers])
+    return list(tables.values())
 
 
 def scenario_table(outputs: list[Output], scores: Scores) -> Cells:
@@ -63,24 +67,6 @@ def scenario_table(outputs: list[Output], scores: Scores) -> Cells:
             row.append(format_count(score.get("rows")))
         cells.append(row)
     return cells
-
-
-def tables_by_metrics(rows: Iterable[tuple[str, dict[str, str], Score]]) -> list[Cells]:
-    """Groups outputs with the same metrics into tables: a header, one row per output.
-
-    Args:
-        rows: the title, {metric: value as text}, and the score of each output. The
-            numbers of rows, of positive labels and of groups come from the score.
-    """
-    tables: dict[tuple[str, ...], Cells] = {}
-    for title, metrics, score in rows:
-        names = [metric.replace("_", " ") for metric in metrics]
-        counts = [name for name in COUNTS if name in score]
-        header = ["task", *names, *counts]
-        cells = tables.setdefault(tuple(header), [header])
-        numbers = (format_count(score[name]) for name in counts)
-        cells.append([title, *metrics.values(), *numbers])
-    return list(tables.values())
 
 
 def slice_table(title: str, records: Sequence[Mapping[str, Any]]) -> Cells:

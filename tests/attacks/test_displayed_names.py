@@ -10,11 +10,9 @@ from helpers.planted_data import config, parquet, run_in, values
 from helpers.run_pages import run_page
 
 from mtl_cli.comparison import table
-from mtl_cli.heads.base import Output
 from mtl_cli.pages.render import escape_markdown
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.text_tables import score_tables
-from mtl_cli.tasks.binary import Binary
 
 HTML = "<script>alert(1)</script>"
 ESCAPE = "\x1b]0;title\x07[/bold]"
@@ -52,9 +50,8 @@ def test_names_of_columns_are_text_in_page_and_console(tmp_path, capsys):
 
 
 def test_score_table_escapes_the_name_of_a_space():
-    output = Output("buy", "buy", Binary(label="buy"), space=HTML)
-    scores = {"buy": {"auc": 0.5, "rows": 3, "positives": 1}}
-    page = run_page("test", scores={"test": score_tables([output], scores)})
+    scores = {"buy": {"auc": 0.5, "rows": 3, "positives": 1, "space": HTML}}
+    page = run_page("test", scores={"test": score_tables(scores)})
     assert HTML not in page
     assert escape(HTML) in page
 
