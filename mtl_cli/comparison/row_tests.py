@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from functools import cache
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.difference import Difference
 from mtl_cli.comparison.prediction_files import PredictionFiles
 from mtl_cli.comparison.predictions import (
     DifferentRowsError,
@@ -95,44 +94,6 @@ def num_predictions(runs: Iterable[Run], task: str) -> int:
     return sum(count for count in counts if isinstance(count, int))
 
 
-class TaskPredictions:
-    """The predictions of configurations for one task, each read from its files once.
-
-    Args:
-        task: the task on all rows.
-        files: the reader of the files.
-    """
-
-    def __init__(self, task: Task, files: PredictionFiles) -> None:
-        self.task = task
-        self.files = files
-        # A cache of this object: `@cache` on a method would keep all objects alive.
-        self.read = cache(self._read)
-        self.of_scenario = cache(self._of_scenario)
-
-    def _read(self, configuration: Configuration) -> Predictions | UnusableError:
-        """Returns the predictions for all rows, or the error of reading them."""
-        try:
-            return read_all_seeds(
-                configuration, self.task.name, self.task.metric, self.files
-            )
-        except UnusableError as error:
-            # The new error has the class of the old error, and names the configuration.
-            return type(error)(f"{configuration.name}: {error}")
-
-    def _of_scenario(self, configuration: Configuration, scenario: str) -> Predictions:
-        """Returns the predictions for the rows of a scenario; "" gives all rows.
-
-        Raises:
-            UnusableError: if the predictions cannot be read, or if the scenarios of the
-                rows are unknown.
-        """
-        predictions = self.read(configuration)
-        if isinstance(predictions, UnusableError):
-            raise predictions
-        return predictions.of_scenario(scenario)
-
-
 def add_tests_of_task(
     task: Task, tested: list[Configuration], files: PredictionFiles
 ) -> list[str]:
@@ -145,42 +106,52 @@ def add_tests_of_task(
 
     Returns: the reasons why some differences could not be tested.
     """
-    predictions = TaskPredictions(task, files)
-    reasons: dict[str, None] = {}  # each reason once, in order
     # Single-scenario twins are not in `task.scores`, so they never count as not read.
     not_read = {score.configuration for score in task.scores} - set(tested)
-    for on_rows in (task, *task.scenarios):
-        for difference in on_rows.all_differences:
-            pair = {difference.configuration, difference.other}
-            if difference.interval is None or not_read & pair:
-                continue
-            reason = add_row_test(difference, on_rows.scenario, predictions)
-            if reason is not None:
-                reasons[reason] = None
+    differences = [
+        d
+        for on_rows in (task, *task.scenarios)
+        for d in on_rows.all_differences
+        if d.interval is not None and not not_read & {d.configuration, d.other}
+    ]
+    to_read = dict.fromkeys(c for d in differences for c in (d.configuration, d.other))
+    predictions, errors = read_configurations(to_read, task, files)
+
+    @cache
+    def of_scenario(configuration: Configuration, scenario: str) -> Predictions:
+        return predictions[configuration].of_scenario(scenario)
+
+    reasons: dict[str, None] = {}  # each reason once, in order
+    for difference in differences:
+        pair = (difference.configuration, difference.other)
+        scenario = difference.scenario
+        unread = next((errors[c] for c in pair if c in errors), None)
+        # Unread predictions have one reason for all scenarios.
+        in_scenario = f"in scenario {scenario}, " if scenario and not unread else ""
+        try:
+            if unread:
+                raise unread
+            first, second = (of_scenario(c, scenario) for c in pair)
+            difference.row_test = first.test(second)
+        except DifferentRowsError:
+            difference.mark_not_comparable()
+        except UnusableError as error:
+            difference.has_too_few_rows = isinstance(error, TooFewRowsError)
+            reasons[f"{in_scenario}{error}"] = None
     return list(reasons)
 
 
-def add_row_test(
-    difference: Difference, scenario: str, predictions: TaskPredictions
-) -> str | None:
-    """Tests a difference over the test rows of a scenario; "" for all rows.
-
-    Returns: the reason why the difference could not be tested, or None.
-    """
-    first, second = difference.configuration, difference.other
-    try:
-        of_first = predictions.of_scenario(first, scenario)
-        of_second = predictions.of_scenario(second, scenario)
-        difference.row_test = of_first.test(of_second)
-    except DifferentRowsError:
-        difference.mark_not_comparable()
-    except UnusableError as error:
-        difference.has_too_few_rows = isinstance(error, TooFewRowsError)
-        # If the predictions of a configuration cannot be read, the reason does not name
-        # the scenario: the caller then keeps one reason for all scenarios.
-        are_read = not any(
-            isinstance(predictions.read(c), UnusableError) for c in (first, second)
-        )
-        in_scenario = f"in scenario {scenario}, " if scenario and are_read else ""
-        return f"{in_scenario}{error}"
-    return None
+def read_configurations(
+    configurations: Iterable[Configuration], task: Task, files: PredictionFiles
+) -> tuple[dict[Configuration, Predictions], dict[Configuration, UnusableError]]:
+    """Returns the predictions for a task, and the errors of unusable predictions."""
+    predictions, errors = {}, {}
+    for configuration in configurations:
+        try:
+            predictions[configuration] = read_all_seeds(
+                configuration, task.name, task.metric, files
+            )
+        except UnusableError as error:
+            # The new error has the class of the old error, and names the configuration.
+            errors[configuration] = type(error)(f"{configuration.name}: {error}")
+    return predictions, errors
