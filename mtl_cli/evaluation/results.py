@@ -114,34 +114,19 @@ def split_known(
     Also returns an error for each other condition.
     """
     names = [name for evaluation in evaluations for name in evaluation.numbers()]
+    merged_slices = (
+        f": slices with fewer than {MIN_ROWS} rows are part of {OTHER}, and so are the "
+        f"rarest of more than {MAX_SLICES} slices"
+    )
     known, errors = [], []
     for condition in conditions:
-        reason = merged_slice_reason(condition, names)
+        reason = merged_slices if ".slices." in condition.name else ""
         try:
             check_known(condition, names, "evaluation", reason)
             known.append(condition)
         except ConfigError as error:
             errors.append(str(error))
     return known, errors
-
-
-def merged_slice_reason(condition: Condition, names: list[str]) -> str:
-    """Returns why the slice of a condition may be unknown: it may be in `OTHER`.
-
-    Returns "" if no slice of the column has been merged, see `slices.slices_by`.
-    """
-    for name in names:
-        start, other, end = name.rpartition(f".{OTHER}.")
-        if (
-            other
-            and condition.name.startswith(f"{start}.")
-            and condition.name.endswith(f".{end}")
-        ):
-            return (
-                f": slices with fewer than {MIN_ROWS} rows, or beyond the "
-                f"{MAX_SLICES - 1} most frequent, are part of {OTHER}"
-            )
-    return ""
 
 
 def failed_checks(
