@@ -6,7 +6,7 @@ The space of a task is the set of rows on which the task is scored. For example,
 space of a purchase after a click is written "click = 1".
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -35,6 +35,7 @@ from mtl_cli.core.prediction_names import (
 )
 from mtl_cli.data.table import NO_GROUP
 from mtl_cli.metrics.metric import Floats, UndefinedError
+from mtl_cli.runs.predictions_file import prediction_array
 from mtl_cli.tasks.base import metrics_named
 
 if TYPE_CHECKING:
@@ -194,7 +195,5 @@ def scored_predictions(
     if SCENARIO in table.column_names:
         scenarios = table[SCENARIO].cast("string").to_numpy()
     rows = Rows(table[ROW].to_numpy(), labels, weights, groups, scenarios)
-    predictions: Any = table[prediction_name(task)].to_numpy()[is_scored]
-    if predictions.dtype == object:  # one list of probabilities per row
-        predictions = np.stack(list(predictions))
-    return rows.take(is_scored), predictions.astype("float64")
+    predictions = table[prediction_name(task)].to_numpy()[is_scored]
+    return rows.take(is_scored), prediction_array(predictions)

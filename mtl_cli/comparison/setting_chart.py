@@ -7,7 +7,7 @@ from mtl_cli.comparison.plots import plotted_indices
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import finite_number
 from mtl_cli.comparison.task import Task
-from mtl_cli.pages.charts import Axis, Chart, axis_around, color
+from mtl_cli.pages.charts import Axis, Chart, axis_around, color, cut_label
 
 MAX_SETTING_VALUES = 12  # a setting with more values has no chart
 # Lengths and positions in SVG units. LEFT is the x position of the y axis. TOP and
@@ -48,9 +48,7 @@ def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart 
     trend = []
     for position, value in enumerate(values):
         middle = x(position + 0.5)
-        label = value
-        if len(value) > max_length:
-            label = f"{value[: max_length - 1]}…"
+        label = cut_label(value, max_length)
         label_y = VALUE_Y + VALUE_LINE_HEIGHT * (position % 2)
         chart.text((middle, label_y), label, "middle", "tick")
         trend.append((middle, y(statistics.fmean(mean for _, mean in means[value]))))

@@ -13,7 +13,11 @@ from mtl_cli.data.buckets import bucket_counts, make_buckets, stability_index
 from mtl_cli.data.table import Array
 from mtl_cli.heads.base import Output
 from mtl_cli.network.trained_model import TrainedModel
-from mtl_cli.runs.predictions_file import PREDICTIONS, read_predictions
+from mtl_cli.runs.predictions_file import (
+    PREDICTIONS,
+    prediction_array,
+    read_predictions,
+)
 
 
 def prediction_drift(
@@ -90,12 +94,10 @@ def read_run_predictions(
         raise ValueError("the file has no rows")
     run_predictions = {}
     for output in outputs:
-        values: Any = table[prediction_name(output.name)].to_numpy()
-        if values.dtype == object:  # one list of probabilities per row
-            values = np.stack(list(values))
+        values = prediction_array(table[prediction_name(output.name)].to_numpy())
         if values.shape[1:] != predictions[output.name].shape[1:]:
             raise ValueError("the numbers of classes differ")
-        run_predictions[output.name] = values.astype("float64")
+        run_predictions[output.name] = values
     if sampled_output is None:
         return run_predictions, None
     weights = np.asarray(table[weight_name(sampled_output)].to_numpy(), "float64")

@@ -95,9 +95,8 @@ def json_files(
 def write_predictions(config: Config, rows: EvaluatedRows, path: Path) -> None:
     """Writes the predictions for the evaluated rows, as a run writes its own."""
     predictions = {o.name: rows.predictions[o.name] for o in rows.outputs}
-    scenarios = None if rows.scenarios is None else rows.scenarios.row_names
     frame = prediction_frame(
-        config, rows.row_numbers, rows.table, predictions, scenarios
+        config, rows.row_numbers, rows.table, predictions, rows.scenarios
     )
     frame.to_parquet(path, index=False)
 

@@ -32,6 +32,11 @@ def color(index: int) -> str:
     return f"c{index}" if index < NUM_COLORS else "cx"
 
 
+def cut_label(text: str, max_length: int) -> str:
+    """Cuts a text that is too long: "…" is then the last of `max_length` characters."""
+    return text if len(text) <= max_length else f"{text[: max_length - 1]}…"
+
+
 @dataclass(frozen=True)
 class Axis:
     """Maps the values from `low` to `high` to the positions from `start` to `stop`.

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from mtl_cli.pages.charts import cut_label
 from mtl_cli.pages.interval_plots import IntervalPlot
 from mtl_cli.pages.line_plots import LinePlot
 
@@ -42,8 +43,8 @@ PANEL_WIDTH, PANEL_HEIGHT = 4.5, 3.4  # inches
 MAX_COLUMNS = 4
 DPI = 110  # dots per inch of PNG files
 # The longest names in characters; longer names are cut.
-MAX_NAME_LENGTH = 40
-MAX_ROW_NAME_LENGTH = 24
+MAX_NAME_LENGTH = 41
+MAX_ROW_NAME_LENGTH = 25
 
 
 class NotebookFigure(Figure):
@@ -108,8 +109,7 @@ def draw_intervals(axes: Axes, plot: IntervalPlot) -> None:
 
 def plain(text: str, max_length: int = MAX_NAME_LENGTH) -> str:
     """Cuts a long text, and escapes "$": it would begin a formula in matplotlib."""
-    cut = text if len(text) <= max_length else f"{text[:max_length]}…"
-    return cut.replace("$", r"\$")
+    return cut_label(text, max_length).replace("$", r"\$")
 
 
 def write_png(plots: Sequence[LinePlot], path: Path) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mtl_cli.pages.charts import Axis, Chart, axis_around, color
+from mtl_cli.pages.charts import Axis, Chart, axis_around, color, cut_label
 
 # Sizes and distances in SVG units.
 WIDTH, ROW_HEIGHT = 460, 34
@@ -13,8 +13,8 @@ BAR_OFFSET = 24  # from the top of a row to its bar
 NAME_OFFSET = 10  # from a bar up to the name of its row
 DOT_RADIUS, SMALL_DOT_RADIUS = 4, 3
 # The numbers of characters that fit on a phone.
-MAX_NAME_LENGTH = 36
-MAX_ROW_LENGTH = 49  # of a name together with the text beside the name
+MAX_NAME_LENGTH = 37
+MAX_ROW_LENGTH = 50  # of a name together with the text beside the name
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,8 @@ class IntervalPlot:
 def draw_bar(chart: Chart, x: Axis, bar_y: float, bar: Bar) -> None:
     """Draws a row of the plot: name and text above, the bar and its dots at `bar_y`."""
     name_y = bar_y - NAME_OFFSET
-    name = bar.name
-    max_length = min(MAX_NAME_LENGTH, max(1, MAX_ROW_LENGTH - len(bar.text)))
-    if len(name) > max_length:
-        name = f"{name[:max_length]}…"
+    max_length = min(MAX_NAME_LENGTH, max(2, MAX_ROW_LENGTH - len(bar.text)))
+    name = cut_label(bar.name, max_length)
     css_class = color(bar.color)
     chart.text((x.start, name_y), name, css_class="row")
     chart.text((x.stop, name_y), bar.text, "end", "tick")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mtl_cli.pages.charts import Chart, Mark, Point
+from mtl_cli.pages.charts import Chart, Mark, Point, cut_label
 
 # Sizes and distances in SVG units.
 BOX_WIDTH, BOX_HEIGHT = 198, 44
@@ -114,9 +114,7 @@ def draw_node(chart: Chart, position: Point, node: Node) -> None:
     corner = {"x": x - BOX_WIDTH / 2, "y": y - BOX_HEIGHT / 2, "rx": 8}
     size = {"width": BOX_WIDTH, "height": BOX_HEIGHT, "class": f"part {node.kind}"}
     chart.marks.append(Mark("rect", corner | size, tooltip=node.title))
-    title = node.title
-    if len(title) > MAX_TITLE_LENGTH:
-        title = f"{title[: MAX_TITLE_LENGTH - 1]}…"
+    title = cut_label(node.title, MAX_TITLE_LENGTH)
     title_y = y + (TITLE_ABOVE_SIZES_Y if node.sizes else TITLE_Y)
     chart.text((x, title_y), title, "middle", "title")
     if node.sizes:

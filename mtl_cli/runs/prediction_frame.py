@@ -12,6 +12,7 @@ from mtl_cli.core.prediction_names import (
     prediction_name,
     weight_name,
 )
+from mtl_cli.data.scenarios import RowScenarios
 from mtl_cli.data.table import Array, Table
 
 
@@ -20,7 +21,7 @@ def prediction_frame(
     row_numbers: Array,
     table: Table,
     predictions: dict[str, Array],
-    scenarios: Array | None = None,
+    scenarios: RowScenarios | None,
 ) -> pd.DataFrame:
     """Puts the predictions of some rows into a data frame, with row numbers and labels.
 
@@ -36,11 +37,11 @@ def prediction_frame(
         table: the labels, the weights and the groups of the rows.
         predictions: {output: (rows,) or (rows, classes)}; also the spreads if the model
             predicts them.
-        scenarios: the name of each row's scenario, (rows,).
+        scenarios: the scenario of each row; None if the data set has no scenarios.
     """
     columns: dict[str, Any] = {ROW: row_numbers + 1}
     if scenarios is not None:
-        columns[SCENARIO] = pd.Categorical(scenarios)
+        columns[SCENARIO] = pd.Categorical(scenarios.row_names)
     for task, labels in table.labels.items():
         columns[task] = config.chosen_tasks[task].label_column(labels)
     outputs = {output.name for output in config.outputs}

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mtl_cli.core import other_files
+from mtl_cli.data.table import Array
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,3 +54,13 @@ def read_predictions(run: Path, choose: Callable[[list[str]], list[str]]) -> "pa
         return pa.Table.from_batches(batches, schema).select(names)
     except pa.ArrowException as error:
         raise ValueError(str(error)) from None
+
+
+def prediction_array(cells: Array) -> Array:
+    """Returns a column of predictions as float64, (rows,) or (rows, classes).
+
+    A cell holds one number, or the probabilities of all classes.
+    """
+    if cells.dtype == object:
+        cells = np.stack(list(cells))
+    return cells.astype("float64")

@@ -38,7 +38,7 @@ def write_predictions(run: FinishedRun) -> None:
         run.data.row_numbers["test"],
         test,
         run.predictions["test"],
-        None if scenarios is None else scenarios.of(test).row_names,
+        None if scenarios is None else scenarios.of(test),
     )
     with run.folder.replacing("predictions.parquet") as path:
         frame.to_parquet(path, index=False)
