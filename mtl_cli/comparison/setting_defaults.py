@@ -44,15 +44,13 @@ def complete_settings(all_settings: list[dict[str, str]]) -> None:
     for settings in all_settings:
         for key in [key for key in all_keys if key not in settings]:
             section, _, name = key.rpartition(".")
-            option = settings.get(f"{section}.{choosing_key(section)}", "")
+            # The key by which the section chooses its option.
+            is_of_dataset = section.startswith("dataset.")
+            name_key = "kind" if is_of_dataset else option_key(section)
+            option = settings.get(f"{section}.{name_key}", "")
             defaults = default_texts(section, option)
             if name in defaults:
                 settings[key] = defaults[name]
-
-
-def choosing_key(section: str) -> str:
-    """Returns the key by which a section chooses its option, such as `name`."""
-    return "kind" if section.startswith("dataset.") else option_key(section)
 
 
 @cache

@@ -46,9 +46,12 @@ class Score:
 
 
 def score_of(
-    configuration: Configuration, split: str, task: str, metric: str, scenario: str = ""
+    configuration: Configuration, split: str, task: str, metric: str, scenario: str
 ) -> Score:
-    """Returns the score of a configuration on a task, without differences."""
+    """Returns the score of a configuration on a task, without differences.
+
+    `scenario` is the scenario whose rows are scored; "" for all scenarios.
+    """
     by_seed = configuration.scores_by_seed(split, task, metric, scenario)
     if not by_seed:
         return Score(configuration, by_seed)

@@ -136,11 +136,7 @@ def average_by_owner(
 
 
 def summarize_gate(
-    place: str,
-    task: str | None,
-    weights: Array,
-    experts: list[str],
-    are_shares: bool = True,
+    place: str, task: str | None, weights: Array, experts: list[str], are_shares: bool
 ) -> GateSummary:
     """Summarizes the weights of one gate.
 

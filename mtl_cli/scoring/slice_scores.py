@@ -195,8 +195,8 @@ def compare_with_rest(
     error: SamplingError | None,
     others: ScoredRows,
     metric: str,
-    error_on_others: SamplingError | None = None,
-    degrees_of_freedom: float = np.inf,
+    error_on_others: SamplingError | None,
+    degrees_of_freedom: float,
 ) -> SliceTest | None:
     """Tests a metric's value on a slice against the same metric on all other rows.
 

@@ -6,8 +6,9 @@ from helpers.gate_usage import measure_gate_usage
 from helpers.networks import ROWS as FEW
 from helpers.networks import TASKS, config, features, network
 
-from mtl_cli.data.table import Table
+from mtl_cli.data.table import Array, Table
 from mtl_cli.layers import Expert, GateNU, Gates, Route, Routing, experts_of
+from mtl_cli.scoring.gate_records import GateSummary
 from mtl_cli.scoring.gate_rows import gate_warnings
 from mtl_cli.scoring.gate_usage import dead_experts, summarize_gate, summarize_gates
 from mtl_cli.scoring.gate_weights import GateWeights
@@ -41,37 +42,42 @@ def test_means_are_those_of_the_softmax_that_was_planted() -> None:
     assert usage["dead"] == []
 
 
+def summary_of(weights: Array, experts: list[str]) -> GateSummary:
+    """Summarizes a gate of task a whose weights are shares."""
+    return summarize_gate("", "a", weights, experts, are_shares=True)
+
+
 def test_summary_of_a_gate_tells_mean_entropies_unused_and_polarised_experts() -> None:
-    opposite = summarize_gate("", "a", np.array([[1.0, 0.0], [0.0, 1.0]]), ["x", "y"])
+    opposite = summary_of(np.array([[1.0, 0.0], [0.0, 1.0]]), ["x", "y"])
     assert opposite["weights"] == {"x": 0.5, "y": 0.5}
     assert opposite["entropy_of_mean"] == pytest.approx(1)
     assert opposite["mean_entropy"] == pytest.approx(0, abs=1e-12)
     assert (opposite["unused"], opposite["polarised"]) == ([], None)
-    one_sided = summarize_gate("", "a", np.array([[0.98, 0.02]]), ["x", "y"])
+    one_sided = summary_of(np.array([[0.98, 0.02]]), ["x", "y"])
     assert (one_sided["unused"], one_sided["polarised"]) == (["y"], "x")
 
 
 def test_shares_that_sum_to_less_than_one_count_as_parts_of_their_sum() -> None:
-    equal = summarize_gate("", "a", np.full((4, 3), 0.2), ["x", "y", "z"])
+    equal = summary_of(np.full((4, 3), 0.2), ["x", "y", "z"])
     assert equal["weights"]["x"] == pytest.approx(0.2)
     assert equal["entropy_of_mean"] == pytest.approx(1)
     assert equal["mean_entropy"] == pytest.approx(1)
     assert equal["unused"] == []
-    one_sided = summarize_gate("", "a", np.array([[0.49, 0.01]]), ["x", "y"])
+    one_sided = summary_of(np.array([[0.49, 0.01]]), ["x", "y"])
     assert (one_sided["unused"], one_sided["polarised"]) == (["y"], "x")
 
 
 def test_weights_of_zero_have_the_entropy_zero() -> None:
-    found = summarize_gate("", "a", np.zeros((4, 2)), ["x", "y"])
+    found = summary_of(np.zeros((4, 2)), ["x", "y"])
     assert (found["entropy_of_mean"], found["mean_entropy"]) == (0, 0)
     assert (found["unused"], found["polarised"]) == (["x", "y"], None)
 
 
 def test_rows_with_a_weight_that_is_no_number_are_left_out_of_the_summary() -> None:
     weights = np.array([[np.nan, np.nan], [0.25, 0.75]])
-    found = summarize_gate("", "a", weights, ["x", "y"])
-    assert found == summarize_gate("", "a", weights[1:], ["x", "y"])
-    assert summarize_gate("", "a", weights[:1], ["x", "y"])["rows"] == 0
+    found = summary_of(weights, ["x", "y"])
+    assert found == summary_of(weights[1:], ["x", "y"])
+    assert summary_of(weights[:1], ["x", "y"])["rows"] == 0
 
 
 def test_ple_names_experts_by_task_and_level_and_its_shared_gate_sees_all() -> None:

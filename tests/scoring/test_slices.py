@@ -239,8 +239,8 @@ def test_slice_is_not_tested_if_its_metric_is_undefined_on_the_other_rows() -> N
     inside = replace(rows, group=np.arange(400) % 20)
     outside = replace(inside, label=np.zeros(400))  # no group has both classes
     error = inside.sampling_error("gauc")
-    assert compare_with_rest(0.9, error, inside, "gauc") is not None
-    assert compare_with_rest(0.9, error, outside, "gauc") is None
+    assert compare_with_rest(0.9, error, inside, "gauc", None, np.inf) is not None
+    assert compare_with_rest(0.9, error, outside, "gauc", None, np.inf) is None
 
 
 @pytest.mark.slow
@@ -255,7 +255,7 @@ def test_equal_slices_of_few_positives_are_called_different_in_5_percent() -> No
         few = small.take((small.label == 0) | (random.random(60) < 0.5))
         value, error = few.score(["auc"])["auc"], few.sampling_error("auc")
         if error is not None and value is not None:
-            test = compare_with_rest(value, error, rest, "auc")
+            test = compare_with_rest(value, error, rest, "auc", None, np.inf)
             assert test is not None
             assert test.difference == pytest.approx(value - auc_of_rest)
             wrong += test.p < 0.05
@@ -313,9 +313,7 @@ def test_small_slices_are_tested_without_the_bootstrap_of_all_other_rows(
         inside, others = rows.take(codes == index), rows.take(codes != index)
         error = estimate(inside, "gini")
         degrees = degrees_of_freedom(inside, others)
-        test = compare_with_rest(
-            record["value"], error, others, "gini", degrees_of_freedom=degrees
-        )
+        test = compare_with_rest(record["value"], error, others, "gini", None, degrees)
         assert test is not None and record["rest"] == test.rest
         # Of the same difference, the standard errors.
         found, expected = (norm.isf(p / 2) for p in (record["p"], test.p))
