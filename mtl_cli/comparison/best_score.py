@@ -25,19 +25,19 @@ def choose_best(task: Task, split: str) -> None:
     if task.direction == 0 or len(candidates) < 2:
         return
     configurations = [score.configuration for score in candidates]
-    values_by_seed = [
-        c.scores_by_seed("valid", task.name, task.metric, task.scenario)
+    values_by_replicate = [
+        c.scores_by_replicate("valid", task.name, task.metric, task.scenario)
         for c in configurations
     ]
-    have_valid_scores = all(values_by_seed)
+    have_valid_scores = all(values_by_replicate)
     # With the split `valid`, all candidates are on the rows of the baseline already.
     if have_valid_scores and split != "valid":
         task.has_same_validation_rows = same_validation_rows(configurations, task.name)
     if have_valid_scores and task.has_same_validation_rows:
         task.best_chosen_on = "valid"
     else:
-        values_by_seed = [score.by_seed for score in candidates]
+        values_by_replicate = [score.by_replicate for score in candidates]
         task.best_chosen_on = split
-    means = [fmean(by_seed.values()) for by_seed in values_by_seed]
+    means = [fmean(values.values()) for values in values_by_replicate]
     ranked = zip(candidates, means, strict=True)
     task.best = max(ranked, key=lambda pair: task.direction * pair[1])[0]

@@ -22,8 +22,8 @@ from mtl_cli.core.errors import ConfigError
 def compare_lines(runs: list[Run], question: Question) -> list[DatasetComparison]:
     """Returns one comparison for each data set whose lines have two days in common.
 
-    In such a comparison, the days take the place of the seeds, see `find_lines`. A
-    requested baseline that is no line is ignored.
+    In such a comparison, the replicates are days, see `find_lines`. A requested
+    baseline that is no line is ignored.
     """
     all_lines = find_lines(runs)
     if len(all_lines) < 2:

@@ -9,7 +9,9 @@ from mtl_cli.comparison.runs import Run
 
 @dataclass(eq=False)
 class Configuration:
-    """Runs with equal settings, usually of different seeds.
+    """Runs with equal settings, each of another replicate.
+
+    A replicate is a seed, or a day of a line, see `lines`.
 
     Attributes:
         settings: {dotted key: value as text}, see `compared_settings`.
@@ -23,14 +25,14 @@ class Configuration:
 
     @cached_property
     def runs(self) -> dict[int, Run]:
-        """The latest run with scores of each seed, {seed: run}."""
-        return {run.seed: run for run in self.all_runs if run.has_scores}
+        """The latest run with scores of each replicate, {replicate: run}."""
+        return {run.replicate: run for run in self.all_runs if run.has_scores}
 
     @cached_property
     def unscored_runs(self) -> list[Run]:
-        """The runs without scores, except if another run of the seed has scores."""
+        """The runs without scores whose replicate has no other run with scores."""
         unscored = [run for run in self.all_runs if not run.has_scores]
-        return [run for run in unscored if run.seed not in self.runs]
+        return [run for run in unscored if run.replicate not in self.runs]
 
     @property
     def model(self) -> str:
@@ -39,8 +41,8 @@ class Configuration:
 
     @property
     def folders(self) -> list[Path]:
-        """The run folders, in the order of their seeds."""
-        return [self.runs[seed].path for seed in sorted(self.runs)]
+        """The run folders, in the order of their replicates."""
+        return [run.path for _, run in sorted(self.runs.items())]
 
     @property
     def is_ensemble(self) -> bool:
@@ -56,24 +58,24 @@ class Configuration:
         return any(run.is_in_line for run in self.runs.values())
 
     @property
-    def seed_count(self) -> str:
-        """The number of seeds with scores: "3", or "3/4" if one of 4 seeds has none."""
-        total = len({run.seed for run in self.all_runs})
+    def replicate_count(self) -> str:
+        """The number of replicates with scores: "3", or "3/4" if one of 4 has none."""
+        total = len({run.replicate for run in self.all_runs})
         return f"{len(self.runs)}/{total}" if self.unscored_runs else f"{total}"
 
     def has_scores_on(self, split: str) -> bool:
         """Whether a run has scores on a split."""
         return any(split in run.metrics for run in self.runs.values())
 
-    def scores_by_seed(
+    def scores_by_replicate(
         self, split: str, task: str, metric: str, scenario: str = ""
     ) -> dict[int, float]:
-        """Returns {seed: value of the metric}. Seeds without a value are left out."""
+        """Returns {replicate: value of the metric}, without replicates of no value."""
         values = {
-            seed: run.value(split, task, metric, scenario)
-            for seed, run in sorted(self.runs.items())
+            replicate: run.value(split, task, metric, scenario)
+            for replicate, run in sorted(self.runs.items())
         }
-        return {seed: value for seed, value in values.items() if value is not None}
+        return {key: value for key, value in values.items() if value is not None}
 
 
 def group_runs(runs: list[Run]) -> list[Configuration]:

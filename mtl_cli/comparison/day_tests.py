@@ -18,7 +18,7 @@ from mtl_cli.comparison.intervals import mean_interval
 from mtl_cli.comparison.line_sentences import line_sentences
 from mtl_cli.comparison.prediction_files import PredictionFiles
 from mtl_cli.comparison.predictions import UnusableError
-from mtl_cli.comparison.read_predictions import read_all_seeds
+from mtl_cli.comparison.read_predictions import read_all_replicates
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.row_tests import max_predictions, num_predictions
 from mtl_cli.comparison.runs import Run
@@ -95,9 +95,6 @@ def common_days(
     rows, they are not independent, so only the last of them is taken. But if all days
     are scored on one set of rows, all days are taken.
 
-    The scores and the runs of a line have days in place of seeds, see `find_lines`.
-    Only this function needs to know that.
-
     Args:
         score: the score of the first line.
         base: the score of the second line.
@@ -108,8 +105,8 @@ def common_days(
     Returns: the days, and whether all of them are scored on one set of rows.
     """
     days: list[CommonDay] = []
-    for day, value in score.by_seed.items():
-        if day not in base.by_seed:
+    for day, value in score.by_replicate.items():
+        if day not in base.by_replicate:
             continue
         pair = score.configuration.runs[day], base.configuration.runs[day]
         recorded = [run.score(split, task) for run in pair]
@@ -117,7 +114,7 @@ def common_days(
             (s.get("rows"), s.get("positives")) for s in recorded
         )
         if first_counts == second_counts and same_rows(pair, split):
-            days.append(CommonDay(*pair, value - base.by_seed[day]))
+            days.append(CommonDay(*pair, value - base.by_replicate[day]))
     # A later day takes the place of an earlier day with the same rows.
     last_days = {rows_of_run[day.run.path]: day for day in days}
     if len(last_days) == 1:
@@ -163,7 +160,7 @@ def row_test(
     if num_rows > max_predictions(task.metric):
         raise UnusableError("there are too many predictions")
     first, second = (
-        read_all_seeds(
+        read_all_replicates(
             Configuration(line.settings, runs), task.name, task.metric, files
         )
         for line, runs in zip(lines, runs_by_line, strict=True)

@@ -2,8 +2,8 @@
 
 A difference is real if both retraining and another test set would show the difference
 again. Two tests decide: the replicate test compares the scores of several replicates,
-and the row test compares the predictions for the test rows. The replicates of a
-configuration are its seeds. The replicates of a line are its days, see `lines`.
+and the row test compares the predictions for the test rows. A replicate is
+a seed, or a day of a line, see `Configuration`.
 """
 
 from collections.abc import Sequence

@@ -31,7 +31,7 @@ def mark_lines(runs: list[Run]) -> None:
 
 
 def find_lines(runs: list[Run]) -> list[Configuration]:
-    """Returns each line as a configuration: its runs, with days in place of seeds.
+    """Returns each line as a configuration, whose replicates are days.
 
     The runs of a line have equal settings, except for `DAY_KEYS`. The first run of a
     line is left out, because it does not start from an earlier run. The days are
@@ -50,7 +50,7 @@ def find_lines(runs: list[Run]) -> list[Configuration]:
     lines = []
     for line_runs in runs_by_settings.values():
         numbered = [
-            replace(run, seed=day_numbers[run.settings.get(TRAINING_TABLE_KEY)])
+            replace(run, day=day_numbers[run.settings.get(TRAINING_TABLE_KEY)])
             for run in line_runs
         ]
         line = Configuration(settings_of_line(line_runs[0]), numbered)

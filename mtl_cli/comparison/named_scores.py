@@ -39,7 +39,7 @@ def differences_to_baseline(
             name = difference_name(comparison, task)
             # Only the baseline has no difference to the baseline.
             baselines = [s for s in task.scores if "baseline" not in s.differences]
-            if not any(score.by_seed for score in baselines):
+            if not any(score.by_replicate for score in baselines):
                 continue  # an output that the baseline does not have
             for score in task.scores:
                 difference = score.differences.get("baseline")

@@ -36,7 +36,7 @@ def interval_plot(comparison: DatasetComparison, task: Task) -> IntervalPlot:
         text = f"{interval_text(score.interval, task.decimals)}{star}"
         dots = [
             (value, f"{name}, seed {seed}: {value:.6f}")
-            for seed, value in score.by_seed.items()
+            for seed, value in score.by_replicate.items()
         ]
         low, high = score.interval.ends
         bar = Bar(name, text, mean, low, high, color=i, small_dots=dots)

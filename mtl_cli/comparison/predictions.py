@@ -1,7 +1,7 @@
 """The predictions of a configuration, and the test of two scores over test rows.
 
 The test says whether another test set would rank two configurations in the same order.
-The score of a configuration is the metric averaged over seeds. The test rows are a
+The score of a configuration is the metric averaged over replicates. The test rows are a
 sample of all possible rows. The test asks how much the difference of two scores would
 vary between samples. Both configurations are scored on the same rows: rows that are
 hard to predict lower both scores, and most of this effect cancels in the difference.
@@ -74,7 +74,7 @@ class Rows(NamedTuple):
 
 @dataclass(eq=False)
 class Predictions(ABC):
-    """The predictions of all seeds of a configuration for one task.
+    """The predictions of all replicates of a configuration for one task.
 
     Each subclass tests the difference of two scores in its own way. `make_predictions`
     chooses the subclass.
@@ -82,12 +82,12 @@ class Predictions(ABC):
     Attributes:
         metric: the metric to compute.
         rows: the rows on which the task is scored.
-        by_seed: the predictions of each seed, (rows,) or (rows, classes).
+        by_replicate: the predictions of each replicate, (rows,) or (rows, classes).
     """
 
     metric: Metric
     rows: Rows
-    by_seed: list[Floats]
+    by_replicate: list[Floats]
 
     def of_scenario(self, name: str) -> Self:
         """Returns the predictions for the rows of a scenario; "" gives all rows.
@@ -100,8 +100,8 @@ class Predictions(ABC):
         if self.rows.scenario is None:
             raise UnusableError(f"predictions.parquet has no column {SCENARIO}")
         mask = self.rows.scenario == name
-        by_seed = [prediction[mask] for prediction in self.by_seed]
-        return replace(self, rows=self.rows.take(mask), by_seed=by_seed)
+        by_replicate = [prediction[mask] for prediction in self.by_replicate]
+        return replace(self, rows=self.rows.take(mask), by_replicate=by_replicate)
 
     def test(self, other: Self) -> DifferenceTest:
         """Tests whether the scores of two configurations differ.
@@ -126,7 +126,7 @@ class Predictions(ABC):
     @property
     @abstractmethod
     def score(self) -> float:
-        """The metric on all rows, averaged over seeds.
+        """The metric on all rows, averaged over replicates.
 
         Raises:
             UndefinedError: if the metric is undefined on the rows.

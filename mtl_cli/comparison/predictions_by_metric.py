@@ -28,15 +28,15 @@ class AucPredictions(Predictions):
 
     @cached_property
     def auc_and_influence(self) -> tuple[float, Floats]:
-        """The AUC, and the influence of each row on the AUC, averaged over seeds."""
+        """The AUC and the influence of each row on it, averaged over replicates."""
         label, weight = self.rows.label, self.rows.weight
         total = 0.0
         total_influence = np.zeros(len(label))
-        for prediction in self.by_seed:
+        for prediction in self.by_replicate:
             auc, influence = auc_influence(label, prediction, weight)
             total += auc
             total_influence += influence
-        return total / len(self.by_seed), total_influence / len(self.by_seed)
+        return total / len(self.by_replicate), total_influence / len(self.by_replicate)
 
     @property
     def score(self) -> float:
@@ -65,16 +65,17 @@ class GroupAucPredictions(Predictions):
 
     @cached_property
     def group_aucs_and_weights(self) -> tuple[Floats, Floats]:
-        """The AUC of each group, averaged over seeds, and the weight of each group.
+        """The AUC of each group, averaged over replicates, and the group's weight.
 
         Both arrays are (usable groups,). A group is usable if it has rows of both
         classes.
         """
         rows = self.rows
         results = [
-            group_aucs(rows.label, p, rows.weight, rows.group) for p in self.by_seed
+            group_aucs(rows.label, p, rows.weight, rows.group)
+            for p in self.by_replicate
         ]
-        _, weights = results[0]  # The weights are the same for all seeds.
+        _, weights = results[0]  # The weights are the same for all replicates.
         return np.mean([aucs for aucs, _ in results], axis=0), weights
 
     @property
@@ -110,7 +111,9 @@ class ResampledPredictions(Predictions):
     @cached_property
     def score(self) -> float:
         label, weight = self.rows.label, self.rows.weight
-        return float(np.mean([self.metric(label, p, weight) for p in self.by_seed]))
+        return float(
+            np.mean([self.metric(label, p, weight) for p in self.by_replicate])
+        )
 
     @cached_property
     def sampled_scores(self) -> Floats:
@@ -127,7 +130,7 @@ class ResampledPredictions(Predictions):
             scores[i] = np.mean(
                 [
                     self.metric(label[drawn], p[drawn], weight[drawn])
-                    for p in self.by_seed
+                    for p in self.by_replicate
                 ]
             )
         return scores
@@ -156,13 +159,15 @@ class ResampledPredictions(Predictions):
         return t_test(difference, float(error), degrees)
 
 
-def make_predictions(metric: Metric, rows: Rows, by_seed: list[Floats]) -> Predictions:
+def make_predictions(
+    metric: Metric, rows: Rows, by_replicate: list[Floats]
+) -> Predictions:
     """Makes the `Predictions` whose test fits the metric.
 
     `gauc`, the group AUC, is the only metric of groups.
     """
     if metric.name == "auc":
-        return AucPredictions(metric, rows, by_seed)
+        return AucPredictions(metric, rows, by_replicate)
     if metric.grouped:
-        return GroupAucPredictions(metric, rows, by_seed)
-    return ResampledPredictions(metric, rows, by_seed)
+        return GroupAucPredictions(metric, rows, by_replicate)
+    return ResampledPredictions(metric, rows, by_replicate)

@@ -42,42 +42,42 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def read_all_seeds(
+def read_all_replicates(
     configuration: Configuration, task: str, metric: str, files: PredictionFiles
 ) -> Predictions:
-    """Reads the predictions of all seeds of a configuration, and checks them.
+    """Reads the predictions of all replicates of a configuration, and checks them.
 
     The metric is computed from the predictions and compared with the metric in
     `metrics.json`.
 
     Raises:
-        DifferentRowsError: if the seeds have different rows.
+        DifferentRowsError: if the replicates have different rows.
         UnusableError: if predictions are missing or damaged, or if the metric needs
             groups that `predictions.parquet` does not contain, is undefined, or differs
             from the metric in `metrics.json`.
     """
-    recorded = configuration.scores_by_seed("test", task, metric)
+    recorded = configuration.scores_by_replicate("test", task, metric)
     if not recorded:
         raise UnusableError(f"{metric} is undefined")
     # Two metrics may share a name: there is a `log_loss` of binary tasks and a
     # `log_loss` of multiclass tasks.
     namesakes = metrics_named(metric)
     needs_groups = any(namesake.grouped for namesake in namesakes)
-    rows_by_seed, prediction_by_seed = [], []
-    for seed in recorded:
-        run = configuration.runs[seed]
-        rows, prediction = read_one_seed(run, task, needs_groups, files)
-        rows_by_seed.append(rows)
-        prediction_by_seed.append(prediction)
-    first_rows = rows_by_seed[0]
-    if not all(first_rows.are_same(rows) for rows in rows_by_seed):
+    rows_by_replicate, prediction_by_replicate = [], []
+    for replicate in recorded:
+        run = configuration.runs[replicate]
+        rows, prediction = read_one_run(run, task, needs_groups, files)
+        rows_by_replicate.append(rows)
+        prediction_by_replicate.append(prediction)
+    first_rows = rows_by_replicate[0]
+    if not all(first_rows.are_same(rows) for rows in rows_by_replicate):
         raise DifferentRowsError("the seeds have different test rows")
-    has_classes = prediction_by_seed[0].ndim == 2
+    has_classes = prediction_by_replicate[0].ndim == 2
     computable = [m for m in namesakes if m.multiclass == has_classes]
     if not computable:
         expected = "one value" if has_classes else "several classes"
         raise UnusableError(f"{metric} needs predictions of {expected} per row")
-    predictions = make_predictions(computable[0], first_rows, prediction_by_seed)
+    predictions = make_predictions(computable[0], first_rows, prediction_by_replicate)
     check_score(predictions, list(recorded.values()))
     return predictions
 
@@ -86,8 +86,8 @@ def check_score(predictions: Predictions, recorded: list[float]) -> None:
     """Checks that predictions give the metric that `metrics.json` contains.
 
     Args:
-        predictions: the predictions of all seeds.
-        recorded: the metric of each seed, from `metrics.json`.
+        predictions: the predictions of all replicates.
+        recorded: the metric of each replicate, from `metrics.json`.
 
     Raises:
         UnusableError: if the metric is undefined, or differs from `metrics.json`.
@@ -102,7 +102,7 @@ def check_score(predictions: Predictions, recorded: list[float]) -> None:
         raise UnusableError(f"predictions do not give the {metric} of metrics.json")
 
 
-def read_one_seed(
+def read_one_run(
     run: Run, task: str, needs_groups: bool, files: PredictionFiles
 ) -> tuple[Rows, Floats]:
     """Reads the rows on which a task is scored, and the predictions of a run for them.

@@ -84,7 +84,9 @@ class DatasetComparison:
         """
         if len(self.configurations) < 2:
             return []
-        return [t for t in self.tasks if sum(bool(s.by_seed) for s in t.scores) < 2]
+        return [
+            t for t in self.tasks if sum(bool(s.by_replicate) for s in t.scores) < 2
+        ]
 
     def for_people(self) -> "DatasetComparison":
         """Returns the comparison without lone tasks: they have nothing to compare.
@@ -109,7 +111,7 @@ class DatasetComparison:
         """
         tasks: dict[str, list[Task]] = {}
         for task in self.all_tasks:
-            if task.scenario and any(score.by_seed for score in task.scores):
+            if task.scenario and any(score.by_replicate for score in task.scores):
                 tasks.setdefault(task.scenario, []).append(task)
         return {name: replace(self, tasks=tasks[name]) for name in tasks}
 

@@ -11,7 +11,7 @@ from mtl_cli.comparison.predictions import (
     TooFewRowsError,
     UnusableError,
 )
-from mtl_cli.comparison.read_predictions import read_all_seeds
+from mtl_cli.comparison.read_predictions import read_all_replicates
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.task import Task
@@ -148,7 +148,7 @@ def read_configurations(
     predictions, errors = {}, {}
     for configuration in configurations:
         try:
-            predictions[configuration] = read_all_seeds(
+            predictions[configuration] = read_all_replicates(
                 configuration, task.name, task.metric, files
             )
         except UnusableError as error:

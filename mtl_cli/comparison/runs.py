@@ -34,6 +34,7 @@ class Run:
         settings: see `compared_settings`.
         metrics: the scores by split and task, from `metrics.json`.
         environment: versions, hashes and sizes, from `environment.json`.
+        day: the number of the run's day in a line, from 1; 0 outside of lines.
         is_in_line: whether the run starts from an earlier run (`start_from`), or a
             later run starts from it, see `comparison/lines.py`.
     """
@@ -47,7 +48,13 @@ class Run:
     settings: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, Scores] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
+    day: int = 0
     is_in_line: bool = False
+
+    @property
+    def replicate(self) -> int:
+        """What tells apart runs of a configuration: the seed, or the day of a line."""
+        return self.day or self.seed
 
     @cached_property
     def config(self) -> dict[str, Any]:

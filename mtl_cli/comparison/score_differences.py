@@ -112,9 +112,9 @@ class SeedTester:
             return new_difference()
         if not self.are_on_same_rows(score, other):
             return new_difference(has_same_rows=False)
-        a, b = values_to_test(score.by_seed, other.by_seed)
+        a, b = values_to_test(score.by_replicate, other.by_replicate)
         return new_difference(
-            paired_difference=paired_difference(score.by_seed, other.by_seed),
+            paired_difference=paired_difference(score.by_replicate, other.by_replicate),
             difference_of_means=score.interval.mean - other.interval.mean,
             replicate_test=seed_test(a, b, self.noise_of_others(score, other)),
         )
@@ -122,7 +122,7 @@ class SeedTester:
 
 def seed_values(score: Score) -> list[float]:
     """Returns the values of a score, one per seed."""
-    return list(score.by_seed.values())
+    return list(score.by_replicate.values())
 
 
 def paired_difference(a: dict[int, float], b: dict[int, float]) -> Interval | None:

@@ -21,7 +21,7 @@ def setting_cells(comparison: DatasetComparison, i: int) -> list[str]:
     """Returns the first cells of the i-th configuration: its settings and seeds."""
     configuration = comparison.configurations[i]
     settings = comparison.shown_settings(configuration).values()
-    return [*(value or "" for value in settings), configuration.seed_count]
+    return [*(value or "" for value in settings), configuration.replicate_count]
 
 
 def task_cells(task: Task, score: Score) -> list[str]:

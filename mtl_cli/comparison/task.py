@@ -22,8 +22,8 @@ class Score:
 
     Attributes:
         configuration: the configuration.
-        by_seed: {seed: the value of the metric}.
-        interval: the mean over seeds, and its interval; None if no run has the metric.
+        by_replicate: {replicate, see `Configuration`: the value of the metric}.
+        interval: the mean over replicates, with its interval; None without values.
         num_rows: the number of scored rows, from `metrics.json`.
         num_positives: the number of scored rows with label 1, if labels are binary.
         differences: {name in `COMPARED_WITH`: the difference to the baseline or twin}.
@@ -32,7 +32,7 @@ class Score:
     """
 
     configuration: Configuration
-    by_seed: dict[int, float]
+    by_replicate: dict[int, float]
     interval: Interval | None = None
     num_rows: object = None
     num_positives: object = None
@@ -52,15 +52,15 @@ def score_of(
 
     `scenario` is the scenario whose rows are scored; "" for all scenarios.
     """
-    by_seed = configuration.scores_by_seed(split, task, metric, scenario)
-    if not by_seed:
-        return Score(configuration, by_seed)
-    first_run = configuration.runs[next(iter(by_seed))]
+    by_replicate = configuration.scores_by_replicate(split, task, metric, scenario)
+    if not by_replicate:
+        return Score(configuration, by_replicate)
+    first_run = configuration.runs[next(iter(by_replicate))]
     recorded = first_run.score(split, task, scenario)
     return Score(
         configuration,
-        by_seed,
-        interval=mean_interval(list(by_seed.values())),
+        by_replicate,
+        interval=mean_interval(list(by_replicate.values())),
         num_rows=recorded.get("rows"),
         num_positives=recorded.get("positives"),
     )
@@ -167,8 +167,8 @@ class Task:
             "metric": self.metric,
             "mean": score.interval and score.interval.mean,
             "half_interval": score.interval and score.interval.half_width,
-            "seeds": len(score.by_seed),
-            "by_seed": {str(seed): value for seed, value in score.by_seed.items()},
+            "seeds": len(score.by_replicate),
+            "by_seed": {str(key): value for key, value in score.by_replicate.items()},
             "rows": score.num_rows,
             "positives": score.num_positives,
             "best": score is self.best,

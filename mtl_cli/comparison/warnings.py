@@ -50,7 +50,7 @@ def repeated_run_warnings(scored: list[Configuration]) -> list[str]:
         str(run.path)
         for configuration in scored
         for run in configuration.all_runs
-        if run.has_scores and run is not configuration.runs[run.seed]
+        if run.has_scores and run is not configuration.runs[run.replicate]
     ]
     return line_if_any(
         "these runs are left out, because a later run has the same configuration and "
@@ -209,7 +209,7 @@ def undefined_metric_warnings(task: Task, split: str) -> list[str]:
     seeds = []
     for score in task.scores:
         for seed, run in score.configuration.runs.items():
-            if score.by_seed and seed not in score.by_seed:
+            if score.by_replicate and seed not in score.by_replicate:
                 reasons = run.score(split, task.name).get("why", {})
                 reason = reasons.get(task.metric, "missing")
                 seeds.append(f"{score.configuration.name} seed {seed} ({reason})")
