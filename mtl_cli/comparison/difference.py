@@ -2,8 +2,8 @@
 
 A difference is real if both retraining and another test set would show the difference
 again. Two tests decide: the replicate test compares the scores of several replicates,
-and the row test compares the predictions for the test rows. A replicate is
-a seed, or a day of a line, see `Configuration`.
+and the row test compares the predictions for the test rows. A replicate is a seed, or a
+day of a line, see `Configuration`.
 """
 
 from collections.abc import Sequence
@@ -125,27 +125,41 @@ class Difference:
         return all(len(c.runs) == 1 for c in pair) and any(c.is_in_line for c in pair)
 
     @property
+    def deciding_test(self) -> DifferenceTest | None:
+        """The test that a verdict needs; None if it could not be made.
+
+        This is the replicate test. Between two single runs of lines (`is_of_models`),
+        it is the row test, because nobody retrains a line to compare it.
+        """
+        if self.replicate_test is None and self.is_of_models and self.direction:
+            return self.row_test
+        return self.replicate_test
+
+    @property
+    def deciding_p(self) -> float:
+        """The corrected p-value of the deciding test."""
+        if self.replicate_test is None:
+            return self.corrected_row_p
+        return self.corrected_replicate_p
+
+    @property
     def verdict(self) -> Verdict:
         """The conclusion from the tests.
 
-        A difference is real if the corrected p-value of its replicate test is below
+        A difference is real if the corrected p-value of its deciding test is below
         `SIGNIFICANCE_LEVEL` and, if there is a row test, the corrected p-value of the
-        row test, too. Between two single runs of lines (`is_of_models`), the row test
-        alone decides, because nobody retrains a line to compare it. Differences of
-        lines never count as real.
+        row test, too. Differences of lines never count as real.
         """
         if not self.has_same_rows:
             return Verdict.NOT_COMPARABLE
         if self.interval is None:
             return Verdict.NO_SCORE
-        test, p_value = self.replicate_test, self.corrected_replicate_p
-        if test is None and self.is_of_models and self.direction:
-            test, p_value = self.row_test, self.corrected_row_p
+        test = self.deciding_test
         if test is None:
             if self.is_of_models and self.has_too_few_rows:
                 return Verdict.TOO_FEW_ROWS
             return Verdict.TOO_FEW_DAYS if self.day_count else Verdict.TOO_FEW_SEEDS
-        if p_value >= SIGNIFICANCE_LEVEL:
+        if self.deciding_p >= SIGNIFICANCE_LEVEL:
             return Verdict.NOT_REAL
         if self.row_test is not None and self.corrected_row_p >= SIGNIFICANCE_LEVEL:
             return Verdict.THESE_ROWS_ONLY

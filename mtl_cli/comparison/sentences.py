@@ -226,15 +226,9 @@ def over_days(difference: Difference) -> str:
 
 
 def size_and_p_value(difference: Difference, task: Task) -> str:
-    """Returns the mean difference and its p-value, such as `(-0.0120, p = 0.004)`.
-
-    The p-value comes from the replicate test. Two single runs of lines have no
-    replicate test, so theirs comes from the row test.
-    """
-    p_value = difference.corrected_replicate_p
-    if difference.replicate_test is None:
-        p_value = difference.corrected_row_p
-    return f"({signed_difference(difference, task)}, {p_value_text(p_value)})"
+    """Returns the mean difference and its p-value, such as `(-0.0120, p = 0.004)`."""
+    p_value = p_value_text(difference.deciding_p)
+    return f"({signed_difference(difference, task)}, {p_value})"
 
 
 def best_sentence(task: Task, split: str) -> list[str]:
