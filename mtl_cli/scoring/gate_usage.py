@@ -5,7 +5,7 @@ See `gate_records.py` for the terms place, unused, dead and polarised.
 
 import re
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -22,8 +22,6 @@ from mtl_cli.scoring.gate_weights import GateWeights
 if TYPE_CHECKING:
     from mtl_cli.layers import Expert, Routing
 
-LEVEL_PATTERN = r"(?:level|layer)_\d+"  # in the name of a layer
-
 
 def summarize_gates(gate_weights: GateWeights) -> GateUsage:
     """Summarizes how gates weigh their experts on some rows."""
@@ -33,7 +31,7 @@ def summarize_gates(gate_weights: GateWeights) -> GateUsage:
         if weights is None:
             continue
         for gate in summarize_layer(layer, weights, gate_weights.is_in_space):
-            location = gate["level"] if layer.only_scales else level_of(layer)
+            location = gate["level"] if layer.only_scales else place_of(layer).level
             located_gates.append((location, gate))
     return {
         "rows": gate_weights.num_rows,
@@ -53,7 +51,7 @@ def summarize_layer(
         is_in_space: see `GateWeights`.
     """
     tasks = list(is_in_space)
-    layer_place = place_of(layer)
+    level, kind = place_of(layer)
     summaries = []
     # A route names one gate of the layer: the gate's owner, and its experts.
     for route, gate_weights in zip(layer.routes, weights, strict=True):
@@ -66,7 +64,7 @@ def summarize_layer(
             gate_weights, experts = average_by_owner(gate_weights, experts)
         names = [expert_name(expert, tasks) for expert in experts]
         summary = summarize_gate(
-            f"{layer_place} {owner_name}".strip(),
+            " ".join(filter(None, [level, kind, owner_name])),
             task,
             gate_weights,
             names,
@@ -80,22 +78,27 @@ def summarize_layer(
     return summaries
 
 
-def level_of(layer: "Routing") -> str:
-    """Returns the level of a layer of gates, such as `level_1`; "" if it has none."""
-    match = re.search(LEVEL_PATTERN, layer.name)
-    return match[0] if match else ""
+class GatePlace(NamedTuple):
+    """The position of a layer of gates in the network.
+
+    Attributes:
+        level: the level or layer, such as `level_1`; "" if there is none.
+        kind: the kind of the gates, such as `self`; "" if there is none.
+    """
+
+    level: str
+    kind: str
 
 
-def place_of(layer: "Routing") -> str:
-    """Returns the place of a layer of gates: its level and its kind of gates.
+def place_of(layer: "Routing") -> GatePlace:
+    """Returns the place of a layer of gates.
 
     The level and some kinds are in the layer's name: the gates of `level_1_self_gates`
-    have the place `level_1 self`. Other kinds are the layer's `label`. The place is ""
-    if the layer has neither a level nor a kind.
+    have the level `level_1` and the kind `self`. Other kinds are the layer's `label`.
     """
-    match = re.search(rf"({LEVEL_PATTERN})_?(self|feature)?", layer.name)
-    place_parts = [*match.groups(), layer.label] if match else [layer.label]
-    return " ".join(word for word in place_parts if word)
+    match = re.search(r"((?:level|layer)_\d+)_?(self|feature)?", layer.name)
+    level, kind = match.groups("") if match else ("", "")
+    return GatePlace(level, f"{kind} {layer.label}".strip())
 
 
 def expert_name(expert: "Expert", tasks: list[str]) -> str:
@@ -207,7 +210,7 @@ def experts_used_anyway(gate_weights: GateWeights) -> set[str]:
     """
     tasks = list(gate_weights.is_in_space)
     return {
-        f"{level_of(layer)} {expert_name(expert, tasks)}".strip()
+        f"{place_of(layer).level} {expert_name(expert, tasks)}".strip()
         for layer in gate_weights.layers
         if not layer.only_scales
         for route in layer.routes
