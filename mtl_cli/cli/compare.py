@@ -90,7 +90,7 @@ def compare(options: argparse.Namespace) -> int:
     """Compares runs as the command line asks. Returns the exit code."""
     from mtl_cli.comparison.compare_datasets import Question, compare_datasets
     from mtl_cli.comparison.compare_lines import compare_lines
-    from mtl_cli.comparison.fail_if import Checks
+    from mtl_cli.comparison.fail_if import failed_checks
     from mtl_cli.comparison.find_runs import read_runs
     from mtl_cli.core import plugins
 
@@ -101,14 +101,15 @@ def compare(options: argparse.Namespace) -> int:
     question = Question(options.baseline, options.metric, options.split, options.task)
     line_comparisons = compare_lines(runs, question)
     if line_comparisons and options.format is None and options.html is None:
-        # The terminal shows no earlier days, and `Checks` leaves out all single days.
+        # The terminal shows no earlier days, and `--fail-if` checks no single days.
         question = question._replace(only_last_day=True)
     comparisons = compare_datasets(runs, question)
-    checks = Checks(options.fail_if, runs, [*comparisons, *line_comparisons])
+    failed = failed_checks(
+        options.fail_if, runs, [*comparisons, *line_comparisons], options.paths
+    )
     if options.html is not None:
         write_html(comparisons, line_comparisons, Path(options.html))
     print_comparisons(comparisons, line_comparisons, options.format)
-    failed = checks.failures(options.paths)
     if target is not None:
         write_ensemble(comparisons, target)
     return report_failures(PROGRAM, failed)
