@@ -29,8 +29,8 @@ def compare_lines(runs: list[Run], question: Question) -> list[DatasetComparison
     if len(all_lines) < 2:
         return []
     # `runs_by_dataset` tells apart data sets of one name but with different rows, so
-    # its unique names identify the rows.
-    rows_of_run = {
+    # the unique name of a run's data set identifies the run's rows.
+    dataset_of_run = {
         run.path: name for name, group in runs_by_dataset(runs).items() for run in group
     }
     lines_by_dataset: dict[str, list[Configuration]] = {}
@@ -43,7 +43,7 @@ def compare_lines(runs: list[Run], question: Question) -> list[DatasetComparison
         if comparison is None:
             continue
         for task in comparison.tasks:
-            comparison.warnings += add_day_tests(task, comparison, rows_of_run)
+            comparison.warnings += add_day_tests(task, comparison, dataset_of_run)
         # If the jobs of a sweep start from one earlier run, each job looks like a line
         # of a single day. Such jobs are not compared over days.
         if any(d.day_count > 1 for t in comparison.tasks for d in t.all_differences):

@@ -22,7 +22,7 @@ from mtl_cli.comparison.read_predictions import read_all_replicates
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.row_tests import max_predictions, num_predictions
 from mtl_cli.comparison.runs import Run
-from mtl_cli.comparison.same_rows import same_rows
+from mtl_cli.comparison.same_rows import runs_have_same_rows
 from mtl_cli.comparison.task import Score, Task
 from mtl_cli.statistics.significance import DifferenceTest, t_test
 
@@ -44,11 +44,11 @@ class CommonDay(NamedTuple):
 
 
 def add_day_tests(
-    task: Task, comparison: DatasetComparison, rows_of_run: dict[Path, str]
+    task: Task, comparison: DatasetComparison, dataset_of_run: dict[Path, str]
 ) -> list[str]:
     """Sets the difference of each line to the baseline, its tests and its verdict.
 
-    `rows_of_run` is {run folder: a name of the rows on which the run was scored}.
+    `dataset_of_run` is {run folder: the data set, whose name identifies the rows}.
 
     Returns: remarks that say which tests over rows are missing, and why.
     """
@@ -60,7 +60,9 @@ def add_day_tests(
         remove_spread_and_counts(score)
         if score is base:
             continue
-        days, have_same_rows = common_days(score, base, split, task.name, rows_of_run)
+        days, have_same_rows = common_days(
+            score, base, split, task.name, dataset_of_run
+        )
         difference = difference_over_days(score, base, days, task.direction)
         score.differences["baseline"] = difference
         if difference.replicate_test is None or not have_same_rows or split != "test":
@@ -87,7 +89,7 @@ def remove_spread_and_counts(score: Score) -> None:
 
 
 def common_days(
-    score: Score, base: Score, split: str, task: str, rows_of_run: dict[Path, str]
+    score: Score, base: Score, split: str, task: str, dataset_of_run: dict[Path, str]
 ) -> tuple[list[CommonDay], bool]:
     """Returns the days on which two lines were scored on the same rows.
 
@@ -100,7 +102,7 @@ def common_days(
         base: the score of the second line.
         split: the split whose scores are compared.
         task: the name of the task.
-        rows_of_run: {run folder: a name of the rows on which the run was scored}.
+        dataset_of_run: {run folder: the data set, whose name identifies the rows}.
 
     Returns: the days, and whether all of them are scored on one set of rows.
     """
@@ -113,10 +115,10 @@ def common_days(
         first_counts, second_counts = (
             (s.get("rows"), s.get("positives")) for s in recorded
         )
-        if first_counts == second_counts and same_rows(pair, split):
+        if first_counts == second_counts and runs_have_same_rows(pair, split):
             days.append(CommonDay(*pair, value - base.by_replicate[day]))
     # A later day takes the place of an earlier day with the same rows.
-    last_days = {rows_of_run[day.run.path]: day for day in days}
+    last_days = {dataset_of_run[day.run.path]: day for day in days}
     if len(last_days) == 1:
         return days, True
     return list(last_days.values()), False

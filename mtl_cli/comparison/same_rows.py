@@ -1,4 +1,11 @@
-"""Finds out whether runs were scored on the same rows."""
+"""Finds out whether runs were scored on the same rows.
+
+- `runs_have_same_rows` asks whether runs have the same rows in a split.
+- `same_validation_rows` asks whether configurations have the same validation rows.
+- `equal_test_rows` compares the columns of two tables of test rows.
+
+`predictions.Rows.are_same` compares the rows on which a task is scored.
+"""
 
 from collections.abc import Iterable
 
@@ -27,7 +34,7 @@ SPLIT_KEYS = (
 VALID_ROWS = "valid_rows"
 
 
-def same_rows(runs: Iterable[Run], split: str) -> bool:
+def runs_have_same_rows(runs: Iterable[Run], split: str) -> bool:
     """Whether all runs were scored on the same rows of a split.
 
     Runs with equal data and equal split settings were scored on the same rows. If the
@@ -46,7 +53,7 @@ def same_rows(runs: Iterable[Run], split: str) -> bool:
     if split != "test":
         return False
     first, *others = map(read_test_rows, runs_by_split.values())
-    return all(equal_rows(first, rows) for rows in others)
+    return all(equal_test_rows(first, rows) for rows in others)
 
 
 def split_settings(run: Run) -> tuple[str, ...]:
@@ -125,7 +132,7 @@ def read_test_rows(runs: list[Run]) -> dict[str, Array]:
     return {}
 
 
-def equal_rows(a: dict[str, Array], b: dict[str, Array]) -> bool:
+def equal_test_rows(a: dict[str, Array], b: dict[str, Array]) -> bool:
     """Whether two results of `read_test_rows` are of the same rows.
 
     Columns that only one of the two has are not compared. If one of the two has no row

@@ -7,7 +7,7 @@ from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.difference import Difference
 from mtl_cli.comparison.intervals import Interval, mean_interval
 from mtl_cli.comparison.results import DatasetComparison
-from mtl_cli.comparison.same_rows import same_rows
+from mtl_cli.comparison.same_rows import runs_have_same_rows
 from mtl_cli.comparison.seed_tests import Noise, pooled_noise, seed_test, values_to_test
 from mtl_cli.comparison.task import Score, Task, score_of
 from mtl_cli.comparison.twins import single_scenario_twins, single_task_twins
@@ -30,7 +30,7 @@ def add_score_differences(
 
     @cache
     def have_same_rows(a: Configuration, b: Configuration) -> bool:
-        return same_rows((*a.runs.values(), *b.runs.values()), split)
+        return runs_have_same_rows((*a.runs.values(), *b.runs.values()), split)
 
     for task in comparison.all_tasks:
         tester = SeedTester(task, comparison.baseline, have_same_rows)

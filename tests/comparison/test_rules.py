@@ -12,7 +12,7 @@ from mtl_cli.comparison.configurations import Configuration, differing_keys
 from mtl_cli.comparison.difference import Difference, Verdict, correct_p_values
 from mtl_cli.comparison.intervals import Interval
 from mtl_cli.comparison.runs import Run
-from mtl_cli.comparison.same_rows import same_rows
+from mtl_cli.comparison.same_rows import runs_have_same_rows
 from mtl_cli.comparison.task import Score, Task
 from mtl_cli.statistics import significance
 
@@ -131,8 +131,8 @@ def test_runs_that_differ_in_a_key_of_the_split_have_other_rows(key: str) -> Non
     )
     # Nothing tells the rows but the keys: only test rows have saved predictions.
     for split in ("valid", "test"):
-        assert same_rows([first, second], split)
-        assert not same_rows([first, third], split)
+        assert runs_have_same_rows([first, second], split)
+        assert not runs_have_same_rows([first, third], split)
 
 
 def test_rows_are_read_of_the_best_configurations_up_to_a_number_of_rows(
