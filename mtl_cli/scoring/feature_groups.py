@@ -70,23 +70,19 @@ def feature_groups(
         encoded: encoded rows, {input of the network: (rows, width)}.
     """
     names = list(features.by_name)
-    # All features of a group share one list of the group's features.
-    group_of = {name: [name] for name in names}
-    reasons: list[tuple[str, str]] = []  # pairs: a feature of the group, and a reason
     links = shared_inputs(features) | copies(features, encoded)
-    for (a, b), reason in links.items():
-        if group_of[a] is not group_of[b]:
-            group_of[a].extend(group_of[b])
-            for name in group_of[b]:
-                group_of[name] = group_of[a]
-        reasons.append((a, f"{a}, {b}: {reason}"))
-    groups = {id(group): group for group in group_of.values()}  # each list once
+    groups: list[set[str]] = [{name} for name in names]
+    for pair in links:
+        # If the two features are in different groups, these become one group.
+        linked = [group for group in groups if not group.isdisjoint(pair)]
+        groups = [group for group in groups if group not in linked]
+        groups.append(set().union(*linked))
     return [
         FeatureGroup(
             sorted(group, key=names.index),
-            [reason for name, reason in reasons if name in group],
+            [f"{a}, {b}: {reason}" for (a, b), reason in links.items() if a in group],
         )
-        for group in groups.values()
+        for group in sorted(groups, key=lambda group: min(map(names.index, group)))
     ]
 
 
