@@ -1,7 +1,8 @@
-"""Encodes and predicts a table block by block, and collects the results."""
+"""Encodes and predicts the blocks of a table."""
 
 from collections import Counter, defaultdict
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -11,19 +12,36 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.core.message_text import shown, suggest
 from mtl_cli.data.encode import GroupCodes
 from mtl_cli.data.labels import labels_of_rows
-from mtl_cli.data.scenarios import find_scenarios
+from mtl_cli.data.scenarios import RowScenarios, find_scenarios
 from mtl_cli.data.table import Array, Table
 from mtl_cli.evaluation.feature_drift import FeatureCounts
 from mtl_cli.evaluation.plan import EvaluationPlan
 from mtl_cli.network.trained_model import TrainedModel
 
 
-class EvaluatedBlocks:
-    """Collects the rows to evaluate from the blocks of a table.
+class EvaluatedBlock(NamedTuple):
+    """The rows to evaluate of one block.
 
-    The blocks are added in the order of the table. The labels and predictions of all
-    rows to evaluate are kept, but the features only of the sampled rows: the importance
-    of features and the weights of gates are measured on these rows.
+    Attributes:
+        table: the rows, without their features.
+        sample: the sampled rows with their features. The importance of features and the
+            weights of gates are measured on these rows.
+        predictions: {output of the model: (rows,) or (rows, classes)}.
+        slice_cells: the columns that make slices.
+        scenarios: the scenarios of the rows; None if the data set has none.
+    """
+
+    table: Table
+    sample: Table
+    predictions: dict[str, Array]
+    slice_cells: pa.Table
+    scenarios: RowScenarios | None
+
+
+class BlockEvaluator:
+    """Predicts the rows to evaluate of a table, and counts values and unknown labels.
+
+    The blocks are evaluated in the order of the table.
 
     Args:
         model: the trained model.
@@ -34,14 +52,9 @@ class EvaluatedBlocks:
             (sampled rows,).
 
     Attributes:
-        num_read: the number of rows in the blocks that were added.
+        num_read: the number of rows in the blocks that were evaluated.
         feature_counts: the distributions of the features.
         scenarios: the scenarios of the data set; None if it has none.
-        tables: for each block, the rows to evaluate without their features.
-        samples: for each block, the sampled rows with their features.
-        predictions: for each block, {output of the model: (rows,) or (rows, classes)}.
-        slice_cells: for each block, the columns that make slices.
-        scenario_indices: for each block, the scenarios of the rows as indices, (rows,).
         unknown_labels: {output: the number of rows of each label that is not in the
             `classes` of the output's task}.
     """
@@ -63,11 +76,6 @@ class EvaluatedBlocks:
         # A group gets the same code in all blocks.
         self.group_codes = GroupCodes(plan.dataset.group_column)
         self.scenarios = find_scenarios(model.config.dataset, model.features)
-        self.tables: list[Table] = []
-        self.samples: list[Table] = []
-        self.predictions: list[dict[str, Array]] = []
-        self.slice_cells: list[pa.Table] = []
-        self.scenario_indices: list[Array] = []
 
     def encode(self, block: pa.Table) -> Table:
         """Encodes the features of a block, and reads its labels, weights and groups."""
@@ -78,24 +86,19 @@ class EvaluatedBlocks:
         groups = self.group_codes.encode(block)
         return replace(table, features=features, groups=groups)
 
-    def add(self, block: pa.Table, table: Table) -> None:
-        """Predicts the rows to evaluate of a block, and keeps them.
+    def evaluate(self, block: pa.Table, table: Table) -> EvaluatedBlock | None:
+        """Predicts the rows to evaluate of a block; None if there are none.
 
         `table` is the block as `encode` returns it.
         """
         evaluated = indices_in_block(self.row_numbers, self.num_read, block.num_rows)
         sampled = indices_in_block(self.sampled_numbers, self.num_read, block.num_rows)
         self.num_read += block.num_rows
-        self.samples.append(table.take(sampled))
         if not len(evaluated):
-            return
+            return None
+        sample = table.take(sampled)
         if len(evaluated) < block.num_rows:
             table, block = table.take(evaluated), block.take(pa.array(evaluated))
-        if self.scenarios is not None:
-            self.scenario_indices.append(self.scenarios.of(table).indices)
-        self.predictions.append(self.model.network.predict(table))
-        self.tables.append(replace(table, features={}))
-        self.slice_cells.append(block.select(self.plan.slice_columns))
         self.feature_counts.add(table, block)
         for output in self.plan.outputs:
             labels = block[output.task.label]
@@ -103,13 +106,20 @@ class EvaluatedBlocks:
             self.unknown_labels[output.name].update(
                 labels[int(row)].as_py() for row in np.flatnonzero(is_unknown)
             )
+        scenarios = None if self.scenarios is None else self.scenarios.of(table)
+        return EvaluatedBlock(
+            replace(table, features={}),
+            sample,
+            self.model.network.predict(table),
+            block.select(self.plan.slice_columns),
+            scenarios,
+        )
 
-    def check_labels(self) -> None:
+    def check_labels(self, table: Table) -> None:
         """Refuses a table in which an output has labels, but only unknown labels."""
         for output in self.plan.outputs:
             task, unknown = output.task, self.unknown_labels[output.name]
-            labels = (table.labels[output.label] for table in self.tables)
-            if unknown and all(np.isnan(of_block).all() for of_block in labels):
+            if unknown and np.isnan(table.labels[output.label]).all():
                 label, _ = unknown.most_common(1)[0]
                 classes = [task.label_text(i) for i in range(task.num_predictions)]
                 raise DataError(

@@ -13,7 +13,7 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.data.scenarios import RowScenarios, find_scenarios
 from mtl_cli.data.sources import OnProgress, Source
 from mtl_cli.data.table import Array, Table, concatenate
-from mtl_cli.evaluation.blocks import EvaluatedBlocks
+from mtl_cli.evaluation.blocks import BlockEvaluator
 from mtl_cli.evaluation.feature_drift import FeatureCounts
 from mtl_cli.evaluation.plan import BY, EvaluationPlan
 from mtl_cli.heads.base import Output
@@ -76,14 +76,17 @@ def rows_of_source(
     """
     row_numbers, remarks = row_numbers_to_evaluate(model, source)
     sample_indices = random_indices(len(row_numbers))
-    blocks = EvaluatedBlocks(model, plan, row_numbers, row_numbers[sample_indices])
+    evaluator = BlockEvaluator(model, plan, row_numbers, row_numbers[sample_indices])
+    blocks = []
     for block in source.blocks():
-        with source.located_errors(blocks.num_read):
-            table = blocks.encode(block)
-        on_rows(blocks.num_read + block.num_rows, source.num_rows)
-        blocks.add(block, table)
-    blocks.check_labels()
-    cells = pa.concat_tables(blocks.slice_cells)
+        with source.located_errors(evaluator.num_read):
+            encoded = evaluator.encode(block)
+        on_rows(evaluator.num_read + block.num_rows, source.num_rows)
+        if evaluated := evaluator.evaluate(block, encoded):
+            blocks.append(evaluated)
+    table = concatenate([block.table for block in blocks])
+    evaluator.check_labels(table)
+    cells = pa.concat_tables([block.slice_cells for block in blocks])
 
     def slice_cells(column: str) -> pa.ChunkedArray:
         # In a text file, a column that is read for slices alone has no type.
@@ -91,24 +94,24 @@ def rows_of_source(
         return numbers_from_text(cells[column]) if is_untyped else cells[column]
 
     scenarios = None
-    if blocks.scenarios is not None:
-        indices = np.concatenate(blocks.scenario_indices)
-        scenarios = RowScenarios(blocks.scenarios.names, indices)
+    if of_blocks := [b.scenarios for b in blocks if b.scenarios is not None]:
+        indices = np.concatenate([of_block.indices for of_block in of_blocks])
+        scenarios = RowScenarios(of_blocks[0].names, indices)
     return EvaluatedRows(
         table_name=source.path,
         outputs=plan.outputs,
-        table=concatenate(blocks.tables),
+        table=table,
         predictions={
-            name: np.concatenate([block[name] for block in blocks.predictions])
-            for name in blocks.predictions[0]
+            name: np.concatenate([block.predictions[name] for block in blocks])
+            for name in blocks[0].predictions
         },
         slice_columns={column: slice_cells(column) for column in plan.slice_columns},
-        sample=concatenate(blocks.samples),
+        sample=concatenate([block.sample for block in blocks]),
         sample_indices=sample_indices,
-        feature_counts=blocks.feature_counts,
+        feature_counts=evaluator.feature_counts,
         row_numbers=row_numbers,
         scenarios=scenarios,
-        remarks=[*plan.remarks, *remarks, *blocks.unknown_label_remarks()],
+        remarks=[*plan.remarks, *remarks, *evaluator.unknown_label_remarks()],
     )
 
 
