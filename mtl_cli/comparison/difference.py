@@ -129,7 +129,8 @@ class Difference:
         """The test that a verdict needs; None if it could not be made.
 
         This is the replicate test. Between two single runs of lines (`is_of_models`),
-        it is the row test, because nobody retrains a line to compare it.
+        it is the row test if the metric has a direction, because nobody retrains a line
+        to compare it.
         """
         if self.replicate_test is None and self.is_of_models and self.direction:
             return self.row_test
