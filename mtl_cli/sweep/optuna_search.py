@@ -19,11 +19,12 @@ from mtl_cli.core.errors import (
     first_line,
 )
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.sweep import job_processes
+from mtl_cli.sweep import cmaes_state, job_processes
 from mtl_cli.sweep.check_search import check_earlier_values
 from mtl_cli.sweep.search_measure import check_measure
 from mtl_cli.sweep.storage_errors import (
     LOCKED_DATABASE,
+    NEW_DATABASE,
     database_reason,
     storage_advice,
     storage_error_behind,
@@ -86,8 +87,6 @@ def resume_search(config: DictConfig, measure: dict[str, str]) -> bool:
     except StorageError as error:
         raise ConfigError(f"{error}; {storage_advice(error, url)}") from error
     except DAMAGED_FILE_ERRORS as error:  # Optuna does not check what it reads
-        from mtl_cli.sweep.cmaes_state import NEW_DATABASE
-
         raise ConfigError(
             "hydra.sweeper.storage: cannot continue the search in "
             f"{mask_secrets(url)}: {type(error).__name__}: {first_line(error)}; "
@@ -96,10 +95,8 @@ def resume_search(config: DictConfig, measure: dict[str, str]) -> bool:
 
 
 def adapt_optuna() -> None:
-    """Silences Optuna, and keeps the states of its CMA-ES search as JSON."""
+    """Silences Optuna, and keeps the states of its CMA-ES search in memory."""
     import optuna
-
-    from mtl_cli.sweep import cmaes_state  # imports NumPy
 
     cmaes_state.replace_pickle()
     optuna.logging.set_verbosity(logging.ERROR)

@@ -4,6 +4,11 @@ from mtl_cli.core.errors import StorageError, first_line
 
 LOCKED_DATABASE = "database is locked"  # an error of SQLite
 MISSING_RECORD = "Record does not exist."  # in the errors of Optuna's storage
+# The advice in messages about the contents of a database.
+NEW_DATABASE = (
+    "use a new database: change hydra.sweeper.storage, or hydra.sweep.dir if the "
+    "database is in that folder"
+)
 
 
 def database_reason(error: Exception) -> str:
@@ -37,7 +42,6 @@ def storage_error_behind(
     """
     import sqlalchemy
 
-    from mtl_cli.sweep.cmaes_state import NEW_DATABASE
     from mtl_cli.sweep.search_storage import KEY
 
     while error is not None:

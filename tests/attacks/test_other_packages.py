@@ -5,18 +5,14 @@ another server, or lead out of the folder.
 """
 
 import contextlib
-import json
-import math
 import os
 import pickle
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import cmaes
-import numpy as np
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
@@ -27,6 +23,9 @@ from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.sweep import cmaes_state, optuna_search, plan, plugin_settings
 from mtl_cli.sweep.plugin_settings import SUBMITIT, adapt_plugins
 from mtl_cli.trackers import wandb
+
+if TYPE_CHECKING:  # its import warns
+    import optuna
 
 
 class Canary:
@@ -54,114 +53,52 @@ def test_matplotlib_does_not_read_the_settings_of_the_start_folder(
     assert ended.stdout.split() == ["False", str(tmp_path)], ended.stderr
 
 
-@pytest.mark.parametrize("optimizer", [cmaes.CMA, cmaes.SepCMA])
-@pytest.mark.parametrize("generations", [0, 1, 30])
-def test_state_that_a_search_has_written_is_read(
-    optimizer: type, generations: int
-) -> None:
-    bounds = np.array([[-3.0, 3.0], [-3.0, 3.0]])
-    state = optimizer(mean=np.zeros(2), sigma=1.0, bounds=bounds, seed=3)
-    for _ in range(generations):
-        asked = [state.ask() for _ in range(state.population_size)]
-        state.tell([(x, float(x.sum())) for x in asked])
-    again = cmaes_state.load_state(cmaes_state.dump_state(state))
-    assert (type(again), again.generation) == (optimizer, generations)
-    written = {"_funhist_values": cmaes_state.written_history(state)}
-    for key, value in (state.__getstate__() | written).items():
-        read = again.__getstate__()[key]
-        assert np.asarray(read).dtype == np.asarray(value).dtype, key
-        np.testing.assert_array_equal(read, value, key)
-    for each in (state, again):
-        each.reseed_rng(7)
-    np.testing.assert_array_equal(again.ask(), state.ask())
-    assert again.should_stop() == state.should_stop()
+def quadratic(trial: "optuna.Trial") -> float:
+    return sum(trial.suggest_float(name, -3, 3) ** 2 for name in "xy")
 
 
-@pytest.mark.parametrize("optimizer", [cmaes.CMA, cmaes.SepCMA])
-@pytest.mark.parametrize("num_parameters", range(2, 9))
-def test_state_of_any_number_of_parameters_is_read(
-    optimizer: type, num_parameters: int
-) -> None:
-    # A search of 3, 6 or 7 parameters has an odd number of points per generation. A
-    # SepCMA with 7 points has 3 weights. Its state was refused.
-    state = optimizer(mean=np.zeros(num_parameters), sigma=1.0)
-    again = cmaes_state.load_state(cmaes_state.dump_state(state))
-    assert again.population_size == state.population_size
+def generation_of(study: "optuna.Study") -> int:
+    """Returns the generation of the last trial of a CMA-ES search; the first is 0."""
+    return study.trials[-1].system_attrs["cma:generation"]
 
 
-def test_state_of_another_version_is_refused_with_the_installed_version() -> None:
-    name, values = json.loads(cmaes_state.dump_state(cmaes.CMA(np.zeros(2), 1.0)))
-    del values["_lr_adapt"]  # older versions do not have it
-    text = json.dumps([name, values]).encode()
-    message = rf"with cmaes {cmaes.__version__} .*missing or unknown values: _lr_adapt"
-    with pytest.raises(ConfigError, match=message):
-        cmaes_state.load_state(text)
+@pytest.fixture
+def cmaes_study(monkeypatch: pytest.MonkeyPatch) -> "optuna.Study":
+    import optuna
 
-
-def test_state_of_a_search_holds_no_uncleared_memory() -> None:
-    state = cmaes.CMA(mean=np.zeros(2), sigma=1.0)
-    state._funhist_values[:] = 7.5  # stands for memory that was not cleared
-    state._g = 2
-    history = state._funhist_values.copy()
-    again = cmaes_state.load_state(cmaes_state.dump_state(state))
-    kept = [0, 0, 7.5, 7.5, 7.5, 7.5]  # of the generations 1 and 2
-    assert again._funhist_values[:6].tolist() == kept
-    assert not again._funhist_values[6:].any()
-    np.testing.assert_array_equal(state._funhist_values, history)
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("_mean", [None, None]),
-        ("_mean", [[0, 0], [0, 0]]),
-        ("_mean", ["1", "2"]),
-        ("_mean", "text"),
-        ("_mean", {"a": 1, "b": 2}),
-        ("_sigma", None),
-        ("_n_max_resampling", 10**12),  # drawing points would never end
-        ("_n_max_resampling", math.nan),
-        ("_popsize", 10**12),
-        ("_popsize", 0),
-        ("_funhist_term", 0),
-        ("_g", "%s"),
-        ("_weights", [[0.0] * 3] * 3),
-        ("_bounds", [[0.0, 0.0]] * 3),
-        ("ask", 1),
-    ],
-    ids=str,
-)
-def test_forged_state_of_a_search_is_refused(key: str, value: Any) -> None:
-    state = cmaes.CMA(mean=np.zeros(2), sigma=1.0)
-    name, values = json.loads(cmaes_state.dump_state(state))
-    forged = json.dumps([name, values | {key: value}]).encode()
-    with pytest.raises(ConfigError, match="cannot read the state of the CMA-ES search"):
-        cmaes_state.load_state(forged)
-
-
-def test_pickle_is_refused_and_runs_no_code(tmp_path: Path) -> None:
-    pickled = pickle.dumps(Canary(tmp_path / "canary"))
-    with pytest.raises(ConfigError, match="cannot read the state of the CMA-ES search"):
-        cmaes_state.load_state(pickled)
-    assert not (tmp_path / "canary").exists()
-
-
-@pytest.mark.parametrize(
-    "text", [b"7", b"x", b"[" * 100_000, b'["CMA", {}]', b'["RandomState", {}]']
-)
-def test_text_that_is_no_state_of_a_search_is_refused(text: bytes) -> None:
-    with pytest.raises(ConfigError, match="cannot read the state of the CMA-ES search"):
-        cmaes_state.load_state(text)
+    # A generation has 6 trials. Trial 0 is drawn at random.
+    monkeypatch.setattr(cmaes_state, "own_states", {})
+    optuna_search.adapt_optuna()
+    study = optuna.create_study(sampler=optuna.samplers.CmaEsSampler(seed=1))
+    study.optimize(quadratic, 1 + 6 * 4)
+    assert generation_of(study) == 3
+    return study
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_optuna_reads_states_with_our_reader() -> None:
-    # If this fails, Optuna has changed: `replace_pickle` must follow.
-    import optuna.samplers._cmaes as sampler
+def test_state_that_a_database_holds_is_not_loaded(
+    cmaes_study: "optuna.Study", tmp_path: Path
+) -> None:
+    forged_trial = cmaes_study.trials[-1]
+    forged = pickle.dumps(Canary(tmp_path / "canary")).hex()
+    forged_trial.system_attrs = {"cma:optimizer:0": forged}
+    cmaes_study.add_trial(forged_trial)
+    cmaes_study.optimize(quadratic, 1)
+    assert not (tmp_path / "canary").exists()
+    assert generation_of(cmaes_study) == 4
 
-    cmaes_state.replace_pickle()
-    assert sampler.pickle.loads is cmaes_state.load_state
-    assert "pickle.loads(" in Path(sampler.__file__).read_text("utf-8")
+
+@pytest.mark.filterwarnings("ignore")
+def test_search_by_cmaes_is_told_its_earlier_trials_after_a_restart(
+    cmaes_study: "optuna.Study",
+) -> None:
+    cmaes_state.own_states.clear()  # as in a new process
+    generations = []
+    for _ in range(6):
+        cmaes_study.optimize(quadratic, 1)
+        generations.append(generation_of(cmaes_study))
+    # The trials of the generations 0 to 3 are told again, one generation per trial.
+    assert generations == [1, 2, 3, 4, 4, 4]
 
 
 def test_submitit_writes_into_a_new_folder_at_each_start(tmp_path: Path) -> None:
