@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from mtl_cli.cli.evaluate_arguments import PROGRAM, STDOUT, arguments, check_options
-from mtl_cli.cli.progress import progress_bar
 from mtl_cli.core import plugins, tensorflow_runtime
 from mtl_cli.core.atomic_write import RUN_AGAIN, write_text
 from mtl_cli.core.command_line import run_command
@@ -19,6 +18,7 @@ from mtl_cli.core.paths import as_location
 from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.standard_streams import write_to_stdout
+from mtl_cli.core.terminal import progress_on_stderr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,7 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
     from mtl_cli.evaluation.results import failed_checks, split_known
     from mtl_cli.runs import saved_model
 
-    with progress_bar() as on_progress:
+    with progress_on_stderr() as on_progress:
         table = as_location(options.table) if options.table else None
         request = request_of(options, on_progress)
         model = saved_model.load(options.run)
@@ -145,7 +145,7 @@ def evaluate_sweep(
     target = options.output or default_target(options.run, table)
     # Checked before the work begins, and again before the target is replaced.
     check_target(path=target, target=target, force=options.force)
-    with progress_bar() as on_progress:
+    with progress_on_stderr() as on_progress:
         request = request_of(options, on_progress)
         result = sweep.evaluate_sweep(
             options.run, runs, table, target, request, options.force

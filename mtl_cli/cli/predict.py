@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, NoReturn
 from rich.console import Console
 
 from mtl_cli.cli.output_file import check_output_file
-from mtl_cli.cli.progress import progress_bar
 from mtl_cli.core import plugins, tensorflow_runtime
 from mtl_cli.core.command_line import Parser, parse_assignments, run_command
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.paths import as_location
 from mtl_cli.core.private_apis import exit_without_teardown
+from mtl_cli.core.terminal import progress_on_stderr
 
 if TYPE_CHECKING:
     from mtl_cli.runs.prediction import PredictionSummary
@@ -84,7 +84,7 @@ def predict(options: argparse.Namespace) -> None:
     tensorflow_runtime.load()
     from mtl_cli.runs.prediction import predict_files
 
-    with progress_bar() as on_progress:
+    with progress_on_stderr() as on_progress:
         summary = predict_files(
             options.run,
             as_location(options.table),

@@ -1,11 +1,16 @@
-"""Makes the consoles that print to stdout, and times lines of progress in logs."""
+"""Makes the consoles that print to stdout, and shows the progress of long work."""
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.live import Live
+from rich.text import Text
 
+from mtl_cli.core.message_text import printable
 from mtl_cli.core.standard_streams import (
     OUTPUT_CLOSED,
     drop_output,
@@ -39,23 +44,74 @@ def new_console(**settings: Any) -> Console:
     return console
 
 
-class LineTimer:
-    """Says when the next line of progress is due in a log, as in notebooks or pipes.
+@contextmanager
+def progress_line(
+    console: Console,
+    print_line: Callable[[str], None],
+    seconds: float = SECONDS_PER_LINE,
+) -> Iterator[Callable[..., None]]:
+    """Shows the progress inside the block in one line.
 
-    The first line is due after `seconds`, so that short work prints no line.
+    A terminal shows one line that changes. The line appears at the first call of the
+    function and disappears at the end. Without a terminal, as in notebooks or pipes,
+    `print_line` prints a line every `seconds`, so that short work prints no line.
+
+    Yields: `show(text)`. With `show(text, at_once=True)`, a line is printed in any case
+        without a terminal.
     """
+    live = Live(console=console, transient=True)
+    last_line_time = time.monotonic()
 
-    def __init__(self, seconds: float = SECONDS_PER_LINE) -> None:
-        self.seconds = seconds
-        self.restart()
+    def show(text: str, at_once: bool = False) -> None:
+        nonlocal last_line_time
+        if console.is_terminal:
+            live.update(Text(printable(text), no_wrap=True, overflow="ellipsis"))
+            live.start()
+        elif at_once or time.monotonic() - last_line_time >= seconds:
+            last_line_time = time.monotonic()
+            print_line(text)
 
-    def restart(self) -> None:
-        """Makes the next line due after `seconds` from now."""
-        self.last_line_time = time.monotonic()
+    try:
+        yield show
+    finally:
+        live.stop()
 
-    def is_due(self) -> bool:
-        """Whether a line is due; the caller then prints the line."""
-        if time.monotonic() - self.last_line_time < self.seconds:
-            return False
-        self.restart()
-        return True
+
+def work_text(description: str, done: int, total: int, seconds: float) -> str:
+    """Describes the progress of work: `encoding the rows  25%  30 s left`.
+
+    Args:
+        description: what the work is.
+        done: how much of the work is done after `seconds`.
+        total: how much work there is; 0 as long as that is not known.
+        seconds: for how long the work has gone on.
+    """
+    if not done or not total:
+        return description
+    seconds_left = seconds * (total - done) / done
+    return f"{description} {done / total:4.0%}  {seconds_left:.0f} s left"
+
+
+@contextmanager
+def progress_on_stderr() -> Iterator[Callable[[str, int, int], None]]:
+    """Shows the progress of a command's pieces of work on stderr.
+
+    Yields: a function to call with (description, done, total), see `work_text`. The
+        time of a piece of work counts from the last call for the piece before.
+    """
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    current_work, start, last_call = "", time.monotonic(), time.monotonic()
+
+    def print_line(text: str) -> None:
+        console.print(Text(printable(text)))
+
+    with progress_line(console, print_line) as show:
+
+        def show_work(description: str, done: int, total: int) -> None:
+            nonlocal current_work, start, last_call
+            if description != current_work:
+                current_work, start = description, last_call
+            last_call = time.monotonic()
+            show(work_text(description, done, total, last_call - start))
+
+        yield show_work

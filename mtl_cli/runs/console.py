@@ -4,11 +4,9 @@ import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console as RichConsole
-from rich.live import Live
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +14,7 @@ from rich.text import Text
 from mtl_cli.core.atomic_write import named_write_errors
 from mtl_cli.core.message_text import printable, visible
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.core.terminal import LINE_WIDTH, LineTimer, new_console
+from mtl_cli.core.terminal import LINE_WIDTH, new_console, progress_line
 from mtl_cli.data.report import Report
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.score_dict import Scores
@@ -103,43 +101,19 @@ class Console:
         says whether XLA compiles the steps; without XLA, they are only traced.
         """
         text = ProgressText(epochs, outputs, uses_xla)
-        if not self.terminal.is_terminal:
-            yield self.progress_in_lines(text)
-            return
-        verbs = "traces and compiles" if uses_xla else "traces"
-        first_text = Text(f"starting: the first step {verbs} the model")
-        with Live(first_text, console=self.terminal, transient=True) as live:
+        with progress_line(self.terminal, self.print_line) as show:
+            verbs = "traces and compiles" if uses_xla else "traces"
+            show(f"starting: the first step {verbs} the model")
 
-            def show(line: str) -> None:
-                live.update(Text(line, no_wrap=True, overflow="ellipsis"))
+            def show_epoch(epoch: Epoch) -> None:
+                show(text.epoch(epoch), at_once=True)
+                if self.terminal.is_terminal:  # else the line is in the log already
+                    self.log_line(text.last_epoch)
 
-            def show_and_log(epoch: Epoch) -> None:
-                show(text.epoch(epoch))
-                self.log_line(text.last_epoch)
-
-            yield Progress(
-                step=lambda *step: show(text.step(*step)), epoch=show_and_log
-            )
-        if text.last_epoch:  # "" if an earlier process has trained all epochs
+            yield Progress(step=lambda *step: show(text.step(*step)), epoch=show_epoch)
+        # "" if an earlier process has trained all epochs
+        if self.terminal.is_terminal and text.last_epoch:
             self.terminal.print(Text(text.last_epoch))
-
-    def progress_in_lines(self, text: ProgressText) -> Progress:
-        """Returns the functions that print the progress without a terminal."""
-        timer = LineTimer()
-
-        def print_step(*step: Any) -> None:
-            is_due = timer.is_due()
-            # The first call is the start of the estimate of the time that is left.
-            if is_due or text.first_step is None:
-                line = text.step(*step)
-                if is_due:
-                    self.print_line(line)
-
-        def print_epoch(epoch: Epoch) -> None:
-            self.print_line(text.epoch(epoch))
-            timer.restart()
-
-        return Progress(step=print_step, epoch=print_epoch)
 
     def close(self) -> None:
         """Closes the log file."""

@@ -2,16 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
-
-from rich.live import Live
-from rich.text import Text
 
 from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.run_folder import RunFolder
-from mtl_cli.core.terminal import LineTimer
+from mtl_cli.core.terminal import progress_line, work_text
 from mtl_cli.data.continued_features import check_same_keys, refused_if_damaged
 from mtl_cli.data.findings import few_valid_rows_findings
 from mtl_cli.data.load import Data, load
@@ -138,36 +135,13 @@ def unmonitored(config: Config, data: Data) -> dict[str, str]:
 
 @contextmanager
 def encoding_progress(console: Console) -> Iterator[Callable[[int, int], None]]:
-    """Yields a function that shows the progress: `show(finished rows, all rows)`.
-
-    A terminal shows one line that changes. The line appears at the first call of the
-    function and disappears at the end. Without a terminal, lines are printed.
-    """
+    """Yields a function that shows the progress: `show(finished rows, all rows)`."""
     start = time.monotonic()
-    timer = LineTimer(SECONDS_PER_LINE)
-    with ExitStack() as stack:
-        live: Live | None = None
+    with progress_line(console.terminal, console.print_line, SECONDS_PER_LINE) as show:
 
-        def show(done: int, total: int) -> None:
-            nonlocal live
-            text = encoding_text(done, total, time.monotonic() - start)
-            if console.terminal.is_terminal:
-                if live is None:
-                    live = Live(console=console.terminal, transient=True)
-                    stack.enter_context(live)
-                live.update(Text(text, no_wrap=True, overflow="ellipsis"))
-            elif timer.is_due():
-                console.print_line(text)
+        def show_rows(done: int, total: int) -> None:
+            description = "encoding the rows" if done else "reading the rows"
+            seconds = time.monotonic() - start
+            show(work_text(description, done, total, seconds))
 
-        yield show
-
-
-def encoding_text(done: int, total: int, seconds: float) -> str:
-    """Describes the progress: `encoding the rows   25%  30 s left`.
-
-    The total is 0 as long as the number of rows is not known.
-    """
-    if not done:
-        return "reading the rows"
-    seconds_left = seconds * (total - done) / done
-    return f"encoding the rows {done / total:4.0%}  {seconds_left:.0f} s left"
+        yield show_rows

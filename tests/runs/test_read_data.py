@@ -9,7 +9,7 @@ from helpers.planted_data import declared, outputs, parquet, planted
 from mtl_cli.data import sources
 from mtl_cli.data.load import load
 from mtl_cli.runs.console import Console
-from mtl_cli.runs.read_data import encoding_progress, encoding_text
+from mtl_cli.runs.read_data import encoding_progress
 
 FEATURES = {"user": {"kind": "sparse"}, "price": {"kind": "dense"}}
 TASKS = {"click": {"label": "click", "kind": "binary"}}
@@ -27,11 +27,6 @@ def test_rows_count_when_they_are_learnt_from_and_when_they_are_encoded(
     assert calls == [(0, 0), *((rows, 500) for rows in done)]
     load(dataset, outputs(dataset), on_rows=lambda *rows: calls.append(rows))
     assert len(calls) == 7  # rows that are found encoded show no progress
-
-
-def test_text_tells_the_share_and_the_time_that_is_left() -> None:
-    assert encoding_text(0, 0, 1.0) == "reading the rows"
-    assert encoding_text(250, 1000, 10.0) == "encoding the rows  25%  30 s left"
 
 
 def test_without_a_terminal_only_slow_tables_print_lines(
