@@ -75,11 +75,22 @@ def number_of_jobs(config: DictConfig, keys: SweepKeys | None) -> int | None:
             f"the sweep has more than {MAX_JOBS:,} jobs; give fewer values, or split "
             "the sweep"
         )
-    if settings is None:  # for instance in a search: it chooses one job after another
+    # A search chooses one job after another, and jobs may set other values of the keys.
+    if settings is None or keys is None:
         return None
-    if keys is None:  # the jobs may set other values of the keys
+    swept_keys = {setting.key_or_group for setting in settings}
+    # Several jobs may share a twin, see `CompareOptions`, or a repeat: of
+    # `seed=1,2 repeats=2`, the seed 2.
+    shares_runs = keys.compare.single_task or bool(keys.compare.scenarios)
+    shares_runs = shares_runs or (keys.repeats > 1 and "seed" in swept_keys)
+    # A sweep over `repeats` or `compare` gives each job its own number of runs.
+    if shares_runs or not swept_keys.isdisjoint(KEYS_THAT_ADD_RUNS):
         return None
-    return number_of_different_jobs(settings, keys)
+    if not all(setting.is_discrete_sweep() for setting in settings):
+        return None  # Hydra's sweeper refuses an interval
+    # Equal jobs run only once, as in `seed=1,1`.
+    values = [set(setting.sweep_string_iterator()) for setting in settings]
+    return math.prod(map(len, values)) * keys.repeats
 
 
 def product_of_values(settings: list[Override] | None, keys: SweepKeys | None) -> int:
@@ -90,35 +101,6 @@ def product_of_values(settings: list[Override] | None, keys: SweepKeys | None) -
     """
     repeats = keys.repeats if keys is not None else 1
     return math.prod(map(number_of_values, settings or [])) * repeats
-
-
-def number_of_different_jobs(settings: list[Override], keys: SweepKeys) -> int | None:
-    """Returns the number of different jobs: equal jobs run only once.
-
-    Returns None if the number is not known in advance.
-    """
-    # Each job has twins, but several jobs may share a twin, see `CompareOptions`.
-    if keys.compare.single_task or keys.compare.scenarios:
-        return None
-    swept_keys = [setting.key_or_group for setting in settings]
-    # A sweep over `repeats` or `compare` gives each job its own number of runs.
-    if not set(swept_keys).isdisjoint(KEYS_THAT_ADD_RUNS):
-        return None
-    if keys.repeats == 1 or "seed" not in swept_keys:
-        return math.prod(map(number_of_different_values, settings)) * keys.repeats
-    if swept_keys.count("seed") > 1:  # as in `seed=1,2 +seed=3,4`
-        return None
-    # With `seed=1,2 repeats=2`, seed 1 is repeated with seed 2, and seed 2 with seed 3.
-    # So the two settings share the job of seed 2.
-    seed_setting = settings[swept_keys.index("seed")]
-    others = [setting for setting in settings if setting is not seed_setting]
-    if not seed_setting.is_discrete_sweep():
-        return None
-    first_seeds: set[Any] = set(seed_setting.sweep_iterator())
-    if not all(isinstance(seed, int) for seed in first_seeds):
-        return None  # the jobs report the wrong seed
-    seeds = {seed + i for seed in first_seeds for i in range(keys.repeats)}
-    return math.prod(map(number_of_different_values, others)) * len(seeds)
 
 
 def uses_basic_sweeper(config: DictConfig) -> bool:
@@ -167,31 +149,19 @@ def settings_by_key(config: DictConfig) -> list[Override]:
     return list({setting.get_key_element(): setting for setting in settings}.values())
 
 
-def number_of_different_values(setting: Override) -> int:
-    """Returns the number of values that a setting sweeps over, repeated values once."""
-    if isinstance(setting.value(), RangeSweep) or not setting.is_discrete_sweep():
-        return number_of_values(setting)
-    return len(set(setting.sweep_string_iterator()))
-
-
 def number_of_values(setting: Override) -> int:
     """Returns the number of values that a setting sweeps over, with repeated values.
 
-    A range of floats with more than `MAX_JOBS` values counts as `MAX_JOBS + 1` values.
+    More than `MAX_JOBS` values count as `MAX_JOBS + 1` values.
     """
-    values: Any = setting.value()
-    if isinstance(values, RangeSweep) and values.step:
-        numbers = values.range()
-        if isinstance(numbers, range):
-            # ceil((stop - start) / step), written as -floor(-x), because whole numbers
-            # stay exact. `len` refuses numbers above 2^63.
-            return max(0, -((numbers.start - numbers.stop) // numbers.step))
-        # Hydra adds a step that is no integer again and again, with rounding errors, so
-        # only counting is exact. Counting stops when there are too many jobs.
-        return sum(1 for _ in itertools.islice(numbers, MAX_JOBS + 1))
     if not setting.is_discrete_sweep():
         return 1  # an interval: Hydra's basic sweeper refuses intervals later
+    values: Any = setting.value()
     try:
-        return sum(1 for _ in setting.sweep_iterator())
+        # Hydra adds a step that is no integer again and again, with rounding errors, so
+        # only counting is exact.
+        is_range = isinstance(values, RangeSweep)
+        numbers = values.range() if is_range else setting.sweep_iterator()
+        return sum(1 for _ in itertools.islice(numbers, MAX_JOBS + 1))
     except ValueError as error:  # a range with the step 0
         raise ConfigError(f"{setting.key_or_group}: {error}") from None
