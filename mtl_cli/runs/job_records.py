@@ -52,10 +52,9 @@ class JobRecord:
     # {title: monitored metric}; {} if `scores` hold this metric, see `monitored_score`
     monitored: dict[str, float | None] = field(default_factory=dict)
     objective: float | None = None  # the monitored metric, negated if lower is better
-    monitor: str = ""  # `trainer.monitor` of a job with an objective
-    dataset: str = ""  # `dataset.name`
-    # The settings that choose the validation rows, {key of `dataset`: value as text}.
-    row_settings: dict[str, str] = field(default_factory=dict)
+    # `trainer.monitor` and the settings that choose the validation rows, as JSON. Two
+    # objectives are comparable only if their measures are equal.
+    measure: str = ""
 
     @property
     def shown_scores(self) -> dict[str, float | None]:

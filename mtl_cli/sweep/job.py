@@ -1,6 +1,7 @@
 """A job of a sweep, and the code that runs in the job's process."""
 
 import faulthandler
+import json
 import os
 import signal
 import socket
@@ -177,13 +178,11 @@ def note_scores(job: Job) -> None:
         for output in config.outputs
         if not output.added_by_heads
     }
-    job.record.monitor = config.trainer.monitor
-    job.record.dataset = config.dataset.name
-    job.record.row_settings = row_settings(config.dataset)
     if "valid" in scores:
         environment = read_json_object(job.folder / "environment.json")
         monitor, outputs = config.trainer.monitor, config.outputs
         metrics = metrics_of_run(monitor, outputs, environment)
+        job.record.measure = json.dumps([monitor, row_settings(config.dataset)])
         job.record.objective = monitored_value(metrics, scores["valid"])
         job.record.monitored = monitored_score(metrics, job.record.objective)
 

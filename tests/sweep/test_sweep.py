@@ -950,41 +950,16 @@ def test_jobs_of_another_monitor_or_other_rows_are_not_sorted_among_the_others()
     None
 ):
     line = "best first, by trainer.monitor on the validation rows"
-    sm = {"train": '"sm.csv"', "split_seed": "0", "only_scenario": "null"}
-    whole = [("buy.auc", "sm", sm, 0.7), ("buy.auc", "sm", sm, 0.8)]
-    other_monitor = ("buy.ece", "sm", sm, -0.01)
-    scenario = ("buy.auc", "sm", sm | {"only_scenario": '"shop"'}, 0.9)
-    other_seed = ("buy.auc", "sm", sm | {"split_seed": "1"}, 0.9)
-    other_dataset = ("buy.auc", "sm2", sm | {"train": '"sm2.csv"'}, 0.95)
-    for extra, keys in (
-        ([], ""),
-        ([other_monitor], "trainer.monitor"),
-        ([scenario], "dataset.only_scenario"),
-        ([other_seed], "dataset.split_seed"),
-        ([other_dataset], "dataset"),
-        ([other_seed, other_dataset], "dataset or dataset.split_seed"),
-        ([scenario, other_monitor], "trainer.monitor or dataset.only_scenario"),
-    ):
+    end = "; jobs with another monitor or other validation rows come after"
+    first, last = ("auc", 0.7), ("auc", 0.8)
+    for others in [], [("ece", -0.01)], [("other rows", 0.9), ("ece", -0.01)]:
         records = [
-            JobRecord(
-                str(number),
-                "",
-                [],
-                "done",
-                scores={"buy": 0.5},
-                objective=objective,
-                monitor=monitor,
-                dataset=dataset,
-                row_settings=settings,
-            )
-            for number, (monitor, dataset, settings, objective) in enumerate(
-                [whole[0], *extra, whole[1]]
-            )
+            JobRecord(str(number), "", [], "done", objective=value, measure=measure)
+            for number, (measure, value) in enumerate([first, *others, last])
         ]
         found = [int(record.number) for record in job_order.best_first(records)]
-        assert found == [len(extra) + 1, *range(len(extra) + 1)]
-        end = f"; jobs with another {keys} come after" if keys else ""
-        assert job_order.order_of_table(records) == line + end
+        assert found == [len(others) + 1, *range(len(others) + 1)]
+        assert job_order.order_of_table(records) == line + (end if others else "")
     assert job_order.order_of_table([JobRecord("0", "", [], "failed")]) == ""
 
 
