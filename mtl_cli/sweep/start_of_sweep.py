@@ -8,7 +8,6 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from mtl_cli.core.errors import ConfigError, MtlError, fail
-from mtl_cli.core.run_status import status_of
 from mtl_cli.runs.outcome import failure_message
 from mtl_cli.sweep import session
 
@@ -31,7 +30,7 @@ def start(config: DictConfig) -> None:
     Raises:
         ConfigError: if the sweep is wrong, or its folder cannot be used.
     """
-    from mtl_cli.sweep import job_processes, optuna_search, plan
+    from mtl_cli.sweep import optuna_search, plan
     from mtl_cli.sweep.check_search import check_search
     from mtl_cli.sweep.job import MULTI_WORKER_MESSAGE
     from mtl_cli.sweep.plugin_settings import (
@@ -49,28 +48,10 @@ def start(config: DictConfig) -> None:
         check_search(config)
     measure = measure_of_search(config) if is_search else {}
     num_jobs = plan.number_of_jobs(config, plan.keys_of_config(config))
-    folder = Path(config.hydra.sweep.dir)
-    session.current = session.open_session(
-        folder, config.get("resume", "auto"), num_jobs
-    )
+    folder, resume = Path(config.hydra.sweep.dir), config.get("resume", "auto")
+    session.current = session.open_session(folder, resume, num_jobs)
     session.current.search_is_complete = optuna_search.resume_search(config, measure)
     adapt_plugins(config)
-    is_basic = uses_basic_launcher(config.hydra)
-    session.current.starts_all_jobs_itself = is_basic and plan.uses_basic_sweeper(
-        config
-    )
-    # The fork server loads TensorFlow while Hydra composes the jobs. If all jobs in the
-    # folder are done, there may be no job to start. The server then starts only with
-    # the first job, see `job_processes.start_process`.
-    if is_basic and not holds_only_done_jobs(folder):
-        job_processes.fork_server()
-
-
-def holds_only_done_jobs(sweep: Path) -> bool:
-    """Whether a sweep's folder holds jobs, and all jobs in it are done."""
-    folders = [path.parent for path in sweep.glob("*/status.json")]
-    try:
-        states = [status_of(folder).get("status") for folder in folders]
-    except ConfigError:
-        return False
-    return set(states) == {"done"}
+    session.current.starts_all_jobs_itself = uses_basic_launcher(
+        config.hydra
+    ) and plan.uses_basic_sweeper(config)
