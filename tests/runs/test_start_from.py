@@ -504,9 +504,9 @@ def test_frozen_tower_of_a_new_task_is_refused(days: dict[str, Path]) -> None:
         tasks=TASKS | {"buy": {"label": "buy", "kind": "binary"}},
     )
     assert line == (
-        "start_from.freeze: towers of buy would stay at random weights, because the "
-        "earlier run has no buy with the same keys; leave towers out of "
-        "start_from.freeze, or buy out of the tasks"
+        "start_from.freeze: towers: tower_logits of buy: would stay at random "
+        "weights, because no weights of the earlier run fit them; leave towers out of "
+        "start_from.freeze"
     )
 
 
