@@ -106,24 +106,8 @@ def model_card(run: FinishedRun, run_summary: dict[str, Any]) -> str:
         **run_summary,
         tables=score_tables(run.scores[run.split]),
         weaknesses=weaknesses,
-        absent=absent_weaknesses(run),
         remarks=run.diagnosis.remarks,
     )
-
-
-def absent_weaknesses(run: FinishedRun) -> list[str]:
-    """Returns the weaknesses that a run does not have if it has no known weakness.
-
-    A weakness that the model cannot have, or that was not tested, is left out.
-    """
-    absent = ["finding in the data"]
-    gates = [] if run.gate_usage is None else run.gate_usage["gates"]
-    # Gates without entropies give factors: most of these gates weigh no experts.
-    if any("entropy_of_mean" in gate for gate in gates):
-        absent += ["dead expert", "polarised gate"]
-    if any(run.diagnosis.slices.values()):
-        absent.append("slice that is surely weaker")
-    return absent
 
 
 def summary(run: FinishedRun) -> dict[str, Any]:

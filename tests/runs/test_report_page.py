@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mtl_cli.core import secrets
-from mtl_cli.runs.report_page import absent_weaknesses, fact_table
+from mtl_cli.runs.report_page import fact_table
 
 
 def test_secret_in_the_name_of_an_averaged_run_is_masked(
@@ -29,21 +29,3 @@ def test_secret_in_the_name_of_an_averaged_run_is_masked(
         },
     )
     assert fact_table(run)["mean of"] == "2 runs: run-${oc.env:TOKEN}, other"
-
-
-def test_only_weaknesses_that_exist_and_were_tested_are_called_absent() -> None:
-    def absent(gates: Any, slices: Any) -> list[str]:
-        usage = None if gates is None else {"gates": gates}
-        run: Any = SimpleNamespace(
-            gate_usage=usage, diagnosis=SimpleNamespace(slices=slices)
-        )
-        return absent_weaknesses(run)
-
-    assert absent(None, {"click": []}) == ["finding in the data"]
-    assert absent([{"level": "domain"}], {}) == ["finding in the data"]
-    assert absent([{"entropy_of_mean": 0.9}], {"click": [{}], "buy": []}) == [
-        "finding in the data",
-        "dead expert",
-        "polarised gate",
-        "slice that is surely weaker",
-    ]
