@@ -26,7 +26,7 @@ from mtl_cli.network.network import Block, EarlierOptimizer, Network
 from mtl_cli.network.owner_names import task_of_owner
 from mtl_cli.network.parts import freeze
 from mtl_cli.network.trained_model import TrainedModel
-from mtl_cli.network.transfer import copy_weights, match
+from mtl_cli.network.transfer import Match, copy_weights, match
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.earlier_run import MAX_STEP, EarlierRun
@@ -109,13 +109,7 @@ def take_weights(
         *earlier.messages,
         *dict.fromkeys(fresh_parts.values()),
         *fresh_scenarios,
-        *describe_blocks(fresh, "new, so it starts fresh"),
-        *describe_blocks(changed, "of another shape, so it starts fresh"),
-        *describe_blocks(
-            matched.reordered,
-            "needs the same features in the same order, so it starts fresh",
-        ),
-        *describe_blocks(matched.dropped, "left out, because this network lacks it"),
+        *layer_messages(replace(matched, fresh=fresh, changed=changed)),
         *optimizer_messages,
     ]
     return (
@@ -123,6 +117,17 @@ def take_weights(
         replace(earlier, optimizer_step=step, messages=messages),
         warnings,
     )
+
+
+def layer_messages(matched: Match) -> list[str]:
+    """Returns a message for each layer that starts fresh or is left out."""
+    lacks_order = "needs the same features in the same order, so it starts fresh"
+    return [
+        *describe_blocks(matched.fresh, "new, so it starts fresh"),
+        *describe_blocks(matched.changed, "of another shape, so it starts fresh"),
+        *describe_blocks(matched.reordered, lacks_order),
+        *describe_blocks(matched.dropped, "left out, because this network lacks it"),
+    ]
 
 
 def named_blocks(
