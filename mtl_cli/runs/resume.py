@@ -1,9 +1,9 @@
 """Chooses whether a command starts a new run or resumes an unfinished run."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from mtl_cli.config.run_config import Config
@@ -72,7 +72,9 @@ def choose_start(config: Config, path: Path, is_named_by_time: bool) -> RunStart
         # it has removed its checkpoints.
         remove_checkpoints(path)
         return None
-    return start_or_release(RunFolder(path), partial(start_as_decided, config))
+    folder = RunFolder(path)
+    with released_after_error(folder):
+        return start_as_decided(config, folder)
 
 
 def start_beside(config: Config, path: Path) -> RunStart | None:
@@ -85,9 +87,12 @@ def start_beside(config: Config, path: Path) -> RunStart | None:
             folder = RunFolder(other_path)
         except ConfigError:  # another process has locked the folder
             continue
-        start = start_or_release(folder, partial(start_if_unfinished, config))
-        if start is not None:
-            return start
+        with released_after_error(folder):
+            # Another process may have ended the run between the search and the lock.
+            if folder.record.get("status") in UNFINISHED:
+                hint = "; resume=never starts a new run"
+                return resumed_start(config, folder, hint)
+        folder.release()
     return None
 
 
@@ -114,36 +119,24 @@ def unfinished_runs(config: Config, path: Path) -> list[Path]:
     return [run for _, run in sorted(runs, reverse=True)]
 
 
-def start_or_release(
-    folder: RunFolder, choose: Callable[[RunFolder], RunStart | None]
-) -> RunStart | None:
-    """Returns the start that `choose` finds in a locked folder.
-
-    Frees the lock if `choose` returns None or raises an error.
-    """
-    start = None
+@contextmanager
+def released_after_error(folder: RunFolder) -> Iterator[None]:
+    """Frees the lock of a folder if the block raises an error."""
     try:
-        start = choose(folder)
-    finally:
-        if start is None:
-            folder.release()
-    return start
-
-
-def start_if_unfinished(config: Config, folder: RunFolder) -> RunStart | None:
-    """Returns the start in a run beside the new folder; None if the run has ended.
-
-    Another process may have ended the run between the search and the lock.
-    """
-    if folder.record.get("status") not in UNFINISHED:
-        return None
-    return resumed_start(config, folder, "; resume=never starts a new run")
+        yield
+    except BaseException:
+        folder.release()
+        raise
 
 
 def start_as_decided(config: Config, folder: RunFolder) -> RunStart | None:
-    """Returns the start in a locked folder; None if the requested run is finished."""
+    """Returns the start in a locked folder.
+
+    If the requested run is finished, frees the lock and returns None.
+    """
     match decide(config, folder.path, folder.record):
         case Decision.FINISHED:
+            folder.release()
             return None
         case Decision.RESUME:
             return resumed_start(config, folder)
