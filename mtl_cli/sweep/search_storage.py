@@ -71,26 +71,37 @@ class SearchStorage(_CachedStorage):
 
     def set_trial_state(self, trial_id: int, state: TrialState) -> bool:
         try:
-            # The search sets this state while it handles the error of the trial's job.
-            if state == TrialState.FAIL and is_handling_cut_off_job():
-                self.set_trial_system_attr(trial_id, CUT_OFF_ATTRIBUTE, True)
+            if state == TrialState.FAIL:
+                self.mark_if_cut_off(trial_id)
             is_set: bool = super().set_trial_state(trial_id, state)
         except RuntimeError:
             # Another sweep has taken this sweep for cut off: it has marked the trial as
             # failed, and has queued a new trial of its parameters.
             return False
         if is_set and state == TrialState.RUNNING:
-            # Each parameter of a trial becomes a setting of its job, as if the user had
-            # typed the setting. So a database of somebody else could set any key. A
-            # search never writes parameters to a waiting trial: Optuna stores queued
-            # values elsewhere, and reads only the keys of the search from them.
-            if self.get_trial(trial_id).params:
-                raise ConfigError(
-                    f"{KEY}: a waiting trial in {self.name} holds parameters, which no "
-                    f"search writes; {NEW_DATABASE}"
-                )
+            self.refuse_parameters(trial_id)
             self.set_trial_system_attr(trial_id, SWEEP_ATTRIBUTE, self.sweep_id)
         return is_set
+
+    def mark_if_cut_off(self, trial_id: int) -> None:
+        """Marks a failed trial whose job was killed or stopped."""
+        # The search sets the state while it handles the error of the trial's job.
+        if is_handling_cut_off_job():
+            self.set_trial_system_attr(trial_id, CUT_OFF_ATTRIBUTE, True)
+
+    def refuse_parameters(self, trial_id: int) -> None:
+        """Raises a `ConfigError` if a trial that starts holds parameters already.
+
+        Each parameter of a trial becomes a setting of its job, as if the user had typed
+        the setting. So a database of somebody else could set any key. A search never
+        writes parameters to a waiting trial: Optuna stores queued values elsewhere, and
+        reads only the keys of the search from them.
+        """
+        if self.get_trial(trial_id).params:
+            raise ConfigError(
+                f"{KEY}: a waiting trial in {self.name} holds parameters, which no "
+                f"search writes; {NEW_DATABASE}"
+            )
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         # Optuna gives each trial a free point of the grid. A queued trial keeps the
