@@ -139,12 +139,12 @@ def evaluate_sweep(
     from mtl_cli.evaluation import sweep
     from mtl_cli.evaluation.results import failed_checks, split_known
     from mtl_cli.evaluation.screen import show_sweep
-    from mtl_cli.evaluation.target_folder import check_target, default_target
+    from mtl_cli.evaluation.target_folder import check_evaluation_target, default_target
 
     table = as_location(options.table)
     target = options.output or default_target(options.run, table)
     # Checked before the work begins, and again before the target is replaced.
-    check_target(path=target, target=target, force=options.force)
+    check_evaluation_target(target, options.force)
     with progress_on_stderr() as on_progress:
         request = request_of(options, on_progress)
         result = sweep.evaluate_sweep(

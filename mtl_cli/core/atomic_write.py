@@ -124,8 +124,8 @@ def replacing_folder(target: Path, check: Callable[[Path], None]) -> Iterator[Pa
     Args:
         target: the file or folder to write.
         check: a function that gets the temporary path of the earlier target. If the
-            earlier target must stay, the function raises an error. The earlier target
-            is then moved back.
+            earlier target must stay, the function raises a `ConfigError`. The earlier
+            target is then moved back, and the error names `target`.
     """
     with (
         named_write_errors(target, RUN_AGAIN),
@@ -144,7 +144,11 @@ def replacing_folder(target: Path, check: Callable[[Path], None]) -> Iterator[Pa
         try:
             if target.exists():
                 target.rename(earlier)
-                check(earlier)
+                try:
+                    check(earlier)
+                except ConfigError as error:
+                    text = str(error).replace(str(earlier), str(target))
+                    raise ConfigError(text) from None
             temporary.rename(target)
         except BaseException:
             if earlier.exists():

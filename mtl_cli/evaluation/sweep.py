@@ -22,7 +22,7 @@ from mtl_cli.core.written_files import HASHES_KEY, hashes_of
 from mtl_cli.evaluation.evaluate import EvaluationRequest, evaluate
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.run_copy import write_copy, write_json
-from mtl_cli.evaluation.target_folder import check_target
+from mtl_cli.evaluation.target_folder import check_evaluation_target
 from mtl_cli.runs import saved_model
 
 
@@ -70,7 +70,7 @@ def evaluate_sweep(
     Raises:
         MtlError: if no run can be evaluated, or the folder cannot be written.
     """
-    check = partial(check_target, target=target, force=force)
+    check = partial(check_evaluation_target, force=force)
     with replacing_folder(target, check) as temporary:
         temporary.mkdir()
         result, errors = evaluate_runs(runs, table, request, temporary)

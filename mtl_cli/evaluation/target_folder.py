@@ -31,24 +31,21 @@ def default_target(sweep: Path, table: Location) -> Path:
     return target
 
 
-def check_target(path: Path, target: Path, force: bool) -> None:
+def check_evaluation_target(target: Path, force: bool) -> None:
     """Checks that nothing but an earlier evaluation would be overwritten.
 
     Args:
-        path: the folder that may hold an earlier evaluation now. `path` equals
-            `target`, except while `replacing_folder` replaces the target: the function
-            first moves the target to `path`.
-        target: the folder to write, for the messages.
+        target: the folder to write.
         force: whether an earlier evaluation may be replaced.
 
     Raises:
-        ConfigError: if `path` exists and `force` is not set; or, with `force`, if
-            `path` is not an evaluation, or if somebody has changed its files or added
+        ConfigError: if `target` exists and `force` is not set; or, with `force`, if
+            `target` is not an evaluation, or if somebody has changed its files or added
             files.
     """
-    if not path.exists() and not path.is_symlink():
+    if not target.exists() and not target.is_symlink():
         return
-    if path.is_symlink() or not (path / EVALUATIONS).is_file():
+    if target.is_symlink() or not (target / EVALUATIONS).is_file():
         raise ConfigError(
             f"-o: {target} exists and is not an evaluation; name another folder"
         )
@@ -57,10 +54,9 @@ def check_target(path: Path, target: Path, force: bool) -> None:
             f"-o: {target} exists; name another folder, or add --force to replace it"
         )
     try:
-        hashes = read_json_object(path / EVALUATIONS).get(HASHES_KEY)
-        check_written(path, EVALUATIONS, hashes)
+        hashes = read_json_object(target / EVALUATIONS).get(HASHES_KEY)
+        check_written(target, EVALUATIONS, hashes)
     except (OSError, ValueError) as error:
-        reason = first_line(error).replace(str(path), str(target))
         raise ConfigError(
-            f"-o: {reason}; move {target} away, or name another folder"
+            f"-o: {first_line(error)}; move {target} away, or name another folder"
         ) from None

@@ -30,7 +30,7 @@ def get_format(name: str) -> ExportFormat:
     return option_class(AXIS, name, ExportFormat)()
 
 
-def check_target(path: Path, target: Path, force: bool) -> None:
+def check_export_target(target: Path, force: bool) -> None:
     """Checks that an export may be written to a target.
 
     It must be possible to make the folders above the target that do not exist yet. If
@@ -38,9 +38,7 @@ def check_target(path: Path, target: Path, force: bool) -> None:
     which no file has been added.
 
     Args:
-        path: the path to check: the target, or the path to which the target has been
-            moved.
-        target: the file or folder to write. Messages name the target.
+        target: the file or folder to write.
         force: whether an earlier export may be replaced.
 
     Raises:
@@ -48,32 +46,31 @@ def check_target(path: Path, target: Path, force: bool) -> None:
     """
     paths = (target, *target.parents)
     check_folder_of(next((p for p in paths if p.parent.exists()), target))
-    if not path.exists() and not path.is_symlink():
+    if not target.exists() and not target.is_symlink():
         return
     if not force:
         raise ConfigError(
             f"{target} exists; choose another name, or replace an earlier export with "
             "--force"
         )
-    check_replaceable(path, target)
+    check_replaceable(target)
 
 
-def check_replaceable(path: Path, target: Path) -> None:
+def check_replaceable(path: Path) -> None:
     """Checks that a path holds a complete export to which no file has been added.
 
-    Raises a `ConfigError` that names the target, see `check_target`.
+    Raises a `ConfigError` otherwise.
     """
     try:
         record = find_record(path)
     except DAMAGED_FILE_ERRORS as error:
-        reason = damage_message(error).replace(str(path), str(target))
         raise ConfigError(
-            f"--force: {target} holds no complete export: {reason}; move {target} "
-            "away, or choose another name"
+            f"--force: {path} holds no complete export: {damage_message(error)}; move "
+            f"{path} away, or choose another name"
         ) from None
     if record is None:
         raise ConfigError(
-            f"--force: {target} is not an export of mtl-cli, so it is not replaced; "
+            f"--force: {path} is not an export of mtl-cli, so it is not replaced; "
             "choose another name"
         )
     if path.is_dir():
@@ -81,9 +78,9 @@ def check_replaceable(path: Path, target: Path) -> None:
         try:
             check_written(path, RECORD_FILE, record.get(HASHES_KEY), byproducts)
         except (OSError, ValueError) as error:
-            reason = first_line(error).replace(str(path), str(target))
             raise ConfigError(
-                f"--force: {reason}; move {target} away, or choose another name"
+                f"--force: {first_line(error)}; move {path} away, or choose another "
+                "name"
             ) from None
 
 

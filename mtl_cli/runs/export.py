@@ -32,7 +32,7 @@ from mtl_cli.data.feature_graph import example_rows
 from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.network.trained_model import TrainedModel
-from mtl_cli.runs.earlier_export import check_target, get_format, record_of
+from mtl_cli.runs.earlier_export import check_export_target, get_format, record_of
 
 NUM_EXAMPLES = 64
 FIX_OF_GRAPH = (
@@ -72,7 +72,7 @@ def export_model(
     """
     export_format = get_format(format_name)
     export_format.check(format_name, target)
-    check_target(path=target, target=target, force=force)
+    check_export_target(target, force)
     model = load_model()
     constants = model.features.constants.column_names
     if constants and not export_format.has_inputs:
@@ -83,7 +83,7 @@ def export_model(
         )
     record = make_record(model, format_name)
     # The target may have changed since the first check, so it is checked again.
-    check_earlier_export = partial(check_target, target=target, force=force)
+    check_earlier_export = partial(check_export_target, force=force)
     with replacing_folder(target, check_earlier_export) as path:
         export_format.write(model, record, path)
         result = replay(export_format, record, path, target, FIX_OF_GRAPH)
