@@ -7,7 +7,7 @@ to compare the repeats with.
 import os
 from pathlib import Path
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -69,60 +69,55 @@ def start_jobs(composed: DictConfig) -> Objective:
     over the repeats; twins do not count. Only searches use the objective.
     """
     hydra_config = HydraConfig.get()
+    sweep = Path(hydra_config.runtime.output_dir)
     is_basic = uses_basic_launcher(hydra_config)
     if not is_basic and not started:
         # A worker of joblib would outlive a killed sweep, and would start its jobs.
         die_with_parent()
-    sweep = Path(hydra_config.runtime.output_dir)
     # On a cluster, this process may have another current folder than the sweep.
     os.chdir(hydra_config.runtime.cwd)
+    if is_stopped(sweep):
+        raise JobError("the sweep has been stopped")
+    if not started:  # Hydra writes multirun.yaml before it starts the first job
+        session.mask_multirun(sweep)
+
     values: Any = OmegaConf.to_container(composed, resolve=True)
     # Hydra keeps the configurations of all jobs, 0.1 MB each, until the last job ends.
     with open_dict(composed):
         composed.clear()
-    if is_stopped(sweep):
-        raise JobError("the sweep has been stopped")
     settings = list(hydra_config.overrides.task)
     choices = dict(hydra_config.runtime.choices)
-    runs = requested_runs(Variant(values, settings, choices))
-    if not started:  # Hydra writes multirun.yaml before it starts the first job
-        session.mask_multirun(sweep)
-    jobs_at_once = runs.options.jobs_at_once if is_basic else 1
+    variants, num_repeats, options = requested_runs(Variant(values, settings, choices))
+
+    jobs_at_once = options.jobs_at_once if is_basic else 1
     # A single job at a time gets 0: TensorFlow then chooses the number of threads.
     threads = 0 if jobs_at_once == 1 else max(1, cores() // jobs_at_once)
-    jobs = new_jobs(runs.variants, threads)
+    jobs = new_jobs(variants, threads)
     for job in jobs:
         if job.folder not in started:
             started[job.folder] = job.record
             if not is_basic:
                 wait_for_equal_job(job)
             if not skip_if_done(job):
-                timeout = runs.options.timeout_seconds
+                timeout = options.timeout_seconds
                 job_processes.start_process(job, jobs_at_once, timeout)
     if not is_basic:
         wait_unless_stopped(sweep)
-    return Objective([started[job.folder] for job in jobs[: runs.num_repeats]], sweep)
+    return Objective([started[job.folder] for job in jobs[:num_repeats]], sweep)
 
 
-class RequestedRuns(NamedTuple):
-    """The runs that a composed configuration asks for, and how to run them."""
-
-    variants: list[Variant]  # the repeats, then the twins
-    num_repeats: int
-    options: SweepOptions
-
-
-def requested_runs(composed: Variant) -> RequestedRuns:
-    """Returns the repeats and the twins of a composed configuration.
+def requested_runs(composed: Variant) -> tuple[list[Variant], int, SweepOptions]:
+    """Returns the runs that a composed configuration asks for, and how to run them.
 
     A wrong configuration becomes a single job, and the job reports the error.
+
+    Returns: the repeats and then the twins; the number of repeats; and the options.
     """
     try:
         keys = keys_of_values(composed.values)
-        return RequestedRuns(repeats_and_twins(composed), keys.repeats, keys.sweep)
+        return repeats_and_twins(composed), keys.repeats, keys.sweep
     except (ConfigError, LookupError, TypeError, ValueError):
-        options = SweepOptions(jobs="auto", timeout_minutes=None)
-        return RequestedRuns([composed], 1, options)
+        return [composed], 1, SweepOptions(jobs="auto", timeout_minutes=None)
 
 
 def new_jobs(variants: list[Variant], threads: int) -> list[Job]:
