@@ -65,18 +65,18 @@ def known_siblings(key: str, values: dict[Any, Any]) -> tuple[str, list[str]]:
     names = [str(k) for k in siblings if k != name or parents != sections]
     if parents[:1] == ["dataset"]:
         # Most keys of a data set can be left out of the configuration.
-        kind = str(siblings.get("kind"))
-        names += schema_keys_of_dataset(parents[1:], kind, values)
+        section_class = class_in_dataset(parents[1:], str(siblings.get("kind")), values)
+        names += section_class.model_fields if section_class else []
     parent = ".".join(parents)
     option_keys = own_keys(parent, values)
     names.sort(key=lambda known_name: known_name not in option_keys)
     return parent, list(dict.fromkeys(names))
 
 
-def schema_keys_of_dataset(
+def class_in_dataset(
     sections: list[str], kind: str, values: dict[Any, Any]
-) -> list[str]:
-    """Returns the keys that the schema declares in a section of a data set.
+) -> type[Options] | None:
+    """Returns the class that declares the keys of a section of a data set, or None.
 
     Args:
         sections: the keys that lead from the data set to the section, such as
@@ -91,9 +91,9 @@ def schema_keys_of_dataset(
         case [section] if section in section_class.model_fields:
             section_class = section_class.model_fields[section].annotation
         case [_, *_]:
-            return []
+            return None
     is_class = isinstance(section_class, type) and issubclass(section_class, Options)
-    return list(section_class.model_fields) if is_class else []
+    return section_class if is_class else None
 
 
 def dotted_keys(values: object, prefix: str = "") -> list[str]:
