@@ -17,7 +17,7 @@ MAX_WARNINGS = 5  # of different errors
 
 
 def check_jobs(
-    _: Callable[..., None], sweeper: Sweeper, batch: Sequence[Settings]
+    original: Callable[..., None], sweeper: Sweeper, batch: Sequence[Settings]
 ) -> None:
     """Composes and checks the jobs of a sweep, and warns of jobs that will fail.
 
@@ -26,8 +26,9 @@ def check_jobs(
     `hydra.sweeper.max_batch_size`, Hydra calls this function for each batch of jobs.
 
     Args:
-        sweeper: Hydra's sweeper. This function replaces a method of the sweeper that
-            composes the jobs without checking them.
+        original: the method of Hydra's sweeper that composes the jobs without checking
+            them; it is not called.
+        sweeper: Hydra's sweeper.
         batch: the settings of each job that Hydra is about to start.
 
     Raises:

@@ -55,7 +55,7 @@ def restrict_files() -> None:
 
 
 def load_confined(
-    load: Any, repository: ConfigRepository, config_path: str
+    original: Any, repository: ConfigRepository, config_path: str
 ) -> ConfigResult | None:
     """Loads a config as Hydra does, but only from the folders of the search path.
 
@@ -69,10 +69,10 @@ def load_confined(
         )
     source = repository._find_object_source(config_path, ObjectType.CONFIG)
     if source is None or source.scheme() != "file":
-        return load(repository, config_path)  # type: ignore[no-any-return]
+        return original(repository, config_path)  # type: ignore[no-any-return]
     file = Path(source.path) / source._normalize_file_name(config_path)
     check_link(source, file, repository.sources)
-    loaded: ConfigResult | None = load(repository, config_path)
+    loaded: ConfigResult | None = original(repository, config_path)
     if loaded is not None:
         check_defaults_list(file, loaded)
     return loaded
@@ -116,7 +116,7 @@ def real_folder(source: ConfigSource) -> Path:
     return folder.resolve()
 
 
-def load_bounded(load: Any, source: Any, config_path: str) -> ConfigResult:
+def load_bounded(original: Any, source: Any, config_path: str) -> ConfigResult:
     """Loads a YAML file as Hydra does, but refuses a file too large or too deep.
 
     A file is parsed again only if its text has changed. Hydra composes several
@@ -125,14 +125,14 @@ def load_bounded(load: Any, source: Any, config_path: str) -> ConfigResult:
     file = source._normalize_file_name(config_path)
     path = os.path.realpath(os.path.join(source.path, file))
     if not os.path.isfile(path):
-        return load(source, config_path)  # type: ignore[no-any-return]
+        return original(source, config_path)  # type: ignore[no-any-return]
     with named_file_errors(path):
         text = read_text(Path(path), MAX_YAML_BYTES)
     key = (source.provider, source.path, path, text)
     if key not in parsed_files:
         check_yaml(text, path)
         with named_file_errors(path):
-            loaded = load(source, config_path)
+            loaded = original(source, config_path)
         if isinstance(loaded.config, ListConfig):
             raise ConfigError(
                 f"{path} holds a list; expected keys with values; write KEY: VALUE"
@@ -142,7 +142,7 @@ def load_bounded(load: Any, source: Any, config_path: str) -> ConfigResult:
 
 
 def list_bounded(
-    list_names: Any, source: Any, config_path: str, results_filter: ObjectType | None
+    original: Any, source: Any, config_path: str, results_filter: ObjectType | None
 ) -> list[str]:
     """Lists names as Hydra does, but no groups below a link, and no unprintable names.
 
@@ -156,7 +156,7 @@ def list_bounded(
     if is_below_link and results_filter == ObjectType.GROUP:
         return []
     with named_file_errors(folder):
-        names: list[str] = list_names(source, config_path, results_filter)
+        names: list[str] = original(source, config_path, results_filter)
     return [name for name in names if name.isprintable()]
 
 

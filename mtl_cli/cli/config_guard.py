@@ -31,7 +31,7 @@ START_OF_SWEEP = "mtl_cli.sweep.start_of_sweep.StartOfSweep"
 
 
 def compose_checked(
-    compose: Callable[..., DictConfig], loader: ConfigLoaderImpl, **arguments: Any
+    original: Callable[..., DictConfig], loader: ConfigLoaderImpl, **arguments: Any
 ) -> DictConfig:
     """Composes and checks a configuration, and removes all callbacks but mtl-cli's.
 
@@ -39,9 +39,9 @@ def compose_checked(
     classes that the configuration names.
 
     Args:
-        compose: the method of Hydra's loader that this function replaces.
+        original: the method of Hydra's loader that this function replaces.
         loader: Hydra's loader.
-        arguments: the arguments of `compose`. `overrides` holds the settings of the
+        arguments: the arguments of `original`. `overrides` holds the settings of the
             command line, or of a job of a sweep.
 
     Raises:
@@ -54,7 +54,7 @@ def compose_checked(
     hydra_settings = [s for s in settings if s.lstrip("+~").startswith(prefixes)]
     with noted_settings(settings), limited_reading():
         check_search_path(loader, config_name)
-        composed = compose(loader, **arguments)
+        composed = original(loader, **arguments)
     check_plugins(composed)
     with limited_reading(), hydra_interpolations(composed):
         if reads_foreign_folders(composed):

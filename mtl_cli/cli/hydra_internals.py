@@ -39,18 +39,19 @@ def all_flags() -> list[str]:
 
 
 def wrap_method(owner: type, name: str, wrapper: Callable[..., Any]) -> None:
-    """Makes a class of Hydra call `wrapper(method, self, ...)` in place of a method.
+    """Makes a class of Hydra call `wrapper(original, self, ...)` in place of a method.
 
+    `original` is the replaced method, which the wrapper may call.
     All objects of the class change, because Hydra makes them itself. A second call for
     the same method has no effect.
     """
-    method = getattr(owner, name)
-    if hasattr(method, "__wrapped__"):
+    original = getattr(owner, name)
+    if hasattr(original, "__wrapped__"):
         return
 
-    @wraps(method)
+    @wraps(original)
     def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return wrapper(method, self, *args, **kwargs)
+        return wrapper(original, self, *args, **kwargs)
 
     setattr(owner, name, wrapped)
 

@@ -49,7 +49,7 @@ def prepare_hydra() -> None:
     wrap_method(Hydra, "show_cfg", show_config)
 
 
-def show_config(show: Any, hydra: Hydra, *args: Any, **arguments: Any) -> None:
+def show_config(original: Any, hydra: Hydra, *args: Any, **arguments: Any) -> None:
     """Prints a configuration, as `--cfg` asks for.
 
     Raises:
@@ -59,7 +59,7 @@ def show_config(show: Any, hydra: Hydra, *args: Any, **arguments: Any) -> None:
     stderr = io.StringIO()
     try:
         with contextlib.redirect_stderr(stderr):
-            show(hydra, *args, **arguments)
+            original(hydra, *args, **arguments)
     except SystemExit:
         raise ConfigError(
             "--package: the configuration has no value for "
@@ -69,9 +69,9 @@ def show_config(show: Any, hydra: Hydra, *args: Any, **arguments: Any) -> None:
 
 
 def safe_completions(
-    query: Any, plugin: CompletionPlugin, *, line: str, **arguments: Any
+    original: Any, plugin: CompletionPlugin, *, line: str, **arguments: Any
 ) -> list[str]:
-    """Returns the words that Hydra's `query` offers for completion and that are safe.
+    """Returns the words that Hydra offers for completion and that are safe.
 
     Hydra knows neither `--plugins` nor several values of a setting, such as
     `model=mmoe,ple`. Of several values, the last one is completed.
@@ -91,7 +91,7 @@ def safe_completions(
     offered: list[str] = []
     # Hydra prints its help and ends the process if a flag of the line is unknown.
     with contextlib.suppress(SystemExit), contextlib.redirect_stderr(io.StringIO()):
-        offered = query(plugin, line=" ".join([*others, start + last]), **arguments)
+        offered = original(plugin, line=" ".join([*others, start + last]), **arguments)
     completed = [f"{start}{earlier_values}{x.removeprefix(start)}" for x in offered]
     return list(filter(is_safe, completed))
 
