@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-from mtl_cli.config.overrides import unreadable_key_error, value_text
+from mtl_cli.config.overrides import override_text, unreadable_key_error
 from mtl_cli.core.nested import flatten
 
 
@@ -24,4 +24,4 @@ def overrides_of(settings: Mapping[str, object]) -> list[str]:
             parser.parse_override(f"{key}=1")
         except HydraException:
             raise unreadable_key_error(key, key) from None
-    return [f"{key}={value_text(key, value)}" for key, value in flat.items()]
+    return [f"{key}={override_text(key, value)}" for key, value in flat.items()]

@@ -76,9 +76,9 @@ def predict(options: argparse.Namespace) -> None:
     """Predicts a table, and shows the progress and the number of rows written."""
     if options.output != "-":
         check_output_file("-o", Path(options.output), options)
-    from mtl_cli.runs.table_writer import check_target
+    from mtl_cli.runs.table_writer import check_prediction_target
 
-    check_target(options.output)
+    check_prediction_target(options.output)
     plugins.use_folders(options.plugins)
     constants = parse_assignments("--set", options.set)
     tensorflow_runtime.load()

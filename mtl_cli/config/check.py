@@ -83,7 +83,7 @@ def explain(error: ValidationError, values: dict[Any, Any]) -> str:
         # key of the section is put in front: "start_from.freeze: ...".
         return f"{key}.{rule}".removeprefix(".")
     advice = advice_on_value(first, value, rule)
-    return f"{key}: {value_text(value)} {rule}{advice}"
+    return f"{key}: {shown_value(value)} {rule}{advice}"
 
 
 def advice_on_value(finding: ErrorDetails, value: Any, rule: str) -> str:
@@ -108,7 +108,7 @@ def advice_on_value(finding: ErrorDetails, value: Any, rule: str) -> str:
     return advice
 
 
-def value_text(value: Any) -> str:
+def shown_value(value: Any) -> str:
     """Returns a value as a message shows it: without secrets, and cut if it is long."""
     if isinstance(value, str):
         return shown(value)

@@ -100,7 +100,7 @@ def unreadable_key_error(setting: str, key: str) -> ConfigError:
     )
 
 
-def value_text(key: str, value: object) -> str:
+def override_text(key: str, value: object) -> str:
     """Returns a Python value in the syntax of Hydra's overrides.
 
     Args:
@@ -126,7 +126,7 @@ def value_text(key: str, value: object) -> str:
     if isinstance(value, str):
         return quoted(value)
     if isinstance(value, list | tuple):
-        return f"[{','.join(value_text(key, item) for item in value)}]"
+        return f"[{','.join(override_text(key, item) for item in value)}]"
     if isinstance(value, Mapping):
         return mapping_text(key, value)
     raise ConfigError(
@@ -136,9 +136,9 @@ def value_text(key: str, value: object) -> str:
 
 
 def mapping_text(key: str, mapping: Mapping[Any, object]) -> str:
-    """Returns a mapping in the syntax of Hydra's overrides; see `value_text`."""
+    """Returns a mapping in the syntax of Hydra's overrides; see `override_text`."""
     for name in map(str, mapping):
         if quoted(name) != name:
             raise unreadable_key_error(key, name)
-    pairs = (f"{name}:{value_text(key, value)}" for name, value in mapping.items())
+    pairs = (f"{name}:{override_text(key, value)}" for name, value in mapping.items())
     return f"{{{','.join(pairs)}}}"

@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from mtl_cli.config.overrides import key_of_setting, value_text
+from mtl_cli.config.overrides import key_of_setting, override_text
 from mtl_cli.core.options import MAX_PARTS
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.models.base import COMMON_KEYS
@@ -71,7 +71,7 @@ def settings_of_twin(model: Mapping[str, Any], settings: list[str]) -> list[str]
         and f"model.{key}" not in keys
     }
     of_model = [
-        f"model.{key}={value_text(key, value)}" for key, value in values.items()
+        f"model.{key}={override_text(key, value)}" for key, value in values.items()
     ]
     return [*remaining, "model=single_task", *of_model]
 

@@ -80,7 +80,9 @@ class EarlierRun:
         folder.write_values(KEPT_FILE, mask_secrets(values) | learnt)
 
 
-def read(config: Config, folder: Path, is_resumed: bool) -> EarlierRun | None:
+def read_earlier_run(
+    config: Config, folder: Path, is_resumed: bool
+) -> EarlierRun | None:
     """Reads what the run in `folder` takes from an earlier run.
 
     Returns: the values; None if `start_from` names no run.

@@ -10,7 +10,7 @@ from mtl_cli.runs.prediction_frame import prediction_frame
 from mtl_cli.runs.report_page import model_card, page, summary
 
 
-def write(run: FinishedRun) -> None:
+def write_report(run: FinishedRun) -> None:
     """Writes the tables, plots and pages of a run.
 
     A run always has `report.html` and `model_card.md`. `history.csv` needs at least one

@@ -7,7 +7,6 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core import signals, tensorflow_runtime
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.metrics.score_dict import Scores
-from mtl_cli.runs import earlier_run
 from mtl_cli.runs.build_network import (
     RunInputs,
     connect_and_build,
@@ -15,6 +14,7 @@ from mtl_cli.runs.build_network import (
     write_first_weights,
 )
 from mtl_cli.runs.console import Console
+from mtl_cli.runs.earlier_run import read_earlier_run
 from mtl_cli.runs.next_commands import next_commands
 from mtl_cli.runs.read_data import read_data
 from mtl_cli.runs.save_and_score import print_paths, save_and_score
@@ -53,7 +53,7 @@ def run(
         if the chief has finished the run already.
     """
     timer = StageTimer()
-    earlier = earlier_run.read(config, folder.path, is_resumed=checkpoint is not None)
+    earlier = read_earlier_run(config, folder.path, is_resumed=checkpoint is not None)
     data, vectors, unmonitored = read_data(config, folder, console, earlier)
     if config.check_only:
         console.print_data_report(data.report, config.outputs)

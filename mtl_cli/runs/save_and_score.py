@@ -29,8 +29,9 @@ def save_and_score(
 
     Returns: {split: {output: score}}.
     """
-    from mtl_cli.runs import report, saved_model
+    from mtl_cli.runs import saved_model
     from mtl_cli.runs.finished_run import FinishedRun
+    from mtl_cli.runs.report import write_report
 
     config, folder = run.config, run.folder
     calibrate_predictions(run, console)
@@ -47,7 +48,7 @@ def save_and_score(
         folder.write_json("gates.json", {"split": split, **gate_usage})
     diagnosis = diagnose(run, predictions, split)
     timer.end_stage("look for weak slices, measure importance")
-    report.write(
+    write_report(
         FinishedRun(
             **vars(run),
             predictions=predictions,

@@ -99,7 +99,7 @@ def load(run: Path) -> TrainedModel:
     # the checksums of the old run do not fit the files of the new run.
     checksums = read_checksums(run)
     features, labels, config = load_learnt(run)
-    with named_damage(run):
+    with named_model_damage(run):
         check_regular(run / WEIGHTS)
         sizes = array_sizes(run / WEIGHTS)
         check_size(config, features.layout, labels, sizes)
@@ -147,7 +147,7 @@ def load_learnt(run: Path) -> LearntModel:
     Raises a `DataError` if the files are missing or damaged.
     """
     config = load_config(run)
-    with named_damage(run):
+    with named_model_damage(run):
         learnt = read_json_object(run / LEARNT)
         features = FeatureSet(config.dataset.used_features, learnt["features"])
         # Encoding an example raises an error if the learnt values of a feature are
@@ -190,7 +190,7 @@ def load_config(run: Path) -> Config:
     Raises a `DataError` if the file is missing or damaged.
     """
     check_holds_model(run)
-    with named_damage(run):
+    with named_model_damage(run):
         check_entries(run, SUBFOLDERS, is_written=False)
         return Config.read_saved(read_json(run / SPEC, MAX_SPEC_BYTES))
 
@@ -229,7 +229,7 @@ def read_checksums(run: Path) -> list[str] | None:
     """Returns the lines of a run's `SHA256SUMS`; None if there is no such file."""
     if not (run / CHECKSUMS).exists():
         return None
-    with named_damage(run):
+    with named_model_damage(run):
         return read_text(run / CHECKSUMS).splitlines()
 
 
@@ -247,7 +247,7 @@ def check_checksums(run: Path, checksums: list[str] | None) -> None:
 
 
 @contextlib.contextmanager
-def named_damage(run: Path) -> Iterator[None]:
+def named_model_damage(run: Path) -> Iterator[None]:
     """Turns an error about a damaged or missing file of a run into a `DataError`."""
     try:
         yield

@@ -71,7 +71,7 @@ class TableWriter:
                 self.writer.close()
 
 
-def check_target(target: str) -> None:
+def check_prediction_target(target: str) -> None:
     """Raises a `ConfigError` if the ending of a file's name tells no format."""
     path = Path(target)
     if target == STDOUT or path.suffix in WRITERS:
@@ -94,7 +94,7 @@ def opened_target(target: str, may_replace: bool = True) -> Iterator[TableWriter
         yield writer
         writer.close()
         return
-    check_target(target)
+    check_prediction_target(target)
     with replacing(Path(target), RUN_AGAIN, may_replace) as path:
         writer = TableWriter(str(path), Path(target).suffix)
         try:

@@ -177,7 +177,7 @@ def open_storage(url: str, sweep: Path) -> SearchStorage:
             raise ConfigError(f"{KEY}: {error}") from None
     # Other sweeps may use a database outside of the sweep's folder at the same time.
     sweep_id = "" if is_in_sweep_folder else read_or_make_id(sweep)
-    return SearchStorage(connect(engine, url, name), name, sweep_id)
+    return SearchStorage(connect_to_database(engine, url, name), name, sweep_id)
 
 
 def new_engine(url: str) -> sqlalchemy.engine.Engine:
@@ -229,7 +229,9 @@ def check_number_of_trials(path: Path) -> None:
         )
 
 
-def connect(engine: sqlalchemy.engine.Engine, url: str, name: str) -> RDBStorage:
+def connect_to_database(
+    engine: sqlalchemy.engine.Engine, url: str, name: str
+) -> RDBStorage:
     """Connects Optuna to a database, with errors that name the database."""
     dialect = engine.dialect
     arguments, options = dialect.create_connect_args(engine.url)

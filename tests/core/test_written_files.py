@@ -48,10 +48,10 @@ def test_file_that_is_added_during_the_work_stays(tmp_path: Path) -> None:
 
     def check(place: Path) -> None:
         if (place / "mine").exists():
-            raise ConfigError("holds 'mine'")
+            raise ConfigError(f"{place} holds 'mine'")
 
     with (
-        pytest.raises(ConfigError, match="holds 'mine'"),
+        pytest.raises(ConfigError, match=f"^{target} holds 'mine'"),
         replacing_folder(target, check) as temporary,
     ):
         temporary.mkdir()

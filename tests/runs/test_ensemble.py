@@ -20,7 +20,8 @@ from mtl_cli.config.start_from import StartFrom
 from mtl_cli.core.errors import ConfigError, DataError, MtlError
 from mtl_cli.exports._weights_manifest import named_weights
 from mtl_cli.metrics.log_loss import log_loss
-from mtl_cli.runs import earlier_run, saved_model
+from mtl_cli.runs import saved_model
+from mtl_cli.runs.earlier_run import read_earlier_run
 from mtl_cli.runs.ensemble import write_ensemble
 from mtl_cli.runs.saved_config import read_config
 from mtl_cli.runs.saved_model import CHECKSUMS
@@ -143,7 +144,7 @@ def test_ensemble_is_neither_trained_nor_started_from(ensemble: Path) -> None:
     start = StartFrom(run=str(ensemble))
     next_run = averaged.model_copy(update={"ensemble": [], "start_from": start})
     with pytest.raises(ConfigError, match="an ensemble of runs, whose weights"):
-        earlier_run.read(next_run, ensemble, is_resumed=False)
+        read_earlier_run(next_run, ensemble, is_resumed=False)
 
 
 def test_runs_that_differ_in_more_than_the_seed_are_refused(

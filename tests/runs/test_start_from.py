@@ -28,6 +28,7 @@ from mtl_cli.network.block_names import BlockName
 from mtl_cli.network.build import build
 from mtl_cli.network.parts import freeze, part_of_layers
 from mtl_cli.runs import earlier_run, saved_model
+from mtl_cli.runs.earlier_run import read_earlier_run
 from mtl_cli.runs.earlier_weights import (
     goes_on,
     parts_to_start_fresh,
@@ -249,7 +250,7 @@ def test_plugin_whose_code_has_changed_since_the_earlier_run_is_named(
 ) -> None:
     monkeypatch.setattr(earlier_run, "changed_plugins", lambda *_: "features.lower")
     config = chosen(days["day2"], f"start_from.run={days['run']}")
-    earlier = earlier_run.read(config, tmp_path, is_resumed=False)
+    earlier = read_earlier_run(config, tmp_path, is_resumed=False)
     assert earlier is not None
     (message,) = earlier.messages
     assert message.startswith("the code of the plugin of features.lower has changed")
@@ -438,7 +439,7 @@ def test_folders_without_a_finished_run_are_refused(
         update={"start_from": StartFrom(run="nul\0")}
     )
     with pytest.raises(ConfigError, match="embedded null"):
-        earlier_run.read(earlier, tmp_path, is_resumed=False)
+        read_earlier_run(earlier, tmp_path, is_resumed=False)
 
 
 @pytest.mark.slow
@@ -553,13 +554,13 @@ def test_resumed_run_needs_no_earlier_run(
     run = copied(days, tmp_path)
     chosen_run = chosen(days["day2"], f"start_from.run={run}")
     run_in(tmp_path / "new", chosen_run, eager=True)
-    before = earlier_run.read(chosen_run, tmp_path / "new", is_resumed=False)
+    before = read_earlier_run(chosen_run, tmp_path / "new", is_resumed=False)
     shutil.rmtree(run)
-    after = earlier_run.read(chosen_run, tmp_path / "new", is_resumed=True)
+    after = read_earlier_run(chosen_run, tmp_path / "new", is_resumed=True)
     assert before is not None and after is not None and after.is_kept
     assert (after.learnt, after.lineage) == (before.learnt, before.lineage)
     with pytest.raises(ConfigError, match="there is no folder"):
-        earlier_run.read(chosen_run, tmp_path / "new", is_resumed=False)
+        read_earlier_run(chosen_run, tmp_path / "new", is_resumed=False)
     file = tmp_path / "new" / earlier_run.KEPT_FILE
     kept = json.loads(file.read_text())
     forged = {
@@ -580,7 +581,7 @@ def test_resumed_run_needs_no_earlier_run(
     for reason, text in forged.items():
         file.write_text(text)
         with pytest.raises(DataError, match="is damaged") as error:
-            earlier_run.read(chosen_run, tmp_path / "new", is_resumed=True)
+            read_earlier_run(chosen_run, tmp_path / "new", is_resumed=True)
         assert reason in str(error.value) and "\n" not in str(error.value)
 
 
