@@ -1,5 +1,7 @@
 """The base class of the configuration's sections, and the types of their keys."""
 
+import inspect
+import re
 from typing import Annotated
 
 from pydantic import (
@@ -12,8 +14,6 @@ from pydantic import (
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
-
-from mtl_cli.core.docstrings import attribute_texts
 
 # Some C++ code of TensorFlow stores counts as 32-bit integers.
 Count = Annotated[int, Field(ge=1, lt=2**31)]
@@ -65,6 +65,26 @@ class Options(BaseModel):
             if key in keys:
                 keys[key]["description"] = text
         return reference
+
+
+def attribute_texts(cls: type) -> dict[str, str]:
+    """Returns {attribute: text} from the docstrings of a class and its base classes.
+
+    If several docstrings describe an attribute, the most derived class counts.
+    """
+    texts: dict[str, str] = {}
+    for ancestor in reversed(cls.__mro__):  # the last of them is `cls`
+        doc = inspect.cleandoc(ancestor.__doc__ or "")
+        section = re.search(r"^Attributes:\n((?:(?: +.*)?\n?)*)", doc, re.MULTILINE)
+        if section is None:
+            continue
+        # An entry begins with `NAME:`, indented by 4 blanks. Before the first entry is
+        # an empty text.
+        _, *entries = re.split(r"^    (?=\w+:)", section[1], flags=re.MULTILINE)
+        for entry in entries:
+            name, _, text = entry.split("\n\n")[0].partition(":")
+            texts[name] = " ".join(text.split())
+    return texts
 
 
 def first_problem(error: ValidationError) -> str:
