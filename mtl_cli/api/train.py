@@ -3,14 +3,17 @@
 import json
 import signal
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
 from mtl_cli.api.checked_calls import checked_call
 from mtl_cli.api.child_process import start_child, wait_for_child
-from mtl_cli.api.overrides import overrides_of
 from mtl_cli.api.run import Run
-from mtl_cli.config.overrides import adds_runs
+from mtl_cli.config.overrides import adds_runs, override_text, unreadable_key_error
 from mtl_cli.core.errors import (
     ConfigError,
     DataError,
@@ -18,6 +21,7 @@ from mtl_cli.core.errors import (
     TrainingError,
     WriteError,
 )
+from mtl_cli.core.nested import flatten
 from mtl_cli.sweep.folder_names import is_swept
 
 # {name of an exception in the child: exception to raise in this process}; any other
@@ -79,6 +83,24 @@ def train(*overrides: str, **settings: Any) -> Run:
     if not run.folder.exists():  # `check_only=true` leaves no folder
         vars(run)["metrics"] = {}  # the value of the cached property
     return run
+
+
+def overrides_of(settings: Mapping[str, object]) -> list[str]:
+    """Returns one override `key=value` per setting. Keys of nested dicts become dotted.
+
+    >>> overrides_of({"model": "ple", "trainer": {"epochs": 2, "patience": None}})
+    ['model=ple', 'trainer.epochs=2', 'trainer.patience=null']
+    >>> overrides_of({"tasks": ["income"], "dataset.train": "my rows.csv"})
+    ['tasks=[income]', "dataset.train='my rows.csv'"]
+    """
+    flat = flatten(settings)
+    parser = OverridesParser.create()
+    for key in flat:
+        try:
+            parser.parse_override(f"{key}=1")
+        except HydraException:
+            raise unreadable_key_error(key, key) from None
+    return [f"{key}={override_text(key, value)}" for key, value in flat.items()]
 
 
 def run_child(arguments: list[str]) -> dict[str, Any]:

@@ -9,8 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtl_cli.api.overrides import overrides_of
-from mtl_cli.api.train import asks_for_sweep
+from mtl_cli.api.train import asks_for_sweep, overrides_of
 from mtl_cli.core.errors import ConfigError
 
 
