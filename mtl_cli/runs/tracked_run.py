@@ -37,10 +37,12 @@ class TrackedRun:
         self, tracker: Tracker, folder: Path, warn: Callable[[str], object]
     ) -> None:
         self.tracker, self.folder, self.warn = tracker, folder, warn
-        self.is_ending = False  # whether `end` has been called
+        self.end_has_begun = False  # whether `end` has been called
         # The run and the thread hold this lock while they change an attribute below,
         # and then notify each other.
         self.lock = threading.Condition()
+        # Whether events are queued and sent: until `close`, or until the tracker could
+        # not start.
         self.is_open = tracker.name != "none"
         self.events: deque[Event] = deque()
         self.outcomes = Outcomes()
@@ -97,14 +99,25 @@ class TrackedRun:
         self.add(Event(call, len(flat_numbers(dict(scores or {}))), is_end=True))
         # A second call of `end` means that a signal has interrupted the first call, so
         # the run must not wait again.
-        is_interrupted = self.is_ending
-        self.is_ending = True
+        is_interrupted, self.end_has_begun = self.end_has_begun, True
         if not is_interrupted:
             self.wait_until_sent()
+        self.close()
+        self.warn_of_missing_values(scores is None, is_interrupted)
+
+    def close(self) -> None:
+        """Ends the thread, which changes nothing afterwards."""
         with self.lock:
             self.is_open = False
             self.lock.notify_all()
-        # The thread changes nothing after the connection is closed.
+
+    def warn_of_missing_values(self, has_failed: bool, is_interrupted: bool) -> None:
+        """Prints a warning that counts the values that the tracker has not received.
+
+        Args:
+            has_failed: whether the run has failed.
+            is_interrupted: whether a signal has ended the wait for the tracker.
+        """
         refused = self.outcomes.refused
         missing = [*refused, *self.events]
         num_refused = sum(event.num_values for event in refused)
@@ -112,9 +125,8 @@ class TrackedRun:
         lacks_end = any(event.is_end for event in missing)
         if num_missing or lacks_end:
             reason = self.outcomes.reason or reason_without_error(is_interrupted)
-            name, has_failed = self.tracker.name, scores is None
             self.warn(
-                missing_warning(name, num_missing, lacks_end, reason)
+                missing_warning(self.tracker.name, num_missing, lacks_end, reason)
                 + where_values_are(self.folder, num_missing, num_refused, has_failed)
             )
 
@@ -137,18 +149,19 @@ class TrackedRun:
                 self.events.append(event)
                 self.lock.notify_all()
 
+    def next_event(self) -> Event | None:
+        """Waits for an event, and returns the first one; None after `close`."""
+        with self.lock:
+            self.lock.wait_for(lambda: self.events or not self.is_open)
+            return self.events[0] if self.is_open else None
+
     def send_events(self) -> None:
         """Sends one event after another until the connection is closed.
 
         The thread runs this method. An event stays in the queue until it is sent or
         refused.
         """
-        while True:
-            with self.lock:
-                self.lock.wait_for(lambda: self.events or not self.is_open)
-                if not self.is_open:
-                    return
-                event = self.events[0]
+        while (event := self.next_event()) is not None:
             outcome, error = send(self.tracker, self.folder, event)
             with self.lock:
                 if not self.is_open:

@@ -264,7 +264,7 @@ def test_signal_ends_the_wait_for_a_tracker(
         tracked_run(tracker, tmp_path, warnings.append, {}, None) as tracked,
     ):
         tracker._error = ConnectionError("no answer")
-        tracked.is_ending = True  # as in a first call of `end`
+        tracked.end_has_begun = True  # as in a first call of `end`
         raise Stopped(signal.SIGINT)
     assert time.monotonic() - begin < PATIENCE_SECONDS / 2
     assert "the end of the run" in warnings[-1]
@@ -283,7 +283,7 @@ def test_stopped_wait_for_a_call_is_not_called_a_time_limit(
         ) as tracked,
     ):
         tracked.epoch(1, row(1))
-        tracked.is_ending = True  # as in a first call of `end`
+        tracked.end_has_begun = True  # as in a first call of `end`
         raise Stopped(signal.SIGINT)
     answered.set()
     assert "the run was stopped before the tracker had received them" in warnings[-1]
