@@ -23,6 +23,7 @@ from mtl_cli.sweep import cmaes_state, job_processes
 from mtl_cli.sweep.check_search import check_earlier_values
 from mtl_cli.sweep.search_measure import check_measure
 from mtl_cli.sweep.storage_errors import (
+    KEY,
     LOCKED_DATABASE,
     NEW_DATABASE,
     database_reason,
@@ -178,8 +179,6 @@ def open_study(config: DictConfig) -> "optuna.Study | None":
     """
     import optuna
     import sqlalchemy
-
-    from mtl_cli.sweep.search_storage import KEY
 
     sweeper = config.hydra.sweeper
     url = str(sweeper.storage)

@@ -18,9 +18,8 @@ from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import ConfigError, CutOffJobError, StorageError, first_line
 from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.core.sqlite_database import check_sqlite_database
-from mtl_cli.sweep.storage_errors import NEW_DATABASE
+from mtl_cli.sweep.storage_errors import KEY, NEW_DATABASE
 
-KEY = "hydra.sweeper.storage"
 CONNECT_SECONDS = 5  # the default; a URL may set `?connect_timeout=`
 # Options of PostgreSQL's client library. If the other end of a connection is gone, the
 # connection fails instead of waiting for ever.

@@ -2,6 +2,7 @@
 
 from mtl_cli.core.errors import StorageError, first_line
 
+KEY = "hydra.sweeper.storage"
 LOCKED_DATABASE = "database is locked"  # an error of SQLite
 MISSING_RECORD = "Record does not exist."  # in the errors of Optuna's storage
 # The advice in messages about the contents of a database.
@@ -41,8 +42,6 @@ def storage_error_behind(
     `storage_name` is the name of the storage in messages.
     """
     import sqlalchemy
-
-    from mtl_cli.sweep.search_storage import KEY
 
     while error is not None:
         if isinstance(error, KeyError) and MISSING_RECORD in error.args:
