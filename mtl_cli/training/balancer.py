@@ -5,6 +5,7 @@ variables. A lazy table counts as one variable; see `lazy_tables.py`.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -123,6 +124,21 @@ class Balancer:
 
     def _values(self) -> dict[str, Tensor]:
         return {name: variable.read_value() for name, variable in self.state.items()}
+
+
+def stacked_gradients(
+    tape: tf.GradientTape, summands: list[Tensor], sources: list[Any]
+) -> list[Tensor]:
+    """Returns the gradients of each source for all summands, (summands, ...).
+
+    If a summand does not depend on a source, the gradient is zeros, not None.
+    """
+    gradients_by_summand = [
+        tape.gradient(summand, sources, unconnected_gradients="zero")
+        for summand in summands
+    ]
+    gradients_by_source = zip(*gradients_by_summand, strict=True)
+    return [tf.stack(gradients) for gradients in gradients_by_source]
 
 
 def shared_entries(gradients: Tensor) -> Tensor:

@@ -174,3 +174,20 @@ def make_lazy_tables(model: keras.Model, optimizer: Optimizer) -> list[LazyTable
             "optimizer.lazy=false"
         )
     return [LazyTable(layer, optimizer) for layer in layers]
+
+
+def cut_at_tables(
+    model: keras.Model, tables: list[LazyTable]
+) -> tuple[keras.Model | None, keras.Model]:
+    """Cuts a network at its lazy tables into two models.
+
+    Returns: a model that computes the ids to look up, for each table; and a model that
+        computes the logits from the features and the tables' vectors. Without lazy
+        tables, these are None and the network itself.
+    """
+    if not tables:
+        return None, model
+    ids = [table.layer.input for table in tables]
+    vectors = [table.layer.output for table in tables]
+    ids_model = keras.Model(model.input, ids)
+    return ids_model, keras.Model([model.input, vectors], model.output)

@@ -1,19 +1,25 @@
 """Takes one optimizer step: from a batch of rows to new weights."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
-import keras
 import tensorflow as tf
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.network.network import Network
-from mtl_cli.training.balancer import Balancer
+from mtl_cli.training.balancer import Balancer, stacked_gradients
 from mtl_cli.training.feed import TensorTable
-from mtl_cli.training.gradients import Gradients
-from mtl_cli.training.lazy_tables import LazyTable, RowsOfBatch, make_lazy_tables
-from mtl_cli.training.losses import BatchShare
+from mtl_cli.training.lazy_tables import RowsOfBatch, cut_at_tables, make_lazy_tables
+from mtl_cli.training.losses import (
+    BatchShare,
+    logits_of_sample,
+    penalties_of_heads,
+    sum_of_penalties,
+    task_losses,
+)
 
 
 class Step:
@@ -47,6 +53,9 @@ class Step:
         replicas: Replicas,
     ) -> None:
         self.tasks = config.chosen_tasks
+        self.task_weights = tf.constant([task.weight for task in self.tasks.values()])
+        self.heads = config.model.heads_option
+        self.label_statistics = network.label_statistics
         self.rows_per_process = rows_per_process
         self.replicas = replicas
         self.tables = make_lazy_tables(network.logits, config.optimizer)
@@ -70,12 +79,11 @@ class Step:
             steps_per_epoch,
             first_step,
         )
-        self.gradients = Gradients(
-            config, network, self.model, self.tables, self.balancer, replicas.size
-        )
 
-    def choose_compiled_parts(self, compile_parts: bool) -> None:
-        """Marks the parts of a step that XLA compiles, each part at its first call.
+    def take_function(
+        self, compile_parts: bool
+    ) -> Callable[..., tuple[Tensor, list[Tensor]]]:
+        """Returns `_take`. XLA compiles parts of it at the first call, if asked to.
 
         XLA would copy a whole lazy table in order to write to the table. XLA also
         cannot communicate with other processes. Therefore XLA compiles only the parts
@@ -83,13 +91,10 @@ class Step:
         compiles the whole step, and `compile_parts` is False.
         """
         xla = partial(tf.function, jit_compile=True, autograph=False)
-        self.take, self.update = self._take, self._update
-        self.compute_gradients = self.gradients.compute
         if compile_parts and self.replicas.size > 1:
-            self.update = xla(self._update)
-            self.compute_gradients = xla(self.gradients.compute)
-        elif compile_parts and self.tables:
-            self.take = xla(self._take)
+            return partial(self._take, xla(self._compute_gradients), xla(self._update))
+        take = partial(self._take, self._compute_gradients, self._update)
+        return xla(take) if compile_parts else take
 
     def find_table_rows(self, features: dict[str, Tensor]) -> list[RowsOfBatch]:
         """Finds the rows of each lazy table that the whole batch reads.
@@ -116,6 +121,8 @@ class Step:
 
     def _take(
         self,
+        compute_gradients: Callable[..., Any],
+        update: Callable[..., list[Tensor]],
         rows: TensorTable,
         is_real: Tensor,
         packed_rows: list[Tensor],
@@ -124,6 +131,8 @@ class Step:
         """Takes one optimizer step.
 
         Args:
+            compute_gradients: `_compute_gradients`, perhaps compiled.
+            update: `_update`, perhaps compiled.
             rows: this process's share of the batch.
             is_real: 0 for rows that fill up the last batch, 1 for all others, (batch,).
             packed_rows: the packed rows of each lazy table that the batch reads.
@@ -142,7 +151,7 @@ class Step:
         *total_weights, num_rows = self.replicas.all_reduce(sums)
         batch = BatchShare(rows, is_real, num_rows, total_weights)
         losses, gradients, row_gradients = self.replicas.all_reduce(
-            self.compute_gradients(batch, table_rows, positions)
+            compute_gradients(batch, table_rows, positions)
         )
         total_weights = tf.stack(total_weights)
         step = tf.convert_to_tensor(self.optimizer.iterations)
@@ -151,8 +160,71 @@ class Step:
         )
         gradients = balanced[: len(gradients)]
         row_gradients = balanced[len(gradients) :]
-        rows_after_step = self.update(gradients, row_gradients, packed_rows)
+        rows_after_step = update(gradients, row_gradients, packed_rows)
         return tf.stack([losses, total_weights, task_weights]), rows_after_step
+
+    def _compute_gradients(
+        self, batch: BatchShare, table_rows: list[Tensor], positions: list[Tensor]
+    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        """Computes this process's share of the losses and of the gradients.
+
+        Args:
+            batch: this process's share of the batch.
+            table_rows: the rows of each lazy table that the batch reads, without the
+                slots of the optimizer.
+            positions: the position of each id's row among these rows, for each table.
+
+        Returns: the losses, (T,); the gradients of the model's variables; and the
+            gradients of `table_rows`. If the balancing method reads gradients, each
+            gradient has the shape (T + 1, ...): one gradient per task, then the
+            gradient of the penalties.
+        """
+        variables = self.model.trainable_variables
+        reads_gradients = self.balancer.reads_gradients
+        features = batch.rows.features
+        tables = list(zip(self.tables, table_rows, positions, strict=True))
+        with tf.GradientTape(persistent=reads_gradients) as tape:
+            tape.watch(table_rows)
+            vectors = [table.layer_output(*arguments) for table, *arguments in tables]
+            inputs = [features, vectors] if vectors else features
+            logits = self.model(inputs, training=True)
+            losses, penalty = self._losses(logits, batch)
+            weighted_losses = losses * (
+                self.task_weights * self.balancer.loss_weights()
+            )
+            summands = [*tf.unstack(weighted_losses), penalty]
+            total = tf.reduce_sum(weighted_losses) + penalty
+        if not reads_gradients:
+            gradients, row_gradients = tape.gradient(total, (variables, table_rows))
+            return losses, gradients, row_gradients
+        # A tape makes gradients of zeros only for TensorFlow's own variables, so Keras'
+        # variables are unwrapped.
+        sources = [*(variable.value for variable in variables), *table_rows]
+        stacked = stacked_gradients(tape, summands, sources)
+        return losses, stacked[: len(variables)], stacked[len(variables) :]
+
+    def _losses(
+        self, logits: dict[str, Tensor], batch: BatchShare
+    ) -> tuple[Tensor, Tensor]:
+        """Computes this process's share of the losses, (T,), and of the penalties.
+
+        The penalties are the sum of the model's and the heads' penalties, a scalar.
+        """
+        losses = task_losses(
+            self.tasks,
+            logits_of_sample(self.heads, self.tasks, logits, batch.rows.log_rates),
+            batch.rows.labels,
+            batch.rows.weights,
+            self.label_statistics,
+            batch.total_weights,
+        )
+        # `model.losses` are the penalties of the model's latest call.
+        penalties = self.model.losses + penalties_of_heads(
+            self.heads, self.tasks, logits, batch
+        )
+        return losses, sum_of_penalties(
+            penalties, batch.is_real, batch.num_rows, self.replicas.size
+        )
 
     def _update(
         self,
@@ -185,20 +257,3 @@ class Step:
             table.rows_after_step(packed, gradient, step, rate)
             for (table, packed), gradient in zip(tables, row_gradients, strict=True)
         ]
-
-
-def cut_at_tables(
-    model: keras.Model, tables: list[LazyTable]
-) -> tuple[keras.Model | None, keras.Model]:
-    """Cuts a network at its lazy tables into two models.
-
-    Returns: a model that computes the ids to look up, for each table; and a model that
-        computes the logits from the features and the tables' vectors. Without lazy
-        tables, these are None and the network itself.
-    """
-    if not tables:
-        return None, model
-    ids = [table.layer.input for table in tables]
-    vectors = [table.layer.output for table in tables]
-    ids_model = keras.Model(model.input, ids)
-    return ids_model, keras.Model([model.input, vectors], model.output)

@@ -164,10 +164,10 @@ class Steps:
         """Creates the function `run`. The first call compiles the function.
 
         XLA compiles all of `run`, unless there are lazy tables or other processes: then
-        XLA compiles only parts of a step, see `Step.choose_compiled_parts`.
+        XLA compiles only parts of a step, see `Step.take_function`.
         """
         compile_all = self.use_xla and self.replicas.size == 1 and not self.tables
-        self.step.choose_compiled_parts(self.use_xla and not compile_all)
+        self.take_step = self.step.take_function(self.use_xla and not compile_all)
         self.run = tf.function(self._run, jit_compile=compile_all, autograph=False)
 
     def _run(
@@ -187,11 +187,11 @@ class Steps:
             `VALUES_PER_TASK`; zeros after the last step.
         """
 
-        def take_step(number: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        def next_step(number: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
             batch = read_batch(data, batches[number], is_real[number])
             table_rows = self.step.find_table_rows(batch.features)
             tables = list(zip(self.tables, table_rows, strict=True))
-            step_values, packed_rows = self.step.take(
+            step_values, packed_rows = self.take_step(
                 batch,
                 is_real[number],
                 [table.read(rows.indices) for table, rows in tables],
@@ -204,7 +204,7 @@ class Steps:
 
         zeros = tf.zeros((self.steps_per_call, VALUES_PER_TASK, len(self.tasks)))
         _, values = tf.while_loop(
-            lambda number, _: number < num_steps, take_step, (0, zeros)
+            lambda number, _: number < num_steps, next_step, (0, zeros)
         )
         return values
 
