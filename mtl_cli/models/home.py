@@ -9,12 +9,10 @@ from mtl_cli.core.message_text import unknown_name_message
 from mtl_cli.core.options import NonEmptyUnits, NumParts, Units
 from mtl_cli.core.owners import SHARED
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.models._home_gates import feature_gated, self_gated
 from mtl_cli.models.base import GatedSharing
 
 if TYPE_CHECKING:
     from mtl_cli.layers import Route
-    from mtl_cli.layers.routing import Expert
 
 
 class HoME(GatedSharing):
@@ -116,6 +114,8 @@ class HoME(GatedSharing):
 
         Returns: v_k of the groups, `(groups, batch, units)`, and v_s, `(batch, units)`.
         """
+        from keras import ops
+
         from mtl_cli.layers import Route, experts_of
         from mtl_cli.layers.gates import mix_tensors
 
@@ -132,34 +132,15 @@ class HoME(GatedSharing):
         gates = self.gates(routes, "level_1_group_gates")  # G_k
         v_groups = mix_tensors(gates(x), [e_groups, e_shared])
         all_experts = [*chain(*own_experts.values()), *shared]
-        v_s = self._shared_vector(x, all_experts, e_groups, e_shared)
+        gate = self.gates([Route(None, all_experts)], "level_1_shared_gate")  # G_s
+        # The experts of all groups on one axis, (groups * n, batch, units)
+        shape = (len(groups) * n, -1, self.expert_units[-1])
+        e_all_groups = ops.reshape(e_groups, shape)
+        v_s = mix_tensors(gate(x), [e_all_groups, e_shared])[0]
         if self.self_gates:
             routes = [Route(k, experts) for k, experts in own_experts.items()]
-            v_groups += self_gated(self, x, e_groups, routes, "level_1_self_gates")
+            v_groups += self._self_gated(x, e_groups, routes, "level_1_self_gates")
         return v_groups, v_s
-
-    def _shared_vector(
-        self, x: Tensor, experts: Sequence["Expert"], e_groups: Tensor, e_shared: Tensor
-    ) -> Tensor:
-        """Returns v_s, `(batch, units)`.
-
-        Args:
-            x: the encoding, `(batch, dim)`.
-            experts: the names of the experts of all groups, then of the shared experts.
-            e_groups: the outputs of the groups' experts, `(groups, experts, batch,
-                units)`.
-            e_shared: the outputs of the shared experts, `(experts, batch, units)`.
-        """
-        from keras import ops
-
-        from mtl_cli.layers import Route
-        from mtl_cli.layers.gates import mix_tensors
-
-        gate = self.gates([Route(None, experts)], "level_1_shared_gate")  # G_s
-        num_groups, num_experts, _, units = e_groups.shape
-        # The experts of all groups on one axis, (groups * experts, batch, units)
-        e_all_groups = ops.reshape(e_groups, (num_groups * num_experts, -1, units))
-        return mix_tensors(gate(x), [e_all_groups, e_shared])[0]
 
     def _second_level(
         self,
@@ -198,25 +179,49 @@ class HoME(GatedSharing):
         e_shared = self._connect_experts(
             v_s, self.num_shared_experts, [SHARED], level, "shared"
         )[0]
-        routes = self._task_routes([groups[k] for k in group_of_task])
+        shared = experts_of(SHARED, self.num_shared_experts)
+        routes = []
+        for task, k in enumerate(group_of_task):
+            own_experts = experts_of(task, self.num_specific_experts)
+            group_experts = experts_of(groups[k], self.num_group_experts)
+            routes.append(Route(task, [*own_experts, *group_experts, *shared]))
         gates = self.gates(routes, f"{level}_gates")  # G_t
         z = mix_tensors(gates(u), [e_tasks, e_group_by_task, e_shared])
         if self.self_gates:
             routes = [Route(t, experts_of(t, self.num_specific_experts)) for t in tasks]
-            z += self_gated(self, u, e_tasks, routes, f"{level}_self_gates")
+            z += self._self_gated(u, e_tasks, routes, f"{level}_self_gates")
         return z
 
-    def _task_routes(self, groups: Sequence[str]) -> list["Route"]:
-        """Returns the routes of the gates G_t. `groups` holds each task's group."""
-        from mtl_cli.layers import Route, experts_of
+    def _self_gated(
+        self, v: Tensor, experts: Tensor, routes: Sequence["Route"], name: str
+    ) -> Tensor:
+        """Returns S(v) [the owners' own experts], `(owners, batch, units)`.
 
-        shared = experts_of(SHARED, self.num_shared_experts)
-        routes = []
-        for task, group in enumerate(groups):
-            own_experts = experts_of(task, self.num_specific_experts)
-            group_experts = experts_of(group, self.num_group_experts)
-            routes.append(Route(task, [*own_experts, *group_experts, *shared]))
-        return routes
+        Args:
+            v: the input of the self-gates, `(batch, dim)`, or `(owners, batch, dim)`.
+            experts: the outputs of the experts, `(owners, experts, batch, units)`.
+            routes: the owners and the names of their experts.
+            name: the name of the layer of self-gates.
+        """
+        from mtl_cli.layers import GateNU, Mix
+
+        num_owners, num_experts = experts.shape[:2]
+        if num_experts > 1:
+            gates = self.gates(routes, name)
+        else:  # a softmax over one expert would always be 1, so take a sigmoid
+            gates = GateNU(
+                num=num_owners,
+                units=1,
+                hidden_units=self.gate_units,
+                num_hidden=num_owners,
+                gamma=1.0,
+                weighs_experts=True,
+                only_scales=False,
+                routes=routes,
+                name=name,
+                **self.dense_options,
+            )
+        return Mix()(gates(v), experts)
 
     def _connect_group_experts(
         self, v: Tensor, groups: Sequence[str], level: str
@@ -252,11 +257,19 @@ class HoME(GatedSharing):
         """
         from keras import ops
 
+        from mtl_cli.layers import FeatureGate
+
         if self.feature_gate_ranks:
-            name = f"{level}_feature_{kind}_gates"
-            v = feature_gated(
-                self, v, owners, self.feature_gate_ranks, name
-            )  # F(v) * v
+            feature_gates = FeatureGate(
+                num=len(owners),
+                units=v.shape[-1],
+                ranks=self.feature_gate_ranks,
+                l2=self.l2,
+                initializer=self.initializer,
+                owners=owners,
+                name=f"{level}_feature_{kind}_gates",
+            )
+            v = feature_gates(v) * v
         # The last layer of an expert always has batch normalisation and swish (`silu`).
         num_hidden = len(self.expert_units) - 1
         experts = self.networks(
