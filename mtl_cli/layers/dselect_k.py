@@ -7,10 +7,10 @@ from operator import mul
 from typing import Any, ClassVar
 
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.gates import softmax
 from mtl_cli.layers.parallel import ParallelDense, ParallelMLP, pop_dense_options
 from mtl_cli.layers.register import Shape, register
 from mtl_cli.layers.routing import (
@@ -177,7 +177,8 @@ class DSelectKGates(Routing):
         r = self.selector_weights(z)  # (num, rows, k, E)
         if training:
             self.add_penalties(r, None if self.is_static else row_weights)
-        q = ops.sum(softmax(w)[..., None] * r, axis=2)  # (num, rows, E)
+        # `keras.ops.softmax` would warn about a single selector.
+        q = ops.sum(tf.nn.softmax(w)[..., None] * r, axis=2)  # (num, rows, E)
         if self.is_static:
             shape = (q.shape[0], ops.shape(x)[-2], self.num_experts)
             q = ops.broadcast_to(q, shape)

@@ -6,11 +6,11 @@ from operator import add
 from typing import Any, ClassVar
 
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from mtl_cli.core.owners import HIDDEN
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.gates import softmax
 from mtl_cli.layers.parallel import ParallelDense
 from mtl_cli.layers.register import Shape, register
 from mtl_cli.layers.routing import Route, Routing, check_routes, experts_of
@@ -100,7 +100,8 @@ class FeatureGate(Routing):
         split_points = np.cumsum(self.widths)[:-1].tolist()
         # W_g x, (num, batch, len(ranks)), and each B_gl x, (num, batch, ranks[l])
         logits, *products = ops.split(self.down(x), split_points, axis=-1)
-        weights = softmax(logits)
+        # `keras.ops.softmax` would warn about a single product.
+        weights = tf.nn.softmax(logits)
         terms = [
             2 * weights[..., i : i + 1] * ops.sigmoid(up(product))
             for i, (up, product) in enumerate(zip(self.up, products, strict=True))

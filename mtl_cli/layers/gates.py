@@ -8,7 +8,6 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from keras import ops
 
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.parallel import (
@@ -85,21 +84,11 @@ class Gates(Routing):
                 part.build(hidden_shape)
 
     def call(self, x: Tensor) -> Tensor:
-        return softmax(self.logits(self.hidden(x)))
+        # `keras.ops.softmax` would warn about a gate over a single expert.
+        return tf.nn.softmax(self.logits(self.hidden(x)))
 
     def parts(self) -> dict[str, Any]:
         return {"": self.hidden, "logits.": self.logits}
-
-
-def softmax(logits: Tensor) -> Tensor:
-    """Returns the softmax over the last axis, without a warning for a single value."""
-    if logits.shape[-1] == 1:
-        # The softmax over one value is 1, and Keras warns about such a softmax. The
-        # formula here gives 1 without a warning. A constant 1 would not do: the kernel
-        # of the gate would have no gradient, and Keras warns about missing gradients
-        # too.
-        return ops.exp(logits - logits)
-    return ops.softmax(logits)
 
 
 @register
