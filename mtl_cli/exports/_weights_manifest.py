@@ -113,7 +113,6 @@ def network_slices(
         pieces_of,
     )
     from mtl_cli.network.parts import parse_layer_name
-    from mtl_cli.scoring.gate_usage import expert_name
 
     if not isinstance(layer, (Routing, *LAYERS_OF_NETWORKS)):
         return {}
@@ -133,7 +132,7 @@ def network_slices(
         is_gate = isinstance(layer, Routing) and not layer.reports_owners
         if is_gate and piece.name in layer.variables_by_expert:
             route = layer.routes[piece.network // layer.networks_per_route]
-            experts[name] = [expert_name(expert, all_tasks) for expert in route.experts]
+            experts[name] = [expert.name(all_tasks) for expert in route.experts]
     keys = {"slices": slices, "experts": experts}
     return {key: names for key, names in keys.items() if names}
 

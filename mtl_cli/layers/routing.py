@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import keras
 
-from mtl_cli.core.owners import SHARED
+from mtl_cli.core.owners import SHARED, owner_name
 from mtl_cli.layers.parallel import ParallelMLP
 
 
@@ -37,6 +37,11 @@ class Expert(NamedTuple):
     number: int = 0
     trained: bool = True
     always_added: bool = False
+
+    def name(self, tasks: Sequence[str]) -> str:
+        """Returns the name in reports: `shared 2`, or `buy 1` for a task of `tasks`."""
+        owner = owner_name(self.owner, tasks)
+        return owner if self.number == 0 else f"{owner} {self.number}"
 
 
 class Route(NamedTuple):

@@ -88,11 +88,11 @@ def describe_scenarios(names: Collection[str]) -> str:
 
 
 def describe_owner(name: BlockName) -> str:
-    """Describes the owner of a block, such as `click`, or `click for expert 2`.
+    """Describes the owner of a block, such as `click`, or `click for expert buy 2`.
 
-    `click for expert 2` is the column of expert 2 in the gate of the task click. For an
-    embedding table, `user of click` is the table of the feature user with the vectors
-    of the task click.
+    `click for expert buy 2` is the column of the second expert of the task buy in the
+    gate of the task click. For an embedding table, `user of click` is the table of the
+    feature user with the vectors of the task click.
     """
     if name.part == "embeddings":
         return f"{name.owner} of {name.piece}" if name.piece else name.owner

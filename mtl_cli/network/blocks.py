@@ -21,7 +21,6 @@ from mtl_cli.network.feature_columns import FeatureColumns, FeatureSlice
 from mtl_cli.network.network import Block, Network
 from mtl_cli.network.owner_names import (
     embedding_owners,
-    expert_names,
     network_owners,
     network_scenarios,
 )
@@ -153,7 +152,7 @@ class WeightSplitter:
             elif slices_of_factors and holds_factors(layer, piece, slices_of_factors):
                 slices = slices_of_factors
             for expert, columns in self._columns_by_expert(layer, piece):
-                piece_name = f"{piece.name} {expert}" if expert else piece.name
+                piece_name = f"{piece.name} expert {expert}" if expert else piece.name
                 name = BlockName(
                     part,
                     kind,
@@ -202,8 +201,8 @@ class WeightSplitter:
         start = piece.index[-1].start or 0
         route = layer.routes[piece.network // layer.networks_per_route]
         return [
-            (expert, slice(start + i, start + i + 1))
-            for i, expert in enumerate(expert_names(route, self.tasks))
+            (expert.name(self.tasks), slice(start + i, start + i + 1))
+            for i, expert in enumerate(route.experts)
         ]
 
     def _encoder_layers(self, layers: list[keras.Layer]) -> Iterator[NamedSlice]:

@@ -11,8 +11,8 @@ from collections.abc import Collection, Sequence
 import keras
 
 from mtl_cli.config.run_config import Config
-from mtl_cli.core.owners import SHARED
-from mtl_cli.layers import ParallelDense, ParallelMLP, Route, Routing
+from mtl_cli.core.owners import SHARED, owner_name, task_owner_name
+from mtl_cli.layers import ParallelDense, ParallelMLP, Routing
 from mtl_cli.network.parallel_networks import num_networks
 
 # A layer whose name ends like this computes networks for each task. The networks of the
@@ -122,34 +122,6 @@ def stored_owners(owners: Sequence[int | str], tasks: Sequence[str]) -> list[str
         counts[name] += 1
         names.append(f"{name} {counts[name]}")
     return names
-
-
-def expert_names(route: Route, tasks: Sequence[str]) -> list[str]:
-    """Returns a name for each expert that a gate weighs.
-
-    A shared expert is, for example, `expert 1`, and an expert of the gate's own task
-    `specific expert 1`. The name of any other expert holds the name of its owner:
-    `specific expert buy 1`.
-    """
-    names = []
-    for expert in route.experts:
-        if expert.owner == SHARED:
-            names.append(f"expert {expert.number}")
-            continue
-        is_own = expert.owner == route.owner
-        owner = "" if is_own else f"{owner_name(expert.owner, tasks)} "
-        names.append(f"specific expert {owner}{expert.number}")
-    return names
-
-
-def owner_name(owner: int | str, tasks: Sequence[str]) -> str:
-    """Returns the name of an owner: the name itself, or the task with this index."""
-    return owner if isinstance(owner, str) else task_owner_name(tasks[owner])
-
-
-def task_owner_name(task: str) -> str:
-    """Returns a task's name as an owner; it differs from the owner `SHARED`."""
-    return f"task {task}" if task == SHARED else task
 
 
 def numbered(owners: Sequence[str], per_owner: int) -> list[str]:

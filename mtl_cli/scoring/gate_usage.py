@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mtl_cli.core.owners import HIDDEN, SHARED
 from mtl_cli.data.table import Array
 from mtl_cli.scoring.gate_records import (
     POLARISED_WEIGHT,
@@ -62,7 +61,7 @@ def summarize_layer(
         experts = list(route.experts)
         if layer.reports_owners:
             gate_weights, experts = average_by_owner(gate_weights, experts)
-        names = [expert_name(expert, tasks) for expert in experts]
+        names = [expert.name(tasks) for expert in experts]
         summary = summarize_gate(
             " ".join(filter(None, [level, kind, owner_name])),
             task,
@@ -99,16 +98,6 @@ def place_of(layer: "Routing") -> GatePlace:
     match = re.search(r"((?:level|layer)_\d+)_?(self|feature)?", layer.name)
     level, kind = match.groups("") if match else ("", "")
     return GatePlace(level, f"{kind} {layer.label}".strip())
-
-
-def expert_name(expert: "Expert", tasks: list[str]) -> str:
-    """Returns the owner of an expert, and its number if it has one: `shared 2`."""
-    owner = expert.owner
-    if isinstance(owner, int):
-        owner = tasks[owner]
-        if owner in (SHARED, HIDDEN):  # a task that has this name by chance
-            owner = f"task {owner}"
-    return owner if expert.number == 0 else f"{owner} {expert.number}"
 
 
 def average_by_owner(
@@ -210,7 +199,7 @@ def experts_used_anyway(gate_weights: GateWeights) -> set[str]:
     """
     tasks = list(gate_weights.is_in_space)
     return {
-        f"{place_of(layer).level} {expert_name(expert, tasks)}".strip()
+        f"{place_of(layer).level} {expert.name(tasks)}".strip()
         for layer in gate_weights.layers
         if not layer.only_scales
         for route in layer.routes

@@ -197,8 +197,8 @@ def test_added_experts_leave_the_earlier_ones_and_their_gates_in_place():
     fresh = {(name.layer, name.owner, name.piece) for name in found.fresh}
     for task in ("income", "rating"):
         assert ("level_1_specific_experts", f"{task} 2", "0.kernel") in fresh
-        assert ("level_1_gates", task, "logits.kernel specific expert 2") in fresh
-        assert ("level_1_gates", task, "logits.kernel expert 3") in fresh
+        assert ("level_1_gates", task, f"logits.kernel expert {task} 2") in fresh
+        assert ("level_1_gates", task, "logits.kernel expert shared 3") in fresh
     assert len(fresh) == 3 * 4 + 2 * 2  # kernels and biases, columns of two gates
     layers = [{x.name: x for x in t[0].logits.layers} for t in (two, more)]
     specific, gates = "level_1_specific_experts", "level_1_gates"
