@@ -59,40 +59,6 @@ def table_groups(
     ]
 
 
-class GroupColumns(NamedTuple):
-    """The columns of the network's inputs that read the tables of a group.
-
-    Attributes:
-        ids: the positions of columns in the input `ids`.
-        sequences: the `Block` of each sequence feature, and the feature's columns in
-            the inputs `sequences` and `sequence_weights`.
-        tables: the table that each column reads: first the columns of `ids`, then the
-            columns of the first sequence, and so on.
-    """
-
-    ids: list[int]
-    sequences: list[tuple[Block, slice]]
-    tables: list[str | None]
-
-
-def columns_of_group(layout: Layout, group: TableGroup) -> GroupColumns:
-    """Finds the columns that read the tables of a group."""
-    # The table of each column of the input `ids`.
-    id_tables: list[str | None] = []
-    for block, _ in layout.blocks_of("ids"):
-        id_tables += [block.table] * block.width
-    ids = [i for i, table in enumerate(id_tables) if table in group.sizes]
-    sequences = [
-        (block, columns)
-        for block, columns in layout.blocks_of("sequences")
-        if block.table in group.sizes
-    ]
-    tables = [id_tables[i] for i in ids]
-    for block, _ in sequences:
-        tables += [block.table] * block.width
-    return GroupColumns(ids, sequences, tables)
-
-
 def look_up(
     inputs: dict[str, Tensor], layout: Layout, group: TableGroup, **options: Any
 ) -> Tensor:
@@ -109,34 +75,46 @@ def look_up(
         vectors of each id, see `FusedEmbedding`. The features with one id per row come
         first, then one pooled vector per sequence.
     """
-    columns = columns_of_group(layout, group)
+    # The table that each column of the input `ids` reads.
+    id_tables: list[str | None] = []
+    for block, _ in layout.blocks_of("ids"):
+        id_tables += [block.table] * block.width
+    id_columns = [i for i, table in enumerate(id_tables) if table in group.sizes]
+    sequences = [
+        (block, columns)
+        for block, columns in layout.blocks_of("sequences")
+        if block.table in group.sizes
+    ]
+    # All ids to look up, and the table that each of their columns reads.
+    ids = []
+    tables = [id_tables[i] for i in id_columns]
+    if id_columns and len(id_columns) == len(id_tables):
+        ids = [inputs["ids"]]  # nothing is copied
+    elif id_columns:
+        ids = [ops.take(inputs["ids"], id_columns, axis=1)]
+    for block, columns in sequences:
+        ids.append(inputs["sequences"][:, columns])
+        tables += [block.table] * block.width
     table_index: dict[str | None, int] = {t: i for i, t in enumerate(group.sizes)}
     embedding = FusedEmbedding(
         list(group.sizes.values()),
         group.dim,
-        table_of_column=[table_index[table] for table in columns.tables],
+        table_of_column=[table_index[table] for table in tables],
         trainable=not group.frozen,
         **options,
     )
-    vectors = embedding(select_ids(inputs, columns))  # (sets, batch, columns, dim)
-    if not columns.sequences:
+    all_ids = ids[0] if len(ids) == 1 else ops.concatenate(ids, axis=1)
+    vectors = embedding(all_ids)  # (sets, batch, columns, dim)
+    if not sequences:
         return vectors
-    return pool_sequences(vectors, inputs, layout, columns)
-
-
-def select_ids(inputs: dict[str, Tensor], columns: GroupColumns) -> Tensor:
-    """Puts all ids that a group looks up side by side, `(batch, columns)`."""
-    ids = []
-    if columns.ids and len(columns.ids) == inputs["ids"].shape[1]:
-        ids = [inputs["ids"]]  # nothing is copied
-    elif columns.ids:
-        ids = [ops.take(inputs["ids"], columns.ids, axis=1)]
-    ids += [inputs["sequences"][:, positions] for _, positions in columns.sequences]
-    return ids[0] if len(ids) == 1 else ops.concatenate(ids, axis=1)
+    return pool_sequences(vectors, inputs, layout, sequences)
 
 
 def pool_sequences(
-    vectors: Tensor, inputs: dict[str, Tensor], layout: Layout, columns: GroupColumns
+    vectors: Tensor,
+    inputs: dict[str, Tensor],
+    layout: Layout,
+    sequences: list[tuple[Block, slice]],
 ) -> Tensor:
     """Pools the vectors of each sequence, and keeps all other vectors.
 
@@ -144,22 +122,23 @@ def pool_sequences(
     change the vector of id 0: see `EmbeddingTable.trains_unknown`.
 
     Args:
-        vectors: a vector for each column in `columns.tables`, `(sets, batch, columns,
-            dim)`.
+        vectors: a vector for each column of ids, and then for each column of the first
+            sequence, and so on, `(sets, batch, columns, dim)`.
         inputs: the network's inputs, see `look_up`.
         layout: the columns of each feature in the inputs.
-        columns: the columns of the group.
+        sequences: the block of each sequence, and the columns of the sequence in the
+            inputs `sequences` and `sequence_weights`.
 
     Returns: `(sets, batch, features, dim)`.
     """
     trains_unknown = [name for name, t in layout.tables.items() if t.trains_unknown]
-    stop = len(columns.ids)
-    vectors_by_block = [vectors[:, :, :stop]] if columns.ids else []
-    for block, positions in columns.sequences:
+    stop = vectors.shape[2] - sum(block.width for block, _ in sequences)
+    vectors_by_block = [vectors[:, :, :stop]] if stop else []
+    for block, columns in sequences:
         start, stop = stop, stop + block.width
-        weights = inputs["sequence_weights"][:, positions]
+        weights = inputs["sequence_weights"][:, columns]
         if block.table not in trains_unknown:
-            weights = ops.where(inputs["sequences"][:, positions] > 0, weights, 0.0)
+            weights = ops.where(inputs["sequences"][:, columns] > 0, weights, 0.0)
         vectors_by_block.append(pool(vectors[:, :, start:stop], weights, block.pooling))
     return ops.concatenate(vectors_by_block, axis=2)
 
