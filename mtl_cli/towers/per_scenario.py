@@ -1,7 +1,6 @@
 """A tower for each task and scenario: a row gets the logits of its own scenario."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, ClassVar
 
 from mtl_cli.columns.encodings import Encodings
@@ -35,56 +34,43 @@ class PerScenario(Towers):
         encodings: Encodings,
         **dense_options: Any,
     ) -> list[Tensor]:
-        from mtl_cli.layers.towers import connect_by_widths
+        from keras import ops
 
-        return connect_by_widths(
-            [tower.widths for tower in towers],
-            partial(connect_equal_widths, hidden, encodings, **dense_options),
+        from mtl_cli.layers import ParallelMLP
+        from mtl_cli.layers.star import mean_over_scenarios
+        from mtl_cli.layers.towers import (
+            connect_by_widths,
+            connect_last_layers,
+            layer_name,
+            select_tasks,
         )
 
+        scenario_weights: Tensor = encodings.scenario_weights
+        num_scenarios = scenario_weights.shape[-1]
 
-def connect_equal_widths(
-    hidden: Tensor,
-    encodings: Encodings,
-    widths: Sequence[int],
-    tasks: Sequence[int],
-    **dense_options: Any,
-) -> Tensor:
-    """Connects the towers of some tasks, all of which have layers of the same widths.
+        def connect(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
+            *units, num_logits = widths
+            # The towers of all scenarios for the first task come first. `ParallelMLP`
+            # gives the vector of a task to `num_scenarios` networks in a row.
+            num_towers = len(tasks) * num_scenarios
+            mlp = ParallelMLP(
+                num_towers,
+                units,
+                layer_norm=True,
+                name=layer_name(tasks),
+                **dense_options,
+            )
+            mlp.num_scenarios = num_scenarios
+            y = connect_last_layers(
+                mlp(select_tasks(hidden, tasks)),
+                num_towers,
+                num_logits,
+                layer_name(tasks, "logits"),
+                encodings.num_members,
+                num_scenarios,
+                **dense_options,
+            )  # (num_towers, batch, num_logits)
+            by_scenario = ops.reshape(y, (len(tasks), num_scenarios, -1, num_logits))
+            return mean_over_scenarios(by_scenario, scenario_weights)
 
-    Args:
-        hidden: the hidden vectors of all tasks, see `Towers.connect`.
-        encodings: the encodings of the rows, see `Towers.connect`.
-        widths: the widths of the hidden layers, then the number of logits.
-        tasks: the indices of the tasks.
-        **dense_options: arguments of the layers.
-
-    Returns: y_t of each task, `(tasks, batch, num_logits)`.
-    """
-    from keras import ops
-
-    from mtl_cli.layers import ParallelMLP
-    from mtl_cli.layers.star import mean_over_scenarios
-    from mtl_cli.layers.towers import connect_last_layers, layer_name, select_tasks
-
-    *units, num_logits = widths
-    scenario_weights: Tensor = encodings.scenario_weights
-    num_scenarios = scenario_weights.shape[-1]
-    # The towers of all scenarios for the first task come first. `ParallelMLP` gives the
-    # vector of a task to `num_scenarios` networks in a row.
-    num_towers = len(tasks) * num_scenarios
-    mlp = ParallelMLP(
-        num_towers, units, layer_norm=True, name=layer_name(tasks), **dense_options
-    )
-    mlp.num_scenarios = num_scenarios
-    y = connect_last_layers(
-        mlp(select_tasks(hidden, tasks)),
-        num_towers,
-        num_logits,
-        layer_name(tasks, "logits"),
-        encodings.num_members,
-        num_scenarios,
-        **dense_options,
-    )  # (num_towers, batch, num_logits)
-    by_scenario = ops.reshape(y, (len(tasks), num_scenarios, -1, num_logits))
-    return mean_over_scenarios(by_scenario, scenario_weights)
+        return connect_by_widths([tower.widths for tower in towers], connect)

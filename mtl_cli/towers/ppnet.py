@@ -1,7 +1,6 @@
 """PPNet: gates that read prior features scale the input of each layer of a tower."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -60,68 +59,39 @@ class PPNet(Towers):
         encodings: Encodings,
         **dense_options: Any,
     ) -> list[Tensor]:
-        from mtl_cli.layers.towers import connect_by_widths
-
-        u = self._gate_inputs(encodings, len(towers))
-        units = input_units(hidden, encodings)
-        num_members = encodings.num_members
-        return connect_by_widths(
-            [tower.widths for tower in towers],
-            partial(
-                self._connect_equal_widths,
-                hidden,
-                u,
-                units,
-                num_members,
-                **dense_options,
-            ),
-        )
-
-    def _connect_equal_widths(
-        self,
-        hidden: Tensor,
-        u: Tensor,
-        units: Sequence["Expert"],
-        num_members: int,
-        widths: Sequence[int],
-        tasks: Sequence[int],
-        **dense_options: Any,
-    ) -> Tensor:
-        """Connects the towers of some tasks, all of which have layers of equal widths.
-
-        Args:
-            hidden: z_t of all tasks, see `Towers.connect`.
-            u: the input of all gates, see `_gate_inputs`.
-            units: the units of v_t^1, see `input_units`.
-            num_members: the number of networks side by side.
-            widths: the widths of the hidden layers, then the number of logits.
-            tasks: the indices of the tasks.
-            **dense_options: arguments of the layers.
-
-        Returns: y_t of each task, `(tasks, batch, num_logits)`.
-        """
         from mtl_cli.layers import ParallelMLP, experts_of
-        from mtl_cli.layers.towers import connect_last_layers, layer_name, select_tasks
-
-        *hidden_widths, num_logits = widths
-        u = select_tasks(u, tasks)
-        v = select_tasks(hidden, tasks)  # v_t^1
-        for layer, width in enumerate(hidden_widths, start=1):
-            d = self._factors(u, tasks, layer, units, **dense_options)
-            name = layer_name(tasks, f"layer_{layer}")
-            mlp = ParallelMLP(len(tasks), [width], name=name, **dense_options)
-            v = mlp(d * v)  # v_t^{l+1}, (tasks, batch, width)
-            units = experts_of(HIDDEN, width)
-        last = len(widths)  # layer L + 1
-        d = self._factors(u, tasks, last, units, **dense_options)
-        return connect_last_layers(
-            d * v,
-            len(tasks),
-            num_logits,
-            layer_name(tasks, "logits"),
-            num_members,
-            **dense_options,
+        from mtl_cli.layers.towers import (
+            connect_by_widths,
+            connect_last_layers,
+            layer_name,
+            select_tasks,
         )
+
+        all_u = self._gate_inputs(encodings, len(towers))
+
+        def connect(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
+            *hidden_widths, num_logits = widths
+            u = select_tasks(all_u, tasks)
+            v = select_tasks(hidden, tasks)  # v_t^1
+            units = input_units(hidden, encodings)
+            for layer, width in enumerate(hidden_widths, start=1):
+                d = self._factors(u, tasks, layer, units, **dense_options)
+                name = layer_name(tasks, f"layer_{layer}")
+                mlp = ParallelMLP(len(tasks), [width], name=name, **dense_options)
+                v = mlp(d * v)  # v_t^{l+1}, (tasks, batch, width)
+                units = experts_of(HIDDEN, width)
+            last = len(widths)  # layer L + 1
+            d = self._factors(u, tasks, last, units, **dense_options)
+            return connect_last_layers(
+                d * v,
+                len(tasks),
+                num_logits,
+                layer_name(tasks, "logits"),
+                encodings.num_members,
+                **dense_options,
+            )
+
+        return connect_by_widths([tower.widths for tower in towers], connect)
 
     def _gate_inputs(self, encodings: Encodings, num_tasks: int) -> Tensor:
         """Connects u, `(T, batch, dim)`, or `(batch, dim)` if the tasks share one x."""
