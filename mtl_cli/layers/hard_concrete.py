@@ -90,11 +90,14 @@ class HardConcrete(Routing):
         self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, input_shape: Shape) -> None:
+        # If log alpha were outside of [-LIMIT, LIMIT], almost every z would be clipped
+        # to 0 or 1, so that log alpha would have no gradient.
+        limit = LIMIT / self.scale
         self.scaled_log_alpha = self.add_weight(
             name="scaled_log_alpha",
             shape=(len(self.routes), len(self.routes[0].experts)),
             initializer=keras.initializers.RandomNormal(stddev=0.01 / self.scale),
-            constraint=WithinLimit(LIMIT / self.scale),
+            constraint=lambda variable: ops.clip(variable, -limit, limit),
         )
 
     def call(self, x: Tensor, training: bool | None = None) -> Tensor:
@@ -124,17 +127,3 @@ class HardConcrete(Routing):
 
     def parts(self) -> dict[str, Any]:
         return {"scaled_log_alpha": self.scaled_log_alpha}
-
-
-class WithinLimit(keras.constraints.Constraint):
-    """Clips a weight to [-limit, limit].
-
-    If log alpha were outside of [-LIMIT, LIMIT], almost every z would be clipped to 0
-    or 1, so that log alpha would have no gradient.
-    """
-
-    def __init__(self, limit: float) -> None:
-        self.limit = limit
-
-    def __call__(self, w: Tensor) -> Tensor:
-        return ops.clip(w, -self.limit, self.limit)
