@@ -4,7 +4,6 @@ Letters in shapes: B is the number of rows in a batch, D the width of an encodin
 number of tasks and H the width of a hidden vector.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import keras
@@ -23,7 +22,7 @@ from mtl_cli.layers.calibration import Calibration
 from mtl_cli.layers.members import EnsembleInputs, by_member
 from mtl_cli.network.ensemble import average
 from mtl_cli.network.network import Network
-from mtl_cli.tasks.base import Statistics, Task
+from mtl_cli.tasks.base import Statistics
 
 # The weights must fit this fraction of the memory. A run needs the remaining memory for
 # the gradients or the state of the optimizer, and for the copy of the weights that it
@@ -139,8 +138,16 @@ def connect_predictions(
     Returns: {prediction: (B, width)}, and {task: the layer that calibrates its tower}.
     """
     num_members = config.model.members
-    tasks = config.chosen_tasks
-    calibrations = make_calibrations(tasks, statistics)
+    calibrations = {
+        name: Calibration(
+            task.logit_shift,
+            task.shift_direction(statistics.get(name, {})),
+            name=f"calibration_{i}",
+            dtype="float32",
+        )
+        for i, (name, task) in enumerate(config.chosen_tasks.items())
+        if task.calibration_methods
+    }
     calibrated_logits = {
         name: calibrations[name](logits) if name in calibrations else logits
         for name, logits in logits_by_task.items()
@@ -160,22 +167,6 @@ def connect_predictions(
             spreads[spread_name(output.name)] = ops.std(member_predictions, axis=0)
         predictions[output.name] = prediction
     return predictions | spreads, calibrations
-
-
-def make_calibrations(
-    tasks: Mapping[str, Task], statistics: dict[str, Statistics]
-) -> dict[str, Calibration]:
-    """Makes a calibration layer for each task that can be calibrated: {task: layer}."""
-    return {
-        name: Calibration(
-            task.logit_shift,
-            task.shift_direction(statistics.get(name, {})),
-            name=f"calibration_{i}",
-            dtype="float32",
-        )
-        for i, (name, task) in enumerate(tasks.items())
-        if task.calibration_methods
-    }
 
 
 def encodings_of_members(encodings: Encodings, num_members: int) -> Encodings:

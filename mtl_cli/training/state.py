@@ -195,22 +195,18 @@ class TrainingState:
         self.seconds = float(replicas.broadcast(np.float64(self.seconds)))
         if replicas.is_chief:
             return
+        # This process reports no epochs, so they have no losses, scores and durations.
         self.history.epochs = [
-            unreported_epoch(number, best_value, number == best_epoch)
+            Epoch(
+                number=number,
+                losses={},
+                valid={},
+                monitored=best_value,
+                seconds=0.0,
+                samples_per_second=0.0,
+                best=number == best_epoch,
+            )
             for number in range(1, num_epochs + 1)
         ]
         shape = (steps_done, VALUES_PER_TASK, len(self.steps.tasks))
         self.step_values = [np.zeros(shape, "float32")] if steps_done else []
-
-
-def unreported_epoch(number: int, monitored: float | None, best: bool) -> Epoch:
-    """Returns an epoch for a process that does not report epochs."""
-    return Epoch(
-        number=number,
-        losses={},
-        valid={},
-        monitored=monitored,
-        seconds=0.0,
-        samples_per_second=0.0,
-        best=best,
-    )

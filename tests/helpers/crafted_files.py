@@ -1,15 +1,11 @@
 """Writes configurations and run folders as an attacker could have made them."""
 
-import copy
-import functools
 from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra import compose, initialize_config_dir
+from helpers.composition import composed
 from omegaconf import OmegaConf
-
-from mtl_cli.core.paths import conf_folder
 
 # A successful attack makes a folder or a file of this name.
 CANARY = "canary"
@@ -18,14 +14,6 @@ CALL = {"_target_": "os.mkdir", "path": CANARY}
 TASKS = {"buy": {"label": "buy", "kind": "binary"}}
 # The arguments of `mtl-train` that run the saved configuration of `saved_run`.
 RERUN = ["--config-path", "{folder}/run", "--config-name", "config"]
-
-
-@functools.cache
-def composed() -> dict[str, Any]:
-    """Returns the configuration of `mtl-train check_only=true`; do not change it."""
-    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        config = compose("config", ["check_only=true"])
-    return yaml.safe_load(OmegaConf.to_yaml(config, resolve=True))
 
 
 def saved_run(**changes: Any) -> dict[str, str]:
@@ -38,7 +26,8 @@ def saved_run(**changes: Any) -> dict[str, str]:
         {f"override hydra/{group}": "none"}
         for group in ("job_logging", "hydra_logging")
     ]
-    values = {"defaults": [*logging, "_self_"], **copy.deepcopy(composed())}
+    config = OmegaConf.to_container(composed("check_only=true"), resolve=True)
+    values = {"defaults": [*logging, "_self_"], **config}
     values["hydra"] = {"output_subdir": None, "run": {"dir": "outputs/x"}}
     for key, change in changes.items():
         old = values.get(key, {})
