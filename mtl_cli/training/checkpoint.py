@@ -122,11 +122,9 @@ def save(
     arrays: Iterable[tuple[str, npt.NDArray[Any]]],
     values: dict[str, Any],
 ) -> None:
-    """Writes a checkpoint completely or not at all, then removes other checkpoints.
+    """Writes a checkpoint completely or not at all, then removes old checkpoints.
 
-    The new checkpoint and the checkpoint before it are kept, see `MAX_CHECKPOINTS`. A
-    checkpoint of a later step is removed too. Such a checkpoint is damaged, because a
-    run resumes from its last intact checkpoint.
+    The new checkpoint and the checkpoint before it are kept, see `MAX_CHECKPOINTS`.
 
     Args:
         folder: the run folder.
@@ -139,10 +137,8 @@ def save(
     name = f"{num_epochs:07d}-epochs-{num_steps:09d}-steps.npz"
     with folder.replacing(f"{CHECKPOINTS}/{name}") as path:
         write_arrays(path, arrays, values)
-    files = checkpoint_files(folder.path)  # the newest first
-    earlier = [path for path in files if path.name <= name]
-    for other_path in set(files) - set(earlier[:MAX_CHECKPOINTS]):
-        other_path.unlink(missing_ok=True)
+    for old_path in checkpoint_files(folder.path)[MAX_CHECKPOINTS:]:
+        old_path.unlink(missing_ok=True)
 
 
 def write_arrays(
@@ -191,15 +187,16 @@ def newest_checkpoint(run: Path) -> tuple[Checkpoint | None, list[Path]]:
     return None, damaged
 
 
-def remove_later(saved: Checkpoint) -> None:
+def remove_later(run: Path, saved: Checkpoint | None) -> None:
     """Removes the checkpoints of later steps than the checkpoint that a run resumes.
 
-    Later checkpoints are damaged, see `newest_checkpoint`. After the run has passed the
-    step of a damaged checkpoint, `save` would keep this checkpoint and remove an intact
-    checkpoint.
+    If there is no such checkpoint, all checkpoints are removed. The removed checkpoints
+    are damaged, see `newest_checkpoint`. `save` would otherwise keep them, because they
+    seem to be the newest, and remove intact checkpoints.
     """
-    for path in checkpoint_files(saved.path.parent.parent):
-        if path.name > saved.path.name:
+    last_name = "" if saved is None else saved.path.name
+    for path in checkpoint_files(run):
+        if path.name > last_name:
             path.unlink(missing_ok=True)
 
 

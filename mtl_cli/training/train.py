@@ -66,11 +66,13 @@ def train(
     steps = Steps(config, network, feed.rows_per_epoch, replicas)
     state = TrainingState(network, steps, checkpoint_plan)
     monitored = monitored_metrics(config.trainer.monitor, config.outputs, unmonitored)
-    if checkpoint_plan is not None and checkpoint_plan.resume_from is not None:
-        restore(state, checkpoint_plan.resume_from)
-        remove_later(checkpoint_plan.resume_from)
+    saved = None if checkpoint_plan is None else checkpoint_plan.resume_from
+    if saved is not None:
+        restore(state, saved)
     elif network.earlier_optimizer is not None:
         optimizer_state.restore(network, steps, network.earlier_optimizer)
+    if checkpoint_plan is not None:
+        remove_later(checkpoint_plan.folder.path, saved)
     state.broadcast()  # only the chief has a checkpoint to resume from
     while not is_over(steps.length, state.history):
         epoch = train_epoch(config, state, feed, progress)

@@ -328,6 +328,8 @@ def test_truncated_checkpoint_gives_way_to_the_one_before(tmp_path):
         assert (found.path, damaged) == (before, [last])
     before.write_bytes(b"")
     assert newest_checkpoint(tmp_path) == (None, [last, before])
+    checkpoint.remove_later(tmp_path, None)
+    assert checkpoint_files(tmp_path) == []
 
 
 def test_damaged_checkpoint_takes_no_intact_ones_place(file, tmp_path):
