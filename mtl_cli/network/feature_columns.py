@@ -12,7 +12,8 @@ of 6 rows: rows 0 and 1 belong to `user`, rows 2 to 4 to `item`, and row 5 to `p
 
 import itertools
 from collections import Counter
-from typing import NamedTuple
+from enum import Enum, auto
+from typing import NamedTuple, TypeAlias
 
 import keras
 
@@ -38,9 +39,18 @@ class Column(NamedTuple):
     part: int = 1
 
 
-# The columns of a tensor of factors. Such a column belongs to the same feature as the
-# column that the factor multiplies.
-FACTORS: list[Column] = []
+class Unnamed(Enum):
+    """A tensor of which no column has the name of a feature."""
+
+    # The output of a layer with weights.
+    HIDDEN = auto()
+    # The factors of a gate. A factor belongs to the same feature as the column that it
+    # multiplies.
+    FACTORS = auto()
+
+
+# All columns of a tensor.
+Columns: TypeAlias = list[Column] | Unnamed
 # The name of a column beside columns of features that belongs to no feature.
 HIDDEN_COLUMN = "hidden unit"
 
@@ -93,70 +103,59 @@ class FeatureColumns:
         """
         if not input_kernels(layer):
             return []
-        return feature_slices(self.of_tensor(inputs_of_call(layer, 0)[0]) or [])
+        return feature_slices(self.of_tensor(inputs_of_call(layer, 0)[0]))
 
     def slices_of_factors(self, layer: keras.Layer) -> list[FeatureSlice]:
         """Returns the columns of each feature that a layer scales.
 
         The list is empty for a layer that scales no columns of features.
         """
-        columns = None
         if getattr(layer, "keeps_columns", False):
-            columns = self.of_tensor(inputs_of_call(layer, 0)[0])
-        elif isinstance(layer, Routing) and layer.reports_owners:
-            columns = self._scaled_by(layer)
-        return feature_slices(columns or [])
+            return feature_slices(self.of_tensor(inputs_of_call(layer, 0)[0]))
+        if isinstance(layer, Routing) and layer.reports_owners:
+            return feature_slices(self._scaled_by(layer))
+        return []
 
-    def of_tensor(self, tensor: Tensor) -> list[Column] | None:
-        """Returns the feature of each column of a tensor; None for hidden units.
-
-        Returns `FACTORS` for the factors that a gate computes.
-        """
+    def of_tensor(self, tensor: Tensor) -> Columns:
+        """Returns the feature of each column of a tensor."""
         if id(tensor) in self.known:
             return self.known[id(tensor)]
         operation, call, _ = tensor._keras_history
         inputs = inputs_of_call(operation, call)
+        width: int = tensor.shape[-1]
         if isinstance(operation, Routing) and not operation.weights_are_shares:
-            return FACTORS
+            return Unnamed.FACTORS
         if getattr(operation, "keeps_columns", False):
             return self.of_tensor(inputs[0])
-        width: int = tensor.shape[-1]
         if isinstance(operation, FusedEmbedding) or not inputs:
-            return [Column(self.feature_order)] * width
+            return self._of_all_features(width)
         if getattr(operation, "weights", None):
-            return None
+            return Unnamed.HIDDEN
         columns = [self.of_tensor(x) for x in inputs]
-        if not any(columns):
-            return None if None in columns else FACTORS
-        if sum(x.shape[-1] for x in inputs) == width:  # side by side
-            all_columns: list[Column] = []
-            num_parts = 0
-            for c, x in zip(columns, inputs, strict=True):
-                part = c or [Column(HIDDEN_COLUMN)] * x.shape[-1]
-                all_columns += [y._replace(part=num_parts + y.part) for y in part]
-                num_parts = all_columns[-1].part
-            return all_columns
-        first, *others = [c for c in columns if c != FACTORS]
-        if first is not None and all(c == first for c in others):
-            selected = first[selected_columns(operation, call)]
-            if len(selected) == width:
-                return selected
+        if all(isinstance(c, Unnamed) for c in columns):
+            is_hidden = Unnamed.HIDDEN in columns
+            return Unnamed.HIDDEN if is_hidden else Unnamed.FACTORS
+        widths = [x.shape[-1] for x in inputs]
+        if sum(widths) == width:
+            return columns_side_by_side(columns, widths)
+        common = common_columns(columns)[selected_columns(operation, call)]
+        return common if len(common) == width else self._of_all_features(width)
+
+    def _of_all_features(self, width: int) -> list[Column]:
+        """Returns columns that depend on all features and their order."""
         return [Column(self.feature_order)] * width
 
-    def _scaled_by(self, gate: Routing) -> list[Column] | None:
-        """Returns the feature of each unit that a gate's factors multiply.
-
-        Returns None if these are hidden units.
-        """
+    def _scaled_by(self, gate: Routing) -> Columns:
+        """Returns the feature of each unit that a gate's factors multiply."""
         operations: list[keras.Operation] = [gate]
         for operation in operations:  # the list grows
             for node in operation._outbound_nodes:
                 for tensor in node.input_tensors:
                     columns = self.of_tensor(tensor)
-                    if columns != FACTORS:
+                    if columns is not Unnamed.FACTORS:
                         return columns
                 operations.append(node.operation)
-        return None
+        return Unnamed.HIDDEN
 
     def _columns_of_encoding(self, config: Config, width: int) -> list[Column]:
         """Returns the `width` columns of an encoding."""
@@ -164,7 +163,7 @@ class FeatureColumns:
         # A subclass may override `interact` alone. The inherited names do not fit then.
         overrides = overridden_below(type(config.encoder), "interaction_columns")
         if interactions is None or "interact" in overrides:
-            return [Column(self.feature_order)] * width
+            return self._of_all_features(width)
         if not config.encoder.deep_units:  # x takes the place of a deep network
             return [*self.x_columns, *map(Column, interactions)]
         deep = [f"deep {i}" for i in range(config.encoder.deep_units[-1])]
@@ -193,8 +192,33 @@ def selected_columns(operation: keras.Operation, call: int) -> slice:
     return keys[-1] if is_slice else slice(None)
 
 
-def feature_slices(columns: list[Column]) -> list[FeatureSlice]:
+def columns_side_by_side(columns: list[Columns], widths: list[int]) -> list[Column]:
+    """Returns the columns of several tensors that lie side by side in one tensor."""
+    all_columns: list[Column] = []
+    num_parts = 0
+    for columns_of_tensor, width in zip(columns, widths, strict=True):
+        if isinstance(columns_of_tensor, Unnamed):
+            columns_of_tensor = [Column(HIDDEN_COLUMN)] * width
+        all_columns += [x._replace(part=num_parts + x.part) for x in columns_of_tensor]
+        num_parts = all_columns[-1].part
+    return all_columns
+
+
+def common_columns(columns: list[Columns]) -> list[Column]:
+    """Returns the columns that several tensors have in common; [] if they differ.
+
+    Such tensors are, for example, added or multiplied, perhaps also by factors.
+    """
+    first, *others = [x for x in columns if x is not Unnamed.FACTORS]
+    if isinstance(first, list) and all(x == first for x in others):
+        return first
+    return []
+
+
+def feature_slices(columns: Columns) -> list[FeatureSlice]:
     """Groups neighbouring columns of the same feature and part."""
+    if isinstance(columns, Unnamed):
+        return []
     slices = []
     counts: Counter[str] = Counter()
     stop = len(columns)
