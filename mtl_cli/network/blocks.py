@@ -6,7 +6,8 @@ into blocks. A block is named by its feature, task or expert, so it has the same
 both networks, even if its position differs.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import keras
 
@@ -41,6 +42,7 @@ INPUT_SIGNS = "input signs"
 
 # The name of a block, the weight that holds the block, and the slices of this weight.
 NamedSlice = tuple[BlockName, keras.Variable, Index]
+NamedPiece = tuple[BlockName, NetworkPiece]
 
 
 def blocks_of(
@@ -102,7 +104,7 @@ class WeightSplitter:
             for member in range(layer.num_members):
                 name = BlockName(part, INPUT_SIGNS, f"member {member + 1}", "scale")
                 index = (slice(member, member + 1), ALL, ALL)
-                for split_name, split in self._by_feature(name, index, -1, slices):
+                for split_name, split in self._split_axis(name, index, -1, slices):
                     yield split_name, layer.scale, split
             return
         kind = layer.name
@@ -135,37 +137,68 @@ class WeightSplitter:
         `owners` and `scenarios` hold the name of the owner and the index of the
         scenario of each network.
         """
-        slices_of_rows = self.feature_columns.slices_of_rows(layer)
-        slices_of_factors = self.feature_columns.slices_of_factors(layer)
-        kernels = {id(kernel) for kernel in input_kernels(layer)}
+        rows = self.feature_columns.slices_of_rows(layer)
         order = ""
-        if part == "encoder" and not slices_of_rows:
+        if part == "encoder" and not rows:
             order = self.feature_columns.feature_order
+        name = BlockName(part, kind, owner="", piece="", feature_order=order)
+        pieces = self._by_network(name, layer, owners, scenarios)
+        pieces = self._by_expert(layer, pieces)
+        yield from self._by_feature(layer, pieces, rows)
+
+    def _by_network(
+        self,
+        name: BlockName,
+        layer: keras.Layer,
+        owners: list[str],
+        scenarios: list[int | None],
+    ) -> Iterator[NamedPiece]:
+        """Splits the weights of a layer by network and scenario.
+
+        `name` is the name of all blocks of the layer, without what tells them apart.
+        """
         for piece, scenario_index in pieces_by_scenario(layer):
             owner, scenario = "", self._scenario(scenario_index)
             if piece.network != ALL_NETWORKS:
                 owner = owners[piece.network]
                 scenario = scenario or self._scenario(scenarios[piece.network])
-            axis, slices = -1, []
-            if id(piece.variable) in kernels:
-                axis, slices = -2, slices_of_rows
-            elif slices_of_factors and holds_factors(layer, piece, slices_of_factors):
-                slices = slices_of_factors
-            for expert, columns in self._columns_by_expert(layer, piece):
-                piece_name = f"{piece.name} expert {expert}" if expert else piece.name
-                name = BlockName(
-                    part,
-                    kind,
-                    owner,
-                    piece_name,
-                    feature_order=order,
-                    scenario=scenario,
-                )
-                index = (*piece.index[:-1], columns)
-                for split_name, split in self._by_feature(name, index, axis, slices):
-                    yield split_name, piece.variable, split
+            yield name._replace(owner=owner, piece=piece.name, scenario=scenario), piece
+
+    def _by_expert(
+        self, layer: keras.Layer, pieces: Iterable[NamedPiece]
+    ) -> Iterator[NamedPiece]:
+        """Splits the last axis of a gate's pieces into one column per expert."""
+        weighs_experts = isinstance(layer, Routing) and not layer.reports_owners
+        for name, piece in pieces:
+            if not weighs_experts or piece.name not in layer.variables_by_expert:
+                yield name, piece
+                continue
+            *other_axes, columns = piece.index
+            route = layer.routes[piece.network // layer.networks_per_route]
+            for i, expert in enumerate(route.experts, start=columns.start or 0):
+                expert_name = f"{piece.name} expert {expert.name(self.tasks)}"
+                column = replace(piece, index=(*other_axes, slice(i, i + 1)))
+                yield name._replace(piece=expert_name), column
 
     def _by_feature(
+        self, layer: keras.Layer, pieces: Iterable[NamedPiece], rows: list[FeatureSlice]
+    ) -> Iterator[NamedSlice]:
+        """Splits kernels that read features, and factors of the columns of features.
+
+        `rows` are the rows of each feature in the kernels.
+        """
+        factors = self.feature_columns.slices_of_factors(layer)
+        kernels = {id(kernel) for kernel in input_kernels(layer)}
+        for name, piece in pieces:
+            axis, slices = -1, []
+            if id(piece.variable) in kernels:
+                axis, slices = -2, rows
+            elif factors and holds_factors(layer, piece, factors):
+                slices = factors
+            for split_name, split in self._split_axis(name, piece.index, axis, slices):
+                yield split_name, piece.variable, split
+
+    def _split_axis(
         self, name: BlockName, index: Index, axis: int, slices: list[FeatureSlice]
     ) -> Iterator[tuple[BlockName, Index]]:
         """Splits an axis of a block by feature; without slices, keeps the block."""
@@ -186,24 +219,6 @@ class WeightSplitter:
         if index is None:
             return None
         return Scenario(index + 1, self.scenario_names[index])
-
-    def _columns_by_expert(
-        self, layer: keras.Layer, piece: NetworkPiece
-    ) -> list[tuple[str, slice]]:
-        """Splits the last axis of a gate's piece into one column per expert.
-
-        Returns: [(name of an expert, its column)]; or [("", all columns)] for a piece
-            that is not split.
-        """
-        weighs_experts = isinstance(layer, Routing) and not layer.reports_owners
-        if not weighs_experts or piece.name not in layer.variables_by_expert:
-            return [("", piece.index[-1])]
-        start = piece.index[-1].start or 0
-        route = layer.routes[piece.network // layer.networks_per_route]
-        return [
-            (expert.name(self.tasks), slice(start + i, start + i + 1))
-            for i, expert in enumerate(route.experts)
-        ]
 
     def _encoder_layers(self, layers: list[keras.Layer]) -> Iterator[NamedSlice]:
         """Yields the blocks of the encoder's layers of one class.
