@@ -40,15 +40,7 @@ def network_owners(
     num = num_networks(layer)
     num_scenarios = getattr(layer, "num_scenarios", 1)
     if num_scenarios > 1:
-        num_owners = max(1, len(own_tasks))
-        numbers = range(1, num // (num_owners * num_scenarios) + 1)
-        names_of_owners = [numbered([task], len(numbers)) for task in own_tasks]
-        without_owner = [[str(number) for number in numbers]]
-        return [
-            name
-            for names in names_of_owners or without_owner
-            for name in names * num_scenarios
-        ]
+        return scenario_owners(num, num_scenarios, own_tasks)
     if own_tasks:
         # A single network that serves several tasks gets the name of the first task.
         num_per_task = num // len(own_tasks)
@@ -62,7 +54,26 @@ def network_owners(
         # Experts have a number even if each task has only one.
         per_task = range(1, num // len(tasks) + 1)
         return [f"{task} {number}" for task in tasks for number in per_task]
-    return [str(number) for number in range(1, num + 1)]
+    return numbers_to(num)
+
+
+def scenario_owners(
+    num: int, num_scenarios: int, own_tasks: Sequence[str]
+) -> list[str]:
+    """Returns a name for the owner of each of `num` networks for single scenarios.
+
+    The networks of a task for the first scenario come first. `own_tasks` are the tasks
+    that the layer's name lists; empty if the networks serve all tasks.
+    """
+    num_per_scenario = num // num_scenarios
+    if not own_tasks:
+        return numbers_to(num_per_scenario) * num_scenarios
+    num_per_task = num_per_scenario // len(own_tasks)
+    return [
+        name
+        for task in own_tasks
+        for name in numbered([task], num_per_task) * num_scenarios
+    ]
 
 
 def route_owners(layer: Routing, tasks: Sequence[str]) -> list[str]:
@@ -122,6 +133,11 @@ def stored_owners(owners: Sequence[int | str], tasks: Sequence[str]) -> list[str
         counts[name] += 1
         names.append(f"{name} {counts[name]}")
     return names
+
+
+def numbers_to(num: int) -> list[str]:
+    """Returns the names of networks that have only a number: `1`, `2`, `3`."""
+    return [str(number) for number in range(1, num + 1)]
 
 
 def numbered(owners: Sequence[str], per_owner: int) -> list[str]:
