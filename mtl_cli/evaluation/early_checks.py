@@ -8,8 +8,6 @@ configuration of the run. The names of slices are known only after the evaluatio
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from mtl_cli.core.conditions import Condition, check_known
 from mtl_cli.core.errors import ConfigError, MtlError
 from mtl_cli.core.paths import Location, name_of
@@ -105,9 +103,7 @@ def number_names(
             if feature.reports_unseen:
                 yield f"features.{name}.unseen"
     for output in outputs:
-        num_predictions = output.task.num_predictions
-        no_rows = np.zeros((0, num_predictions) if num_predictions > 1 else 0)
-        for name in output.task.prediction_columns(output.name, no_rows):
+        for name in output.task.prediction_column_names(output.name):
             yield f"predictions.{name}.psi"
 
 

@@ -11,7 +11,6 @@ from mtl_cli.data.feature_graph import feature_graph
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.graphs.base import InputKind
 from mtl_cli.graphs.tensorflow import Tables, TensorFlowOps
-from mtl_cli.tasks.base import Task
 
 if TYPE_CHECKING:
     from mtl_cli.network.network import Network
@@ -46,30 +45,12 @@ class Scorer:
         predictions = self.network(inputs, training=False)
         columns = {}
         for prediction, output in self.outputs.items():
-            values = predictions[prediction]  # (rows, width)
-            value_columns = tf.unstack(values, axis=1)
-            positions = column_positions(output.task, prediction, len(value_columns))
-            for name, position in positions.items():
-                column = value_columns[position]
+            names = output.task.prediction_column_names(prediction)
+            values = tf.unstack(predictions[prediction], axis=1)  # (rows,) each
+            for name, column in zip(names, values, strict=True):
                 nan = tf.cast(np.nan, column.dtype)
                 columns[name] = tf.where(is_accepted, column, nan)
         return columns
-
-
-def column_positions(task: Task, prediction: str, width: int) -> dict[str, int]:
-    """Returns {name of a column: position of the column in a prediction}.
-
-    The method `prediction_columns` names the columns of an array, but cannot read a
-    tensor. So the method gets an array with the positions of the columns, as one row.
-
-    Args:
-        task: the task.
-        prediction: the name of the prediction.
-        width: number of columns of the prediction.
-    """
-    positions = np.arange(width) if width == 1 else np.arange(width)[None]
-    columns = task.prediction_columns(prediction, positions)
-    return {name: int(column[0]) for name, column in columns.items()}
 
 
 class RawScorer:

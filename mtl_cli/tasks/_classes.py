@@ -123,10 +123,9 @@ class ClassTask(Task):
         names = pd.Index([str(value) for value in self.classes])
         return pd.Categorical.from_codes(codes, names)
 
-    def prediction_columns(self, name: str, predictions: Array) -> dict[str, Array]:
-        """Returns one column of probabilities per class, named `OUTPUT.CLASS`."""
-        columns = zip(self.classes, predictions.T, strict=True)
-        return {f"{name}.{class_value}": column for class_value, column in columns}
+    def prediction_column_names(self, name: str) -> list[str]:
+        """Returns one name per class, `OUTPUT.CLASS`."""
+        return [f"{name}.{class_value}" for class_value in self.classes]
 
     def calibration_rows(
         self, label: Floats, prediction: Floats, weight: Floats

@@ -294,12 +294,21 @@ class Task(Options):
             predictions = np.concatenate([1 - predictions, predictions], axis=1)
         return losses_of_classes(labels, predictions)
 
-    def prediction_columns(self, name: str, predictions: Array) -> dict[str, Array]:
-        """Returns {name of a column: (rows,)} for a table of predictions.
+    def prediction_column_names(self, name: str) -> list[str]:
+        """Returns the names of the columns in a table of predictions, one or several.
 
         `name` is the name of the output.
         """
-        return {name: predictions}
+        return [name]
+
+    def prediction_columns(self, name: str, predictions: Array) -> dict[str, Array]:
+        """Returns {name of a column: (rows,)} for a table of predictions.
+
+        `name` is the name of the output. The predictions are (rows,), or (rows,
+        num_predictions) if there are several columns.
+        """
+        columns = [predictions] if predictions.ndim == 1 else predictions.T
+        return dict(zip(self.prediction_column_names(name), columns, strict=True))
 
     def calibration_rows(
         self, label: Floats, prediction: Floats, weight: Floats
