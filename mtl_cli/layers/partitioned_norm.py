@@ -151,51 +151,38 @@ def batch_statistics(
 ) -> tuple[Tensor, Tensor]:
     """Computes the mean and variance of each unit over the batch's rows of a scenario.
 
-    A row of an unknown scenario counts as a row of every scenario.
+    With the share a_sr of row r in the n_s rows of scenario s:
+
+        a_sr = (weight of s in row r) / n_s
+        m_s  = sum_r a_sr x_r
+        v_s  = sum_r a_sr (x_r - m_s)^2
+
+    All distances x_r - m_s would take much memory: one number per scenario, row and
+    unit. So each row has one centre c_r instead: the mean of its scenario, or the mean
+    of all m_s if its scenario is unknown. Only rows of unknown scenarios, u_r = 1, then
+    have another distance to m_s, d_r + gap_s instead of d_r:
+
+        d_r   = x_r - c_r
+        gap_s = (mean of all m_s) - m_s
+        v_s   = sum_r a_sr (d_r^2 + u_r (2 gap_s d_r + gap_s^2))
 
     Args:
         x: the rows, `(batch, units)`.
         scenario_weights: the weight of each scenario in each row, `(batch, scenarios)`.
-        num_rows: the sum of these weights over the rows, `(scenarios, 1)`.
+            A row of an unknown scenario counts as a row of every scenario.
+        num_rows: the sum n_s of these weights over the rows, `(scenarios, 1)`.
 
     Returns: the means and the variances, `(scenarios, units)` each; 0 for a scenario
         without rows.
     """
     # The maximum avoids a division by 0 for a scenario without rows.
-    row_shares = ops.transpose(scenario_weights) / ops.maximum(num_rows, 1e-6)
-    mean = row_shares @ x
-    # Each row is centred by the mean of its scenario. For a known scenario, this centre
-    # is right, because the row has the weight 0 in all other scenarios.
-    centred = x - scenario_weights @ mean
-    variance = row_shares @ ops.square(centred)
+    shares = ops.transpose(scenario_weights) / ops.maximum(num_rows, 1e-6)  # a
+    mean = shares @ x
+    distance = x - scenario_weights @ mean  # d, (batch, units)
     is_unknown = ops.max(scenario_weights, axis=1, keepdims=True) < 1
-    unknown = ops.cast(is_unknown, x.dtype)  # (batch, 1)
-    return mean, correct_unknown_rows(variance, mean, centred, unknown, row_shares)
-
-
-def correct_unknown_rows(
-    variance: Tensor, mean: Tensor, centred: Tensor, unknown: Tensor, row_shares: Tensor
-) -> Tensor:
-    """Corrects variances in which rows of unknown scenarios have a wrong centre.
-
-    Such a row is centred by the mean of all scenarios' means. The variance of scenario
-    s needs the row's distance to the mean of s, centred + gap_s. So the square of the
-    row must grow by 2 gap_s centred + gap_s^2.
-
-    For example, two scenarios have the means 1 and 3, and the row x = 2.5 has an
-    unknown scenario. The row is centred by 2, so centred = 0.5, and gap = (1, -1). The
-    squared distances to the means are 0.25 + 1 + 1 = 1.5^2 and 0.25 - 1 + 1 = 0.5^2.
-
-    Args:
-        variance: the variances to correct, `(scenarios, units)`.
-        mean: the means, `(scenarios, units)`.
-        centred: the centred rows, `(batch, units)`.
-        unknown: 1 for rows of unknown scenarios, else 0, `(batch, 1)`.
-        row_shares: the weight of each row in the means, `(scenarios, batch)`.
-
-    Returns: the corrected variances, `(scenarios, units)`.
-    """
+    unknown = ops.cast(is_unknown, x.dtype)  # u, (batch, 1)
     gap = ops.mean(mean, axis=0) - mean  # (scenarios, units)
-    variance += 2 * gap * (row_shares @ (unknown * centred))
-    variance += ops.square(gap) * (row_shares @ unknown)
-    return variance
+    variance = shares @ ops.square(distance)
+    variance += 2 * gap * (shares @ (unknown * distance))
+    variance += ops.square(gap) * (shares @ unknown)
+    return mean, variance
