@@ -1,5 +1,6 @@
 """Normalises the units of several networks at once, such as experts."""
 
+from functools import partial
 from typing import Any
 
 import keras
@@ -45,22 +46,14 @@ class ParallelBatchNorm(keras.layers.Layer):
     def build(self, input_shape: Shape) -> None:
         num, _, units = input_shape
         shape = (num, 1, units)
-        for name, shape_of_weight, initializer, is_trained in (
-            ("gamma", shape, "ones", True),
-            ("beta", shape, "zeros", True),
-            ("moving_mean", shape, "zeros", False),
-            ("moving_variance", shape, "ones", False),
-            # the number of steps that have updated the averages of each network
-            ("moving_steps", (num, 1, 1), "zeros", False),
-        ):
-            weight = self.add_weight(
-                name=name,
-                shape=shape_of_weight,
-                initializer=initializer,
-                trainable=is_trained,
-                autocast=False,
-            )
-            setattr(self, name, weight)
+        weight = partial(self.add_weight, autocast=False)
+        self.gamma = weight(shape, "ones", name="gamma")
+        self.beta = weight(shape, "zeros", name="beta")
+        statistic = partial(weight, trainable=False)
+        self.moving_mean = statistic(shape, "zeros", name="moving_mean")
+        self.moving_variance = statistic(shape, "ones", name="moving_variance")
+        # The number of steps that have updated the averages of each network.
+        self.moving_steps = statistic((num, 1, 1), "zeros", name="moving_steps")
 
     def call(self, x: Tensor, training: bool | None = None) -> Tensor:
         y = at_least_float32(x)

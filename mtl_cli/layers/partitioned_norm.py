@@ -1,5 +1,6 @@
 """Partitioned normalisation: each scenario has its own statistics, scale and shift."""
 
+from functools import partial
 from typing import Any, ClassVar
 
 import keras
@@ -70,26 +71,19 @@ class PartitionedNorm(keras.layers.Layer):
         units = x_shape[-1]
         num_scenarios = scenario_weights_shape[-1]
         shape = (num_scenarios, units)
-        for name, weight_shape, initializer, is_trained in (
-            ("gamma", (units,), "ones", True),
-            ("beta", (units,), "zeros", True),
-            ("scenario_gamma", shape, "ones", True),
-            ("scenario_beta", shape, "zeros", True),
-            ("moving_mean", shape, "zeros", False),
-            ("moving_variance", shape, "ones", False),
-            # The number of training steps with rows of each scenario.
-            ("moving_steps", (num_scenarios, 1), "zeros", False),
-        ):
-            weight = self.add_weight(
-                name=name,
-                shape=weight_shape,
-                initializer=initializer,
-                trainable=is_trained,
-                autocast=False,
-            )
-            if len(weight_shape) == 2:
-                weight.scenario_axis = 0  # see `StarDense`
-            setattr(self, name, weight)
+        weight = partial(self.add_weight, autocast=False)
+        self.gamma = weight((units,), "ones", name="gamma")
+        self.beta = weight((units,), "zeros", name="beta")
+        self.scenario_gamma = weight(shape, "ones", name="scenario_gamma")
+        self.scenario_beta = weight(shape, "zeros", name="scenario_beta")
+        statistic = partial(weight, trainable=False)
+        self.moving_mean = statistic(shape, "zeros", name="moving_mean")
+        self.moving_variance = statistic(shape, "ones", name="moving_variance")
+        # The number of training steps with rows of each scenario.
+        self.moving_steps = statistic((num_scenarios, 1), "zeros", name="moving_steps")
+        for variable in self.weights:
+            if len(variable.shape) == 2:
+                variable.scenario_axis = 0  # see `StarDense`
 
     def call(
         self, x: Tensor, scenario_weights: Tensor, training: bool | None = None
