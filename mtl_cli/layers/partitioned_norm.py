@@ -151,12 +151,11 @@ def batch_statistics(
         m_s  = sum_r a_sr x_r
         v_s  = sum_r a_sr (x_r - m_s)^2
 
-    All distances x_r - m_s would take much memory: one number per scenario, row and
-    unit. So each row has one centre c_r instead: the mean of its scenario, or the mean
-    of all m_s if its scenario is unknown. Only rows of unknown scenarios, u_r = 1, then
-    have another distance to m_s, d_r + gap_s instead of d_r:
+    The distances x_r - m_s of all pairs of a row and a scenario would take much memory.
+    So the code computes one distance d_r per row: the distance to the mean of the row's
+    scenario, or to the mean of all m_s if the scenario is unknown (u_r = 1). In a row
+    of an unknown scenario, the distance to m_s is then d_r + gap_s:
 
-        d_r   = x_r - c_r
         gap_s = (mean of all m_s) - m_s
         v_s   = sum_r a_sr (d_r^2 + u_r (2 gap_s d_r + gap_s^2))
 
