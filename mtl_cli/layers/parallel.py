@@ -49,6 +49,8 @@ class ParallelDense(keras.layers.Layer):
         owners: the owner of each layer: the index of a task, from 0, or the name of
             another owner; None if the layers have no owners. If a run starts from an
             earlier run (`start_from`), each layer gets the weights of its owner.
+        num_scenarios: number of scenarios for which each owner has layers. An owner's
+            layers for the first scenario come first, then those for the second.
 
     Input shape: `(batch, dim)` or `(groups, batch, dim)`.
     Output shape: `(num, batch, units)`.
@@ -62,10 +64,6 @@ class ParallelDense(keras.layers.Layer):
         TensorShape([3, 5, 4])
     """
 
-    # The number of scenarios for which each owner has layers. An owner's layers for the
-    # first scenario come first, then those for the second scenario, and so on.
-    num_scenarios: int = 1
-
     def __init__(
         self,
         num: int,
@@ -75,10 +73,12 @@ class ParallelDense(keras.layers.Layer):
         initializer: str | dict[str, Any] = "glorot_uniform",
         bias_initializer: str | dict[str, Any] = "zeros",
         owners: Sequence[int | str] | None = None,
+        num_scenarios: int = 1,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.num, self.units, self.owners = num, units, owners
+        self.num, self.units = num, units
+        self.owners, self.num_scenarios = owners, num_scenarios
         self.use_bias, self.l2 = use_bias, l2
         self.initializer, self.bias_initializer = initializer, bias_initializer
 
@@ -166,6 +166,7 @@ class ParallelMLP(keras.layers.Layer):
         initializer: name of a Keras initializer, drawn anew for every network.
         layer_norm: whether the units of each row are normalised over each layer.
         owners: the owner of each network, see `ParallelDense`.
+        num_scenarios: number of scenarios, see `ParallelDense`.
 
     Input shape: `(batch, dim)` or `(groups, batch, dim)`, see `ParallelDense`.
     Output shape: `(num, batch, units[-1])`, or the input shape if `units` is empty.
@@ -179,8 +180,6 @@ class ParallelMLP(keras.layers.Layer):
         TensorShape([3, 5, 4])
     """
 
-    num_scenarios: int = 1  # as in `ParallelDense`
-
     def __init__(
         self,
         num: int,
@@ -192,10 +191,11 @@ class ParallelMLP(keras.layers.Layer):
         initializer: str = "glorot_uniform",
         layer_norm: bool = False,
         owners: Sequence[int | str] | None = None,
+        num_scenarios: int = 1,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.num, self.owners = num, owners
+        self.num, self.owners, self.num_scenarios = num, owners, num_scenarios
         self.units = tuple(units)
         if isinstance(activation, str):
             activation = [activation] * len(self.units)

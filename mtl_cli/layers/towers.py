@@ -109,11 +109,11 @@ def connect_last_layers(
     layers = ParallelDense(
         num_towers * num_members,
         num_logits,
+        num_scenarios=num_scenarios,
         name=name,
         dtype="float32",
         **kernel_options(dense_options),
     )
-    layers.num_scenarios = num_scenarios
     if num_members == 1:
         return layers(x)
     # (num_towers * num_members, batch / num_members, num_logits)

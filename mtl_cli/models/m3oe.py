@@ -1,16 +1,14 @@
 """M3oE: shared experts, experts of each scenario, and experts of each task."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from functools import partial
+from typing import ClassVar
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.options import Count, NonEmptyUnits, NumParts
 from mtl_cli.core.owners import SHARED
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import GatedSharing
-
-if TYPE_CHECKING:
-    from mtl_cli.layers import ParallelMLP
 
 
 class M3oE(GatedSharing):
@@ -64,12 +62,13 @@ class M3oE(GatedSharing):
         num_tasks = len(tasks)
         num_scenarios = scenario_weights.shape[-1]
         e = self._connect_bottom(x, scenario_weights)  # (batch, units)
+        experts = partial(self.networks, units=self.expert_units, layer_norm=True)
         # The outputs of the experts, (experts, batch, units) each
-        f_outputs = self._experts(self.num_shared_experts, "shared_experts")(e)  # F_i
-        scenario_experts = self._experts(num_scenarios, "scenario_experts")
-        scenario_experts.num_scenarios = num_scenarios
-        c_outputs = scenario_experts(e)  # C_s
-        p_outputs = self._experts(num_tasks, "specific_experts")(e)  # P_t
+        f_outputs = experts(self.num_shared_experts, name="shared_experts")(e)  # F_i
+        c_outputs = experts(
+            num_scenarios, name="scenario_experts", num_scenarios=num_scenarios
+        )(e)  # C_s
+        p_outputs = experts(num_tasks, name="specific_experts")(e)  # P_t
         # z_ts of the row's scenario s, (tasks, batch, units)
         z = self._mix_shared_experts(e, scenario_weights, f_outputs, num_tasks)
         z += mix_task_experts(e, p_outputs)
@@ -115,10 +114,6 @@ class M3oE(GatedSharing):
         bottom = self.networks(1, self.bottom_units, "bottom", layer_norm=True)
         skip = self.networks(1, self.bottom_units[-1:], "skip", layer_norm=True)
         return (bottom(u) + skip(x))[0]
-
-    def _experts(self, num: int, name: str) -> "ParallelMLP":
-        """Builds `num` experts, side by side."""
-        return self.networks(num, self.expert_units, name, layer_norm=True)
 
 
 def mix_task_experts(e: Tensor, outputs: Tensor) -> Tensor:

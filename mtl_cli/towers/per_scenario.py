@@ -57,10 +57,10 @@ class PerScenario(Towers):
                 num_towers,
                 units,
                 layer_norm=True,
+                num_scenarios=num_scenarios,
                 name=layer_name(tasks),
                 **dense_options,
             )
-            mlp.num_scenarios = num_scenarios
             y = connect_last_layers(
                 mlp(select_tasks(hidden, tasks)),
                 num_towers,
