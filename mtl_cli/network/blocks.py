@@ -19,7 +19,7 @@ from mtl_cli.layers.lookup import table_groups
 from mtl_cli.layers.members import EnsembleInputs
 from mtl_cli.network.block_names import BlockName, Scenario
 from mtl_cli.network.feature_columns import FeatureColumns, FeatureSlice
-from mtl_cli.network.network import Block, Network
+from mtl_cli.network.network import Network
 from mtl_cli.network.owner_names import (
     embedding_owners,
     network_owners,
@@ -35,6 +35,7 @@ from mtl_cli.network.parallel_networks import (
     pieces_by_scenario,
 )
 from mtl_cli.network.parts import parse_layer_name, part_of_layers
+from mtl_cli.network.transfer import Block
 
 # The name, in messages, of the layer that scales the encodings for each member.
 INPUT_SIGNS = "input signs"

@@ -1,4 +1,4 @@
-"""A network, blocks of its weights, and the state of an earlier run's optimizer.
+"""The network of a run, for training and for predicting.
 
 Letters in shapes: B is the number of rows in a batch, D the width of an encoding, T the
 number of tasks and H the width of a hidden vector.
@@ -6,54 +6,14 @@ number of tasks and H the width of a hidden vector.
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import NamedTuple
 
 import keras
 
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.calibration import Calibration
-from mtl_cli.network.parallel_networks import Index
 from mtl_cli.network.predictor import Predictor
+from mtl_cli.network.transfer import EarlierOptimizer
 from mtl_cli.tasks.base import Statistics
-
-
-@dataclass(frozen=True)
-class Block:
-    """A block of a network's weights, such as the kernel of one expert.
-
-    Attributes:
-        weight: the position, in `Network.logits.weights`, of the weight that holds the
-            block.
-        index: the slices of the weight that make up the block, one per axis.
-    """
-
-    weight: int
-    index: Index
-
-
-class Copy(NamedTuple):
-    """A block to copy: the block in an earlier network, and in a new network."""
-
-    source: Block
-    target: Block
-
-
-@dataclass(frozen=True)
-class EarlierOptimizer:
-    """The state of an earlier run's optimizer.
-
-    A slot is an array that the optimizer keeps for a weight, such as Adam's moments.
-
-    Attributes:
-        step: number of steps that the optimizer has taken.
-        path: the file that holds the slots; None if the slots come from a checkpoint.
-        copies: the blocks whose slots are copied.
-    """
-
-    step: int
-    path: Path | None = None
-    copies: tuple[Copy, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,51 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
 
 from mtl_cli.network.block_names import BlockName
-from mtl_cli.network.network import Block, Copy, Network
 from mtl_cli.network.parallel_networks import Index
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of a network's weights, such as the kernel of one expert.
+
+    Attributes:
+        weight: the position, in `Network.logits.weights`, of the weight that holds the
+            block.
+        index: the slices of the weight that make up the block, one per axis.
+    """
+
+    weight: int
+    index: Index
+
+
+class Copy(NamedTuple):
+    """A block to copy: the block in an earlier network, and in a new network."""
+
+    source: Block
+    target: Block
+
+
+@dataclass(frozen=True)
+class EarlierOptimizer:
+    """The state of an earlier run's optimizer.
+
+    A slot is an array that the optimizer keeps for a weight, such as Adam's moments.
+
+    Attributes:
+        step: number of steps that the optimizer has taken.
+        path: the file that holds the slots; None if the slots come from a checkpoint.
+        copies: the blocks whose slots are copied.
+    """
+
+    step: int
+    path: Path | None = None
+    copies: tuple[Copy, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,11 +132,16 @@ def block_shape(shapes: list[tuple[int, ...]], block: Block) -> tuple[int, ...]:
     return tuple(len(range(*axis.indices(length))) for axis, length in lengths)
 
 
-def copy_weights(earlier: Network, new: Network, copies: Iterable[Copy]) -> None:
-    """Copies blocks of an earlier network into a new network, in place."""
-    earlier_weights = earlier.logits.weights
+def copy_weights(
+    earlier: keras.Model, new: keras.Model, copies: Iterable[Copy]
+) -> None:
+    """Copies blocks of an earlier network into a new network, in place.
+
+    `earlier` and `new` are the models `Network.logits`.
+    """
+    earlier_weights = earlier.weights
     for position, pairs in group_by_weight(copies).items():
-        weight = new.logits.weights[position]
+        weight = new.weights[position]
         values = weight.numpy()
         positions = {source.weight for source, _ in pairs}
         arrays = {i: earlier_weights[i].numpy() for i in positions}

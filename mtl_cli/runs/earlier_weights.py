@@ -22,11 +22,11 @@ from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.scenarios import network_scenario_names
 from mtl_cli.network.block_names import BlockName, describe_blocks
 from mtl_cli.network.blocks import blocks_of
-from mtl_cli.network.network import Block, EarlierOptimizer, Network
+from mtl_cli.network.network import Network
 from mtl_cli.network.owner_names import task_of_owner
 from mtl_cli.network.parts import freeze
 from mtl_cli.network.trained_model import TrainedModel
-from mtl_cli.network.transfer import Match, copy_weights, match
+from mtl_cli.network.transfer import Block, EarlierOptimizer, Match, copy_weights, match
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.earlier_run import MAX_STEP, EarlierRun
@@ -95,7 +95,7 @@ def take_weights(
     )
     all_fresh = [*matched.fresh, *matched.changed, *matched.reordered]
     warnings = check_frozen_parts(config, earlier, blocks, all_fresh, fresh_parts)
-    copy_weights(model.network, network, matched.copies)
+    copy_weights(model.network.logits, network.logits, matched.copies)
     step, optimizer_messages = optimizer_step(path, config, model.config)
     optimizer = None
     if step is not None:

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
 from mtl_cli.core.other_files import check_numbers
 from mtl_cli.core.run_folder import RunFolder
-from mtl_cli.network.network import Block, EarlierOptimizer, Network
+from mtl_cli.network.network import Network
 from mtl_cli.network.parallel_networks import Index
-from mtl_cli.network.transfer import group_by_weight
+from mtl_cli.network.transfer import Block, EarlierOptimizer, group_by_weight
 from mtl_cli.training.checkpoint import write_arrays
 from mtl_cli.training.lazy_tables import LazyTable
 from mtl_cli.training.steps import Steps

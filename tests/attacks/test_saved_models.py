@@ -25,7 +25,7 @@ from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.exports.onnx import RECORD_KEY
 from mtl_cli.network.build import build
-from mtl_cli.network.network import Block
+from mtl_cli.network.transfer import Block
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.export import verify
 from mtl_cli.runs.weights_file import WEIGHTS, array_sizes

@@ -78,7 +78,7 @@ def started(new: Trained, earlier: Trained) -> Any:
     """Copies all weights that both networks have; returns what was matched."""
     shapes = ([w.shape for w in x[0].logits.weights] for x in (earlier, new))
     found = match(blocks_of(*earlier, SCENARIOS), blocks_of(*new, SCENARIOS), *shapes)
-    copy_weights(earlier[0], new[0], found.copies)
+    copy_weights(earlier[0].logits, new[0].logits, found.copies)
     return found
 
 

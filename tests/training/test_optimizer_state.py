@@ -7,7 +7,7 @@ import pytest
 from helpers import networks
 
 from mtl_cli.core.run_folder import RunFolder
-from mtl_cli.network.network import Block, Copy, EarlierOptimizer
+from mtl_cli.network.transfer import Block, Copy, EarlierOptimizer
 from mtl_cli.training import optimizer_state
 from mtl_cli.training.steps import Steps
 
