@@ -32,8 +32,7 @@ from mtl_cli.runs.console import Console
 from mtl_cli.runs.earlier_run import MAX_STEP, EarlierRun
 from mtl_cli.runs.earlier_run_folder import KEY
 from mtl_cli.runs.frozen_parts import check_frozen_parts
-from mtl_cli.training.checkpoint import read_intact
-from mtl_cli.training.optimizer_state import OPTIMIZER
+from mtl_cli.training.optimizer_state import OPTIMIZER, read_step
 
 
 def start_from(
@@ -237,9 +236,8 @@ def optimizer_step(
     file = path / OPTIMIZER
     if not file.exists():
         return None, [f"{file} does not exist, so the optimizer starts fresh"]
-    step = (read_intact(file) or {}).get("step")
-    # `type`, because `isinstance` would accept True as an int.
-    if type(step) is not int or not 0 <= step <= MAX_STEP:
+    step = read_step(file)
+    if step is None or step > MAX_STEP:
         raise DataError(
             f"{KEY}: {file} is damaged; copy the file again, or remove it to "
             "start with a new optimizer"

@@ -4,6 +4,7 @@ A slot is an array that an optimizer keeps for a weight, such as Adam's moments.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.network.network import Network
 from mtl_cli.network.parallel_networks import Index
 from mtl_cli.network.transfer import Block, EarlierOptimizer, group_by_weight
-from mtl_cli.training.checkpoint import write_arrays
+from mtl_cli.training.checkpoint import read_intact, write_arrays
 from mtl_cli.training.lazy_tables import LazyTable
 from mtl_cli.training.steps import Steps
 
@@ -35,6 +36,13 @@ def save(folder: RunFolder, network: Network, steps: Steps) -> None:
     facts = {"step": int(steps.optimizer.iterations)}
     with folder.replacing(OPTIMIZER) as path:
         write_arrays(path, slots(network, steps), facts)
+
+
+def read_step(path: Path) -> int | None:
+    """Returns the number of steps in a file of `save`; None if the file is damaged."""
+    step = (read_intact(path) or {}).get("step")
+    # `type`, because `isinstance` would accept True as an int.
+    return step if type(step) is int and step >= 0 else None
 
 
 def slots(network: Network, steps: Steps) -> Iterator[tuple[str, Array]]:
