@@ -40,9 +40,9 @@ from mtl_cli.network.transfer import Block
 # The name, in messages, of the layer that scales the encodings for each member.
 INPUT_SIGNS = "input signs"
 
-
 # The name of a block, the weight that holds the block, and the slices of this weight.
 NamedSlice = tuple[BlockName, keras.Variable, Index]
+# The name of a block or of a larger piece that is still to be split, and the piece.
 NamedPiece = tuple[BlockName, NetworkPiece]
 
 

@@ -83,12 +83,13 @@ class Step:
     def take_function(
         self, compile_parts: bool
     ) -> Callable[..., tuple[Tensor, list[Tensor]]]:
-        """Returns `_take`. XLA compiles parts of it at the first call, if asked to.
+        """Returns the function that takes a step: `_take`, with parts compiled by XLA.
 
-        XLA would copy a whole lazy table in order to write to the table. XLA also
-        cannot communicate with other processes. Therefore XLA compiles only the parts
-        of a step that do neither. Without lazy tables and other processes, `Steps`
-        compiles the whole step, and `compile_parts` is False.
+        XLA compiles each part at its first call. XLA would copy a whole lazy table in
+        order to write to the table. XLA also cannot communicate with other processes.
+        Therefore XLA compiles only the parts of a step that do neither. Without lazy
+        tables and other processes, `Steps` compiles the whole step, and `compile_parts`
+        is False.
         """
         xla = partial(tf.function, jit_compile=True, autograph=False)
         if compile_parts and self.replicas.size > 1:
