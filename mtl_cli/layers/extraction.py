@@ -77,8 +77,15 @@ def extract(
     num_shared = e_shared.shape[0]
     num_experts = g_tasks.shape[-1]  # number of experts that a task's gate weighs
     num_specific = 0 if specific_experts is None else specific_experts.num
-    check_num_experts(num_tasks, num_experts, num_specific, num_shared)
     n = num_experts - num_shared  # number of specific experts of a task
+    if num_specific != num_tasks * n:
+        raise ValueError(
+            f"task_gates has {num_tasks} gates over {num_experts} experts each, but "
+            f"there are {num_specific} specific and {num_shared} shared experts; let "
+            "each gate weigh its task's specific experts and all shared experts."
+        )
+    # The shared experts come first in both sums: Keras lists the weights of a network
+    # in this order, and so do the files of earlier runs.
     y_tasks = Mix()(g_tasks[..., n:], e_shared)  # the sum over E_s
     if specific_experts is not None:
         # E_1 ... E_T, (tasks * n, batch, units)
@@ -95,22 +102,3 @@ def extract(
     if specific_experts is not None:
         y_shared += Mix()(g_shared[..., :num_specific], e_tasks)
     return y_tasks, y_shared[0]
-
-
-def check_num_experts(
-    num_tasks: int, num_experts: int, num_specific: int, num_shared: int
-) -> None:
-    """Raises ValueError if the gates weigh more or fewer experts than there are.
-
-    Args:
-        num_tasks: number of tasks; each has one gate.
-        num_experts: number of experts that each gate weighs.
-        num_specific: number of specific experts of all tasks together.
-        num_shared: number of shared experts.
-    """
-    if num_specific != num_tasks * (num_experts - num_shared):
-        raise ValueError(
-            f"task_gates has {num_tasks} gates over {num_experts} experts each, but "
-            f"there are {num_specific} specific and {num_shared} shared experts; let "
-            "each gate weigh its task's specific experts and all shared experts."
-        )
