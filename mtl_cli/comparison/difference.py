@@ -30,6 +30,7 @@ class Verdict(StrEnum):
     THESE_ROWS_ONLY = "on these rows only"  # another test set might not show it
     TOO_FEW_SEEDS = "too few seeds"  # there is no replicate test over seeds
     TOO_FEW_ROWS = "too few rows"  # there is no row test of two models of lines
+    NOT_TESTED = "not tested"  # the rows of two models of lines were not compared
     TOO_FEW_DAYS = "too few days"  # there is no replicate test over the days of lines
     # The next two verdicts are for lines (see `lines`), and say nothing about
     # retraining. Between two lines, they say that other days would give the same order.
@@ -69,6 +70,8 @@ class Difference:
         row_test: the test over test rows; None if the predictions were not compared.
         corrected_row_p: the p-value of `row_test`, see `correct_p_values`.
         has_too_few_rows: whether there are too few test rows for a row test.
+        has_unread_rows: whether there is no row test because of the limits of
+            `row_tests`.
     """
 
     configuration: Configuration
@@ -84,6 +87,7 @@ class Difference:
     row_test: DifferenceTest | None = None
     corrected_row_p: float = 1.0
     has_too_few_rows: bool = False
+    has_unread_rows: bool = False
 
     @property
     def compared(self) -> Compared:
@@ -157,9 +161,7 @@ class Difference:
             return Verdict.NO_SCORE
         test = self.deciding_test
         if test is None:
-            if self.is_of_models and self.has_too_few_rows:
-                return Verdict.TOO_FEW_ROWS
-            return Verdict.TOO_FEW_DAYS if self.day_count else Verdict.TOO_FEW_SEEDS
+            return self.verdict_without_test
         if self.deciding_p >= SIGNIFICANCE_LEVEL:
             return Verdict.NOT_REAL
         if self.row_test is not None and self.corrected_row_p >= SIGNIFICANCE_LEVEL:
@@ -170,6 +172,17 @@ class Difference:
         if self.replicate_test is None or self.day_count:
             return Verdict.AHEAD if is_better else Verdict.BEHIND
         return Verdict.BETTER if is_better else Verdict.WORSE
+
+    @property
+    def verdict_without_test(self) -> Verdict:
+        """The reason why there is no deciding test."""
+        if self.day_count:
+            return Verdict.TOO_FEW_DAYS
+        if self.is_of_models and self.has_too_few_rows:
+            return Verdict.TOO_FEW_ROWS
+        if self.is_of_models and self.direction:
+            return Verdict.NOT_TESTED
+        return Verdict.TOO_FEW_SEEDS
 
     @property
     def is_real(self) -> bool:
@@ -202,27 +215,31 @@ def correct_p_values(differences: Sequence[Difference]) -> None:
     """Corrects the p-values of differences for the number of tests (Holm).
 
     The p-values of the replicate tests are corrected for the number of replicate tests,
-    and the p-values of the row tests for the number of row tests. Two configurations
-    may be compared twice: if the twin of the baseline is X, there is the difference of
-    X to the baseline, and of the baseline to X. Both then have one test and one
-    p-value.
+    and the p-values of the row tests for the number of row tests. A row test that is
+    left out because of the limits of `row_tests` counts as a test with p = 1: the
+    configurations to test were chosen by their scores.
+
+    Two configurations may be compared twice: if the twin of the baseline is X, there is
+    the difference of X to the baseline, and of the baseline to X. Both then have one
+    test and one p-value.
 
     Args:
         differences: the differences that a reader sees together, such as all
             differences on one task.
     """
-    replicate_tests = {d.compared: d.replicate_test for d in differences}
-    replicate_p_values = corrected_p_values(replicate_tests)
-    row_p_values = corrected_p_values({d.compared: d.row_test for d in differences})
+    replicate_p_values = corrected_p_values(
+        {d.compared: d.replicate_test.p_value for d in differences if d.replicate_test}
+    )
+    row_p_values = corrected_p_values(
+        {d.compared: 1.0 for d in differences if d.has_unread_rows}
+        | {d.compared: d.row_test.p_value for d in differences if d.row_test}
+    )
     for difference in differences:
-        difference.corrected_replicate_p = replicate_p_values[difference.compared]
-        difference.corrected_row_p = row_p_values[difference.compared]
+        pair = difference.compared
+        difference.corrected_replicate_p = replicate_p_values.get(pair, 1.0)
+        difference.corrected_row_p = row_p_values.get(pair, 1.0)
 
 
-def corrected_p_values(
-    tests: dict[Compared, DifferenceTest | None],
-) -> dict[Compared, float]:
-    """Returns the corrected p-value of each test, and 1 where there is no test."""
-    p_values = {key: test.p_value for key, test in tests.items() if test is not None}
-    corrected = holm(list(p_values.values()))
-    return dict.fromkeys(tests, 1.0) | dict(zip(p_values, corrected, strict=True))
+def corrected_p_values(p_values: dict[Compared, float]) -> dict[Compared, float]:
+    """Returns the corrected p-value of each test."""
+    return dict(zip(p_values, holm(list(p_values.values())), strict=True))

@@ -30,6 +30,7 @@ FAILED = {Verdict.WORSE: "worse than", Verdict.BEHIND: "behind"}
 UNDECIDED = {
     Verdict.TOO_FEW_SEEDS: "there are too few seeds",
     Verdict.TOO_FEW_ROWS: "there are too few test rows",
+    Verdict.NOT_TESTED: "their test rows were not compared",
     Verdict.TOO_FEW_DAYS: "there are too few days",
     Verdict.NOT_COMPARABLE: "they are scored on different rows or weights",
     Verdict.NO_SCORE: "one of them has no score",

@@ -192,6 +192,7 @@ def verdict_class(difference: Difference) -> str:
         Verdict.THESE_ROWS_ONLY,
         Verdict.TOO_FEW_SEEDS,
         Verdict.TOO_FEW_ROWS,
+        Verdict.NOT_TESTED,
         Verdict.TOO_FEW_DAYS,
         Verdict.AHEAD,
         Verdict.BEHIND,

@@ -17,7 +17,7 @@ from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.task import Task
 from mtl_cli.core.message_text import counted
 
-MAX_CONFIGURATIONS = 20  # the largest number of configurations whose rows are read
+MAX_CONFIGURATIONS = 40  # the largest number of configurations whose rows are read
 # The number of predictions, over all runs, that can be tested in seconds. AUCs and
 # group AUCs are tested by a formula. Other metrics take longer: they are computed on
 # `RESAMPLES` samples.
@@ -42,8 +42,8 @@ def add_row_tests(comparison: DatasetComparison) -> list[str]:
             remarks.append(
                 f"{task.name}: the test rows of "
                 f"{counted(len(tested), 'configuration')} were read, beginning with "
-                "the baseline and the best ones; the verdicts on "
-                f"{counted(num_untested, 'other configuration')} are from seeds alone"
+                "the baseline and the best ones; there is no test over rows of "
+                f"{counted(num_untested, 'other configuration')}"
             )
         reasons = add_tests_of_task(task, tested, files)
         if reasons:
@@ -108,12 +108,16 @@ def add_tests_of_task(
     """
     # Single-scenario twins are not in `task.scores`, so they never count as not read.
     not_read = {score.configuration for score in task.scores} - set(tested)
-    differences = [
+    scored = [
         d
         for on_rows in (task, *task.scenarios)
         for d in on_rows.all_differences
-        if d.interval is not None and not not_read & {d.configuration, d.other}
+        if d.interval is not None
     ]
+    for difference in scored:
+        configurations = {difference.configuration, difference.other}
+        difference.has_unread_rows = not not_read.isdisjoint(configurations)
+    differences = [d for d in scored if not d.has_unread_rows]
     to_read = dict.fromkeys(c for d in differences for c in (d.configuration, d.other))
     predictions, errors = read_configurations(to_read, task, files)
 

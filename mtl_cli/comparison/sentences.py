@@ -80,6 +80,7 @@ def unsure_difference_sentences(task: Task, baseline: str) -> list[str]:
         *model_sentences(task, baseline),
         *not_real_sentence(task, baseline),
         *too_few_rows_sentence(task, baseline),
+        *not_tested_sentence(task, baseline),
         *too_few_seeds_sentences(task, baseline),
     ]
 
@@ -138,6 +139,20 @@ def too_few_rows_sentence(task: Task, baseline: str) -> list[str]:
         return []
     names = comma_list(d.configuration.name for d in differences)
     return [f"The test rows are too few to tell whether {names} and {baseline} differ."]
+
+
+def not_tested_sentence(task: Task, baseline: str) -> list[str]:
+    """Names the single runs of lines whose test rows were not compared."""
+    differences = differences_with_verdict(task, Verdict.NOT_TESTED)
+    if not differences:
+        return []
+    names = comma_list(
+        f"{d.configuration.name} ({signed_difference(d, task)})" for d in differences
+    )
+    return [
+        f"Whether another test set would rank these models and {baseline} in the same "
+        f"order is not known, because their test rows were not compared: {names}."
+    ]
 
 
 def too_few_seeds_sentences(task: Task, baseline: str) -> list[str]:

@@ -134,7 +134,29 @@ def test_models_of_a_line_on_few_rows_are_not_told_apart(
     assert compare(arguments([str(tmp_path)])) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "too few to tell whether train=2.csv start_from=days/mmoe/1 and" in text
-    assert "from seeds alone" not in text
+    assert "there is no test over rows of" not in text
+
+
+def test_days_beyond_the_limit_of_row_tests_are_not_tested_and_count_in_the_correction(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mtl_cli.comparison.row_tests.MAX_CONFIGURATIONS", 2)
+    for day, noise in enumerate((1.5, 1.3, 1.4, 1.45), 1):
+        write_day(tmp_path, "mmoe", day, noise, table=9)
+    found = compared(capsys, tmp_path)
+    best, *others = (
+        c["tasks"]["click"]["to_baseline"] for c in found["configurations"][1:]
+    )
+    p_value, corrected = (best["over_rows"][key] for key in ("p", "p_corrected"))
+    assert corrected == pytest.approx(3 * p_value)
+    assert [other["verdict"] for other in others] == ["not tested"] * 2
+    sentences = " ".join(found["tasks"]["click"]["verdicts"])
+    assert "because their test rows were not compared: train=3.csv" in sentences
+    assert "seed" not in sentences
+    assert "no test over rows of 2 other configurations" in found["warnings"][-1]
+    message = "cannot be compared by test.click.auc.difference: their test rows were"
+    assert compare(arguments([str(tmp_path), "--fail-if", "worse"])) == 1
+    assert message in capsys.readouterr().err
 
 
 def test_single_runs_that_no_run_goes_on_from_still_need_seeds(
