@@ -47,7 +47,10 @@ def runs_by_dataset(runs: list[Run]) -> dict[str, list[Run]]:
     datasets = find_datasets(runs_by_settings)
     if not datasets:
         return {"": runs}
-    names = unique_names(datasets)
+    # Runs without a hash, such as failed runs, do not count in the name of a data set.
+    names = unique_names(
+        [[v for v in d if data_hashes(runs_by_settings[v])] or d for d in datasets]
+    )
     name_of = {
         settings: name
         for name, variants in zip(names, datasets, strict=True)
@@ -65,8 +68,7 @@ def find_datasets(runs_by_settings: dict[DatasetSettings, list[Run]]) -> list[Va
     The data sets are in the order in which their first runs appear.
     """
     hashes = {
-        settings: {run.environment.get("data_hash") for run in runs} - {None}
-        for settings, runs in runs_by_settings.items()
+        settings: data_hashes(runs) for settings, runs in runs_by_settings.items()
     }
 
     @cache
@@ -92,6 +94,11 @@ def find_datasets(runs_by_settings: dict[DatasetSettings, list[Run]]) -> list[Va
             datasets.append([settings])
     position = {settings: i for i, settings in enumerate(runs_by_settings)}
     return sorted(datasets, key=lambda dataset: min(position[s] for s in dataset))
+
+
+def data_hashes(runs: list[Run]) -> set[object]:
+    """Returns the distinct `data_hash` of some runs, without missing ones."""
+    return {run.environment.get("data_hash") for run in runs} - {None}
 
 
 def group_linked(
@@ -149,6 +156,9 @@ def unique_names(datasets: list[Variants]) -> list[str]:
 def differing_settings(dataset: Variants, namesakes: list[Variants]) -> list[str]:
     """Returns the settings in which a data set differs from its namesakes.
 
+    Settings of the data set itself, such as `dataset.train`, come before the settings
+    of its features and tasks. A setting that only namesakes have is left out.
+
     Returns: at most `MAX_SETTINGS` texts `KEY=VALUE`, or `KEY=VALUE,VALUE` if the
         variants of the data set have several values.
     """
@@ -156,10 +166,14 @@ def differing_settings(dataset: Variants, namesakes: list[Variants]) -> list[str
     keys = [
         key for key in all_keys if len({joined_values(key, d) for d in namesakes}) > 1
     ]
-    return [
-        f"{short_key(key, keys)}={joined_values(key, dataset)}"
-        for key in keys[:MAX_SETTINGS]
+    keys.sort(key=lambda key: key.count(".") > 1)
+    # A variant without the setting has an empty value.
+    texts = [
+        f"{short_key(key, keys)}={values}"
+        for key in keys
+        if (values := joined_values(key, dataset).strip(","))
     ]
+    return texts[:MAX_SETTINGS]
 
 
 def joined_values(key: str, dataset: Variants) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mtl_cli.comparison.configurations import Configuration
+from mtl_cli.comparison.lines import TRAINING_TABLE_KEY
 from mtl_cli.comparison.task import Task
 from mtl_cli.core.message_text import counted
 from mtl_cli.core.nested import flatten
@@ -54,6 +55,14 @@ class DatasetComparison:
         return {key: configuration.settings.get(key) for key in self.shown_keys}
 
     @property
+    def dataset_name(self) -> str:
+        """The setting `dataset.name`, which all days of a line have in common.
+
+        The days have different `dataset`.
+        """
+        return self.baseline.settings.get("dataset.name", "")
+
+    @property
     def heading(self) -> str:
         """The heading: `4 configurations on adult`, `2 lines of shop over days`."""
         if self.is_of_lines:
@@ -75,6 +84,12 @@ class DatasetComparison:
     def is_day_of_lines(self) -> bool:
         """Whether all configurations are runs of lines, compared on a single day."""
         return not self.is_of_lines and all(c.is_in_line for c in self.configurations)
+
+    @property
+    def is_day_of_one_line(self) -> bool:
+        """Whether no two of the runs, all of lines, were trained on the same day."""
+        days = {c.settings.get(TRAINING_TABLE_KEY) for c in self.configurations}
+        return self.is_day_of_lines and len(days) == len(self.configurations)
 
     @property
     def lone_tasks(self) -> list[Task]:
@@ -149,10 +164,23 @@ def without_earlier_days(
     comparisons: list[DatasetComparison],
 ) -> list[DatasetComparison]:
     """Leaves out single days of lines, except for the last day of each data set."""
-    # The days of one data set have different `DatasetComparison.dataset`, but the same
-    # setting `dataset.name`.
-    names_and_days = [(c.baseline.settings.get("dataset.name"), c) for c in comparisons]
-    last_days = {name: c for name, c in names_and_days if c.is_day_of_lines}
+    last_days = {c.dataset_name: c for c in comparisons if c.is_day_of_lines}
     return [
-        c for name, c in names_and_days if not c.is_day_of_lines or c is last_days[name]
+        c
+        for c in comparisons
+        if not c.is_day_of_lines or c is last_days[c.dataset_name]
     ]
+
+
+def days_of_one_line(
+    comparisons: list[DatasetComparison],
+) -> list[list[DatasetComparison]]:
+    """Returns the days on which only one line has a run, for each data set.
+
+    A data set with a single day is left out.
+    """
+    days: dict[str, list[DatasetComparison]] = {}
+    for comparison in comparisons:
+        if comparison.is_day_of_one_line:
+            days.setdefault(comparison.dataset_name, []).append(comparison)
+    return [of_name for of_name in days.values() if len(of_name) > 1]

@@ -9,9 +9,13 @@ from rich.console import Console
 from rich.text import Text
 
 from mtl_cli.comparison.difference import Difference
-from mtl_cli.comparison.results import DatasetComparison, without_earlier_days
+from mtl_cli.comparison.results import (
+    DatasetComparison,
+    days_of_one_line,
+    without_earlier_days,
+)
 from mtl_cli.comparison.table_cells import headings, setting_cells, task_cells
-from mtl_cli.comparison.terminal_tables import print_tables
+from mtl_cli.comparison.terminal_tables import print_days, print_tables
 from mtl_cli.core.message_text import counted, visible
 from mtl_cli.core.terminal import LINE_WIDTH
 
@@ -79,10 +83,14 @@ def terminal_text(
 ) -> str:
     """Returns the tables and sentences of data sets and of lines, and the warnings.
 
-    A line is a chain of runs, one per day, see `comparison.lines`.
+    A line is a chain of runs, one per day, see `comparison.lines`. Of its days, the
+    last has tables. If there is nothing to compare it with, a table of its scores on
+    each day follows.
     """
     console, stream = memory_console()
-    shown = without_earlier_days(comparisons) if line_comparisons else comparisons
+    shown = without_earlier_days(comparisons)
+    if not line_comparisons:
+        shown = [c for c in comparisons if c in shown or not c.is_day_of_one_line]
     if num_hidden := len(comparisons) - len(shown):
         days = counted(num_hidden, "earlier day")
         hidden = f"tables of {days} are in --json and --html"
@@ -91,6 +99,9 @@ def terminal_text(
         if len(comparisons) > 1:
             console.rule(Text(f"data set {comparison.dataset}", style="bold"))
         print_comparison(comparison, console)
+    if not line_comparisons:
+        for line_days in days_of_one_line(comparisons):
+            print_days(line_days, console)
     for comparison in line_comparisons:
         console.rule(Text(comparison.heading, style="bold"))
         print_comparison(comparison, console)

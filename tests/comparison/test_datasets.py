@@ -168,6 +168,17 @@ def test_variant_without_a_name_adds_nothing_to_the_name() -> None:
     assert unique_names([[(("dataset.name", "shop"),), ()]]) == ["shop"]
 
 
+def test_name_has_no_settings_that_only_other_data_sets_have() -> None:
+    features = {f"dataset.features.{i}.kind": "sparse" for i in range(9)}
+    days = [
+        [tuple(sorted(({"dataset.name": "shop", "dataset.train": day} | more).items()))]
+        for day, more in (("1", {}), ("2", features))
+    ]
+    first, second = unique_names(days)
+    assert first == "shop train=1"
+    assert second.startswith("shop train=2 0.kind=sparse 1.kind=sparse")
+
+
 def test_groups_of_settings_with_equal_values_have_different_names() -> None:
     def settings(a: int, b: int) -> tuple[tuple[str, str], ...]:
         return (("dataset.name", "n"), ("dataset.a", str(a)), ("dataset.b", str(b)))
@@ -200,7 +211,8 @@ def test_a_run_of_unknown_data_does_not_link_two_settings(
     failed = write_run(tmp_path / "failed", "ple", 1, None, "failed", **settings)
     (failed / "environment.json").unlink()
     by_dataset = json.loads(output_of(capsys, tmp_path, "--json"))["datasets"]
-    assert len(by_dataset) == 2
+    # The failed run stands in no heading.
+    assert list(by_dataset) == [f"generated correlation={c}" for c in (0.5, 0.9)]
     (first, second) = by_dataset.values()
     assert any("seed 1 (failed)" in line for line in first["warnings"])
     assert not any("failed" in line for line in second["warnings"])

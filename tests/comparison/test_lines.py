@@ -233,6 +233,26 @@ def test_lines_on_rows_of_each_day_are_paired_by_day(
     assert "<h3>2 lines of shop over days</h3>" in comparison._repr_html_()
 
 
+def test_terminal_shows_the_last_day_of_one_line_and_the_scores_of_its_days(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in (1, 2, 3, 4):
+        learning_rate = 0.01 if day > 2 else 0.001  # a new setting ends no line
+        options = {"table": day, "optimizer__learning_rate": learning_rate}
+        value = write_day(tmp_path, "mmoe", day, noise=1.5, **options)
+    for max_days, heading in ((30, "4 days of shop"), (2, "last 2 of 4 days of shop")):
+        monkeypatch.setattr("mtl_cli.comparison.terminal_tables.MAX_DAYS", max_days)
+        assert compare(arguments([str(tmp_path)])) == 0
+        text = capsys.readouterr().out
+        assert "tables of 3 earlier days are in --json and --html" in text
+        assert text.count("─ data set shop") == 1
+        _, _, table = text.partition(f"─ {heading} ─")
+        days = [line.split() for line in table.splitlines() if ".csv " in line]
+        expected = [f"{day}.csv" for day in (1, 2, 3, 4)]
+        assert [day for day, _ in days] == expected[-max_days:]
+        assert days[-1][1] == f"{value:.4f}"
+
+
 def test_terminal_tests_the_rows_of_the_last_day_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
