@@ -13,6 +13,7 @@ from mtl_cli.comparison.configurations import (
 )
 from mtl_cli.comparison.datasets import runs_by_dataset
 from mtl_cli.comparison.difference import correct_p_values
+from mtl_cli.comparison.lines import are_of_one_line
 from mtl_cli.comparison.results import DatasetComparison, without_earlier_days
 from mtl_cli.comparison.row_tests import add_row_tests
 from mtl_cli.comparison.runs import Run
@@ -24,6 +25,9 @@ from mtl_cli.comparison.twins import split_single_scenario
 from mtl_cli.comparison.warnings import warnings
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import comma_list
+
+# The comparison of a data set, and its configurations without scores on the split.
+ScoredAndUnscored = tuple[DatasetComparison, list[Configuration]]
 
 
 class Question(NamedTuple):
@@ -54,19 +58,16 @@ def compare_datasets(runs: list[Run], question: Question) -> list[DatasetCompari
         ConfigError: if no data set can be compared.
     """
     datasets = runs_by_dataset(runs)
-    comparisons, errors = [], []
-    unscored: dict[str, list[Configuration]] = {}  # {data set: configurations}
-    for name, dataset_runs in datasets.items():
-        try:
-            comparison, unscored[name] = comparison_over_seeds(
-                name, dataset_runs, question
-            )
-        except ConfigError as error:
-            errors.append((name, error))
-        else:
-            comparisons.append(comparison)
-    if not comparisons:
-        raise errors[0][1]
+    compared, errors = compare_each(datasets, question)
+    if not compared:
+        raise next(iter(errors.values()))
+    # A day on which only one line has a run may lack the requested baseline: there is
+    # nothing to compare with it.
+    days = {name: datasets[name] for name in errors if is_of_one_line(datasets[name])}
+    compared_days, day_errors = compare_each(days, question._replace(baseline=None))
+    compared |= compared_days
+    errors = {name: e for name, e in errors.items() if name not in days} | day_errors
+    comparisons = [compared[name][0] for name in datasets if name in compared]
     # Runs write predictions for test rows only.
     tested = comparisons if question.split == "test" else []
     if question.only_last_day:
@@ -78,17 +79,39 @@ def compare_datasets(runs: list[Run], question: Question) -> list[DatasetCompari
         remarks = add_row_tests(comparison) if comparison in tested else []
         conclude(comparison)
         name = comparison.dataset
-        comparison_warnings = warnings(comparison, datasets[name], unscored[name])
+        _, unscored = compared[name]
+        comparison_warnings = warnings(comparison, datasets[name], unscored)
         comparison.warnings = [*comparison_warnings, *remarks]
     comparisons[0].warnings += [
-        f"data set {name} is not compared: {error}" for name, error in errors
+        f"data set {name} is not compared: {error}" for name, error in errors.items()
     ]
     return comparisons
 
 
+def is_of_one_line(runs: list[Run]) -> bool:
+    """Whether the runs with scores are runs of one line, see `are_of_one_line`."""
+    return are_of_one_line(group_runs([run for run in runs if run.has_scores]))
+
+
+def compare_each(
+    datasets: dict[str, list[Run]], question: Question
+) -> tuple[dict[str, ScoredAndUnscored], dict[str, ConfigError]]:
+    """Returns `comparison_over_seeds` of each data set, and the errors of the others.
+
+    Both are by the name of the data set. `datasets` is {name: runs}.
+    """
+    compared, errors = {}, {}
+    for name, runs in datasets.items():
+        try:
+            compared[name] = comparison_over_seeds(name, runs, question)
+        except ConfigError as error:
+            errors[name] = error
+    return compared, errors
+
+
 def comparison_over_seeds(
     name: str, runs: list[Run], question: Question
-) -> tuple[DatasetComparison, list[Configuration]]:
+) -> ScoredAndUnscored:
     """Compares all configurations of one data set with the baseline, over seeds.
 
     Returns: the comparison, and the configurations without scores on the split.

@@ -59,6 +59,13 @@ def find_lines(runs: list[Run]) -> list[Configuration]:
     return lines
 
 
+def are_of_one_line(configurations: list[Configuration]) -> bool:
+    """Whether all configurations are in lines, and no two have a day in common."""
+    days = {c.settings.get(TRAINING_TABLE_KEY) for c in configurations}
+    are_in_lines = all(c.is_in_line for c in configurations)
+    return are_in_lines and len(days) == len(configurations)
+
+
 def settings_of_line(run: Run) -> dict[str, str]:
     """Returns the settings of a run that are the same on all days of its line."""
     return {key: v for key, v in run.settings.items() if key not in DAY_KEYS}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.lines import TRAINING_TABLE_KEY
+from mtl_cli.comparison.lines import are_of_one_line
 from mtl_cli.comparison.task import Task
 from mtl_cli.core.message_text import counted
 from mtl_cli.core.nested import flatten
@@ -87,9 +87,8 @@ class DatasetComparison:
 
     @property
     def is_day_of_one_line(self) -> bool:
-        """Whether no two of the runs, all of lines, were trained on the same day."""
-        days = {c.settings.get(TRAINING_TABLE_KEY) for c in self.configurations}
-        return self.is_day_of_lines and len(days) == len(self.configurations)
+        """Whether this is a day of lines on which only one line has runs."""
+        return not self.is_of_lines and are_of_one_line(self.configurations)
 
     @property
     def lone_tasks(self) -> list[Task]:

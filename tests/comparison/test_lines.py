@@ -15,6 +15,7 @@ import mtl_cli
 from mtl_cli.comparison import compare_datasets
 from mtl_cli.comparison.day_tests import day_test
 from mtl_cli.comparison.results import DatasetComparison
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.metrics.auc import auc
 
 ROWS = 2000
@@ -231,6 +232,24 @@ def test_lines_on_rows_of_each_day_are_paired_by_day(
     (lines_of_shop,) = comparison.lines
     assert lines_of_shop.tasks[0].sentences == [sentence]
     assert "<h3>2 lines of shop over days</h3>" in comparison._repr_html_()
+
+
+def test_day_of_one_line_needs_no_requested_baseline(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for day in (1, 2, 3, 4):
+        write_day(tmp_path, "mmoe", day, noise=1.5, table=day)
+        if day > 1:  # the challenger, whose name comes from its learning rate
+            rate = {"optimizer__learning_rate": 0.0003}
+            write_day(tmp_path, "mmoe", day, 1.0, table=day, seed=2, **rate)
+    asked = [str(tmp_path), "--baseline", "learning_rate=0.001"]
+    for check in ("worse", "test.click.auc.difference<0"):
+        assert compare(arguments([*asked, "--fail-if", check])) == 0
+    assert "unknown key" not in capsys.readouterr().out
+    assert len(compared(capsys, *asked)["datasets"]) == 4
+    for folder in (tmp_path, tmp_path / "mmoe-1"):
+        with pytest.raises(ConfigError, match="--baseline: unknown key 'rate'"):
+            compare(arguments([str(folder), "--baseline", "rate=0.001"]))
 
 
 def test_terminal_shows_the_last_day_of_one_line_and_the_scores_of_its_days(
