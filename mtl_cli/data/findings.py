@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from mtl_cli.columns.labels import LabelSummary
-from mtl_cli.core.message_text import line_if_any
+from mtl_cli.core.message_text import MAX_ITEMS, line_if_any
 from mtl_cli.data.report import Report
 from mtl_cli.data.sampling_correction import labels_for_first_logits
 from mtl_cli.data.table import Table
@@ -17,6 +17,7 @@ MIN_REPEATED_FRACTION = 0.01
 MIN_EARLY_FRACTION = 0.01
 MIN_DRIFT = 0.25  # the usual threshold of the population stability index
 MIN_VALID_ROWS = 50  # the difference of two epochs is mostly chance on fewer rows
+MAX_OUTSIDE_FRACTION = 0.5  # of the training rows, outside an earlier learnt range
 MAX_VARIANCE_FRACTION = 0.5  # of the variance of a split's labels, from one label
 # Limits of the standard deviation of the numbers that a regression learns.
 MIN_DEVIATION, MAX_DEVIATION = 0.1, 10.0
@@ -77,6 +78,22 @@ def feature_findings(report: Report, features: dict[str, Feature]) -> list[str]:
         f"each of these features alone predicts a label (AUC above {SUSPICIOUS_AUC}); "
         "check that their values are known before the prediction",
         predictors,
+    )
+
+
+def range_findings(fractions: Mapping[str, float]) -> list[str]:
+    """Returns a line about features that have left the range of an earlier run.
+
+    `fractions` are those of `FeatureSetFitter.fractions_outside`.
+    """
+    outside = {n: x for n, x in fractions.items() if x > MAX_OUTSIDE_FRACTION}
+    names = ",".join(list(outside)[:MAX_ITEMS])
+    return line_if_any(
+        "in most training rows these features lie outside the range that the earlier "
+        "run learnt, where the model cannot tell their numbers apart; if the new "
+        f"numbers are right, start_from.refit=[{names}] learns their range (share of "
+        "training rows)",
+        [f"{name} ({fraction:.0%})" for name, fraction in outside.items()],
     )
 
 

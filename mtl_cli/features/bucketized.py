@@ -8,9 +8,12 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
+from mtl_cli.columns.cells import Mask
 from mtl_cli.columns.cuts import (
     check_ramp_edges,
     choose_cuts,
+    is_in_overfull_bucket,
+    is_outside_ramps,
     ramp_edges,
     ramps,
     ramps_graph,
@@ -65,7 +68,7 @@ class Bucketized(Embedded):
         return x
 
     def fitter(self, name: str) -> SampleFitter:
-        return SampleFitter(partial(self.read, name), self._fit)
+        return SampleFitter(partial(self.read, name), self._fit, self._find_outside)
 
     def _fit(self, x: Floats) -> dict[str, Any]:
         if self.num_buckets is not None:
@@ -76,6 +79,13 @@ class Bucketized(Embedded):
         if self.ramps:
             learnt |= ramp_edges(x, cuts)
         return learnt
+
+    def _find_outside(self, x: Floats, learnt: Learnt) -> Mask:
+        """Returns a mask of the numbers outside the learnt range of earlier rows."""
+        if self.ramps:
+            return is_outside_ramps(x, learnt)
+        # The data set chooses `edges`; they say nothing about the range of the rows.
+        return is_in_overfull_bucket(x, [] if self.edges else learnt["cuts"])
 
     def check_learnt(self, learnt: Learnt) -> None:
         super().check_learnt(learnt)

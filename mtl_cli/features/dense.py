@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
+from mtl_cli.columns.cells import Mask
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
@@ -61,7 +62,7 @@ class Dense(Feature):
         return x
 
     def fitter(self, name: str) -> SampleFitter:
-        return SampleFitter(partial(self.read, name), self._fit)
+        return SampleFitter(partial(self.read, name), self._fit, self._find_outside)
 
     def _fit(self, x: Floats) -> dict[str, Any]:
         learnt = learn_fill_value(x, self.missing)
@@ -77,6 +78,13 @@ class Dense(Feature):
         if low == high:  # `x.std()` could be above 0 because of rounding
             return learnt | {"mean": float(x[0]), "deviation": 0.0}
         return learnt | {"mean": float(x.mean()), "deviation": float(x.std())}
+
+    def _find_outside(self, x: Floats, learnt: Learnt) -> Mask:
+        """Returns a mask of the numbers that `quantile` turns into 0 or 1 alike."""
+        if self.transform != "quantile":
+            return np.zeros(len(x), bool)
+        quantiles = learnt["quantiles"]
+        return np.asarray((x < quantiles[0]) | (x > quantiles[-1]))
 
     def check_learnt(self, learnt: Learnt) -> None:
         super().check_learnt(learnt)

@@ -10,6 +10,7 @@ from pydantic import Field
 from mtl_cli.columns.cuts import (
     check_ramp_edges,
     choose_cuts,
+    is_outside_ramps,
     ramp_edges,
     ramps,
     ramps_graph,
@@ -56,7 +57,7 @@ class PiecewiseLinear(Feature):
         return x
 
     def fitter(self, name: str) -> SampleFitter:
-        return SampleFitter(partial(self.read, name), self._fit)
+        return SampleFitter(partial(self.read, name), self._fit, is_outside_ramps)
 
     def _fit(self, x: Floats) -> dict[str, Any]:
         cuts = choose_cuts(x, self.num_buckets)

@@ -939,6 +939,49 @@ def test_number_of_values_of_lists_counts_all_values_of_this_column(
 @pytest.mark.parametrize(
     "feature",
     [
+        {"kind": "piecewise_linear", "num_buckets": 16},
+        {"kind": "bucketized", "num_buckets": 16},
+        {"kind": "bucketized", "num_buckets": 16, "ramps": True},
+        {"kind": "dense", "transform": "quantile"},
+    ],
+    ids=str,
+)
+def test_range_of_an_earlier_run_is_told_only_if_most_rows_have_left_it(
+    tmp_path, feature
+):
+    prices = np.exp(np.random.default_rng(0).normal(3, 1, TRAIN)).round(2)
+    # A value that most rows hold has a bucket of its own, also in later runs.
+    mostly_zero = np.where(np.arange(TRAIN) % 10, 0, prices)
+
+    def findings(train, earlier):
+        columns = clean(TRAIN, 0) | {"price": train, "zero": mostly_zero}
+        features = {"price": feature, "zero": feature}
+        dataset = declared(parquet(tmp_path, columns), features, {"buy": TASKS["buy"]})
+        data = load(dataset, outputs(dataset), earlier)
+        return data.features.learnt, data.report["findings"]
+
+    learnt, _ = findings(prices, None)
+    assert findings(2 * prices, learnt)[1] == []  # with a new maximum
+    for changed in (1000 * prices, prices / 10_000):
+        told = findings(changed, learnt)[1]
+        (finding,) = (text for text in told if "start_from.refit=[price]" in text)
+        assert re.search(r": price \((100|9\d)%\)$", finding)
+
+
+def test_edges_of_the_data_set_are_no_learnt_range(tmp_path):
+    feature = {"kind": "bucketized", "edges": [0.0, 1.0, 2.0]}
+    columns = clean(TRAIN, 0) | {"price": np.linspace(3, 4, TRAIN)}
+    dataset = declared(
+        parquet(tmp_path, columns), {"price": feature, "hour": FEATURES["hour"]}, TASKS
+    )
+    learnt = load(dataset, outputs(dataset)).features.learnt
+    findings = load(dataset, outputs(dataset), learnt).report["findings"]
+    assert not any("range" in finding for finding in findings)
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [
         {"kind": "sparse"},
         {"kind": "hashed", "num_buckets": 1000},
         {"kind": "cross", "columns": ["shop", "town"]},
