@@ -3,27 +3,21 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 
 from mtl_cli.columns.arrow_types import with_lists_of_views, with_plain_types
 from mtl_cli.core.atomic_write import naming_full_disk, temporary_folder
-from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError
-from mtl_cli.core.other_files import read_json_object
-from mtl_cli.core.paths import Location, listed_paths, name_of
-from mtl_cli.data.files import find_files
-from mtl_cli.data.fingerprint import hash_files
-from mtl_cli.data.sources import Source, open_source, with_format_of
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.paths import Location, name_of
+from mtl_cli.data.sources import Source, open_source
 from mtl_cli.data.stdin import STDIN, copied_stdin
 from mtl_cli.evaluation.plan import EvaluationPlan, plan_evaluation, plan_for_files
 from mtl_cli.network.trained_model import TrainedModel
+from mtl_cli.runs.training_table import run_trained_on
 from mtl_cli.scoring.slices import check_slice_column
-
-TRAINING_ROWS_REMARK = (
-    "TABLE holds the rows that the run was trained on, so these scores are better than "
-    "scores on new rows; evaluate rows that the model has not seen"
-)
 
 
 class TableInMemory(Protocol):
@@ -58,8 +52,9 @@ def opened_for_evaluation(
         with naming_full_disk(folder):
             spill = folder / "rows"
             source = open_source("TABLE", location, plan.dataset, plan.request, spill)
-        if is_training_table(model, location):
-            plan.remarks.append(TRAINING_ROWS_REMARK)
+        trained = run_trained_on(location, model.folder)
+        if trained is not None:
+            plan.remarks.append(training_rows_remark(model.folder, trained))
         # Messages name stdin, not the temporary copy of its rows.
         yield replace(source, path=name), plan
 
@@ -84,37 +79,10 @@ def open_in_memory(
     return Source(table_name, rows.num_rows, read=lambda _: iter([rows])), plan
 
 
-def is_training_table(model: TrainedModel, table: Location) -> bool:
-    """Whether a table is the training table of a run.
-
-    A table with the same URL as the training table is the training table. The paths of
-    local files are not compared, because the training table may have been moved or
-    renamed. Instead, the run has recorded one hash of all its tables. A table is the
-    training table if this table and the run's other tables together have this hash.
-
-    The other tables are opened only if they are local files. A run may come from
-    someone else, and its configuration could name any URL.
-    """
-    dataset = model.config.dataset
-    has_url = any("://" in path for path in listed_paths(table))
-    if has_url and table == dataset.train:
-        return True
-    others = {
-        split: location
-        for split, location in dataset.locations.items()
-        if split != "train"
-    }
-    paths = [path for location in others.values() for path in listed_paths(location)]
-    try:
-        if any("://" in path for path in paths):
-            return False
-        expected = read_json_object(model.folder / "environment.json")["data_hash"]
-        files = {
-            split: find_files(split, location, with_format_of(dataset, location).format)
-            for split, location in {"train": table, **others}.items()
-        }
-        return bool(hash_files(files) == expected)
-    except (DataError, *DAMAGED_FILE_ERRORS):
-        # The warning is left out if a file is missing or damaged, or if it lies in a
-        # folder that only another user may read.
-        return False
+def training_rows_remark(run: Path, trained: Path) -> str:
+    """Returns the remark on a table that a run, or its earlier run, was trained on."""
+    name = "the run" if trained == run else f"{trained}, the earlier run,"
+    return (
+        f"TABLE holds the rows that {name} was trained on, so these scores are better "
+        "than scores on new rows; evaluate rows that the model has not seen"
+    )

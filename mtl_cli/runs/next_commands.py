@@ -9,6 +9,7 @@ from mtl_cli.core.paths import listed_paths, shortest
 from mtl_cli.core.plugins import plugin_flags
 from mtl_cli.data.sampling_correction import sampled_task
 from mtl_cli.models.base import COMMON_KEYS
+from mtl_cli.runs.training_table import run_trained_on
 
 # Settings that start like this are left out of a suggested command. The keys of sweeps
 # among them mean nothing for a single run, or would start a whole sweep.
@@ -30,8 +31,8 @@ def comparison_command(config: Config, settings: list[str]) -> tuple[str, str]:
     """Returns a command that gives scores to compare a run with, and its purpose.
 
     - After a run that started from an earlier run and has a test file, the command
-      scores the earlier run on this file. A new run to compare with would lack the
-      training rows of the earlier run.
+      scores the earlier run on this file, if its rows are new to the earlier run. A new
+      run to compare with would lack the training rows of the earlier run.
     - After another multi-task run, the command trains the same tasks separately, by a
       single-task model as large as one expert at each level of the run's model.
     - If the heads of this run decide the weights of rows, a run without them has other
@@ -41,7 +42,12 @@ def comparison_command(config: Config, settings: list[str]) -> tuple[str, str]:
     """
     earlier, test = config.start_from.run, config.dataset.test
     # With `valid_from=test`, only a part of the file holds the test rows of the run.
-    if earlier is not None and test is not None and config.dataset.valid_from != "test":
+    if (
+        earlier is not None
+        and test is not None
+        and config.dataset.valid_from != "test"
+        and run_trained_on(test, Path(earlier)) is None
+    ):
         plugins = [s for s in settings if s.startswith("--plugins=")]
         tables = listed_paths(test)
         command = ["mtl-evaluate", earlier, *tables, *plugins]

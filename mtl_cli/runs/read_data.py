@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.config.run_config import Config
@@ -18,6 +19,7 @@ from mtl_cli.network import pretrained
 from mtl_cli.network.pretrained import PretrainedVectors
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.earlier_run import EarlierRun
+from mtl_cli.runs.training_table import run_trained_on
 from mtl_cli.scoring.check_monitor import (
     check_monitor,
     unmonitored_tasks,
@@ -51,7 +53,11 @@ def read_data(
     for name in vectors:
         console.print_line(pretrained_line(name, vectors[name], config, data, earlier))
     folder.write_json("data_report.json", data.report)
-    warnings = [*data.report["findings"], *label_warnings(config, data.splits["train"])]
+    warnings = [
+        *earlier_rows_warnings(config),
+        *data.report["findings"],
+        *label_warnings(config, data.splits["train"]),
+    ]
     if config.trainer.patience is not None:
         warnings += unmonitored_warnings(left_out)
         watched = monitored_metrics(config.trainer.monitor, config.outputs, left_out)
@@ -106,6 +112,31 @@ def pretrained_line(
         f"{num_new:,} of {num_values - num_known:,} new values of {name} have "
         f"pretrained vectors; its {num_known:,} known values keep their learnt vectors"
     )
+
+
+def earlier_rows_warnings(config: Config) -> list[str]:
+    """Returns a warning for each table that the earlier run was trained on."""
+    run = config.start_from.run
+    if run is None:
+        return []
+    warnings = []
+    for split, location in config.dataset.locations.items():
+        if run_trained_on(location, Path(run), num_runs=1) is None:
+            continue
+        effect = (
+            f"so the scores of these {split} rows are better than those of new rows; "
+            "name rows that no earlier run was trained on"
+        )
+        if split == "train":
+            effect = (
+                "so this run trains on them again; if the rows were delivered twice, "
+                "leave this run out"
+            )
+        warnings.append(
+            f"dataset.{split} holds the rows that {run}, the earlier run, was trained "
+            f"on, {effect}"
+        )
+    return warnings
 
 
 def label_warnings(config: Config, train: Table) -> list[str]:

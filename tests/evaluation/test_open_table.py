@@ -1,6 +1,5 @@
 """Tables in memory that are evaluated."""
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,9 +9,7 @@ import pytest
 from helpers.planted_data import config, parquet, values
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.data.files import find_files
-from mtl_cli.data.fingerprint import hash_files
-from mtl_cli.evaluation.open_table import is_training_table, opened_for_evaluation
+from mtl_cli.evaluation.open_table import opened_for_evaluation
 
 
 def test_table_without_a_feature_is_refused_by_the_features_name() -> None:
@@ -37,18 +34,6 @@ def test_column_of_lists_makes_no_slices() -> None:
         opened_for_evaluation(model, table, ["tags"]),
     ):
         pass
-
-
-def test_table_is_evaluated_if_the_run_has_a_table_that_cannot_be_looked_up(
-    tmp_path: Path,
-) -> None:
-    features = {"price": {"kind": "dense"}}
-    tasks = {"click": {"label": "click", "kind": "binary"}}
-    # Like a file in the folder of another user, such a long name raises an `OSError`.
-    other_table = {"test": f"{'x' * 300}.csv", "test_fraction": 0.0}
-    settings = values("x.parquet", features, tasks, **other_table)
-    model: Any = SimpleNamespace(config=config(settings), folder=tmp_path)
-    assert not is_training_table(model, str(tmp_path / "table.csv"))
 
 
 @pytest.mark.parametrize("order", [("whole", "sampled"), ("sampled", "whole")])
@@ -76,21 +61,3 @@ def test_files_with_and_without_a_sampling_rate_are_refused_with_the_fix(
     )
     with opened_for_evaluation(model, str(files["whole"]), []) as (_, plan):
         assert "as if no rows were sampled" in plan.remarks[0]
-
-
-def test_training_table_is_known_if_the_test_rows_fill_a_folder(tmp_path: Path) -> None:
-    train = parquet(tmp_path, {"price": [1.0, 2.0], "click": [0, 1]})
-    (tmp_path / "test").mkdir()
-    parquet(tmp_path / "test", {"price": [3.0, 4.0], "click": [0, 1]}, "1.parquet")
-    locations = {"train": str(train), "test": str(tmp_path / "test")}
-    tables = {name: find_files(name, x, "parquet") for name, x in locations.items()}
-    environment = json.dumps({"data_hash": hash_files(tables)})
-    (tmp_path / "environment.json").write_text(environment)
-    features = {"price": {"kind": "dense"}}
-    tasks = {"click": {"label": "click", "kind": "binary"}}
-    settings = values(
-        str(train), features, tasks, test=locations["test"], valid_fraction=0.5
-    )
-    model: Any = SimpleNamespace(config=config(settings), folder=tmp_path)
-    assert is_training_table(model, str(train))
-    assert not is_training_table(model, str(tmp_path / "test" / "1.parquet"))
