@@ -83,7 +83,8 @@ def encode_sources(
     early_rows = count_early_rows(times_by_table, codes_by_table)
     day_warnings = part_of_day_warnings(times_by_table, codes_by_table)
     del times_by_table  # 8 bytes per row
-    fitter, statistics = learn_and_write_labels(dataset, outputs, rows, writer, profile)
+    statistics = LabelStatistics(dataset, outputs, has_earlier_run=earlier is not None)
+    fitter = learn_and_write_labels(dataset, outputs, rows, writer, profile, statistics)
     features = fitter.finish(earlier)
     encode_features(dataset, outputs, features, rows, writer, profile)
     report = data_report(
@@ -106,7 +107,8 @@ def learn_and_write_labels(
     rows: SplitRows,
     writer: EntryWriter,
     profile: Profile,
-) -> tuple[FeatureSetFitter, LabelStatistics]:
+    statistics: LabelStatistics,
+) -> FeatureSetFitter:
     """Learns from the training rows, and writes the labels and numbers of all rows.
 
     Both happen in one reading, because reading takes long.
@@ -114,7 +116,6 @@ def learn_and_write_labels(
     train_code = SPLITS.index("train")
     num_training_rows = int((rows.codes_by_table["train"] == train_code).sum())
     fitter = FeatureSetFitter(dataset.used_features, num_training_rows)
-    statistics = LabelStatistics(dataset, outputs)
     group_codes = GroupCodes(dataset.group_column)
     for chunk in rows.chunks():
         table = chunk.table
@@ -132,7 +133,7 @@ def learn_and_write_labels(
             for name, array in as_arrays(labels).items():
                 writer.add(split, name, array[selected])
     statistics.check()
-    return fitter, statistics
+    return fitter
 
 
 def encode_features(

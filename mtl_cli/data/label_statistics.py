@@ -13,12 +13,25 @@ from mtl_cli.heads.base import Output
 from mtl_cli.tasks.base import Statistics
 
 MAX_LISTED_VALUES = 20  # in a message
+# What to do about a task that can learn nothing from the training rows. A run of a
+# single day may have such a task, and its tower must not be lost to the next day.
+FIX = "leave the task out"
+FIX_OF_DAY = (
+    "train on several days at once, dataset.train=[DAY,DAY], or leave this day out "
+    "(without the task, its tower would not go on in the next run)"
+)
 
 
 class LabelStatistics:
-    """Statistics of the training labels, gathered chunk by chunk."""
+    """Statistics of the training labels, gathered chunk by chunk.
 
-    def __init__(self, dataset: Dataset, outputs: list[Output]) -> None:
+    `has_earlier_run` says whether the run starts from an earlier run.
+    """
+
+    def __init__(
+        self, dataset: Dataset, outputs: list[Output], has_earlier_run: bool = False
+    ) -> None:
+        self.fix = FIX_OF_DAY if has_earlier_run else FIX
         self.has_weights = dataset.weight_column is not None
         self.outputs = [output for output in outputs if not output.added_by_heads]
         self.summaries = {output.name: LabelSummary() for output in self.outputs}
@@ -79,19 +92,19 @@ class LabelStatistics:
             raise DataError(
                 f"{key}: no training row has a label{in_space}"
                 f"{' and a weight above 0' if self.has_weights else ''}; correct "
-                f"column '{task.label}', or leave the task out"
+                f"column '{task.label}', or {self.fix}"
             )
         if not self.task_summaries[output.name].count:
             raise DataError(
                 f"{key}: none of the {summary.count:,} training labels{in_space} is "
                 f"above 0, but a {task.kind} task needs amounts; give other rows, or "
-                "leave the task out"
+                f"{self.fix}"
             )
         if task.HAS_CLASSES and summary.lowest == summary.highest:
             raise DataError(
                 f"{key}: all {summary.count:,} training labels{in_space} are "
                 f"{task.label_text(summary.lowest)}, but a {task.kind} task needs at "
-                "least two classes; give other rows, or leave the task out"
+                f"least two classes; give other rows, or {self.fix}"
             )
 
     def statistics(self) -> dict[str, Statistics]:

@@ -13,7 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 import uci
-from helpers.planted_data import parquet
+from helpers.planted_data import outputs, parquet
 from helpers.slow import slow_except
 from hydra import compose, initialize_config_dir
 
@@ -504,3 +504,13 @@ def test_paths_are_found_from_another_folder(tmp_path, monkeypatch):
     assert train.num_rows == 32_561 - 3_256
     csv_file(tmp_path, GOOD)
     assert loaded(Path("train.csv"), FEATURES, TASKS).splits["train"].num_rows == 4
+
+
+def test_day_without_conversions_is_left_out_or_joined_to_another(tmp_path):
+    # Advice to leave the task out cost the task's tower on the next day.
+    train = parquet(tmp_path, {"user": ["a"] * 40, "buy": [0] * 40})
+    tasks = {"buy": {"label": "buy", "kind": "binary"}}
+    day = dataset(train, {"user": {"kind": "sparse"}}, tasks)
+    fix = r"or train on several .* dataset.train=\[DAY,DAY\], or leave this day out"
+    with pytest.raises(DataError, match=fix):
+        load(day, outputs(day), earlier={"user": {"vocabulary": ["a"]}})
