@@ -3,10 +3,13 @@
 `blocks.py` cuts the weights into blocks.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from mtl_cli.config.start_from import Part
+
+MAX_COLUMNS = 2  # the number of columns of a gate that messages name
 
 
 class Scenario(NamedTuple):
@@ -61,22 +64,21 @@ class BlockName(NamedTuple):
 def describe_blocks(blocks: Iterable[BlockName], text: str) -> list[str]:
     """Describes blocks in one line per layer: `towers: tower of click, buy: TEXT`.
 
+    Many blocks of experts are counted: `gates: gates of click for 8 experts: TEXT`.
+
     The weights of single scenarios have a line of their own: `towers: scenarios app, tv
     of tower of click, buy: TEXT`. `text` says what happens to the blocks.
     """
-    # {(part, layer, whether the blocks belong to scenarios): (scenarios, owners)}. The
-    # names are the keys of dicts, because sets would not keep their order.
-    groups: dict[tuple[str, str, bool], tuple[dict[str, None], dict[str, None]]] = {}
+    # {(part, layer, whether the blocks belong to scenarios): the blocks}
+    groups: dict[tuple[str, str, bool], list[BlockName]] = defaultdict(list)
     for name in blocks:
-        key = (name.part, name.layer, name.scenario is not None)
-        scenarios, owners = groups.setdefault(key, ({}, {}))
-        if name.scenario is not None:
-            scenarios[name.scenario.name] = None
-        owners[describe_owner(name)] = None
+        groups[name.part, name.layer, name.scenario is not None].append(name)
     lines = []
-    for (part, layer, _), (scenarios, owners) in groups.items():
-        list_of_owners = ", ".join(filter(None, owners))
-        of_owners = f" of {list_of_owners}" if list_of_owners else ""
+    for (part, layer, _), names in groups.items():
+        owners = ", ".join(describe_owners(names))
+        of_owners = f" of {owners}" if owners else ""
+        # The keys of a dict, because a set would not keep their order.
+        scenarios = dict.fromkeys(n.scenario.name for n in names if n.scenario)
         prefix = f"{describe_scenarios(scenarios)} of " if scenarios else ""
         lines.append(f"{part}: {prefix}{layer}{of_owners}: {text}")
     return lines
@@ -87,14 +89,26 @@ def describe_scenarios(names: Collection[str]) -> str:
     return f"scenario{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
-def describe_owner(name: BlockName) -> str:
-    """Describes the owner of a block, such as `click`, or `click for expert buy 2`.
+def describe_owners(blocks: Iterable[BlockName]) -> list[str]:
+    """Describes the owners of blocks, such as `click`, or `click for expert buy 2`.
 
     `click for expert buy 2` is the column of the second expert of the task buy in the
-    gate of the task click. For an embedding table, `user of click` is the table of the
+    gate of the task click. More than `MAX_COLUMNS` columns of a gate are counted, as in
+    `click for 8 experts`. For an embedding table, `user of click` is the table of the
     feature user with the vectors of the task click.
     """
-    if name.part == "embeddings":
-        return f"{name.owner} of {name.piece}" if name.piece else name.owner
-    _, _, expert = name.piece.partition(" ")
-    return f"{name.owner} for {expert}" if expert else name.owner
+    # {owner: the experts of its columns; "" stands for other blocks of the owner}
+    experts: dict[str, dict[str, None]] = defaultdict(dict)
+    for name in blocks:
+        if name.part == "embeddings":
+            owner = f"{name.owner} of {name.piece}" if name.piece else name.owner
+            experts[owner][""] = None
+        else:
+            experts[name.owner][name.piece.partition(" ")[2]] = None
+    texts = []
+    for owner, names in experts.items():
+        columns = [f"{owner} for {name}" for name in names if name]
+        if len(columns) > MAX_COLUMNS:
+            columns = [f"{owner} for {len(columns)} experts"]
+        texts += [owner, *columns] if owner and "" in names else columns
+    return texts

@@ -26,7 +26,7 @@ def check_finished(path: Path) -> None:
     if not is_folder:
         raise ConfigError(
             f"{KEY}: there is no folder {path}; name the folder of a finished run"
-            f"{suggest(path.name, names_of_runs(path.parent))}"
+            f"{suggest(path.name, names_of_finished_runs(path.parent))}"
         )
     try:
         check_entries(path, SUBFOLDERS, is_written=False)
@@ -34,7 +34,7 @@ def check_finished(path: Path) -> None:
     except (ConfigError, OSError, ValueError) as error:
         raise ConfigError(f"{KEY}: {first_line(error)}") from None
     if status is None:
-        runs = names_of_runs(path)
+        runs = names_of_finished_runs(path)
         example = f", such as {path / runs[0]}" if runs else ""
         raise ConfigError(f"{KEY}: {no_run}{example}")
     if status != "done":
@@ -44,10 +44,12 @@ def check_finished(path: Path) -> None:
         )
 
 
-def names_of_runs(folder: Path) -> list[str]:
-    """Returns the names of the run folders in a folder, newest first."""
+def names_of_finished_runs(folder: Path) -> list[str]:
+    """Returns the names of the folders of finished runs in a folder, newest first."""
     times = {}
-    for status in folder.glob(f"*/{STATUS}"):
-        with contextlib.suppress(FileNotFoundError):  # the run was removed since
-            times[status.parent.name] = status.parent.stat().st_mtime
+    for file in folder.glob(f"*/{STATUS}"):
+        # The run may have been removed since, or its status cannot be read.
+        with contextlib.suppress(FileNotFoundError, ConfigError):
+            if status_of(file.parent).get("status") == "done":
+                times[file.parent.name] = file.parent.stat().st_mtime
     return sorted(times, key=times.__getitem__, reverse=True)

@@ -27,7 +27,7 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.encoders.deepfm import DeepFM
 from mtl_cli.layers import ParallelMLP, Routing
 from mtl_cli.layers.routing import routes_to_shared
-from mtl_cli.network.block_names import describe_blocks
+from mtl_cli.network.block_names import BlockName, describe_blocks
 from mtl_cli.network.blocks import blocks_of
 from mtl_cli.network.build import build
 from mtl_cli.network.feature_columns import Column, FeatureColumns, feature_slices
@@ -322,6 +322,21 @@ def test_members_keep_their_input_signs_and_heads_where_members_are_added(settin
     old, now = (logits(x[0], rows) for x in (earlier, new))
     for task, y in now.items():  # the rows of members 1 and 2 come first
         np.testing.assert_allclose(y[: len(old[task])], old[task], rtol=1e-5, atol=1e-5)
+
+
+def test_many_columns_of_a_gate_are_counted():
+    def described(*names):
+        blocks = [BlockName("gates", "gates", task, piece) for task, piece in names]
+        return describe_blocks(blocks, "new")
+
+    two = [("click", f"0.kernel expert {i}") for i in (1, 2)]
+    assert described(*two) == [
+        "gates: gates of click for expert 1, click for expert 2: new"
+    ]
+    many = [(task, f"0.kernel expert {i}") for i in range(1, 9) for task in ("a", "b")]
+    assert described(("a", "bias"), *many) == [
+        "gates: gates of a, a for 8 experts, b for 8 experts: new"
+    ]
 
 
 def test_layers_of_another_shape_are_named_and_left_as_they_are():

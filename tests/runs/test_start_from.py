@@ -425,6 +425,7 @@ def test_folders_without_a_finished_run_are_refused(
         f"finished run, such as {run}"
     )
     (run / "status.json").write_text('{"status": "interrupted"}')
+    assert line(tmp_path).endswith("name the folder of a finished run")
     assert "is not finished, its status is interrupted; finish the run" in line(run)
     (run / "status.json").write_text("[")
     assert line(run).startswith("start_from.run: ")
