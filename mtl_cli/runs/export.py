@@ -9,6 +9,7 @@ A *constant* is a column that has one fixed value in the export, see the option 
 
 import json
 import math
+import warnings
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
@@ -21,18 +22,25 @@ import pyarrow as pa
 from mtl_cli.columns.raw_inputs import raw_column
 from mtl_cli.core.atomic_write import replacing_folder
 from mtl_cli.core.errors import (
+    DAMAGED_FILE_ERRORS,
     ConfigError,
     DataError,
     ExportError,
     MtlError,
     first_line,
 )
+from mtl_cli.core.message_text import line_if_any
 from mtl_cli.core.written_files import HASHES_KEY, hashes_of
 from mtl_cli.data.feature_graph import example_rows
 from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.network.trained_model import TrainedModel
-from mtl_cli.runs.earlier_export import check_export_target, get_format, record_of
+from mtl_cli.runs.earlier_export import (
+    check_export_target,
+    find_record,
+    get_format,
+    record_of,
+)
 
 NUM_EXAMPLES = 64
 FIX_OF_GRAPH = (
@@ -82,6 +90,8 @@ def export_model(
             "weights"
         )
     record = make_record(model, format_name)
+    if force:
+        warn_of_changed_inputs(target, record)
     # The target may have changed since the first check, so it is checked again.
     check_earlier_export = partial(check_export_target, force=force)
     with replacing_folder(target, check_earlier_export) as path:
@@ -90,6 +100,29 @@ def export_model(
         if path.is_dir():
             write_record_with_hashes(path, record)
     return result
+
+
+def warn_of_changed_inputs(target: Path, record: ExportRecord) -> None:
+    """Warns if an export replaces an export with other inputs.
+
+    A program that serves the earlier export sends the inputs of that export.
+    """
+    try:
+        earlier = find_record(target)
+    except DAMAGED_FILE_ERRORS:  # the check of the target refuses such an export
+        return
+    if earlier is None:
+        return
+    old, new = earlier["inputs"], record["inputs"]
+    changes = line_if_any("added", [name for name in new if name not in old])
+    changes += line_if_any("removed", [name for name in old if name not in new])
+    if changes:
+        warnings.warn(
+            f"{target}: the inputs of the new export differ from those of the export "
+            f"that it replaces: {'; '.join(changes)}; a program that uses the export "
+            "must send the new inputs",
+            stacklevel=2,
+        )
 
 
 def write_record_with_hashes(folder: Path, record: ExportRecord) -> None:

@@ -16,6 +16,7 @@ from mtl_cli.cli import export
 from mtl_cli.core import plugins
 from mtl_cli.exports.saved_model import SavedModel
 from mtl_cli.runs import export as runs_export
+from mtl_cli.runs.earlier_export import record_of
 
 WRONG_GRAPH = """
 import pyarrow as pa
@@ -105,6 +106,18 @@ def test_force_replaces_an_export(run: Path, exported: Path, tmp_path: Path) -> 
     assert exports(run, tmp_path / "model", "--force") == 0
     assert exports("--verify", tmp_path / "model") == 0
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_inputs_that_differ_from_those_of_the_replaced_export_are_named(
+    exported: Path,
+) -> None:
+    record: Any = record_of(exported)
+    runs_export.warn_of_changed_inputs(exported, record)  # a warning would be an error
+    inputs = {
+        "device" if x == "price" else x: kind for x, kind in record["inputs"].items()
+    }
+    with pytest.warns(UserWarning, match="added: device; removed: price; a program"):
+        runs_export.warn_of_changed_inputs(exported, record | {"inputs": inputs})
 
 
 def fails_with(error: BaseException) -> Any:
