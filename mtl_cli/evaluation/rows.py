@@ -173,7 +173,14 @@ def validation_rows(model: TrainedModel, on_rows: OnProgress) -> EvaluatedRows:
             f"{model.folder} has no validation rows; name a table to evaluate the run "
             "on"
         )
-    data = load_data(model, on_rows)
+    try:
+        data = load_data(model, on_rows)
+    except DataError as error:
+        # The path is part of a finished run, so only another table helps.
+        reason = str(error).removesuffix("; correct the path")
+        raise DataError(
+            f"{model.folder}: {reason}; name a TABLE to evaluate the run on"
+        ) from None
     # If the data had not changed, the features would have learnt the same values again.
     if data.features.learnt != model.features.learnt:
         raise DataError(

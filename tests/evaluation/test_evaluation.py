@@ -1,8 +1,16 @@
 """The tables of an evaluation, as the library gives them."""
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+from helpers.planted_data import config, values
+
+from mtl_cli.core.errors import DataError
+from mtl_cli.data.sources import no_progress
 from mtl_cli.evaluation.evaluation import Evaluation
+from mtl_cli.evaluation.rows import validation_rows
 from mtl_cli.evaluation.task_results import truth_rmse_with_interval
 
 
@@ -26,3 +34,16 @@ def test_undefined_truth_rmse_has_no_interval() -> None:
     rows: Any = None  # the rows are not needed
     result = truth_rmse_with_interval(rows, "click", None)
     assert result["value"] is result["low"] is result["high"] is None
+
+
+def test_run_whose_data_has_moved_needs_a_table() -> None:
+    features = {"user": {"kind": "sparse"}}
+    tasks = {"click": {"label": "click", "kind": "binary"}}
+    settings = config(values("gone.parquet", features, tasks, valid_fraction=0.5))
+    model: Any = SimpleNamespace(config=settings, folder=Path("moved"))
+    with pytest.raises(DataError) as error:
+        validation_rows(model, no_progress)
+    assert str(error.value) == (
+        "moved: dataset.train: no file 'gone.parquet' (current folder: "
+        f"{Path.cwd()}); name a TABLE to evaluate the run on"
+    )
