@@ -20,6 +20,7 @@ from mtl_cli.core.plugin_code import code_hashes
 from mtl_cli.distributed import child_processes
 from mtl_cli.models.base import Sharing
 from mtl_cli.runs import saved_model
+from mtl_cli.tasks.base import metrics_named, task_class
 
 MODEL = """
 from mtl_cli.models.base import Sharing
@@ -353,6 +354,48 @@ def test_files_where_the_command_starts_are_no_options(start: Path) -> None:
     told = run_cold(here, "model.name=scaled", "dataset=small", "check_only=true")
     assert (told.returncode, told.stdout) == (2, "")
     assert told.stderr == f"mtl-train: error: model.name: {MISSING}\n"
+
+
+OWN_METRIC = """
+from typing import Literal
+from mtl_cli.metrics.metric import metric
+from mtl_cli.tasks.binary import Binary
+
+@metric(direction=-1, name={name!r})
+def cost(label, prediction, weight):
+    return 0.5
+
+class Own(Binary):
+    METRICS = (*Binary.METRICS, cost)
+    kind: Literal["own"] = "own"
+"""
+
+
+def test_metric_of_a_plugin_has_a_name_of_its_own(start: Path) -> None:
+    kind = start / "mine" / "tasks" / "own.py"
+    kind.write_text(OWN_METRIC.format(name="accuracy"))  # of another kind
+    settings = ["dataset=small", "dataset.tasks.buy.kind=own", "check_only=true"]
+    code, _, error, _ = refused(start, "--plugins", "mine", *settings)
+    assert (code, error) == (
+        2,
+        f"mtl-train: error: {kind}: the name 'accuracy' belongs to a metric of "
+        "mtl_cli.tasks.multiclass already; take another name, or import it\n",
+    )
+
+
+def test_metrics_of_two_plugins_differ_in_their_names(start: Path) -> None:
+    write(start / "mine", {"tasks/own.py": OWN_METRIC.format(name="cost")})
+    plugins.use_folders([start / "mine"])
+    assert task_class("own")(label="buy", kind="own").metric_names[-2:] == [
+        "gauc",
+        "cost",
+    ]
+    write(start / "other", {"tasks/second.py": OWN_METRIC.format(name="cost")})
+    plugins.use_folders([start / "mine", start / "other"])
+    with pytest.raises(
+        ConfigError, match=r"second.py: the name 'cost' belongs to .*ow"
+    ):
+        metrics_named("cost")
 
 
 def test_broken_file_of_our_own_is_not_called_a_plugin(
