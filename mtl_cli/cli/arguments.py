@@ -1,6 +1,7 @@
 """Converts the arguments of `mtl-train` to arguments of Hydra."""
 
 import shlex
+import warnings
 from argparse import ArgumentError, ArgumentParser, Namespace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hydra.errors import OverrideParseException
 from mtl_cli.cli.hydra_internals import argument_parser
 from mtl_cli.config.overrides import adds_runs, with_add_prefix
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.paths import conf_is_of_other_application
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.sweep.folder_names import is_swept, sweep_name
 
@@ -79,6 +81,8 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
     """
     parsed = parse_checked(arguments)
     flags = [argument for argument in arguments if argument not in parsed.overrides]
+    if not is_completion(arguments):
+        warn_of_ignored_conf(parsed)
     if parsed.config_path:  # replaces the user's flag: Hydra takes the last value
         flags.append(f"--config-path={Path(parsed.config_path).resolve()}")
     settings = [expand_start_from(setting) for setting in parsed.overrides]
@@ -111,6 +115,21 @@ def parse_checked(arguments: list[str]) -> Namespace:
             "configuration with --config-path RUN --config-name config"
         )
     return parsed
+
+
+def warn_of_ignored_conf(parsed: Namespace) -> None:
+    """Warns if Hydra will not read `./conf`, unless the command line names it."""
+    typed_folders = [Path(f) for f in (parsed.config_dir, parsed.config_path) if f]
+    if not conf_is_of_other_application() or Path.cwd() / "conf" in [
+        folder.resolve() for folder in typed_folders
+    ]:
+        return
+    warnings.warn(
+        "./conf holds a config.yaml, so mtl-train takes ./conf for the folder of "
+        "another application and does not read it; remove ./conf/config.yaml, or add "
+        "the options of ./conf by --config-dir conf",
+        stacklevel=2,
+    )
 
 
 def check_settings(settings: list[str]) -> None:

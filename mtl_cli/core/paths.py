@@ -54,14 +54,22 @@ def conf_folder() -> Path:
 def user_conf_folder() -> Path | None:
     """Returns the user's folder `./conf`, or None if there is none.
 
-    A `./conf` with a `config.yaml` belongs to another Hydra application, and does not
-    count: its `config.yaml` would replace mtl-cli's file of this name. The folder of
-    mtl-cli's own configs does not count either.
+    The folder of mtl-cli's own configs does not count, nor the folder of another
+    application.
     """
     folder = Path.cwd() / "conf"
-    if not folder.is_dir() or folder == conf_folder():
+    if not folder.is_dir() or folder == conf_folder() or conf_is_of_other_application():
         return None
-    return None if (folder / "config.yaml").exists() else folder
+    return folder
+
+
+def conf_is_of_other_application() -> bool:
+    """Whether `./conf` holds a `config.yaml`, as other Hydra applications have.
+
+    This `config.yaml` would replace mtl-cli's file of this name.
+    """
+    folder = Path.cwd() / "conf"
+    return (folder / "config.yaml").exists() and folder != conf_folder()
 
 
 def find_data(path: str) -> Path:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import ConfigError, DataError, WriteError
-from mtl_cli.core.paths import conf_folder
+from mtl_cli.core.paths import conf_is_of_other_application
 from mtl_cli.data.column_request import WRITE_INTO_FILES
 from mtl_cli.data.csv_options import trim_to_null
 from mtl_cli.data.dataset import DATASET_NAME_PATTERN, RULES_OF_PATTERNS
@@ -177,11 +177,11 @@ def target_path(name: str, may_exist: bool) -> Path:
         )
     target = Path("conf") / "dataset" / f"{name}.yaml"
     folder = Path.cwd() / "conf"
-    if (folder / "config.yaml").exists() and folder != conf_folder():
+    if conf_is_of_other_application():
         raise ConfigError(
             "./conf has a config.yaml, so mtl-train takes ./conf for the folder of "
-            "another application and would not find the data set; start in another "
-            "folder"
+            "another application and would not find the data set; remove "
+            "./conf/config.yaml, or start in another folder"
         )
     for path in (folder, target.parent, target):
         if path.is_symlink():

@@ -10,6 +10,7 @@ from helpers.commands import refused
 from helpers.slow import slow_except
 
 import mtl_cli
+from mtl_cli.cli.arguments import hydra_arguments
 from mtl_cli.cli.hydra_setup import safe_completions
 from mtl_cli.cli.train import RunOutcome, compose_and_run
 
@@ -117,3 +118,29 @@ def test_completion_ignores_a_line_that_hydra_refuses(
     plugin: Any = None
     assert safe_completions(hydra_query, plugin, line="--foo model=") == []
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_told"),
+    [
+        (["seed=2"], True),
+        (["--config-dir", "other"], True),
+        (["--config-dir", "conf"], False),
+        (["--config-path", "./conf/"], False),
+        (["-sc", "query=bash"], False),
+    ],
+)
+def test_conf_that_is_not_read_is_told(
+    arguments: list[str],
+    is_told: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("conf").mkdir()
+    Path("conf/config.yaml").touch()
+    hydra_arguments(arguments)
+    messages = [str(warning.message) for warning in recwarn]
+    assert len(messages) == is_told
+    assert all(message.startswith("./conf holds a config") for message in messages)
