@@ -33,8 +33,9 @@ PLAIN_KEYS = re.compile(
 SAFE_STORAGES = (None, "sqlite:///${hydra.sweep.dir}/optuna.db")
 # Groups whose options come with installed plugins; a file may choose any option.
 PLUGIN_GROUPS = ("hydra/launcher", "hydra/sweeper", "hydra/sweeper/sampler")
-# Hydra writes these keys after it has composed the files.
-WRITTEN_BY_HYDRA = ("runtime", "overrides", "job.override_dirname")
+# Hydra writes these keys after it has composed the files. `job.config_name` is then the
+# NAME of `--config-name`.
+WRITTEN_BY_HYDRA = ("runtime", "overrides", "job.override_dirname", "job.config_name")
 # Keys that need not hold trusted or plain values. Search spaces have their own check.
 SKIPPED_PREFIXES = tuple(f"{key}." for key in (*WRITTEN_BY_HYDRA, *SEARCH_SPACES))
 # Settings that mtl-cli or Hydra adds to most command lines. `trusted_sections` does not

@@ -178,11 +178,17 @@ def request_of(composed: DictConfig) -> RunRequest:
     unresolved: Any = OmegaConf.to_container(hydra_config, resolve=False)
     settings = map(without_added_prefix, unresolved["overrides"]["task"])
     flags = plugins.plugin_flags()
+    # The flags of mtl-cli's own primary configuration are left out.
+    has_own_name = hydra_config.job.config_name != "config"
     for source in hydra_config.runtime.config_sources:
-        # The flags of mtl-cli's own primary configuration are left out.
-        if source.provider == "main" and Path(source.path) != conf_folder():
-            flags.append(f"--config-path={shortest(Path(source.path))}")
-            flags.append(f"--config-name={hydra_config.job.config_name}")
+        folder = Path(source.path)
+        if source.provider == "command-line":
+            flags.append(f"--config-dir={shortest(folder)}")
+        if source.provider == "main" and folder != conf_folder():
+            flags.append(f"--config-path={shortest(folder)}")
+            has_own_name = True
+    if has_own_name:
+        flags.append(f"--config-name={hydra_config.job.config_name}")
     return RunRequest(
         composed,
         choices=dict(hydra_config.runtime.choices),

@@ -35,6 +35,21 @@ def test_flag_is_answered(command: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_configuration_of_another_name_may_set_as_little_of_hydra(
+    tmp_path: Path,
+) -> None:
+    arguments = ["--config-dir", ".", "--config-name", "acme", "--cfg", "job"]
+    config = tmp_path / "acme.yaml"
+    config.write_text("defaults: [config, _self_]\nseed: 42\n")
+    code, out, err, _ = refused(tmp_path, *arguments)
+    assert (code, err) == (0, "")
+    assert out.startswith("seed: 42\n")
+    config.write_text("defaults: [config, _self_]\nhydra: {job: {chdir: true}}\n")
+    code, _, err, _ = refused(tmp_path, *arguments)
+    assert code == 2
+    assert "hydra.job.chdir: a file may not set this key" in err
+
+
 def test_section_that_adds_runs_is_refused_as_a_whole(tmp_path: Path) -> None:
     code, out, err, _ = refused(tmp_path, "compare={single_task: true}")
     assert (code, out) == (2, "")

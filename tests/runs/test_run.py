@@ -215,6 +215,20 @@ def test_saved_config_runs_again_with_identical_numbers(small: Path) -> None:
 
 
 @pytest.mark.slow
+def test_primary_configuration_of_ones_own_trains_and_is_repeated(small: Path) -> None:
+    (small / "team").mkdir()
+    text = "defaults: [config, _self_]\nseed: 42\n"
+    (small / "team" / "acme.yaml").write_text(text)
+    flags = ["--config-dir=team", "--config-name=acme"]
+    completed = mtl_train(small, *flags, "dataset=small", *QUICK, "hydra.run.dir=run")
+    assert completed.returncode == 0, completed.stderr
+    assert yaml.safe_load((small / "run" / "config.yaml").read_text())["seed"] == 42
+    assert (
+        f"try next:   mtl-train -m {' '.join(flags)} dataset=small" in completed.stdout
+    )
+
+
+@pytest.mark.slow
 def test_esmm_gives_three_outputs_and_warns_of_the_broken_funnel(
     tmp_path: Path,
 ) -> None:
