@@ -116,9 +116,9 @@ class RunFolder:
         self.write_text(name, f"{text}\n")
 
     def write_text(self, name: str, text: str) -> None:
-        """Writes a text file."""
+        """Writes a text file. Paths in the text keep bytes that are not UTF-8."""
         with self.replacing(name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
 
     @contextlib.contextmanager
     def replacing(self, name: str) -> Iterator[Path]:

@@ -98,7 +98,8 @@ def write_predictions(config: Config, rows: EvaluatedRows, path: Path) -> None:
     frame = prediction_frame(
         config, rows.row_numbers, rows.table, predictions, rows.scenarios
     )
-    frame.to_parquet(path, index=False)
+    with path.open("wb") as file:
+        frame.to_parquet(file, index=False)
 
 
 def copied_config(run: Run, table: Location) -> str:

@@ -40,8 +40,9 @@ def write_predictions(run: FinishedRun) -> None:
         run.predictions["test"],
         None if scenarios is None else scenarios.of(test),
     )
-    with run.folder.replacing("predictions.parquet") as path:
-        frame.to_parquet(path, index=False)
+    # Arrow gets an open file: it takes no path whose bytes are not UTF-8.
+    with run.folder.replacing("predictions.parquet") as path, path.open("wb") as file:
+        frame.to_parquet(file, index=False)
 
 
 def write_plots(run: FinishedRun) -> None:

@@ -95,8 +95,12 @@ def opened_target(target: str, may_replace: bool = True) -> Iterator[TableWriter
         writer.close()
         return
     check_prediction_target(target)
-    with replacing(Path(target), RUN_AGAIN, may_replace) as path:
-        writer = TableWriter(str(path), Path(target).suffix)
+    # Arrow gets an open file: it takes no path whose bytes are not UTF-8.
+    with (
+        replacing(Path(target), RUN_AGAIN, may_replace) as path,
+        path.open("wb") as file,
+    ):
+        writer = TableWriter(file, Path(target).suffix)
         try:
             yield writer
         finally:

@@ -25,7 +25,7 @@ from mtl_cli.data.load import load
 from mtl_cli.network.build import build
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.saved_model import save
-from mtl_cli.runs.table_writer import opened_target
+from mtl_cli.runs.table_writer import WRITERS, opened_target
 from mtl_cli.training import checkpoint
 from mtl_cli.training.checkpoint import checkpoint_files, newest_checkpoint, read_intact
 
@@ -392,3 +392,25 @@ def test_only_force_replaces_predictions_that_appear_meanwhile(tmp_path):
             writer.write(pa.table({"x": [1]}))
             target.write_text("theirs")
         assert target.read_text().replace('"', "") == expected
+
+
+@pytest.fixture
+def not_utf8(tmp_path):
+    """A folder whose name is not UTF-8: so Python reads `Größe` in the locale C."""
+    folder = tmp_path / os.fsdecode(b"Gr\xf6\xdfe")
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.parametrize("ending", slow_except([".parquet"], WRITERS))
+def test_predictions_are_written_to_a_folder_that_is_not_utf8(ending, not_utf8):
+    with opened_target(str(not_utf8 / f"out{ending}")) as writer:
+        writer.write(pa.table({"x": [1]}))
+    assert os.listdir(not_utf8) == [f"out{ending}"]
+
+
+@pytest.mark.slow
+def test_run_in_a_folder_that_is_not_utf8_writes_all_its_files(tiny, not_utf8):
+    run_in(not_utf8 / "run", tiny, plots=True)
+    names = set(os.listdir(not_utf8 / "run"))
+    assert {"predictions.parquet", "report.html", "plots", "model"} <= names
