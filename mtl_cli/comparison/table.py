@@ -17,7 +17,7 @@ from mtl_cli.comparison.results import (
 from mtl_cli.comparison.table_cells import headings, setting_cells, task_cells
 from mtl_cli.comparison.terminal_tables import print_days, print_tables
 from mtl_cli.core.message_text import counted, visible
-from mtl_cli.core.terminal import LINE_WIDTH
+from mtl_cli.core.terminal import set_width
 
 SEED_LEGEND = (
     "± is the 95 % t-interval over seeds. The difference is to the baseline, paired by "
@@ -123,8 +123,7 @@ def memory_console() -> tuple[Console, TextIO]:
     encoding = sys.stdout.encoding or "utf-8"
     stream = io.TextIOWrapper(io.BytesIO(), encoding, errors="replace")
     console = Console(file=stream, force_terminal=on_terminal, highlight=False)
-    if not on_terminal:
-        console.width = LINE_WIDTH
+    set_width(console)
     return console, stream
 
 

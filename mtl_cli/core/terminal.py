@@ -1,12 +1,13 @@
 """Makes the consoles that print to stdout, and shows the progress of long work."""
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.live import Live
 from rich.text import Text
 
@@ -39,9 +40,16 @@ class StdoutConsole(Console):
 def new_console(**settings: Any) -> Console:
     """Returns a console that writes to stdout, with more settings of `Console`."""
     console = StdoutConsole(highlight=False, soft_wrap=True, **settings)
+    set_width(console)
+    return console
+
+
+def set_width(console: Console) -> None:
+    """Sets the width of a console for stdout where rich would take 80 characters."""
     if not console.is_terminal:
         console.width = LINE_WIDTH
-    return console
+    elif console.is_dumb_terminal:  # as in Emacs, where TERM=dumb
+        console.size = ConsoleDimensions(*shutil.get_terminal_size())
 
 
 @contextmanager
