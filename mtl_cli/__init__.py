@@ -65,16 +65,19 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'mtl_cli' has no attribute {name!r}")
-    if name == "__version__":
-        from importlib.metadata import version
+# A checker of types would take any name, such as `mtl_cli.trian`, for one of these.
+if not TYPE_CHECKING:
 
-        return version("mtl-cli")
-    if name == "layers":
-        return import_module("mtl_cli.layers")
-    return getattr(import_module(_MODULES.get(name, "mtl_cli.core.errors")), name)
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module 'mtl_cli' has no attribute {name!r}")
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("mtl-cli")
+        if name == "layers":
+            return import_module("mtl_cli.layers")
+        return getattr(import_module(_MODULES.get(name, "mtl_cli.core.errors")), name)
 
 
 def __dir__() -> list[str]:

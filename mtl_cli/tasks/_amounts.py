@@ -2,14 +2,14 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from mtl_cli.metrics.amounts import SMALLEST_PREDICTION, d2, deviance, gini, spearman
 from mtl_cli.metrics.calibration import pcoc
 from mtl_cli.metrics.curves import gain_curve
-from mtl_cli.metrics.metric import Floats
+from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.metrics.regression import mae, r2, rmse
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.tasks.base import Array, CalibrationMethod, Statistics, Task
@@ -27,7 +27,7 @@ class AmountTask(Task):
     prediction grow by 1.
     """
 
-    METRICS = (gini, spearman, d2, pcoc, r2, rmse, mae)
+    METRICS: ClassVar[tuple[Metric, ...]] = (gini, spearman, d2, pcoc, r2, rmse, mae)
     # The metrics D2 and R2 are best if the predictions are the true means. R2 depends
     # too much on the few largest amounts.
     PROPER_METRIC = d2

@@ -1,7 +1,7 @@
 """Binary tasks: predict the probability that a label is 1, not 0."""
 
 import math
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -13,7 +13,7 @@ from mtl_cli.metrics.auc import auc, gauc, pr_auc
 from mtl_cli.metrics.calibration import ece, pcoc
 from mtl_cli.metrics.curves import histogram, precision_recall_curve, roc_curve
 from mtl_cli.metrics.log_loss import log_loss, normalized_entropy
-from mtl_cli.metrics.metric import Floats
+from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.tasks._classes import LabelValue
 from mtl_cli.tasks.base import Array, Statistics, Task
@@ -44,13 +44,21 @@ class Binary(Task):
             space.
     """
 
-    METRICS = (auc, pr_auc, log_loss, normalized_entropy, ece, pcoc, gauc)
+    METRICS: ClassVar[tuple[Metric, ...]] = (
+        auc,
+        pr_auc,
+        log_loss,
+        normalized_entropy,
+        ece,
+        pcoc,
+        gauc,
+    )
     PROPER_METRIC = normalized_entropy
     TRAINING_KEYS = Task.TRAINING_KEYS | {"focal_gamma", "positive_weight"}
     BINARY_LABELS = True
     HAS_CLASSES = True
 
-    kind: Literal["binary"] = "binary"
+    kind: str = "binary"
     positive: LabelValue | list[LabelValue] | None = None
     loss: Literal["bce", "focal"] = "bce"
     focal_gamma: NotNegative = 2.0

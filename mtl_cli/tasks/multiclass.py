@@ -1,6 +1,6 @@
 """Multiclass tasks: predict the probability of each class of a label."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.auc import macro_auc
 from mtl_cli.metrics.classes import accuracy
 from mtl_cli.metrics.log_loss import cross_entropy, normalized_cross_entropy
-from mtl_cli.metrics.metric import Floats
+from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.tasks._classes import ClassTask
 from mtl_cli.tasks.base import Statistics
 
@@ -20,10 +20,15 @@ class Multiclass(ClassTask):
         loss: the loss that training minimises: `cross_entropy`.
     """
 
-    METRICS = (macro_auc, accuracy, cross_entropy, normalized_cross_entropy)
+    METRICS: ClassVar[tuple[Metric, ...]] = (
+        macro_auc,
+        accuracy,
+        cross_entropy,
+        normalized_cross_entropy,
+    )
     PROPER_METRIC = normalized_cross_entropy
 
-    kind: Literal["multiclass"] = "multiclass"
+    kind: str = "multiclass"
     loss: Literal["cross_entropy"] = "cross_entropy"
 
     @property

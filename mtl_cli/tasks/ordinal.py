@@ -1,6 +1,6 @@
 """Ordinal tasks: predict the probability of each class, where classes have an order."""
 
-from typing import Literal
+from typing import ClassVar
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.auc import macro_auc
 from mtl_cli.metrics.classes import accuracy, quadratic_weighted_kappa, rank_mae
 from mtl_cli.metrics.log_loss import cross_entropy, normalized_cross_entropy
-from mtl_cli.metrics.metric import Floats
+from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.tasks._classes import ClassTask
 from mtl_cli.tasks.base import Statistics
 
@@ -35,7 +35,7 @@ class Ordinal(ClassTask):
         of the class.
     """
 
-    METRICS = (
+    METRICS: ClassVar[tuple[Metric, ...]] = (
         quadratic_weighted_kappa,
         rank_mae,
         accuracy,
@@ -45,7 +45,7 @@ class Ordinal(ClassTask):
     )
     PROPER_METRIC = normalized_cross_entropy
 
-    kind: Literal["ordinal"] = "ordinal"
+    kind: str = "ordinal"
 
     @property
     def num_logits(self) -> int:

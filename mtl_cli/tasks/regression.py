@@ -1,13 +1,13 @@
 """Regression tasks: predict a label that is a number, in the label's unit."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
 from mtl_cli.core.learnt_values import check_number, check_positive
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.curves import histogram
-from mtl_cli.metrics.metric import Floats
+from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.metrics.regression import mae, r2, rmse
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.tasks.base import Array, Statistics, Task
@@ -35,10 +35,10 @@ class Regression(Task):
             in the unit of the label before the transform.
     """
 
-    METRICS = (r2, rmse, mae)
+    METRICS: ClassVar[tuple[Metric, ...]] = (r2, rmse, mae)
     PROPER_METRIC = r2
 
-    kind: Literal["regression"] = "regression"
+    kind: str = "regression"
     loss: Literal["mse", "mae", "huber"] = "mse"
     transform: Literal["standard", "log1p", "none"] = "standard"
 

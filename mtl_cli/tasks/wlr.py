@@ -1,6 +1,6 @@
 """Weighted logistic regression: predict the mean of an amount, such as watch time."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class WLR(AmountTask):
         0. The label is divided by m.
     """
 
-    kind: Literal["wlr"] = "wlr"
+    kind: str = "wlr"
 
     def summarized(self, labels: Floats) -> Floats:
         """Returns the labels above 0, and NaN for labels of 0."""

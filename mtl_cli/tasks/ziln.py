@@ -1,7 +1,7 @@
 """Zero-inflated lognormal tasks: predict the mean of an amount that is often 0."""
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -45,7 +45,7 @@ class ZILN(AmountTask):
         is at least 0.05 in the loss and in the prediction.
     """
 
-    kind: Literal["ziln"] = "ziln"
+    kind: str = "ziln"
 
     @property
     def num_logits(self) -> int:
