@@ -6,10 +6,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import MissingConfigException
 
 from mtl_cli.cli.config_groups import is_group, options_of_group
-from mtl_cli.config.groups import GROUPS_OF_CLASSES
+from mtl_cli.config.groups import AXIS_OF_GROUP, GROUPS_OF_CLASSES
 from mtl_cli.core.errors import first_line
 from mtl_cli.core.message_text import suggest
 from mtl_cli.core.option_classes import suggest_option
+from mtl_cli.core.plugins import sources
 
 # {(group, option) of Hydra: the extra of mtl-cli that installs the option}
 EXTRA_OF_OPTION = {
@@ -58,6 +59,13 @@ def unknown_option_message(error: MissingConfigException) -> str:
     if group in {hydra_group for hydra_group, _ in EXTRA_OF_OPTION}:
         return missing_plugin_message(group, option)
     options = options_of_group(group)
+    if group in GROUPS_OF_CLASSES:
+        source = sources(AXIS_OF_GROUP[group][0]).get(option)
+        if source is not None:
+            return (
+                f"{source.label} has no YAML file; add conf/{path}.yaml to its plugin, "
+                f"with `name: {option}` and a value for each key"
+            )
     if not options:
         return unknown_path_message(path) or first_line(error)
     # If plugins can add options to the group, the hint may also name `--plugins`.

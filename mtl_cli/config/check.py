@@ -1,6 +1,7 @@
 """Checks a composed configuration before a run reads data or loads TensorFlow."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -15,6 +16,8 @@ from mtl_cli.config.unknown_keys import unknown_key_message
 from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.message_text import SHOWN_CHARACTERS, cut, shown
 from mtl_cli.core.option_classes import option_class
+from mtl_cli.core.paths import shortest
+from mtl_cli.core.plugins import conf_folders
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.yaml_limits import limited_reading
 from mtl_cli.data.dataset import RULES_OF_PATTERNS
@@ -126,11 +129,12 @@ def missing_keys_message(findings: list[ErrorDetails], values: dict[Any, Any]) -
     ]
     plural, them = ("s", "them") if len(missing) > 1 else ("", "it")
     names = ", ".join(f"'{key}'" for key in missing)
-    message = f"missing key{plural} {names}; add {them} to the YAML file"
-    if len(findings) == 1:
-        message += example_text(findings[0])
     section, _, name = missing[0].partition(".")
     cls = chosen_class(section, values)
+    file = plugin_file(section, values) or "the YAML file"
+    message = f"missing key{plural} {names}; add {them} to {file}"
+    if len(findings) == 1:
+        message += example_text(findings[0])
     if section in GROUPS_OF_CLASSES and cls is not None:
         option = values[section].get("name")
         # A key of heads, gates or towers. No YAML file sets such keys of a plugin.
@@ -138,9 +142,16 @@ def missing_keys_message(findings: list[ErrorDetails], values: dict[Any, Any]) -
             message += f", or write +{missing[0]}=VALUE"
         # `optimizer.name=sgd` sets only the name. `optimizer=sgd` also brings the keys
         # of SGD.
-        elif option:
+        elif option and file == "the YAML file":
             message += f", or choose {section}={option}"
     return message
+
+
+def plugin_file(section: str, values: dict[Any, Any]) -> Path | None:
+    """Returns a plugin's YAML file of the option that a section chooses; else None."""
+    name = f"{values[section].get('name')}.yaml" if section in GROUPS_OF_CLASSES else ""
+    files = (folder / section / name for folder in conf_folders())
+    return next((shortest(file) for file in files if name and file.is_file()), None)
 
 
 def example_text(finding: ErrorDetails) -> str:

@@ -16,9 +16,10 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from mtl_cli.core.errors import ConfigError, first_line
-from mtl_cli.core.message_text import shown, suggest
+from mtl_cli.core.message_text import comma_list, shown, suggest
 from mtl_cli.core.options import Options
-from mtl_cli.core.plugins import OptionSource, sources
+from mtl_cli.core.paths import shortest
+from mtl_cli.core.plugins import AXES, OptionSource, sources, unknown_folders
 
 PLUGIN_HINT = "; the option of a plugin needs --plugins FOLDER"
 # A name that is less similar to a known option may well be the option of a plugin.
@@ -61,8 +62,15 @@ def option_name_validator(axis: str) -> BeforeValidator:
 
 
 def suggest_option(wrong: str, names: list[str]) -> str:
-    """Returns a hint for a message: the most similar option name, else `--plugins`."""
-    return suggest(wrong, names, PLUGIN_CUTOFF) or PLUGIN_HINT
+    """Returns a hint for a message: the most similar option name, else `--plugins`.
+
+    A folder of `--plugins` may be misspelt, such as `balancers`.
+    """
+    hint = suggest(wrong, names, PLUGIN_CUTOFF) or PLUGIN_HINT
+    if hint == PLUGIN_HINT and (folders := unknown_folders()):
+        paths = comma_list(map(str, map(shortest, folders)), max_items=3)
+        return f"; no options are sought in {paths}; known folders: {', '.join(AXES)}"
+    return hint
 
 
 def check_option_name(axis: str, name: object, message_start: str = "") -> None:

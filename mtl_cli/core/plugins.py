@@ -105,6 +105,16 @@ def conf_folders() -> list[Path]:
     return _conf_folders(_folders)
 
 
+def unknown_folders() -> list[Path]:
+    """Returns the folders with Python files in `--plugins` that belong to no axis."""
+    return sorted(
+        path
+        for folder in _folders
+        for path in {file.parent for file in folder.glob("*/*.py")}
+        if path.name not in AXES
+    )
+
+
 def sources(axis: str) -> dict[str, OptionSource]:
     """Returns {name: source} for every option of an axis."""
     return _sources(axis, _folders)

@@ -83,7 +83,14 @@ def metric(
 
     The arguments become the attributes of the metric, see `Metric`. The default name is
     the name of the function.
+
+    Raises:
+        TypeError: if the decorator has no arguments.
     """
+    if callable(direction):
+        raise TypeError(
+            "write @metric(direction=1) or @metric(direction=-1), not @metric"
+        )
 
     def decorate(function: MetricFunction) -> Metric:
         metric_name = function.__name__ if name is None else name

@@ -100,9 +100,22 @@ def execute_as_chief(
         if is_expected(error):
             raise
         raise TrainingError(
-            f"{failure_message(error)}; the traceback is in {shortest(path / LOG)}"
+            f"{failure_message(error)}{plugin_hint(config)}; the traceback is in "
+            f"{shortest(path / LOG)}"
         ) from error
     return path, True
+
+
+def plugin_hint(config: "Config") -> str:
+    """Returns the end of the message of an unexpected error that names plugins' files.
+
+    An option that returns something wrong makes the code that calls it fail, so the
+    error itself does not tell the option.
+    """
+    from mtl_cli.runs.provenance import plugin_files
+
+    files = plugin_files(config)
+    return f"; the run uses the code of {', '.join(files)}" if files else ""
 
 
 def is_expected(error: BaseException) -> bool:
@@ -173,7 +186,7 @@ def execute_as_worker(config: "Config", request: RunRequest, rank: int) -> None:
         except Exception as error:
             if isinstance(error, MtlError) and error.exit_code == 2:  # wrong input
                 raise
-            message = f"worker {rank}: {failure_message(error)}"
+            message = f"worker {rank}: {failure_message(error)}{plugin_hint(config)}"
             # If the disk is full, there may be no log, or no space for its copy.
             with contextlib.suppress(OSError):
                 log = copy_log(folder / LOG, request.folder, rank)

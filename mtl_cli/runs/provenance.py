@@ -3,6 +3,7 @@
 import hashlib
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from mtl_cli.core import tensorflow_runtime
 from mtl_cli.core.message_text import shown
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.other_files import read_json_object
-from mtl_cli.core.paths import PACKAGE
+from mtl_cli.core.paths import PACKAGE, shortest
 from mtl_cli.core.plugin_code import code_hashes
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.models.base import GatedSharing
@@ -69,10 +70,23 @@ def git_commit() -> str | None:
 
 
 def plugin_hashes(config: "Config") -> dict[str, str]:
-    """Returns {option: hash of the code} for the options that plugins provide.
+    """Returns {option: hash of the code} for the options that plugins provide."""
+    return code_hashes(learnt_options(config))
 
-    Only options that decide what the model learns and predicts are considered.
-    """
+
+def plugin_files(config: "Config") -> list[str]:
+    """Returns the paths of the files of the options that plugins provide."""
+    modules = {type(option).__module__ for option in learnt_options(config)}
+    return sorted(
+        str(shortest(Path(file)))
+        for module in modules
+        if not module.startswith(f"{PACKAGE.name}.")
+        and (file := sys.modules[module].__file__) is not None
+    )
+
+
+def learnt_options(config: "Config") -> list[object]:
+    """Returns the options that decide what the model learns and predicts."""
     model = config.model
     options: list[object] = [
         config.dataset,
@@ -87,7 +101,7 @@ def plugin_hashes(config: "Config") -> dict[str, str]:
     ]
     if isinstance(model, GatedSharing):
         options.append(model.gate_option)
-    return code_hashes(options)
+    return options
 
 
 def changed_plugins(config: "Config", run: Path) -> str:

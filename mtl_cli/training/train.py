@@ -116,9 +116,9 @@ def train_epoch(
     compile_seconds = 0.0
     start = time.perf_counter() - state.seconds
     for values in steps.epoch(buffers, number, steps_done):  # (steps, 3, T)
-        losses = values[:, 0]
-        check_finite(tasks, losses, number, steps_done)
         state.step_values.append(values)
+        if not np.isfinite(values[:, 0]).all():
+            raise not_finite_error(config, np.concatenate(state.step_values), number)
         compile_seconds = steps.compile_seconds - compile_seconds_before
         state.seconds = time.perf_counter() - start - compile_seconds
         steps_done += len(values)
@@ -158,21 +158,31 @@ def by_task(tasks: list[str], values: npt.NDArray[np.floating]) -> dict[str, flo
     return dict(zip(tasks, values.tolist(), strict=True))
 
 
-def check_finite(
-    tasks: list[str], losses: npt.NDArray[np.floating], epoch: int, steps_before: int
-) -> None:
-    """Raises an error that names the first step and task whose loss is not finite.
+def not_finite_error(
+    config: Config, step_values: npt.NDArray[np.floating], epoch: int
+) -> TrainingError:
+    """Returns the error that names the first step and task whose loss is not finite.
 
-    `losses` are the losses of some steps of an epoch, (steps, T). `steps_before` is the
-    number of earlier steps in the epoch.
+    If the balancing method has made an infinite or NaN weight in an earlier step, the
+    error names this weight instead. `step_values` are the losses, weights of rows and
+    weights of tasks of the first steps of an epoch, (steps, 3, T).
     """
-    not_finite = np.argwhere(~np.isfinite(losses))
-    if len(not_finite):
-        step, task = not_finite[0]
-        raise TrainingError(
-            f"loss of task {tasks[task]} became {losses[step, task]} in epoch {epoch}, "
-            f"step {steps_before + step + 1}; {NOT_FINITE_FIX}"
+    losses, _, weights = np.moveaxis(step_values, 1, 0)
+    tasks = list(config.chosen_tasks)
+    step, task = np.argwhere(~np.isfinite(losses))[0]
+    what, value, fix = "loss", losses[step, task], NOT_FINITE_FIX
+    wrong_weights = np.argwhere(~np.isfinite(weights[:step]))
+    if len(wrong_weights):
+        step, task = wrong_weights[0]
+        what, value = (
+            f"balancing={config.balancing.name}: the weight",
+            weights[step, task],
         )
+        fix = f"correct or change this method, or {NOT_FINITE_FIX}"
+    return TrainingError(
+        f"{what} of task {tasks[task]} became {value} in epoch {epoch}, step "
+        f"{step + 1}; {fix}"
+    )
 
 
 def finish_epoch(

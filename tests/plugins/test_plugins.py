@@ -398,6 +398,63 @@ def test_metrics_of_two_plugins_differ_in_their_names(start: Path) -> None:
         metrics_named("cost")
 
 
+@pytest.mark.parametrize(
+    ("changed", "text", "setting", "message"),
+    [
+        (
+            "conf/encoder/squares.yaml",
+            None,
+            "encoder=squares",
+            "mine/encoders/squares.py has no YAML file; add conf/encoder/squares.yaml "
+            "to its plugin, with `name: squares` and a value for each key",
+        ),
+        (
+            "conf/balancing/halved.yaml",
+            "name: halved",
+            "balancing=halved",
+            "missing key 'balancing.factor'; add it to mine/conf/balancing/halved.yaml",
+        ),
+        (
+            "tasks/own.py",
+            OWN_METRIC.replace("(direction=-1, name={name!r})", ""),
+            "dataset.tasks.buy.kind=own",
+            "mine/tasks/own.py: cannot be imported: TypeError: write @metric(dir",
+        ),
+    ],
+)
+def test_incomplete_file_of_a_plugin_is_named(
+    start: Path, changed: str, text: str | None, setting: str, message: str
+) -> None:
+    file = start / "mine" / changed
+    file.unlink(missing_ok=True)
+    if text is not None:
+        file.write_text(text)
+    arguments = ["--plugins", "mine", "dataset=small", setting, "check_only=true"]
+    code, _, error, _ = refused(start, *arguments)
+    assert code == 2
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_misspelt_folder_of_a_plugin_is_named(start: Path) -> None:
+    (start / "mine" / "balancing").rename(start / "mine" / "balancers")
+    arguments = ["--plugins", "mine", "dataset=small", "balancing=halved"]
+    code, _, error, _ = refused(start, *arguments)
+    assert code == 2
+    assert "; no options are sought in mine/balancers; known folders: bal" in error
+
+
+@pytest.mark.slow
+def test_unexpected_error_names_the_files_of_plugins(start: Path) -> None:
+    wrong = ENCODER.replace("[fields.flat * fields.flat]", "fields.flat")
+    write(start / "mine", {"encoders/squares.py": wrong})
+    arguments = ["--plugins", "mine", "encoder=squares", *QUICK]
+    told = mtl_train(start, *arguments)
+    assert told.returncode == 1
+    files = "; the run uses the code of mine/encoders/squares.py; the traceback is in "
+    assert files in told.stderr
+
+
 def test_broken_file_of_our_own_is_not_called_a_plugin(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -40,7 +40,7 @@ from mtl_cli.training.moving_average import MovingAverage
 from mtl_cli.training.progress import Progress
 from mtl_cli.training.state import TrainingState
 from mtl_cli.training.steps import STEPS_PER_CALL, Steps, is_worth_compiling, reseed
-from mtl_cli.training.train import train, train_epoch
+from mtl_cli.training.train import not_finite_error, train, train_epoch
 
 FLOAT32 = 1e-6  # relative rounding of a few float32 operations
 ROUNDING = 1e-5  # of an epoch of float32 steps, summed in another order
@@ -666,6 +666,21 @@ def test_loss_that_is_no_number_names_task_and_step():
         message,
     )
     assert "optimizer.learning_rate" in message
+
+
+@pytest.mark.parametrize(
+    ("weight_step", "told"),
+    [
+        (2, "balancing=dwa: the weight of task buy became inf in epoch 4, step 2; cor"),
+        (3, "loss of task click became nan in epoch 4, step 3; lower optimizer"),
+    ],
+)
+def test_weight_of_a_balancing_method_is_named_if_it_came_first(weight_step, told):
+    step_values = np.ones((3, 3, 3))
+    step_values[weight_step - 1, 2, 1] = np.inf
+    step_values[2, 0] = np.nan
+    error = not_finite_error(config("balancing=dwa"), step_values, epoch=4)
+    assert str(error).startswith(told)
 
 
 @pytest.mark.slow
