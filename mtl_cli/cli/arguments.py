@@ -15,6 +15,17 @@ from mtl_cli.core.paths import conf_is_of_other_application
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.sweep.folder_names import is_swept, sweep_name
 
+# {key that the command line may not set: what is wrong with the key, and the fix}
+REFUSED_KEYS = {
+    "hydra.sweep.subdir": "each job names its own folder; leave this key out, and set "
+    "the sweep's folder by hydra.sweep.dir",
+    "hydra.job.chdir": "paths are relative to the folder in which the command starts; "
+    "leave this key out",
+    "hydra.verbose": "mtl-train prints no log of Hydra, so this key changes nothing; "
+    "leave this key out",
+    "compare": "set its keys one by one, as in compare.single_task=true",
+}
+
 
 def split_plugins(arguments: list[str]) -> tuple[list[str], list[str]]:
     """Splits a command line into the folders of `--plugins` and all other arguments.
@@ -134,15 +145,9 @@ def warn_of_ignored_conf(parsed: Namespace) -> None:
 
 def check_settings(settings: list[str]) -> None:
     """Refuses the keys that the command line may not set."""
-    if sets_key(settings, "hydra.sweep.subdir"):
-        raise ConfigError(
-            "hydra.sweep.subdir: each job names its own folder; leave this key out, "
-            "and set the sweep's folder by hydra.sweep.dir"
-        )
-    if sets_key(settings, "compare"):
-        raise ConfigError(
-            "compare: set its keys one by one, as in compare.single_task=true"
-        )
+    for key, problem in REFUSED_KEYS.items():
+        if sets_key(settings, key):
+            raise ConfigError(f"{key}: {problem}")
 
 
 def prints_only(arguments: list[str]) -> bool:

@@ -17,6 +17,8 @@ from mtl_cli.core.message_text import shown
 
 # The start of Hydra's message about an unknown shell of `--shell-completion`.
 UNKNOWN_SHELL = "No completion plugin for"
+# The start of Hydra's message about `seed=interval(1,9)` without a search.
+UNKNOWN_SWEEP = "BasicSweeper does not support sweep type"
 UNEXPECTED_ARGUMENT = re.compile(r"unexpected keyword argument '(\w+)'")
 MAX_BRACKETS = 20  # a setting with fewer brackets is read without a `RecursionError`
 MAX_KEY_BYTES = 255  # the longest name of a file on most file systems
@@ -104,7 +106,15 @@ def message_of_other_error(error: Exception, arguments: list[str]) -> str:
             if len(key.encode()) > MAX_KEY_BYTES:
                 return f"{shown(key)}: the key is too long; correct this setting"
     if isinstance(error, OSError) and error.filename:  # from making the run folder
-        return f"hydra.run.dir: cannot make {error.filename}: {error.strerror}"
+        return (
+            f"hydra.run.dir: cannot make {error.filename}: {error.strerror}; name "
+            "another folder by hydra.run.dir=FOLDER"
+        )
+    if str(error).startswith(UNKNOWN_SWEEP):
+        return (
+            "an interval of values is searched, not swept; add hydra/sweeper=optuna "
+            "and hydra.sweeper.n_trials=20, or list the values: KEY=A,B,C"
+        )
     if isinstance(error, AssertionError) and not error.args:  # of Hydra's own checks
         return f"hydra: {UNEXPECTED_VALUE}"
     if isinstance(error, ValueError) and str(error).startswith(UNKNOWN_SHELL):

@@ -193,6 +193,8 @@ def hydra_key_message(key: str, error: BaseException, reason: str) -> str:
     siblings = [str(k) for k in error.parent_node or () if k != "_target_"]
     if similar_names := similar_siblings(name, [], siblings):
         return f"unknown key '{key}'; did you mean {section}.{similar_names[0]}?"
+    if not siblings:
+        return f"unknown key '{key}'; leave this key out"
     return f"unknown key '{key}'; known keys of {section}: {', '.join(siblings)}"
 
 

@@ -97,7 +97,10 @@ MISTAKES = {
     "-m hydra.sweep.dir=a,b": "hydra.sweep.dir: a sweep cannot vary the keys of Hydra; "
     "if a,b is one value, quote this value: 'hydra.sweep.dir=\"a,b\"'\n",
     "hydra.run.dir=null": "error: hydra.run.dir: the value cannot be null; leave ",
-    "hydra.verbose=null": "error: hydra: a setting of this section has a value that",
+    "hydra.verbose=true": "hydra.verbose: mtl-train prints no log of Hydra, so this ",
+    "hydra.job.chdir=true": "hydra.job.chdir: paths are relative to the folder in ",
+    "hydra.callbacks.x=a": "error: unknown key 'hydra.callbacks.x'; leave this key out",
+    "-m seed=interval(1,9)": "error: an interval of values is searched, not swept; ",
     "-m seed=1,2 hydra.sweep.subdir=a": "hydra.sweep.subdir: each job names its own",
     "~model.num_levels": "missing key 'model.num_levels'; add it to the YAML file",
     "~model.num_levels ~trainer.epochs": "missing keys 'model.num_levels', "
@@ -203,7 +206,8 @@ MISTAKES = {
     "-m seed=range(1,20000001)": "the sweep has more than 100,000 jobs; give fewer",
     "-m seed=range(0,1000) model.dropout=range(0,1,0.005)": "more than 100,000 jobs",
     "repeats=20000000": "the sweep has more than 100,000 jobs",
-    "hydra.run.dir=/proc/nowhere": "hydra.run.dir: cannot make /proc/nowhere",
+    "hydra.run.dir=/proc/nowhere": "hydra.run.dir: cannot make /proc/nowhere: No "
+    "such file or directory; name another folder by hydra.run.dir=FOLDER",
     "-m sweep=grid_small hydra.sweeper.params.seed=null": "write null in quotes",
 }
 
