@@ -149,9 +149,11 @@ def missing_keys_message(findings: list[ErrorDetails], values: dict[Any, Any]) -
 
 def plugin_file(section: str, values: dict[Any, Any]) -> Path | None:
     """Returns a plugin's YAML file of the option that a section chooses; else None."""
-    name = f"{values[section].get('name')}.yaml" if section in GROUPS_OF_CLASSES else ""
-    files = (folder / section / name for folder in conf_folders())
-    return next((shortest(file) for file in files if name and file.is_file()), None)
+    keys = values.get(section)
+    if section not in GROUPS_OF_CLASSES or not isinstance(keys, dict):
+        return None
+    files = (folder / section / f"{keys.get('name')}.yaml" for folder in conf_folders())
+    return next((shortest(file) for file in files if file.is_file()), None)
 
 
 def example_text(finding: ErrorDetails) -> str:
