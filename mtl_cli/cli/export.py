@@ -64,7 +64,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
         "--verify",
         metavar="TARGET",
         type=Path,
-        help="replay the example rows of an export that you trust",
+        help="check the files of an export that you trust, and replay its example rows",
     )
     parser.add_plugins_flag()
     options = parser.parse_intermixed_args(command_line)
@@ -109,6 +109,8 @@ def export(options: argparse.Namespace) -> None:
         f"{path}: {result.num_rows} example rows replayed, the largest error against "
         f"the run is {result.error:.1e} ({result.column})"
     )
+    if not result.has_hashes:
+        line += "; its files were not checked, because it holds no hashes of them"
     write_to_stdout(f"{printable(line)}\n")
 
 

@@ -1,9 +1,9 @@
-"""Records which files a command has written, for the option `--force`.
+"""Records which files a command has written, and notices later changes.
 
 A command that writes a folder stores {file: hash} in one file of the folder, the
 record. A later `--force` removes the folder only if each of its files is in the
 record and has the same hash. So no folder is removed in which somebody has added or
-changed a file.
+changed a file. `mtl-export --verify` compares the files of an export with its record.
 """
 
 import hashlib
@@ -56,6 +56,16 @@ def check_written(
             raise UnsafeFileError(
                 f"{folder} holds '{name}', which has changed since it was written"
             )
+
+
+def check_none_missing(folder: Path, hashes: Collection[str]) -> None:
+    """Raises an `UnsafeFileError` if a folder lacks one of the files that it held.
+
+    `hashes` is {file: hash} from the record of the folder.
+    """
+    for name in hashes:
+        if not (folder / name).is_file():
+            raise UnsafeFileError(f"{folder} has lost '{name}' since it was written")
 
 
 def files_in(folder: Path) -> Iterator[Path]:

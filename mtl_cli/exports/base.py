@@ -6,11 +6,12 @@ An export is a file or folder that predicts raw rows without the run folder.
 from abc import abstractmethod
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, cast
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.options import Options
 from mtl_cli.core.other_files import read_json_object
+from mtl_cli.core.written_files import HASHES_KEY, check_none_missing, check_written
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -30,7 +31,8 @@ class ExportRecord(TypedDict):
     """Describes an export. The record is stored in the export as JSON.
 
     If the export is a folder, the record is the file `export.json`. The file has one
-    more key: `files`, the hashes of all other files in the folder.
+    more key: `files`, the hashes of all other files in the folder. The record in an
+    ONNX file has the key `sha256`, the hash of the bytes in front of the record.
 
     Attributes:
         format: the name of the format.
@@ -74,7 +76,7 @@ class ExportFormat(Options):
         has_inputs: whether an export takes raw columns as its inputs. If not, as in an
             export of weights alone, the user cannot set a column to one value.
         byproducts: glob patterns of files that appear in the folder of an export when
-            a program uses the export. `--force` replaces a folder despite such files.
+            a program uses the export. `--force` and `--verify` accept such files.
     """
 
     packages: ClassVar[tuple[str, ...]] = ()
@@ -142,6 +144,26 @@ class ExportFormat(Options):
         if not (path / RECORD_FILE).is_file():
             return None
         return read_json_object(path / RECORD_FILE)
+
+    def check_hashes(self, path: Path, record: ExportRecord) -> bool:
+        """Compares the files of an export with the hashes in its record.
+
+        The method runs before a library loads the files. A format whose exports are
+        single files may override the method.
+
+        Returns: whether the record holds hashes. A record of an earlier version of
+            mtl-cli may hold none; then nothing is compared.
+
+        Raises:
+            OSError: if a file cannot be read.
+            ValueError: if a file was added, changed or removed.
+        """
+        hashes = record.get(HASHES_KEY)
+        if hashes is None:
+            return False
+        check_written(path, RECORD_FILE, hashes, self.byproducts)
+        check_none_missing(path, cast("dict[str, str]", hashes))
+        return True
 
 
 def is_installed(package: str) -> bool:

@@ -1,12 +1,14 @@
 """The export format `onnx`: one file that ONNX Runtime runs."""
 
+import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.core.other_files import check_regular
+from mtl_cli.core.other_files import UnsafeFileError, check_regular
 from mtl_cli.exports._tf2onnx import IS_ACCEPTED, converted_network
 from mtl_cli.exports.base import ExportFormat, ExportRecord, vocabulary_bytes
 from mtl_cli.network.trained_model import TrainedModel
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".onnx"
 RECORD_KEY = "mtl_export"  # the key of the record in the metadata of an ONNX file
+HASH_KEY = "sha256"  # the key in the record: the SHA-256 of the bytes in front of it
 MAX_BYTES = 2**31 - 1  # the limit of protocol buffers; an ONNX file is one
 BYTES_PER_WEIGHT = 4
 # An export is merged from two graphs: the encoding graph encodes raw columns, and the
@@ -56,9 +59,11 @@ class Onnx(ExportFormat):
             network_graph(model, record["outputs"]),
             io_map=[(ENCODED + name, NETWORK + name) for name in network_inputs(model)],
         )
-        onnx.helper.set_model_props(merged, {RECORD_KEY: json.dumps(record)})
+        del merged.metadata_props[:]
         onnx.checker.check_model(merged)
-        path.write_bytes(merged.SerializeToString())
+        graph = merged.SerializeToString()
+        sha256 = hashlib.sha256(graph).hexdigest()
+        path.write_bytes(graph + metadata_bytes({**record, HASH_KEY: sha256}))
 
     def predict(
         self, path: Path, rows: "pa.Table", input_kinds: "dict[str, InputKind]"
@@ -92,6 +97,28 @@ class Onnx(ExportFormat):
             return None
         record: dict[str, Any] = json.loads(properties[RECORD_KEY])
         return record
+
+    def check_hashes(self, path: Path, record: ExportRecord) -> bool:
+        sha256 = record.get(HASH_KEY)
+        if sha256 is None:
+            return False
+        graph = path.read_bytes().removesuffix(metadata_bytes(record))
+        if hashlib.sha256(graph).hexdigest() != sha256:
+            raise UnsafeFileError(f"{path} has changed since it was written")
+        return True
+
+
+def metadata_bytes(record: Mapping[str, Any]) -> bytes:
+    """Returns the end of an ONNX file: the metadata, which hold the record.
+
+    Protocol buffers read two messages, one behind the other, as one message.
+    """
+    import onnx
+
+    metadata = onnx.ModelProto()
+    onnx.helper.set_model_props(metadata, {RECORD_KEY: json.dumps(record)})
+    serialized: bytes = metadata.SerializeToString()
+    return serialized
 
 
 def load_onnx_runtime() -> Any:

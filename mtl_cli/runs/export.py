@@ -29,7 +29,7 @@ from mtl_cli.core.errors import (
     MtlError,
     first_line,
 )
-from mtl_cli.core.message_text import line_if_any
+from mtl_cli.core.message_text import comma_list, line_if_any
 from mtl_cli.core.written_files import HASHES_KEY, hashes_of
 from mtl_cli.data.feature_graph import example_rows
 from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord
@@ -55,6 +55,7 @@ class Replay(NamedTuple):
     num_rows: int  # the number of example rows
     column: str  # the column of predictions with the largest error
     error: float  # the largest error, see `ExportFormat`
+    has_hashes: bool = True  # whether the record holds hashes of the export's files
 
 
 def export_model(
@@ -128,29 +129,36 @@ def warn_of_changed_inputs(target: Path, record: ExportRecord) -> None:
 def write_record_with_hashes(folder: Path, record: ExportRecord) -> None:
     """Adds the hashes of an export's files to the record in its folder.
 
-    Before a later export with `force` replaces the folder, the hashes show whether
-    somebody has added files to it. An export that is a single file needs no hashes: a
-    file that holds a record is surely an export.
+    The hashes show later whether somebody has added or changed a file: before an export
+    with `force` replaces the folder, and when the export is verified.
     """
     text = json.dumps({**record, HASHES_KEY: hashes_of(folder)})
     (folder / RECORD_FILE).write_text(text, "utf-8")
 
 
 def verify(path: Path) -> Replay:
-    """Replays the example rows of an export.
+    """Compares an export with its hashes, and then replays its example rows.
 
     An export can contain code, and this function runs the export. Therefore verify only
     exports that you trust.
 
     Raises:
-        DataError: if the path is not an export, or the export is damaged.
+        DataError: if the path is not an export, or its files were damaged or changed.
         ExportError: if the export predicts its example rows differently than its run.
     """
     record = record_of(path)
     export_format = get_format(record["format"])
     export_format.check(record["format"], path)
     try:
-        return replay(export_format, record, path, path, "export the model again")
+        has_hashes = export_format.check_hashes(path, record)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{first_line(error)}; restore what mtl-export has written, or export the "
+            "model again"
+        ) from None
+    try:
+        result = replay(export_format, record, path, path, "export the model again")
+        return result._replace(has_hashes=has_hashes)
     except MtlError:
         raise
     except Exception as error:  # each library that runs an export has its own errors
@@ -197,6 +205,7 @@ def replay(
         fix: what the user can do about an error, for its message.
 
     Raises:
+        DataError: if the export has other outputs than its record.
         ExportError: if an error is larger than the tolerance of the format.
     """
     kinds = record["inputs"]
@@ -204,6 +213,11 @@ def replay(
         {name: raw_column(cells, kinds[name]) for name, cells in record["rows"].items()}
     )
     columns = export_format.predict(path, rows, kinds)
+    if differing := sorted(set(columns) ^ set(record["outputs"])):
+        raise DataError(
+            f"{target} and its record differ in the outputs {comma_list(differing)}; "
+            f"{fix}"
+        )
     errors: dict[str, float] = {}
     for name, predictions in record["predictions"].items():
         predicted = np.asarray(columns[name], "float64")

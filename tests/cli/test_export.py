@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
+from helpers.crafted_files import forget_hashes
 from helpers.every_kind import FEATURES, trained
 from helpers.planted_data import config, parquet, planted, run_in, values
 
@@ -97,6 +98,30 @@ def test_verify_notices_a_changed_prediction(
     err = capsys.readouterr().err
     assert "predicts buy differently than the run did: the largest error" in err
     assert "is 1.0e-04, but" in err
+
+
+def test_verify_notices_outputs_that_the_record_lacks(
+    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(exported, tmp_path / "model")
+    path = tmp_path / "model" / "export.json"
+    record = json.loads(path.read_text("utf-8"))
+    record["outputs"] = ["click"]
+    record["predictions"] = {"click": record["predictions"]["click"]}
+    path.write_text(json.dumps(record), "utf-8")
+    assert exports("--verify", tmp_path / "model") == 2
+    err = capsys.readouterr().err
+    assert "model and its record differ in the outputs amount, buy, level.high" in err
+
+
+def test_verify_says_that_an_export_without_hashes_was_not_checked(
+    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(exported, tmp_path / "model")
+    forget_hashes(tmp_path / "model")
+    (tmp_path / "model" / "fingerprint.pb").unlink()
+    assert exports("--verify", tmp_path / "model") == 0
+    assert "files were not checked, because" in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -274,8 +299,11 @@ WRONG = {
     "verify_set": (["--verify", "notes", "--set", "a=1"], 2, "--format, --set or"),
     "verify_none": (["--verify", "none"], 2, "none is not an export"),
     "verify_run": (["--verify", "RUN"], 2, "is not an export; name a file"),
-    "verify_more": (["RUN", "--verify", "notes"], 2, "--verify takes no RUN"),
+    "verify_two": (["RUN", "--verify", "notes"], 2, "--verify takes no RUN"),
     "verify_cut": (["--verify", "cut"], 2, "cut is damaged: "),
+    "verify_changed": (["--verify", "changed"], 2, "holds 'fingerprint.pb', which has"),
+    "verify_more": (["--verify", "more"], 2, "more holds 'diary.txt', which the list"),
+    "verify_less": (["--verify", "less"], 2, "less has lost 'fingerprint.pb' since it"),
     "verify_json": (["--verify", "json"], 2, "json holds no complete export: "),
     "verify_rows": (["--verify", "rows"], 2, "have different lengths"),
 }
@@ -295,7 +323,7 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     (tmp_path / "notes" / "diary.txt").write_text("mine")
     (tmp_path / "file.txt").write_text("mine")
     (tmp_path / "bad.onnx").write_bytes(b"no model")
-    for copy in ("more", "below", "changed", "unlisted", "linked"):
+    for copy in ("more", "less", "below", "changed", "unlisted", "linked"):
         shutil.copytree(exported, copy)
     for copy in ("cut", "json", "rows"):
         shutil.copytree(exported, copy)
@@ -304,9 +332,9 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     (tmp_path / "below" / "variables" / "diary.txt").write_text("mine")
     (tmp_path / "changed" / "fingerprint.pb").write_text("mine")
     (tmp_path / "linked" / "assets" / "notes").symlink_to(tmp_path / "notes")
-    unlisted = json.loads((exported / "export.json").read_text("utf-8"))
-    del unlisted["files"]
-    (tmp_path / "unlisted" / "export.json").write_text(json.dumps(unlisted))
+    (tmp_path / "less" / "fingerprint.pb").unlink()
+    forget_hashes(tmp_path / "unlisted")
+    forget_hashes(tmp_path / "cut")
     (tmp_path / "cut" / "saved_model.pb").write_bytes(b"\x08\x01\x12\xff")
     (tmp_path / "json" / "export.json").write_text("{")
     record = json.loads((exported / "export.json").read_text("utf-8"))

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pytest
 import tensorflow as tf
 from helpers import every_kind, networks
+from helpers.crafted_files import forget_hashes
 from helpers.every_kind import (
     FEATURES,
     HASHED,
@@ -362,7 +363,8 @@ def test_export_with_set_columns_does_not_read_them_and_can_be_verified(
     path = tmp_path / ("model.onnx" if format_name == "onnx" else "model")
     model = mtl_cli.load(run)
     model.export(path, format_name, set=SET)
-    assert verify(path).error <= TOLERANCES[format_name]
+    replayed = verify(path)
+    assert replayed.error <= TOLERANCES[format_name] and replayed.has_hashes
     table = rows_of(WITHOUT_HASHES, 200, seed=8).drop_columns([*SET])
     expected = model.predict(table, set=SET)
     columns = SCORERS[format_name](path)(as_inputs(table))
@@ -559,6 +561,20 @@ def test_weights_and_their_manifest_give_the_encoding_and_the_predictions(
     assert sorted(tasks_of[name][0] for name in scales) == sorted(calibrated)
 
 
+def test_onnx_file_that_somebody_has_changed_is_refused(
+    run: Path, tmp_path: Path
+) -> None:
+    scorer(run, "onnx")  # writes the file
+    path = tmp_path / "model.onnx"
+    # Only names of tensors inside of the graph change, so the model predicts the same.
+    text = (run.parent / "model.onnx").read_bytes()
+    path.write_bytes(text.replace(b"encoded/", b"ENCODED/"))
+    with pytest.raises(
+        DataError, match=r"model\.onnx has changed since it was written"
+    ):
+        verify(path)
+
+
 @pytest.mark.slow
 def test_weights_with_another_configuration_are_refused(
     run: Path, tmp_path: Path
@@ -568,6 +584,7 @@ def test_weights_with_another_configuration_are_refused(
     manifest = json.loads((path / "weights.json").read_text("utf-8"))
     manifest["config"]["model"]["bottom_units"] = [10**6, 10**6]
     (path / "weights.json").write_text(json.dumps(manifest))
+    forget_hashes(path)
     with pytest.raises(DataError, match="more weights than expected"):
         verify(path)
 
@@ -589,6 +606,7 @@ def test_forged_files_of_an_export_are_refused(
     values = json.loads((path / file).read_text("utf-8"))
     values[key] = dict.fromkeys(values[key], value) if key == "predictions" else value
     (path / file).write_text(json.dumps(values))
+    forget_hashes(path)
     with pytest.raises(MtlError, match=message):
         verify(path)
 
@@ -619,6 +637,7 @@ def test_weights_that_are_no_numbers_are_refused(
     weights[name] = weights[name].astype("float64")
     weights[name].flat[-1] = number
     np.savez(path / "weights.npz", **weights)
+    forget_hashes(path)
     with pytest.raises(DataError, match=f"'{name}' holds NaN or infinity"):
         verify(path)
 

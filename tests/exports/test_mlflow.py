@@ -6,9 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.crafted_files import forget_hashes
 from helpers.every_kind import HUGE, WITHOUT_HASHES, hard_rows, trained, with_text_ids
 
 import mtl_cli
+from mtl_cli.core.errors import DataError
 from mtl_cli.runs.export import verify
 
 # MLflow warns of its own type hints when it is imported.
@@ -117,5 +119,8 @@ def test_code_that_somebody_put_into_an_mlflow_model_is_not_run(
     path = tmp_path / "model"
     mtl_cli.load(run).export(path, "mlflow")
     (path / "_mlflow_model.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    with pytest.raises(DataError, match=r"holds '_mlflow_model\.py', which has"):
+        verify(path)
+    forget_hashes(path)
     verify(path)
     assert not (tmp_path / "ran").exists()

@@ -1,5 +1,6 @@
-"""Writes configurations and run folders as an attacker could have made them."""
+"""Writes configurations, runs and exports as an attacker could have made them."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -51,3 +52,10 @@ def write(folder: Path, files: dict[str, str | bytes]) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def forget_hashes(export: Path) -> None:
+    """Removes the hashes of an exported folder's files from its record."""
+    record = json.loads((export / "export.json").read_text("utf-8"))
+    del record["files"]
+    (export / "export.json").write_text(json.dumps(record), "utf-8")
