@@ -17,7 +17,7 @@ from mtl_cli.core.message_text import printable
 from mtl_cli.core.paths import as_location
 from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.core.standard_streams import write_to_stdout
+from mtl_cli.core.standard_streams import check_stdout_is_open, write_to_stdout
 from mtl_cli.core.terminal import progress_on_stderr
 
 if TYPE_CHECKING:
@@ -46,6 +46,10 @@ def run(options: argparse.Namespace) -> int:
 
     evaluates_sweep = is_sweep(options.run)
     check_options(options, evaluates_sweep)
+    # A sweep is written to a folder.
+    has_other_result = options.json or options.html or options.fail_if
+    if options.json == STDOUT or not (evaluates_sweep or has_other_result):
+        check_stdout_is_open()
     conditions = [
         parse_condition(text, "TASK.METRIC", "income.auc<0.91")
         for text in options.fail_if

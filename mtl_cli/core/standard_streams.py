@@ -7,7 +7,7 @@ import stat
 import sys
 from collections.abc import Iterator
 
-from mtl_cli.core.errors import WriteError
+from mtl_cli.core.errors import ConfigError, WriteError
 
 # The exit code of a program that SIGPIPE has ended: `COMMAND | head` closes stdout.
 OUTPUT_CLOSED = 141
@@ -29,6 +29,18 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def check_stdout_is_open() -> None:
+    """Refuses a stdout that was closed at the start, for a command whose result it is.
+
+    `prepare_streams` has opened the null device instead, which would lose the result.
+    """
+    if sys.__stdout__ is None:  # Python leaves this name as it was at the start
+        raise ConfigError(
+            "stdout is closed, so the result would be lost; send stdout to a file, as "
+            "in > FILE"
+        )
 
 
 def drop_output(descriptor: int) -> None:
