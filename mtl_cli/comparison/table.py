@@ -16,7 +16,7 @@ from mtl_cli.comparison.results import (
 )
 from mtl_cli.comparison.table_cells import headings, setting_cells, task_cells
 from mtl_cli.comparison.terminal_tables import print_days, print_tables
-from mtl_cli.core.message_text import counted, visible
+from mtl_cli.core.message_text import counted, visible, without_autolinks
 from mtl_cli.core.terminal import set_width
 
 SEED_LEGEND = (
@@ -197,5 +197,7 @@ def escaped(cell: str) -> str:
     A link or an image could come from the names in somebody else's run. Brackets
     without a link, as in `[64, 32]`, stay as they are.
     """
-    text = visible(cell).replace("\\", "\\\\").replace("|", "\\|")
-    return text.replace("](", "]\\(").replace("][", "]\\[").replace("<", "&lt;")
+    text = visible(cell).replace("&", "&amp;").replace("<", "&lt;")
+    text = text.replace("\\", "\\\\").replace("|", "\\|")
+    text = text.replace("](", "]\\(").replace("][", "]\\[")
+    return without_autolinks(text)

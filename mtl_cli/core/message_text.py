@@ -1,5 +1,6 @@
 """Functions that write values, lists and names into the text of a message."""
 
+import re
 from collections.abc import Iterable
 
 from mtl_cli.core.secrets import mask_secrets
@@ -101,6 +102,19 @@ def printable(text: str) -> str:
 def visible(text: str) -> str:
     """Replaces each line break and each control character by a blank."""
     return "".join(c if c.isprintable() else " " for c in text)
+
+
+def without_autolinks(markdown: str) -> str:
+    r"""Changes a text of Markdown so that GitHub makes no link or mention of its names.
+
+    Before `:` and `.` a backslash is enough. GitHub looks for `@` in the text that is
+    shown, without backslashes, so a character without width follows it there.
+
+    >>> print(without_autolinks("https://x.org www.x.org me@x.org"))
+    https\://x.org www\.x.org me@&#8203;x.org
+    """
+    text = re.sub(r"(:(?=//)|(?<=www)\.)", r"\\\1", markdown, flags=re.IGNORECASE)
+    return re.sub(r"@(?=\S)", "@&#8203;", text)
 
 
 def counted(count: int, noun: str) -> str:

@@ -5,14 +5,15 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
-from mtl_cli.core.message_text import visible
+from mtl_cli.core.message_text import visible, without_autolinks
 
 
 def render(template: str, **values: object) -> str:
     """Returns a file in `templates/`, filled with the given values.
 
-    Text in the values is escaped for HTML.
+    Text in the values is escaped for HTML, and holds no control characters.
     """
     return environment().get_template(template).render(values)
 
@@ -23,6 +24,7 @@ def environment() -> Environment:
     jinja = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
+        finalize=visible_value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -32,9 +34,20 @@ def environment() -> Environment:
     return jinja
 
 
-def escape_markdown(text: str) -> str:
-    """Escapes the characters that begin links, images, code or cells in Markdown.
+def visible_value(value: object) -> object:
+    """Replaces control characters in a text that a template writes, but no line breaks.
+
+    A name may hold U+202E, which would show the rest of the line from right to left.
+    """
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return "\n".join(map(visible, value.split("\n")))
+    return value
+
+
+def escape_markdown(text: str) -> Markup:
+    """Escapes the characters that begin HTML, links, images, code or cells in Markdown.
 
     Line breaks become blanks: otherwise the next line could begin a heading or a list.
     """
-    return re.sub(r"([\\`\[\]|])", r"\\\1", visible(text))
+    escaped = re.sub(r"([\\`\[\]|])", r"\\\1", escape(visible(text)))
+    return Markup(without_autolinks(escaped))

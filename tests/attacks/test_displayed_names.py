@@ -61,6 +61,16 @@ def test_text_of_several_lines_begins_no_heading_in_a_model_card():
     assert text == "city # Approved  - \\[x\\] checked"
 
 
+def test_address_is_no_link_in_a_model_card():
+    assert escape_markdown("ftp://a me@b <c>") == r"ftp\://a me@&#8203;b &lt;c&gt;"
+
+
+def test_page_holds_no_control_characters():
+    page = run_page("\u202efdp.exe\x1b\x00\x9b")
+    assert all(c.isprintable() or c == "\n" for c in page)
+    assert "fdp.exe" in page
+
+
 def test_log_of_a_run_holds_no_escape_codes(tmp_path):
     console = Console(tmp_path / "train.log")
     console.warn("a \x1b[31mname\nof two lines")
@@ -86,11 +96,15 @@ def test_warning_is_one_line_without_escape_codes_and_secrets():
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("![x](https://other.example/x.png)", r"![x]\(https://other.example/x.png)"),
-        (r"![x\](https://other.example)", r"![x\\]\(https://other.example)"),
+        ("![x](https://other.example/x.png)", r"![x]\(https\://other.example/x.png)"),
+        (r"![x\](https://other.example)", r"![x\\]\(https\://other.example)"),
         ("[x][y]", r"[x]\[y]"),
         ("a|b\r# c<img>", r"a\|b # c&lt;img>"),
         ("[64, 32]", "[64, 32]"),
+        ("http://evil.example/x", r"http\://evil.example/x"),
+        ("WWW.evil.com", r"WWW\.evil.com"),
+        ("me@evil.example", "me@&#8203;evil.example"),
+        ("me&#64;evil.example", "me&amp;#64;evil.example"),
     ],
 )
 def test_name_of_a_run_is_no_link_in_the_table_of_a_comparison(name, expected):
