@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.columns.numeric import numbers_up_to
+from mtl_cli.columns.numeric import Floats, as_numbers, check_numbers, numbers_up_to
 from mtl_cli.core.option_classes import overridden_below
 from mtl_cli.core.tensors import check_shape
 from mtl_cli.data.column_request import ColumnRequest
@@ -20,6 +20,8 @@ from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.tasks.base import Task
 from mtl_cli.tasks.binary import Binary
+
+WEIGHT_RANGE = (1e-30, 1e30)  # of row weights above 0
 
 
 def label_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
@@ -92,10 +94,7 @@ def labels_of_rows(
     rows = Table(features={}, labels={}, weights={})
     weights = np.ones(table.num_rows)
     if dataset.weight_column is not None:
-        rule = "a weight from 0 up that fits float32, where 0 leaves a row out"
-        highest = float(np.finfo("float32").max)
-        column = dataset.weight_column
-        weights = numbers_up_to(highest, "dataset.weight_column", column, table, rule)
+        weights = row_weights(dataset.weight_column, table)
     for output in outputs:
         key = f"dataset.tasks.{output.label}"
         labels = labels_of_task(key, output.task, table, unknown_as_missing)
@@ -116,6 +115,22 @@ def labels_of_rows(
         if truth is not None:
             rows.truths[output.name] = truth
     return rows
+
+
+def row_weights(column: str, table: pa.Table) -> Floats:
+    """Reads the column of row weights, (rows,).
+
+    Raises a `CellError` for a weight so small or so large that weighted losses, or
+    their sums, might not fit float32.
+    """
+    lowest, highest = WEIGHT_RANGE
+    message_start = f"dataset.weight_column: column '{column}'"
+    weights = as_numbers(message_start, table[column])
+    is_right = (weights == 0) | ((weights >= lowest) & (weights <= highest))
+    rule = f"a weight from {lowest:g} to {highest:g}, or 0 to leave the row out"
+    fix = "correct the cell, or multiply all weights by the same number"
+    check_numbers(message_start, weights, ~is_right, rule, fix)
+    return weights
 
 
 def space_task(dataset: Dataset, space: str) -> Task:

@@ -419,15 +419,16 @@ COLUMNS = {
     ),
     "negative_weight": (
         column("12", {30: "-1"}),
-        "dataset.weight_column: column 'x': row 30 holds -1, not a weight from 0 up "
-        "that fits float32, where 0 leaves a row out (1 such row); correct the "
-        "cell [{file}]",
+        "dataset.weight_column: column 'x': row 30 holds -1, not a weight from 1e-30 "
+        "to 1e+30, or 0 to leave the row out (1 such row); correct the cell, or "
+        "multiply all weights by the same number [{file}]",
         WEIGHED,
     ),
     "nan_weight": (column("12", {30: "nan"}), "'x': row 30 holds nan, not", WEIGHED),
     "empty_weight": (column("12", {30: ""}), "'x': row 30 holds nan, not", WEIGHED),
     "infinite_weight": (column("12", {30: "inf"}), "row 30 holds inf, not", WEIGHED),
-    "weight_beyond_float32": (column("12", {30: "1e39"}), "row 30 holds 1e+", WEIGHED),
+    "large_weight": (column("12", {30: "3e38"}), "row 30 holds 3e+38, not", WEIGHED),
+    "small_weight": (column("12", {30: "1e-40"}), "row 30 holds 1e-40, not", WEIGHED),
     "weight_in_words": (
         column("12", {30: "heavy"}),
         "dataset.weight_column: column 'x': row 30 holds 'heavy', not a number; correct"
