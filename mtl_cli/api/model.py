@@ -153,8 +153,8 @@ class Model:
                 such a column.
 
         Raises:
-            ConfigError: if the target exists, the format cannot hold the model, or
-                `set` is wrong.
+            ConfigError: if the target exists or lies in the run folder, the format
+                cannot hold the model, or `set` is wrong.
             ExportError: if the export does not predict as the model does.
             WriteError: if the target cannot be written.
         """

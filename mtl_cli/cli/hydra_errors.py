@@ -19,6 +19,9 @@ from mtl_cli.core.message_text import shown
 UNKNOWN_SHELL = "No completion plugin for"
 # The start of Hydra's message about `seed=interval(1,9)` without a search.
 UNKNOWN_SWEEP = "BasicSweeper does not support sweep type"
+# The start of Python's message about a whole number of more than 4300 digits.
+TOO_MANY_DIGITS = "Exceeds the limit"
+LONG_NUMBER = re.compile(r"\d[\d_]{4299,}")
 UNEXPECTED_ARGUMENT = re.compile(r"unexpected keyword argument '(\w+)'")
 MAX_BRACKETS = 20  # a setting with fewer brackets is read without a `RecursionError`
 MAX_KEY_BYTES = 255  # the longest name of a file on most file systems
@@ -119,4 +122,11 @@ def message_of_other_error(error: Exception, arguments: list[str]) -> str:
         return f"hydra: {UNEXPECTED_VALUE}"
     if isinstance(error, ValueError) and str(error).startswith(UNKNOWN_SHELL):
         return " ".join(str(error).split())  # the known shells stand in further lines
+    if isinstance(error, ValueError) and str(error).startswith(TOO_MANY_DIGITS):
+        for argument in arguments:
+            if LONG_NUMBER.search(argument):
+                key = key_of_setting(argument)
+                return (
+                    f"{key}: a number has more than 4,300 digits; write a smaller one"
+                )
     return first_line(error)

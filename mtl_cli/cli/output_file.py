@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mtl_cli.core.atomic_write import check_folder_of
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.run_folder import check_outside_run
 
 
 def check_output_file(flag: str, path: Path, options: Namespace) -> None:
@@ -23,12 +24,7 @@ def check_output_file(flag: str, path: Path, options: Namespace) -> None:
     from mtl_cli.data.files import is_in_table
 
     check_folder_of(path, f"{flag}: ")
-    # `Path.resolve` raises an error for a link that leads to itself.
-    run, target = (Path(os.path.realpath(p)) for p in (options.run, path))
-    if target.is_relative_to(run):
-        raise ConfigError(
-            f"{flag}: {path} lies in the folder of the run; name a file outside of it"
-        )
+    check_outside_run(path, options.run, f"{flag}: ")
     if not os.path.lexists(path):
         return
     is_broken_link = not path.exists()  # the written file would replace the link

@@ -186,3 +186,16 @@ def remove_checkpoints(path: Path) -> None:
         file.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         folder.rmdir()
+
+
+def check_outside_run(target: Path, run: Path, message_start: str = "") -> None:
+    """Raises a `ConfigError` if a file or folder to write lies in a run folder.
+
+    A run folder holds only the run's own files.
+    """
+    # `Path.resolve` raises an error for a link that leads to itself.
+    if Path(os.path.realpath(target)).is_relative_to(os.path.realpath(run)):
+        raise ConfigError(
+            f"{message_start}{target} lies in the folder of the run; name a path "
+            "outside of it"
+        )

@@ -107,8 +107,8 @@ def check_names(columns: Iterable[str]) -> None:
             )
         if identifier in columns_by_identifier:
             raise ConfigError(
-                f"--format saved_model: TensorFlow takes the column names '{column}' "
-                f"and '{columns_by_identifier[identifier]}' for the same name; rename "
+                f"--format saved_model: TensorFlow takes the column names {column!r} "
+                f"and {columns_by_identifier[identifier]!r} for the same name; rename "
                 "one column in the data, and train the model again"
             )
         columns_by_identifier[identifier] = column

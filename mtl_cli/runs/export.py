@@ -30,6 +30,7 @@ from mtl_cli.core.errors import (
     first_line,
 )
 from mtl_cli.core.message_text import comma_list, line_if_any
+from mtl_cli.core.run_folder import check_outside_run
 from mtl_cli.core.written_files import HASHES_KEY, hashes_of
 from mtl_cli.data.feature_graph import example_rows
 from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord
@@ -73,8 +74,8 @@ def export_model(
     Returns: the result of replaying the example rows.
 
     Raises:
-        ConfigError: if the target exists, or the format cannot hold the model or its
-            constants.
+        ConfigError: if the target exists or lies in the run folder, or the format
+            cannot hold the model or its constants.
         DataError: if the model cannot be loaded.
         WriteError: if the target cannot be written.
         ExportError: if the export predicts its example rows differently than the run.
@@ -83,6 +84,7 @@ def export_model(
     export_format.check(format_name, target)
     check_export_target(target, force)
     model = load_model()
+    check_outside_run(target, model.folder)
     constants = model.features.constants.column_names
     if constants and not export_format.has_inputs:
         raise ConfigError(

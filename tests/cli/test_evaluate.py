@@ -603,7 +603,7 @@ WRONG = {
     "own": (
         ["RUN", "TEST", "--json", "RUN/metrics.json", "--force"],
         2,
-        "metrics.json lies in the folder of the run; name a file",
+        "metrics.json lies in the folder of the run; name a path",
     ),
     "data": (["RUN", "--html", "TRAIN", "--force"], 2, "is a file of the run's data"),
     "pattern": (["RUN", "l*s.csv", "--html", "less.csv", "--force"], 2, "of TABLE"),

@@ -274,6 +274,7 @@ WRONG = {
         "--force: json holds no complete export: JSONDecodeError: ",
     ),
     "link": (["RUN", "link", "--force"], 2, "link is not an export of mtl-cli"),
+    "in_run": (["RUN", "link_to_run/plots/x"], 2, "x lies in the folder of the run; "),
     "format": (["RUN", "new", "--format", "saved"], 2, "did you mean saved_model?"),
     "onnx": (["RUN", "new.onnx"], 2, "new.onnx' is the name of an ONNX file; add"),
     "no_onnx": (["RUN", "new", "--format", "onnx"], 2, "'new' does not end in .onnx"),
@@ -328,6 +329,7 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     for copy in ("cut", "json", "rows"):
         shutil.copytree(exported, copy)
     (tmp_path / "link").symlink_to(exported)
+    (tmp_path / "link_to_run").symlink_to(run)
     (tmp_path / "more" / "diary.txt").write_text("mine")
     (tmp_path / "below" / "variables" / "diary.txt").write_text("mine")
     (tmp_path / "changed" / "fingerprint.pb").write_text("mine")
@@ -382,8 +384,8 @@ def test_graph_that_is_no_encode_is_noticed_by_other_spellings_of_values(
 def test_columns_that_tensorflow_takes_for_one_are_refused_by_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    features = {"the price": {"kind": "dense"}, "the-price": {"kind": "dense"}}
-    run = run_of(tmp_path, features, price="the price", age="the-price")
+    features = {"the price": {"kind": "dense"}, "the\tprice": {"kind": "dense"}}
+    run = run_of(tmp_path, features, price="the price", age="the\tprice")
     assert exports(run, tmp_path / "model") == 2
     err = capsys.readouterr().err
-    assert "the column names 'the-price' and 'the price' for the same name" in err
+    assert r"the column names 'the\tprice' and 'the price' for the same name" in err

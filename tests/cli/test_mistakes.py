@@ -83,6 +83,7 @@ MISTAKES = {
     "'model.tower_units=\"[64]\"'": "'[64]' should be a valid list; write [64] without",
     f"model.tower_units={'[' * 300}{']' * 300}": "model.tower_units: too many "
     "brackets inside of brackets; write fewer\n",
+    f"trainer.epochs={'1' * 5000}": "error: trainer.epochs: a number has more than",
     f"+dataset.features.{'a' * 300}.kind=sparse": "error: 'dataset.features.aaaaaaaa",
     "model=home '+model.groups={shared: [income]}'": "a group is named shared, which",
     "model.num_shared_experts=0": "0 should be greater than or equal to 1",

@@ -21,6 +21,7 @@ from mtl_cli.metrics.log_loss import (
     normalized_entropy,
 )
 from mtl_cli.metrics.metric import Metric, UndefinedError
+from mtl_cli.metrics.regression import r2
 from mtl_cli.metrics.sorted_rows import floats_of, ordered_bits, sort_rows
 from mtl_cli.scoring.scored_rows import scored_rows
 from mtl_cli.scoring.scores import (
@@ -275,6 +276,12 @@ def test_no_rows_leave_every_metric_undefined(kind):
         assert all(found[name] is None for name in FUNCTIONS if name in found)
         assert found["why"] == dict.fromkeys(names_of(kind), "no rows")
         assert found["rows"] == 0
+
+
+def test_r2_of_labels_whose_variance_is_too_small_for_floats_is_undefined():
+    labels = np.array([1e-310, 2e-310])
+    with pytest.raises(UndefinedError, match="not a number"):
+        r2(labels, labels.mean() * np.ones(2), np.ones(2))
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
