@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--tables", default=None, help="names, separated by commas")
     parser.add_argument("--peers", type=Path, default=FOLDER / ".peers")
     parser.add_argument("overrides", nargs="*")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
 
     folder, part = options.folder.resolve(), options.part
     folder.mkdir(parents=True, exist_ok=True)

@@ -27,7 +27,12 @@ FITTED: dict[CalibrationMethod, tuple[bool, bool]] = {
 NUM_FOLDS = 5
 # A fit keeps the scale near 1 and the shift near its initial value. The penalty
 # (log scale)^2 + (change of shift)^2 counts like the loss of this many rows.
-PRIOR_ROWS = 2.0
+# `docs/explanation/defaults.md` says how the numbers were chosen.
+PRIOR_ROWS: dict[CalibrationMethod, float] = {
+    "temperature": 60.0,
+    "platt": 60.0,
+    "factor": 10.0,
+}
 MAX_LOG_SCALE, MAX_SHIFT_CHANGE = 3.0, 20.0
 
 
@@ -98,7 +103,7 @@ def fit(method: CalibrationMethod, rows: TowerRows) -> tuple[float, float]:
 
     def penalised_loss(parameters: Floats) -> float:
         losses = rows.losses(*scale_and_shift(parameters))
-        penalty = PRIOR_ROWS / len(rows) * (parameters**2).sum()
+        penalty = PRIOR_ROWS[method] / len(rows) * (parameters**2).sum()
         return float(np.average(losses, weights=rows.weight) + penalty)
 
     bounds = [(-MAX_LOG_SCALE, MAX_LOG_SCALE)] * fits_scale
