@@ -1,6 +1,7 @@
 """Compares the configurations of each data set with each other."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from mtl_cli.comparison.baseline import choose_baseline
@@ -13,7 +14,7 @@ from mtl_cli.comparison.configurations import (
 )
 from mtl_cli.comparison.datasets import runs_by_dataset
 from mtl_cli.comparison.difference import correct_p_values
-from mtl_cli.comparison.lines import are_of_one_line
+from mtl_cli.comparison.lines import folders_of_lines
 from mtl_cli.comparison.results import DatasetComparison, without_earlier_days
 from mtl_cli.comparison.row_tests import add_row_tests
 from mtl_cli.comparison.runs import Run
@@ -61,9 +62,18 @@ def compare_datasets(runs: list[Run], question: Question) -> list[DatasetCompari
     compared, errors = compare_each(datasets, question)
     if not compared:
         raise next(iter(errors.values()))
-    # A day on which only one line has a run may lack the requested baseline: there is
-    # nothing to compare with it.
-    days = {name: datasets[name] for name in errors if is_of_one_line(datasets[name])}
+    # A day on which only one line has a run may lack the requested baseline, if the
+    # line is compared on another day.
+    compared_runs = [
+        run
+        for comparison, _ in compared.values()
+        for configuration in comparison.configurations
+        for run in configuration.runs.values()
+    ]
+    folders = folders_of_lines(compared_runs, runs)
+    days = {
+        name: datasets[name] for name in errors if is_day_of(folders, datasets[name])
+    }
     compared_days, day_errors = compare_each(days, question._replace(baseline=None))
     compared |= compared_days
     errors = {name: e for name, e in errors.items() if name not in days} | day_errors
@@ -88,9 +98,10 @@ def compare_datasets(runs: list[Run], question: Question) -> list[DatasetCompari
     return comparisons
 
 
-def is_of_one_line(runs: list[Run]) -> bool:
-    """Whether the runs with scores are runs of one line, see `are_of_one_line`."""
-    return are_of_one_line(group_runs([run for run in runs if run.has_scores]))
+def is_day_of(folders: set[Path], runs: list[Run]) -> bool:
+    """Whether the runs with scores are one configuration, with one of the folders."""
+    scored = [run for run in runs if run.has_scores]
+    return len(group_runs(scored)) == 1 and any(run.path in folders for run in scored)
 
 
 def compare_each(

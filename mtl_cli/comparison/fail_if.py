@@ -51,11 +51,12 @@ def failed_checks(
 
     An impossible check counts as failed: the configuration has no score, is not
     compared with the baseline, or the tests cannot tell whether it is worse. There are
-    three exceptions. A single-scenario twin is checked on its scenario only, because it
+    four exceptions. A single-scenario twin is checked on its scenario only, because it
     has no scores on other rows. Outputs that the baseline does not have are not
     compared. `worse` leaves out a scenario with too few rows to compare two models of
-    lines. A run whose scores cannot be read is named once for all conditions on scores,
-    and what is not compared once for all differences.
+    lines. A day on which only one line has a run need not have the baseline, if the
+    line is compared on another day. A run whose scores cannot be read is named once for
+    all conditions on scores, and what is not compared once for all differences.
 
     Args:
         texts: the conditions under which a check fails: `worse`, or

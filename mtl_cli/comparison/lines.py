@@ -5,6 +5,7 @@ line. A line usually has one run per day, and one seed.
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.runs import Run
@@ -20,14 +21,21 @@ def mark_lines(runs: list[Run]) -> None:
 
     The `environment.json` of a run holds the hash of the earlier run's configuration.
     """
-    earlier_hashes = set()
+    earlier_hashes = {earlier_hash(run) for run in runs} - {""}
     for run in runs:
-        record = run.environment.get("start_from")
-        if isinstance(record, dict) and "config_hash" in record:
-            earlier_hashes.add(str(record["config_hash"]))
-    for run in runs:
-        own_hash = str(run.environment.get("config_hash", ""))
-        run.is_in_line = EARLIER_RUN_KEY in run.settings or own_hash in earlier_hashes
+        starts_from_run = EARLIER_RUN_KEY in run.settings
+        run.is_in_line = starts_from_run or own_hash(run) in earlier_hashes
+
+
+def own_hash(run: Run) -> str:
+    """Returns the hash of a run's configuration; "" if it is missing."""
+    return str(run.environment.get("config_hash", ""))
+
+
+def earlier_hash(run: Run) -> str:
+    """Returns the hash of the run that a run starts from; "" if there is none."""
+    record = run.environment.get("start_from")
+    return str(record.get("config_hash", "")) if isinstance(record, dict) else ""
 
 
 def find_lines(runs: list[Run]) -> list[Configuration]:
@@ -64,6 +72,28 @@ def are_of_one_line(configurations: list[Configuration]) -> bool:
     days = {c.settings.get(TRAINING_TABLE_KEY) for c in configurations}
     are_in_lines = all(c.is_in_line for c in configurations)
     return are_in_lines and len(days) == len(configurations)
+
+
+def folders_of_lines(line_runs: list[Run], runs: list[Run]) -> set[Path]:
+    """Returns the folders of the runs that belong to the lines of `line_runs`.
+
+    Such a run has the settings of a line, or the line goes on from it: the first run of
+    a line may have other settings, such as more epochs.
+    """
+    earlier_hashes = {own_hash(run): earlier_hash(run) for run in runs}
+    line_hashes = set()
+    for run in line_runs:
+        config_hash = earlier_hash(run)
+        while config_hash and config_hash not in line_hashes:
+            line_hashes.add(config_hash)
+            config_hash = earlier_hashes.get(config_hash, "")
+    all_settings = {frozenset(settings_of_line(run).items()) for run in line_runs}
+    return {
+        run.path
+        for run in runs
+        if own_hash(run) in line_hashes
+        or (run.is_in_line and frozenset(settings_of_line(run).items()) in all_settings)
+    }
 
 
 def settings_of_line(run: Run) -> dict[str, str]:

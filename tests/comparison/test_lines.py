@@ -238,7 +238,8 @@ def test_day_of_one_line_needs_no_requested_baseline(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for day in (1, 2, 3, 4):
-        write_day(tmp_path, "mmoe", day, noise=1.5, table=day)
+        epochs = 9 if day == 1 else 3
+        write_day(tmp_path, "mmoe", day, noise=1.5, table=day, trainer__epochs=epochs)
         if day > 1:  # the challenger, whose name comes from its learning rate
             rate = {"optimizer__learning_rate": 0.0003}
             write_day(tmp_path, "mmoe", day, 1.0, table=day, seed=2, **rate)
@@ -250,6 +251,18 @@ def test_day_of_one_line_needs_no_requested_baseline(
     for folder in (tmp_path, tmp_path / "mmoe-1"):
         with pytest.raises(ConfigError, match="--baseline: unknown key 'rate'"):
             compare(arguments([str(folder), "--baseline", "rate=0.001"]))
+
+
+def test_line_that_is_compared_on_no_day_fails_the_check(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for model, day in (("mmoe", 1), ("mmoe", 2), ("shared_bottom", 2), ("cgc", 3)):
+        write_day(tmp_path, model, day, noise=1.5, table=day)
+    asked = ["--baseline", "model=mmoe", "--fail-if", "worse"]
+    assert compare(arguments([str(tmp_path), *asked])) == 1
+    *_, failure = capsys.readouterr().err.splitlines()
+    assert "--fail-if: cgc " in failure
+    assert failure.endswith("with the baseline: it is scored on other data")
 
 
 def test_terminal_shows_the_last_day_of_one_line_and_the_scores_of_its_days(
