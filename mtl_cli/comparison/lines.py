@@ -67,13 +67,6 @@ def find_lines(runs: list[Run]) -> list[Configuration]:
     return lines
 
 
-def are_of_one_line(configurations: list[Configuration]) -> bool:
-    """Whether all configurations are in lines, and no two have a day in common."""
-    days = {c.settings.get(TRAINING_TABLE_KEY) for c in configurations}
-    are_in_lines = all(c.is_in_line for c in configurations)
-    return are_in_lines and len(days) == len(configurations)
-
-
 def folders_of_lines(line_runs: list[Run], runs: list[Run]) -> set[Path]:
     """Returns the folders of the runs that belong to the lines of `line_runs`.
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.lines import are_of_one_line
 from mtl_cli.comparison.task import Task
 from mtl_cli.core.message_text import counted
 from mtl_cli.core.nested import flatten
@@ -87,8 +86,8 @@ class DatasetComparison:
 
     @property
     def is_day_of_one_line(self) -> bool:
-        """Whether this is a day of lines on which only one line has runs."""
-        return not self.is_of_lines and are_of_one_line(self.configurations)
+        """Whether this is a day of lines on which only one line has a run."""
+        return self.is_day_of_lines and len(self.configurations) == 1
 
     @property
     def lone_tasks(self) -> list[Task]:
@@ -174,12 +173,14 @@ def without_earlier_days(
 def days_of_one_line(
     comparisons: list[DatasetComparison],
 ) -> list[list[DatasetComparison]]:
-    """Returns the days on which only one line has a run, for each data set.
+    """Returns the days on which only one line has a run, for each data set and model.
 
-    A data set with a single day is left out.
+    Other settings, such as the learning rate, may change from day to day. A data set
+    and model with a single day is left out.
     """
-    days: dict[str, list[DatasetComparison]] = {}
+    days: dict[tuple[str, str], list[DatasetComparison]] = {}
     for comparison in comparisons:
         if comparison.is_day_of_one_line:
-            days.setdefault(comparison.dataset_name, []).append(comparison)
-    return [of_name for of_name in days.values() if len(of_name) > 1]
+            key = comparison.dataset_name, comparison.baseline.model
+            days.setdefault(key, []).append(comparison)
+    return [of_line for of_line in days.values() if len(of_line) > 1]

@@ -88,9 +88,12 @@ def terminal_text(
     each day follows.
     """
     console, stream = memory_console()
-    shown = without_earlier_days(comparisons)
-    if not line_comparisons:
-        shown = [c for c in comparisons if c in shown or not c.is_day_of_one_line]
+    lone_lines = [] if line_comparisons else days_of_one_line(comparisons)
+    if line_comparisons:
+        shown = without_earlier_days(comparisons)
+    else:
+        earlier_days = [day for days in lone_lines for day in days[:-1]]
+        shown = [c for c in comparisons if c not in earlier_days]
     if num_hidden := len(comparisons) - len(shown):
         days = counted(num_hidden, "earlier day")
         hidden = f"tables of {days} are in --json and --html"
@@ -99,9 +102,8 @@ def terminal_text(
         if len(comparisons) > 1:
             console.rule(Text(f"data set {comparison.dataset}", style="bold"))
         print_comparison(comparison, console)
-    if not line_comparisons:
-        for line_days in days_of_one_line(comparisons):
-            print_days(line_days, console)
+    for line_days in lone_lines:
+        print_days(line_days, console)
     for comparison in line_comparisons:
         console.rule(Text(comparison.heading, style="bold"))
         print_comparison(comparison, console)

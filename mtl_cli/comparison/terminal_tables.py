@@ -42,19 +42,19 @@ def print_days(days: list[DatasetComparison], console: Console) -> None:
     """Prints the scores of a line: one row for each of its last days."""
     rows = []
     for day in days:
-        for i, configuration in enumerate(day.configurations):
-            scores = {
-                f"{task.name} {task.metric_title}": interval_text(
-                    task.scores[i].interval, task.decimals
-                )
-                for task in day.tasks
-            }
-            rows.append((configuration.settings.get(TRAINING_TABLE_KEY, ""), scores))
+        scores = {
+            f"{task.name} {task.metric_title}": interval_text(
+                task.scores[0].interval, task.decimals
+            )
+            for task in day.tasks
+        }
+        rows.append((day.baseline.settings.get(TRAINING_TABLE_KEY, ""), scores))
     num_shown = min(len(rows), MAX_DAYS)
     title = counted(len(rows), "day")
     if num_shown < len(rows):
         title = f"last {num_shown} of {title}"
-    console.rule(Text(f"{title} of {days[0].dataset_name}", style="bold"))
+    line = f"{days[0].baseline.model} on {days[0].dataset_name}"
+    console.rule(Text(f"{title} of {line}", style="bold"))
     rows = rows[-num_shown:]
     names = list(dict.fromkeys(name for _, scores in rows for name in scores))
     by_task = [day_table(rows, [name]) for name in names]

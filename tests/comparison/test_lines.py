@@ -265,6 +265,32 @@ def test_line_that_is_compared_on_no_day_fails_the_check(
     assert failure.endswith("with the baseline: it is scored on other data")
 
 
+def test_terminal_shows_all_tables_of_test_rows_on_which_days_are_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for table in (8, 9):
+        for day in (1, 2, 3):
+            write_day(tmp_path / str(table), "mmoe", day, noise=1.5, table=table)
+    assert compare(arguments([str(tmp_path)])) == 0
+    text = capsys.readouterr().out
+    assert text.count("─ data set shop") == 2
+    assert "earlier day" not in text
+    assert "days of" not in text
+
+
+def test_terminal_shows_the_days_of_each_model_by_themselves(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for model, day in (("mmoe", 1), ("mmoe", 2), ("ple", 3), ("ple", 4)):
+        write_day(tmp_path, model, day, noise=1.5, table=day)
+    assert compare(arguments([str(tmp_path)])) == 0
+    text = capsys.readouterr().out
+    assert "tables of 2 earlier days are in --json and --html" in text
+    assert text.count("─ data set shop") == 2
+    assert "─ 2 days of mmoe on shop ─" in text
+    assert "─ 2 days of ple on shop ─" in text
+
+
 def test_terminal_shows_the_last_day_of_one_line_and_the_scores_of_its_days(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,13 +298,13 @@ def test_terminal_shows_the_last_day_of_one_line_and_the_scores_of_its_days(
         learning_rate = 0.01 if day > 2 else 0.001  # a new setting ends no line
         options = {"table": day, "optimizer__learning_rate": learning_rate}
         value = write_day(tmp_path, "mmoe", day, noise=1.5, **options)
-    for max_days, heading in ((30, "4 days of shop"), (2, "last 2 of 4 days of shop")):
+    for max_days, heading in ((30, "4 days"), (2, "last 2 of 4 days")):
         monkeypatch.setattr("mtl_cli.comparison.terminal_tables.MAX_DAYS", max_days)
         assert compare(arguments([str(tmp_path)])) == 0
         text = capsys.readouterr().out
         assert "tables of 3 earlier days are in --json and --html" in text
         assert text.count("─ data set shop") == 1
-        _, _, table = text.partition(f"─ {heading} ─")
+        _, _, table = text.partition(f"─ {heading} of mmoe on shop ─")
         days = [line.split() for line in table.splitlines() if ".csv " in line]
         expected = [f"{day}.csv" for day in (1, 2, 3, 4)]
         assert [day for day, _ in days] == expected[-max_days:]
