@@ -167,15 +167,15 @@ def differing_settings(dataset: Variants, namesakes: list[Variants]) -> list[str
         key for key in all_keys if len({joined_values(key, d) for d in namesakes}) > 1
     ]
     keys.sort(key=lambda key: key.count(".") > 1)
-    # A variant without the setting has an empty value.
     texts = [
         f"{short_key(key, keys)}={values}"
         for key in keys
-        if (values := joined_values(key, dataset).strip(","))
+        if (values := joined_values(key, dataset))
     ]
     return texts[:MAX_SETTINGS]
 
 
 def joined_values(key: str, dataset: Variants) -> str:
-    """Returns the distinct values of a setting in all variants of a data set."""
-    return ",".join(dict.fromkeys(dict(v).get(key, "") for v in dataset))
+    """Returns the distinct values of a setting in the variants that have it."""
+    values = dict.fromkeys(dict(v).get(key, "") for v in dataset)
+    return ",".join(filter(None, values))

@@ -179,6 +179,14 @@ def test_name_has_no_settings_that_only_other_data_sets_have() -> None:
     assert second.startswith("shop train=2 0.kind=sparse 1.kind=sparse")
 
 
+def test_name_has_a_setting_whose_value_is_a_comma() -> None:
+    def settings(delimiter: str) -> tuple[tuple[str, str], ...]:
+        return (("dataset.csv.delimiter", delimiter), ("dataset.name", "shop"))
+
+    names = unique_names([[settings(",")], [settings(";")]])
+    assert names == ["shop delimiter=,", "shop delimiter=;"]
+
+
 def test_groups_of_settings_with_equal_values_have_different_names() -> None:
     def settings(a: int, b: int) -> tuple[tuple[str, str], ...]:
         return (("dataset.name", "n"), ("dataset.a", str(a)), ("dataset.b", str(b)))
