@@ -194,12 +194,12 @@ def markdown_table(comparison: DatasetComparison) -> str:
 
 
 def escaped(cell: str) -> str:
-    """Escapes what Markdown would not show as it is: `|`, HTML, links and images.
+    """Escapes what Markdown would not show as it is: `|`, code, HTML, links, images.
 
     A link or an image could come from the names in somebody else's run. Brackets
     without a link, as in `[64, 32]`, stay as they are.
     """
     text = visible(cell).replace("&", "&amp;").replace("<", "&lt;")
-    text = text.replace("\\", "\\\\").replace("|", "\\|")
+    text = text.replace("\\", "\\\\").replace("|", "\\|").replace("`", "\\`")
     text = text.replace("](", "]\\(").replace("][", "]\\[")
     return without_autolinks(text)

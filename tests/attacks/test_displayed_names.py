@@ -100,6 +100,7 @@ def test_warning_is_one_line_without_escape_codes_and_secrets():
         (r"![x\](https://other.example)", r"![x\\]\(https\://other.example)"),
         ("[x][y]", r"[x]\[y]"),
         ("a|b\r# c<img>", r"a\|b # c&lt;img>"),
+        ("`a&b`", r"\`a&amp;b\`"),
         ("[64, 32]", "[64, 32]"),
         ("http://evil.example/x", r"http\://evil.example/x"),
         ("WWW.evil.com", r"WWW\.evil.com"),
