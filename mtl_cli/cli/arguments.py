@@ -131,7 +131,7 @@ def parse_checked(arguments: list[str]) -> Namespace:
 def warn_of_ignored_conf(parsed: Namespace) -> None:
     """Warns if Hydra will not read `./conf`, unless the command line names it."""
     typed_folders = [Path(f) for f in (parsed.config_dir, parsed.config_path) if f]
-    if not conf_is_of_other_application() or Path.cwd() / "conf" in [
+    if not conf_is_of_other_application() or (Path.cwd() / "conf").resolve() in [
         folder.resolve() for folder in typed_folders
     ]:
         return

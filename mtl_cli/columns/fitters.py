@@ -164,10 +164,10 @@ class SampleFitter(Fitter):
         return self.fit(x if len(x) else np.zeros(1))
 
     def fraction_outside(self, learnt: Learnt) -> float:
-        x = self.numbers()
-        if self.find_outside is None or not len(x):
+        if self.find_outside is None:
             return 0.0
-        return float(self.find_outside(x, learnt).mean())
+        num_outside = np.count_nonzero(self.find_outside(self.numbers(), learnt))
+        return float(num_outside / max(sum(map(len, self.samples)), 1))
 
     def numbers(self) -> Floats:
         """Returns all sampled numbers without NaN."""

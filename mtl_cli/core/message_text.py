@@ -105,16 +105,16 @@ def visible(text: str) -> str:
 
 
 def without_autolinks(markdown: str) -> str:
-    r"""Changes a text of Markdown so that GitHub makes no link or mention of its names.
+    r"""Changes a text of Markdown so that GitHub links no address, mention or `#1`.
 
-    Before `:` and `.` a backslash is enough. GitHub looks for `@` in the text that is
-    shown, without backslashes, so a character without width follows it there.
+    Before `:` and `.` a backslash is enough. GitHub looks for `@` and `#` in the text
+    that is shown, without backslashes, so a character without width follows them.
 
-    >>> print(without_autolinks("https://x.org www.x.org me@x.org"))
-    https\://x.org www\.x.org me@&#8203;x.org
+    >>> print(without_autolinks("https://x.org www.x.org me@x.org #1"))
+    https\://x.org www\.x.org me@&#8203;x.org #&#8203;1
     """
     text = re.sub(r"(:(?=//)|(?<=www)\.)", r"\\\1", markdown, flags=re.IGNORECASE)
-    return re.sub(r"@(?=\S)", "@&#8203;", text)
+    return re.sub(r"(@(?=\S)|(?<![&;])#(?=\d))", r"\1&#8203;", text)
 
 
 def counted(count: int, noun: str) -> str:

@@ -85,18 +85,21 @@ def progress_line(
         live.stop()
 
 
-def work_text(description: str, done: int, total: int, seconds: float) -> str:
+def work_text(
+    description: str, done: int, total: int, seconds: float, done_before: int = 0
+) -> str:
     """Describes the progress of work: `encoding the rows  25%  30 s left`.
 
     Args:
         description: what the work is.
-        done: how much of the work is done after `seconds`.
+        done: how much of the work is done now.
         total: how much work there is; 0 as long as that is not known.
-        seconds: for how long the work has gone on.
+        seconds: for how long the work has been watched.
+        done_before: how much of the work was done when the watch began.
     """
-    if not done or not total:
+    if done <= done_before or not total:
         return description
-    seconds_left = seconds * (total - done) / done
+    seconds_left = seconds * (total - done) / (done - done_before)
     return f"{description} {done / total:4.0%}  {seconds_left:.0f} s left"
 
 
@@ -105,10 +108,10 @@ def progress_on_stderr() -> Iterator[Callable[[str, int, int], None]]:
     """Shows the progress of a command's pieces of work on stderr.
 
     Yields: a function to call with (description, done, total), see `work_text`. The
-        time of a piece of work counts from the last call for the piece before.
+        speed of a piece of work is measured from the first call for it.
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    current_work, start, last_call = "", time.monotonic(), time.monotonic()
+    current_work, start, done_at_start = "", 0.0, 0
 
     def print_line(text: str) -> None:
         console.print(Text(printable(text)))
@@ -116,10 +119,10 @@ def progress_on_stderr() -> Iterator[Callable[[str, int, int], None]]:
     with progress_line(console, print_line) as show:
 
         def show_work(description: str, done: int, total: int) -> None:
-            nonlocal current_work, start, last_call
+            nonlocal current_work, start, done_at_start
+            now = time.monotonic()
             if description != current_work:
-                current_work, start = description, last_call
-            last_call = time.monotonic()
-            show(work_text(description, done, total, last_call - start))
+                current_work, start, done_at_start = description, now, done
+            show(work_text(description, done, total, now - start, done_at_start))
 
         yield show_work

@@ -24,7 +24,8 @@ SAVE_AS_UTF8 = (
 )
 # Arrow's error about a row of a CSV file with too many or too few cells: the number of
 # the row, of the columns and of the cells, and the beginning of the row's text. Arrow
-# counts rows from 1, and the header is a row.
+# counts rows from 1, and the header is a row. A text that Arrow has cut ends in `CUT`.
+CUT = " ..."
 RAGGED_ROW = re.compile(
     r"Row #(\d+): Expected (\d+) columns, got (\d+): (.*)", re.DOTALL
 )

@@ -9,9 +9,10 @@ from mtl_cli.columns.cells import first_unconvertible_cell
 from mtl_cli.columns.spreadsheet_numbers import plain_number_fix
 from mtl_cli.core.errors import RowError
 from mtl_cli.core.message_text import counted, shown
-from mtl_cli.data.arrow_errors import SAVE_AS_UTF8
+from mtl_cli.data.arrow_errors import CUT, SAVE_AS_UTF8
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_options import Csv, convert_cells
+from mtl_cli.data.csv_stream import SENTINEL
 
 CHECK_QUOTES = "check whether a quote is never closed"
 OPEN_QUOTE = (
@@ -94,10 +95,13 @@ def ragged_row_problem(ragged: re.Match[str], sentinel_row: bytes) -> str:
     """
     _, num_columns, num_cells, text = ragged.groups()
     # After an open quote, the sentinel row is a part of this row: cut it off.
-    text = text.partition(sentinel_row.decode())[0].rstrip("\r\n")
+    start_of_sentinel_row = sentinel_row.decode().partition(SENTINEL)[0] + SENTINEL
+    text = text.partition(start_of_sentinel_row)[0].rstrip("\r\n")
     fix = "add or remove cells, or quote the cells that hold the delimiter"
     has_open_quote = text.count('"') % 2 == 1
-    if has_open_quote:
+    if text.endswith(CUT):
+        fix += f"; or {CHECK_QUOTES}"
+    elif has_open_quote:
         fix = CHECK_QUOTES
     cells = counted(int(num_cells), "cell")
     return f"is {shown(text)}, which has {cells} instead of {int(num_columns):,}; {fix}"

@@ -88,6 +88,8 @@ def range_findings(fractions: Mapping[str, float]) -> list[str]:
     """
     outside = {n: x for n, x in fractions.items() if x > MAX_OUTSIDE_FRACTION}
     names = ",".join(list(outside)[:MAX_ITEMS])
+    if len(outside) > MAX_ITEMS:
+        names += ",..."
     return line_if_any(
         "in most training rows these features lie outside the range that the earlier "
         "run learnt, where the model cannot tell their numbers apart; if the new "

@@ -126,7 +126,9 @@ def row_weights(column: str, table: pa.Table) -> Floats:
     lowest, highest = WEIGHT_RANGE
     message_start = f"dataset.weight_column: column '{column}'"
     weights = as_numbers(message_start, table[column])
-    is_right = (weights == 0) | ((weights >= lowest) & (weights <= highest))
+    # A column of float32 holds the nearest numbers to the limits.
+    is_in_range = (weights >= np.float32(lowest)) & (weights <= np.float32(highest))
+    is_right = (weights == 0) | is_in_range
     rule = f"a weight from {lowest:g} to {highest:g}, or 0 to leave the row out"
     fix = "correct the cell, or multiply all weights by the same number"
     check_numbers(message_start, weights, ~is_right, rule, fix)

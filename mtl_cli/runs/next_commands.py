@@ -60,9 +60,11 @@ def comparison_command(config: Config, settings: list[str]) -> tuple[str, str]:
         if not setting.startswith(LEFT_OUT)
     ]
     # A saved configuration has no config groups, so `model=` cannot choose a model.
-    is_saved_config = any(s.startswith("--config-path") for s in kept_settings)
+    # A primary configuration of the user's own may set keys that a twin lacks.
+    flags = ("--config-path", "--config-name")
+    has_own_config = any(setting.startswith(flags) for setting in kept_settings)
     is_multi_task = len(config.chosen_tasks) > 1 and config.model.name != "single_task"
-    if is_multi_task and not is_saved_config and earlier is None:
+    if is_multi_task and not has_own_config and earlier is None:
         if heads_weigh_rows(config):
             new_settings = with_other_sharing(config, kept_settings)
         else:

@@ -8,7 +8,6 @@ from mtl_cli.core.paths import Location, listed_paths
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import hash_files
-from mtl_cli.data.sources import with_format_of
 from mtl_cli.runs.saved_model import load_config
 
 
@@ -40,17 +39,14 @@ def run_trained_on(table: Location, run: Path, num_runs: int = 2) -> Path | None
 def is_training_table(table: Location, dataset: Dataset, run: Path) -> bool:
     """Whether a table is the training table of a run, which has read `dataset`.
 
-    A table with the same URL as the training table is the training table. The paths of
-    local files are not compared, because the training table may have been moved or
-    renamed. Instead, the run has recorded one hash of all its tables. A table is the
-    training table if this table and the run's other tables together have this hash.
+    Paths and URLs are not compared, because a training table may have been moved, and
+    another table may have taken its place. Instead, the run has recorded one hash of
+    all its tables. A table is the training table if this table and the run's other
+    tables together have this hash.
 
     The other tables are opened only if they are local files. A run may come from
     someone else, and its configuration could name any URL.
     """
-    has_url = any("://" in path for path in listed_paths(table))
-    if has_url and table == dataset.train:
-        return True
     others = {
         split: location
         for split, location in dataset.locations.items()
@@ -62,7 +58,7 @@ def is_training_table(table: Location, dataset: Dataset, run: Path) -> bool:
             return False
         expected = read_json_object(run / "environment.json")["data_hash"]
         files = {
-            split: find_files(split, location, with_format_of(dataset, location).format)
+            split: find_files(split, location, dataset.format)
             for split, location in {"train": table, **others}.items()
         }
         return bool(hash_files(files) == expected)

@@ -38,9 +38,15 @@ def keep_state(state: Any) -> bytes:
 
 
 def kept_state(token: bytes) -> Any:
-    """Returns a copy of the state of a token; of the newest state for another token.
+    """Returns a copy of the newest state, or None if this process has no state.
 
-    Returns None if this process has no state: Optuna then makes a new optimizer.
+    With None, Optuna makes a new optimizer. If the state of the token has another size
+    of population, the search was restarted with that size: then it returns a copy of
+    that state.
     """
-    newest = next(reversed(own_states.values()), None)
-    return copy.deepcopy(own_states.get(token, newest))
+    if not own_states:
+        return None
+    newest = next(reversed(own_states.values()))
+    state = own_states.get(token, newest)
+    has_same_size = state.population_size == newest.population_size
+    return copy.deepcopy(newest if has_same_size else state)

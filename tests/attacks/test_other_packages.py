@@ -101,6 +101,17 @@ def test_search_by_cmaes_is_told_its_earlier_trials_after_a_restart(
     assert generations == [1, 2, 3, 4, 4, 4]
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_trials_of_a_batch_are_told_a_generation_each_after_a_restart(
+    cmaes_study: "optuna.Study",
+) -> None:
+    cmaes_state.own_states.clear()  # as in a new process
+    batch = [cmaes_study.ask() for _ in range(4)]
+    for trial, value in [(trial, quadratic(trial)) for trial in batch]:
+        cmaes_study.tell(trial, value)
+    assert generation_of(cmaes_study) == 4
+
+
 def test_submitit_writes_into_a_new_folder_at_each_start(tmp_path: Path) -> None:
     sweep = tmp_path / "sweep"
     sweep.mkdir()

@@ -968,6 +968,21 @@ def test_range_of_an_earlier_run_is_told_only_if_most_rows_have_left_it(
         assert re.search(r": price \((100|9\d)%\)$", finding)
 
 
+def test_empty_cells_lie_in_the_range_of_an_earlier_run(tmp_path):
+    feature = {"kind": "dense", "transform": "quantile", "missing": 0}
+    age = {"hour": FEATURES["hour"]}
+
+    def load_prices(prices, earlier=None):
+        columns = clean(TRAIN, 0) | {"price": prices}
+        dataset = declared(parquet(tmp_path, columns), {"price": feature} | age, TASKS)
+        return load(dataset, outputs(dataset), earlier)
+
+    learnt = load_prices(np.linspace(0, 1, TRAIN)).features.learnt
+    prices = np.where(np.arange(TRAIN) % 3, np.nan, 9.0)  # a third is outside
+    findings = load_prices(prices, learnt).report["findings"]
+    assert not any("range" in finding for finding in findings)
+
+
 def test_edges_of_the_data_set_are_no_learnt_range(tmp_path):
     feature = {"kind": "bucketized", "edges": [0.0, 1.0, 2.0]}
     columns = clean(TRAIN, 0) | {"price": np.linspace(3, 4, TRAIN)}

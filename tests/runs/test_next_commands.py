@@ -102,6 +102,13 @@ def test_heads_that_decide_the_weights_of_rows_are_kept(
     assert next_command(independent, ["dataset=shop"]).endswith(TWIN)
 
 
+def test_run_of_an_own_primary_configuration_is_repeated() -> None:
+    settings = ["--config-dir=team", "--config-name=mine", "seed=3"]
+    command = next_command(chosen(), settings)
+    expected = "mtl-train -m --config-dir=team --config-name=mine seed=1,2,3"
+    assert command == expected
+
+
 def test_run_with_a_start_is_compared_with_the_earlier_run_on_the_same_rows() -> None:
     later = chosen("start_from.run=outputs/days/1", test="day 2.csv")
     settings = [*SETTINGS, "start_from.run=outputs/days/1", "--plugins=mine"]
