@@ -41,7 +41,7 @@ def all_flags() -> list[str]:
 def wrap_method(owner: type, name: str, wrapper: Callable[..., Any]) -> None:
     """Makes a class of Hydra call `wrapper(original, self, ...)` in place of a method.
 
-    `original` is the replaced method, which the wrapper may call.
+    `original` is the replaced method. The wrapper may call it.
     All objects of the class change, because Hydra makes them itself. A second call for
     the same method has no effect.
     """

@@ -107,9 +107,9 @@ def is_day_of(folders: set[Path], runs: list[Run]) -> bool:
 def compare_each(
     datasets: dict[str, list[Run]], question: Question
 ) -> tuple[dict[str, ScoredAndUnscored], dict[str, ConfigError]]:
-    """Returns `comparison_over_seeds` of each data set, and the errors of the others.
+    """Returns `comparison_over_seeds` by data set, and the errors of data sets.
 
-    Both are by the name of the data set. `datasets` is {name: runs}.
+    `datasets` is {name: runs}.
     """
     compared, errors = {}, {}
     for name, runs in datasets.items():

@@ -48,7 +48,7 @@ def add_day_tests(
 ) -> list[str]:
     """Sets the difference of each line to the baseline, its tests and its verdict.
 
-    `dataset_of_run` is {run folder: the data set, whose name identifies the rows}.
+    `dataset_of_run` is {run folder: name of the data set with its rows}.
 
     Returns: remarks that say which tests over rows are missing, and why.
     """
@@ -102,7 +102,7 @@ def common_days(
         base: the score of the second line.
         split: the split whose scores are compared.
         task: the name of the task.
-        dataset_of_run: {run folder: the data set, whose name identifies the rows}.
+        dataset_of_run: {run folder: name of the data set with its rows}.
 
     Returns: the days, and whether all of them are scored on one set of rows.
     """

@@ -132,9 +132,9 @@ class Difference:
     def deciding_test(self) -> DifferenceTest | None:
         """The test that a verdict needs; None if it could not be made.
 
-        This is the replicate test. Between two single runs of lines (`is_of_models`),
-        it is the row test if the metric has a direction, because nobody retrains a line
-        to compare it.
+        Between two single runs of lines (`is_of_models`), the row test decides if the
+        metric has a direction, because nobody retrains a line to compare it. Otherwise
+        the replicate test decides.
         """
         if self.replicate_test is None and self.is_of_models and self.direction:
             return self.row_test

@@ -39,7 +39,7 @@ def earlier_hash(run: Run) -> str:
 
 
 def find_lines(runs: list[Run]) -> list[Configuration]:
-    """Returns each line as a configuration, whose replicates are days.
+    """Returns each line as a configuration with a replicate for each day.
 
     The runs of a line have equal settings, except for `DAY_KEYS`. The first run of a
     line is left out, because it does not start from an earlier run. The days are

@@ -55,7 +55,7 @@ class DatasetComparison:
 
     @property
     def dataset_name(self) -> str:
-        """The setting `dataset.name`, which all days of a line have in common.
+        """The setting `dataset.name`. All days of a line have the same.
 
         The days have different `dataset`.
         """

@@ -53,7 +53,7 @@ class Run:
 
     @property
     def replicate(self) -> int:
-        """What tells apart runs of a configuration: the seed, or the day of a line."""
+        """The day of a run in a line, else its seed: unique in a configuration."""
         return self.day or self.seed
 
     @cached_property

@@ -105,7 +105,7 @@ def table_of_cells(
     Args:
         names: the headings of the columns.
         rows: the cells of each row.
-        num_settings: the number of columns of settings, which come first.
+        num_settings: how many of the first columns are settings.
     """
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for i, name in enumerate(names):

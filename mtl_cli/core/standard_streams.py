@@ -34,7 +34,7 @@ def prepare_streams() -> None:
 def check_stdout_is_open() -> None:
     """Refuses a stdout that was closed at the start, for a command whose result it is.
 
-    `prepare_streams` has opened the null device instead, which would lose the result.
+    `prepare_streams` has opened the null device instead: the result would be lost.
     """
     if sys.__stdout__ is None:  # Python leaves this name as it was at the start
         raise ConfigError(

@@ -13,7 +13,7 @@ After an error, the file is therefore read again, to find the first broken row:
   `first_cell_error` converts the cells, and finds the first cell that fails.
 - If Arrow fails in the second reading too, the cells are not at fault. Either Arrow has
   come to a row that is too long, or to a row with more or fewer cells than the header.
-  This reading has one thread, so Arrow's error gives the number of that row.
+  The second reading has one thread, so Arrow's error gives the number of that row.
 """
 
 import re
@@ -175,7 +175,7 @@ class CsvFile:
                         batch, num_rows, self.request, self.options, self.sentinel_row
                     )
                     if cell_error is not None:
-                        # This error also ends the reading, see `open_reader`.
+                        # The error also ends the reading, see `open_reader`.
                         raise DataError(f"{cell_error} [{self.path}]")
                     num_rows += batch.num_rows
         except DataError as error:

@@ -53,7 +53,7 @@ class FeatureSetFitter:
     def fractions_outside(self, earlier: EarlierLearnt) -> dict[str, float]:
         """Returns {feature that goes on: fraction of rows outside its learnt range}.
 
-        See `Fitter.fraction_outside`. `earlier` is as in `finish`, which checks it.
+        See `Fitter.fraction_outside`. `finish` has checked `earlier`.
         """
         return {
             name: self.fitters[name].fraction_outside(Learnt(values))

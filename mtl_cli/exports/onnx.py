@@ -109,7 +109,7 @@ class Onnx(ExportFormat):
 
 
 def metadata_bytes(record: Mapping[str, Any]) -> bytes:
-    """Returns the end of an ONNX file: the metadata, which hold the record.
+    """Returns the end of an ONNX file: the metadata with the record.
 
     Protocol buffers read two messages, one behind the other, as one message.
     """

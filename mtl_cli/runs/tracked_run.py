@@ -106,7 +106,7 @@ class TrackedRun:
         self.warn_of_missing_values(scores is None, is_interrupted)
 
     def close(self) -> None:
-        """Ends the thread, which changes nothing afterwards."""
+        """Ends the thread. It changes nothing afterwards."""
         with self.lock:
             self.is_open = False
             self.lock.notify_all()

@@ -195,7 +195,7 @@ class TrainingState:
         self.seconds = float(replicas.broadcast(np.float64(self.seconds)))
         if replicas.is_chief:
             return
-        # This process reports no epochs, so they have no losses, scores and durations.
+        # Only the chief reports epochs: here they have no losses, scores and durations.
         self.history.epochs = [
             Epoch(
                 number=number,
