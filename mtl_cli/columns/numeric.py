@@ -116,16 +116,14 @@ def as_numbers(
     return np.asarray(x, "float64")
 
 
-def numbers_up_to(
-    highest: float, key: str, column: str, table: pa.Table, rule: str
-) -> Floats:
-    """Reads a column of numbers from 0 to `highest`, (rows,).
+def numbers_from_0_to_1(key: str, column: str, table: pa.Table, rule: str) -> Floats:
+    """Reads a column of numbers from 0 to 1, (rows,).
 
     The rule says in words, for the message, what the numbers must be.
     """
     message_start = f"{key}: column '{column}'"
     numbers = as_numbers(message_start, table[column])
-    is_wrong = ~((numbers >= 0) & (numbers <= highest))  # also true for NaN
+    is_wrong = ~((numbers >= 0) & (numbers <= 1))  # also true for NaN
     check_numbers(message_start, numbers, is_wrong, rule, "correct the cell")
     return numbers
 

@@ -62,21 +62,11 @@ def compare_datasets(runs: list[Run], question: Question) -> list[DatasetCompari
     compared, errors = compare_each(datasets, question)
     if not compared:
         raise next(iter(errors.values()))
-    # A day on which only one line has a run may lack the requested baseline, if the
-    # line is compared on another day.
-    compared_runs = [
-        run
-        for comparison, _ in compared.values()
-        for configuration in comparison.configurations
-        for run in configuration.runs.values()
-    ]
-    folders = folders_of_lines(compared_runs, runs)
-    days = {
-        name: datasets[name] for name in errors if is_day_of(folders, datasets[name])
-    }
-    compared_days, day_errors = compare_each(days, question._replace(baseline=None))
-    compared |= compared_days
-    errors = {name: e for name, e in errors.items() if name not in days} | day_errors
+    if errors and question.baseline is not None:
+        days = days_without_baseline({n: datasets[n] for n in errors}, compared, runs)
+        compared_days, day_errors = compare_each(days, question._replace(baseline=None))
+        compared |= compared_days
+        errors = {n: e for n, e in errors.items() if n not in days} | day_errors
     comparisons = [compared[name][0] for name in datasets if name in compared]
     # Runs write predictions for test rows only.
     tested = comparisons if question.split == "test" else []
@@ -96,6 +86,31 @@ def compare_datasets(runs: list[Run], question: Question) -> list[DatasetCompari
         f"data set {name} is not compared: {error}" for name, error in errors.items()
     ]
     return comparisons
+
+
+def days_without_baseline(
+    datasets: dict[str, list[Run]],
+    compared: dict[str, ScoredAndUnscored],
+    runs: list[Run],
+) -> dict[str, list[Run]]:
+    """Returns the data sets that may lack the requested baseline.
+
+    Such a data set is a day on which only one line has a run. The line is compared on
+    another day.
+
+    Args:
+        datasets: {name: runs} for the data sets without a comparison.
+        compared: {name: comparison} for the other data sets.
+        runs: the runs of all data sets.
+    """
+    compared_runs = [
+        run
+        for comparison, _ in compared.values()
+        for configuration in comparison.configurations
+        for run in configuration.runs.values()
+    ]
+    folders = folders_of_lines(compared_runs, runs)
+    return {n: r for n, r in datasets.items() if is_day_of(folders, r)}
 
 
 def is_day_of(folders: set[Path], runs: list[Run]) -> bool:

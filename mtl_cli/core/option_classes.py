@@ -66,12 +66,13 @@ def suggest_option(wrong: str, names: list[str]) -> str:
 
     A folder of `--plugins` may be misspelt, such as `balancers`.
     """
-    hint = suggest(wrong, names, PLUGIN_CUTOFF) or PLUGIN_HINT
+    if hint := suggest(wrong, names, PLUGIN_CUTOFF):
+        return hint
     folders = [path for path in unknown_folders() if suggest(path.name, list(AXES))]
-    if hint == PLUGIN_HINT and folders:
-        paths = comma_list(map(str, map(shortest, folders)), max_items=3)
-        return f"; no options are sought in {paths}; known folders: {', '.join(AXES)}"
-    return hint
+    if not folders:
+        return PLUGIN_HINT
+    paths = comma_list(map(str, map(shortest, folders)), max_items=3)
+    return f"; no options are sought in {paths}; known folders: {', '.join(AXES)}"
 
 
 def check_option_name(axis: str, name: object, message_start: str = "") -> None:

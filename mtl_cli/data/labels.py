@@ -10,7 +10,12 @@ from collections.abc import Iterable
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.columns.numeric import Floats, as_numbers, check_numbers, numbers_up_to
+from mtl_cli.columns.numeric import (
+    Floats,
+    as_numbers,
+    check_numbers,
+    numbers_from_0_to_1,
+)
 from mtl_cli.core.option_classes import overridden_below
 from mtl_cli.core.tensors import check_shape
 from mtl_cli.data.column_request import ColumnRequest
@@ -186,7 +191,7 @@ def true_probabilities(
     """
     rule = "a probability from 0 to 1"
     truths = [
-        numbers_up_to(1, f"dataset.tasks.{name}.truth", column, table, rule)
+        numbers_from_0_to_1(f"dataset.tasks.{name}.truth", column, table, rule)
         for name, column in truth_columns(dataset, output).items()
     ]
     if not truths:

@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.columns.numeric import Floats, check_numbers, numbers_up_to
+from mtl_cli.columns.numeric import Floats, check_numbers, numbers_from_0_to_1
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
@@ -54,7 +54,7 @@ def add_sampling(
     else:
         rule = "a share above 0, up to 1"
         message_start = f"{key}.sampling_rate: column '{column}'"
-        rates = numbers_up_to(1, f"{key}.sampling_rate", column, table, rule)
+        rates = numbers_from_0_to_1(f"{key}.sampling_rate", column, table, rule)
         check_numbers(message_start, rates, rates == 0, rule, "correct the cell")
         rows.log_rates[name] = np.log(rates).astype("float32")
     weights = rows.weights[output] / np.where(labels == 0, rates, 1)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
-from helpers.crafted_files import forget_hashes
+from helpers.crafted_files import changed_record, forget_hashes
 from helpers.every_kind import FEATURES, trained
 from helpers.planted_data import config, parquet, planted, run_in, values
 
@@ -90,10 +90,8 @@ def test_verify_notices_a_changed_prediction(
     exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(exported, tmp_path / "model")
-    path = tmp_path / "model" / "export.json"
-    record = json.loads(path.read_text("utf-8"))
-    record["predictions"]["buy"][5] += 1e-4
-    path.write_text(json.dumps(record), "utf-8")
+    with changed_record(tmp_path / "model") as record:
+        record["predictions"]["buy"][5] += 1e-4
     assert exports("--verify", tmp_path / "model") == 1
     err = capsys.readouterr().err
     assert "predicts buy differently than the run did: the largest error" in err
@@ -104,11 +102,9 @@ def test_verify_notices_outputs_that_the_record_lacks(
     exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(exported, tmp_path / "model")
-    path = tmp_path / "model" / "export.json"
-    record = json.loads(path.read_text("utf-8"))
-    record["outputs"] = ["click"]
-    record["predictions"] = {"click": record["predictions"]["click"]}
-    path.write_text(json.dumps(record), "utf-8")
+    with changed_record(tmp_path / "model") as record:
+        record["outputs"] = ["click"]
+        record["predictions"] = {"click": record["predictions"]["click"]}
     assert exports("--verify", tmp_path / "model") == 2
     err = capsys.readouterr().err
     assert "model and its record differ in the outputs amount, buy, level.high" in err
@@ -339,9 +335,8 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     forget_hashes(tmp_path / "cut")
     (tmp_path / "cut" / "saved_model.pb").write_bytes(b"\x08\x01\x12\xff")
     (tmp_path / "json" / "export.json").write_text("{")
-    record = json.loads((exported / "export.json").read_text("utf-8"))
-    record["rows"]["user"].pop()
-    (tmp_path / "rows" / "export.json").write_text(json.dumps(record))
+    with changed_record(tmp_path / "rows") as record:
+        record["rows"]["user"].pop()
     before = sorted(tmp_path.rglob("*"))
     arguments, code, message = WRONG[name]
     assert exports(*(run if a == "RUN" else a for a in arguments)) == code

@@ -1,6 +1,8 @@
 """Writes configurations, runs and exports as an attacker could have made them."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +56,16 @@ def write(folder: Path, files: dict[str, str | bytes]) -> None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
+@contextmanager
+def changed_record(export: Path) -> Iterator[dict[str, Any]]:
+    """Gives the record of an exported folder, and writes it back as it is then."""
+    path = export / "export.json"
+    record = json.loads(path.read_text("utf-8"))
+    yield record
+    path.write_text(json.dumps(record), "utf-8")
+
+
 def forget_hashes(export: Path) -> None:
     """Removes the hashes of an exported folder's files from its record."""
-    record = json.loads((export / "export.json").read_text("utf-8"))
-    del record["files"]
-    (export / "export.json").write_text(json.dumps(record), "utf-8")
+    with changed_record(export) as record:
+        del record["files"]
