@@ -59,9 +59,10 @@ class Model:
             multiclass task has one column per class, `TASK.CLASS`. If `table` is a
             DataFrame, the result has the same index.
 
-        A `UserWarning` names each feature whose values are unknown in more than half of
-        the rows, and each feature with an unknown value that the training rows spell
-        differently, such as `paris` for `Paris`.
+        A `UserWarning` names each feature whose values are unknown, or numbers outside
+        the range of the training rows, in more than half of the rows. Another one names
+        each feature with an unknown value that the training rows spell differently,
+        such as `paris` for `Paris`.
 
         Raises:
             DataError: if a column is missing, or has values of another type than the

@@ -18,8 +18,6 @@ from mtl_cli.core.learnt_values import check_ascending
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.graphs.base import GraphOps
 
-MIN_CUTS = 3  # with fewer cuts, most rows may well lie in one bucket
-
 
 def choose_cuts(x: Floats, num_buckets: int) -> list[float]:
     """Chooses the cuts of the buckets of a feature, in ascending order.
@@ -71,42 +69,8 @@ def edges_of_heavy_values(
     return edges
 
 
-def ramp_edges(x: Floats, cuts: Sequence[float]) -> dict[str, float]:
-    """Returns {"low": lower edge of the first bucket, "high": upper edge of the last}.
-
-    Args:
-        x: the numbers of the training rows, (rows,), without NaN.
-        cuts: see `choose_cuts`.
-    """
-    edges = [float(x.min()), float(x.max()), *cuts]
-    return {"low": min(edges), "high": max(edges)}
-
-
-def is_outside_ramps(x: Floats, learnt: Mapping[str, Any]) -> Mask:
-    """Returns a mask of the numbers below "low" or above "high", see `ramp_edges`.
-
-    Ramps cannot tell such numbers from each other.
-    """
-    return np.asarray((x < learnt["low"]) | (x > learnt["high"]))
-
-
-def is_in_overfull_bucket(x: Floats, cuts: Sequence[float]) -> Mask:
-    """Returns a mask of the numbers that only lie together because the cuts are old.
-
-    These are the numbers in the first or the last bucket, whichever holds more. A
-    number that is most frequent there does not count: it would have got a bucket of its
-    own. With fewer than four buckets none counts, because each then holds many rows
-    anyway.
-    """
-    if len(cuts) < MIN_CUTS:
-        return np.zeros(len(x), bool)
-    is_outside = max((x < cuts[0], x >= cuts[-1]), key=np.count_nonzero)
-    values, counts = np.unique(x[is_outside], return_counts=True)
-    return is_outside & (x != values[counts.argmax()]) if len(values) else is_outside
-
-
 def check_ramp_edges(learnt: Mapping[str, Any]) -> None:
-    """Raises a `ValueError` if `ramp_edges` cannot have returned "low" and "high"."""
+    """Raises a `ValueError` if "low" and "high" are not the ends of the buckets."""
     edges = [learnt["low"], *learnt["cuts"], learnt["high"]]
     check_ascending("low, cuts, high", edges)
 

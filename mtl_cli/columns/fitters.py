@@ -67,14 +67,6 @@ class Fitter:
         """Returns what the fitter has learnt, {name: JSON value}."""
         return {}
 
-    def fraction_outside(self, learnt: Learnt) -> float:
-        """Returns the fraction of training rows outside the range of other rows.
-
-        `learnt` is what an earlier run has learnt from its own training rows. A kind
-        that encodes all numbers outside of their range alike counts such numbers here.
-        """
-        return 0.0
-
 
 class VocabularyFitter(Fitter):
     """Counts the values of a feature, and learns its vocabulary.
@@ -139,20 +131,15 @@ class SampleFitter(Fitter):
         read: see `Fitter`; the values are numbers.
         fit: a function that takes all sampled numbers without NaN, and returns what the
             feature learns from these numbers, {name: JSON value}.
-        find_outside: a function that takes the same numbers and learnt values of other
-            rows, and returns a mask of the numbers outside the range of those rows,
-            see `Fitter.fraction_outside`. None if the kind tells all numbers apart.
     """
 
     def __init__(
         self,
         read: Callable[[pa.Table], Floats],
         fit: Callable[[Floats], dict[str, Any]],
-        find_outside: Callable[[Floats, Learnt], Mask] | None = None,
     ) -> None:
         super().__init__(read)
         self.fit = fit
-        self.find_outside = find_outside
         self.samples: list[Floats] = []
 
     def add(self, table: pa.Table, is_training: Mask, is_sampled: Mask) -> None:
@@ -162,12 +149,6 @@ class SampleFitter(Fitter):
         x = self.numbers()
         # A column without any number is fitted as if it held one 0.
         return self.fit(x if len(x) else np.zeros(1))
-
-    def fraction_outside(self, learnt: Learnt) -> float:
-        if self.find_outside is None:
-            return 0.0
-        num_outside = np.count_nonzero(self.find_outside(self.numbers(), learnt))
-        return float(num_outside / max(sum(map(len, self.samples)), 1))
 
     def numbers(self) -> Floats:
         """Returns all sampled numbers without NaN."""

@@ -1,6 +1,6 @@
 """Reads numeric columns, checks their numbers, and fills empty cells."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -176,6 +176,22 @@ def refuse_above_float32(
         fault = f"is too large for the network: {x[row]:g}"
         fix = f"correct the cell, or {fix}"
         raise CellError(f"feature {name}", row, fault, fix, count_text)
+
+
+def number_range(x: Floats, edges: Sequence[float] = ()) -> dict[str, float]:
+    """Returns {"low": the smallest of `x` and `edges`, "high": the largest}.
+
+    Args:
+        x: the numbers of the training rows, (rows,), without NaN.
+        edges: edges of buckets, which the user may have chosen outside these numbers.
+    """
+    ends = [float(x.min()), float(x.max()), *edges]
+    return {"low": min(ends), "high": max(ends)}
+
+
+def is_outside_range(x: Floats, learnt: Mapping[str, Any]) -> Mask:
+    """Returns a mask of the numbers below "low" or above "high", see `number_range`."""
+    return np.asarray((x < learnt["low"]) | (x > learnt["high"]))
 
 
 def learn_fill_value(x: Floats, missing: str | float) -> dict[str, float]:

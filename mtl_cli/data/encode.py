@@ -22,7 +22,6 @@ from mtl_cli.data.continued_features import EarlierLearnt
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.feature_set_fitter import FeatureSetFitter
-from mtl_cli.data.findings import range_findings
 from mtl_cli.data.label_statistics import LabelStatistics
 from mtl_cli.data.labels import label_request, labels_of_rows
 from mtl_cli.data.profile import Profile
@@ -91,7 +90,6 @@ def encode_sources(
         outputs, features, profile, early_rows, writer.flushed_tables(), earlier or {}
     )
     report["findings"] += day_warnings
-    report["findings"] += range_findings(fitter.fractions_outside(earlier or {}))
     writer.write_manifest(
         {
             "features": features.learnt,

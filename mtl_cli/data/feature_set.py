@@ -16,6 +16,7 @@ import pyarrow as pa
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.columns.fitters import Learnt
 from mtl_cli.columns.layout import INPUT_TYPES, EmbeddingTable, Layout, join_blocks
+from mtl_cli.columns.numeric import is_outside_range
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.tensors import check_shape
 from mtl_cli.features.base import Array, Feature
@@ -28,8 +29,8 @@ class ValueRows(NamedTuple):
     A row of a list feature has several values.
 
     Attributes:
-        unseen: the row number of each unseen value, (unseen values,). An unseen value
-            has no id of its own, see `FeatureSet.unseen_and_all_rows`.
+        unseen: the row number of each unseen value, (unseen values,), see
+            `FeatureSet.unseen_and_all_rows`.
         all: the row number of each value, (values,).
     """
 
@@ -160,10 +161,11 @@ class FeatureSet:
     def unseen_and_all_rows(
         self, table: pa.Table, encoded: dict[str, Array]
     ) -> dict[str, ValueRows]:
-        """Finds the values without an id of their own, for features with a vocabulary.
+        """Finds the unseen values of the features whose kind has `reports_unseen`.
 
-        Such a value has id 0, and its cell is not empty: the training rows do not hold
-        the value, or hold it less than `min_count` times.
+        An unseen value of a feature with a vocabulary has id 0, and its cell is not
+        empty: the training rows do not hold the value, or hold it less than
+        `min_count` times. An unseen number lies outside the range of the training rows.
 
         Args:
             table: the raw rows, with the columns of `constants`.
@@ -173,10 +175,15 @@ class FeatureSet:
         """
         unseen_rows = {}
         for name, feature in self.by_name.items():
-            if feature.reports_unseen:
+            if not feature.reports_unseen:
+                continue
+            if feature.numeric:
+                numbers, rows = feature.read(name, table), np.arange(table.num_rows)
+                is_unseen = is_outside_range(numbers, self.learnt[name])
+            else:
                 values, rows = self.all_values(encoded, name)
                 is_unseen = (values == 0) & ~empty_rows(feature, name, table)[rows]
-                unseen_rows[name] = ValueRows(rows[is_unseen], rows)
+            unseen_rows[name] = ValueRows(rows[is_unseen], rows)
         return unseen_rows
 
     def all_values(self, encoded: dict[str, Array], name: str) -> tuple[Array, Array]:

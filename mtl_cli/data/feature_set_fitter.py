@@ -3,7 +3,6 @@
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.columns.fitters import Learnt
 from mtl_cli.data.continued_features import EarlierLearnt, extend_learnt
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
@@ -49,13 +48,3 @@ class FeatureSetFitter:
             feature = self.features[name]
             learnt[name] = extend_learnt(name, feature, earlier_values, learnt[name])
         return FeatureSet(self.features, learnt)
-
-    def fractions_outside(self, earlier: EarlierLearnt) -> dict[str, float]:
-        """Returns {feature that goes on: fraction of rows outside its learnt range}.
-
-        See `Fitter.fraction_outside`. `finish` has checked `earlier`.
-        """
-        return {
-            name: self.fitters[name].fraction_outside(Learnt(values))
-            for name, values in earlier.items()
-        }

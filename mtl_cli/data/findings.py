@@ -29,8 +29,8 @@ LABEL_ROWS = 1_000_000  # the number of labels to read at a time
 
 def findings(report: Report, features: dict[str, Feature]) -> list[str]:
     """Returns one line for each kind of odd property that the report shows."""
-    lines = feature_findings(report, features) + row_findings(report)
-    lines += rare_class_findings(report)
+    lines = feature_findings(report, features) + range_findings(report, features)
+    lines += row_findings(report) + rare_class_findings(report)
     for split in report["splits"]:
         if split != "train":
             lines += change_findings(report, split)
@@ -81,20 +81,24 @@ def feature_findings(report: Report, features: dict[str, Feature]) -> list[str]:
     )
 
 
-def range_findings(fractions: Mapping[str, float]) -> list[str]:
-    """Returns a line about features that have left the range of an earlier run.
+def range_findings(report: Report, features: dict[str, Feature]) -> list[str]:
+    """Returns a line about numeric features that have left their learnt range.
 
-    `fractions` are those of `FeatureSetFitter.fractions_outside`.
+    Only a range that an earlier run has learnt can lack many training rows of this run.
     """
-    outside = {n: x for n, x in fractions.items() if x > MAX_OUTSIDE_FRACTION}
+    outside = {
+        name: feature["unseen"]["train"]
+        for name, feature in report["features"].items()
+        if features[name].numeric
+        and feature["unseen"].get("train", 0) > MAX_OUTSIDE_FRACTION
+    }
     names = ",".join(list(outside)[:MAX_ITEMS])
     if len(outside) > MAX_ITEMS:
         names += ",..."
     return line_if_any(
         "in most training rows these features lie outside the range that the earlier "
-        "run learnt, where the model cannot tell their numbers apart; if the new "
-        f"numbers are right, start_from.refit=[{names}] learns their range (share of "
-        "training rows)",
+        f"run learnt; if the new numbers are right, start_from.refit=[{names}] learns "
+        "their range (share of training rows)",
         [f"{name} ({fraction:.0%})" for name, fraction in outside.items()],
     )
 
@@ -246,8 +250,8 @@ def change_findings(report: Report, split: str) -> list[str]:
             drifted.append(f"{name} ({drift:.2f})")
     lines = line_if_any(
         f"in these features, many {split} rows have a value that the training rows "
-        f"lack, or hold fewer than min_count times (share of {split} rows; for lists, "
-        "of their values)",
+        "lack or hold fewer than min_count times, or a number outside their range "
+        f"(share of {split} rows; for lists, of their values)",
         new_values,
     )
     return lines + line_if_any(

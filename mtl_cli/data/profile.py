@@ -74,7 +74,7 @@ class Profile:
     ) -> None:
         """Counts the empty rows, all values and the unseen values of each feature.
 
-        Unseen values have no id of their own, see `FeatureSet.unseen_and_all_rows`.
+        Unseen values are those of `FeatureSet.unseen_and_all_rows`.
         `table` and `encoded` are the same rows of a chunk of a table, raw and encoded.
         If the data were sampled, a row may count several times, see
         `Table.row_counts`.

@@ -16,9 +16,9 @@ class FeatureReport(TypedDict):
             `unseen`, see `Table.rows_represented`.
         distinct: the number of distinct values in the training rows, without empty
             cells; see `compute_report.num_distinct`.
-        unseen: {split: fraction of the values that have no id of their own, because the
-            training rows hold them too rarely or never}. In a list feature, a row has
-            several values. {} for features without a vocabulary.
+        unseen: {split: fraction of the values that are unseen, see
+            `FeatureSet.unseen_and_all_rows`}. In a list feature, a row has several
+            values. {} for kinds without `reports_unseen`.
         buckets: the distribution of the feature's values in the training rows.
         drift: {split: population stability index against the training rows}; 0 if the
             split or the training rows have fewer than `compute_report.MIN_ROWS` rows.

@@ -1,6 +1,6 @@
-"""Counts the rows with unseen values, and names such values.
+"""Counts the rows with unseen values, and describes such values.
 
-The training rows hold an unseen value too rarely or never, so it has no id of its own.
+See `FeatureSet.unseen_and_all_rows` for what counts as unseen.
 """
 
 import numpy as np
@@ -12,6 +12,8 @@ from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
 
 MIN_ROWS = 10  # fewer rows do not show that most values are unseen
+# Numbers outside the range of the training rows are normal if few rows have them.
+MIN_OUTSIDE_FRACTION = 0.05
 
 
 class UnseenValues:
@@ -24,6 +26,8 @@ class UnseenValues:
         # {feature: (its first unseen value, the same value as the training rows spell
         # it)}, such as ("True", "true"); None if no training row has such a value.
         self.misspelt: dict[str, tuple[str, str] | None] = {}
+        # {feature: its first number outside the range of the training rows}
+        self.outside: dict[str, float] = {}
 
     def add(self, table: pa.Table, encoded: dict[str, Array]) -> None:
         """Counts the rows of a block; `encoded` are the same rows, encoded."""
@@ -37,7 +41,12 @@ class UnseenValues:
             if not len(rows):
                 continue
             self.unseen_rows[name] = self.unseen_rows.get(name, 0) + len(rows)
-            columns = self.features.by_name[name].source_columns(name)
+            feature = self.features.by_name[name]
+            if feature.numeric:
+                first = table.slice(int(rows[0]), 1)
+                self.outside.setdefault(name, float(feature.read(name, first)[0]))
+                continue
+            columns = feature.source_columns(name)
             cells = table[columns[0]].slice(int(rows[0]), 1)
             # In a list or a combination, it is not known which value is unseen.
             has_one_value = len(columns) == 1 and not is_list(cells.type)
@@ -50,23 +59,33 @@ class UnseenValues:
     def warnings(self, only_suspicious: bool = False) -> list[str]:
         """Returns a line for each feature with unseen values.
 
-        A feature is suspicious if the training rows have another spelling of its first
-        unseen value, or if most of at least `MIN_ROWS` rows have unseen values.
+        A numeric feature has a line if at least `MIN_OUTSIDE_FRACTION` of the rows have
+        unseen values. A feature is suspicious if the training rows have another
+        spelling of its first unseen value, or if most of at least `MIN_ROWS` rows have
+        unseen values.
         """
         lines = []
         for name, num_unseen in self.unseen_rows.items():
-            are_most = self.num_rows >= MIN_ROWS and num_unseen > self.num_rows / 2
-            if only_suspicious and not self.misspelt.get(name) and not are_most:
+            fraction = num_unseen / self.num_rows
+            are_most = self.num_rows >= MIN_ROWS and fraction > 1 / 2
+            is_normal = name in self.outside and fraction < MIN_OUTSIDE_FRACTION
+            is_suspicious = self.misspelt.get(name) or are_most
+            if is_normal or (only_suspicious and not is_suspicious):
                 continue
             lines.append(
-                f"{name}: {num_unseen:,} of {self.num_rows:,} rows "
-                f"({num_unseen / self.num_rows:.1%}) have {self.description(name)}; "
-                "such a value is taken as unknown"
+                f"{name}: {num_unseen:,} of {self.num_rows:,} rows ({fraction:.1%}) "
+                f"have {self.description(name)}"
             )
         return lines
 
     def description(self, name: str) -> str:
         """Returns how a warning describes the unseen values of a feature."""
+        if name in self.outside:
+            learnt = self.features.learnt[name]
+            return (
+                f"a number outside the range of the training rows, {learnt['low']:g} "
+                f"to {learnt['high']:g}, such as {self.outside[name]:g}"
+            )
         text = "a value that no training row has"
         # The feature that owns the embedding table counts the values.
         owner = self.features.by_name[name].table_owner(name)
@@ -76,4 +95,4 @@ class UnseenValues:
         if misspelt := self.misspelt.get(name):
             value, known_spelling = misspelt
             text += f", such as {value!r}; training rows have {known_spelling!r}"
-        return text
+        return f"{text}; such a value is taken as unknown"

@@ -37,9 +37,8 @@ class RunDistribution(NamedTuple):
         empty_fraction: the fraction of rows of the table `train` with an empty cell;
             rows count as in `counts`.
         unseen_fraction: the fraction of unseen values in the run's last split, usually
-            the test rows; rows count as in `counts`. None if unseen values were not
-            counted. A value is unseen if it has no id of its own: too few training rows
-            contain the value.
+            the test rows, see `FeatureSet.unseen_and_all_rows`; rows count as in
+            `counts`. None if unseen values were not counted.
     """
 
     buckets: Buckets

@@ -43,8 +43,9 @@ class Feature(Options):
         kind: the kind of the feature, named by its file in `mtl_cli/features`.
         numeric: whether the feature reads numbers. If so, columns of text files are
             read as float64 instead of text, and the encoded values have an order.
-        reports_unseen: whether values that the training rows lack get id 0. The data
-            report then counts these values.
+        reports_unseen: whether values that the training rows lack are counted. Such a
+            value has id 0. A numeric kind must learn the range of the training rows,
+            `low` and `high`; a number outside of it counts as unseen.
         id_encoding: the method that turns values into ids: `vocabulary` or `hash`.
             Features can share an embedding table if their `id_encoding` is equal. None
             if features of this kind cannot share a table.

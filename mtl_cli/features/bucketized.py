@@ -8,20 +8,21 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from mtl_cli.columns.cells import Mask
 from mtl_cli.columns.cuts import (
     check_ramp_edges,
     choose_cuts,
-    is_in_overfull_bucket,
-    is_outside_ramps,
-    ramp_edges,
     ramps,
     ramps_graph,
     ramps_text,
 )
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
-from mtl_cli.columns.numeric import Floats, read_numbers, refuse_above_float32
+from mtl_cli.columns.numeric import (
+    Floats,
+    number_range,
+    read_numbers,
+    refuse_above_float32,
+)
 from mtl_cli.core.learnt_values import check_ascending
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import FLOAT32_MAX, Array, Embedded, Number, number_column
@@ -50,6 +51,7 @@ class Bucketized(Embedded):
     ramps: bool = False
     missing: Literal["error", "bucket"] = "error"
     numeric = True
+    reports_unseen = True
 
     @model_validator(mode="after")
     def _check_edges(self) -> Self:
@@ -68,30 +70,19 @@ class Bucketized(Embedded):
         return x
 
     def fitter(self, name: str) -> SampleFitter:
-        return SampleFitter(partial(self.read, name), self._fit, self._find_outside)
+        return SampleFitter(partial(self.read, name), self._fit)
 
     def _fit(self, x: Floats) -> dict[str, Any]:
         if self.num_buckets is not None:
             cuts = choose_cuts(x, self.num_buckets)
         else:
             cuts = self.edges or []  # `_check_edges` refuses null here
-        learnt: dict[str, Any] = {"cuts": cuts}
-        if self.ramps:
-            learnt |= ramp_edges(x, cuts)
-        return learnt
-
-    def _find_outside(self, x: Floats, learnt: Learnt) -> Mask:
-        """Returns a mask of the numbers outside the learnt range of earlier rows."""
-        if self.ramps:
-            return is_outside_ramps(x, learnt)
-        # The data set chooses `edges`; they say nothing about the range of the rows.
-        return is_in_overfull_bucket(x, [] if self.edges else learnt["cuts"])
+        return {"cuts": cuts} | number_range(x, cuts)
 
     def check_learnt(self, learnt: Learnt) -> None:
         super().check_learnt(learnt)
         check_ascending("cuts", learnt["cuts"], strictly=True)
-        if self.ramps:
-            check_ramp_edges(learnt)
+        check_ramp_edges(learnt)
 
     def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:
         # Id 0 is the bucket of empty cells.

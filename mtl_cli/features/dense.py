@@ -6,7 +6,6 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.columns.cells import Mask
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
@@ -15,6 +14,7 @@ from mtl_cli.columns.numeric import (
     fill_empty,
     filled_text,
     learn_fill_value,
+    number_range,
     read_numbers,
     refuse_above_float32,
 )
@@ -55,6 +55,7 @@ class Dense(Feature):
     transform: Literal["standard", "minmax", "log1p", "quantile", "none"] = "standard"
     missing: Missing = "error"
     numeric = True
+    reports_unseen = True
 
     def read(self, name: str, table: pa.Table) -> Floats:
         x = read_numbers(name, table[name], self.missing)
@@ -62,38 +63,29 @@ class Dense(Feature):
         return x
 
     def fitter(self, name: str) -> SampleFitter:
-        return SampleFitter(partial(self.read, name), self._fit, self._find_outside)
+        return SampleFitter(partial(self.read, name), self._fit)
 
     def _fit(self, x: Floats) -> dict[str, Any]:
-        learnt = learn_fill_value(x, self.missing)
-        low, high = float(x.min()), float(x.max())
+        learnt = learn_fill_value(x, self.missing) | number_range(x)
         if self.transform == "minmax":
-            return learnt | {"low": low, "high": high}
+            return learnt
         if self.transform == "quantile":
             quantiles = np.quantile(x, QUANTILE_LEVELS)
             quantiles[np.abs(quantiles) < SMALLEST_QUANTILE] = 0
             return learnt | {"quantiles": quantiles.tolist()}
         if self.transform == "log1p":
             x = signed_log1p(x)
-        if low == high:  # `x.std()` could be above 0 because of rounding
+        if learnt["low"] == learnt["high"]:  # rounding could give `x.std()` above 0
             return learnt | {"mean": float(x[0]), "deviation": 0.0}
         return learnt | {"mean": float(x.mean()), "deviation": float(x.std())}
-
-    def _find_outside(self, x: Floats, learnt: Learnt) -> Mask:
-        """Returns a mask of the numbers that `quantile` turns into 0 or 1 alike."""
-        if self.transform != "quantile":
-            return np.zeros(len(x), bool)
-        quantiles = learnt["quantiles"]
-        return np.asarray((x < quantiles[0]) | (x > quantiles[-1]))
 
     def check_learnt(self, learnt: Learnt) -> None:
         super().check_learnt(learnt)
         check_fill_value(learnt, self.missing)
-        if self.transform == "minmax":
-            check_ascending("low, high", [learnt["low"], learnt["high"]])
-        elif self.transform == "quantile":
+        check_ascending("low, high", [learnt["low"], learnt["high"]])
+        if self.transform == "quantile":
             check_ascending("quantiles", learnt["quantiles"])
-        elif self.transform != "none":
+        elif self.transform != "minmax":
             check_number(learnt, "mean")
             check_number(learnt, "deviation", lowest=0)
 

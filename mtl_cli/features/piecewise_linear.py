@@ -10,8 +10,6 @@ from pydantic import Field
 from mtl_cli.columns.cuts import (
     check_ramp_edges,
     choose_cuts,
-    is_outside_ramps,
-    ramp_edges,
     ramps,
     ramps_graph,
     ramps_text,
@@ -24,6 +22,7 @@ from mtl_cli.columns.numeric import (
     fill_empty,
     filled_text,
     learn_fill_value,
+    number_range,
     read_numbers,
     refuse_above_float32,
 )
@@ -50,6 +49,7 @@ class PiecewiseLinear(Feature):
     num_buckets: Annotated[int, Field(ge=2, examples=[16])]
     missing: Missing | Literal["bucket"] = "error"
     numeric = True
+    reports_unseen = True
 
     def read(self, name: str, table: pa.Table) -> Floats:
         x = read_numbers(name, table[name], self.missing)
@@ -57,12 +57,12 @@ class PiecewiseLinear(Feature):
         return x
 
     def fitter(self, name: str) -> SampleFitter:
-        return SampleFitter(partial(self.read, name), self._fit, is_outside_ramps)
+        return SampleFitter(partial(self.read, name), self._fit)
 
     def _fit(self, x: Floats) -> dict[str, Any]:
         cuts = choose_cuts(x, self.num_buckets)
         learnt = {} if self.missing == "bucket" else learn_fill_value(x, self.missing)
-        return learnt | {"cuts": cuts} | ramp_edges(x, cuts)
+        return learnt | {"cuts": cuts} | number_range(x, cuts)
 
     def check_learnt(self, learnt: Learnt) -> None:
         super().check_learnt(learnt)

@@ -491,7 +491,10 @@ def test_unknown_slice_may_be_part_of_other(
         (["--fail-if", "click.acu<1"], "did you mean click.auc?"),
         (["--fail-if", "clik.auc<1"], "did you mean click.auc?"),
         (["--fail-if", "feature.taste.psi>1"], "did you mean features.taste.psi?"),
-        (["--fail-if", "features.taste.unseen>1"], "no evaluation has features.taste"),
+        (
+            ["--fail-if", "features.taste.unsen>1"],
+            "did you mean features.taste.unseen?",
+        ),
         (["--fail-if", "predictions.level.psi>1"], "mean predictions.level.low.psi?"),
         (["--fail-if", "click.slices.city.Rome.auc<1"], "no evaluation has click.sli"),
         (

@@ -35,9 +35,9 @@ PREDICTS = (
     "values are known before the prediction"
 )
 LACKING = (
-    "in these features, many {split} rows have a value that the training rows lack, "
-    "or hold fewer than min_count times (share of {split} rows; for lists, of their "
-    "values)"
+    "in these features, many {split} rows have a value that the training rows lack "
+    "or hold fewer than min_count times, or a number outside their range (share of "
+    "{split} rows; for lists, of their values)"
 )
 FEATURES = {
     "shop": {"kind": "sparse"},
@@ -488,6 +488,17 @@ def test_values_that_training_rows_lack_are_told_with_their_share(tmp_path):
         told = f"{LACKING.format(split='test')}: shop (25%)"
         findings = [told] * findings
         assert [t for t in found["findings"] if "(PSI)" not in t] == findings
+
+
+@pytest.mark.parametrize("transform", ["standard", "minmax", "log1p", "quantile"])
+def test_numbers_outside_the_range_of_the_training_rows_are_told(tmp_path, transform):
+    features = {"price": {"kind": "dense", "transform": transform, "missing": "mean"}}
+    train = [None, 0.5, 2, 9] * (TRAIN // 4)
+    test = [9.1, 9, 0.4, None] * (TEST // 4)
+    columns = {"train": {"price": train}, "test": {"price": test}}
+    found = report_of(tmp_path, features, **columns)
+    assert found["features"]["price"]["unseen"] == {"train": 0, "test": 0.5}
+    assert f"{LACKING.format(split='test')}: price (50%)" in found["findings"]
 
 
 def test_all_values_of_lists_count_for_unseen_values_and_drift(tmp_path):
@@ -943,6 +954,7 @@ def test_number_of_values_of_lists_counts_all_values_of_this_column(
         {"kind": "bucketized", "num_buckets": 16},
         {"kind": "bucketized", "num_buckets": 16, "ramps": True},
         {"kind": "dense", "transform": "quantile"},
+        {"kind": "dense", "transform": "standard"},
     ],
     ids=str,
 )

@@ -9,6 +9,7 @@ from helpers.planted_data import fitted_features
 from mtl_cli.data.unseen_values import UnseenValues
 from mtl_cli.features.base import Feature
 from mtl_cli.features.cross import Cross
+from mtl_cli.features.piecewise_linear import PiecewiseLinear
 from mtl_cli.features.sequence import Sequence
 from mtl_cli.features.sparse import Sparse
 
@@ -72,6 +73,30 @@ def test_new_values_are_suspicious_in_more_than_half_of_ten_rows(
     assert len(suspicious) == is_told
     first = f"user: {num_new} of 10 rows ({num_new / 10:.1%}) have a value that no "
     assert unseen.warnings()[0].startswith(first + "training row has; such a value")
+
+
+@pytest.mark.parametrize(
+    ("num_outside", "is_told", "is_suspicious"),
+    [(4, False, False), (5, True, False), (50, True, False), (51, True, True)],
+)
+def test_numbers_outside_the_range_of_the_training_rows_are_told_if_not_few(
+    num_outside: int, is_told: bool, is_suspicious: bool
+) -> None:
+    feature = PiecewiseLinear(kind="piecewise_linear", num_buckets=4, missing="bucket")
+    training = pa.table({"price": [0.5, 7.0, None, 12.25]})
+    features = fitted_features({"price": feature}, training)
+    unseen = UnseenValues(features)
+    prices = [None, *[0.5, 12.25] * 50][: 100 - num_outside]
+    prices += [1225.0, *[-0.5] * 99][:num_outside]
+    for block in (prices[:60], prices[60:]):
+        rows = pa.table({"price": block})
+        unseen.add(rows, features.encode(rows))
+    line = (
+        f"price: {num_outside} of 100 rows ({num_outside}.0%) have a number outside "
+        "the range of the training rows, 0.5 to 12.25, such as 1225"
+    )
+    assert unseen.warnings() == [line] * is_told
+    assert unseen.warnings(only_suspicious=True) == [line] * is_suspicious
 
 
 def test_rare_values_of_training_rows_are_not_called_absent() -> None:

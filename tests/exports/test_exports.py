@@ -50,7 +50,10 @@ from mtl_cli.runs import saved_model
 from mtl_cli.runs.earlier_export import get_format, record_of
 from mtl_cli.runs.export import prediction_errors, verify
 
-pytestmark = pytest.mark.filterwarnings("ignore:.* no training row has:UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.* no training row has:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.* outside the range:UserWarning"),
+]
 
 NUMERIC = ("price", "plain", "log", "rank", "range", "age in years", "pieces")
 NUMERIC += ("list_weights",)

@@ -105,7 +105,8 @@ def test_empty_cells_do_not_move_the_cuts_of_buckets():
     known = [1.0, 2.0, 3.0, 4.0]
     feature_set, found = fit_and_encode({"x": feature}, x=[*known, *[None] * 50])
     alone, _ = fit_and_encode({"x": feature}, x=known)
-    assert feature_set.learnt == alone.learnt == {"x": {"cuts": [3.0]}}
+    assert feature_set.learnt == alone.learnt
+    assert alone.learnt == {"x": {"cuts": [3.0], "low": 1.0, "high": 4.0}}
     assert found["ids"][:5, 0].tolist() == [1, 1, 2, 2, 0]
 
 
