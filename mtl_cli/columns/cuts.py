@@ -6,7 +6,7 @@ from 10 to below 20, and from 20. The ramp of a value in a bucket is the fractio
 bucket that lies below the value, from 0 to 1.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
