@@ -147,6 +147,17 @@ def as_whole_numbers(times: pa.ChunkedArray) -> pa.ChunkedArray:
     return times.cast(pa.int32() if times.type.bit_width == 32 else pa.int64())
 
 
+def nearest_float64(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
+    """Converts each number of a column to the nearest float64.
+
+    Arrow's own cast does not round decimals to the nearest number: 0.35 may become
+    0.35000000000000003. The cast of a text does, so decimals are cast through text.
+    """
+    if types.is_decimal(column.type):
+        column = pc.cast(column, pa.large_string())
+    return pc.cast(column, pa.float64(), safe=False)
+
+
 def check_single_values(message_start: str, column: pa.ChunkedArray) -> None:
     """Refuses a column for a setting that needs one number or text per row.
 

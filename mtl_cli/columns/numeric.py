@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.columns.arrow_types import is_number, is_text
+from mtl_cli.columns.arrow_types import is_number, is_text, nearest_float64
 from mtl_cli.columns.cells import Mask, empty_as_null, first_unconvertible_cell
 from mtl_cli.columns.spreadsheet_numbers import plain_number_fix
 from mtl_cli.core.errors import DataError, RowError
@@ -112,7 +112,7 @@ def as_numbers(
             f"{message_start}: needs numbers, but the column holds {column.type}; "
             "convert the column to numbers"
         )
-    x = pc.fill_null(pc.cast(column, pa.float64(), safe=False), float("nan"))
+    x = pc.fill_null(nearest_float64(column), float("nan"))
     return np.asarray(x, "float64")
 
 

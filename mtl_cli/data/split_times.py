@@ -11,6 +11,7 @@ from mtl_cli.columns.arrow_types import (
     as_whole_numbers,
     is_number,
     is_text,
+    nearest_float64,
     unusable_type,
 )
 from mtl_cli.columns.cells import (
@@ -82,7 +83,7 @@ def as_times(
         )
     # A column without any value has the type null; `read_times` refuses its cells.
     if pa.types.is_null(dtype) or pa.types.is_decimal(dtype):
-        column = column.cast(pa.float64())
+        column = nearest_float64(column)
     elif pa.types.is_temporal(dtype):
         if pa.types.is_date(dtype):
             column = column.cast(pa.timestamp("us"))

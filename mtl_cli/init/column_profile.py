@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.columns.arrow_types import is_list, unusable_type
+from mtl_cli.columns.arrow_types import is_list, nearest_float64, unusable_type
 from mtl_cli.columns.cells import empty_as_null
 from mtl_cli.columns.vocabulary import whole_numbers
 from mtl_cli.core.errors import DataError
@@ -175,7 +175,7 @@ def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
         # Numbers that are stored as numbers are not read back from their text: the
         # float32 0.1 has the text 0.1, but is not the float64 0.1.
         source = values if pa.types.is_string(arrow_type) else encoded.dictionary
-        numbers = source.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        numbers = nearest_float64(source).to_numpy(zero_copy_only=False)
     return ColumnProfile(name, kind, arrow_type, codes, values, counts, numbers)
 
 

@@ -12,7 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
-from mtl_cli.columns.arrow_types import as_whole_numbers, is_text, plain_type
+from mtl_cli.columns.arrow_types import (
+    as_whole_numbers,
+    is_text,
+    nearest_float64,
+    plain_type,
+)
 from mtl_cli.columns.cells import cast_to_first, empty_as_null, empty_cells
 from mtl_cli.core.message_text import printable
 from mtl_cli.data.split_times import TEXT_DATES
@@ -87,7 +92,7 @@ def as_float64(cells: pa.ChunkedArray, is_empty: Array) -> Array | None:
     if smallest := subtrahend(cells):
         cells = pa.compute.subtract(cells, pa.scalar(smallest, cells.type))
     try:
-        numbers = pa.compute.fill_null(cells.cast(pa.float64(), safe=False), 0.0)
+        numbers = pa.compute.fill_null(nearest_float64(cells), 0.0)
     except pa.ArrowException:  # for instance bytes
         return None
     return np.where(is_empty, 0.0, numbers.to_numpy())

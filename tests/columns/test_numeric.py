@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 from helpers.fitted_columns import column_table, fit_and_encode, fitted_column
 
+from mtl_cli.columns.arrow_types import with_plain_types
 from mtl_cli.columns.cuts import choose_cuts
 from mtl_cli.columns.numeric import as_numbers
 from mtl_cli.core.errors import DataError
@@ -66,3 +67,14 @@ def test_column_that_is_no_number_is_refused_with_what_to_do(column, wrong):
 def test_spaces_around_numbers_are_ignored_as_in_csv_files() -> None:
     cells = pa.chunked_array([[" 1", "2\t", None]])
     np.testing.assert_array_equal(as_numbers("x", cells), [1, 2, np.nan])
+
+
+@pytest.mark.parametrize(
+    "dtype", [pa.decimal32(9, 4), pa.decimal128(38, 9), pa.decimal256(60, 30)], ids=str
+)
+def test_decimals_are_the_nearest_floats_as_their_texts_are(dtype: pa.DataType) -> None:
+    texts = [f"{cents / 100:.2f}" for cents in range(-10_000, 10_001)]
+    table = pa.table({"x": pa.array([*texts, None]).cast(pa.decimal128(9, 4))})
+    (column,) = with_plain_types(table.cast(pa.schema({"x": dtype}))).columns
+    numbers = as_numbers("x", column)
+    np.testing.assert_array_equal(numbers, [*map(float, texts), np.nan])

@@ -163,6 +163,12 @@ def test_few_numbers_and_booleans_are_values() -> None:
     }
 
 
+def test_ranges_of_decimals_are_those_of_the_same_floats() -> None:
+    floats = pa.array([cents / 100 for cents in range(1000)])
+    # 0.35 of this type would be cast to 0.35000000000000003.
+    assert counts(floats.cast(pa.decimal128(38, 9))) == counts(floats)
+
+
 def test_decimals_are_sorted_by_size() -> None:
     cells = pa.array([Decimal("10.50"), Decimal("9.50")] * 100)
     assert list(counts(cells)) == ["9.50", "10.50"]
