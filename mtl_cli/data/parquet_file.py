@@ -1,8 +1,8 @@
 """Opens Parquet files, and refuses a file that would fill the memory.
 
 A Parquet file of a few kilobytes can say that one long text is in every row. If each
-row got a copy of the text, the rows would take gigabytes. So a column with long texts
-is read as a dictionary: the dictionary holds each text once, and a row holds its index.
+row got a copy of the text, the rows would take gigabytes. So a leaf with long texts is
+read as a dictionary: the dictionary holds each text once, and a row holds its index.
 The size of the rows is then known before any text is copied.
 
 A leaf is a column or, if the column is nested, a part of it; see `parquet_leaves`.
@@ -19,7 +19,12 @@ import pyarrow.parquet
 from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.data.arrow_errors import is_not_implemented
 from mtl_cli.data.columnar_file import ColumnarFile
-from mtl_cli.data.parquet_leaves import TextLeaf, leaf_arrays, text_leaves
+from mtl_cli.data.parquet_leaves import (
+    TextLeaf,
+    has_nested_dictionary,
+    leaf_arrays,
+    text_leaves,
+)
 from mtl_cli.data.parquet_pages import page_bytes
 from mtl_cli.data.table_limits import (
     MAX_CELL_BYTES,
@@ -39,7 +44,7 @@ DELTA_ENCODINGS = {"DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"}
 def open_parquet(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
     """Opens a Parquet file; refuses rows, lists or texts that would fill the memory.
 
-    A column of long texts is read as a dictionary. If the file has checksums, each page
+    A leaf of long texts is read as a dictionary. If the file has checksums, each page
     that is read is compared with its checksum.
     """
     file_bytes = stream.size()
@@ -51,13 +56,14 @@ def open_parquet(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
     def batches(columns: list[str], max_rows: int) -> Iterator[pa.RecordBatch]:
         texts = text_leaves(metadata.schema, schema, columns)
         longest = longest_texts(stream, metadata, texts)
-        check_text_leaves(stream, metadata, texts, longest)
+        check_text_leaves(stream, metadata, texts)
         dictionaries = [p for p, length in longest.items() if length > MAX_CELL_BYTES]
         file = parquet_file(stream, metadata, dictionaries)
-        for batch in file.iter_batches(max_rows, columns=columns):
+        for batch in read_batches(file, columns, max_rows):
             for name, column in zip(batch.schema.names, batch.columns, strict=True):
-                if pa.types.is_dictionary(column.type):
-                    check_texts(name, column, file_bytes)
+                for leaf in leaf_arrays(column):
+                    if pa.types.is_dictionary(leaf.type):
+                        check_texts(name, leaf, file_bytes)
             yield batch
 
     yield ColumnarFile(schema, metadata.num_rows, batches)
@@ -84,6 +90,21 @@ def parquet_file(
         # Otherwise Arrow reads columns of JSON without a dictionary.
         arrow_extensions_enabled=False,
     )
+
+
+def read_batches(
+    file: pyarrow.parquet.ParquetFile, columns: list[str], max_rows: int
+) -> Iterator[pa.RecordBatch]:
+    """Yields the rows of a file in batches of at most `max_rows` rows.
+
+    Each row group has its own dictionaries. Arrow cannot put nested columns with
+    dictionaries of several groups into one batch, so these groups are read one by one.
+    """
+    groups: list[list[int] | None] = [None]  # all row groups at once
+    if any(has_nested_dictionary(file.schema_arrow.field(c).type) for c in columns):
+        groups = [[i] for i in range(file.num_row_groups)]
+    for row_groups in groups:
+        yield from file.iter_batches(max_rows, row_groups=row_groups, columns=columns)
 
 
 def longest_texts(
@@ -170,15 +191,9 @@ def check_text_leaves(
     stream: pa.NativeFile,
     metadata: pyarrow.parquet.FileMetaData,
     texts: dict[str, TextLeaf],
-    longest: dict[str, int],
 ) -> None:
-    """Refuses leaves of texts that would fill the memory.
-
-    The size of a leaf is the size of its decompressed pages. Nested texts may take
-    more: each of them may be as long as the longest text.
-    """
+    """Refuses leaves of texts whose decompressed pages would fill the memory."""
     for path, leaf in texts.items():
-        has_long_nested_texts = leaf.is_nested and longest[path] > MAX_CELL_BYTES
         chunks = list(column_chunks(metadata, leaf.number))
         described_bytes = sum(chunk.total_compressed_size for chunk in chunks)
         if described_bytes > stream.size():
@@ -189,7 +204,4 @@ def check_text_leaves(
             )
         for chunk in chunks:
             num_bytes = page_bytes(stream, chunk)
-            num_texts = chunk.num_values
-            if has_long_nested_texts:
-                num_bytes = max(num_bytes, longest[path] * num_texts)
-            check_size(f"column '{path}'", num_bytes, num_texts, stream.size())
+            check_size(f"column '{path}'", num_bytes, chunk.num_values, stream.size())

@@ -20,13 +20,11 @@ class TextLeaf(NamedTuple):
         column: the name of the column.
         number: the index of the leaf in the file.
         position: the index of the leaf among the leaves of its column.
-        is_nested: whether the texts are in lists or structs.
     """
 
     column: str
     number: int
     position: int
-    is_nested: bool
 
 
 def text_leaves(
@@ -44,9 +42,7 @@ def text_leaves(
             leaf = schema.column(index + position)
             is_bytes = leaf.physical_type == "BYTE_ARRAY"
             if is_bytes and leaf.logical_type.type != "DECIMAL":
-                texts[leaf.path] = TextLeaf(
-                    field.name, index + position, position, leaf.path != field.name
-                )
+                texts[leaf.path] = TextLeaf(field.name, index + position, position)
         index += num_column_leaves
     return texts
 
@@ -55,8 +51,22 @@ def num_leaves(dtype: pa.DataType) -> int:
     """Returns the number of leaves of a column, by its type."""
     if isinstance(dtype, pa.BaseExtensionType):
         return num_leaves(dtype.storage_type)
-    fields = [dtype.field(i) for i in range(dtype.num_fields)]
-    return sum(num_leaves(field.type) for field in fields) or 1
+    return sum(map(num_leaves, part_types(dtype))) or 1
+
+
+def has_nested_dictionary(dtype: pa.DataType) -> bool:
+    """Whether a part of a column, such as the values of its lists, is a dictionary."""
+    if isinstance(dtype, pa.BaseExtensionType):
+        return has_nested_dictionary(dtype.storage_type)
+    return any(
+        pa.types.is_dictionary(part) or has_nested_dictionary(part)
+        for part in part_types(dtype)
+    )
+
+
+def part_types(dtype: pa.DataType) -> list[pa.DataType]:
+    """Returns the types of the parts of a nested type; [] if it is not nested."""
+    return [dtype.field(i).type for i in range(dtype.num_fields)]
 
 
 def leaf_arrays(column: pa.Array) -> list[pa.Array]:

@@ -30,8 +30,8 @@ def check_size(
         raise UnsafeFileError(
             f"has {file_bytes:,} bytes, but {part_name} expands to "
             f"{expanded_bytes:,} bytes in {num_cells:,} cells; at most "
-            f"{max(limits):,} bytes are read: remove columns of long cells from the "
-            "file"
+            f"{max(limits):,} bytes are read: shorten long cells, or remove their "
+            "columns from the file"
         )
 
 

@@ -319,7 +319,7 @@ def test_long_text_in_every_list_is_refused(tmp_path: Path) -> None:
     offsets = pa.array(range(ROWS + 1), pa.int32())
     parquet_of_texts(tmp_path / "a", pa.ListArray.from_arrays(offsets, items))
     before = pa.total_allocated_bytes()
-    with pytest.raises(UnsafeFileError, match=r"'c\.list\.element' expands to 2,097,"):
+    with pytest.raises(UnsafeFileError, match=r"'c' expands to 2,096,103,425 bytes"):
         read_parquet(tmp_path / "a")
     assert pa.total_allocated_bytes() - before < 1 << 26
 
@@ -354,7 +354,7 @@ def test_long_text_in_nested_cells_is_refused(
     assert read_parquet(tmp_path / "a") == ROWS
     monkeypatch.setattr(table_limits, "MAX_EXPANDED_BYTES", 1 << 20)
     monkeypatch.setattr(parquet_file, "MAX_CELL_BYTES", 1000)
-    with pytest.raises(UnsafeFileError, match=r"column 'c.*' expands to 8,192,000 "):
+    with pytest.raises(UnsafeFileError, match="column 'c' expands to 8,187,905 "):
         read_parquet(tmp_path / "a")
 
 

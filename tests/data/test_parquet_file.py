@@ -121,6 +121,22 @@ def test_honest_long_texts_are_read(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("stores_dictionaries", [False, True])
+def test_honest_lists_of_several_row_groups_with_a_long_text_are_read(
+    stores_dictionaries: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_limits, "MAX_EXPANDED_BYTES", 1 << 20)
+    words = [["x" * 3000], None, *([f"tag{i % 9}", "a"] for i in range(ROWS))]
+    words_type = pa.string()
+    if stores_dictionaries:
+        words_type = pa.dictionary(pa.int32(), words_type)
+    table = pa.table({"tags": pa.array(words, pa.list_(words_type))})
+    path = tmp_path / "rows.parquet"
+    pyarrow.parquet.write_table(table, path, row_group_size=ROWS // 2)
+    assert path.stat().st_size < 10_000  # limits by the size of the file are low
+    assert read(path)["tags"].to_pylist() == words
+
+
 @pytest.mark.parametrize("encoding", ["DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"])
 def test_texts_in_an_encoding_that_is_not_read_are_named(
     encoding: str, tmp_path: Path
