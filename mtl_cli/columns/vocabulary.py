@@ -94,16 +94,28 @@ def whole_numbers(
             f"feature {name}: needs whole numbers or text, but the column holds "
             f"{column.type} such as {values[~is_whole][0]:g}; {advice}"
         )
+    refuse_rounded_ids(f"feature {name}", column)
+    return pa.array(x, from_pandas=True).cast(pa.int64())
+
+
+def refuse_rounded_ids(message_start: str, column: pa.ChunkedArray | pa.Array) -> None:
+    """Refuses floats that may stand for several ids; accepts columns of other types.
+
+    Raises:
+        DataError: if a float is so large that its type rounds whole numbers.
+    """
+    if not pa.types.is_floating(column.type):
+        return
+    x = np.asarray(column.cast(pa.float64()).drop_null(), "float64")
     # The bits of the type's significand. Whole numbers up to 2^bits are exact.
     significand_bits = {"halffloat": 11, "float": 24}.get(str(column.type), 53)
-    largest = np.abs(values).max(initial=0)
+    largest = np.abs(x[np.isfinite(x)]).max(initial=0)
     if largest >= 2**significand_bits:  # the float 2^53 may have been the id 2^53 + 1
         raise DataError(
-            f"feature {name}: the column holds {column.type}, which rounds whole "
+            f"{message_start}: the column holds {column.type}, which rounds whole "
             f"numbers above 2^{significand_bits}; {largest:.0f} may be another id, "
             "rounded; store the ids as whole numbers or as text"
         )
-    return pa.array(x, from_pandas=True).cast(pa.int64())
 
 
 def check_id_type(name: str, arrow_type: pa.DataType, advice: str | None) -> None:

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from mtl_cli.columns.arrow_types import as_whole_numbers, check_single_values
 from mtl_cli.columns.cells import empty_cells
+from mtl_cli.columns.vocabulary import refuse_rounded_ids
 from mtl_cli.data.cache_entry import EntryWriter
 from mtl_cli.data.chunks import SplitRows
 from mtl_cli.data.column_request import ColumnRequest
@@ -205,7 +206,9 @@ class GroupCodes:
         if self.column is None:
             return None
         column = table[self.column]
-        check_single_values(f"dataset.group_column: '{self.column}'", column)
+        message_start = f"dataset.group_column: '{self.column}'"
+        check_single_values(message_start, column)
+        refuse_rounded_ids(message_start, column)
         if pa.types.is_time(column.type):  # Python's times have no nanoseconds
             column = as_whole_numbers(column)
         encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from mtl_cli.columns.arrow_types import check_single_values, is_text
 from mtl_cli.columns.cells import empty_cells
+from mtl_cli.columns.vocabulary import refuse_rounded_ids
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.sources import Source
@@ -158,7 +159,9 @@ def split_by_group(
     one. For example, a fraction of 0.29 gets two of ten groups of 100 rows.
     """
     column = read_split_column(dataset, source)
-    check_single_values(f"dataset.split_column: '{dataset.split_column}'", column)
+    message_start = f"dataset.split_column: '{dataset.split_column}'"
+    check_single_values(message_start, column)
+    refuse_rounded_ids(message_start, column)
     # NaN and empty texts are empty cells too. All empty cells are one group.
     if pa.types.is_floating(column.type) or is_text(column.type):
         empty = pa.scalar(None, column.type)

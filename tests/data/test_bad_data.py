@@ -889,6 +889,18 @@ TYPES = {
         "dataset.split_column: 'x': needs a number or a word in each row, but the",
         {"split_by": "group", "split_column": "x", "valid_fraction": 0.5},
     ),
+    "rounded_floats_as_groups": (
+        pa.array([0.5, np.inf, None, 2.0**53] * 2),
+        "dataset.group_column: 'x': the column holds double, which rounds whole "
+        "numbers above 2^53; 9007199254740992 may be another id, rounded; store the "
+        "ids as whole numbers or as text [{file}]",
+        {"group_column": "x"},
+    ),
+    "rounded_floats_as_groups_to_split": (
+        pa.array([1, 2.0**24] * 4, pa.float32()),
+        "dataset.split_column: 'x': the column holds float, which rounds whole numbers",
+        {"split_by": "group", "split_column": "x", "valid_fraction": 0.5},
+    ),
     "lists_as_times": (
         LISTS,
         "'x' holds list<...; a split by time needs numbers",
