@@ -18,10 +18,20 @@ def is_text(arrow_type: pa.DataType) -> bool:
     return bool(types.is_string(arrow_type) or types.is_large_string(arrow_type))
 
 
+def is_whole(arrow_type: pa.DataType) -> bool:
+    """Whether all numbers of a type are whole.
+
+    Integers are, and so are decimals without fractional digits. For example, Spark
+    writes unsigned integers of 64 bits as decimal128(20, 0).
+    """
+    is_decimal = types.is_decimal(arrow_type)
+    return bool(types.is_integer(arrow_type) or (is_decimal and arrow_type.scale == 0))
+
+
 def is_id(arrow_type: pa.DataType) -> bool:
     """Whether a plain type holds whole numbers, booleans, text or only empty cells."""
-    checks = types.is_integer, types.is_boolean, types.is_null
-    return is_text(arrow_type) or any(check(arrow_type) for check in checks)
+    checks = is_whole, is_text, types.is_boolean, types.is_null
+    return any(check(arrow_type) for check in checks)
 
 
 def is_list(arrow_type: pa.DataType) -> bool:

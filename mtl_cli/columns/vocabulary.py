@@ -127,7 +127,7 @@ def check_id_type(name: str, arrow_type: pa.DataType, advice: str | None) -> Non
         return
     fix = "convert the column to text"
     if pa.types.is_decimal(arrow_type):
-        fix = ADVICE_FOR_NUMBERS
+        fix = f"convert ids to whole numbers or text; for amounts, {ADVICE_FOR_NUMBERS}"
     elif is_list(arrow_type):
         fix = "set the feature's kind to sequence"
     raise DataError(

@@ -7,6 +7,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mtl_cli.columns.arrow_types import is_whole
+
 Kind = Literal["text", "boolean", "whole", "decimal", "time", "list", "empty", "other"]
 # A number with a leading zero is a code: 007 is not 7.
 WHOLE_NUMBER = r"^-?(0|[1-9][0-9]*)$"
@@ -34,7 +36,7 @@ def kind_of_values(arrow_type: pa.DataType, values: pa.Array) -> Kind:
         return "empty"
     if types.is_boolean(arrow_type):
         return "boolean"
-    if types.is_integer(arrow_type):
+    if is_whole(arrow_type):
         return "whole"
     if types.is_floating(arrow_type) or types.is_decimal(arrow_type):
         return "decimal"

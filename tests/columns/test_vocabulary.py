@@ -1,6 +1,7 @@
 """Ids and words: a column of numbers equals its text."""
 
 import re
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +10,8 @@ from helpers.fitted_columns import fit_and_encode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mtl_cli.columns.arrow_types import with_plain_types
+from mtl_cli.columns.lists import read_tokens
 from mtl_cli.columns.vocabulary import as_categorical
 from mtl_cli.core.errors import DataError
 from mtl_cli.features.cross import Cross
@@ -55,6 +58,23 @@ def test_floats_that_are_whole_are_the_ids_that_they_stand_for():
         assert ids.categories.to_pylist() == ["4", "0", "7"]
         assert ids.codes.tolist()[:1] + ids.codes.tolist()[2:] == [0, 1, 2]
         assert ids.codes[1] == -1
+
+
+@pytest.mark.parametrize(
+    "dtype", [pa.decimal32(9, 0), pa.decimal128(20, 0), pa.decimal256(40, 0)], ids=str
+)
+def test_decimals_without_fraction_are_the_ids_that_they_stand_for(
+    dtype: pa.DataType,
+) -> None:
+    large = 10**dtype.precision - 1  # float64 would round the ids of two types
+    cells = [Decimal(large), None, Decimal(-7), Decimal(large - 1)]
+    single, lists = pa.array(cells, dtype), pa.array([cells], pa.list_(dtype))
+    (column,) = with_plain_types(pa.table({"x": single})).columns
+    texts = [str(large), "-7", str(large - 1)]
+    assert as_categorical("x", column).categories.to_pylist() == texts
+    table = with_plain_types(pa.table({"x": lists}))
+    tokens = read_tokens("x", table, max_length=9, separator=None, weights=None)
+    assert tokens.values.categories.to_pylist() == texts
 
 
 @pytest.mark.parametrize(

@@ -736,7 +736,8 @@ TYPES = {
     "binary_as_ids": (BINARIES, f"{IDS} binary; convert", {"features": SPARSE}),
     "decimals_as_ids": (
         pa.array([1, 2] * 4).cast(pa.decimal128(30, 2)),
-        f"{IDS} decimal128(30, 2); set the feature's kind to bucketized or dense",
+        f"{IDS} decimal128(30, 2); convert ids to whole numbers or text; for amounts, "
+        "set the feature's kind to bucketized or dense [{file}]",
         {"features": SPARSE},
     ),
     "floats_as_ids": (

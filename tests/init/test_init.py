@@ -699,6 +699,13 @@ def test_floats_that_training_refuses_as_ids_are_not_whole_numbers(
         assert profile_column("ad", cells).kind == kind
 
 
+def test_decimals_without_fraction_are_whole_numbers() -> None:
+    largest = 2**64 - 1
+    cells = pa.chunked_array([pa.array([0, largest], pa.uint64())])
+    column = profile_column("ad", cells.cast(pa.decimal128(20, 0)))
+    assert (column.kind, column.values.to_pylist()) == ("whole", ["0", str(largest)])
+
+
 def test_names_and_words_of_any_kind_survive_the_yaml(run: Run) -> None:
     names = ["yes", "a: b", "1", "größe", "1e3", "null", "#x", "a, b", "'", '"', "{x}"]
     names += [
