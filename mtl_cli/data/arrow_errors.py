@@ -1,9 +1,9 @@
 """Turns Arrow's errors into one line: the file, the reason, and how to fix it.
 
-Four errors of Arrow need advice of their own: text that is not UTF-8, a row that is
-too long, a row with too many or too few cells, and an encoding that Arrow cannot read.
-Arrow gives these errors neither a class nor a code of their own, so this module
-recognises them by their English text.
+Some errors of Arrow need advice of their own: text that is not UTF-8, a row that is too
+long, a row with too many or too few cells, an encoding or a type that Arrow cannot
+read, and a stream in place of a file. Arrow gives these errors neither a class nor a
+code of their own, so this module recognises them by their English text.
 `tests/data/test_arrow_errors.py` and `tests/data/test_parquet_file.py` fail if a
 version of Arrow changes these texts.
 """
@@ -22,6 +22,18 @@ SAVE_AS_UTF8 = (
     "save the file as UTF-8; if it comes from Windows or is Latin-1: iconv -f cp1252 "
     "-t utf-8 FILE > utf8.csv"
 )
+CHECK_FILE = "check that the file is complete and of the format of its ending"
+# {a part of Arrow's error: how to fix the file}
+FIXES = {
+    "Integers with more than 64 bits": (
+        "write integers of 128 bits as integers of 64 bits or as text"
+    ),
+    # Arrow has two formats. A stream lacks the list of batches at the end of a file.
+    "Not an Arrow file": (
+        f"{CHECK_FILE}; a stream of Arrow is not read: write a file, as with "
+        "pyarrow.ipc.new_file, or Parquet"
+    ),
+}
 # Arrow's error about a row of a CSV file with too many or too few cells: the number of
 # the row, of the columns and of the cells, and the beginning of the row's text. Arrow
 # counts rows from 1, and the header is a row. A text that Arrow has cut ends in `CUT`.
@@ -76,7 +88,8 @@ def read_errors(key: str, path: str) -> Iterator[None]:
         if is_not_utf8(error):
             fix = "save the file as UTF-8"
         else:
-            fix = "check that the file is complete and of the format of its ending"
+            fixes = (fix for text, fix in FIXES.items() if text in str(error))
+            fix = next(fixes, CHECK_FILE)
         raise DataError(
             f"{key}: cannot read {path}: {first_line(error).rstrip('.')}; {fix}"
         ) from None

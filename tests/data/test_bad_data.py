@@ -1192,12 +1192,12 @@ OTHER = {  # what a file holds, what its ending says, what we say
     "csv_as_feather": (
         "csv",
         "feather",
-        "cannot read {file}: Not an Arrow file; ... of its ending",
+        "cannot read {file}: Not an Arrow file; ... of its ending; a stream of Arrow",
     ),
     "parquet_as_feather": (
         "parquet",
         "feather",
-        "cannot read {file}: Not an Arrow file; ... its ending",
+        "cannot read {file}: Not an Arrow file; ... its ending; a stream of Arrow",
     ),
     "feather_as_parquet": (
         "feather",
