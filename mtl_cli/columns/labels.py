@@ -30,10 +30,9 @@ def read_label_numbers(message_start: str, column: pa.ChunkedArray, fix: str) ->
     if empty_cells(column).all():
         return np.full(len(column), np.nan)
     try:
-        return as_numbers(message_start, column)
-    except CellError as error:
-        full_fix = f"{error.fix}; {fix}"
-        raise CellError(message_start, error.row, error.fault, full_fix) from None
+        return as_numbers(message_start, column, f"correct the cell, or {fix}")
+    except CellError:
+        raise
     except DataError:
         example = ""
         if are_printable_times(column):

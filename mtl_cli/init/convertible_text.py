@@ -33,7 +33,10 @@ class ConvertibleText(NamedTuple):
 
 
 MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
-DATES = "the cells are dates: write all dates in the form 2024-12-31"
+DATES = (
+    "the cells are dates: write all dates in the form 2024-12-31 or, with a time, "
+    "2024-12-31 12:00:00"
+)
 DATES_OR_VERSIONS = (
     "the cells are days and months, or versions: write dates in the form 2024-12-31; "
     "for versions, use kind sparse"

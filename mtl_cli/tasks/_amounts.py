@@ -40,7 +40,7 @@ class AmountTask(Task):
         """Converts the labels to float64, (rows,), NaN where a cell is empty."""
         from mtl_cli.columns.labels import check_labels, read_label_numbers
 
-        fix = "give amounts of 0 or more"
+        fix = "convert the column to numbers"
         labels = read_label_numbers(message_start, column, fix)
         is_wrong = (labels < 0) | (labels > np.finfo("float32").max)
         check_labels(message_start, labels, is_wrong, "a finite amount of 0 or more")

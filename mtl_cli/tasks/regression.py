@@ -51,7 +51,7 @@ class Regression(Task):
         """
         from mtl_cli.columns.labels import check_labels, read_label_numbers
 
-        fix = "give numbers for a regression"
+        fix = "convert the column to numbers"
         labels = read_label_numbers(message_start, column, fix)
         rule = "a finite float32 number"
         is_wrong = np.abs(labels) > np.finfo("float32").max

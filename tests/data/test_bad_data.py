@@ -844,8 +844,8 @@ TYPES = {
     ),
     "words_as_labels": (
         WORDS,
-        "dataset.tasks.task: column 'x': row 1 holds 'no', not a number; ... ; "
-        "name the value that is read as 1 in `positive:` [{file}]",
+        "dataset.tasks.task: column 'x': row 1 holds 'no', not a number; correct "
+        "the cell, or name the value that is read as 1 in `positive:` [{file}]",
         {"tasks": {"task": {"label": "x", "kind": "binary"}}},
     ),
     "word_among_labels_in_text": (
@@ -855,7 +855,7 @@ TYPES = {
     ),
     "lists_as_amounts": (
         LISTS,
-        "column 'x' holds list<... such as [1, 2], not numbers; give numbers for",
+        "column 'x' holds list<... such as [1, 2], not numbers; convert the column to",
         {"tasks": WATCH},
     ),
     "positive_word_of_numbers": (

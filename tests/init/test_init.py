@@ -447,13 +447,14 @@ def test_times_of_every_form_split_and_are_no_features(run: Run) -> None:
         day=[d.strftime("%Y%m%d") for d in days],
         written=[d.strftime("%d.%m.%Y") for d in days],
         iso=[d.strftime("%Y-%m-%dT%H:%M:%SZ") for d in days],
+        postgresql=[d.strftime("%Y-%m-%d %H:%M:%S+00") for d in days],
     )
     assert kinds(values) == {"ad": "sparse"}
     assert values["split_by"] == "time"
     assert values["split_column"] == "ts"  # births are no events, gaps has gaps
     assert "convert it to an age" in line_of("shop", "birth_date")
     assert "write all dates in the form 2024-12-31" in line_of("shop", "written")
-    for column in ("ts", "time_ms", "iso"):
+    for column in ("ts", "time_ms", "iso", "postgresql"):
         assert "times 2026-01-01" in line_of("shop", column).replace("T", " ")
     assert "times 20260101 to" in line_of("shop", "day")
 

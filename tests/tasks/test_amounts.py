@@ -50,7 +50,7 @@ def test_row_without_a_label_has_no_gradient(kind):
     [
         ([0.0, -1.0, 3.0], "row 2 holds -1, not a finite amount of 0 or more"),
         ([0.0, 1.0, 1e39], "row 3 holds 1e\\+39, not a finite amount"),
-        (["0", "a", "b"], "give amounts of 0 or more"),
+        (["0", "a", "b"], "convert the column to numbers"),
         (
             [0.0, 0.0, 0.0],
             "none of the 3 training labels is above 0, but a {kind} task",
