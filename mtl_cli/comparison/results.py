@@ -144,11 +144,15 @@ class DatasetComparison:
                 score = task.score_dict(i)
                 del score["by_seed"]
                 score.pop("scenarios", None)
-                # A difference has columns such as `to_baseline.verdict`. A missing
-                # difference has no columns.
-                for key in ("to_baseline", "to_single_task"):
-                    if score[key] is None:
-                        del score[key]
+                # A difference has columns such as `to_baseline.verdict`, and its tests
+                # such as `to_baseline.over_rows.p`. What is missing has no columns.
+                for key in [key for key in score if key.startswith("to_")]:
+                    difference = score.pop(key)
+                    for test in ("over_seeds", "over_rows"):
+                        if difference and difference[test] is None:
+                            del difference[test]
+                    if difference:
+                        score[key] = difference
                 yield row | flatten(score)
 
     def to_frame(self) -> "DataFrame":

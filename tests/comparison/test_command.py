@@ -674,6 +674,21 @@ def test_weighted_rows_are_tested_with_their_weights(
     )
 
 
+def test_csv_has_no_column_for_a_missing_test(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_predicted(tmp_path, gap=1.0)
+    for path in tmp_path.glob("*/metrics.json"):
+        scores = json.loads(path.read_text())
+        scores["test"]["buy"] = scores["test"]["click"]  # without predictions
+        path.write_text(json.dumps(scores))
+    compare(arguments([str(tmp_path), "--csv"]))
+    header, *_ = csv.reader(io.StringIO(capsys.readouterr().out))
+    tested = [name.split(".") for name in header if "over_rows" in name]
+    assert {"to_baseline", "over_rows", "p"} in [set(name) for name in tested]
+    assert all(len(name) == 3 for name in tested)
+
+
 def test_warning_counts_the_reasons_why_rows_cannot_be_tested(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
