@@ -7,6 +7,7 @@ import numpy as np
 
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
+from mtl_cli.core.prediction_names import GROUP
 from mtl_cli.data.table import Array
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.runs.predictions_file import read_predictions
@@ -74,15 +75,17 @@ class PredictionFiles:
 def read_columns(run: Path, requested: set[str], num_more: int) -> CachedColumns:
     """Reads the requested columns of a file, and the next `num_more` columns.
 
-    The next columns follow the last requested column in the file.
+    The next columns follow the last requested column in the file. The groups do not
+    count here: all tasks request the groups, which are the last column.
     """
     all_names: list[str] = []
 
     def choose(names: list[str]) -> list[str]:
         all_names.extend(names)
         indices = [i for i, name in enumerate(names) if name in requested]
-        end = max(indices, default=-1) + 1
-        return [names[i] for i in indices] + names[end : end + num_more]
+        end = max((i for i in indices if names[i] != GROUP), default=-1) + 1
+        chosen = [names[i] for i in indices] + names[end : end + num_more]
+        return list(dict.fromkeys(chosen))
 
     table = read_predictions(run, choose)
     columns = dict(zip(table.column_names, table.columns, strict=True))

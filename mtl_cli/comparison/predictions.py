@@ -5,10 +5,12 @@ The score of a configuration is the metric averaged over replicates. The test ro
 sample of all possible rows. The test asks how much the difference of two scores would
 vary between samples. Both configurations are scored on the same rows: rows that are
 hard to predict lower both scores, and most of this effect cancels in the difference.
+If the rows have groups, such as users, the sample is one of groups.
 """
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -16,6 +18,7 @@ import numpy.typing as npt
 
 from mtl_cli.core.prediction_names import SCENARIO
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
+from mtl_cli.statistics.sampling_units import SamplingUnits, sampling_units
 from mtl_cli.statistics.significance import DifferenceTest
 
 
@@ -55,20 +58,23 @@ class Rows(NamedTuple):
         """Returns the rows where `mask`, (rows,), is True."""
         return Rows._make(None if column is None else column[mask] for column in self)
 
-    def are_same(self, other: "Rows") -> bool:
-        """Whether two sets of rows have equal row numbers, labels, weights, groups.
+    def are_same(self, other: "Rows", *, compare_groups: bool) -> bool:
+        """Whether two sets of rows have equal row numbers, labels and weights.
 
         Classes are compared by their names. Their indices, in `label`, may differ: each
         run lists the classes in an order of its own.
 
         Scenarios are not compared, since a score does not depend on them: the score of
         a scenario is computed from the rows of the scenario alone.
+
+        `compare_groups` says whether the groups must be equal too, as for a metric that
+        is computed from the groups.
         """
         have_names = self.class_name is not None and other.class_name is not None
         label = "class_name" if have_names else "label"
+        names = ["row_numbers", label, "weight", *(["group"] if compare_groups else [])]
         return all(
-            np.array_equal(getattr(self, name), getattr(other, name))
-            for name in ("row_numbers", label, "weight", "group")
+            np.array_equal(getattr(self, name), getattr(other, name)) for name in names
         )
 
 
@@ -103,6 +109,22 @@ class Predictions(ABC):
         by_replicate = [prediction[mask] for prediction in self.by_replicate]
         return replace(self, rows=self.rows.take(mask), by_replicate=by_replicate)
 
+    def with_groups(self, group: npt.NDArray[np.int64]) -> Self:
+        """Returns the predictions with the groups of their rows replaced."""
+        if np.array_equal(self.rows.group, group):
+            return self
+        return replace(self, rows=self.rows._replace(group=group))
+
+    @cached_property
+    def units(self) -> SamplingUnits:
+        """The groups of the rows, or each row if the rows have no groups."""
+        return sampling_units(len(self.rows.label), self.rows.group)
+
+    @property
+    def units_text(self) -> str:
+        """What the units are: `test rows`, or `groups of test rows`."""
+        return "test rows" if self.units.are_rows else "groups of test rows"
+
     def test(self, other: Self) -> DifferenceTest:
         """Tests whether the scores of two configurations differ.
 
@@ -112,14 +134,17 @@ class Predictions(ABC):
             UnusableError: if there is no test for another reason, for example because
                 the metric is undefined on the rows.
         """
-        if not self.rows.are_same(other.rows):
+        if not self.rows.are_same(other.rows, compare_groups=self.metric.grouped):
             raise DifferentRowsError("the test rows or their weights differ")
         if self.metric.ordered and not np.array_equal(
             self.rows.label, other.rows.label
         ):
             raise DifferentRowsError("the classes have different ranks")
+        # The setting `group_column` may differ. The groups of one of the two count.
+        has_groups = (self.rows.group >= 0).any()
+        group = self.rows.group if has_groups else other.rows.group
         try:
-            return self.test_on_same_rows(other)
+            return self.with_groups(group).test_on_same_rows(other.with_groups(group))
         except UndefinedError as reason:
             raise UnusableError(f"{self.metric.name} is undefined: {reason}") from None
 
@@ -134,7 +159,7 @@ class Predictions(ABC):
 
     @abstractmethod
     def test_on_same_rows(self, other: Self) -> DifferenceTest:
-        """Tests whether two scores on the same rows differ.
+        """Tests whether two scores on the same rows, in the same groups, differ.
 
         Raises:
             UndefinedError: if the metric is undefined on the rows.

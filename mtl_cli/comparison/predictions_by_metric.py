@@ -43,12 +43,15 @@ class AucPredictions(Predictions):
         return self.auc_and_influence[0]
 
     def test_on_same_rows(self, other: Self) -> DifferenceTest:
-        _, class_sizes = np.unique(self.rows.label, return_counts=True)
-        if len(class_sizes) < 2 or class_sizes.min() < MIN_OF_CLASS:
-            raise TooFewRowsError(f"a class has fewer than {MIN_OF_CLASS} test rows")
+        label, units = self.rows.label, self.units
+        class_sizes = [units.num_with(label == c) for c in np.unique(label)]
+        if len(class_sizes) < 2 or min(class_sizes) < MIN_OF_CLASS:
+            raise TooFewRowsError(
+                f"a class has fewer than {MIN_OF_CLASS} {self.units_text}"
+            )
         difference = self.score - other.score
         influence = self.auc_and_influence[1] - other.auc_and_influence[1]
-        error = standard_error(self.rows.label, influence)
+        error = standard_error(label, influence, units)
         if difference and not error:
             # For example, one model separates the classes, and the other model predicts
             # the same value for all rows.
@@ -56,7 +59,7 @@ class AucPredictions(Predictions):
                 f"DeLong's formula gives the AUCs {self.score:g} and {other.score:g} "
                 "an error of 0"
             )
-        degrees = degrees_of_freedom(self.rows.label, influence)
+        degrees = degrees_of_freedom(label, influence, units)
         return t_test(difference, error, degrees)
 
 
@@ -117,16 +120,16 @@ class ResampledPredictions(Predictions):
 
     @cached_property
     def sampled_scores(self) -> Floats:
-        """The score on each bootstrap sample of the rows, (samples,).
+        """The score on each bootstrap sample of the rows or groups, (samples,).
 
-        The samples depend on the number of rows alone. So the sampled scores of two
+        The samples depend on the units alone. So the sampled scores of two
         configurations can be subtracted sample by sample.
         """
         label, weight = self.rows.label, self.rows.weight
         rng = np.random.default_rng(0)
         scores = np.empty(RESAMPLES)
         for i in range(RESAMPLES):
-            drawn = rng.integers(0, len(label), len(label))
+            drawn = self.units.draw(self.units.num, rng)
             scores[i] = np.mean(
                 [
                     self.metric(label[drawn], p[drawn], weight[drawn])
@@ -136,14 +139,14 @@ class ResampledPredictions(Predictions):
         return scores
 
     def test_on_same_rows(self, other: Self) -> DifferenceTest:
-        num_rows = len(self.rows.label)
-        if num_rows < MIN_UNITS:
-            raise TooFewRowsError(f"there are fewer than {MIN_UNITS} test rows")
-        degrees = num_less_frequent(self.rows.label)
-        if degrees < MIN_OF_CLASS:
+        num_units = self.units.num
+        if num_units < MIN_UNITS:
+            raise TooFewRowsError(f"there are fewer than {MIN_UNITS} {self.units_text}")
+        num_informative = num_less_frequent(self.rows.label, self.rows.group)
+        if num_informative < MIN_OF_CLASS:
             raise TooFewRowsError(
-                f"fewer than {MIN_OF_CLASS} test rows have another label than the most "
-                "frequent label"
+                f"fewer than {MIN_OF_CLASS} {self.units_text} have another label than "
+                "the most frequent label"
             )
         difference = self.score - other.score
         try:
@@ -152,10 +155,11 @@ class ResampledPredictions(Predictions):
             raise UnusableError(
                 f"{self.metric.name} is undefined on some bootstrap samples of the rows"
             ) from None
-        # The variance over bootstrap samples of n rows is too small by the factor
-        # (n - 1) / n.
-        correction = np.sqrt(num_rows / (num_rows - 1))
+        # The variance over bootstrap samples of n rows or groups is too small by the
+        # factor (n - 1) / n.
+        correction = np.sqrt(num_units / (num_units - 1))
         error = np.std(sampled_differences, ddof=1) * correction
+        degrees = min(num_informative, num_units - 1)
         return t_test(difference, float(error), degrees)
 
 

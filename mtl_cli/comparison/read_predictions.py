@@ -70,7 +70,10 @@ def read_all_replicates(
         rows_by_replicate.append(rows)
         prediction_by_replicate.append(prediction)
     first_rows = rows_by_replicate[0]
-    if not all(first_rows.are_same(rows) for rows in rows_by_replicate):
+    if not all(
+        first_rows.are_same(rows, compare_groups=needs_groups)
+        for rows in rows_by_replicate
+    ):
         raise DifferentRowsError("the seeds have different test rows")
     has_classes = prediction_by_replicate[0].ndim == 2
     computable = [m for m in namesakes if m.multiclass == has_classes]
@@ -154,9 +157,8 @@ def columns_to_read(
     required = [ROW, prediction_name(task)]
     if space_column:
         required.append(space_column)
-    if needs_groups:
-        required.append(GROUP)
     optional = [task, label_of_output(task), weight_name(task)]
+    (required if needs_groups else optional).append(GROUP)
     if "scenarios" in run.score("test", task):
         optional.append(SCENARIO)
     return required, optional

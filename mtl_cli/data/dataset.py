@@ -85,8 +85,10 @@ class Dataset(Options):
             scored on the same rows.
         weight_column: the column of row weights in losses and metrics; null gives each
             row the weight 1.
-        group_column: the column of users or sessions for group AUC; null leaves `gauc`
-            out. Rows with an empty cell do not count in `gauc`.
+        group_column: the column of users or sessions, for group AUC, and for intervals
+            and tests, in which the rows of a group count as dependent; null leaves
+            `gauc` out. Rows with an empty cell do not count in `gauc`; in intervals and
+            tests, each of them is a group of its own.
         scenario: the feature whose value is the scenario of a row: the page, the market
             or the surface on which the row was shown. Scores are then also computed for
             each scenario. null for data of one scenario.

@@ -33,7 +33,7 @@ class Table:
         log_rates: {task: the logarithm of each row's sampling rate, float32 (rows,)},
             for tasks with a column of sampling rates. The rate of a row is the fraction
             of the rows with label 0 that the data keep, among all rows like this row.
-        groups: the group of each row for group AUC, whole numbers from 0 (rows,);
+        groups: the group of each row, whole numbers from 0 (rows,);
             `NO_GROUP` where the cell is empty. None if the data set has no groups.
         truths: {output: the true probability of each row, float32 (rows,)}, for outputs
             whose true probability is known.

@@ -189,7 +189,10 @@ def without_optional_columns(
     group = dataset.group_column
     if group is not None and group not in columns:
         changes["group_column"] = None
-        remarks.append(f"gauc is left out: the table has no column '{group}'")
+        remarks.append(
+            "gauc is left out, and intervals take all rows as independent: the table "
+            f"has no column '{group}'"
+        )
     tasks = dict(dataset.tasks)
     for name, task in tasks.items():
         truth = task.truth_column

@@ -65,5 +65,5 @@ def truth_rmse_with_interval(
     if value is not None:
         true_probabilities = rows.table.truths[name].astype("float64")
         columns = [true_probabilities, rows.predictions[name]]
-        error = bootstrap_error(truth_rmse, columns)
+        error = bootstrap_error(truth_rmse, columns, rows.table.groups)
     return value_with_interval(value, error) | {"method": "bootstrap"}

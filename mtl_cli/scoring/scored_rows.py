@@ -8,7 +8,6 @@ import numpy as np
 
 from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
-from mtl_cli.metrics.auc import num_usable_groups
 from mtl_cli.metrics.calibration import calibration_buckets
 from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.metrics.score_dict import Score
@@ -104,11 +103,6 @@ class ScoredRows:
         If most labels are different, half of the rows count as a class.
         """
         return min(len(self.label) // 2, num_less_frequent(self.label))
-
-    @property
-    def num_usable_groups(self) -> int:
-        """The number of groups with rows of both classes; 0 without groups."""
-        return 0 if self.group is None else num_usable_groups(self.label, self.group)
 
     @property
     def main_metric(self) -> Metric:

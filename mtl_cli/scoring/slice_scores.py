@@ -159,15 +159,14 @@ def have_same_classes(inside: ScoredRows, others: ScoredRows) -> bool:
 def degrees_of_freedom(inside: ScoredRows, others: ScoredRows) -> float:
     """Returns the degrees of freedom of the test of a slice against all other rows.
 
-    The bootstrap estimates a sampling error from the rows that do not have the most
-    frequent label, or from the groups if the main metric needs groups. If they are few,
-    the error is rough. Infinity for DeLong's formula.
+    The bootstrap estimates a sampling error from the rows, or groups with rows, that do
+    not have the most frequent label. If they are few, the error is rough. Infinity for
+    DeLong's formula and for `gauc`: their errors know their own degrees of freedom.
     """
-    if inside.has_quick_error_formula:
+    if inside.has_quick_error_formula or inside.main_metric.grouped:
         return np.inf
-    if inside.main_metric.grouped:
-        return max(1, min(rows.num_usable_groups for rows in (inside, others)) - 1)
-    return max(1, min(num_less_frequent(rows.label) for rows in (inside, others)))
+    counts = (num_less_frequent(rows.label, rows.group) for rows in (inside, others))
+    return max(1, min(counts))
 
 
 def error_on_rest(
@@ -202,7 +201,7 @@ def compare_with_rest(
 
     Args:
         error_on_others: the error on the other rows if it is known already.
-        degrees_of_freedom: the degrees of freedom of the sampling errors.
+        degrees_of_freedom: the largest degrees of freedom of the test.
 
     Returns: None if the metric or its sampling error is unknown on the slice or on the
         other rows.
@@ -215,9 +214,14 @@ def compare_with_rest(
         return None
     inside, standard_error = on_symmetric_scale(value, error)
     outside, standard_error_of_rest = on_symmetric_scale(rest_value, error_of_rest)
-    # The rows differ, so the two errors are independent and their squares add up.
+    # The rows differ, so the two errors are independent and their squares add up. If
+    # some groups have rows on both sides, their errors cancel in part, and the sum is
+    # too large.
     total_error = float(np.hypot(standard_error, standard_error_of_rest))
-    test = t_test(inside - outside, total_error, degrees_of_freedom)
+    degrees = min(
+        degrees_of_freedom, error.degrees_of_freedom, error_of_rest.degrees_of_freedom
+    )
+    test = t_test(inside - outside, total_error, degrees)
     return SliceTest(rest_value, value - rest_value, test.p_value)
 
 

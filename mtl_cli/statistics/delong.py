@@ -3,7 +3,8 @@
 Rows may have weights. In the AUC, a row of weight 2 counts as two rows. In the
 variance, it counts as one row, since another sample would replace the row as a whole.
 If all weights are equal, the variance agrees with DeLong et al., Biometrics 1988, and
-is computed as in Sun and Xu, IEEE SPL 2014.
+is computed as in Sun and Xu, IEEE SPL 2014. Rows of one group depend on each other; the
+variance of grouped rows is that of Obuchowski, Biometrics 1997.
 """
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from mtl_cli.metrics.metric import Floats, UndefinedError
 from mtl_cli.metrics.sorted_rows import first_indices
+from mtl_cli.statistics.sampling_units import SamplingUnits
 
 
 def auc_influence(
@@ -104,38 +106,50 @@ def macro_auc_influence(
     return float(np.mean(aucs)), np.mean(influences, axis=0)
 
 
-def standard_error(label: Floats, influence: Floats) -> float:
+def standard_error(label: Floats, influence: Floats, units: SamplingUnits) -> float:
     """Returns the standard error of an AUC or a macro AUC, or of a difference of two.
 
-    The variance has two parts. Within a class, the influences of the rows vary. Between
-    classes, the mean influences on a macro AUC differ: another sample has other
-    fractions of the classes, and these fractions shift the macro AUC, too. The mean
-    influence on an AUC is 0 in both classes.
+    The influences of the rows of a unit are summed up by class. The variance has three
+    parts. Within a class, the sums of the units vary. Between classes, the mean sums on
+    a macro AUC differ: another sample has other fractions of the classes, and these
+    fractions shift the macro AUC, too. The mean sum on an AUC is 0 in both classes.
+    Across classes, the sums of a unit vary together.
 
     Args:
-        label: the class of each row, (rows,). Each class has two rows or more.
+        label: the class of each row, (rows,). Each class has rows of two units or more.
         influence: the influence of each row, (rows,), or the difference of the row's
             influences on two AUCs.
+        units: the units of the rows.
     """
-    by_class = [influence[label == c] for c in np.unique(label)]
-    variance = sum(len(x) * (x.var(ddof=1) + x.mean() ** 2) for x in by_class)
-    return float(np.sqrt(variance))
+    variance = 0.0
+    total, squares = np.zeros(units.num), np.zeros(units.num)  # over classes
+    for c in np.unique(label):
+        unit, x = units.sums(influence, label == c)
+        variance += len(x) * (x.var(ddof=1) + x.mean() ** 2)
+        total[unit] += x
+        squares[unit] += x**2
+    covariance = units.num / (units.num - 1) * np.sum(total**2 - squares)
+    return float(np.sqrt(max(0.0, variance + covariance)))
 
 
-def degrees_of_freedom(label: Floats, influence: Floats) -> float:
-    """Returns the degrees of freedom of `standard_error` for an AUC (Welch 1947).
+def degrees_of_freedom(label: Floats, influence: Floats, units: SamplingUnits) -> float:
+    """Returns the degrees of freedom of `standard_error` (Welch 1947).
 
     If a class has few rows, the variance of its influences is estimated roughly, and a
-    test by the normal distribution would call too many differences real.
+    test by the normal distribution would call too many differences real. Units with
+    rows of several classes count once: the degrees are at most the number of units
+    minus 1.
 
     Args:
-        label: the labels, 0 or 1, (rows,). Each class has two rows or more.
+        label: the class of each row, (rows,). Each class has rows of two units or more.
         influence: the influence of each row, (rows,), or the difference of the row's
             influences on two AUCs.
+        units: the units of the rows.
     """
-    by_class = [influence[label == c] for c in np.unique(label)]
+    by_class = [units.sums(influence, label == c)[1] for c in np.unique(label)]
     variances = np.array([len(x) * x.var(ddof=1) for x in by_class])
     if not variances.any():
         return np.inf
     sizes = np.array([len(x) for x in by_class])
-    return float(variances.sum() ** 2 / np.sum(variances**2 / (sizes - 1)))
+    welch = variances.sum() ** 2 / np.sum(variances**2 / (sizes - 1))
+    return float(min(welch, units.num - 1))

@@ -2,7 +2,8 @@
 
 The errors of the AUC and of the macro AUC follow from a formula, DeLong's. The errors
 of all other metrics are estimated by the bootstrap: the metric is computed on many
-samples, drawn from the rows with replacement.
+samples, drawn from the rows with replacement. If the rows have groups, whole groups are
+drawn, see `sampling_units`.
 """
 
 import contextlib
@@ -17,10 +18,15 @@ import numpy.typing as npt
 from mtl_cli.core.machine import cores
 from mtl_cli.metrics.auc import group_aucs
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
-from mtl_cli.statistics.delong import auc_influence, macro_auc_influence, standard_error
+from mtl_cli.statistics.delong import (
+    auc_influence,
+    degrees_of_freedom,
+    macro_auc_influence,
+    standard_error,
+)
+from mtl_cli.statistics.sampling_units import SamplingUnits, sampling_units
 from mtl_cli.statistics.significance import quantile
 
-Indices = npt.NDArray[np.int64]
 Array = npt.NDArray[Any]
 
 # The number of bootstrap samples. 200 samples give the error to within about 5 %.
@@ -30,7 +36,8 @@ RESAMPLES = 200
 NUM_BLOCKS = 10
 MIN_DEFINED = 180  # the number of samples on which the metric must have a value
 # Few rows do not show how much rows vary. The bootstrap needs this many rows, or groups
-# if the metric is grouped. DeLong's formula needs `MIN_OF_CLASS` rows of each class.
+# if the rows have groups. DeLong's formula needs `MIN_OF_CLASS` rows of each class, or
+# groups with rows of each class.
 MIN_UNITS = 20
 MIN_OF_CLASS = 5
 # A bootstrap sample has at most this many rows, to save time. A standard error is
@@ -52,24 +59,14 @@ class SamplingError(NamedTuple):
             rows; 0 for DeLong's formula. If the samples have fewer rows than the data,
             the bias is scaled like the standard error.
         method: `delong` or `bootstrap`.
+        degrees_of_freedom: the degrees of freedom of the standard error: of the groups
+            if the rows have groups, else infinity.
     """
 
     standard_error: float
     bias: float
     method: str
-
-
-class Sample(NamedTuple):
-    """A bootstrap sample, drawn from the rows with replacement.
-
-    Attributes:
-        rows: the indices of the sampled rows, (sampled rows,).
-        group: the group of each sampled row, (sampled rows,); None if single rows, not
-            groups, were drawn.
-    """
-
-    rows: Indices
-    group: Indices | None
+    degrees_of_freedom: float = np.inf
 
 
 # {metric whose error DeLong's formula gives: the function for the influence of rows}.
@@ -85,97 +82,119 @@ def sampling_error(
         metric: a metric that has a value on these rows.
         columns: the arguments of the metric: the label, (rows,), the prediction,
             (rows,) or (rows, classes), and the weight, (rows,).
-        group: the group of each row, (rows,), if the metric is grouped. The bootstrap
-            then draws whole groups instead of rows.
+        group: the group of each row, (rows,), below 0 for rows without a group; None if
+            the data set has no groups.
 
     Returns: the error; None if the error is unknown. The error of an AUC is unknown if
-        a class has fewer than `MIN_OF_CLASS` rows, or if the AUC is 0 or 1: the formula
-        would then give an error of 0. The error of a grouped metric is unknown without
-        groups, or if fewer than `MIN_UNITS` groups have rows of both classes. The error
-        of any metric but an AUC is also unknown in the cases of `bootstrap_error`.
+        a class has rows of fewer than `MIN_OF_CLASS` units, or if the AUC is 0 or 1:
+        the formula would then give an error of 0. The error of a grouped metric is
+        unknown without groups, or if fewer than `MIN_UNITS` groups have rows of both
+        classes. The error of any metric but an AUC is also unknown in the cases of
+        `bootstrap_error`.
     """
-    label, prediction, weight = columns
     if metric.name in INFLUENCES:
-        _, class_sizes = np.unique(label, return_counts=True)
-        if len(class_sizes) < 2 or class_sizes.min() < MIN_OF_CLASS:
-            return None
-        value, influence = INFLUENCES[metric.name](label, prediction, weight)
-        if value in (0, 1):
-            return None
-        return SamplingError(standard_error(label, influence), 0.0, "delong")
+        return delong_error(metric, columns, group)
+    if metric.grouped:
+        return error_of_group_aucs(metric, columns, group)
+    prediction = columns[1]
     if prediction.ndim == 1:
         # The rows of each bootstrap sample then come in the order of their predictions,
         # so metrics need not sort them.
         order = np.argsort(prediction, kind="stable")
         columns = [column[order] for column in columns]
         group = None if group is None else group[order]
-    if not metric.grouped:
-        return bootstrap_error(metric, columns)
+    return bootstrap_error(metric, columns, group)
+
+
+def error_of_group_aucs(
+    metric: Metric, columns: list[Floats], group: Array | None
+) -> SamplingError | None:
+    """Estimates the error of the grouped metric, `gauc`, see `sampling_error`."""
     if group is None:
         return None
     label, prediction, weight = columns
     aucs, _ = group_aucs(label, prediction, weight, group)
     if len(aucs) < MIN_UNITS:  # Groups of one class do not count in the metric.
         return None
-    return bootstrap_error(metric, columns, group)
+    # Rows that are sorted by group and prediction need not be sorted in each sample.
+    order = np.argsort(prediction, kind="stable")
+    order = order[np.argsort(group[order], kind="stable")]
+    order = order[(group < 0).sum() :]  # Rows without a group come first.
+    group = group[order]
+    columns = [*(column[order] for column in columns), group]
+    error = bootstrap_error(metric, columns, group)
+    return error and error._replace(degrees_of_freedom=len(aucs) - 1)
+
+
+def delong_error(
+    metric: Metric, columns: list[Floats], group: Array | None
+) -> SamplingError | None:
+    """Estimates the error of a metric in `INFLUENCES`, see `sampling_error`."""
+    label, prediction, weight = columns
+    units = sampling_units(len(label), group)
+    class_sizes = [units.num_with(label == c) for c in np.unique(label)]
+    if len(class_sizes) < 2 or min(class_sizes) < MIN_OF_CLASS:
+        return None
+    value, influence = INFLUENCES[metric.name](label, prediction, weight)
+    if value in (0, 1):
+        return None
+    error = standard_error(label, influence, units)
+    degrees = np.inf if units.are_rows else degrees_of_freedom(label, influence, units)
+    return SamplingError(error, 0.0, "delong", degrees)
 
 
 def bootstrap_error(
-    metric: Callable[..., float], columns: list[Floats], group: Array | None = None
+    metric: Callable[..., float], columns: list[Array], group: Array | None = None
 ) -> SamplingError | None:
     """Estimates the sampling error of a metric on bootstrap samples.
 
     Args:
-        metric: the metric, a function of the columns, and of the groups if there are
-            any.
-        columns: the first arguments of the metric, (rows, ...) each.
-        group: the group of each row, (rows,), below 0 for rows without a group. If
-            there are groups, samples consist of whole groups.
+        metric: the metric, a function of the columns.
+        columns: the arguments of the metric, (rows, ...) each.
+        group: the group of each row, (rows,), see `sampling_error`.
 
     Returns: the error; None if there are fewer than `MIN_UNITS` rows or groups, if the
         metric has a value on fewer than `MIN_DEFINED` samples, or if all samples give
         the same value. The latter happens if all predictions are of one class.
     """
     num_rows = len(columns[0])
-    num_units = num_rows if group is None else len(np.unique(group[group >= 0]))
-    if num_units < MIN_UNITS:
+    units = sampling_units(num_rows, group)
+    if units.num < MIN_UNITS:
         return None
-    value = metric(*columns) if group is None else metric(*columns, group)
-    values = values_on_samples(metric, columns, group)
+    num_drawn = max(1, round(min(1.0, MAX_SAMPLE_ROWS / num_rows) * units.num))
+    value = metric(*columns)
+    values = values_on_samples(metric, columns, units, num_drawn)
     if len(values) < MIN_DEFINED:
         return None
     deviation = np.std(values, ddof=1)
     if deviation <= ROUNDING * max(1.0, abs(value)):
         return None
     bias = np.mean(values) - value
-    if group is None:
-        fraction = min(1.0, MAX_SAMPLE_ROWS / num_rows)
-    else:
-        fraction = num_drawn_groups(num_units, num_rows) / num_units
-    scale = np.sqrt(fraction)
-    return SamplingError(float(scale * deviation), float(scale * bias), "bootstrap")
+    scale = np.sqrt(num_drawn / units.num)
+    degrees = np.inf if units.are_rows else units.num - 1
+    return SamplingError(
+        float(scale * deviation), float(scale * bias), "bootstrap", degrees
+    )
 
 
 def values_on_samples(
-    metric: Callable[..., float], columns: list[Floats], group: Array | None
+    metric: Callable[..., float],
+    columns: list[Array],
+    units: SamplingUnits,
+    num_drawn: int,
 ) -> list[float]:
-    """Returns the metric on each bootstrap sample on which the metric has a value."""
-    num_rows = len(columns[0])
-    groups = None if group is None else GroupedRows(group)
+    """Returns the metric on each bootstrap sample on which the metric has a value.
+
+    Each sample consists of the rows of `num_drawn` units.
+    """
 
     def values_of_block(block: int) -> list[float]:
         random = np.random.default_rng([SEED, block])
         values = []
         for _ in range(RESAMPLES // NUM_BLOCKS):
-            if groups is None:
-                sample = draw_rows(num_rows, random)
-            else:
-                sample = groups.draw(random)
-            arguments: list[Array] = [column[sample.rows] for column in columns]
-            if sample.group is not None:
-                arguments.append(sample.group)
+            rows = units.draw(num_drawn, random)
             with contextlib.suppress(UndefinedError):
-                values.append(metric(*arguments))
+                values.append(metric(*(column[rows] for column in columns)))
         return values
 
     with ThreadPoolExecutor(cores()) as threads:
@@ -184,64 +203,18 @@ def values_on_samples(
         )
 
 
-def num_less_frequent(label: Floats) -> int:
+def num_less_frequent(label: Floats, group: Array | None = None) -> int:
     """Returns the number of rows that do not have the most frequent label.
 
     With two classes, these are the rows of the rarer class. With amounts that are
     mostly 0, these are the rows above 0. A metric varies between samples mainly by
-    these rows.
+    these rows. If the rows have groups, the groups with such rows count.
     """
     if not len(label):
         return 0
-    _, counts = np.unique(label, return_counts=True)
-    return int(len(label) - counts.max())
-
-
-def draw_rows(num_rows: int, random: np.random.Generator) -> Sample:
-    """Draws a bootstrap sample of rows; their indices ascend."""
-    indices = random.integers(0, num_rows, min(num_rows, MAX_SAMPLE_ROWS))
-    if num_rows > 4 * MAX_SAMPLE_ROWS:  # Counting the draws of all rows would be slow.
-        return Sample(np.sort(indices), None)
-    num_draws = np.bincount(indices, minlength=num_rows)  # of each row
-    return Sample(np.repeat(np.arange(num_rows), num_draws), None)
-
-
-def num_drawn_groups(num_groups: int, num_rows: int) -> int:
-    """Returns the number of groups in each bootstrap sample of whole groups."""
-    return max(1, round(min(1.0, MAX_SAMPLE_ROWS / num_rows) * num_groups))
-
-
-class GroupedRows:
-    """Rows of which bootstrap samples of whole groups are drawn."""
-
-    def __init__(self, group: Array) -> None:
-        """Sorts the rows by group; the rows of a group keep their order.
-
-        `group` is the group of each row, (rows,). Rows with a group below 0 have no
-        group and are left out.
-        """
-        num_without_group = int((group < 0).sum())
-        self.order = np.argsort(group, kind="stable")[num_without_group:]
-        _, self.starts, self.sizes = np.unique(
-            group[self.order], return_index=True, return_counts=True
-        )
-        self.num_drawn = num_drawn_groups(len(self.starts), len(group))
-
-    def draw(self, random: np.random.Generator) -> Sample:
-        """Draws a sample, sorted by group.
-
-        The groups of the sample are numbered from 0: a group that is drawn twice
-        appears as two groups.
-        """
-        drawn = random.integers(0, len(self.starts), self.num_drawn)
-        sizes = self.sizes[drawn]
-        new_group = np.repeat(np.arange(self.num_drawn), sizes)
-        # The index of a sampled row within its group is the row's index in the sample
-        # minus the index of the group's first row in the sample.
-        new_starts = np.cumsum(sizes) - sizes
-        index_in_group = np.arange(len(new_group)) - new_starts[new_group]
-        rows = self.order[self.starts[drawn][new_group] + index_in_group]
-        return Sample(rows, new_group)
+    labels, counts = np.unique(label, return_counts=True)
+    is_less_frequent = label != labels[counts.argmax()]
+    return sampling_units(len(label), group).num_with(is_less_frequent)
 
 
 def interval(value: float, error: SamplingError) -> tuple[float, float]:
@@ -250,10 +223,10 @@ def interval(value: float, error: SamplingError) -> tuple[float, float]:
     DeLong's interval is symmetric around the logit of the AUC, so that its ends stay
     between 0 and 1 (Qin and Hotilovac, Stat. Methods Med. Res. 2008). A bootstrap
     interval is symmetric around the value minus its bias (Davison and Hinkley, 1997,
-    section 5.2).
+    section 5.2). If the rows have groups, the interval is that of Student's t.
     """
     middle, standard_error = on_symmetric_scale(value, error)
-    half_width = quantile(np.inf) * standard_error
+    half_width = quantile(error.degrees_of_freedom) * standard_error
     if error.method == "delong":
         low, high = (1 / (1 + np.exp(-middle - sign * half_width)) for sign in (-1, 1))
         return float(low), float(high)

@@ -22,6 +22,7 @@ import pyarrow.parquet
 import pytest
 import yaml
 from helpers.planted_data import run_in, small_values, values
+from scipy.stats import t
 
 import mtl_cli
 from mtl_cli.cli import evaluate
@@ -35,6 +36,7 @@ from mtl_cli.evaluation import blocks, open_table
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.runs import saved_model
 from mtl_cli.statistics import sampling_error
+from mtl_cli.statistics.delong import auc_influence
 
 FEATURES: dict[str, Any] = {
     "user": {"kind": "sparse"},
@@ -183,6 +185,22 @@ def test_every_metric_has_an_interval_around_it(result: dict[str, Any]) -> None:
             assert metric["low"] < metric["high"], name
             if name != "ece":  # its bias is taken off
                 assert metric["low"] < metric["value"] < metric["high"], name
+
+
+def test_intervals_count_rows_of_a_user_as_dependent(
+    run: Path, result: dict[str, Any]
+) -> None:
+    frame = pd.read_parquet(run / "predictions.parquet")
+    frame = frame[frame["click_row_weight"] > 0]
+    names = ["click", "click_prediction", "click_row_weight"]
+    value, influence = auc_influence(*(frame[n].to_numpy("float64") for n in names))
+    sums = np.bincount(frame["group"].to_numpy("int64"), influence)  # 30 users
+    error = np.sqrt(30 / 29 * np.sum(sums**2)) / (value * (1 - value))
+    metrics = result["tasks"]["click"]["metrics"]
+    ends = np.array([metrics["auc"]["low"], metrics["auc"]["high"]])
+    half_width = t.ppf(0.975, 29) * error
+    expected = np.log(value / (1 - value)) + half_width * np.array([-1, 1])
+    assert np.log(ends / (1 - ends)) == pytest.approx(expected, rel=1e-4)
 
 
 def test_table_read_in_pieces_gives_the_same(

@@ -674,6 +674,27 @@ def test_weighted_rows_are_tested_with_their_weights(
     )
 
 
+def test_rows_of_a_group_count_as_dependent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Users with ten copies of one row are as few as the rows."""
+    write_predicted(tmp_path, gap=1.0)
+    files = list(tmp_path.glob("*/predictions.parquet"))
+    expected = to_baseline(compared(capsys, tmp_path), "ple")["over_rows"]
+    for path in files:
+        copies = pd.concat([pd.read_parquet(path)] * 10, ignore_index=True)
+        copies["row"] = np.arange(20_000)
+        copies.to_parquet(path)
+    over_rows = to_baseline(compared(capsys, tmp_path), "ple")["over_rows"]
+    assert over_rows["half_interval"] < 0.4 * expected["half_interval"]
+    for path in files:
+        copies = pd.read_parquet(path)
+        copies["group"] = np.tile(np.arange(2000), 10)
+        copies.to_parquet(path)
+    over_rows = to_baseline(compared(capsys, tmp_path), "ple")["over_rows"]
+    assert over_rows == pytest.approx(expected, rel=1e-6)
+
+
 def test_csv_has_no_column_for_a_missing_test(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

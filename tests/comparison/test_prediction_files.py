@@ -38,8 +38,9 @@ def openings(
     monkeypatch.setattr(prediction_files, "read_predictions", counted)
     files = PredictionFiles()
     for task in TASKS:
-        table = files.read(folder, {"row", task, f"{task}_prediction", "no_column"})
-        expected = frame[["row", task, f"{task}_prediction"]]
+        names = {"row", task, f"{task}_prediction", "group", "no_column"}
+        table = files.read(folder, names)
+        expected = frame[[name for name in frame if name in names]]
         pd.testing.assert_frame_equal(table.to_pandas()[list(expected)], expected)
         assert set(table.column_names) == set(expected)
     return numbers
@@ -49,6 +50,9 @@ def test_a_file_is_opened_once_more_for_all_tasks_behind_the_first(
     tmp_path: Path, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert openings(tmp_path, frame, monkeypatch) == [3, 3 + 2 * 8]
+    frame["group"] = 0  # the last column, which all tasks read
+    frame.to_parquet(tmp_path / "predictions.parquet")
+    assert openings(tmp_path, frame, monkeypatch) == [4, 4 + 2 * 8]
 
 
 def test_columns_of_many_rows_are_not_read_in_advance(

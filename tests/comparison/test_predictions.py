@@ -12,20 +12,27 @@ def test_rows_are_the_same_if_all_their_columns_are_equal() -> None:
     numbers, label, weight = np.arange(3), np.array([0.1, 2, 1.7e12]), np.ones(3)
     group = np.array([0, 1, 0])
     rows = Rows(numbers, label, weight, group)
-    assert rows.are_same(rows.take(np.ones(3, "bool")))
-    assert not rows.are_same(Rows(numbers, label * 1.1, weight, group))
-    assert not rows.are_same(Rows(numbers + 1, label, weight, group))
-    assert not rows.are_same(Rows(numbers, label, weight * [1, 1, 2], group))
-    assert not rows.are_same(Rows(numbers, label, weight, group[::-1] + 1))
+
+    def are_same(other: Rows, *, compare_groups: bool = False) -> bool:
+        return rows.are_same(other, compare_groups=compare_groups)
+
+    assert are_same(rows.take(np.ones(3, "bool")), compare_groups=True)
+    assert not are_same(Rows(numbers, label * 1.1, weight, group))
+    assert not are_same(Rows(numbers + 1, label, weight, group))
+    assert not are_same(Rows(numbers, label, weight * [1, 1, 2], group))
+    in_other_groups = Rows(numbers, label, weight, group[::-1] + 1)
+    assert are_same(in_other_groups)
+    assert not are_same(in_other_groups, compare_groups=True)
     first_two = np.array([True, True, False])
-    assert not rows.are_same(rows.take(first_two))
+    assert not are_same(rows.take(first_two))
     assert rows.take(first_two).group.tolist() == [0, 1]
 
 
 def test_metrics_of_ranks_need_classes_of_the_same_ranks() -> None:
     label, ones = np.arange(30) % 2, np.ones(30)
     names = np.array(["low", "high"], object)[label]
-    rows = Rows(np.arange(30), 1.0 * label, ones, ones, class_name=names)
+    no_group = np.full(30, -1)
+    rows = Rows(np.arange(30), 1.0 * label, ones, no_group, class_name=names)
     reordered = rows._replace(label=1.0 - label)
     prediction = np.random.default_rng(0).dirichlet(np.ones(2), 30)
 

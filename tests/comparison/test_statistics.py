@@ -13,11 +13,12 @@ from mtl_cli.comparison.score_differences import paired_difference
 from mtl_cli.comparison.seed_tests import Noise, pooled_noise, seed_test, values_to_test
 from mtl_cli.metrics.auc import auc, gauc
 from mtl_cli.metrics.log_loss import log_loss
-from mtl_cli.metrics.metric import Floats
+from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.metrics.regression import mae, rmse
 from mtl_cli.statistics import significance
 from mtl_cli.statistics.delong import auc_influence, standard_error
-from mtl_cli.statistics.sampling_error import RESAMPLES, GroupedRows
+from mtl_cli.statistics.sampling_error import RESAMPLES
+from mtl_cli.statistics.sampling_units import sampling_units
 from mtl_cli.statistics.significance import holm, quantile
 
 SEEDS = 5
@@ -188,7 +189,7 @@ def test_delong_of_several_seeds_tests_their_mean() -> None:
         auc_influence(label, a, weight)[1] - auc_influence(label, b, weight)[1]
         for a, b in zip(seeds, others, strict=True)
     ]
-    error = standard_error(label, np.mean(each, axis=0))
+    error = standard_error(label, np.mean(each, axis=0), sampling_units(60, None))
     test = delong_of_two(label, seeds, others)
     factor = quantile(test.degrees_of_freedom)
     assert test.half_width == pytest.approx(factor * error, rel=1e-5)
@@ -365,13 +366,10 @@ def test_group_auc_is_tested_as_whole_groups_vary() -> None:
         return np.mean(values[:2]) - values[2]
 
     assert test.difference == pytest.approx(difference(*columns, *seeds, b))
-    grouped_rows, random = GroupedRows(rows.group), np.random.default_rng(0)
-    samples = [grouped_rows.draw(random) for _ in range(RESAMPLES)]
+    units, random = sampling_units(len(a), rows.group), np.random.default_rng(0)
+    samples = [units.draw(units.num, random) for _ in range(RESAMPLES)]
     draws = [
-        difference(
-            *(x[index] for x in columns[:2]), group, *(x[index] for x in (*seeds, b))
-        )
-        for index, group in samples
+        difference(*(x[sample] for x in (*columns, *seeds, b))) for sample in samples
     ]
     # 200 draws give a standard error to within 5 %; three of those.
     assert test.half_width == pytest.approx(1.96 * np.std(draws, ddof=1), rel=0.15)
@@ -392,6 +390,78 @@ def test_group_auc_needs_20_groups_with_both_classes() -> None:
     predictions = make_predictions(gauc, without_groups, [score])
     with pytest.raises(UnusableError, match="gauc is undefined: none of 40 rows has a"):
         predictions.test(predictions)
+
+
+def users_of_25_rows(users: int = 40) -> tuple[Rows, Floats, Floats]:
+    """Labels of users, and two models that err on different users."""
+    rng = np.random.default_rng(15)
+    group = np.repeat(np.arange(users), 25)
+    shared = rng.normal(size=len(group))
+    label = (rng.random(len(group)) < 1 / (1 + np.exp(-shared))).astype("float64")
+    a, b = (
+        shared + rng.normal(size=users)[group] + 0.3 * rng.normal(size=len(group))
+        for _ in range(2)
+    )
+    return Rows(np.arange(len(group)), label, np.ones(len(group)), group), a, b
+
+
+def test_auc_of_groups_is_tested_by_their_summed_influences() -> None:
+    rows, a, b = users_of_25_rows()
+    of_a, of_b = (make_predictions(auc, rows, [x]) for x in (a, b))
+    values, influences = zip(
+        *(auc_influence(rows.label, x, rows.weight) for x in (a, b)), strict=True
+    )
+    sums = np.bincount(rows.group, influences[0] - influences[1])
+    error = np.sqrt(40 / 39 * np.sum(sums**2))
+    test = of_a.test(of_b)
+    p = 2 * stats.t.sf(abs(values[0] - values[1]) / error, 39)
+    assert test.p_value == pytest.approx(p, rel=1e-9)
+    assert test.degrees_of_freedom == 39
+
+
+def test_other_metrics_of_groups_are_tested_as_the_groups_vary() -> None:
+    rows, a, b = users_of_25_rows()
+    of_a, of_b = (make_predictions(mae, rows, [x]) for x in (a, b))
+    differences = np.abs(rows.label - a) - np.abs(rows.label - b)
+    error = stats.sem(differences.reshape(40, 25).mean(axis=1))
+    test = of_a.test(of_b)
+    expected = stats.t.ppf(0.975, 39) * error
+    # 200 draws give a standard error to within 5 %; three of those.
+    assert test.half_width == pytest.approx(expected, rel=0.15)
+    assert test.degrees_of_freedom == 39
+
+
+@pytest.mark.parametrize("metric", [auc, mae])
+def test_groups_of_one_row_are_tested_as_rows(metric: Metric) -> None:
+    rows, a, b = users_of_25_rows()
+    tests = [
+        make_predictions(metric, rows._replace(group=group), [a]).test(
+            make_predictions(metric, rows._replace(group=group), [b])
+        )
+        for group in (np.full(1000, -1), np.arange(1000), rows.group)
+    ]
+    assert tests[0] == tests[1]
+    assert tests[2].half_width > 1.2 * tests[1].half_width
+
+
+@pytest.mark.parametrize("metric", [auc, mae])
+def test_groups_that_only_one_of_two_knows_count(metric: Metric) -> None:
+    rows, a, b = users_of_25_rows()
+    of_a, of_b = (make_predictions(metric, rows, [x]) for x in (a, b))
+    without = make_predictions(metric, rows._replace(group=np.full(1000, -1)), [b])
+    assert of_a.test(without) == of_a.test(of_b)
+    assert without.test(of_a) == of_b.test(of_a)
+
+
+def test_few_groups_are_not_tested() -> None:
+    rows, a, b = users_of_25_rows(19)
+    of_a, of_b = (make_predictions(mae, rows, [x]) for x in (a, b))
+    with pytest.raises(UnusableError, match="fewer than 20 groups of test rows"):
+        of_a.test(of_b)
+    few = rows._replace(group=rows.group % 4)
+    of_a, of_b = (make_predictions(auc, few, [x]) for x in (a, b))
+    with pytest.raises(UnusableError, match="class has fewer than 5 groups of test"):
+        of_a.test(of_b)
 
 
 @pytest.mark.slow

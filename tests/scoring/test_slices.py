@@ -22,6 +22,7 @@ from mtl_cli.scoring.slice_scores import (
 from mtl_cli.scoring.slices import Slices, slices_by, slices_by_feature
 from mtl_cli.scoring.value_codes import MAX_DISTINCT_NUMBERS, numbers_from_text
 from mtl_cli.statistics import sampling_error
+from mtl_cli.statistics.sampling_error import on_symmetric_scale
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.multiclass import Multiclass
 from mtl_cli.tasks.wlr import WLR
@@ -374,15 +375,36 @@ def test_slice_of_few_amounts_above_0_is_tested_by_these_rows() -> None:
     assert records[1]["p"] == pytest.approx(p, rel=0.05)
 
 
-def test_slice_by_group_auc_is_tested_with_the_number_of_its_groups() -> None:
-    task = Binary(label="click", metrics=["gauc"])
-    label, group = np.arange(1000) % 2.0, np.repeat(np.arange(50), 20)
-    label[group == 0] = 0  # A group of one class does not count.
-    ones = np.ones(1000)
-    output = Output("click", "click", task)
-    rows = ScoredRows(output, label, 0.5 * ones, ones, group, np.arange(1000))
-    inside, others = rows.take(group < 20), rows.take(group >= 20)
-    assert degrees_of_freedom(inside, others) == 18
+@pytest.mark.parametrize("metric", ["gauc", "auc", "log_loss"])
+def test_slice_is_tested_with_the_number_of_its_groups(metric: str) -> None:
+    task = Binary(label="click", metrics=[metric])
+    random = np.random.default_rng(0)
+    label, group = np.arange(1040) % 2.0, np.repeat(np.arange(52), 20)
+    if metric == "gauc":
+        label[group == 0] = 0  # A group of one class does not count.
+    prediction = random.uniform(0.1, 0.9, 1040)
+    columns = label, prediction, np.ones(1040), group, np.arange(1040)
+    rows = ScoredRows(Output("click", "click", task), *columns)
+    (record, _), _ = score_slices(
+        [rows], [Slices("city", ["a", "b"], (group >= 22).astype("int64"))]
+    )
+    inside, others = rows.take(group < 22), rows.take(group >= 22)
+    errors = [x.sampling_error(metric) for x in (inside, others)]
+    values = [x.score([metric])[metric] for x in (inside, others)]
+    scaled = [on_symmetric_scale(*each) for each in zip(values, errors, strict=True)]
+    difference = scaled[0][0] - scaled[1][0]
+    degrees = 20 if metric == "gauc" else 21
+    p = 2 * t.sf(abs(difference) / np.hypot(scaled[0][1], scaled[1][1]), degrees)
+    assert record["p"] == pytest.approx(p, rel=1e-6)
+
+
+def test_rows_of_a_slice_of_one_group_are_its_sample() -> None:
+    rows = scored(np.zeros(400), True, seed=0)
+    grouped = replace(rows, group=np.repeat([0, 1], 200))
+    inside = grouped.take(grouped.group == 0)
+    error = inside.sampling_error("log_loss")
+    assert error == replace(inside, group=None).sampling_error("log_loss") is not None
+    assert grouped.sampling_error("log_loss") is None  # two groups are too few
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,17 @@
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from mtl_cli.metrics.auc import auc, gauc, group_aucs, macro_auc, pr_auc
 from mtl_cli.metrics.classes import accuracy
 from mtl_cli.metrics.classes import quadratic_weighted_kappa as qwk
 from mtl_cli.metrics.log_loss import log_loss
-from mtl_cli.metrics.metric import Floats
-from mtl_cli.metrics.regression import rmse
+from mtl_cli.metrics.metric import Floats, Metric
+from mtl_cli.metrics.regression import mae, rmse
 from mtl_cli.statistics import sampling_error as module
 from mtl_cli.statistics.delong import auc_influence, macro_auc_influence
 from mtl_cli.statistics.sampling_error import (
-    GroupedRows,
     SamplingError,
     bootstrap_error,
     interval,
@@ -220,20 +219,6 @@ def test_error_of_a_weighted_auc_is_how_it_varies_over_data_sets() -> None:
     assert np.sqrt(np.mean(variances)) == pytest.approx(spread, rel=0.11)
 
 
-def test_samples_of_groups_hold_whole_groups() -> None:
-    group = np.array([2, 0, -1, 2, 5, 0, 2])
-    random = np.random.default_rng(0)
-    grouped_rows = GroupedRows(group)
-    for _ in range(200):
-        rows, new_group = grouped_rows.draw(random)
-        assert len(np.unique(new_group)) == 3
-        for number in range(3):
-            own = rows[new_group == number]
-            (origin,) = set(group[own].tolist())
-            assert sorted(own) == np.flatnonzero(group == origin).tolist()
-            assert origin != -1
-
-
 def test_error_of_group_auc_is_that_of_its_groups() -> None:
     """With copies of each row within its group, only the number of groups counts."""
     random = np.random.default_rng(3)
@@ -253,6 +238,81 @@ def test_error_of_group_auc_is_that_of_its_groups() -> None:
     ]
     expected = np.std(by_group, ddof=1) / np.sqrt(200)
     assert error.standard_error == pytest.approx(expected, rel=0.15)
+
+
+def scored_of_users(users: int, seed: int) -> tuple[list[Floats], Floats]:
+    """Labels, predictions and weights of users whose effect is not known to a model.
+
+    Returns: the columns, and the user of each row. Users have 1 to 20 rows.
+    """
+    random = np.random.default_rng(seed)
+    group = np.repeat(np.arange(users), random.integers(1, 21, users))
+    score = random.normal(size=len(group))
+    logit = score + random.normal(size=users)[group]
+    label = (random.random(len(group)) < 1 / (1 + np.exp(-logit))).astype("float64")
+    weight = random.integers(1, 4, len(group)).astype("float64")
+    return [label, 1 / (1 + np.exp(-score)), weight], group
+
+
+def test_error_of_an_auc_of_groups_is_that_of_their_summed_influences() -> None:
+    columns, group = scored_of_users(80, seed=1)
+    has_both = [len(np.unique(columns[0][group == g])) == 2 for g in range(80)]
+    chosen = np.isin(group, np.flatnonzero(has_both))
+    columns, group = [column[chosen] for column in columns], group[chosen]
+    num = sum(has_both)
+    value, influence = auc_influence(*columns)
+    sums = np.array([influence[group == g].sum() for g in np.unique(group)])
+    expected = np.sqrt(num / (num - 1) * (sums**2).sum())
+    error = sampling_error(auc, columns, group)
+    assert error is not None
+    assert error.standard_error == pytest.approx(expected, rel=1e-9)
+    assert error.degrees_of_freedom == num - 1
+    reach = t.ppf(0.975, num - 1) * expected / (value * (1 - value))
+    low, high = interval(value, error)
+    assert np.log(high / (1 - high)) - np.log(low / (1 - low)) == pytest.approx(
+        2 * reach
+    )
+
+
+def test_groups_of_one_class_count_in_the_error_of_an_auc() -> None:
+    """Groups of copies of one row have the error of these rows."""
+    columns = list(scored(60, seed=0))
+    copies = np.arange(60) % 4 + 1
+    columns[2] = copies * 1.0
+    repeated = [np.repeat(x, copies) for x in (*columns[:2], np.ones(60))]
+    error = sampling_error(auc, repeated, np.repeat(np.arange(60), copies))
+    expected = sampling_error(auc, columns)
+    assert error is not None and expected is not None
+    assert error.standard_error == pytest.approx(expected.standard_error, rel=1e-9)
+
+
+def test_error_of_a_mean_of_groups_is_that_of_their_summed_losses() -> None:
+    (_, prediction, weight), group = scored_of_users(300, seed=2)
+    label = prediction + np.random.default_rng(0).normal(size=300)[group]
+    losses = np.abs(label - prediction)
+    influence = weight * (losses - np.average(losses, weights=weight)) / weight.sum()
+    expected = np.sqrt(np.sum(np.bincount(group, influence) ** 2))
+    assert expected > 2 * np.sqrt(np.sum(influence**2))  # the error for single rows
+    error = sampling_error(mae, [label, prediction, weight], group)
+    assert error is not None
+    assert error.standard_error == pytest.approx(expected, rel=0.15)  # 3 sigma of 200
+    assert error.degrees_of_freedom == 299
+
+
+@pytest.mark.parametrize("metric", [auc, log_loss, pr_auc])
+def test_groups_of_one_row_have_the_error_of_rows(metric: Metric) -> None:
+    columns, _ = scored_of_users(60, seed=3)
+    group = np.random.default_rng(0).permutation(len(columns[0])) - 1
+    expected = sampling_error(metric, columns)
+    assert sampling_error(metric, columns, group) == expected is not None
+
+
+def test_few_groups_have_no_known_error() -> None:
+    columns, group = scored_of_users(20, seed=4)
+    assert sampling_error(log_loss, columns, group) is not None
+    assert sampling_error(log_loss, columns, np.minimum(group, 18)) is None
+    assert sampling_error(auc, columns, group % 5) is not None
+    assert sampling_error(auc, columns, group % 4) is None
 
 
 def coverage(trials: int) -> dict[str, float]:

@@ -1,0 +1,113 @@
+"""The units of sampling: rows or groups of rows, which another sample would replace.
+
+Rows of one group, such as the rows of one user, depend on each other: a model may err
+on most rows of the user in the same way. Another sample would have other users, so
+whole groups are counted and drawn. Errors that take such rows as independent are too
+small.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from mtl_cli.metrics.metric import Floats, Groups
+
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SamplingUnits:
+    """The units that another sample of rows would replace as a whole.
+
+    Attributes:
+        of_row: the number of each row's unit, from 0, (rows,).
+        num: the number of units. No unit is without rows.
+    """
+
+    of_row: Indices
+    num: int
+
+    @property
+    def are_rows(self) -> bool:
+        """Whether each row is a unit of its own."""
+        return self.num == len(self.of_row)
+
+    def num_with(self, mask: npt.NDArray[np.bool_]) -> int:
+        """Returns the number of units with a row where `mask`, (rows,), is True."""
+        return int(np.count_nonzero(np.bincount(self.of_row[mask])))
+
+    def sums(
+        self, values: Floats, mask: npt.NDArray[np.bool_]
+    ) -> tuple[Indices, Floats]:
+        """Sums values of rows by unit.
+
+        Args:
+            values: a value of each row, (rows,).
+            mask: which rows count, (rows,).
+
+        Returns: the numbers of the units that have such rows, ascending, and the sum of
+            each of these units.
+        """
+        unit = self.of_row[mask]
+        present = np.flatnonzero(np.bincount(unit))
+        return present, np.asarray(np.bincount(unit, values[mask])[present], "float64")
+
+    def draw(self, num: int, random: np.random.Generator) -> Indices:
+        """Draws units with replacement, and returns the indices of their rows.
+
+        The indices ascend. The rows of a unit that is drawn twice come twice.
+        """
+        drawn = random.integers(0, self.num, num)
+        if self.num > 4 * num:  # Counting the draws of all units would be slow.
+            return np.sort(self._rows_of(drawn))
+        num_draws = np.bincount(drawn, minlength=self.num)
+        return np.repeat(np.arange(len(self.of_row)), num_draws[self.of_row])
+
+    def _rows_of(self, units: Indices) -> Indices:
+        """Returns the indices of the rows of some units, unit after unit."""
+        if self.are_rows:
+            return units
+        order, starts, sizes = self._rows_by_unit
+        sizes_of_units = sizes[units]
+        ends = np.cumsum(sizes_of_units)  # in the result
+        offsets = starts[units] - (ends - sizes_of_units)
+        rows: Indices = order[np.repeat(offsets, sizes_of_units) + np.arange(ends[-1])]
+        return rows
+
+    @cached_property
+    def _rows_by_unit(self) -> tuple[Indices, Indices, Indices]:
+        """The rows sorted by unit; of each unit, its first index there and its size."""
+        sizes = np.bincount(self.of_row)
+        order = np.argsort(self.of_row, kind="stable")
+        return order, np.cumsum(sizes) - sizes, sizes
+
+
+def sampling_units(num_rows: int, group: Groups | None) -> SamplingUnits:
+    """Returns the units of some rows: the groups, or each row if there are no groups.
+
+    A row without a group is a unit of its own. If all rows are of one group, another
+    sample would hold other rows of this group, so each row is a unit.
+
+    Args:
+        num_rows: the number of rows.
+        group: the group of each row, (rows,), below 0 for rows without a group; None if
+            the data set has no groups.
+    """
+    each_row = SamplingUnits(np.arange(num_rows), num_rows)
+    if group is None:
+        return each_row
+    has_group = group >= 0
+    codes = group[has_group]
+    if codes.max(initial=0) > 2 * num_rows:  # Counting up to such codes takes memory.
+        _, codes = np.unique(codes, return_inverse=True)
+    is_present = np.bincount(codes) > 0
+    num_groups = int(is_present.sum())
+    num = num_groups + num_rows - len(codes)
+    if num == num_rows or num == 1:
+        return each_row
+    of_row = np.empty(num_rows, "int64")
+    of_row[has_group] = (np.cumsum(is_present) - 1)[codes]
+    of_row[~has_group] = np.arange(num_groups, num)
+    return SamplingUnits(of_row, num)
