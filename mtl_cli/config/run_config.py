@@ -9,7 +9,7 @@ from mtl_cli.balancing.fixed import Fixed
 from mtl_cli.config.monitor import AUTO, MEAN, monitored_metrics
 from mtl_cli.config.start_from import StartFrom
 from mtl_cli.config.sweep_options import CompareOptions, SweepOptions
-from mtl_cli.config.trainer import Trainer
+from mtl_cli.config.trainer import Length, Trainer
 from mtl_cli.core.message_text import suggest, unknown_name_message
 from mtl_cli.core.option_classes import ignored_keys_of_other_options, option_validator
 from mtl_cli.core.options import Count, Options, Seed
@@ -222,6 +222,11 @@ class Config(Options):
         """The tasks of this run, in order."""
         names = self.dataset.group_tasks if self.tasks is None else self.tasks
         return {name: self.dataset.tasks[name] for name in names}
+
+    def training_length(self, num_rows: int) -> Length:
+        """Returns the length of the training on a number of training rows."""
+        is_rate_constant = self.optimizer.schedule == "constant"
+        return self.trainer.length(num_rows, is_rate_constant)
 
     @property
     def outputs(self) -> list[Output]:

@@ -8,8 +8,10 @@ from mtl_cli.core.options import Count, FractionBelowOne, Options, Positive
 # The targets of `auto`, see `Trainer.length`.
 STEPS_PER_EPOCH = 60
 MIN_BATCH_SIZE, MAX_BATCH_SIZE = 32, 512  # powers of two
-MIN_EPOCHS = 20
-STEPS_OF_TRAINING = 1200
+USUAL_EPOCHS = 20
+USUAL_STEPS = 1200
+# If training can stop early, it may take this many times its usual epochs.
+LONGER_TRAINING = 3
 MIN_PATIENCE = 3  # epochs
 STEPS_OF_PATIENCE = 180
 
@@ -19,7 +21,9 @@ class Trainer(Options):
 
     Attributes:
         epochs: largest number of passes over the training rows. `auto`, here and in the
-            next two keys, chooses by the number of training rows, see `length`.
+            next two keys, chooses by the number of training rows, see `length`. With a
+            `patience` and a constant learning rate, `auto` allows three times as many
+            epochs: early stopping ends the training.
         batch_size: number of training rows in a step.
         patience: number of epochs without a better validation metric after which
             training stops and the weights of the best epoch are restored. null trains
@@ -35,7 +39,8 @@ class Trainer(Options):
             metric of its kind, such as AUC. Metrics for which lower is better, such as
             normalised entropy, count with a minus sign. A mean over the tasks leaves
             out each task whose metric is undefined on the validation rows, for example
-            because all labels are of one class.
+            because all labels are of one class. Tasks with fewer than 50 validation
+            rows of their rarer label count less, in proportion to these rows.
         ema_decay: decay of the exponential moving average of the weights over epochs.
             After each epoch, the average becomes `ema_decay` times the old average plus
             1 - `ema_decay` times the new weights; in the first epochs, the new weights
@@ -88,14 +93,17 @@ class Trainer(Options):
         """Whether the configuration asks for a calibration, not only allows it."""
         return self.calibration in ("temperature", "platt")
 
-    def length(self, num_rows: int) -> "Length":
+    def length(self, num_rows: int, is_rate_constant: bool) -> "Length":
         """Returns the length of the training on a number of training rows.
 
         With `auto`, the batch size is a power of two from `MIN_BATCH_SIZE` to
         `MAX_BATCH_SIZE`, chosen so that an epoch has about `STEPS_PER_EPOCH` steps. The
-        epochs together have about `STEPS_OF_TRAINING` steps, but there are at least
-        `MIN_EPOCHS` epochs. The patience is about `STEPS_OF_PATIENCE` steps, but at
-        least `MIN_PATIENCE` epochs.
+        usual epochs together have about `USUAL_STEPS` steps, but there are at least
+        `USUAL_EPOCHS` epochs. The patience is about `STEPS_OF_PATIENCE` steps, but at
+        least `MIN_PATIENCE` epochs. A training that can stop early may take
+        `LONGER_TRAINING` times the usual epochs: on some tables it still improves after
+        the usual ones. The learning rate must be constant for that, because a schedule
+        spans all epochs, so the rate would hardly have fallen at an early stop.
 
         A small table has few steps in an epoch, so one epoch hardly shows whether
         training improves. Small tables therefore get more epochs and more patience.
@@ -106,7 +114,9 @@ class Trainer(Options):
             rows_per_step = min(max(rows_per_step, MIN_BATCH_SIZE), MAX_BATCH_SIZE)
             batch_size = 2 ** round(math.log2(rows_per_step))
         steps_per_epoch = math.ceil(num_rows / batch_size)
-        epochs = max(MIN_EPOCHS, STEPS_OF_TRAINING // steps_per_epoch)
+        epochs = max(USUAL_EPOCHS, USUAL_STEPS // steps_per_epoch)
+        if self.patience is not None and is_rate_constant:
+            epochs *= LONGER_TRAINING
         patience = max(MIN_PATIENCE, STEPS_OF_PATIENCE // steps_per_epoch)
         return Length(
             batch_size,

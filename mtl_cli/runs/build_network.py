@@ -71,7 +71,7 @@ def connect_and_build(
     if replicas is None:
         return None
     network = build(config, inputs.data.features.layout, inputs.data.labels)
-    length = config.trainer.length(inputs.num_training_rows)
+    length = config.training_length(inputs.num_training_rows)
     environment |= {
         "processes": replicas.size,
         "parameters": network.logits.count_params(),

@@ -131,7 +131,7 @@ def fit(
     config, data = inputs.config, inputs.data
     # The terminal shows the outputs of the tasks, and no outputs that heads add.
     tasks = [output for output in config.outputs if not output.added_by_heads]
-    length = config.trainer.length(inputs.num_training_rows)
+    length = config.training_length(inputs.num_training_rows)
     uses_xla = is_worth_compiling(config, inputs.num_training_rows)
     with (
         inputs.console.progress(length.epochs, tasks, uses_xla) as display,

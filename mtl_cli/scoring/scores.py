@@ -17,6 +17,9 @@ from mtl_cli.metrics.regression import truth_rmse
 from mtl_cli.metrics.score_dict import Score, Scores
 from mtl_cli.tasks.base import Task
 
+# On fewer rows, the differences between two epochs are mostly chance.
+RELIABLE_ROWS = 50
+
 
 def score_outputs(
     outputs: list[Output],
@@ -132,8 +135,8 @@ def prediction_problem(prediction: Array) -> str:
 def monitored_value(metrics: list[OutputMetric], scores: Scores) -> float | None:
     """Returns the value by which `trainer.monitor` judges an epoch; higher is better.
 
-    The value is the mean of the monitored metrics on validation rows. Metrics for which
-    lower is better are negated.
+    The value is the mean of the monitored metrics on validation rows, weighted by
+    `monitor_weight`. Metrics for which lower is better are negated.
 
     Args:
         metrics: the result of `monitored_metrics`.
@@ -143,14 +146,27 @@ def monitored_value(metrics: list[OutputMetric], scores: Scores) -> float | None
     """
     if not metrics:
         return None
-    total = 0.0
+    total = total_weight = 0.0  # `sum` rounds in another way from Python 3.12 on
     for output, name in metrics:
         value = scores[output.name][name]
         if value is None:
             return None
-        # `sum` rounds in another way from Python 3.12 on.
-        total += output.task.metric(name).direction * value
-    return total / len(metrics)
+        weight = monitor_weight(scores[output.name])
+        total += weight * (output.task.metric(name).direction * value)
+        total_weight += weight
+    return total / total_weight
+
+
+def monitor_weight(score: Score) -> float:
+    """Returns the weight of a task in the monitored mean, above 0 and at most 1.
+
+    A binary task counts less if fewer than `RELIABLE_ROWS` validation rows have its
+    rarer label, and any other task if it has fewer rows.
+    """
+    num_rows: int = score["rows"]
+    if "positives" in score:
+        num_rows = min(score["positives"], num_rows - score["positives"])
+    return min(1.0, max(num_rows, 1) / RELIABLE_ROWS)
 
 
 def monitored_score(

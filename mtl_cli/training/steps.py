@@ -10,6 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from mtl_cli.config.run_config import Config
+from mtl_cli.config.trainer import USUAL_EPOCHS
 from mtl_cli.core import compile_cache
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.distributed.replicas import Replicas
@@ -22,7 +23,7 @@ STEPS_PER_CALL = 64
 
 # XLA takes about 3 s to compile a PLE. The compiled PLE then needs only a third of the
 # time per row. If all epochs together have at least this number of rows, compiling
-# saves more time than it takes.
+# saves more time than it takes. With `epochs: auto`, the usual epochs count.
 ROWS_WORTH_COMPILING = 60_000
 
 
@@ -64,7 +65,7 @@ class Steps:
         # A batch holds at most all rows. The number of all rows is rounded up to a
         # multiple of the number of processes.
         max_batch_size = math.ceil(num_rows / num_processes) * num_processes
-        self.length = config.trainer.length(num_rows)
+        self.length = config.training_length(num_rows)
         self.batch_size = min(self.length.batch_size, max_batch_size)
         self.rows_per_process = self.replicas.rows_per_process(self.batch_size)
         self.steps_per_epoch = math.ceil(num_rows / self.batch_size)
@@ -241,6 +242,9 @@ def reseed(model: keras.Model, seeds: list[int]) -> None:
 
 def is_worth_compiling(config: Config, num_rows: int) -> bool:
     """Whether XLA should compile the steps of a run on `num_rows` training rows."""
-    if config.trainer.compile == "auto":
-        return num_rows * config.trainer.length(num_rows).epochs >= ROWS_WORTH_COMPILING
-    return config.trainer.compile
+    if config.trainer.compile != "auto":
+        return config.trainer.compile
+    epochs = config.trainer.epochs
+    if epochs == "auto":
+        epochs = USUAL_EPOCHS
+    return num_rows * epochs >= ROWS_WORTH_COMPILING

@@ -47,7 +47,7 @@ def check_command(arguments: list[str], num_processes: int) -> None:
     """Checks settings of `mtl-train` as the command does, and the size of a batch."""
     assert any(argument.startswith("hydra.run.dir=/runs/") for argument in arguments)
     configured = config(*(a for a in arguments if not a.startswith("hydra.")))
-    batch_size = configured.trainer.length(num_rows=10**6).batch_size
+    batch_size = configured.training_length(num_rows=10**6).batch_size
     assert batch_size % num_processes == 0
 
 

@@ -411,11 +411,12 @@ OUTPUTS = [
     Output("amount", "amount", REGRESSION),
     Output("buy_given_click", "buy", BINARY, space="click", added_by_heads=True),
 ]
+COUNTS = {"rows": 200, "positives": 50}
 SCORES = {
-    "click": {"auc": 0.8, "log_loss": 0.5, "pr_auc": 0.25},
-    "buy": {"auc": 0.6, "log_loss": 0.125, "pr_auc": 0.5},
-    "amount": {"r2": 0.1, "rmse": 4.0, "mae": 3.0},
-    "buy_given_click": {"auc": 0.0, "log_loss": 99.0, "pr_auc": 0.0},
+    "click": COUNTS | {"auc": 0.8, "log_loss": 0.5, "pr_auc": 0.25},
+    "buy": COUNTS | {"auc": 0.6, "log_loss": 0.125, "pr_auc": 0.5},
+    "amount": {"rows": 50, "r2": 0.1, "rmse": 4.0, "mae": 3.0},
+    "buy_given_click": COUNTS | {"auc": 0.0, "log_loss": 99.0, "pr_auc": 0.0},
 }
 
 
@@ -433,6 +434,24 @@ SCORES = {
 def test_monitored_metric_is_turned_so_that_more_is_better(monitor, outputs, expected):
     metrics = monitored_metrics(monitor, outputs)
     assert monitored_value(metrics, SCORES) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("positives", "num_amounts", "weight_of_buy", "weight_of_amount"),
+    [(10, 200, 0.2, 1), (190, 200, 0.2, 1), (0, 20, 0.02, 0.4), (100, 50, 1, 1)],
+)
+def test_tasks_with_few_validation_rows_count_less_in_the_monitored_mean(
+    positives, num_amounts, weight_of_buy, weight_of_amount
+):
+    scores = SCORES | {
+        "buy": SCORES["buy"] | {"positives": positives},
+        "amount": SCORES["amount"] | {"rows": num_amounts},
+    }
+    expected = (0.8 + weight_of_buy * 0.6 + weight_of_amount * 0.1) / (
+        1 + weight_of_buy + weight_of_amount
+    )
+    value = monitored_value(monitored_metrics("mean", OUTPUTS), scores)
+    assert value == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -458,7 +477,7 @@ def test_monitored_metric_is_shown_by_its_name_without_its_turn(
 
 
 def test_monitored_metric_is_none_where_one_of_the_watched_is():
-    scores = SCORES | {"buy": {"auc": None, "log_loss": 0.1}}
+    scores = SCORES | {"buy": COUNTS | {"auc": None, "log_loss": 0.1}}
 
     def value(monitor, *left_out):
         metrics = monitored_metrics(monitor, OUTPUTS, left_out)

@@ -867,7 +867,7 @@ def test_kept_network_scores_as_its_epoch_did(decay):
     valid = Table(table.features, opposite, table.weights)
     network, history = trained(chosen, table, valid)
     losses = [epoch.valid["click"]["log_loss"] for epoch in history.epochs]
-    assert len(losses) < chosen.trainer.length(table.num_rows).epochs
+    assert len(losses) < chosen.training_length(table.num_rows).epochs
     assert history.kept_epoch == 1 + int(np.argmin(losses)) < len(losses)
     found = score_outputs(chosen.outputs, valid, network.predict(valid))
     assert found == history.epochs[history.kept_epoch - 1].valid
