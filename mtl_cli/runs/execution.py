@@ -18,8 +18,7 @@ from mtl_cli.core.run_folder import LOG
 from mtl_cli.core.run_status import STATUS
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped
-from mtl_cli.core.standard_streams import OUTPUT_CLOSED
-from mtl_cli.runs.outcome import failure_message
+from mtl_cli.runs.outcome import failure_message, is_expected, plugin_hint
 
 if TYPE_CHECKING:
     from mtl_cli.config.run_config import Config
@@ -104,29 +103,6 @@ def execute_as_chief(
             f"{shortest(path / LOG)}"
         ) from error
     return path, True
-
-
-def plugin_hint(config: "Config") -> str:
-    """Returns the end of the message of an unexpected error that names plugins' files.
-
-    An option that returns something wrong makes the code that calls it fail, so the
-    error itself does not tell the option.
-    """
-    from mtl_cli.runs.provenance import plugin_files
-
-    files = plugin_files(config)
-    return f"; the run uses the code of {', '.join(files)}" if files else ""
-
-
-def is_expected(error: BaseException) -> bool:
-    """Whether the message of an error says enough, so that nobody needs a traceback.
-
-    These are errors with a message for the user (`MtlError`), a stop by a signal or by
-    Ctrl-C, and a closed output.
-    """
-    if isinstance(error, SystemExit):
-        return error.code == OUTPUT_CLOSED
-    return isinstance(error, MtlError | KeyboardInterrupt | BrokenPipeError)
 
 
 def report_finished_run(config: "Config", run_path: Path) -> None:

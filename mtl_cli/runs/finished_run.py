@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from mtl_cli.data.table import Array
 from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.pages.line_plots import LinePlot
 from mtl_cli.runs.diagnosis import Diagnosis
-from mtl_cli.runs.epoch_rows import epoch_row, learning_curves
+from mtl_cli.runs.epoch_rows import learning_curves
 from mtl_cli.runs.text_tables import Cells
 from mtl_cli.runs.trained_run import TrainedRun
 from mtl_cli.scoring.gate_records import GateUsage
@@ -35,19 +34,9 @@ class FinishedRun(TrainedRun):
             for output in self.config.outputs
         }
 
-    @cached_property
-    def epoch_rows(self) -> list[dict[str, Any]]:
-        """The rows of `history.csv`."""
-        return [epoch_row(epoch) for epoch in self.history.epochs]
-
     @property
     def loss_and_metric_plots(self) -> list[LinePlot]:
         """The plots of losses and validation metrics by epoch; [] without epochs."""
         if not self.history.epochs:
             return []
         return learning_curves(self.epoch_rows, self.history.kept_epoch)
-
-    @cached_property
-    def plots_by_output(self) -> dict[str, list[LinePlot]]:
-        """The plots of each output's predictions on the rows of `split`."""
-        return {name: rows.plots() for name, rows in self.rows_by_output.items()}

@@ -1,10 +1,15 @@
 """Describes the error that ended a run: the message for the user, the exit code."""
 
 import shlex
+from typing import TYPE_CHECKING
 
 from mtl_cli.core.errors import MtlError, first_line
 from mtl_cli.core.paths import shortest
 from mtl_cli.core.signals import Stopped
+from mtl_cli.core.standard_streams import OUTPUT_CLOSED
+
+if TYPE_CHECKING:
+    from mtl_cli.config.run_config import Config
 
 
 def message_and_code(error: BaseException) -> tuple[str, int]:
@@ -22,6 +27,29 @@ def failure_message(error: BaseException) -> str:
     # `first_line` returns the class of an error without a message.
     is_complete = isinstance(error, MtlError) or message == class_name
     return message if is_complete else f"{class_name}: {message}"
+
+
+def plugin_hint(config: "Config") -> str:
+    """Returns the end of the message of an unexpected error that names plugins' files.
+
+    An option that returns something wrong makes the code that calls it fail, so the
+    error itself does not tell the option.
+    """
+    from mtl_cli.runs.provenance import plugin_files
+
+    files = plugin_files(config)
+    return f"; the run uses the code of {', '.join(files)}" if files else ""
+
+
+def is_expected(error: BaseException) -> bool:
+    """Whether the message of an error says enough, so that nobody needs a traceback.
+
+    These are errors with a message for the user (`MtlError`), a stop by a signal or by
+    Ctrl-C, and a closed output.
+    """
+    if isinstance(error, SystemExit):
+        return error.code == OUTPUT_CLOSED
+    return isinstance(error, MtlError | KeyboardInterrupt | BrokenPipeError)
 
 
 def stop_message(stop: Stopped, command: list[str]) -> str:

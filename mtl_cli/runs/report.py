@@ -1,43 +1,42 @@
-"""Writes the tables, the plots and the pages of a finished run."""
+"""Writes the tables, the plots and the pages of a trained run."""
 
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pandas as pd
 
+from mtl_cli.core.paths import shortest
+from mtl_cli.core.run_folder import LOG
+from mtl_cli.data.table import Array
 from mtl_cli.pages.figures import write_png
+from mtl_cli.pages.line_plots import LinePlot
+from mtl_cli.runs.console import Console
 from mtl_cli.runs.finished_run import FinishedRun
+from mtl_cli.runs.outcome import failure_message, is_expected, plugin_hint
 from mtl_cli.runs.prediction_frame import prediction_frame
 from mtl_cli.runs.report_page import model_card, page, summary
+from mtl_cli.runs.trained_run import TrainedRun
 
 
-def write_report(run: FinishedRun) -> None:
-    """Writes the tables, plots and pages of a run.
+def write_tables(run: TrainedRun, predictions: dict[str, dict[str, Array]]) -> None:
+    """Writes `history.csv` and `predictions.parquet`.
 
-    A run always has `report.html` and `model_card.md`. `history.csv` needs at least one
-    epoch, `predictions.parquet` needs test rows, and a file in `plots/` needs epochs or
-    scored rows to plot.
+    `history.csv` needs at least one epoch, `predictions.parquet` needs test rows. The
+    predictions are {split: {output: predictions}}.
     """
     if run.history.epochs:
         csv_text = pd.DataFrame(run.epoch_rows).to_csv(index=False)
         run.folder.write_text("history.csv", csv_text)
-    if "test" in run.predictions:
-        write_predictions(run)
-    write_plots(run)
-    # Both pages show the summary. The confidence intervals in it may take seconds to
-    # compute, so the summary is made only once.
-    run_summary = summary(run)
-    run.folder.write_text("report.html", page(run, run_summary))
-    run.folder.write_text("model_card.md", model_card(run, run_summary))
-
-
-def write_predictions(run: FinishedRun) -> None:
-    """Writes `predictions.parquet`, with the predictions of the test rows."""
+    if "test" not in predictions:
+        return
     test, scenarios = run.data.splits["test"], run.data.scenarios
     frame = prediction_frame(
         run.config,
         run.data.row_numbers["test"],
         test,
-        run.predictions["test"],
+        predictions["test"],
         None if scenarios is None else scenarios.of(test),
     )
     # Arrow gets an open file: it takes no path whose bytes are not UTF-8.
@@ -45,18 +44,67 @@ def write_predictions(run: FinishedRun) -> None:
         frame.to_parquet(file, index=False)
 
 
-def write_plots(run: FinishedRun) -> None:
-    """Writes the files in `plots/` that have at least one plot."""
+def write_report(run: FinishedRun, console: Console) -> None:
+    """Writes the plots and the pages of a run.
+
+    A run always has `report.html` and `model_card.md`. A file in `plots/` needs epochs
+    or scored rows to plot. Plots that a task cannot draw are left out with a warning.
+    """
+    plots = plots_by_output(run, console)
+    write_plots(run, plots)
+    # Both pages show the summary. The confidence intervals in it may take seconds to
+    # compute, so the summary is made only once.
+    run_summary = summary(run)
+    run.folder.write_text("report.html", page(run, run_summary, plots))
+    run.folder.write_text("model_card.md", model_card(run, run_summary))
+
+
+def plots_by_output(run: FinishedRun, console: Console) -> dict[str, list[LinePlot]]:
+    """Draws the plots of each output's predictions on the rows of `run.split`."""
+    plots: dict[str, list[LinePlot]] = {}
+    for name, rows in run.rows_by_output.items():
+        plots[name] = []
+        with warned_of_error(f"plots of {name}", run, console):
+            plots[name] = rows.plots()
+    return plots
+
+
+@contextmanager
+def warned_of_error(part: str, run: TrainedRun, console: Console) -> Iterator[None]:
+    """Turns an unexpected error of the block into a warning that the run lacks a part.
+
+    The blocks describe a run whose model and scores are complete. A mistake in such a
+    block, such as one in the code of a plugin, must not lose the training. `part` names
+    what the block makes.
+    """
+    try:
+        yield
+    except Exception as error:
+        if is_expected(error):
+            raise
+        console.log_line(traceback.format_exc())
+        console.warn(
+            f"the run has no {part}: {failure_message(error)}{plugin_hint(run.config)};"
+            " the model and the scores are complete; the traceback is in "
+            f"{shortest(run.folder.path / LOG)}"
+        )
+
+
+def write_plots(run: FinishedRun, plots: dict[str, list[LinePlot]]) -> None:
+    """Writes the files in `plots/` that have at least one plot.
+
+    `plots` are the plots of each output, {output: plots}.
+    """
     calibration_plots = [
         replace(plot, title=output)
-        for output, plots in run.plots_by_output.items()
-        for plot in plots
+        for output, plots_of_output in plots.items()
+        for plot in plots_of_output
         if plot.title == "calibration"
     ]
-    for name, plots in {
+    for name, plots_of_file in {
         "learning_curves": run.loss_and_metric_plots,
         "calibration": calibration_plots,
     }.items():
-        if plots:
+        if plots_of_file:
             with run.folder.replacing(f"plots/{name}.png") as path:
-                write_png(plots, path)
+                write_png(plots_of_file, path)

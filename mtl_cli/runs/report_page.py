@@ -7,6 +7,7 @@ from typing import Any
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.heads.base import Output
 from mtl_cli.pages.charts import Chart
+from mtl_cli.pages.line_plots import LinePlot
 from mtl_cli.pages.network_chart import network_chart
 from mtl_cli.pages.render import render
 from mtl_cli.runs.finished_run import FinishedRun
@@ -28,8 +29,10 @@ MAX_PLOTTED_FEATURES = 10  # the number of features in a plot of importance
 MAX_LISTED_SLICES = 3  # the number of slices that are listed per output
 
 
-def page(run: FinishedRun, run_summary: dict[str, Any]) -> str:
-    """Returns the page as HTML, given the result of `summary`."""
+def page(
+    run: FinishedRun, run_summary: dict[str, Any], plots: dict[str, list[LinePlot]]
+) -> str:
+    """Returns the page as HTML, given the result of `summary` and {output: plots}."""
     outputs = run.config.outputs
     configuration = mask_secrets(run.config.model_dump(mode="json"))
     return render(
@@ -38,7 +41,7 @@ def page(run: FinishedRun, run_summary: dict[str, Any]) -> str:
         scores={split: score_tables(scores) for split, scores in run.scores.items()},
         by_scenario=scenario_table(outputs, run.scores[run.split]),
         learning_curves=run.loss_and_metric_plots,
-        plots=run.plots_by_output,
+        plots=plots,
         max_open_tasks=MAX_OPEN_TASKS,
         **gate_variables(run.gate_usage),
         diagnosis=run.diagnosis,

@@ -31,7 +31,7 @@ def save_and_score(
     """
     from mtl_cli.runs import saved_model
     from mtl_cli.runs.finished_run import FinishedRun
-    from mtl_cli.runs.report import write_report
+    from mtl_cli.runs.report import warned_of_error, write_report, write_tables
 
     config, folder = run.config, run.folder
     calibrate_predictions(run, console)
@@ -40,16 +40,19 @@ def save_and_score(
     predictions, scores = predict_and_score(run)
     # The names of scenarios are values of the data. `write_values` masks no text.
     folder.write_values("metrics.json", scores)
+    write_tables(run, predictions)
     timer.end_stage("save, predict and score")
 
     split = main_split(scores)
-    gate_usage = measure_gates(run, split)
-    if gate_usage is not None:
-        folder.write_json("gates.json", {"split": split, **gate_usage})
-    diagnosis = diagnose(run, predictions, split)
-    timer.end_stage("look for weak slices, measure importance")
-    write_report(
-        FinishedRun(
+    gate_usage = None
+    with warned_of_error("gates.json", run, console):
+        gate_usage = measure_gates(run, split)
+        if gate_usage is not None:
+            folder.write_json("gates.json", {"split": split, **gate_usage})
+    with warned_of_error("report", run, console):
+        diagnosis = diagnose(run, predictions, split)
+        timer.end_stage("look for weak slices, measure importance")
+        finished = FinishedRun(
             **vars(run),
             predictions=predictions,
             scores=scores,
@@ -58,9 +61,9 @@ def save_and_score(
             diagnosis=diagnosis,
             stages=timer.table(),
         )
-    )
+        write_report(finished, console)
     print_results(run, console, gate_usage, split, scores[split])
-    timer.end_stage("write tables, plots and page")
+    timer.end_stage("write plots and pages")
     return scores
 
 
@@ -109,9 +112,11 @@ def predict_and_score(
 
 
 def print_paths(folder: RunFolder, console: Console) -> None:
-    """Says where the run folder and the report are."""
+    """Says where the run folder is, and the report if there is one."""
     console.print_line(f"run folder: {shortest(folder.path)}")
-    console.print_line(f"report:     {shortest(folder.path / 'report.html')}")
+    report = folder.path / "report.html"
+    if report.exists():
+        console.print_line(f"report:     {shortest(report)}")
 
 
 def measure_gates(run: TrainedRun, split: str) -> GateUsage | None:

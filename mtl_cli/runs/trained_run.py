@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.load import Data
+from mtl_cli.runs.epoch_rows import epoch_row
 from mtl_cli.training.progress import History
 
 if TYPE_CHECKING:  # this module imports TensorFlow
@@ -24,3 +25,8 @@ class TrainedRun:
     data: Data
     network: "Network"
     history: History  # without epochs for an ensemble: an ensemble is not trained
+
+    @property
+    def epoch_rows(self) -> list[dict[str, Any]]:
+        """The rows of `history.csv`."""
+        return [epoch_row(epoch) for epoch in self.history.epochs]

@@ -130,7 +130,8 @@ class ScoredRows:
         counts once per class, with the probability of the class as its prediction and
         with the label 1 if the row has this class, else 0.
 
-        Returns: None if there are no rows, or if a prediction is not finite; otherwise
+        Returns: None if there are no rows, if a prediction is not finite, or if a row
+            has several predictions that are not the probabilities of classes; otherwise
             a dict with these keys:
             `predicted`: the mean prediction of all rows; None with several classes,
             whose mean is always 1 / classes.
@@ -145,6 +146,8 @@ class ScoredRows:
         rows = self.output.task.calibration_rows(
             self.label, self.prediction, self.weight
         )
+        if rows is None:
+            return None
         predicted, actual, weights = calibration_buckets(*rows)  # (buckets,) each
         error = float(np.average(np.abs(predicted - actual), weights=weights))
         mean_predicted = mean_actual = ratio = None

@@ -127,16 +127,6 @@ class ClassTask(Task):
         """Returns one name per class, `OUTPUT.CLASS`."""
         return [f"{name}.{class_value}" for class_value in self.classes]
 
-    def calibration_rows(
-        self, label: Floats, prediction: Floats, weight: Floats
-    ) -> tuple[Floats, Floats, Floats]:
-        """Makes one binary row for each pair of a row and a class.
-
-        The label of a binary row says whether the label of the row is this class.
-        """
-        one_hot = np.eye(self.num_predictions)[label.astype("int64")]
-        return one_hot.ravel(), prediction.ravel(), weight.repeat(self.num_predictions)
-
     def plots(
         self, label: Floats, prediction: Floats, weight: Floats
     ) -> list[LinePlot]:

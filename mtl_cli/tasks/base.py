@@ -317,16 +317,32 @@ class Task(Options):
 
     def calibration_rows(
         self, label: Floats, prediction: Floats, weight: Floats
-    ) -> tuple[Floats, Floats, Floats]:
-        """Returns the labels, predictions and weights that a calibration plot shows."""
-        return label, prediction, weight
+    ) -> tuple[Floats, Floats, Floats] | None:
+        """Returns the labels, predictions and weights that a calibration plot shows.
+
+        With several classes, each pair of a row and a class becomes a binary row, whose
+        label says whether the label of the row is this class.
+
+        Returns: three arrays of one length; None if a row has several predictions that
+            are not the probabilities of classes.
+        """
+        if prediction.ndim == 1:
+            return label, prediction, weight
+        if not self.HAS_CLASSES:
+            return None
+        num_classes = prediction.shape[1]
+        one_hot = np.eye(num_classes)[label.astype("int64")]
+        return one_hot.ravel(), prediction.ravel(), weight.repeat(num_classes)
 
     def plots(
         self, label: Floats, prediction: Floats, weight: Floats
     ) -> list[LinePlot]:
-        """Returns the plots that show how good predictions are. Weights are above 0."""
+        """Returns the plots that show how good predictions are. Weights are above 0.
+
+        By default, this is the calibration plot, if there are rows for it.
+        """
         rows = self.calibration_rows(label, prediction, weight)
-        return [calibration_plot(*rows)]
+        return [] if rows is None else [calibration_plot(*rows)]
 
 
 def task_class(kind: str) -> type[Task]:

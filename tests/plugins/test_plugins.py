@@ -130,6 +130,47 @@ class Count(Task):
 
         return ops.exp(logits + self.offset)
 """
+QUANTILES = """
+import numpy as np
+from mtl_cli.columns.labels import read_label_numbers
+from mtl_cli.metrics.metric import metric
+from mtl_cli.tasks.base import Task
+
+LEVELS = np.array([0.1, 0.5, 0.9])
+
+@metric(direction=-1, multiclass=True)
+def pinball(label, prediction, weight):
+    error = label[:, None] - prediction
+    losses = np.maximum(LEVELS * error, (LEVELS - 1) * error).mean(axis=1)
+    return float(np.average(losses, weights=weight))
+
+class Quantiles(Task):
+    METRICS = (pinball,)
+
+    @property
+    def num_logits(self):
+        return len(LEVELS)
+
+    def read_labels(self, message_start, column):
+        return read_label_numbers(message_start, column, "quantiles need numbers")
+
+    def row_losses(self, labels, logits, statistics):
+        from keras import ops
+
+        error = ops.cast(labels[:, None], "float32") - logits
+        levels = ops.cast(LEVELS, "float32")
+        return ops.mean(ops.maximum(levels * error, (levels - 1) * error), axis=1)
+
+    def predictions(self, logits, statistics):
+        return logits
+
+    def prediction_column_names(self, name):
+        return [f"{name}.{level}" for level in LEVELS]
+"""
+FAILING_PLOTS = """
+    def plots(self, label, prediction, weight):
+        raise IndexError("one too far")
+"""
 HEADS = """
 from mtl_cli.heads.base import Heads
 
@@ -453,6 +494,27 @@ def test_unexpected_error_names_the_files_of_plugins(start: Path) -> None:
     assert told.returncode == 1
     files = "; the run uses the code of mine/encoders/squares.py; the traceback is in "
     assert files in told.stderr
+
+
+@pytest.mark.slow
+def test_kind_of_several_predictions_ends_its_run_even_if_its_plots_fail(
+    start: Path,
+) -> None:
+    arguments = ["--plugins", "mine", *QUICK]
+    arguments += ["dataset.tasks.visits={kind: quantiles, label: hour}"]
+    for name, end in {"good": "", "undrawn": FAILING_PLOTS}.items():
+        write(start / "mine", {"tasks/quantiles.py": QUANTILES + end})
+        told = mtl_train(start, *arguments, f"hydra.run.dir={name}")
+        assert (told.returncode, told.stderr) == (0, "")
+        status = json.loads((start / name / "status.json").read_text())
+        assert status["status"] == "done"
+        assert (start / name / "report.html").exists()
+        warning = (
+            "warning: the run has no plots of visits: IndexError: one too far; the run "
+            "uses the code of mine/tasks/quantiles.py; the model and the scores are "
+            "complete; the traceback is in undrawn/train.log"
+        )
+        assert (warning in " ".join(told.stdout.split())) == bool(end)
 
 
 def test_broken_file_of_our_own_is_not_called_a_plugin(

@@ -11,9 +11,12 @@ import pytest
 import yaml
 from helpers.commands import mtl_train, run_cold
 from helpers.html_tags import check_self_contained
+from helpers.planted_data import config, parquet, planted, run_in, values
 from sklearn.metrics import log_loss, roc_auc_score
 
+from mtl_cli.core.errors import WriteError
 from mtl_cli.heads.base import Output
+from mtl_cli.runs import save_and_score
 from mtl_cli.runs.console import Console
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.regression import Regression
@@ -336,6 +339,28 @@ def test_failed_run_says_so_in_one_line_and_keeps_its_traceback(tmp_path: Path) 
     assert status["status"] == "failed"
     assert "loss of task income" in status["error"]
     assert "Traceback" in (tmp_path / "run" / "train.log").read_text()
+
+
+def test_error_in_the_report_does_not_lose_a_trained_run(tmp_path, monkeypatch):
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(save_and_score, "diagnose", fail)
+    train = parquet(tmp_path, planted())
+    tasks = {"buy": {"label": "buy", "kind": "binary"}}
+    dataset = values(train, {"user": {"kind": "sparse"}}, tasks)
+    chosen = config(dataset | {"test": dataset["train"]}, "trainer.epochs=1")
+    error: Exception = IndexError("one too far")
+    run = tmp_path / "run"
+    assert run_in(run, chosen, eager=True) == metrics(run)
+    assert (run / "predictions.parquet").exists()
+    log = (run / "train.log").read_text()
+    assert "warning: the run has no report: IndexError: one too far" in log
+    assert "in fail" in log  # the traceback
+
+    error = WriteError("no space left")
+    with pytest.raises(WriteError):
+        run_in(tmp_path / "full", chosen, eager=True)
 
 
 @pytest.mark.slow
