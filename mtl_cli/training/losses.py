@@ -8,13 +8,14 @@ the batch.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from mtl_cli.core.tensors import Tensor, check_shape
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.tensors import Tensor, check_shape, shape_text
 from mtl_cli.heads.base import Heads
 from mtl_cli.tasks.base import Statistics, Task
 from mtl_cli.training.feed import TensorTable
@@ -122,6 +123,34 @@ def logits_of_sample(
     for name, log_rate in log_rates.items():
         towers[name] -= repeat_for_members(log_rate, towers[name])[:, None]
     return heads.connect(towers, tasks)
+
+
+def penalties_of_layers(model: Any, logit: Tensor, is_real: Tensor) -> list[Tensor]:
+    """Returns the penalties that the latest call of a network has added by `add_loss`.
+
+    Args:
+        model: the Keras model.
+        logit: the logits of an output, with members * batch rows.
+        is_real: see `BatchShare`.
+
+    Returns: scalars, and vectors with one penalty per row, (batch,) or (members *
+        batch,). All are float32.
+
+    Raises:
+        ConfigError: if a penalty has another shape.
+    """
+    num_rows = is_real.shape[0]
+    allowed = [(), (None,), (num_rows,), (logit.shape[0],)]
+    for penalty in model.losses:
+        if tuple(penalty.shape) not in allowed:
+            layer = next(x for x in model.layers if any(penalty is y for y in x.losses))
+            raise ConfigError(
+                f"layer {layer.name}: `add_loss` takes a scalar or one value per row, "
+                f"{shape_text((num_rows,))}, not {shape_text(penalty.shape)}; sum or "
+                "average over all other axes"
+            )
+    # A layer may compute in bfloat16.
+    return [tf.cast(penalty, tf.float32) for penalty in model.losses]
 
 
 def penalties_of_heads(

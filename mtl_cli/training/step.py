@@ -17,6 +17,7 @@ from mtl_cli.training.losses import (
     BatchShare,
     logits_of_sample,
     penalties_of_heads,
+    penalties_of_layers,
     sum_of_penalties,
     task_losses,
 )
@@ -219,10 +220,11 @@ class Step:
             self.label_statistics,
             batch.total_weights,
         )
-        # `model.losses` are the penalties of the model's latest call.
-        penalties = self.model.losses + penalties_of_heads(
-            self.heads, self.tasks, logits, batch
-        )
+        first_logit, *_ = logits.values()
+        penalties = [
+            *penalties_of_layers(self.model, first_logit, batch.is_real),
+            *penalties_of_heads(self.heads, self.tasks, logits, batch),
+        ]
         return losses, sum_of_penalties(
             penalties, batch.is_real, batch.num_rows, self.replicas.size
         )

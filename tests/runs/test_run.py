@@ -341,6 +341,7 @@ def test_failed_run_says_so_in_one_line_and_keeps_its_traceback(tmp_path: Path) 
     assert "Traceback" in (tmp_path / "run" / "train.log").read_text()
 
 
+@pytest.mark.slow
 def test_error_in_the_report_does_not_lose_a_trained_run(tmp_path, monkeypatch):
     def fail(*_: object) -> None:
         raise error

@@ -34,6 +34,7 @@ from mtl_cli.training.losses import (
     BatchShare,
     mean_losses,
     penalties_of_heads,
+    penalties_of_layers,
     task_losses,
 )
 from mtl_cli.training.moving_average import MovingAverage
@@ -223,6 +224,32 @@ def test_penalty_of_heads_that_is_not_one_per_row_is_refused(monkeypatch):
         ConfigError, match=r"`row_penalty` returns \(3, 3\), not \(3,\)"
     ):
         penalties_of_heads(Independent(), tasks, logits, batch)
+
+
+@pytest.mark.parametrize(
+    ("penalty", "shape"),
+    [
+        (tf.transpose, "(2, 3)"),  # one per task and row
+        (lambda x: x, "(3, 2)"),
+        (lambda x: tf.zeros(1), "(1,)"),
+        (lambda x: tf.zeros(4), "(4,)"),  # one per expert
+    ],
+)
+def test_penalty_of_a_layer_that_is_not_one_per_row_is_refused(penalty, shape):
+    class Router(keras.layers.Layer):
+        def call(self, x):
+            self.add_loss(penalty(x))
+            return x
+
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, keras.Sequential([Router()], name="router")(inputs))
+    logit = model(tf.ones((3, 2)))
+    message = (
+        "layer router: `add_loss` takes a scalar or one value per row, (3,), not "
+        f"{shape}; sum or average over all other axes"
+    )
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        penalties_of_layers(model, logit, tf.ones(3))
 
 
 def test_weight_of_positives_leaves_negatives_as_they_are():
