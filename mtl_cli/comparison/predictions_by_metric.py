@@ -168,10 +168,13 @@ def make_predictions(
 ) -> Predictions:
     """Makes the `Predictions` whose test fits the metric.
 
-    `gauc`, the group AUC, is the only metric of groups.
+    Raises:
+        UnusableError: if the metric is a plugin's metric of groups.
     """
     if metric.name == "auc":
         return AucPredictions(metric, rows, by_replicate)
-    if metric.grouped:
+    if metric.name == "gauc":
         return GroupAucPredictions(metric, rows, by_replicate)
+    if metric.grouped:
+        raise UnusableError(f"no test fits {metric.name}, a metric of groups")
     return ResampledPredictions(metric, rows, by_replicate)

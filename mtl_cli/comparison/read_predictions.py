@@ -75,11 +75,15 @@ def read_all_replicates(
         for rows in rows_by_replicate
     ):
         raise DifferentRowsError("the seeds have different test rows")
-    has_classes = prediction_by_replicate[0].ndim == 2
-    computable = [m for m in namesakes if m.multiclass == has_classes]
+    are_several = prediction_by_replicate[0].ndim == 2
+    computable = [m for m in namesakes if m.several_predictions == are_several]
     if not computable:
-        expected = "one value" if has_classes else "several classes"
-        raise UnusableError(f"{metric} needs predictions of {expected} per row")
+        taken, held = "one prediction", "several"
+        if not are_several:
+            taken, held = "several predictions", "one"
+        raise UnusableError(
+            f"{metric} takes {taken} per row, but predictions.parquet holds {held}"
+        )
     predictions = make_predictions(computable[0], first_rows, prediction_by_replicate)
     check_score(predictions, list(recorded.values()))
     return predictions

@@ -41,7 +41,7 @@ def pr_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
     return float((positive * precision).sum() / positive.sum())
 
 
-@metric(direction=1, multiclass=True)
+@metric(direction=1, several_predictions=True)
 def macro_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
     """The mean over classes of the AUC of one class against all other classes.
 

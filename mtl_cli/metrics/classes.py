@@ -5,7 +5,7 @@ import numpy as np
 from mtl_cli.metrics.metric import Floats, UndefinedError, metric
 
 
-@metric(direction=1, multiclass=True)
+@metric(direction=1, several_predictions=True)
 def accuracy(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Accuracy: the fraction of rows whose most probable class is their label.
 
@@ -14,7 +14,7 @@ def accuracy(label: Floats, prediction: Floats, weight: Floats) -> float:
     return float(np.average(prediction.argmax(axis=1) == label, weights=weight))
 
 
-@metric(direction=1, name="qwk", multiclass=True, ordered=True)
+@metric(direction=1, name="qwk", several_predictions=True, ordered=True)
 def quadratic_weighted_kappa(
     label: Floats, prediction: Floats, weight: Floats
 ) -> float:
@@ -42,7 +42,7 @@ def quadratic_weighted_kappa(
     return float(1 - observed / by_chance)
 
 
-@metric(direction=-1, multiclass=True, ordered=True)
+@metric(direction=-1, several_predictions=True, ordered=True)
 def rank_mae(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Mean absolute difference of predicted and actual rank, in classes; 0 is best.
 

@@ -18,7 +18,7 @@ def log_loss(label: Floats, prediction: Floats, weight: Floats) -> float:
     return float(np.average(loss, weights=weight))
 
 
-@metric(direction=-1, name="log_loss", multiclass=True)
+@metric(direction=-1, name="log_loss", several_predictions=True)
 def cross_entropy(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Mean negative log-likelihood of multiclass labels, in nats; 0 is best."""
     return float(np.average(losses_of_classes(label, prediction), weights=weight))
@@ -49,7 +49,7 @@ def normalized_entropy(label: Floats, prediction: Floats, weight: Floats) -> flo
     return log_loss(label, prediction, weight) / entropy
 
 
-@metric(direction=-1, name="ne", multiclass=True)
+@metric(direction=-1, name="ne", several_predictions=True)
 def normalized_cross_entropy(
     label: Floats, prediction: Floats, weight: Floats
 ) -> float:

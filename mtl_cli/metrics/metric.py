@@ -1,7 +1,7 @@
 """The class of metrics, and the decorator that turns a function into a metric.
 
 The function takes the `label`, `prediction` and `weight` of the rows to score: float64
-arrays of shape (rows,). For multiclass metrics, see `Metric.multiclass`. The function
+arrays of shape (rows,), or the arrays that the flags of `Metric` name. The function
 returns the value of the metric, or raises `UndefinedError` with the reason why there is
 no value.
 
@@ -38,19 +38,20 @@ class Metric:
         direction: 1 if more is better, -1 if less is better, 0 if neither is better.
             For example, `pcoc` has 0, because its best value is 1.
         grouped: whether the function takes a fourth argument, the group of each row,
-            (rows,).
-        multiclass: whether the metric is for tasks of several classes: `label` is then
-            the index of each row's class, and `prediction` the probability of each
-            class, (rows, classes).
-        ordered: whether the value of a multiclass metric depends on the order of the
-            classes.
+            (rows,). Without a `dataset.group_column`, the metric is not computed.
+        several_predictions: whether the metric is for tasks with several predictions
+            per row, such as the probabilities of classes. `prediction` then has the
+            shape (rows, num_predictions). If the task has classes, `label` is the index
+            of each row's class.
+        ordered: whether the value depends on the order of the classes. Runs that list
+            the classes in different orders are then not compared.
     """
 
     name: str
     function: MetricFunction
     direction: int
     grouped: bool = False
-    multiclass: bool = False
+    several_predictions: bool = False
     ordered: bool = False
 
     def __call__(self, *columns: npt.NDArray[np.generic]) -> float:
@@ -77,7 +78,7 @@ def metric(
     *,
     name: str | None = None,
     grouped: bool = False,
-    multiclass: bool = False,
+    several_predictions: bool = False,
     ordered: bool = False,
 ) -> Callable[[MetricFunction], Metric]:
     """Turns the decorated function into a `Metric`.
@@ -95,7 +96,8 @@ def metric(
 
     def decorate(function: MetricFunction) -> Metric:
         metric_name = function.__name__ if name is None else name
-        return Metric(metric_name, function, direction, grouped, multiclass, ordered)
+        flags = grouped, several_predictions, ordered
+        return Metric(metric_name, function, direction, *flags)
 
     return decorate
 

@@ -88,14 +88,15 @@ def sampling_error(
     Returns: the error; None if the error is unknown. The error of an AUC is unknown if
         a class has rows of fewer than `MIN_OF_CLASS` units, or if the AUC is 0 or 1:
         the formula would then give an error of 0. The error of a grouped metric is
-        unknown without groups, or if fewer than `MIN_UNITS` groups have rows of both
+        unknown without groups, that of `gauc` also if fewer than `MIN_UNITS` groups
+        have rows of both
         classes. The error of any metric but an AUC is also unknown in the cases of
         `bootstrap_error`.
     """
     if metric.name in INFLUENCES:
         return delong_error(metric, columns, group)
     if metric.grouped:
-        return error_of_group_aucs(metric, columns, group)
+        return error_over_groups(metric, columns, group)
     prediction = columns[1]
     if prediction.ndim == 1:
         # The rows of each bootstrap sample then come in the order of their predictions,
@@ -106,24 +107,32 @@ def sampling_error(
     return bootstrap_error(metric, columns, group)
 
 
-def error_of_group_aucs(
+def error_over_groups(
     metric: Metric, columns: list[Floats], group: Array | None
 ) -> SamplingError | None:
-    """Estimates the error of the grouped metric, `gauc`, see `sampling_error`."""
+    """Estimates the error of a grouped metric, see `sampling_error`."""
     if group is None:
         return None
     label, prediction, weight = columns
-    aucs, _ = group_aucs(label, prediction, weight, group)
-    if len(aucs) < MIN_UNITS:  # Groups of one class do not count in the metric.
-        return None
-    # Rows that are sorted by group and prediction need not be sorted in each sample.
-    order = np.argsort(prediction, kind="stable")
+    num_aucs = None
+    if metric.name == "gauc":
+        aucs, _ = group_aucs(label, prediction, weight, group)
+        num_aucs = len(aucs)
+        if num_aucs < MIN_UNITS:  # Groups of one class do not count in the metric.
+            return None
+    order = np.arange(len(label))
+    if prediction.ndim == 1:
+        # Rows that are sorted by group and prediction need not be sorted in each
+        # sample.
+        order = np.argsort(prediction, kind="stable")
     order = order[np.argsort(group[order], kind="stable")]
     order = order[(group < 0).sum() :]  # Rows without a group come first.
     group = group[order]
     columns = [*(column[order] for column in columns), group]
-    error = bootstrap_error(metric, columns, group)
-    return error and error._replace(degrees_of_freedom=len(aucs) - 1)
+    error = bootstrap_error(metric, columns, group, is_grouped=True)
+    if error is None or num_aucs is None:
+        return error
+    return error._replace(degrees_of_freedom=num_aucs - 1)
 
 
 def delong_error(
@@ -144,7 +153,10 @@ def delong_error(
 
 
 def bootstrap_error(
-    metric: Callable[..., float], columns: list[Array], group: Array | None = None
+    metric: Callable[..., float],
+    columns: list[Array],
+    group: Array | None = None,
+    is_grouped: bool = False,
 ) -> SamplingError | None:
     """Estimates the sampling error of a metric on bootstrap samples.
 
@@ -152,6 +164,8 @@ def bootstrap_error(
         metric: the metric, a function of the columns.
         columns: the arguments of the metric, (rows, ...) each.
         group: the group of each row, (rows,), see `sampling_error`.
+        is_grouped: whether the last column is the group. A group that is drawn twice
+            then counts as two groups.
 
     Returns: the error; None if there are fewer than `MIN_UNITS` rows or groups, if the
         metric has a value on fewer than `MIN_DEFINED` samples, or if all samples give
@@ -163,7 +177,7 @@ def bootstrap_error(
         return None
     num_drawn = max(1, round(min(1.0, MAX_SAMPLE_ROWS / num_rows) * units.num))
     value = metric(*columns)
-    values = values_on_samples(metric, columns, units, num_drawn)
+    values = values_on_samples(metric, columns, units, num_drawn, is_grouped)
     if len(values) < MIN_DEFINED:
         return None
     deviation = np.std(values, ddof=1)
@@ -182,19 +196,26 @@ def values_on_samples(
     columns: list[Array],
     units: SamplingUnits,
     num_drawn: int,
+    is_grouped: bool = False,
 ) -> list[float]:
     """Returns the metric on each bootstrap sample on which the metric has a value.
 
-    Each sample consists of the rows of `num_drawn` units.
+    Each sample consists of the rows of `num_drawn` units. For `is_grouped`, see
+    `bootstrap_error`.
     """
 
     def values_of_block(block: int) -> list[float]:
         random = np.random.default_rng([SEED, block])
         values = []
         for _ in range(RESAMPLES // NUM_BLOCKS):
-            rows = units.draw(num_drawn, random)
+            if is_grouped:
+                rows, group = units.draw_copies(num_drawn, random)
+                sample = [*(column[rows] for column in columns[:-1]), group]
+            else:
+                rows = units.draw(num_drawn, random)
+                sample = [column[rows] for column in columns]
             with contextlib.suppress(UndefinedError):
-                values.append(metric(*(column[rows] for column in columns)))
+                values.append(metric(*sample))
         return values
 
     with ThreadPoolExecutor(cores()) as threads:

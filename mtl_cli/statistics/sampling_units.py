@@ -65,6 +65,18 @@ class SamplingUnits:
         num_draws = np.bincount(drawn, minlength=self.num)
         return np.repeat(np.arange(len(self.of_row)), num_draws[self.of_row])
 
+    def draw_copies(
+        self, num: int, random: np.random.Generator
+    ) -> tuple[Indices, Indices]:
+        """Draws units with replacement, and numbers what is drawn.
+
+        Returns: the indices of their rows, unit after unit; and for each of these rows
+            the number of the draw, from 0. A unit that is drawn twice has two numbers.
+        """
+        drawn = random.integers(0, self.num, num)
+        sizes = np.bincount(self.of_row)[drawn]
+        return self._rows_of(drawn), np.repeat(np.arange(num), sizes)
+
     def _rows_of(self, units: Indices) -> Indices:
         """Returns the indices of the rows of some units, unit after unit."""
         if self.are_rows:

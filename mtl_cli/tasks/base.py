@@ -101,6 +101,19 @@ class Task(Options):
             if name not in names:
                 known_metrics = f"{', '.join(names)}{suggest(name, names)}"
                 raise ValueError(f"metrics: {name!r} is not one of: {known_metrics}")
+        for metric in map(self.metric, self.metric_names):
+            if metric.several_predictions == (self.num_predictions > 1):
+                continue
+            taken, fix = (
+                "one prediction",
+                "write @metric(..., several_predictions=True)",
+            )
+            if metric.several_predictions:
+                taken, fix = "several predictions", "remove several_predictions=True"
+            raise ValueError(
+                f"metrics: {metric.name!r} takes {taken} per row, but kind "
+                f"{self.kind!r} predicts {self.num_predictions}; {fix}"
+            )
         return self
 
     @property

@@ -117,3 +117,15 @@ def test_predictions_without_scored_rows_cannot_be_tested(tmp_path, capsys):
             pd.DataFrame(empty).to_parquet(run / "predictions.parquet")
     warnings = compared(capsys, tmp_path)["warnings"]
     assert any("predictions.parquet has no scored rows" in line for line in warnings)
+
+
+def test_metric_of_several_predictions_is_not_tested_on_one(tmp_path, capsys):
+    columns = {"row": [1, 2], "click": [0.0, 1.0], "click_prediction": [0.1, 0.2]}
+    for model in ("shared_bottom", "ple"):
+        for seed in (1, 2):
+            scores = {"test": {"click": {"accuracy": 0.5 + seed / 100, "rows": 2}}}
+            run = write_run(tmp_path / f"{model}-{seed}", model, seed, scores)
+            pd.DataFrame(columns).to_parquet(run / "predictions.parquet")
+    reason = "accuracy takes several predictions per row, but predictions.parquet holds"
+    warnings = compared(capsys, tmp_path)["warnings"]
+    assert any(f"{reason} one" in line for line in warnings)

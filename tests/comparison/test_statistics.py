@@ -243,6 +243,9 @@ def test_few_rows_or_aucs_without_an_error_are_not_tested() -> None:
     of_a, of_b = (make_predictions(rmse, rows, [np.full(19, x)]) for x in (2.0, 3.0))
     with pytest.raises(UnusableError, match="fewer than 20 test rows"):
         of_a.test(of_b)
+    own = Metric("cost_by_user", mae.function, direction=-1, grouped=True)
+    with pytest.raises(UnusableError, match="no test fits cost_by_user, a metric of"):
+        make_predictions(own, rows, [])
 
 
 def test_bootstrap_counts_the_rows_without_the_most_frequent_label() -> None:

@@ -549,8 +549,8 @@ def test_metrics_say_what_is_better_and_what_they_take():
         "pcoc": 0,
     }
     assert {metric.name for metric in kinds if metric.grouped} == {"gauc"}
-    multiclass = {metric for metric in kinds if metric.multiclass}
-    assert multiclass == set(MULTICLASS.METRICS)
+    several = {metric for metric in kinds if metric.several_predictions}
+    assert several == set(MULTICLASS.METRICS)
 
 
 def test_normalized_entropy_is_the_log_loss_over_that_of_a_constant():

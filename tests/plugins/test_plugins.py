@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.code_blocks import blocks_of
 from helpers.commands import mtl_train, refused, run_cold
 from helpers.networks import MODELS
 from helpers.planted_data import parquet, planted
@@ -130,43 +131,12 @@ class Count(Task):
 
         return ops.exp(logits + self.offset)
 """
-QUANTILES = """
-import numpy as np
-from mtl_cli.columns.labels import read_label_numbers
-from mtl_cli.metrics.metric import metric
-from mtl_cli.tasks.base import Task
-
-LEVELS = np.array([0.1, 0.5, 0.9])
-
-@metric(direction=-1, multiclass=True)
-def pinball(label, prediction, weight):
-    error = label[:, None] - prediction
-    losses = np.maximum(LEVELS * error, (LEVELS - 1) * error).mean(axis=1)
-    return float(np.average(losses, weights=weight))
-
-class Quantiles(Task):
-    METRICS = (pinball,)
-
-    @property
-    def num_logits(self):
-        return len(LEVELS)
-
-    def read_labels(self, message_start, column):
-        return read_label_numbers(message_start, column, "quantiles need numbers")
-
-    def row_losses(self, labels, logits, statistics):
-        from keras import ops
-
-        error = ops.cast(labels[:, None], "float32") - logits
-        levels = ops.cast(LEVELS, "float32")
-        return ops.mean(ops.maximum(levels * error, (levels - 1) * error), axis=1)
-
-    def predictions(self, logits, statistics):
-        return logits
-
-    def prediction_column_names(self, name):
-        return [f"{name}.{level}" for level in LEVELS]
-"""
+# The example of a kind with several predictions.
+QUANTILES = next(
+    block.text
+    for block in blocks_of("docs/how-to/own-options.md")
+    if block.file == "my_options/tasks/quantiles.py"
+)
 FAILING_PLOTS = """
     def plots(self, label, prediction, weight):
         raise IndexError("one too far")
@@ -421,6 +391,35 @@ def test_metric_of_a_plugin_has_a_name_of_its_own(start: Path) -> None:
         2,
         f"mtl-train: error: {kind}: the name 'accuracy' belongs to a metric of "
         "mtl_cli.tasks.multiclass already; take another name, or import it\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "kind", "message"),
+    [
+        (
+            QUANTILES.replace(", several_predictions=True", ""),
+            "quantiles",
+            "'pinball' takes one prediction per row, but kind 'quantiles' "
+            "predicts 3; write @metric(..., several_predictions=True)",
+        ),
+        (
+            OWN_METRIC.replace("name={name!r}", "several_predictions=True"),
+            "own",
+            "'cost' takes several predictions per row, but kind 'own' predicts "
+            "1; remove several_predictions=True",
+        ),
+    ],
+)
+def test_metric_of_a_plugin_takes_the_predictions_of_its_kind(
+    start: Path, file: str, kind: str, message: str
+) -> None:
+    write(start / "mine", {f"tasks/{kind}.py": file})
+    settings = ["dataset=small", f"dataset.tasks.buy.kind={kind}", "check_only=true"]
+    code, _, error, _ = refused(start, "--plugins", "mine", *settings)
+    assert (code, error) == (
+        2,
+        f"mtl-train: error: dataset.tasks.buy.metrics: {message}\n",
     )
 
 

@@ -18,6 +18,7 @@ from mtl_cli.statistics.sampling_error import (
     interval,
     sampling_error,
 )
+from mtl_cli.statistics.sampling_units import sampling_units
 
 
 def scored(
@@ -217,6 +218,29 @@ def test_error_of_a_weighted_auc_is_how_it_varies_over_data_sets() -> None:
     spread = np.std([auc(*columns) for columns in sets], ddof=1)
     # Three standard errors of a deviation from 400 values are 11 %.
     assert np.sqrt(np.mean(variances)) == pytest.approx(spread, rel=0.11)
+
+
+def test_group_that_is_drawn_twice_counts_as_two_groups() -> None:
+    units = sampling_units(7, np.array([2, 0, 7, 2, 5, 0, 2]))
+    random = np.random.default_rng(0)
+    for _ in range(50):
+        rows, numbers = units.draw_copies(4, random)
+        assert numbers.tolist() == sorted(numbers) and {*numbers} == {0, 1, 2, 3}
+        for number in range(4):
+            own = rows[numbers == number]
+            (unit,) = set(units.of_row[own].tolist())
+            assert own.tolist() == np.flatnonzero(units.of_row == unit).tolist()
+
+
+def test_error_of_an_own_metric_of_groups_needs_no_classes() -> None:
+    def mean_label(label, prediction, weight, group):
+        return float(label.mean())
+
+    own = Metric("mean_label", mean_label, direction=-1, grouped=True)
+    label = np.arange(30.0)  # no two classes in a group
+    error = sampling_error(own, [label, label, np.ones(30)], np.arange(30))
+    assert error is not None
+    assert error.standard_error == pytest.approx(label.std() / np.sqrt(30), rel=0.2)
 
 
 def test_error_of_group_auc_is_that_of_its_groups() -> None:
