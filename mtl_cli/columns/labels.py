@@ -44,10 +44,16 @@ def read_label_numbers(message_start: str, column: pa.ChunkedArray, fix: str) ->
 
 
 def check_labels(message_start: str, labels: Floats, is_wrong: Mask, rule: str) -> None:
-    """Raises a `CellError` that names the first wrong label, if there is one.
+    """Raises an error that names the first wrong label, if there is one.
 
-    Labels of NaN, from empty cells, are not wrong. For the arguments, see
-    `check_numbers`.
+    Args:
+        message_start: the task and the column, for the message.
+        labels: the labels, (rows,). Labels of NaN, from empty cells, are not wrong.
+        is_wrong: whether each label breaks the rule, (rows,).
+        rule: what a label must be, for the message: "a finite amount of 0 or more".
+
+    Raises:
+        CellError: a `DataError`, if a label is wrong.
     """
     fix = "correct the label, or empty the cell if the label is missing"
     check_numbers(message_start, labels, is_wrong & ~np.isnan(labels), rule, fix)

@@ -149,6 +149,9 @@ def test_every_name_for_options_of_your_own_exists() -> None:
     table = page.partition("| type |")[2].partition("##")[0]
     types = set(re.findall(r"`(\w+)`", table))
     assert len(helpers) > 20 and len(types) == 9
+    aliases = {"mtl_cli.core.tensors.Tensor", "mtl_cli.heads.base.Tasks"}
+    errors = {f"mtl_cli.core.errors.{name}" for name in ("ConfigError", "DataError")}
+    assert set(helpers) - set(bases) == aliases | errors  # the others have signatures
     names = {*bases, *helpers, *(f"mtl_cli.core.options.{name}" for name in types)}
     for name in names:
         module, _, attribute = name.rpartition(".")
