@@ -11,9 +11,9 @@ import pyarrow.fs
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import DataError, WriteError, first_line
 from mtl_cli.core.other_files import read_json_object
-from mtl_cli.core.paths import cache_subfolder
+from mtl_cli.core.paths import Location, cache_subfolder
 from mtl_cli.core.written_files import sha256
-from mtl_cli.data.files import Files
+from mtl_cli.data.files import Files, find_files
 
 # fsspec takes files behind HTTP for unchanging: their `ukey` depends on the URL alone.
 # These headers of the server's answer change with the file.
@@ -39,6 +39,11 @@ def hash_files(tables: dict[str, Files]) -> str:
                     f"{files.key}: cannot read {path}: {reason}; check the file"
                 ) from None
     return digest.hexdigest()
+
+
+def hash_table(location: Location, file_format: str) -> str:
+    """Returns a hash of one table, which is the same wherever its local files lie."""
+    return hash_files({"train": find_files("TABLE", location, file_format)})
 
 
 def version_of_file(system: pa.fs.FileSystem, path: str) -> str:

@@ -52,7 +52,7 @@ def opened_for_evaluation(
         with naming_full_disk(folder):
             spill = folder / "rows"
             source = open_source("TABLE", location, plan.dataset, plan.request, spill)
-        trained = run_trained_on(location, model.folder)
+        trained = run_trained_on(location, plan.dataset.format, model.folder)
         if trained is not None:
             plan.remarks.append(training_rows_remark(model.folder, trained))
         # Messages name stdin, not the temporary copy of its rows.

@@ -46,7 +46,7 @@ def comparison_command(config: Config, settings: list[str]) -> tuple[str, str]:
         earlier is not None
         and test is not None
         and config.dataset.valid_from != "test"
-        and run_trained_on(test, Path(earlier)) is None
+        and run_trained_on(test, config.dataset.format, Path(earlier)) is None
     ):
         plugins = [s for s in settings if s.startswith("--plugins=")]
         tables = listed_paths(test)

@@ -14,6 +14,8 @@ from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import PACKAGE, shortest
 from mtl_cli.core.plugin_code import code_hashes
 from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.fingerprint import hash_table
 from mtl_cli.models.base import GatedSharing
 from mtl_cli.runs.saved_config import read_config
 
@@ -33,6 +35,7 @@ KEYS_FREE_TO_CHANGE: Any = {
 MAX_SHOWN_DIFFERENCES = 3
 # The key of `environment.json` that holds {module of an option: hash of its plugin}.
 PLUGINS = "plugins"
+TRAIN_HASH = "train_hash"  # the key that holds the hash of the training table
 
 
 def config_hash(config: "Config") -> str:
@@ -51,6 +54,8 @@ def environment(config: "Config", data_hash: str) -> dict[str, Any]:
         "data_hash": data_hash,
         "config_hash": config_hash(config),
     }
+    if type(config.dataset) is Dataset:  # a subclass of `Dataset` is a generator
+        values[TRAIN_HASH] = hash_table(config.dataset.train, config.dataset.format)
     if hashes := plugin_hashes(config):
         values[PLUGINS] = hashes
     return values

@@ -19,7 +19,7 @@ from mtl_cli.network import pretrained
 from mtl_cli.network.pretrained import PretrainedVectors
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.earlier_run import EarlierRun
-from mtl_cli.runs.training_table import run_trained_on
+from mtl_cli.runs.training_table import is_training_table
 from mtl_cli.scoring.check_monitor import (
     check_monitor,
     unmonitored_tasks,
@@ -121,7 +121,7 @@ def earlier_rows_warnings(config: Config) -> list[str]:
         return []
     warnings = []
     for split, location in config.dataset.locations.items():
-        if run_trained_on(location, Path(run), num_runs=1) is None:
+        if not is_training_table(location, config.dataset.format, Path(run)):
             continue
         effect = (
             f"so the scores of these {split} rows are better than those of new rows; "
