@@ -1,7 +1,9 @@
 """Starts TensorFlow once per test process, seeded and deterministic."""
 
 import gc
+import inspect
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 
@@ -67,3 +69,12 @@ def eager(request: pytest.FixtureRequest) -> Iterator[None]:
     tf.config.run_functions_eagerly(getattr(request, "param", True))
     yield
     tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def little_recursion() -> Iterator[None]:
+    """Allows functions to call each other 100 deep."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 100)
+    yield
+    sys.setrecursionlimit(limit)

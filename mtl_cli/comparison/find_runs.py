@@ -1,6 +1,5 @@
 """Finds and reads the runs below the folders that a user names."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from mtl_cli.comparison.runs import NEVER_BEGAN, Run
 from mtl_cli.comparison.setting_defaults import complete_settings
 from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.message_text import comma_list, visible
+from mtl_cli.core.other_files import walk
 from mtl_cli.runs.job_records import RECORDS, jobs_that_never_began
 
 EVALUATIONS = "evaluations.json"  # the file that marks a folder of `mtl-evaluate`
@@ -128,15 +128,14 @@ def find_folders(folder: Path) -> FoundFolders:
     def note_unreadable(error: OSError) -> None:
         folders.unreadable.append(f"{error.filename} ({error.strerror})")
 
-    for path, subfolders, files in os.walk(folder, onerror=note_unreadable):
+    for path, subfolders, files in walk(folder, note_unreadable):
         if "status.json" in files or "metrics.json" in files:
             folders.runs.append(Path(path))
-            subfolders.clear()  # `os.walk` then does not visit the subfolders.
+            subfolders.clear()  # `walk` then does not visit the subfolders.
         elif EVALUATIONS in files and Path(path) != folder:
             subfolders.clear()
         elif RECORDS in subfolders:
             folders.sweeps.append(Path(path))
-        subfolders.sort()
         paths = [Path(path, name) for name in subfolders]
         folders.links += [path for path in paths if path.is_symlink()]
     return folders

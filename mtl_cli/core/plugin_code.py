@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from mtl_cli.core.other_files import walk
 from mtl_cli.core.paths import PACKAGE
 from mtl_cli.core.plugins import FOLDER_PACKAGE
 
@@ -52,7 +53,7 @@ def python_files(folder: Path) -> Iterator[Path]:
 
     Hidden folders and virtual environments are left out: they belong to other tools.
     """
-    for parent, subfolders, names in os.walk(folder):
+    for parent, subfolders, names in walk(folder):
         subfolders[:] = [
             name
             for name in subfolders

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mtl_cli.core.other_files import UnsafeFileError
 
+MAX_DEPTH = 100  # the largest number of folders in one another
 HASHES_KEY = "files"  # the record is a JSON object; this key holds {file: hash}
 
 
@@ -68,17 +69,20 @@ def check_none_missing(folder: Path, hashes: Collection[str]) -> None:
             raise UnsafeFileError(f"{folder} has lost '{name}' since it was written")
 
 
-def files_in(folder: Path) -> Iterator[Path]:
+def files_in(folder: Path, max_depth: int = MAX_DEPTH) -> Iterator[Path]:
     """Yields all files in a folder and its subfolders, in the order of their names.
 
-    A link, a pipe or a device is an `UnsafeFileError`.
+    A link, a pipe or a device is an `UnsafeFileError`, and so is a subfolder below
+    `max_depth` folders.
     """
+    if not max_depth:
+        raise UnsafeFileError(f"{folder} lies more than {MAX_DEPTH} folders deep")
     with os.scandir(folder) as entries:
         by_name = sorted(entries, key=lambda entry: entry.name)
     for entry in by_name:
         mode = entry.stat(follow_symlinks=False).st_mode
         if stat.S_ISDIR(mode):
-            yield from files_in(Path(entry.path))
+            yield from files_in(Path(entry.path), max_depth - 1)
         elif stat.S_ISREG(mode):
             yield Path(entry.path)
         else:

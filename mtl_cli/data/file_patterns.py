@@ -2,15 +2,19 @@
 
 import glob
 import os
-from itertools import dropwhile
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from mtl_cli.core.errors import DataError
+from mtl_cli.core.other_files import walk
+
+MAX_PATHS = 1_000_000  # more than any table has files
 
 
 def files_of_pattern(key: str, path: str, pattern: Path) -> list[Path]:
     """Returns the files that match a pattern, sorted; `path` is for messages."""
-    matches = sorted(matching_paths(pattern))
+    matches = sorted(matching_paths(key, pattern))
     files = [file for file in matches if not file.is_dir()]
     if not files:
         fix = "correct the pattern"
@@ -22,26 +26,43 @@ def files_of_pattern(key: str, path: str, pattern: Path) -> list[Path]:
     return files
 
 
-def matching_paths(pattern: Path) -> set[Path]:
+def matching_paths(key: str, pattern: Path) -> set[Path]:
     """Returns the paths that match a pattern, as `glob.glob` does.
 
     With `**`, `glob.glob` follows a link from a folder to itself 40 times, and two such
-    links for ever. Here `**` visits each folder once, whatever links lead to it.
+    links for ever. Here `**` visits each folder once, whatever links lead to it. A
+    pattern such as `/*/../*/../*` matches files without end, so the number of paths
+    that lead to a match has a limit; `key` is for the message.
     """
-    if "**" not in pattern.parts:
-        return set(map(Path, glob.glob(str(pattern))))
-    index = pattern.parts.index("**")
-    tops = matching_paths(Path(*pattern.parts[:index])) if index else {Path()}
-    # `**/**` means the same as `**`, and a `**` at the end means `**/*`.
-    names_below = dropwhile(lambda name: name == "**", pattern.parts[index + 1 :])
-    below = tuple(names_below) or ("*",)
-    paths, visited = set(), set()
+    paths = {Path(pattern.anchor)}
+    names = pattern.relative_to(pattern.anchor).parts
+    # A `**` at the end means `**/*`.
+    for name in (*names, "*") if names[-1] == "**" else names:
+        found = folders_at_or_below(paths) if name == "**" else names_in(paths, name)
+        paths = set(islice(found, MAX_PATHS + 1))
+        if len(paths) > MAX_PATHS:
+            raise DataError(
+                f"{key}: more than {MAX_PATHS:,} paths match '{pattern}' or lead to a "
+                "match; name a folder, or fewer files"
+            )
+    return paths
+
+
+def names_in(folders: set[Path], name: str) -> Iterator[Path]:
+    """Yields the paths in some folders whose last part matches a pattern."""
+    for folder in folders:
+        for match in glob.iglob(name, root_dir=folder):
+            yield folder / match
+
+
+def folders_at_or_below(tops: set[Path]) -> Iterator[Path]:
+    """Yields some folders and all folders below them, but not hidden ones."""
+    visited = set()
     for top in sorted(tops):
-        for folder, subfolders, _ in os.walk(top, followlinks=True):
+        for folder, subfolders, _ in walk(top, follow_links=True):
             if (real := os.path.realpath(folder)) in visited:
-                subfolders.clear()  # `os.walk` then does not visit them
+                subfolders.clear()  # `walk` then does not visit them
                 continue
             visited.add(real)
-            subfolders[:] = sorted(n for n in subfolders if not n.startswith("."))
-            paths |= matching_paths(Path(glob.escape(folder), *below))
-    return paths
+            subfolders[:] = [n for n in subfolders if not n.startswith(".")]
+            yield Path(folder)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.fs
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.core.other_files import UnsafeFileError, check_data_file
+from mtl_cli.core.other_files import UnsafeFileError, check_data_file, walk
 from mtl_cli.core.paths import Location, find_data, listed_paths, name_of
 from mtl_cli.data.file_patterns import files_of_pattern
 from mtl_cli.data.remote_files import find_remote
@@ -208,10 +208,12 @@ def find_local(key: str, path: str, file_format: str) -> list[Path]:
 
 def files_in_folder(key: str, path: str, folder: Path, file_format: str) -> list[Path]:
     """Returns the files of a folder that hold rows, sorted; `path` is for messages."""
-    all_files = sorted(file for file in folder.rglob("*") if not file.is_dir())
-    files = [
-        f for f in all_files if holds_table_rows(f.relative_to(folder), file_format)
-    ]
+    files = sorted(
+        file
+        for subfolder, _, names in walk(folder)
+        for file in (Path(subfolder, name) for name in names)
+        if holds_table_rows(file.relative_to(folder), file_format)
+    )
     if not files and file_format == "auto":
         raise DataError(
             f"{key}: folder '{path}' holds no .parquet file; for files of another "

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -27,9 +26,11 @@ from helpers.planted_runs import (
 from sklearn.metrics import roc_auc_score
 
 from mtl_cli.cli.compare import arguments, compare
+from mtl_cli.comparison import find_runs
 from mtl_cli.comparison.leaderboard import write_leaderboard
 from mtl_cli.core import plugins
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.other_files import walk
 from mtl_cli.statistics.significance import holm
 
 MEANS = {"single_task": 0.80, "shared_bottom": 0.80, "ple": 0.82}
@@ -375,18 +376,27 @@ def test_linked_run_folders_are_left_out_with_one_warning(
 def test_folders_that_cannot_be_read_are_left_out_with_one_warning(
     sweep: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    walk = os.walk
-
-    def walk_with_error(folder: Path, onerror: Any) -> Any:
-        onerror(PermissionError(13, "Permission denied", "private"))
+    def walk_with_error(folder: Path, on_error: Any) -> Any:
+        on_error(PermissionError(13, "Permission denied", "private"))
         return walk(folder)
 
-    monkeypatch.setattr(os, "walk", walk_with_error)
+    monkeypatch.setattr(find_runs, "walk", walk_with_error)
     assert compare(arguments([str(sweep)])) == 0
     assert capsys.readouterr().err == (
         "warning: these folders cannot be read and are left out: private (Permission "
         "denied)\n"
     )
+
+
+def test_runs_are_found_however_deep_their_folder_lies(
+    tmp_path: Path, little_recursion: None
+) -> None:
+    folder = tmp_path
+    for _ in range(200):
+        folder /= "d"
+        folder.mkdir()
+    (folder / "status.json").touch()
+    assert find_runs.find_folders(tmp_path).runs == [folder]
 
 
 def test_folder_that_holds_only_links_says_so(tmp_path: Path) -> None:

@@ -35,6 +35,13 @@ def test_added_or_changed_file_is_named(name: str, tmp_path: Path) -> None:
         check_written(tmp_path, "record.json", hashes)
 
 
+def test_folder_of_many_folders_in_one_another_is_refused(tmp_path: Path) -> None:
+    hashes = written(tmp_path)
+    (tmp_path / Path(*["d"] * 200)).mkdir(parents=True)
+    with pytest.raises(UnsafeFileError, match="lies more than 100 folders deep"):
+        check_written(tmp_path, "record.json", hashes)
+
+
 @pytest.mark.parametrize("hashes", [None, [], {}, {"a.txt": 1}, "a.txt"])
 def test_forged_list_is_refused(hashes: object, tmp_path: Path) -> None:
     written(tmp_path)

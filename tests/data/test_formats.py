@@ -26,7 +26,7 @@ from helpers.slow import slow_except
 from mtl_cli.columns.arrow_types import with_plain_types
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import conf_folder
-from mtl_cli.data import csv_file, feature_set_fitter, sources
+from mtl_cli.data import csv_file, feature_set_fitter, file_patterns, sources
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.file_patterns import matching_paths
@@ -801,18 +801,41 @@ def test_pattern_visits_each_folder_once_whatever_links_lead_to_it(
     (tmp_path / "rows" / "elsewhere").rename(tmp_path / "elsewhere")
     (tmp_path / "rows" / "linked").symlink_to(tmp_path / "elsewhere")
     for pattern in ("**/*.csv", "day=*/**/*.csv", "**/**/x.csv", "*/*.csv", "**"):
-        found = {str(path) for path in matching_paths(tmp_path / "rows" / pattern)}
+        found = {str(path) for path in matching_paths("t", tmp_path / "rows" / pattern)}
         expected = glob.glob(str(tmp_path / "rows" / pattern), recursive=True)
         # `glob.glob` also names the folder in which `**` starts.
         assert found == set(expected) - {f"{tmp_path}/rows/"}
     (tmp_path / "rows" / "a").symlink_to(".")
     (tmp_path / "rows" / "b").symlink_to(".")
-    found = matching_paths(tmp_path / "rows" / "**" / "*.csv")
+    found = matching_paths("t", tmp_path / "rows" / "**" / "*.csv")
     assert {str(path.relative_to(tmp_path / "rows")) for path in found} == {
         "day=1/x.csv",
         "day=2/hour=[3]/x.csv",
         "linked/x.csv",
     }
+
+
+def test_pattern_that_matches_files_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_patterns, "MAX_PATHS", 100)
+    for i in range(10):
+        (tmp_path / str(i)).mkdir()
+    with pytest.raises(DataError, match=r"^t: more than 100 paths match '"):
+        matching_paths("t", tmp_path / "*" / ".." / "*" / ".." / "*")
+
+
+@pytest.mark.parametrize("pattern", ["", "**/*.csv"])
+def test_rows_are_found_however_deep_their_folder_lies(
+    pattern: str, tmp_path: Path, little_recursion: None
+) -> None:
+    folder = tmp_path
+    for _ in range(200):
+        folder /= "d"
+        folder.mkdir()
+    (folder / "x.csv").touch()
+    files = find_files("t", str(tmp_path / pattern), "csv")
+    assert files.paths == [str(folder / "x.csv")]
 
 
 def test_dictionary_of_views_is_read_as_its_texts():
