@@ -14,16 +14,16 @@ from mtl_cli.core import tensorflow_runtime
 def unchanged_process() -> Iterator[None]:
     """Imports TensorFlow, and restores the settings of the process after the block.
 
-    These settings are restored: the environment variables, the dtype policy of Keras,
-    the states of Python's and NumPy's random number generators, and the log levels of
-    TensorFlow. If the caller has imported Keras already, the imported Keras and
-    TensorFlow are used as they are.
+    These settings are restored: the environment variables, the settings and the dtype
+    policy of Keras, the states of Python's and NumPy's random number generators, and
+    the log levels of TensorFlow. If the caller has imported Keras already, the imported
+    Keras and TensorFlow are used as they are, apart from `KERAS_DEFAULTS`.
     """
     # The import of TensorFlow draws random numbers, so the states are saved before.
     with unchanged_environment(), unchanged_random_states():
         if "keras" not in sys.modules:
             import_tensorflow()
-        with tensorflow_runtime.unchanged_dtype_policy():
+        with tensorflow_runtime.default_keras_settings():
             yield
 
 

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version
+from typing import Any
 
 from mtl_cli.core import compile_cache
 from mtl_cli.core.errors import ConfigError, MtlError, first_line
@@ -17,6 +18,18 @@ CUDA_FOLDER = "--xla_gpu_cuda_data_dir"  # a flag of XLA
 # Keras imports these packages if they are installed, for functions that mtl-cli does
 # not use. Without them, the import takes a fifth less time.
 UNUSED_PACKAGES = "sklearn", "matplotlib"
+# The settings that Keras reads from the user's file `keras.json`, which other programs
+# share. They change numbers, so mtl-cli sets them to the defaults of Keras.
+KERAS_DEFAULTS: Any = {
+    "floatx": "float32",
+    "epsilon": 1e-7,
+    "image_data_format": "channels_last",
+}
+# The errors that Keras raises if it cannot use `keras.json`.
+KERAS_JSON_ERRORS = (
+    *(AttributeError, TypeError, ValueError),
+    *(IsADirectoryError, PermissionError),
+)
 # The packages whose versions are recorded in `environment.json`.
 RECORDED_PACKAGES = [
     "mtl-cli",
@@ -76,7 +89,8 @@ def load(is_own_process: bool = True) -> None:
             `UNUSED_PACKAGES` and `without_garbage_collection`.
 
     Raises:
-        ConfigError: if the environment sets a number of threads below 0.
+        ConfigError: if the environment sets a number of threads below 0, or if the
+            settings of Keras are wrong.
         MtlError: if TensorFlow or Keras cannot be imported.
     """
     check_threads()
@@ -99,6 +113,14 @@ def load(is_own_process: bool = True) -> None:
             f"TensorFlow cannot be loaded: {type(error).__name__}: {first_line(error)}"
             "; free memory or raise its limit (ulimit -v), or install mtl-cli again"
         ) from error
+    except KERAS_JSON_ERRORS as error:
+        raise ConfigError(
+            f"Keras cannot be loaded: {first_line(error)}; correct or remove "
+            f"{keras_json()} and the environment variables KERAS_*, or install mtl-cli "
+            "again"
+        ) from error
+    if is_own_process:
+        set_keras_settings(**KERAS_DEFAULTS)
 
     absl.logging.set_verbosity(absl.logging.ERROR)
     tf.get_logger().setLevel(logging.ERROR)
@@ -170,15 +192,32 @@ def quiet_stderr() -> Iterator[None]:
             os.close(stderr)
 
 
+def keras_json() -> str:
+    """Returns the path of the file that Keras reads settings from."""
+    return os.path.join(os.environ.get("KERAS_HOME", "~/.keras"), "keras.json")
+
+
+def set_keras_settings(floatx: str, epsilon: float, image_data_format: str) -> None:
+    """Sets the settings that Keras reads from `keras.json`."""
+    import keras
+
+    keras.config.set_floatx(floatx)
+    keras.config.set_epsilon(epsilon)
+    keras.config.set_image_data_format(image_data_format)
+
+
 @contextlib.contextmanager
-def unchanged_dtype_policy() -> Iterator[None]:
-    """Restores the dtype policy of Keras after the block."""
+def default_keras_settings() -> Iterator[None]:
+    """Sets `KERAS_DEFAULTS`. Restores settings and dtype policy after the block."""
     import keras
 
     policy = keras.config.dtype_policy()
+    settings = {name: getattr(keras.config, name)() for name in KERAS_DEFAULTS}
+    set_keras_settings(**KERAS_DEFAULTS)
     try:
         yield
     finally:
+        set_keras_settings(**settings)
         keras.config.set_dtype_policy(policy)
 
 

@@ -17,7 +17,7 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import Part
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.run_folder import RunFolder
-from mtl_cli.core.tensorflow_runtime import unchanged_dtype_policy
+from mtl_cli.core.tensorflow_runtime import default_keras_settings
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.scenarios import network_scenario_names
 from mtl_cli.network.block_names import BlockName, describe_blocks
@@ -144,7 +144,7 @@ def load_earlier_model(path: Path) -> TrainedModel:
         DataError: if the model is missing or damaged.
     """
     # Building the earlier network sets the dtype policy of the earlier run.
-    with unchanged_dtype_policy():
+    with default_keras_settings():
         try:
             return saved_model.load(path)
         except DataError as error:

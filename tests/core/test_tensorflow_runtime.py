@@ -3,6 +3,8 @@
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -62,3 +64,38 @@ def test_xla_runs_no_compiler_of_the_start_folder(flags, expected, monkeypatch):
         monkeypatch.delenv("XLA_FLAGS")
     ignore_tools_of_start_folder()
     assert os.environ["XLA_FLAGS"] == expected
+
+
+LOAD = """
+from mtl_cli.core import tensorflow_runtime
+from mtl_cli.core.errors import ConfigError
+try:
+    tensorflow_runtime.load()
+except ConfigError as error:
+    raise SystemExit(str(error))
+import keras
+print(keras.config.floatx(), keras.config.epsilon(), keras.config.dtype_policy().name)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"floatx": "float16", "epsilon": 0.5}', "float32 1e-07 float32\n"),
+        ('{"floatx": "bfloat16"}', "Keras cannot be loaded: Invalid `floatx` conf"),
+        ("[1]", "Keras cannot be loaded: 'list' object has no attribute 'get'"),
+    ],
+)
+def test_settings_of_keras_change_no_numbers(text, expected, tmp_path):
+    file = tmp_path / "keras.json"
+    file.write_text(text)
+    ended = subprocess.run(
+        [sys.executable, "-c", LOAD],
+        env=os.environ | {"KERAS_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert (ended.stdout or ended.stderr).startswith(expected)
+    assert ended.stdout or str(file) in ended.stderr.splitlines()[-1]
+    assert file.read_text() == text

@@ -355,17 +355,22 @@ def test_frame_keeps_its_index(model: Model) -> None:
 
 def test_loading_leaves_the_callers_process_as_it_was(run: mtl_cli.Run) -> None:
     keras.config.set_dtype_policy("float64")
+    keras.config.set_floatx("float16")
     environment = dict(os.environ)
     random.seed(7)
     np.random.seed(7)
     try:
         mtl_cli.load(run.folder).predict(rows(9))
         assert keras.config.dtype_policy().name == "float64"
+        assert keras.config.floatx() == "float16"
         assert dict(os.environ) == environment
         assert random.random() == random.Random(7).random()
         assert np.random.random() == np.random.RandomState(7).random()
+        with unchanged_process():
+            assert keras.config.floatx() == "float32"
     finally:
         keras.config.set_dtype_policy("float32")
+        keras.config.set_floatx("float32")
 
 
 def test_environment_is_never_empty_for_another_thread(
