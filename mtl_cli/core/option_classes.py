@@ -156,7 +156,13 @@ def checked_own_keys(
         return dict(values)
     foreign_defaults = defaults_by_option(axis, base, unknown_keys)
     for key, defaults in foreign_defaults.items():
-        if values[key] not in defaults.values() and not ignores_values.get():
+        # In Python, True equals 1, but `true` is no number.
+        is_default = any(
+            values[key] == default
+            and isinstance(values[key], bool) == isinstance(default, bool)
+            for default in defaults.values()
+        )
+        if not is_default and not ignores_values.get():
             *_, last_default = defaults.values()
             use = "use" if len(defaults) > 1 else "uses"
             default = "null" if last_default is None else last_default

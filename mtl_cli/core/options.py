@@ -5,6 +5,7 @@ import re
 from typing import Annotated
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -13,7 +14,7 @@ from pydantic import (
     ValidationError,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, PydanticCustomError
 
 # Some C++ code of TensorFlow stores counts as 32-bit integers.
 Count = Annotated[int, Field(ge=1, lt=2**31)]
@@ -31,10 +32,46 @@ Units = Annotated[
 ]
 # Widths of at least one layer.
 NonEmptyUnits = Annotated[list[Count], Field(min_length=1, max_length=MAX_LAYERS)]
+# Products with numbers of this range still fit float32, whose range is 1e-38 to 3e38.
+FLOAT32_RANGE = (1e-30, 1e30)
+ROUNDED_TO_ONE = 1 - 2**-25  # float32 rounds numbers from here on to 1
+
+
+def check_float32(value: float) -> float:
+    """Refuses a number above 0 that is so small or large that float32 can lose it.
+
+    Networks compute in float32. With such a number, a run would learn nothing, or its
+    losses would become NaN.
+    """
+    if value and not FLOAT32_RANGE[0] <= value <= FLOAT32_RANGE[1]:
+        raise PydanticCustomError(
+            "float32",
+            "should lie from {lowest} to {highest}: networks compute in float32",
+            {"lowest": FLOAT32_RANGE[0], "highest": FLOAT32_RANGE[1]},
+        )
+    return value
+
+
+def check_below_one(value: float) -> float:
+    """Refuses a fraction that float32 rounds to 1."""
+    if value >= ROUNDED_TO_ONE:
+        raise PydanticCustomError(
+            "float32", "should be smaller: float32 rounds it to 1"
+        )
+    return value
+
+
+FitsFloat32 = AfterValidator(check_float32)
 # A fraction below 1, such as a dropout rate.
-FractionBelowOne = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+FractionBelowOne = Annotated[
+    float,
+    Field(ge=0, lt=1, allow_inf_nan=False),
+    FitsFloat32,
+    AfterValidator(check_below_one),
+]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), FitsFloat32]
+PositiveUpToOne = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False), FitsFloat32]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), FitsFloat32]
 
 
 def whole_number_as_text(value: object) -> object:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from mtl_cli.core.options import Count, CountOrZero
+from mtl_cli.core.options import Count, CountOrZero, FitsFloat32
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.generators._population import NUM_FACTORS, Population, draw_population
 
@@ -24,7 +24,7 @@ NUM_CATEGORIES = 20  # of items
 # probabilities differ from the requested rates by at most 0.3 %.
 CALIBRATION_ROWS = 2**17
 
-Rate = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
+Rate = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False), FitsFloat32]
 # `Population.effects` has 2 (1 + NUM_FACTORS) = 10 columns. With fewer users or items
 # than columns, the columns could not be made uncorrelated.
 PopulationSize = Annotated[int, Field(ge=16, le=10_000_000)]

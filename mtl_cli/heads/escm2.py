@@ -3,11 +3,9 @@
 The added loss is taken over the clicked rows, each with the weight 1 / pCTR.
 """
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import Field
-
-from mtl_cli.core.options import NotNegative
+from mtl_cli.core.options import NotNegative, PositiveUpToOne
 from mtl_cli.core.prediction_names import conditional_name
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.heads.base import Tasks
@@ -54,7 +52,7 @@ class ESCM2(ESMM):
     NAME: ClassVar[str] = "escm2"
 
     counterfactual_weight: NotNegative = 0.3
-    pctr_clip: Annotated[float, Field(gt=0, le=1)] = 0.05
+    pctr_clip: PositiveUpToOne = 0.05
 
     def row_penalty(
         self,

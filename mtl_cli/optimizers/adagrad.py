@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mtl_cli.core.options import NotNegative, Positive
+from mtl_cli.core.options import NotNegative, PositiveUpToOne
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.optimizers.base import Optimizer, SlotSpec, SlotValues
 
@@ -23,7 +23,7 @@ class Adagrad(Optimizer):
     """
 
     initial_accumulator_value: NotNegative
-    epsilon: Positive
+    epsilon: PositiveUpToOne
 
     def make_keras_optimizer(self, **common: Any) -> Any:
         import keras

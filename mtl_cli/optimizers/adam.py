@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mtl_cli.core.options import FractionBelowOne, Positive
+from mtl_cli.core.options import FractionBelowOne, PositiveUpToOne
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.optimizers.base import Optimizer, SlotSpec, SlotValues
 
@@ -34,7 +34,7 @@ class Adam(Optimizer):
 
     beta_1: FractionBelowOne
     beta_2: FractionBelowOne
-    epsilon: Positive
+    epsilon: PositiveUpToOne
 
     def make_keras_optimizer(self, **common: Any) -> Any:
         import keras

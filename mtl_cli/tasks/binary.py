@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.core.options import NotNegative, Positive
+from mtl_cli.core.options import NotNegative, Positive, PositiveUpToOne
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.auc import auc, gauc, pr_auc
 from mtl_cli.metrics.calibration import ece, pcoc
@@ -20,8 +20,6 @@ from mtl_cli.tasks.base import Array, Statistics, Task
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-SamplingRate = Annotated[float, Field(gt=0, le=1)]
 
 
 class Binary(Task):
@@ -63,7 +61,7 @@ class Binary(Task):
     loss: Literal["bce", "focal"] = "bce"
     focal_gamma: NotNegative = 2.0
     positive_weight: Positive = 1.0
-    sampling_rate: SamplingRate | Annotated[str, Field(min_length=1)] = 1.0
+    sampling_rate: PositiveUpToOne | Annotated[str, Field(min_length=1)] = 1.0
     truth: str | None = None
 
     @model_validator(mode="after")

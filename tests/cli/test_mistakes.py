@@ -75,6 +75,9 @@ MISTAKES = {
     "seed=-1": "seed: -1 should be greater than or equal to 0",
     "seed=null": "seed: null should be a valid integer",
     "optimizer.learning_rate=-1": "-1 should be greater than 0",
+    "optimizer.learning_rate=1e-46": "optimizer.learning_rate: 1e-46 should lie from "
+    "1e-30 to 1e+30: networks compute in float32",
+    "optimizer.beta_2=0.999999999999": "should be smaller: float32 rounds it to 1",
     "optimizer.learning_rate=nan": "should be a finite number",
     "model.dropout=1.5": "model.dropout: 1.5 should be less than 1",
     "model.expert_units=[]": "model.expert_units: [] should have at least 1 item",

@@ -728,10 +728,10 @@ def test_row_that_is_no_number_is_found_at_its_step(step):
 @pytest.mark.parametrize("with_valid", [True, False], ids=["valid", "no_valid"])
 def test_weights_that_the_last_step_makes_no_numbers_are_an_error(with_valid):
     # Each loss is that before its step, so no loss tells of the last one.
-    heavy = DATASET["tasks"]["click"] | {"weight": 1e9}
+    heavy = DATASET["tasks"]["click"] | {"weight": 1e20}
     chosen = config(
         "optimizer=sgd",
-        "optimizer.learning_rate=1e38",
+        "optimizer.learning_rate=1e30",
         "trainer.epochs=1",
         "trainer.batch_size=300",
         dataset=DATASET | {"tasks": {"click": heavy}},
