@@ -1,9 +1,11 @@
 """Checks a composed configuration before a run reads data or loads TensorFlow."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import ValidationError
@@ -105,9 +107,12 @@ def advice_on_value(finding: ErrorDetails, value: Any, rule: str) -> str:
     if type(value) in (int, float) and rule == "should be a valid string":
         advice += "; quote it"
     if finding["type"] == "list_type" and value is not None:
-        is_quoted_list = isinstance(value, str) and value.startswith("[")
-        quoted_or_item = f"{value} without quotes" if is_quoted_list else f"[{value}]"
-        advice += f"; write {quoted_or_item}"
+        masked = mask_secrets(value)
+        as_list = yaml.safe_dump([masked], default_flow_style=True, width=math.inf)
+        if isinstance(value, str) and value.startswith("["):
+            advice += "; remove the quotes"
+        elif masked == value and len(as_list) <= SHOWN_CHARACTERS:
+            advice += f"; write {as_list.rstrip()}"
     return advice
 
 

@@ -83,7 +83,9 @@ MISTAKES = {
     "model.expert_units=[]": "model.expert_units: [] should have at least 1 item",
     "model.expert_units=[64,-1]": "-1 should be greater than or equal to 1",
     "model.tower_units=64": "64 should be a valid list; write [64]",
-    "'model.tower_units=\"[64]\"'": "'[64]' should be a valid list; write [64] without",
+    "'model.tower_units=\"[64]\"'": "'[64]' should be a valid list; remove the quotes",
+    "'model.tower_units=\"a: b\"'": "should be a valid list; write ['a: b']",
+    f"model.tower_units={'a' * 300}": "...' should be a valid list\n",
     f"model.tower_units={'[' * 300}{']' * 300}": "model.tower_units: too many "
     "brackets inside of brackets; write fewer\n",
     f"trainer.epochs={'1' * 5000}": "error: trainer.epochs: a number has more than",
