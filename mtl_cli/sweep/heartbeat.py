@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from mtl_cli.sweep.search_storage import SWEEP_ATTRIBUTE, queue_again
 
@@ -27,12 +27,6 @@ MAX_SILENCE_SECONDS = 60
 def heartbeat_key(sweep_id: str) -> str:
     """Returns the key of the study's attribute that holds a sweep's heartbeat."""
     return f"{SWEEP_ATTRIBUTE}:{sweep_id}"
-
-
-def retry_trial(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Marks a running trial as failed, and queues a new trial of its parameters."""
-    if study._storage.set_trial_state(trial._trial_id, TrialState.FAIL):
-        queue_again(study, trial)
 
 
 class Heartbeat(threading.Thread):
@@ -72,17 +66,17 @@ class Heartbeat(threading.Thread):
         storage.read_trials_from_remote_storage(study._study_id)
         heartbeats = study.system_attrs
         for trial in study.get_trials(states=(TrialState.RUNNING,)):
-            if storage.is_own(trial):
-                continue
-            # A sweep may be killed after it has taken a trial, but before it has
-            # written its id to the trial. Such a trial counts as the trial of a sweep
-            # without heartbeats.
-            sweep_id = trial.system_attrs.get(SWEEP_ATTRIBUTE, f"trial {trial.number}")
-            if not sweep_id:  # a sweep with its own database has no heartbeat
+            sweep_id = trial.system_attrs.get(SWEEP_ATTRIBUTE)
+            # A sweep with its own database has no heartbeat: the id is "". The trial of
+            # another program has no id.
+            if not sweep_id or storage.is_own(trial):
                 continue
             heartbeat = heartbeats.get(heartbeat_key(sweep_id))
-            if self.seconds_since_change(sweep_id, heartbeat) > MAX_SILENCE_SECONDS:
-                retry_trial(study, trial)
+            is_silent = (
+                self.seconds_since_change(sweep_id, heartbeat) > MAX_SILENCE_SECONDS
+            )
+            if is_silent and storage.fail_as_cut_off(trial._trial_id):
+                queue_again(study, trial)
 
     def seconds_since_change(self, sweep_id: str, heartbeat: Any) -> float:
         """Returns for how long this thread has seen the same heartbeat of a sweep."""

@@ -111,16 +111,16 @@ def continue_study(sweeper: DictConfig, study: "optuna.Study") -> bool:
     """
     from optuna.trial import TrialState
 
-    from mtl_cli.sweep.heartbeat import Heartbeat, retry_trial
+    from mtl_cli.sweep.heartbeat import Heartbeat
     from mtl_cli.sweep.search_storage import cut_off_trials, queue_again, sampler_seed
 
     global resumed_study
     storage = study._storage
+    for trial in filter(storage.is_own, study.trials):
+        if trial.state == TrialState.RUNNING:
+            storage.fail_as_cut_off(trial._trial_id)
     trials = study.trials
     own_trials = [trial for trial in trials if storage.is_own(trial)]
-    for trial in own_trials:
-        if trial.state == TrialState.RUNNING:
-            retry_trial(study, trial)
     for trial in filter(storage.is_own, cut_off_trials(trials)):
         queue_again(study, trial)
     if storage.sweep_id:

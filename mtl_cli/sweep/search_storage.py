@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import json
 import socket
 import sqlite3
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 import optuna
 import sqlalchemy
 from optuna.storages import RDBStorage, _CachedStorage
+from optuna.storages._rdb.models import TrialSystemAttributeModel
 from optuna.trial import FrozenTrial, TrialState
 
 from mtl_cli.core.atomic_write import write_text
@@ -34,8 +36,8 @@ LIBPQ_OPTIONS = {
 MAX_TRIALS = 100_000
 # The attribute of a trial that holds the id of its sweep.
 SWEEP_ATTRIBUTE = "mtl-cli:sweep"
-# The attribute of a failed trial whose job was killed or stopped. The next start of the
-# sweep tries the parameters of such a trial again.
+# The attribute of a failed trial whose job or sweep was killed or stopped. The next
+# start of the sweep tries the parameters of such a trial again.
 CUT_OFF_ATTRIBUTE = "mtl-cli:cut off"
 # The attribute of a queued trial: the number of the trial that it tries again.
 RETRY_ATTRIBUTE = "mtl-cli:retry of"
@@ -69,24 +71,42 @@ class SearchStorage(_CachedStorage):
         return trial_id
 
     def set_trial_state(self, trial_id: int, state: TrialState) -> bool:
+        session = self._backend.scoped_session
         try:
-            if state == TrialState.FAIL:
-                self.mark_if_cut_off(trial_id)
+            if state == TrialState.RUNNING:
+                # The storage writes the id and the state in one transaction. A trial
+                # has room for one id, so two sweeps cannot take the same trial.
+                session.add(
+                    TrialSystemAttributeModel(
+                        trial_id=trial_id,
+                        key=SWEEP_ATTRIBUTE,
+                        value_json=json.dumps(self.sweep_id),
+                    )
+                )
+            # The search sets the state while it handles the error of the trial's job.
+            if state == TrialState.FAIL and is_handling_cut_off_job():
+                self.set_trial_system_attr(trial_id, CUT_OFF_ATTRIBUTE, True)
             is_set: bool = super().set_trial_state(trial_id, state)
         except RuntimeError:
             # Another sweep has taken this sweep for cut off: it has marked the trial as
             # failed, and has queued a new trial of its parameters.
+            session.rollback()
             return False
         if is_set and state == TrialState.RUNNING:
             self.refuse_parameters(trial_id)
-            self.set_trial_system_attr(trial_id, SWEEP_ATTRIBUTE, self.sweep_id)
         return is_set
 
-    def mark_if_cut_off(self, trial_id: int) -> None:
-        """Marks a failed trial whose job was killed or stopped."""
-        # The search sets the state while it handles the error of the trial's job.
-        if is_handling_cut_off_job():
+    def fail_as_cut_off(self, trial_id: int) -> bool:
+        """Marks a running trial of a killed sweep as failed, to be tried again.
+
+        Returns: whether this call has set the state. Another sweep may have set it.
+        """
+        # The mark comes first: if this process is killed before the search has queued
+        # the parameters again, a later start finds the mark.
+        with contextlib.suppress(RuntimeError):  # the state has been set meanwhile
             self.set_trial_system_attr(trial_id, CUT_OFF_ATTRIBUTE, True)
+            return self.set_trial_state(trial_id, TrialState.FAIL)
+        return False
 
     def refuse_parameters(self, trial_id: int) -> None:
         """Raises a `ConfigError` if a trial that starts holds parameters already.

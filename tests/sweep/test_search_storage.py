@@ -86,6 +86,45 @@ def test_waiting_trial_that_another_sweep_has_taken_is_left_alone(
     assert not two._storage.set_trial_state(trial._trial_id, running)
 
 
+class KilledError(BaseException):
+    """Stands for a kill: the code after the call does not run."""
+
+
+def kill(*_: object, **__: object) -> None:
+    raise KilledError
+
+
+def test_sweep_that_is_killed_while_it_takes_a_queued_trial_knows_it_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = study(tmp_path, "x")
+    search.enqueue_trial({"dropout": 0.25})
+    with monkeypatch.context() as patched, pytest.raises(KilledError):
+        patched.setattr(SearchStorage, "refuse_parameters", kill)
+        search.ask(SPACE)
+    later = study(tmp_path, "x")
+    sweeper = OmegaConf.create({"n_trials": 1, "sampler": {}})
+    optuna_search.continue_study(sweeper, later)
+    assert [trial.state.name for trial in later.trials] == ["FAIL", "WAITING"]
+    assert later.ask(SPACE).params == {"dropout": 0.25}
+
+
+@pytest.mark.parametrize("step", ["set_trial_state", "create_new_trial"])
+def test_start_that_is_killed_while_it_resumes_loses_no_point(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = study(tmp_path, "x").ask(SPACE)  # is killed
+    sweeper = OmegaConf.create({"n_trials": 1, "sampler": {}})
+    with monkeypatch.context() as patched, pytest.raises(KilledError):
+        patched.setattr(SearchStorage, step, kill)
+        optuna_search.continue_study(sweeper, study(tmp_path, "x"))
+    for _ in range(2):  # the second start finds the trial that the first one has queued
+        later = study(tmp_path, "x")
+        optuna_search.continue_study(sweeper, later)
+        assert [t.state.name for t in later.trials] == ["FAIL", "WAITING"]
+    assert later.ask(SPACE).params == trial.params
+
+
 @pytest.mark.parametrize("file", ["optuna.db", "a/optuna.db"])
 def test_sweeps_with_one_file_tell_their_trials_apart(
     file: str, tmp_path: Path
