@@ -206,9 +206,17 @@ def new_engine(url: str) -> sqlalchemy.engine.Engine:
         ConfigError: if the URL is wrong, or the driver of the database is missing.
     """
     try:
+        has_user = sqlalchemy.engine.make_url(url).username is not None
+        # For SQLAlchemy, the password ends at the first `@`. The rest of the password
+        # would be the start of the host's name, which messages show.
+        if has_user and url.count("@") > 1:
+            raise ConfigError(
+                f"{KEY}: the URL holds more than one @; write each @ of the user name, "
+                "the password and the name of the database as %40"
+            )
         return sqlalchemy.create_engine(url)
-    except sqlalchemy.exc.ArgumentError:
-        # The text of this error holds the password.
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        # The text of this error may hold the password.
         raise ConfigError(
             f"{KEY}: the value is not the URL of a database; give a URL such as "
             "postgresql://HOST/NAME"

@@ -502,11 +502,30 @@ def test_locked_database_is_told_within_20_seconds(tmp_path: Path) -> None:
     assert time.monotonic() - start < 20
 
 
-@pytest.mark.parametrize("url", ["secret@host/name", "nonsense://u:secret@host/name"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "secret@host/name",
+        "nonsense://u:secret@host/name",
+        "sqlite://u:p@secret:secret@host/name",
+    ],
+)
 def test_wrong_url_is_refused_without_its_password(url: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="not the URL of a database") as raised:
         open_storage(url, tmp_path)
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("password", ["p@secret", "p@secret/x", "p@secret?x", "p/x@s"])
+def test_url_whose_password_ends_before_its_last_at_is_refused(
+    password: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError) as raised:
+        open_storage(f"sqlite://u:{password}@host/name", tmp_path)
+    assert str(raised.value) == (
+        "hydra.sweeper.storage: the URL holds more than one @; write each @ of the "
+        "user name, the password and the name of the database as %40"
+    )
 
 
 def test_error_that_hides_a_lost_data_base_is_traced_to_it(
