@@ -180,9 +180,25 @@ def check_measure(study: "optuna.Study", measure: dict[str, str]) -> None:
     """Refuses to add trials to a study whose earlier trials have another measure.
 
     Each start notes its measure in the study until a trial of the study is completed.
+    Trials that another program has begun are refused too: their measure is not known.
+    Points that another program has queued are trials of the search that tries them.
     """
     from optuna.trial import TrialState
 
+    from mtl_cli.sweep.search_storage import SWEEP_ATTRIBUTE
+
+    num_foreign = sum(
+        trial.state != TrialState.WAITING and SWEEP_ATTRIBUTE not in trial.system_attrs
+        for trial in study.trials
+    )
+    if num_foreign:
+        raise ConfigError(
+            f"hydra.sweeper.study_name: in {study._storage.name}, the study "
+            f"{study.study_name!r} holds trials of another program ({num_foreign}), "
+            "and new trials could not be compared with them; set another "
+            "hydra.sweeper.study_name=NAME, or another database by "
+            "hydra.sweeper.storage=URL"
+        )
     earlier = study.user_attrs.get(MEASURE_ATTRIBUTE, {})
     is_scored = any(trial.state == TrialState.COMPLETE for trial in study.trials)
     if not (earlier and is_scored):

@@ -130,7 +130,7 @@ class SearchStorage(_CachedStorage):
 
     def is_own(self, trial: FrozenTrial) -> bool:
         """Whether a trial was started by this sweep, now or before a restart."""
-        return bool(trial.system_attrs.get(SWEEP_ATTRIBUTE, "") == self.sweep_id)
+        return bool(trial.system_attrs.get(SWEEP_ATTRIBUTE) == self.sweep_id)
 
 
 def is_handling_cut_off_job() -> bool:

@@ -377,6 +377,24 @@ def test_study_takes_no_trials_of_another_measure(tmp_path: Path) -> None:
         )
 
 
+def test_study_with_trials_of_another_program_is_refused(tmp_path: Path) -> None:
+    search = study(tmp_path, "x")
+    url = f"sqlite:///{tmp_path}/optuna.db"
+    of_another_program = optuna.load_study(study_name="x", storage=url)
+    of_another_program.enqueue_trial({"dropout": 0.25})
+    search.tell(search.ask(SPACE), 0.5)  # tries the queued point
+    check_measure(search, {"dataset": "shop"})
+    of_another_program.tell(of_another_program.ask(SPACE), 100)
+    with pytest.raises(ConfigError) as raised:
+        check_measure(study(tmp_path, "x"), {"dataset": "shop"})
+    assert str(raised.value) == (
+        f"hydra.sweeper.study_name: in {url}, the study 'x' holds trials of another "
+        "program (1), and new trials could not be compared with them; set another "
+        "hydra.sweeper.study_name=NAME, or another database by "
+        "hydra.sweeper.storage=URL"
+    )
+
+
 @contextlib.contextmanager
 def search_over(*settings: str) -> Iterator[DictConfig]:
     """Yields the configuration of a search with settings of the command line."""
