@@ -42,6 +42,7 @@ def check_search(config: DictConfig) -> None:
 
 def check_ranges(config: DictConfig) -> None:
     """Refuses a range of values that Optuna refuses, such as `range(5,2)`."""
+    from mtl_cli.sweep.grid_search import grid_values, uses_grid_sampler
     from mtl_cli.sweep.plan import swept_settings
 
     try:
@@ -50,8 +51,10 @@ def check_ranges(config: DictConfig) -> None:
         return
     for setting in settings:
         try:
-            distribution_of(setting)
-        except ValueError as error:
+            distribution = distribution_of(setting)
+            if uses_grid_sampler(config):
+                grid_values(distribution)
+        except (ValueError, TypeError) as error:
             text = without_added_prefix(setting.input_line or "")
             raise ConfigError(f"cannot search {text}: {first_line(error)}") from None
 

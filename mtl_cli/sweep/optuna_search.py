@@ -78,13 +78,18 @@ def resume_search(config: DictConfig, measure: dict[str, str]) -> bool:
     # Only a search in an SQL database is continued.
     if sweeper.storage is None or url.startswith("redis"):
         return False
+    from mtl_cli.sweep.grid_search import limit_to_grid, uses_grid_sampler
+
     try:
         study = open_study(config)
         if study is None:
             return False
         check_measure(study, measure)
         check_earlier_values(config, study)
-        return continue_study(sweeper, study)
+        continue_study(sweeper, study)
+        if uses_grid_sampler(config):
+            limit_to_grid(config, study)
+        return bool(sweeper.n_trials <= 0)
     except StorageError as error:
         raise ConfigError(f"{error}; {storage_advice(error, url)}") from error
     except DAMAGED_FILE_ERRORS as error:  # Optuna does not check what it reads
@@ -96,19 +101,19 @@ def resume_search(config: DictConfig, measure: dict[str, str]) -> bool:
 
 
 def adapt_optuna() -> None:
-    """Silences Optuna, and keeps the states of its CMA-ES search in memory."""
+    """Silences Optuna, and adapts its CMA-ES sampler and its grid sampler."""
     import optuna
 
+    from mtl_cli.sweep.grid_search import adapt_grid_sampler
+
     cmaes_state.replace_pickle()
+    adapt_grid_sampler()
     optuna.logging.set_verbosity(logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
 
 
-def continue_study(sweeper: DictConfig, study: "optuna.Study") -> bool:
-    """Makes a sweeper run only the trials that a study lacks.
-
-    Returns: whether the study has all trials.
-    """
+def continue_study(sweeper: DictConfig, study: "optuna.Study") -> None:
+    """Makes a sweeper run only the trials that a study lacks."""
     from optuna.trial import TrialState
 
     from mtl_cli.sweep.heartbeat import Heartbeat
@@ -134,7 +139,6 @@ def continue_study(sweeper: DictConfig, study: "optuna.Study") -> bool:
             sweeper.sampler.seed = sampler_seed(
                 sweeper.sampler.seed, storage.sweep_id, len(trials)
             )
-    return bool(sweeper.n_trials <= 0)
 
 
 def best_trial_message() -> str:

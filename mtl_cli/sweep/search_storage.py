@@ -43,6 +43,7 @@ CUT_OFF_ATTRIBUTE = "mtl-cli:cut off"
 RETRY_ATTRIBUTE = "mtl-cli:retry of"
 # Optuna's attribute of a trial in a search over a grid: the index of the trial's point.
 GRID_ATTRIBUTE = "grid_id"
+GRID_VALUES_ATTRIBUTE = "search_space"  # of the same trial: the values of each key
 ID_FILE = ".search_id"
 
 
@@ -168,7 +169,7 @@ def queue_again(study: optuna.Study, trial: FrozenTrial) -> None:
     `Study.enqueue_trial` could not keep the point of a grid.
     """
     attributes = {"fixed_params": queued_values(trial), RETRY_ATTRIBUTE: trial.number}
-    for key in (GRID_ATTRIBUTE, "search_space"):
+    for key in (GRID_ATTRIBUTE, GRID_VALUES_ATTRIBUTE):
         if key in trial.system_attrs:
             attributes[key] = trial.system_attrs[key]
     study.add_trial(

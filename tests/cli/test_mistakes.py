@@ -233,6 +233,8 @@ MISTAKES_OF_SEARCHES = {
     "hydra.sweeper.n_jobs=-1": "hydra.sweeper.n_jobs: -1 should be 1 or more",
     "++dataset.x=range(5,2)": "cannot search dataset.x=range(5,2): The `low` value "
     "must be smaller than or equal to the `high` value (low=5, high=2).",
+    "model.dropout=interval(0.0,0.5) hydra/sweeper/sampler=grid": "cannot search "
+    "model.dropout=interval(0.0,0.5): a grid needs choice(...) or range(...)",
 }
 
 
@@ -241,7 +243,9 @@ MISTAKES_OF_SEARCHES = {
 )
 def test_mistake_in_a_search_is_told_with_the_key(setting: str, tmp_path: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="extra hpo")
-    code, out, err, _ = refused(tmp_path, "-m", "hydra/sweeper=optuna", setting)
+    code, out, err, _ = refused(
+        tmp_path, "-m", "hydra/sweeper=optuna", *setting.split()
+    )
     expected = f"mtl-train: error: {MISTAKES_OF_SEARCHES[setting]}\n"
     assert (code, out, err) == (2, "", expected)
 

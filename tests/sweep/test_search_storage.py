@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 optuna = pytest.importorskip("optuna", reason="extra hpo")
@@ -21,7 +22,8 @@ from sqlalchemy.engine import make_url  # noqa: E402
 from mtl_cli.core.errors import ConfigError, CutOffJobError, JobError, StorageError  # noqa: E402
 from mtl_cli.core.paths import conf_folder  # noqa: E402
 from mtl_cli.sweep import heartbeat, optuna_search, search_storage  # noqa: E402
-from mtl_cli.sweep.check_search import check_earlier_values  # noqa: E402
+from mtl_cli.sweep.check_search import check_earlier_values, distribution_of  # noqa: E402
+from mtl_cli.sweep.grid_search import adapt_grid_sampler, grid_values, limit_to_grid  # noqa: E402
 from mtl_cli.sweep.heartbeat import Heartbeat  # noqa: E402
 from mtl_cli.sweep.optuna_search import OPTUNA_SWEEPER, resume_search  # noqa: E402
 from mtl_cli.sweep.search_measure import check_measure, measure_of_search  # noqa: E402
@@ -328,6 +330,46 @@ def test_queued_value_that_no_search_would_queue_is_refused(
         check_earlier_values(config, search)
 
 
+def num_points_to_try(search: Any) -> int:
+    """Returns how many of the seeds 0, 1 and 2 a search over the grid would try."""
+    sweeper = {"n_trials": 20, "params": {"seed": "choice(0,1,2)"}}
+    hydra = {"sweeper": sweeper, "overrides": {"task": []}}
+    config = OmegaConf.create({"hydra": hydra})
+    limit_to_grid(config, search)
+    return int(config.hydra.sweeper.n_trials)
+
+
+def test_grid_is_complete_when_each_point_was_tried_once(tmp_path: Path) -> None:
+    adapt_grid_sampler()
+    one, two = study(tmp_path, "one"), study(tmp_path, "two")
+    one.sampler = two.sampler = optuna.samplers.GridSampler({"seed": range(3)})
+    space = {"seed": optuna.distributions.CategoricalDistribution(range(3))}
+    assert num_points_to_try(one) == 3
+    tell_failure(one, one.ask(space), JobError("wrong settings"))
+    two.ask(space)  # is still being tried
+    assert num_points_to_try(one) == num_points_to_try(two) == 1
+    last = one.ask(space)
+    with pytest.raises(ConfigError, match="being tried or has failed, and none has"):
+        num_points_to_try(two)
+    one.tell(last, 0.5)
+    assert num_points_to_try(one) == num_points_to_try(two) == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "points"),
+    [
+        ("range(0.0,0.2,0.1)", [0.0, 0.1, 0.2]),
+        ("range(0,1,0.3)", [0.0, 0.3, 0.6, 0.9]),
+        ("range(1,3)", [1, 2, 3]),
+        ("range(1,6,2)", [1, 3, 5]),
+        ("choice(4,2)", [2, 4]),
+    ],
+)
+def test_grid_holds_both_ends_of_a_range(values: str, points: list[float]) -> None:
+    (setting,) = OverridesParser.create().parse_overrides([f"seed={values}"])
+    assert grid_values(distribution_of(setting)) == points
+
+
 def test_search_over_a_grid_tries_each_point_although_a_job_was_killed(
     tmp_path: Path,
 ) -> None:
@@ -336,12 +378,12 @@ def test_search_over_a_grid_tries_each_point_although_a_job_was_killed(
     search.sampler = optuna.samplers.GridSampler({"seed": points})
     space = {"seed": optuna.distributions.CategoricalDistribution(points)}
     killed = search.ask(space)
-    # At the last point, Optuna raises an error of its own before it sets the state.
-    with pytest.raises(RuntimeError, match=r"Study\.stop"):
-        for trial in (killed, search.ask(space), search.ask(space)):
-            tell_failure(search, trial, CutOffJobError("killed"))
+    adapt_grid_sampler()  # Optuna would raise an error of its own at the last point
+    for trial in (killed, search.ask(space), search.ask(space)):
+        tell_failure(search, trial, CutOffJobError("killed"))
     sweeper = OmegaConf.create({"n_trials": 3, "sampler": {}})
     optuna_search.continue_study(sweeper, search)
+    assert num_points_to_try(search) == 3
     retries = [search.ask(space) for _ in points]
     assert {trial.params["seed"] for trial in retries} == {*points}
     assert all(t.system_attrs["grid_id"] == t.params["seed"] for t in retries)
