@@ -36,9 +36,8 @@ def adapt_grid_sampler() -> None:
     the last job has failed, this error ends the sweeper before it has handled all jobs.
     Neither has an option. So two private methods are replaced, for the whole process.
     """
-    OptunaSweeperImpl._to_grid_sampler_choices = (  # type: ignore[method-assign]
-        lambda _, distribution: grid_values(distribution)
-    )
+    sweeper_class: Any = OptunaSweeperImpl
+    sweeper_class._to_grid_sampler_choices = staticmethod(grid_values)
     GridSampler.after_trial = lambda *_: None
 
 

@@ -23,11 +23,10 @@ from mtl_cli.sweep import cmaes_state, job_processes
 from mtl_cli.sweep.check_search import check_earlier_values
 from mtl_cli.sweep.search_measure import check_measure
 from mtl_cli.sweep.storage_errors import (
-    KEY,
     LOCKED_DATABASE,
     NEW_DATABASE,
     database_reason,
-    storage_advice,
+    message_at_start,
     storage_error_behind,
 )
 
@@ -78,6 +77,9 @@ def resume_search(config: DictConfig, measure: dict[str, str]) -> bool:
     # Only a search in an SQL database is continued.
     if sweeper.storage is None or url.startswith("redis"):
         return False
+    import optuna
+    import sqlalchemy
+
     from mtl_cli.sweep.grid_search import limit_to_grid, uses_grid_sampler
 
     try:
@@ -90,8 +92,12 @@ def resume_search(config: DictConfig, measure: dict[str, str]) -> bool:
         if uses_grid_sampler(config):
             limit_to_grid(config, study)
         return bool(sweeper.n_trials <= 0)
-    except StorageError as error:
-        raise ConfigError(f"{error}; {storage_advice(error, url)}") from error
+    except (
+        StorageError,
+        sqlalchemy.exc.SQLAlchemyError,
+        optuna.exceptions.StorageInternalError,
+    ) as error:
+        raise ConfigError(message_at_start(error, url)) from error
     except DAMAGED_FILE_ERRORS as error:  # Optuna does not check what it reads
         raise ConfigError(
             "hydra.sweeper.storage: cannot continue the search in "
@@ -196,14 +202,13 @@ def open_study(config: DictConfig) -> "optuna.Study | None":
             sqlalchemy.exc.DBAPIError,
             optuna.exceptions.StorageInternalError,
         ) as error:
-            reason = database_reason(error)
             # If SQLite has waited for a lock in vain, another try would also wait in
             # vain. If two processes have read and now want to write, SQLite raises the
             # same error without waiting, and another try helps.
             has_waited = time.monotonic() - began > 1
-            is_locked = reason == LOCKED_DATABASE and has_waited
+            is_locked = database_reason(error) == LOCKED_DATABASE and has_waited
             if attempt == MAX_ATTEMPTS or is_locked:
-                raise StorageError(f"{KEY}: {reason}") from error
+                raise
             time.sleep(random.uniform(0.2, 1.0))
     return None
 

@@ -1,6 +1,7 @@
 """Turns the errors of a search's database into one line, with advice for the user."""
 
 from mtl_cli.core.errors import StorageError, first_line
+from mtl_cli.core.secrets import mask_secrets
 
 KEY = "hydra.sweeper.storage"
 LOCKED_DATABASE = "database is locked"  # an error of SQLite
@@ -19,15 +20,22 @@ def database_reason(error: Exception) -> str:
     return first_line(getattr(cause, "orig", cause))
 
 
-def storage_advice(error: StorageError, url: str) -> str:
-    """Returns how the user can mend an error of a search's database."""
-    if LOCKED_DATABASE in str(error):
-        return (
-            "wait until the program that uses the file ends, or take another database"
+def message_at_start(error: Exception, url: str) -> str:
+    """Returns the message about a database with which a search cannot start."""
+    if isinstance(error, StorageError):  # without a connection
+        fix = (
+            "take another database" if url.startswith("sqlite") else "start the server"
         )
-    if url.startswith("sqlite"):
-        return "correct the URL, or take another database"
-    return "correct the URL, or start the server"
+        return f"{error}; correct the URL, or {fix}"
+    reason = database_reason(error)
+    if reason == LOCKED_DATABASE:
+        fix = "wait until the program that uses the file ends, or take another database"
+    else:
+        fix = (
+            "take a database that Optuna has made and that you may write to, or "
+            f"{NEW_DATABASE}"
+        )
+    return f"{KEY}: {mask_secrets(url)}: {reason}; {fix}"
 
 
 def storage_error_behind(

@@ -35,6 +35,11 @@ from mtl_cli.sweep.search_storage import (  # noqa: E402
     sampler_seed,
 )
 
+ANOTHER_DATABASE = (
+    "take a database that Optuna has made and that you may write to, or use a new "
+    "database: change hydra.sweeper.storage, or hydra.sweep.dir if the database is in "
+    "that folder"
+)
 SPACE = {"dropout": optuna.distributions.UniformDistribution(0.0, 0.5)}
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 
@@ -542,8 +547,36 @@ def test_damaged_file_is_no_database(
     with pytest.raises(ConfigError) as raised:
         resume_search(search_in(tmp_path / "optuna.db"), {})
     assert str(raised.value) == (
-        "hydra.sweeper.storage: file is not a database; correct the URL, or take "
-        "another database"
+        f"hydra.sweeper.storage: sqlite:///{tmp_path}/optuna.db: file is not a "
+        f"database; {ANOTHER_DATABASE}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("form", "change", "reason"),
+    [
+        (
+            "{}",
+            "ALTER TABLE trials RENAME number TO n",
+            "no such column: trials.number",
+        ),
+        ("file:{}?mode=ro&uri=true", "VACUUM", "attempt to write a readonly database"),
+    ],
+)
+def test_database_that_a_search_cannot_use_is_named(
+    form: str, change: str, reason: str, tmp_path: Path
+) -> None:
+    storage = open_storage(f"sqlite:///{tmp_path}/optuna.db", tmp_path)
+    optuna.create_study(study_name="search", storage=storage, direction="maximize")
+    with contextlib.closing(sqlite3.connect(tmp_path / "optuna.db")) as database:
+        database.execute(change)
+    config = search_in(tmp_path / "optuna.db")
+    url = f"sqlite:///{form.format(tmp_path / 'optuna.db')}"
+    config.hydra.sweeper.storage = url
+    with pytest.raises(ConfigError) as raised:
+        resume_search(config, {})
+    assert str(raised.value) == (
+        f"hydra.sweeper.storage: {url}: {reason}; {ANOTHER_DATABASE}"
     )
 
 
@@ -556,8 +589,8 @@ def test_locked_database_is_told_within_20_seconds(tmp_path: Path) -> None:
         with pytest.raises(ConfigError) as raised:
             resume_search(search_in(tmp_path / "optuna.db"), {})
     assert str(raised.value) == (
-        "hydra.sweeper.storage: database is locked; wait until the program that uses "
-        "the file ends, or take another database"
+        f"hydra.sweeper.storage: sqlite:///{tmp_path}/optuna.db: database is locked; "
+        "wait until the program that uses the file ends, or take another database"
     )
     assert time.monotonic() - start < 20
 
