@@ -1,11 +1,12 @@
 """Checks the settings of a search before it starts."""
 
 import warnings
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 
 from mtl_cli.config.overrides import without_added_prefix, without_signs
 from mtl_cli.core.errors import ConfigError, first_line
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def check_search(config: DictConfig) -> None:
     """Refuses a search that has no scores, no trials, or a range without values.
 
-    A search for the worst score is refused too.
+    A search for the worst score, or for several metrics, is refused too.
 
     Raises:
         ConfigError: if the search is refused.
@@ -29,7 +30,14 @@ def check_search(config: DictConfig) -> None:
             "check_only: a search needs the scores of trained models; leave check_only "
             "out, or leave the search out to check one configuration"
         )
-    if "hydra.sweeper.direction=minimize" in config.hydra.overrides.hydra:
+    direction = config.hydra.sweeper.direction
+    if isinstance(direction, ListConfig):
+        raise ConfigError(
+            "hydra.sweeper.direction: a search has one metric, trainer.monitor, and "
+            "takes the best; leave the setting out"
+        )
+    # The plugin's default is a member of an `Enum`, a user's setting is a text.
+    if direction != "maximize" and not isinstance(direction, Enum):
         raise ConfigError(
             "hydra.sweeper.direction: a search takes the best trainer.monitor, and "
             "negates a metric for which less is better; leave the setting out"

@@ -251,6 +251,35 @@ def test_mistake_in_a_search_is_told_with_the_key(setting: str, tmp_path: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("direction", "message"),
+    [
+        (
+            "[minimize, maximize]",
+            "a search has one metric, trainer.monitor, and takes the best; ",
+        ),
+        (
+            "minimize",
+            "a search takes the best trainer.monitor, and negates a metric for which "
+            "less is better; ",
+        ),
+    ],
+)
+def test_direction_of_a_search_in_a_file_is_refused(
+    direction: str, message: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="extra hpo")
+    (tmp_path / "conf" / "sweep").mkdir(parents=True)
+    (tmp_path / "conf" / "sweep" / "mine.yaml").write_text(
+        "# @package _global_\ndefaults: [override /hydra/sweeper: optuna]\n"
+        f"hydra: {{mode: MULTIRUN, sweeper: {{direction: {direction}}}}}\n"
+    )
+    code, out, err, _ = refused(tmp_path, "sweep=mine", "seed=range(1,3)")
+    start = f"mtl-train: error: hydra.sweeper.direction: {message}"
+    assert (code, out, err) == (2, "", f"{start}leave the setting out\n")
+
+
+@pytest.mark.slow
 def test_wrong_value_of_a_key_of_hydra_in_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "conf" / "sweep").mkdir(parents=True)
     (tmp_path / "conf" / "sweep" / "mine.yaml").write_text(
