@@ -33,7 +33,7 @@ from mtl_cli.cli.failures import (
 from mtl_cli.cli.hydra_setup import prepare_hydra
 from mtl_cli.config.overrides import without_added_prefix
 from mtl_cli.core import plugins, signals
-from mtl_cli.core.errors import ConfigError, fail, warn_in_one_line
+from mtl_cli.core.errors import CompleteGridError, ConfigError, fail, warn_in_one_line
 from mtl_cli.core.paths import check_current_folder, conf_folder, shortest
 from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
@@ -104,7 +104,12 @@ def train(
     try:
         check_current_folder()
         with signals.raise_hidden_interrupts():
-            outcome = compose_and_run(arguments, more_settings)
+            try:
+                outcome = compose_and_run(arguments, more_settings)
+            except CompleteGridError:
+                outcome = RunOutcome()
+                if session.current is not None:
+                    session.current.search_is_complete = True
             if session.current is not None:
                 session.current.finish()
     except KeyboardInterrupt as stop:

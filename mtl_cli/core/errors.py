@@ -87,6 +87,10 @@ class StorageError(MtlError):
     """The database of a search does not answer."""
 
 
+class CompleteGridError(MtlError):
+    """Other sweeps have taken the last points of a grid, so this search has ended."""
+
+
 class LostWorkerError(TrainingError):
     """Another process of a run no longer answers."""
 

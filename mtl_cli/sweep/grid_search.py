@@ -1,5 +1,6 @@
 """Searches over a grid: the points of Optuna's grid sampler, and those still to try."""
 
+import contextlib
 from decimal import Decimal
 from typing import Any
 
@@ -16,10 +17,16 @@ from optuna.distributions import (
     IntUniformDistribution,
 )
 from optuna.samplers import GridSampler
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
-from mtl_cli.core.errors import ConfigError
-from mtl_cli.sweep.search_storage import GRID_ATTRIBUTE, GRID_VALUES_ATTRIBUTE
+from mtl_cli.core.errors import CompleteGridError, ConfigError
+from mtl_cli.sweep.search_storage import (
+    GRID_ATTRIBUTE,
+    GRID_VALUES_ATTRIBUTE,
+    SearchStorage,
+)
+
+optuna_ask, optuna_after_trial = optuna.Study.ask, GridSampler.after_trial
 
 
 def uses_grid_sampler(config: DictConfig) -> bool:
@@ -29,20 +36,31 @@ def uses_grid_sampler(config: DictConfig) -> bool:
 
 
 def adapt_grid_sampler() -> None:
-    """Makes a grid hold the last value of a range, and lets its last jobs fail.
+    """Makes a search over a grid try each of its points once.
 
-    The plugin leaves out the last value. After the last point, Optuna stops a call of
-    `Study.optimize`, and raises an error because Hydra's sweeper makes no such call. If
-    the last job has failed, this error ends the sweeper before it has handled all jobs.
-    Neither has an option. So two private methods are replaced, for the whole process.
+    Neither Optuna nor the plugin has options for this. So three methods are replaced,
+    for the whole process.
     """
     sweeper_class: Any = OptunaSweeperImpl
     sweeper_class._to_grid_sampler_choices = staticmethod(grid_values)
-    GridSampler.after_trial = lambda *_: None
+    GridSampler.after_trial = end_trial
+    optuna.Study.ask = ask_for_point
+
+
+def end_trial(*arguments: Any) -> None:
+    """Does what `GridSampler.after_trial` does, without its error after the last point.
+
+    Optuna then stops a call of `Study.optimize`, which Hydra's sweeper does not make.
+    If a job has failed, the error would end the sweeper before it has handled all jobs.
+    """
+    with contextlib.suppress(RuntimeError):
+        optuna_after_trial(*arguments)
 
 
 def grid_values(distribution: BaseDistribution) -> list[Any]:
     """Returns the values that a grid has of a key, both ends of a range included.
+
+    The plugin's own method leaves out the last value of a range.
 
     Raises:
         ValueError: if the values are no list of numbers, as in `interval(0.0,0.5)`.
@@ -60,12 +78,12 @@ def grid_values(distribution: BaseDistribution) -> list[Any]:
 
 
 def limit_to_grid(config: DictConfig, study: optuna.Study) -> None:
-    """Limits `n_trials` to the points that no trial has begun or that are queued again.
+    """Limits `n_trials` to the points that are still to be tried.
 
     Optuna would go on with points that were tried, or that other sweeps try now.
 
     Raises:
-        ConfigError: if no such point is left, and no trial has a score.
+        ConfigError: if no point is left, and no trial has a score.
     """
     sweeper, trials = config.hydra.sweeper, study.trials
     params: Any = OmegaConf.select(sweeper, "params") or {}
@@ -73,6 +91,17 @@ def limit_to_grid(config: DictConfig, study: optuna.Study) -> None:
     texts = [*(f"{key}={value}" for key, value in params.items()), *unresolved]
     distributions, _ = create_params_from_overrides(texts)
     grid = GridSampler({key: grid_values(d) for key, d in distributions.items()})
+    sweeper.n_trials = min(sweeper.n_trials, num_points_to_try(grid, trials))
+    if sweeper.n_trials == 0 and all(t.state != TrialState.COMPLETE for t in trials):
+        raise ConfigError(
+            "hydra.sweeper: each point of the grid is being tried or has failed, and "
+            "none has a score; to try failed points again, begin another search with "
+            "hydra.sweeper.study_name=NAME"
+        )
+
+
+def num_points_to_try(grid: GridSampler, trials: list[FrozenTrial]) -> int:
+    """Returns how many points of a grid no trial has begun, or are queued again."""
     trials_of_points = [
         trial
         for trial in trials
@@ -80,13 +109,24 @@ def limit_to_grid(config: DictConfig, study: optuna.Study) -> None:
         and grid._same_search_space(trial.system_attrs[GRID_VALUES_ATTRIBUTE])
     ]
     num_begun = len({t.system_attrs[GRID_ATTRIBUTE] for t in trials_of_points})
-    num_queued = sum(t.state == TrialState.WAITING for t in trials_of_points)
-    sweeper.n_trials = min(
-        sweeper.n_trials, len(grid._all_grids) - num_begun + num_queued
-    )
-    if sweeper.n_trials == 0 and all(t.state != TrialState.COMPLETE for t in trials):
-        raise ConfigError(
-            "hydra.sweeper: each point of the grid is being tried or has failed, and "
-            "none has a score; to try failed points again, begin another search with "
-            "hydra.sweeper.study_name=NAME"
+    num_queued: int = sum(t.state == TrialState.WAITING for t in trials_of_points)
+    return int(grid._n_min_trials) - num_begun + num_queued
+
+
+def ask_for_point(study: optuna.Study, *arguments: Any) -> optuna.trial.Trial:
+    """Asks for a trial, if other sweeps have not taken the last points of a grid.
+
+    Raises:
+        CompleteGridError: if no point is left. In a batch of trials that has begun, the
+            other trials repeat points instead, because the batch is to be finished.
+    """
+    storage = study._storage
+    if isinstance(study.sampler, GridSampler) and isinstance(storage, SearchStorage):
+        trials = study.get_trials(deepcopy=False)
+        in_batch = any(
+            trial.state == TrialState.RUNNING and storage.is_own(trial)
+            for trial in trials
         )
+        if not in_batch and num_points_to_try(study.sampler, trials) == 0:
+            raise CompleteGridError("no point of the grid is left")
+    return optuna_ask(study, *arguments)

@@ -16,14 +16,21 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 optuna = pytest.importorskip("optuna", reason="extra hpo")
 
+from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl  # noqa: E402
 from optuna.storages import _rdb  # noqa: E402
 from sqlalchemy.engine import make_url  # noqa: E402
 
-from mtl_cli.core.errors import ConfigError, CutOffJobError, JobError, StorageError  # noqa: E402
+from mtl_cli.core.errors import (  # noqa: E402
+    CompleteGridError,
+    ConfigError,
+    CutOffJobError,
+    JobError,
+    StorageError,
+)
 from mtl_cli.core.paths import conf_folder  # noqa: E402
 from mtl_cli.sweep import heartbeat, optuna_search, search_storage  # noqa: E402
 from mtl_cli.sweep.check_search import check_earlier_values, distribution_of  # noqa: E402
-from mtl_cli.sweep.grid_search import adapt_grid_sampler, grid_values, limit_to_grid  # noqa: E402
+from mtl_cli.sweep.grid_search import adapt_grid_sampler, limit_to_grid  # noqa: E402
 from mtl_cli.sweep.heartbeat import Heartbeat  # noqa: E402
 from mtl_cli.sweep.optuna_search import OPTUNA_SWEEPER, resume_search  # noqa: E402
 from mtl_cli.sweep.search_measure import check_measure, measure_of_search  # noqa: E402
@@ -44,11 +51,13 @@ SPACE = {"dropout": optuna.distributions.UniformDistribution(0.0, 0.5)}
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 
 
-def study(folder: Path, name: str) -> Any:
+def study(folder: Path, name: str, sampler: Any = None) -> Any:
     """Opens the study of a folder as the sweep of a name."""
     storage = open_storage(f"sqlite:///{folder}/optuna.db", folder)
     storage.sweep_id = name
-    return optuna.create_study(study_name="x", storage=storage, load_if_exists=True)
+    return optuna.create_study(
+        study_name="x", storage=storage, sampler=sampler, load_if_exists=True
+    )
 
 
 def test_trials_of_a_silent_sweep_are_tried_by_another(
@@ -346,8 +355,10 @@ def num_points_to_try(search: Any) -> int:
 
 def test_grid_is_complete_when_each_point_was_tried_once(tmp_path: Path) -> None:
     adapt_grid_sampler()
-    one, two = study(tmp_path, "one"), study(tmp_path, "two")
-    one.sampler = two.sampler = optuna.samplers.GridSampler({"seed": range(3)})
+    sampler = optuna.samplers.GridSampler({"seed": range(3)})
+    one, two, three = (
+        study(tmp_path, name, sampler) for name in ("one", "two", "three")
+    )
     space = {"seed": optuna.distributions.CategoricalDistribution(range(3))}
     assert num_points_to_try(one) == 3
     tell_failure(one, one.ask(space), JobError("wrong settings"))
@@ -356,6 +367,8 @@ def test_grid_is_complete_when_each_point_was_tried_once(tmp_path: Path) -> None
     last = one.ask(space)
     with pytest.raises(ConfigError, match="being tried or has failed, and none has"):
         num_points_to_try(two)
+    with pytest.raises(CompleteGridError):  # at the next batch of a running sweep
+        three.ask(space)
     one.tell(last, 0.5)
     assert num_points_to_try(one) == num_points_to_try(two) == 0
 
@@ -372,7 +385,9 @@ def test_grid_is_complete_when_each_point_was_tried_once(tmp_path: Path) -> None
 )
 def test_grid_holds_both_ends_of_a_range(values: str, points: list[float]) -> None:
     (setting,) = OverridesParser.create().parse_overrides([f"seed={values}"])
-    assert grid_values(distribution_of(setting)) == points
+    adapt_grid_sampler()
+    sweeper = object.__new__(OptunaSweeperImpl)
+    assert sweeper._to_grid_sampler_choices(distribution_of(setting)) == points
 
 
 def test_search_over_a_grid_tries_each_point_although_a_job_was_killed(
