@@ -6,7 +6,7 @@ from itertools import chain
 
 import numpy as np
 
-from mtl_cli.init.column_profile import ColumnProfile
+from mtl_cli.init.column_profile import Array, ColumnProfile
 from mtl_cli.init.column_summary import shorten
 from mtl_cli.init.label_checks import check_label, too_many_texts_error
 from mtl_cli.init.name_hints import last_word, split_words, suggests_amount
@@ -44,7 +44,13 @@ NOES = {yes: set(noes.split()) for words, noes in ANSWERS for yes in words.split
 # The largest share of cells that say neither yes nor no in a yes/no column.
 MAX_UNEXPECTED_SHARE = 0.05
 MAX_EXAMPLES = 3  # values or rows that a message names
-MIN_DISTINCT_COUNTS = 4  # counts take at least the values 0, 1, 2 and 3
+# Whole numbers are counts if `falls_from_zero` or `has_long_tail` says so. The limits
+# tell counts from codes and from grades, such as 1 to 5 or 0 to 10.
+MIN_DISTINCT_COUNTS = 4  # counts take at least this number of values
+MAX_SHARE_OF_LARGEST = 0.25  # the frequency of the largest count, relative to that of 0
+MIN_DISTINCT_IN_TAIL = 8  # with fewer values, a tail cannot be told from rare grades
+MAX_SHARE_ABOVE_QUARTER = 1 / 3  # of the labels, above a quarter of their range
+MAX_SHARE_ABOVE_HALF = 0.1  # of the labels, above the middle of their range
 # The last words of names that suggest classes, such as `age_group` and `price_level`.
 CLASS_WORDS = split_words(
     "group band bin bucket bracket level tier grade class category kind type"
@@ -103,6 +109,8 @@ def yes_no_task(task: str, column: ColumnProfile) -> TaskProposal | None:
         f"these cells count as 0: {cells}; correct or empty such cells, or add a value "
         "to `positive` if the value counts as 1"
     )
+    if column.all_whole and column.numbers is not None and column.numbers.min() == 0:
+        warning += "; if the labels are counts, write regression (without positive)"
     return binary_of_values(column, yes, warning=warning)
 
 
@@ -205,9 +213,7 @@ def is_count_or_amount(task: str, column: ColumnProfile) -> bool:
     """Whether a column holds whole numbers that are counts or amounts, not classes.
 
     The name of the task or of the column decides first. `age_group` suggests classes;
-    `clicks` suggests counts. Otherwise the numbers are taken for counts if each of the
-    numbers 0, 1, 2 and so on occurs, and each less often than the number before. There
-    must be at least `MIN_DISTINCT_COUNTS` of these numbers.
+    `clicks` suggests counts. Otherwise the frequencies of the numbers decide.
     """
     if not column.all_whole or column.numbers is None:
         return False
@@ -216,7 +222,40 @@ def is_count_or_amount(task: str, column: ColumnProfile) -> bool:
     if suggests_amount(task) or suggests_amount(column.name):
         return True
     order = np.argsort(column.numbers)
-    is_sequence = column.numbers[order].tolist() == list(range(column.num_distinct))
-    frequency_falls = bool((np.diff(column.counts[order]) < 0).all())
-    has_enough_values = column.num_distinct >= MIN_DISTINCT_COUNTS
-    return has_enough_values and is_sequence and frequency_falls
+    numbers, counts = column.numbers[order], column.counts[order]
+    return falls_from_zero(numbers, counts) or has_long_tail(numbers, counts)
+
+
+def falls_from_zero(numbers: Array, counts: Array) -> bool:
+    """Whether the numbers begin with 0, and larger numbers occur less and less often.
+
+    A number may occur more often than the number before if the difference can be
+    chance. The numbers are whole and ascending; `counts` says how often each occurs.
+    """
+    if numbers[0] != 0 or len(numbers) < MIN_DISTINCT_COUNTS:
+        return False
+    # A number that is left out occurs 0 times.
+    before = np.where(np.diff(numbers) > 1, 0, counts[:-1])
+    after = counts[1:]
+    # Twice the standard deviation of the difference of two Poisson counts.
+    chance = 2 * np.sqrt(before + after)
+    is_rare = counts[-1] <= MAX_SHARE_OF_LARGEST * counts[0]
+    return bool(is_rare and (after - before <= chance).all())
+
+
+def has_long_tail(numbers: Array, counts: Array) -> bool:
+    """Whether the numbers begin with 0 or 1, and most labels are small among them.
+
+    Large counts are rare, and some of them may be left out or be frequent round
+    numbers. See `falls_from_zero` for the arguments.
+    """
+    lowest, highest = numbers[0], numbers[-1]
+    if lowest not in (0, 1) or len(numbers) < MIN_DISTINCT_IN_TAIL:
+        return False
+    position = (numbers - lowest) / (highest - lowest)
+    above_quarter, above_half = (
+        counts[position > limit].sum() / counts.sum() for limit in (0.25, 0.5)
+    )
+    return bool(
+        above_quarter <= MAX_SHARE_ABOVE_QUARTER and above_half <= MAX_SHARE_ABOVE_HALF
+    )

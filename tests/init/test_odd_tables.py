@@ -20,7 +20,7 @@ from helpers.slow import slow_except
 from mtl_cli.core.errors import DataError
 from mtl_cli.init import dataset_proposal, preview
 from mtl_cli.init.column_profile import profile_column
-from mtl_cli.init.task_rules import propose_task
+from mtl_cli.init.task_rules import is_count_or_amount, propose_task
 
 Run = Callable[..., tuple[int, str, str]]
 ROWS = 600
@@ -81,6 +81,13 @@ AMOUNTS = RANDOM.exponential(9, ROWS).round(2)
 # {case: (file's format, task, label column, the task's keys or the error, the text)}
 LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
     "a_2": ("csv", "y", texts(CLICK, {17: "2"}), ONE, "count as 0: '2' in row 17"),
+    "perhaps_counts": (
+        "csv",
+        "y",
+        texts(CLICK, {17: "2"}),
+        ONE,
+        "if the labels are counts, write regression (without positive)",
+    ),
     "yes": (
         "csv",
         "y",
@@ -719,6 +726,33 @@ def test_yes_of_each_language_counts_as_1(
     cells = pa.chunked_array([[frequent] * 7 + [rare] * 3])
     proposal = propose_task("y", "--task y", profile_column("y", cells))
     assert proposal.keys["positive"] == positive
+
+
+# {numbers: the frequencies of the numbers 0, 1, 2 and so on; 0 for a gap}
+COUNTED = {
+    "stays in hospital": [2903, 373, 69, 19, 4, 5],
+    "orders": [9313, 407, 27, 2, 0, 0, 0, 1],
+    "visits": [2658, 542, 112, 19, 18, 6, 5, 8, 4, 1],
+    "goals": [1570, 2508, 2338, 1475, 746, 304, 115, 40, 6, 4, 2, 2, 1],
+    "drinks": [0, 2910, 2165, 972, 465, 222, 360, 69, 63, 9, 54, 3, 56, 4, 2, 8],
+}
+CLASSIFIED = {
+    "digits": [109, 109, 112, 117, 129, 121, 121, 125, 100, 125],
+    "even frequencies": [100, 100, 100, 100],
+    "stars": [0, 19, 226, 792, 1329, 1225],
+    "rare grades": [0, 4913, 329, 115, 88, 28],
+    "usual grade": [25810, 2443, 5292, 873, 708],
+    "answers": [500, 120, 110, 90, 60, 160, 40, 50, 40, 10, 20],
+    "codes": [714, 294, 0, 123, 0, 20, 20, 2, 60, 59],
+}
+
+
+@pytest.mark.parametrize("case", [*COUNTED, *CLASSIFIED])
+def test_counts_are_told_from_codes_and_grades(case: str) -> None:
+    frequencies = (COUNTED | CLASSIFIED)[case]
+    numbers = np.repeat(np.arange(len(frequencies)), frequencies)
+    column = profile_column("y", pa.chunked_array([numbers]))
+    assert is_count_or_amount("y", column) == (case in COUNTED)
 
 
 def test_all_spellings_of_no_are_the_other_values(run: Run) -> None:
