@@ -16,7 +16,8 @@ MIN_UNSEEN_DIFFERENCE = 0.1  # between the unseen fractions of a split and of tr
 MIN_REPEATED_FRACTION = 0.01
 MIN_EARLY_FRACTION = 0.01
 MIN_DRIFT = 0.25  # the usual threshold of the population stability index
-MIN_VALID_ROWS = 50  # the difference of two epochs is mostly chance on fewer rows
+# With fewer rows, or fewer rows of a class, two epochs differ mostly by chance.
+MIN_VALID_ROWS, MIN_VALID_OF_CLASS = 50, 20
 MAX_OUTSIDE_FRACTION = 0.5  # of the training rows, outside an earlier learnt range
 MAX_VARIANCE_FRACTION = 0.5  # of the variance of a split's labels, from one label
 # Limits of the standard deviation of the numbers that a regression learns.
@@ -222,19 +223,26 @@ def scale_findings(outputs: list[Output], train: Table) -> list[str]:
 def few_valid_rows_findings(outputs: list[Output], valid: Table) -> list[str]:
     """Returns a line about outputs whose few validation rows choose the kept epoch.
 
-    `outputs` are those that early stopping watches. The line is not part of the report
-    that is cached with the encoded rows, which does not depend on early stopping.
+    Of a binary output, the rows of each class must be enough too. `outputs` are those
+    that early stopping watches. The line is not part of the report that is cached with
+    the encoded rows, which does not depend on early stopping.
     """
     cases = []
     for output in outputs:
-        num_rows = int((valid.weights[output.name] > 0).sum())
+        labels = valid.labels[output.label][valid.weights[output.name] > 0]
+        num_rows, num_positive = len(labels), int((labels == 1).sum())
+        num_of_class = min(num_positive, num_rows - num_positive)
         if num_rows < MIN_VALID_ROWS:
             cases.append(f"{output.name} ({num_rows})")
+        elif output.task.BINARY_LABELS and num_of_class < MIN_VALID_OF_CLASS:
+            rare = "1" if num_of_class == num_positive else "0"
+            cases.append(f"{output.name} ({num_of_class} with label {rare})")
     return line_if_any(
-        f"fewer than {MIN_VALID_ROWS} validation rows of these tasks decide which "
-        "epoch is kept, so the kept model may be worse than a constant prediction; "
-        "take more validation rows (dataset.valid_fraction, or dataset.valid), or set "
-        "trainer.patience=null and fewer trainer.epochs",
+        f"fewer than {MIN_VALID_ROWS} validation rows, or {MIN_VALID_OF_CLASS} of a "
+        "class, of these tasks decide which epoch is kept, so the kept model may be "
+        "worse than a constant prediction; take more validation rows "
+        "(dataset.valid_fraction, or dataset.valid), or set trainer.patience=null and "
+        "fewer trainer.epochs",
         cases,
     )
 

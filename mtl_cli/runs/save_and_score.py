@@ -7,9 +7,13 @@ from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.table import Array, Table
 from mtl_cli.metrics.score_dict import Scores
-from mtl_cli.runs.better_epochs import better_epochs
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.diagnosis import diagnose
+from mtl_cli.runs.history_findings import (
+    better_epochs,
+    last_epoch_finding,
+    useless_tasks_finding,
+)
 from mtl_cli.runs.stage_timer import StageTimer
 from mtl_cli.runs.trained_run import TrainedRun
 from mtl_cli.scoring.gate_records import GateUsage
@@ -74,13 +78,20 @@ def print_results(
     split: str,
     scores: Scores,
 ) -> None:
-    """Prints the tasks that had a better epoch, warnings about gates, and the scores.
+    """Prints what is to be known about the kept epoch and the gates, and the scores.
 
     `scores` are the scores of the split.
     """
-    for line in better_epochs(run.config, run.history):
+    num_rows = run.data.splits["train"].num_rows
+    for line in [
+        *better_epochs(run.config, run.history),
+        *last_epoch_finding(run.config, run.history, num_rows),
+    ]:
         console.print_line(line)
-    for warning in gate_warnings(gate_usage):
+    for warning in [
+        *useless_tasks_finding(run.config.outputs, run.history),
+        *gate_warnings(gate_usage),
+    ]:
         console.warn(warning)
     when = f", after epoch {run.history.kept_epoch}" if run.history.epochs else ""
     console.print_scores(f"{split} rows{when}", run.config.outputs, scores)

@@ -318,12 +318,17 @@ def test_scale_of_the_training_labels_is_in_the_report(tmp_path):
 
 
 def test_few_validation_rows_that_choose_an_epoch_are_told():
-    buy, like = (Output(x, x, Binary(label=x)) for x in ("buy", "like"))
-    counts = np.arange(60) < 49
-    valid = Table({}, {}, {"buy": np.ones(60), "like": counts.astype("float32")})
-    (line,) = few_valid_rows_findings([buy, like], valid)
-    assert line.startswith("fewer than 50 validation rows of these tasks decide which")
-    assert line.endswith(": like (49)")
+    row = np.arange(900)
+    labels = {"buy": row % 2, "like": row % 2, "view": row >= 19, "sale": row >= 880}
+    labels["visit"] = row >= 881
+    outputs = [Output(x, x, Binary(label=x)) for x in labels]
+    weights = {x: np.ones(900) for x in labels} | {"like": (row < 49).astype("float32")}
+    outputs.append(Output("spent", "sale", Regression(label="sale")))
+    weights["spent"] = np.ones(900)
+    labels = {x: y.astype("float32") for x, y in labels.items()}
+    (line,) = few_valid_rows_findings(outputs, Table({}, labels, weights))
+    assert line.startswith("fewer than 50 validation rows, or 20 of a class, of these")
+    assert line.endswith(": like (49), view (19 with label 0), visit (19 with label 1)")
 
 
 @pytest.mark.parametrize("rare", [0, 1])

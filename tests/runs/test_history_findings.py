@@ -1,10 +1,14 @@
-"""A run names the tasks that were better after another epoch."""
+"""A run says what is to be known about the epoch that it keeps."""
 
 import pytest
 from helpers import networks
 from helpers.epochs import epoch
 
-from mtl_cli.runs.better_epochs import better_epochs
+from mtl_cli.runs.history_findings import (
+    better_epochs,
+    last_epoch_finding,
+    useless_tasks_finding,
+)
 from mtl_cli.training.progress import History
 
 
@@ -65,3 +69,35 @@ def test_higher_is_better_for_r2() -> None:
     epochs = [epoch(i, valid=s) for i, s in enumerate(scores, 1)]
     (line,) = better_epochs(config, History(epochs, 2))
     assert "rating was better after epoch 1: r2 of validation rows is 0.3000" in line
+
+
+def test_last_epoch_that_is_the_best_asks_for_more_epochs() -> None:
+    config = networks.config("trainer.epochs=3", "trainer.patience=5")
+    (line,) = last_epoch_finding(config, history(*INCOME_PEAKS_FIRST, kept=3), 1000)
+    assert line.endswith("more epochs may give a better model: trainer.epochs=6")
+    earlier = history(*INCOME_PEAKS_FIRST, kept=2)
+    assert last_epoch_finding(config, earlier, 1000) == []
+
+
+@pytest.mark.parametrize("override", ["trainer.epochs=1", "trainer.patience=null"])
+def test_single_epoch_or_a_fixed_number_asks_for_no_more(override: str) -> None:
+    config = networks.config("trainer.epochs=3", "trainer.patience=5", override)
+    for kept in (1, 3):
+        finished = history(*INCOME_PEAKS_FIRST, kept=kept)
+        assert last_epoch_finding(config, finished, 1000) == []
+
+
+def test_tasks_that_are_no_better_than_a_constant_after_the_kept_epoch_are_named() -> (
+    None
+):
+    added = "+dataset.tasks.rating={label: rating, kind: regression, transform: none}"
+    outputs = networks.config(added).outputs
+    scores: list[dict[str, dict[str, float | None]]] = [
+        {"income": {"ne": 1.2}, "never_married": {"ne": 0.9}, "rating": {"r2": 0.5}},
+        {"income": {"ne": 1.0}, "never_married": {"ne": None}, "rating": {"r2": -0.1}},
+        {"income": {"ne": 0.99}, "never_married": {"ne": 0.9}, "rating": {"r2": 0.01}},
+    ]
+    epochs = [epoch(i, valid=s) for i, s in enumerate(scores, 1)]
+    (line,) = useless_tasks_finding(outputs, History(epochs, 2))
+    assert line.endswith(": income (ne 1.0000), rating (r2 -0.1000)")
+    assert useless_tasks_finding(outputs, History(epochs, 3)) == []

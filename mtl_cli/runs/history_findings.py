@@ -1,7 +1,9 @@
-"""Finds tasks that were better after another epoch than after the kept epoch."""
+"""Finds what the user should know about the kept epoch of a training."""
 
 from mtl_cli.config.monitor import AUTO, monitored_metrics
 from mtl_cli.config.run_config import Config
+from mtl_cli.core.message_text import line_if_any
+from mtl_cli.heads.base import Output
 from mtl_cli.training.progress import History
 
 # Smaller differences may be noise. The unit is the same as for normalised entropy and
@@ -38,6 +40,53 @@ def better_epochs(config: Config, history: History) -> list[str]:
                 f"keeps the best epoch of {output.name}"
             )
     return lines
+
+
+def last_epoch_finding(config: Config, history: History, num_rows: int) -> list[str]:
+    """Returns a line if the best epoch is the last one that `trainer.epochs` allows.
+
+    The network may then have been about to become better. Returns [] if early stopping
+    is off, or if there is only one epoch, which shows no trend.
+
+    Args:
+        config: the configuration of the run.
+        history: the history of the training.
+        num_rows: the number of training rows.
+    """
+    length = config.trainer.length(num_rows)
+    if length.patience is None or length.epochs == 1:
+        return []
+    if history.kept_epoch != length.epochs:
+        return []
+    return [
+        f"the best epoch is the last one, epoch {length.epochs}, so more epochs may "
+        f"give a better model: trainer.epochs={2 * length.epochs}"
+    ]
+
+
+def useless_tasks_finding(outputs: list[Output], history: History) -> list[str]:
+    """Returns a line about tasks that are no better than a constant prediction.
+
+    The constant is the mean label, or the share of each class. The validation rows
+    after the kept epoch decide.
+    """
+    cases = []
+    for output in outputs:
+        metric = output.task.PROPER_METRIC
+        if metric is None:
+            continue
+        values = validation_values(history, output.name, metric.name)
+        value = values.get(history.kept_epoch)
+        # The constant has the R2 or D2 0, or the normalised entropy 1.
+        value_of_constant = 0 if metric.direction == 1 else 1
+        if value is not None and metric.direction * (value - value_of_constant) <= 0:
+            cases.append(f"{output.name} ({metric.name} {value:.4f})")
+    return line_if_any(
+        "on the validation rows, these tasks are no better than a constant prediction; "
+        "the features may say nothing about their labels, or there are too few "
+        "training rows",
+        cases,
+    )
 
 
 def validation_values(history: History, output: str, metric: str) -> dict[int, float]:
