@@ -84,8 +84,9 @@ def check_test_table(
 ) -> None:
     """Refuses a test table that lacks a needed column or holds unknown labels.
 
-    Unknown labels are classes that the training table does not hold, or text in place
-    of numbers.
+    Unknown labels are labels of a binary task that the training table does not hold, or
+    text in place of numbers. Training would count the former as 0. Training refuses an
+    unknown class of a multiclass task, and `check_proposal` warns of that.
     """
     names = test.table.column_names
     for name in proposal.needed_columns:
@@ -96,10 +97,12 @@ def check_test_table(
         train_labels = profile_column(task.label, train.table[task.label])
         test_labels = profile_column(task.label, test.table[task.label])
         message_start = f"--test: column '{task.label}' of '{test.path}' holds"
-        if task.task_class.HAS_CLASSES:
-            # A class may first occur below the rows of the preview.
+        if task.task_class.BINARY_LABELS:
+            # A label may first occur below the rows of the preview.
             if train.complete:
-                check_classes(message_start, train.path, train_labels, test_labels)
+                check_labels(message_start, train.path, train_labels, test_labels)
+        elif task.task_class.HAS_CLASSES:
+            continue
         elif test_labels.numbers is None and test_labels.num_filled:
             raise DataError(
                 f"{message_start} {test_labels.kind}, but '{train.path}' holds "
@@ -107,7 +110,7 @@ def check_test_table(
             )
 
 
-def check_classes(
+def check_labels(
     message_start: str,
     train_path: str,
     train_labels: ColumnProfile,

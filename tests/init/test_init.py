@@ -512,6 +512,22 @@ def test_labels_are_compared_as_numbers_and_as_text(odd: str, run: Run) -> None:
     assert ("holds 'x' in 9 rows" in err) == (odd == "test")
 
 
+def test_class_that_only_the_test_table_holds_is_told_as_mtl_train_tells_it(
+    run: Run,
+) -> None:
+    columns = shop()
+    write_csv(
+        "train.csv",
+        **columns | {"size": np.array(["S", "M", "L"])[np.arange(ROWS) % 3]},
+    )
+    write_csv("test.csv", **columns | {"size": ["S", "XL", *["M"] * (ROWS - 2)]})
+    code, out, _ = run("train.csv", "--task", "size", "--test", "test.csv")
+    assert code == 0
+    assert "size: multiclass" in out
+    assert "row 2 holds 'XL', which is not in `classes` (1 such row)" in out
+    assert written("train")["tasks"]["size"]["classes"] == ["L", "M", "S"]
+
+
 def test_delimiter_of_the_test_table_is_written(run: Run) -> None:
     frame = pd.DataFrame(shop()).drop(columns=["seen_at"], errors="ignore")
     frame.to_parquet("train.parquet")
