@@ -14,11 +14,14 @@ from mtl_cli.init.column_proposal import join_remarks
 from mtl_cli.init.task_proposal import TaskProposal, describe_amounts
 from mtl_cli.init.task_rules import propose_task
 
-# Fewer labels above 0 than this number might lie in a space by chance.
+# Fewer labels above 0 than this number might lie in a space by chance. At least this
+# number would have to lie outside if the space did not matter.
 MIN_POSITIVES = 20
 # At most this share of the labels above 0 may lie outside of a space. Such labels are
 # taken for errors in the data.
 MAX_OUTSIDE_SHARE = 0.05
+# Labels outside of a space must be above 0 at most this many times as often as inside.
+MAX_RATIO_OF_RATES = 0.25
 
 
 def notes_on_spaces(
@@ -38,8 +41,10 @@ def note_on_space(tasks: dict[str, TaskProposal], task: str, space: str) -> str:
     """Returns a note if a task seems to need another task as its space; otherwise "".
 
     A task seems to need the space if nearly all of its labels above 0 lie in the rows
-    where the space is 1. Also, a conversion such as `buy` must be 1 in at most half of
-    these rows, and an amount such as `price` must be above 0 in more than half of them.
+    where the space is 1, and if this is not chance: of the rows where the space is 0,
+    far fewer have a label above 0. Also, a conversion such as `buy` must be 1 in at
+    most half of the rows where the space is 1, and an amount such as `price` must be
+    above 0 in more than half of them.
 
     Args:
         tasks: {task: its proposal}.
@@ -60,6 +65,13 @@ def note_on_space(tasks: dict[str, TaskProposal], task: str, space: str) -> str:
     if num_positive < MIN_POSITIVES or fills_half_of_space != is_amount:
         return ""
     if num_outside > MAX_OUTSIDE_SHARE * num_positive:
+        return ""
+    rate_inside = (y[(y_of_space == 1) & ~np.isnan(y)] > 0).mean()
+    expected_outside = rate_inside * ((y_of_space == 0) & ~np.isnan(y)).sum()
+    if (
+        expected_outside < MIN_POSITIVES
+        or num_outside > MAX_RATIO_OF_RATES * expected_outside
+    ):
         return ""
     exception = f", except in {num_outside:,} rows" if num_outside else ""
     value = "above 0" if is_amount else "1"

@@ -20,6 +20,7 @@ from helpers.slow import slow_except
 from mtl_cli.core.errors import DataError
 from mtl_cli.init import dataset_proposal, preview
 from mtl_cli.init.column_profile import profile_column
+from mtl_cli.init.spaces import notes_on_spaces
 from mtl_cli.init.task_rules import is_count_or_amount, propose_task
 
 Run = Callable[..., tuple[int, str, str]]
@@ -696,6 +697,27 @@ def test_column_with_two_rates_is_no_column_of_a_sampling_rate(run: Run) -> None
     assert code == 0
     assert "the feature would give the label away: y under another name" in out
     assert "sampling_rate" not in out
+
+
+@pytest.mark.parametrize(
+    ("zeros", "is_told"),
+    [
+        (EVERY % 50 == 0, False),  # 12 rows lie outside, and 12 would by chance
+        (EVERY % 25 == 0, True),
+    ],
+)
+def test_space_is_told_if_labels_inside_are_no_chance(
+    zeros: Any, is_told: bool
+) -> None:
+    columns = {"paid": np.where(zeros, 0, AMOUNTS + 1), "sold": np.where(zeros, 0, 1)}
+    tasks = {
+        name: propose_task(name, "", profile_column(name, pa.chunked_array([values])))
+        for name, values in columns.items()
+    }
+    assert bool(notes_on_spaces(tasks, {})) == is_told
+    # Most labels outside are above 0 too.
+    tasks["paid"].y[zeros & (EVERY % 4 > 0)] = 1
+    assert notes_on_spaces(tasks, {}) == []
 
 
 def test_label_column_with_a_reference_in_its_name_is_to_be_renamed(run: Run) -> None:
