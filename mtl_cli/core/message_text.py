@@ -68,12 +68,16 @@ def suggest(wrong: str, names: list[str], cutoff: float = 0.6) -> str:
 
 
 def readable_name(name: str) -> str:
-    r"""Returns a name, in quotes if it has invisible characters or spaces at its ends.
+    r"""Returns a name, in quotes if it could be misread.
+
+    Such a name has invisible characters, or spaces or quotes at its ends.
 
     >>> print(readable_name("größe"), readable_name("Umsatz \x80"))
     größe 'Umsatz \x80'
+    >>> print(readable_name("'vote'"))
+    "'vote'"
     """
-    is_plain = name.isprintable() and name == name.strip()
+    is_plain = name.isprintable() and name == name.strip().strip("'\"")
     return name if is_plain else repr(name)
 
 

@@ -61,7 +61,7 @@ class ColumnRequest:
             if column not in counts:
                 hint = self.hint_to_missing(column, path, names)
                 raise DataError(
-                    f"{key}: no column '{column}' in {path}, which has "
+                    f"{key}: no column {column!r} in {path}, which has "
                     f"{readable_names(names)}{hint}"
                 )
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import ConfigError, DataError, WriteError
+from mtl_cli.core.message_text import readable_name
 from mtl_cli.core.paths import conf_is_of_other_application
 from mtl_cli.data.column_request import WRITE_INTO_FILES
 from mtl_cli.data.csv_options import trim_to_null
@@ -118,15 +119,15 @@ def read_tables(
 
 def missing_task_error(path: str, columns: list[ColumnProfile]) -> ConfigError:
     """Returns the error for a command without --task, with possible label columns."""
-    binary = [column.name for column in columns if column.is_binary]
-    with_two_values = [column.name for column in columns if column.num_distinct == 2]
-    if binary:
-        candidates = f"columns of 0 and 1 in '{path}': {', '.join(binary)}"
-    else:
-        description = "columns with two values" if with_two_values else "all columns"
-        names = ", ".join(with_two_values or [column.name for column in columns])
-        candidates = f"no column of '{path}' holds 0 and 1; {description}: {names}"
-    return ConfigError(f"--task: say what to predict; {candidates}")
+    names = [column.name for column in columns if column.is_binary]
+    description = f"columns of 0 and 1 in '{path}'"
+    if not names:
+        names = [column.name for column in columns if column.num_distinct == 2]
+        kind = "columns with two values" if names else "all columns"
+        description = f"no column of '{path}' holds 0 and 1; {kind}"
+    names = names or [column.name for column in columns]
+    listed = ", ".join(map(readable_name, names))
+    return ConfigError(f"--task: say what to predict; {description}: {listed}")
 
 
 def format_of_tables(train: TablePreview, test: TablePreview | None) -> str:

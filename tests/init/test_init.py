@@ -512,6 +512,13 @@ def test_labels_are_compared_as_numbers_and_as_text(odd: str, run: Run) -> None:
     assert ("holds 'x' in 9 rows" in err) == (odd == "test")
 
 
+def test_quotes_in_the_name_of_a_column_are_seen(run: Run) -> None:
+    write_csv("shop.csv", **{"'click'": [0, 1] * 99, "ad": [*range(9)] * 22})
+    assert "of 0 and 1 in 'shop.csv': \"'click'\"" in run("shop.csv")[2]
+    _, _, error = run("shop.csv", "--task", "click")
+    assert "no column 'click' in the table, which has \"'click'\", ad; did" in error
+
+
 def test_class_that_only_the_test_table_holds_is_told_as_mtl_train_tells_it(
     run: Run,
 ) -> None:
