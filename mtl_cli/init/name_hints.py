@@ -17,7 +17,8 @@ ID_WORDS = split_words("id ids uid uuid guid pid aid cid sid gid key hash idx in
 # Words for values that are no amounts, although they may be numbers.
 CODE_WORDS = split_words(
     "code codes zip zipcode postcode sku isbn type category cat kind class region city "
-    "country"
+    "country state county province district municipality commune sic naics industry "
+    "occupation school hospital"
 )
 # Words that end with "id" but suggest no ids.
 NOT_ID_WORDS = split_words(
@@ -67,7 +68,9 @@ ROW_WEIGHT = re.compile(
 
 def suggests_id(name: str) -> bool:
     """Whether a name suggests ids or codes. The last word of the name decides."""
-    return last_word(name) in CODE_WORDS or ends_in_id(name)
+    last = last_word(name)
+    # FIPS numbers are codes of places, in columns such as `statefips`.
+    return last in CODE_WORDS or last.endswith("fips") or ends_in_id(name)
 
 
 def ends_in_id(name: str) -> bool:

@@ -27,3 +27,4 @@ def test_words_that_end_with_id_are_no_ids() -> None:
     assert not any(map(suggests_id, ["amount_prepaid", "centroid", "bid", "medicaid"]))
     assert suggests_amount("amount_prepaid")
     assert all(map(suggests_id, ["itemid", "user_city", "zip", "row_index"]))
+    assert all(map(suggests_id, ["statefips", "home_commune", "sic", "industry"]))
