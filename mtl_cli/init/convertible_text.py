@@ -88,6 +88,11 @@ CONVERTIBLE_TEXT = (
         DATES,
     ),
     ConvertibleText(
+        r"^[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?( ?[aApP][mM])?$",
+        "the cells are times of day or durations: write numbers, such as seconds, "
+        "as in 42601 for 11:50:01; for codes, use kind sparse",
+    ),
+    ConvertibleText(
         r"^\[.*\]$", "the cells are lists in brackets: write lists in the form a|b|c"
     ),
     ConvertibleText(r"^\{.*\}$", "the cells are records: make one column per field"),
