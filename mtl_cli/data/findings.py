@@ -238,9 +238,9 @@ def few_valid_rows_findings(outputs: list[Output], valid: Table) -> list[str]:
             rare = "1" if num_of_class == num_positive else "0"
             cases.append(f"{output.name} ({num_of_class} with label {rare})")
     return line_if_any(
-        f"fewer than {MIN_VALID_ROWS} validation rows, or {MIN_VALID_OF_CLASS} of a "
-        "class, of these tasks decide which epoch is kept, so the kept model may be "
-        "worse than a constant prediction; take more validation rows "
+        f"fewer than {MIN_VALID_ROWS} validation rows of these tasks, or fewer than "
+        f"{MIN_VALID_OF_CLASS} of a class, decide which epoch is kept, so the kept "
+        "model may be worse than a constant prediction; take more validation rows "
         "(dataset.valid_fraction, or dataset.valid), or set trainer.patience=null and "
         "fewer trainer.epochs",
         cases,

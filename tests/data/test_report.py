@@ -327,7 +327,9 @@ def test_few_validation_rows_that_choose_an_epoch_are_told():
     weights["spent"] = np.ones(900)
     labels = {x: y.astype("float32") for x, y in labels.items()}
     (line,) = few_valid_rows_findings(outputs, Table({}, labels, weights))
-    assert line.startswith("fewer than 50 validation rows, or 20 of a class, of these")
+    assert line.startswith(
+        "fewer than 50 validation rows of these tasks, or fewer than 20 of"
+    )
     assert line.endswith(": like (49), view (19 with label 0), visit (19 with label 1)")
 
 
