@@ -110,7 +110,7 @@ def compare(
     *folders: "str | PathLike[str] | Sequence[str | PathLike[str]]",
     baseline: str | None = None,
     metric: str | None = None,
-    split: str = "test",
+    split: str | None = None,
     tasks: str | Sequence[str] = (),
     plugins: "str | PathLike[str] | Sequence[str | PathLike[str]]" = (),
 ) -> Comparison:
@@ -124,7 +124,8 @@ def compare(
             `model=shared_bottom`. If there is none, it chooses the first configuration
             with another model than `single_task`, or else the first configuration.
         metric: the metric to compare; None for the first metric of each task.
-        split: the split whose scores are compared: `test`, `valid` or `train`.
+        split: the split whose scores are compared: `test`, `valid` or `train`. None
+            takes `test`, or `valid` for a data set whose runs have no test rows.
         tasks: the name of the task to compare, or several names; empty for all.
         plugins: the folder of plugins, or several folders, see `mtl_cli.load`. If a
             plugin defines the kind of a task, the task's metrics need the plugin.

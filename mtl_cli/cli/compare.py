@@ -61,7 +61,10 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
     parser.add_names(
         "--task", metavar="NAME[,...]", help="compare only these tasks (default: all)"
     )
-    add("--split", default="test", help="test, valid or train (default: test)")
+    add(
+        "--split",
+        help="test, valid or train (default: test, or valid if no run has test rows)",
+    )
     add_output_flags(parser)
     parser.add_plugins_flag()
     add_fail_if(parser, example="test.income.auc<0.91")

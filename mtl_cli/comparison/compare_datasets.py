@@ -29,6 +29,9 @@ from mtl_cli.core.message_text import comma_list
 
 # The comparison of a data set, and its configurations without scores on the split.
 ScoredAndUnscored = tuple[DatasetComparison, list[Configuration]]
+NO_TEST_ROWS = (
+    "no run has scores on test rows, so the scores on validation rows are compared"
+)
 
 
 class Question(NamedTuple):
@@ -37,7 +40,7 @@ class Question(NamedTuple):
     Attributes:
         baseline: the requested baseline, see `choose_baseline`.
         metric: the metric to compare; None for the first recorded metric of each task.
-        split: the split whose scores are compared.
+        split: the split whose scores are compared; None for `default_split`.
         tasks: the names of the tasks to compare; empty for all.
         only_last_day: whether to leave out the tests over test rows for all days of
             lines except the last. These tests take most of the time of a comparison.
@@ -45,7 +48,7 @@ class Question(NamedTuple):
 
     baseline: str | None = None
     metric: str | None = None
-    split: str = "test"
+    split: str | None = None
     tasks: Sequence[str] = ()
     only_last_day: bool = False
 
@@ -69,7 +72,7 @@ def compare_datasets(runs: list[Run], question: Question) -> list[DatasetCompari
         errors = {n: e for n, e in errors.items() if n not in days} | day_errors
     comparisons = [compared[name][0] for name in datasets if name in compared]
     # Runs write predictions for test rows only.
-    tested = comparisons if question.split == "test" else []
+    tested = [c for c in comparisons if c.split == "test"]
     if question.only_last_day:
         tested = without_earlier_days(tested)
     for comparison in comparisons:
@@ -82,6 +85,8 @@ def compare_datasets(runs: list[Run], question: Question) -> list[DatasetCompari
         _, unscored = compared[name]
         comparison_warnings = warnings(comparison, datasets[name], unscored)
         comparison.warnings = [*comparison_warnings, *remarks]
+        if question.split is None and comparison.split == "valid":
+            comparison.warnings.insert(0, NO_TEST_ROWS)
     comparisons[0].warnings += [
         f"data set {name} is not compared: {error}" for name, error in errors.items()
     ]
@@ -146,8 +151,8 @@ def comparison_over_seeds(
         ConfigError: if no run has scores on the split, or if the requested baseline,
             metric or a chosen task does not exist.
     """
-    split = question.split
     configurations = group_runs(runs)
+    split = question.split or default_split(configurations)
     scored = [c for c in configurations if c.has_scores_on(split)]
     unscored = [c for c in configurations if not c.has_scores_on(split)]
     if not scored:
@@ -164,6 +169,16 @@ def comparison_over_seeds(
     )
     add_score_differences(comparison, single_scenario)
     return comparison, unscored
+
+
+def default_split(configurations: list[Configuration]) -> str:
+    """Returns the split to compare if the user names none.
+
+    It is `test`; but `valid`, if only validation rows have scores.
+    """
+    splits = ("test", "valid")
+    scored = [s for s in splits if any(c.has_scores_on(s) for c in configurations)]
+    return scored[0] if scored else "test"
 
 
 def conclude(comparison: DatasetComparison) -> None:

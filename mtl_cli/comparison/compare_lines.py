@@ -8,7 +8,7 @@ seed, the same settings might give another verdict.
 from dataclasses import replace
 
 from mtl_cli.comparison.baseline import choose_baseline
-from mtl_cli.comparison.compare_datasets import Question
+from mtl_cli.comparison.compare_datasets import Question, default_split
 from mtl_cli.comparison.configurations import Configuration, differing_keys, set_names
 from mtl_cli.comparison.datasets import runs_by_dataset
 from mtl_cli.comparison.day_tests import add_day_tests
@@ -69,11 +69,12 @@ def comparison_of_lines(
         baseline, reason = choose_baseline(lines, keys, question.baseline)
     except ConfigError:  # the requested baseline is no line
         baseline, reason = choose_baseline(lines, keys, None)
+    split = question.split or default_split(lines)
     try:
-        tasks = scored_tasks(lines, question.split, question.metric, question.tasks)
+        tasks = scored_tasks(lines, split, question.metric, question.tasks)
     except ConfigError:
         return None
     tasks = [replace(task, scenarios=[]) for task in tasks if task.direction]
     return DatasetComparison(
-        name, lines, keys, baseline, reason, question.split, tasks, is_of_lines=True
+        name, lines, keys, baseline, reason, split, tasks, is_of_lines=True
     )

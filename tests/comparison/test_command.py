@@ -121,6 +121,21 @@ def test_best_is_chosen_on_validation_rows_only_if_the_runs_share_them(
         assert line.endswith("is chosen on the test rows themselves: click")
 
 
+def test_validation_rows_are_compared_if_no_run_has_test_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for model, value in (("shared_bottom", 0.7), ("ple", 0.8)):
+        for seed in (1, 2):
+            scores = {"valid": {"click": auc(value + 0.01 * seed)}}
+            write_run(tmp_path / f"{model}{seed}", model, seed, scores)
+    comparison = compared(capsys, tmp_path)
+    assert comparison["split"] == "valid"
+    assert comparison["warnings"].pop(0).startswith("no run has scores on test rows")
+    assert compared(capsys, tmp_path, "--split", "valid") == comparison
+    with pytest.raises(ConfigError, match="no run has scores of the split 'test'"):
+        compare(arguments([str(tmp_path), "--split", "test"]))
+
+
 def test_terminal_says_in_sentences_what_is_real(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

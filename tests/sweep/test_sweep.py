@@ -857,7 +857,7 @@ def test_pattern_of_a_model_names_its_jobs_for_an_ensemble(
     assert run_sweep(start, *swept).returncode == 0
     monkeypatch.chdir(start)
     runs = map(str, Path().glob("sweep/model=mmoe*"))  # as in docs/how-to/sweeps.md
-    command = [*runs, "--split", "valid", "--ensemble", "mean"]
+    command = [*runs, "--ensemble", "mean"]
     assert compare.compare(compare.arguments(command)) == 0
     averaged = json.loads(Path("mean/environment.json").read_text())["ensemble"]
     assert [run["seed"] for run in averaged] == [1, 2]
