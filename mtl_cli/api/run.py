@@ -130,6 +130,12 @@ class Run:
         try:
             yield path
         except FileNotFoundError:
+            if not self.folder.exists():
+                raise DataError(
+                    f"{self.folder}: no such folder; name the folder of a run (with "
+                    "check_only=true, a run keeps its folder only if hydra.run.dir "
+                    "names it)"
+                ) from None
             raise DataError(
                 f"{path}: no such file; check that the folder is the folder of a "
                 "finished run, and that a run of this kind writes the file"

@@ -191,6 +191,7 @@ def copy_log(log: Path, run_path: Path, rank: int) -> Path:
 def execute_in_folder(config: "Config", start: "RunStart", request: RunRequest) -> None:
     """Runs a checked configuration, and sends its results to the tracker.
 
+    A tracker does not hear of a check of the data: it would list the check as a run.
     The run folder of `start` records how the run ended.
     """
     from mtl_cli.runs.epoch_rows import rows_of_checkpoint
@@ -199,7 +200,9 @@ def execute_in_folder(config: "Config", start: "RunStart", request: RunRequest) 
     from mtl_cli.runs.run import run
     from mtl_cli.runs.saved_config import saved_config
     from mtl_cli.runs.tracked_run import tracked_run
+    from mtl_cli.trackers.none import NoTracker
 
+    tracker = NoTracker(name="none") if config.check_only else config.tracker
     folder, checkpoint, settings = start.run_folder, start.checkpoint, request.settings
     command = ["mtl-train", *settings]
     with recorded_run(folder, config_hash(config), command) as console:
@@ -213,7 +216,7 @@ def execute_in_folder(config: "Config", start: "RunStart", request: RunRequest) 
         values = mask_secrets(config.model_dump(mode="json"))
         earlier_rows = None if checkpoint is None else rows_of_checkpoint(checkpoint)
         with tracked_run(
-            config.tracker, folder.path, console.warn, values, earlier_rows
+            tracker, folder.path, console.warn, values, earlier_rows
         ) as tracked:
             scores = run(config, folder, console, settings, checkpoint, tracked.epoch)
             tracked.end(scores)

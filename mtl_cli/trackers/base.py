@@ -98,8 +98,7 @@ class Tracker(Options):
         """Receives the end of the run. All files except `status.json` are written.
 
         Args:
-            scores: {split: the final scores}; {} if the run only checked its data; None
-                if the run failed.
+            scores: {split: the final scores}; None if the run failed.
         """
 
 

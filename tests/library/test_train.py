@@ -150,7 +150,10 @@ def test_interrupted_run_is_resumed_and_its_folder_returned(
 
 
 def test_check_only_gives_a_run_without_metrics() -> None:
-    assert mtl_cli.train(*TINY, check_only=True).metrics == {}
+    run = mtl_cli.train(*TINY, check_only=True)
+    assert run.metrics == {}
+    with pytest.raises(mtl_cli.DataError, match=r"no such folder; .* check_only=true"):
+        run.config  # noqa: B018
 
 
 @pytest.mark.slow

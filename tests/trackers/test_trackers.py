@@ -66,6 +66,21 @@ def test_process_that_helps_another_tells_no_tracker(
     assert (chosen.tracker.name, told) == ("tensorboard", ["none"])
 
 
+def test_tracker_does_not_hear_of_a_check_of_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("the tracker heard of a check")
+
+    monkeypatch.setattr(TensorBoard, "start", fail)
+    monkeypatch.setattr("mtl_cli.runs.run.run", lambda *_: {})
+    chosen = config("tracker=tensorboard", "check_only=true")
+    folder = RunFolder(tmp_path)
+    (tmp_path / "config.yaml").touch()
+    request = RunRequest(DictConfig({}), {}, [], tmp_path)
+    execution.execute_in_folder(chosen, RunStart(folder), request)
+
+
 def test_tracker_gets_references_in_place_of_secrets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
