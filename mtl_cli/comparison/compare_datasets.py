@@ -19,19 +19,16 @@ from mtl_cli.comparison.results import DatasetComparison, without_earlier_days
 from mtl_cli.comparison.row_tests import add_row_tests
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.score_differences import add_score_differences
-from mtl_cli.comparison.scored_tasks import scored_tasks
+from mtl_cli.comparison.scored_tasks import recorded_scores, scored_tasks
 from mtl_cli.comparison.sentences import sentences
 from mtl_cli.comparison.task import Task
 from mtl_cli.comparison.twins import split_single_scenario
 from mtl_cli.comparison.warnings import warnings
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.core.message_text import comma_list
+from mtl_cli.core.message_text import comma_list, line_if_any
 
 # The comparison of a data set, and its configurations without scores on the split.
 ScoredAndUnscored = tuple[DatasetComparison, list[Configuration]]
-NO_TEST_ROWS = (
-    "no run has scores on test rows, so the scores on validation rows are compared"
-)
 
 
 class Question(NamedTuple):
@@ -84,9 +81,11 @@ def compare_datasets(runs: list[Run], question: Question) -> list[DatasetCompari
         name = comparison.dataset
         _, unscored = compared[name]
         comparison_warnings = warnings(comparison, datasets[name], unscored)
-        comparison.warnings = [*comparison_warnings, *remarks]
-        if question.split is None and comparison.split == "valid":
-            comparison.warnings.insert(0, NO_TEST_ROWS)
+        comparison.warnings = [
+            *question_warnings(comparison, question),
+            *comparison_warnings,
+            *remarks,
+        ]
     comparisons[0].warnings += [
         f"data set {name} is not compared: {error}" for name, error in errors.items()
     ]
@@ -179,6 +178,25 @@ def default_split(configurations: list[Configuration]) -> str:
     splits = ("test", "valid")
     scored = [s for s in splits if any(c.has_scores_on(s) for c in configurations)]
     return scored[0] if scored else "test"
+
+
+def question_warnings(comparison: DatasetComparison, question: Question) -> list[str]:
+    """Says where the comparison is not all that the user may expect."""
+    configurations, split = comparison.configurations, comparison.split
+    texts = []
+    if question.split is None and split == "valid":
+        texts.append(
+            "no run has scores on test rows, so the scores on validation rows are "
+            "compared"
+        )
+    compared = [task.name for task in comparison.tasks]
+    requested = question.tasks or list(recorded_scores(configurations, split))
+    if question.metric is not None:
+        texts += line_if_any(
+            f"these tasks have no {question.metric} and are left out",
+            [name for name in requested if name not in compared],
+        )
+    return texts
 
 
 def conclude(comparison: DatasetComparison) -> None:

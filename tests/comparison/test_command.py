@@ -136,6 +136,20 @@ def test_validation_rows_are_compared_if_no_run_has_test_rows(
         compare(arguments([str(tmp_path), "--split", "test"]))
 
 
+def test_tasks_without_the_requested_metric_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for model, value in (("shared_bottom", 0.7), ("ple", 0.8)):
+        scores = {"click": auc(value, log_loss=0.3), "watch": {"rmse": 2.0}}
+        write_run(tmp_path / model, model, 1, {"test": scores})
+    comparison = compared(capsys, tmp_path, "--metric", "log_loss")
+    assert list(comparison["tasks"]) == ["click"]
+    line = "these tasks have no log_loss and are left out: watch"
+    assert line in comparison["warnings"]
+    others = compared(capsys, tmp_path, "--metric", "log_loss", "--task", "click")
+    assert line not in [*others["warnings"], *compared(capsys, tmp_path)["warnings"]]
+
+
 def test_terminal_says_in_sentences_what_is_real(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
