@@ -4,7 +4,7 @@ import contextlib
 import shlex
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mtl_cli.comparison.leaderboard import write_leaderboard
+from mtl_cli.config.overrides import key_of_setting
 from mtl_cli.core.errors import DataError, WriteError
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.plugins import plugin_flags
@@ -32,8 +33,9 @@ STYLES = {"failed": "red", "interrupted": "yellow", "running": "cyan"}
 class JobTable:
     """Shows the jobs of a sweep, in a thread that reads the jobs' records."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, swept_keys: Set[str] = frozenset()) -> None:
         self.folder = folder
+        self.swept_keys = swept_keys  # the keys of which the sweep tries several values
         self.console = new_console()
         # The first error of writing to stdout. The jobs go on after such an error.
         self.output_error: WriteError | None = None
@@ -116,12 +118,18 @@ class JobTable:
         """Prints one line for each job that has ended since the last call.
 
         A line leaves out the settings that all jobs share so far, if an earlier line
-        has shown them.
+        has shown them. It always shows the settings of `swept_keys`: later jobs will
+        have other values.
         """
         records = self.records()
         common = common_settings([record.settings for record in records])
         for record in self.note_changes(records):
-            line = line_of_ended_job(record, hidden=common & self.shown_settings)
+            hidden = {
+                setting
+                for setting in common & self.shown_settings
+                if key_of_setting(setting) not in self.swept_keys
+            }
+            line = line_of_ended_job(record, hidden)
             self.shown_settings.update(record.settings)
             self.print(Text(printable(line), no_wrap=True))
 

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
-from mtl_cli.config.overrides import KEYS_THAT_ADD_RUNS
+from mtl_cli.config.overrides import KEYS_THAT_ADD_RUNS, key_of_setting
 from mtl_cli.config.sweep_options import CompareOptions, SweepOptions
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.options import Count, Options, Seed
@@ -129,6 +129,14 @@ def swept_settings(config: DictConfig) -> list[Override]:
         HydraException: if a setting is wrong.
     """
     return [s for s in settings_by_key(config) if s.is_sweep_override()]
+
+
+def varied_keys(config: DictConfig) -> set[str]:
+    """Returns the keys with several values; none if a setting is wrong."""
+    try:
+        return {key_of_setting(s.get_key_element()) for s in swept_settings(config)}
+    except HydraException:  # Hydra's sweeper raises the error later
+        return set()
 
 
 def settings_by_key(config: DictConfig) -> list[Override]:

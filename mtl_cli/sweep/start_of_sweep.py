@@ -49,7 +49,9 @@ def start(config: DictConfig) -> None:
     measure = measure_of_search(config) if is_search else {}
     num_jobs = plan.number_of_jobs(config, plan.keys_of_config(config))
     folder, resume = Path(config.hydra.sweep.dir), config.get("resume", "auto")
-    session.current = session.open_session(folder, resume, num_jobs)
+    session.current = session.open_session(
+        folder, resume, num_jobs, plan.varied_keys(config)
+    )
     session.current.search_is_complete = optuna_search.resume_search(config, measure)
     adapt_plugins(config)
     session.current.starts_all_jobs_itself = uses_basic_launcher(

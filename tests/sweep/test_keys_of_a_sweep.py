@@ -22,6 +22,7 @@ from mtl_cli.sweep.plan import (
     SweepKeys,
     number_of_jobs,
     number_of_values,
+    varied_keys,
 )
 
 Started = list[tuple[int, float | None]]
@@ -172,6 +173,15 @@ def test_jobs_that_are_equal_are_counted_once(
     keys = SweepKeys(seed=1, repeats=repeats, compare=compare, sweep=options)
     with initialize(version_base="1.3", config_path=None):
         assert number_of_jobs(config, keys) == expected
+
+
+def test_keys_with_several_values_are_told_from_the_others() -> None:
+    settings = ["model=mmoe,ple", "++dataset.valid_fraction=0.1,0.2", "seed=3"]
+    params = {"trainer.epochs": "1,2", "repeats": 2}
+    hydra = {"sweeper": {"params": params}, "overrides": {"task": settings}}
+    with initialize(version_base="1.3", config_path=None):
+        keys = varied_keys(OmegaConf.create({"hydra": hydra}))
+    assert keys == {"model", "dataset.valid_fraction", "trainer.epochs"}
 
 
 def test_values_of_a_long_range_are_counted_without_a_list() -> None:

@@ -1008,6 +1008,21 @@ def test_line_of_a_job_leaves_out_the_settings_of_all_jobs(
         assert ("dataset=shop" in line) == (number_of_jobs == 1)
 
 
+def test_line_of_a_job_always_shows_the_swept_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = [
+        JobRecord(seed, "", ["model=mmoe", f"seed={seed}"], status="done")
+        for seed in ("1", "2")
+    ]
+    monkeypatch.setattr(job_table, "job_records", lambda _: records)
+    table = JobTable(tmp_path, swept_keys={"model", "seed"})
+    table.console = rich.console.Console(file=io.StringIO(), width=200)
+    table.print_ended_jobs()
+    lines = table.console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert ["model=mmoe seed=1" in lines[0], "model=mmoe seed=2" in lines[1]] == [1, 1]
+
+
 def test_first_line_of_a_job_holds_all_settings_since_later_jobs_may_differ(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
