@@ -1,7 +1,9 @@
 """Adapts the settings of Hydra's launcher and sweeper plugins to our sweeps."""
 
 import logging
+import os
 import re
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ SUBMITIT = "hydra_plugins.hydra_submitit_launcher"
 RAY = "hydra_plugins.hydra_ray_launcher"
 
 MISSING = object()  # stands for the value of a key that a configuration lacks
-_submitit_folders: list[Path] = []  # the folders that this process has made
+SUBMITIT_PREFIX = "start-"  # of the names of the folders of `new_submitit_folder`
 
 
 def uses_basic_launcher(hydra_config: HydraConf | DictConfig) -> bool:
@@ -132,17 +134,22 @@ def new_submitit_folder(sweep: Path) -> Path:
     """
     parent = sweep / ".submitit"
     parent.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="start-", dir=parent))
-    _submitit_folders.append(folder)
-    return folder
+    return Path(tempfile.mkdtemp(prefix=SUBMITIT_PREFIX, dir=parent))
 
 
-def remove_submitit_pickles() -> None:
-    """Removes the pickles that submitit has written, because they may hold secrets."""
-    for folder in _submitit_folders:
-        for file in folder.rglob("*.pkl"):
-            file.unlink(missing_ok=True)
-    _submitit_folders.clear()
+def remove_submitit_pickles(sweep: Path) -> None:
+    """Removes the pickles that submitit has written, because they may hold secrets.
+
+    The pickles of earlier starts of the sweep are removed too: a killed start leaves
+    them. The caller holds the lock of the sweep's folder, so no other start runs.
+    """
+    for folder in (sweep / ".submitit").glob(f"{SUBMITIT_PREFIX}*"):
+        entry = folder.lstat()
+        is_private = entry.st_uid == os.geteuid() and not entry.st_mode & 0o077
+        # `new_submitit_folder` has made no link, and no folder that others may read.
+        if stat.S_ISDIR(entry.st_mode) and is_private:
+            for file in folder.rglob("*.pkl"):
+                file.unlink(missing_ok=True)
 
 
 def print_warnings_once() -> None:

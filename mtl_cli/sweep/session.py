@@ -98,7 +98,7 @@ class Session:
         from mtl_cli.sweep import optuna_search
         from mtl_cli.sweep.plugin_settings import remove_submitit_pickles
 
-        remove_submitit_pickles()
+        remove_submitit_pickles(self.folder)
         mask_multirun(self.folder)
         self.table.stop(optuna_search.best_trial_message)
         self.lock.close()

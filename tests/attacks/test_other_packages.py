@@ -139,15 +139,21 @@ def test_submitit_writes_into_a_new_folder_at_each_start(tmp_path: Path) -> None
     assert len(set(folders)) == 2
 
 
-def test_pickles_of_a_start_are_removed_and_its_logs_stay(tmp_path: Path) -> None:
-    folder = plugin_settings.new_submitit_folder(tmp_path)
-    others = tmp_path / ".submitit" / "other"
-    for path in (folder / "7" / "7_submitted.pkl", folder / "7" / "7_log.out", others):
-        path.parent.mkdir(exist_ok=True)
+def test_pickles_of_all_starts_are_removed_and_other_files_stay(tmp_path: Path) -> None:
+    sweep, elsewhere = tmp_path / "sweep", tmp_path / "elsewhere"
+    (sweep / ".submitit" / "start-of-mine").mkdir(parents=True)
+    elsewhere.mkdir(mode=0o700)
+    (sweep / ".submitit" / "start-link").symlink_to(elsewhere)
+    killed = plugin_settings.new_submitit_folder(sweep)
+    folder = plugin_settings.new_submitit_folder(sweep)
+    (folder / "7").mkdir()
+    others = [folder / "7" / "7_log.out", elsewhere / "model.pkl"]
+    others.append(sweep / ".submitit" / "start-of-mine" / "model.pkl")
+    for path in (killed / "5ac1.pkl", folder / "7" / "7_submitted.pkl", *others):
         path.write_text("x")
-    plugin_settings.remove_submitit_pickles()
-    left = [path.name for path in tmp_path.rglob("*") if path.is_file()]
-    assert sorted(left) == ["7_log.out", "other"]
+    plugin_settings.remove_submitit_pickles(sweep)
+    left = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert sorted(left) == sorted(others)
 
 
 @pytest.mark.parametrize(
