@@ -14,7 +14,10 @@ from pathlib import Path
 from mtl_cli.core.errors import ConfigError, WriteError, first_line, fix_for
 
 UNFINISHED_PREFIX = ".tmp-"
-RESUME = "run the same command with the same hydra.run.dir to resume the run"
+RESUME = (
+    "run the same command with the same hydra.run.dir (for a sweep: hydra.sweep.dir) "
+    "to resume the run"
+)
 RUN_AGAIN = "mend that, and run the command again"
 # The error numbers of a full disk, of a user's full disk quota, and of a file that is
 # above the limit of its size.
