@@ -11,6 +11,7 @@ child processes.
 """
 
 import contextlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -32,6 +33,32 @@ LOST_WORKER_ERRORS = (
     tf.errors.DeadlineExceededError,
     tf.errors.InternalError,
 )
+
+
+def rows_per_process(batch_size: int, num_rows: int, num_processes: int) -> int:
+    """Returns the number of rows of each batch that one process reads.
+
+    A batch holds at most all rows. The number of all rows is rounded up to a multiple
+    of the number of processes.
+
+    Args:
+        batch_size: the requested number of rows in a batch.
+        num_rows: the number of training rows.
+        num_processes: the number of processes of the run.
+
+    Raises:
+        ConfigError: if the processes cannot share a batch evenly.
+    """
+    max_rows = math.ceil(num_rows / num_processes)
+    rows, remainder = divmod(batch_size, num_processes)
+    if rows >= max_rows:
+        return max_rows
+    if remainder:
+        raise ConfigError(
+            f"trainer.batch_size: {num_processes} processes cannot share {batch_size} "
+            f"rows evenly; set trainer.batch_size={(rows + 1) * num_processes}"
+        )
+    return rows
 
 
 @dataclass(eq=False)
@@ -119,16 +146,6 @@ class Replicas:
         counts = self.all_reduce(one_hot)
         present = [x for x, count in zip(choices, counts, strict=True) if count]
         return max([0, *present])
-
-    def rows_per_process(self, batch_size: int) -> int:
-        """Returns the number of rows of each batch that one process reads."""
-        rows, remainder = divmod(batch_size, self.size)
-        if remainder:
-            raise ConfigError(
-                f"trainer.batch_size: {self.size} processes cannot share {batch_size} "
-                f"rows evenly; set trainer.batch_size={(rows + 1) * self.size}"
-            )
-        return rows
 
     @contextlib.contextmanager
     def detect_lost_workers(self) -> Iterator[None]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mtl_cli.config.monitor import UNMONITORED
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.message_text import comma_list
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.load import Data
 from mtl_cli.network import pretrained
@@ -57,8 +58,14 @@ def connect_and_build(
 
     Returns: the processes, the network and the content of `environment.json`; None if
         the chief has finished the run already.
+
+    Raises:
+        ConfigError: if the processes cannot share a batch evenly, or if a process is
+            missing or differs from the chief.
     """
+    from mtl_cli.distributed import cluster
     from mtl_cli.distributed.connect import connect
+    from mtl_cli.distributed.replicas import rows_per_process
     from mtl_cli.network.build import build
 
     config, folder, console = inputs.config, inputs.folder, inputs.console
@@ -67,11 +74,17 @@ def connect_and_build(
         environment["start_from"] = inputs.earlier.lineage
     if inputs.unmonitored:
         environment[UNMONITORED] = inputs.unmonitored
+    length = config.training_length(inputs.num_training_rows)
+    if config.trainer.strategy == "multi_worker":
+        workers, rank = cluster.workers_and_rank()
+        # If the size is wrong, the user should not wait for the other processes first.
+        rows_per_process(length.batch_size, inputs.num_training_rows, len(workers))
+        others = workers[:rank] + workers[rank + 1 :]
+        console.print_line(f"waiting for the other processes: {comma_list(others)}")
     replicas = connect(config.trainer.strategy, folder.path, environment, console.warn)
     if replicas is None:
         return None
     network = build(config, inputs.data.features.layout, inputs.data.labels)
-    length = config.training_length(inputs.num_training_rows)
     environment |= {
         "processes": replicas.size,
         "parameters": network.logits.count_params(),

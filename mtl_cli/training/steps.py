@@ -13,7 +13,7 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.config.trainer import USUAL_EPOCHS
 from mtl_cli.core import compile_cache
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.distributed.replicas import Replicas
+from mtl_cli.distributed.replicas import Replicas, rows_per_process
 from mtl_cli.network.network import Network
 from mtl_cli.training.feed import ShuffleBuffer, TensorTable
 from mtl_cli.training.losses import VALUES_PER_TASK
@@ -62,12 +62,11 @@ class Steps:
         self.replicas = replicas or Replicas()  # this process alone
         self.num_rows = num_rows
         num_processes = self.replicas.size
-        # A batch holds at most all rows. The number of all rows is rounded up to a
-        # multiple of the number of processes.
-        max_batch_size = math.ceil(num_rows / num_processes) * num_processes
         self.length = config.training_length(num_rows)
-        self.batch_size = min(self.length.batch_size, max_batch_size)
-        self.rows_per_process = self.replicas.rows_per_process(self.batch_size)
+        self.rows_per_process = rows_per_process(
+            self.length.batch_size, num_rows, num_processes
+        )
+        self.batch_size = self.rows_per_process * num_processes
         self.steps_per_epoch = math.ceil(num_rows / self.batch_size)
         self.steps_per_call = min(STEPS_PER_CALL, self.steps_per_epoch)
         self.step = Step(

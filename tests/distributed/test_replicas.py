@@ -26,7 +26,7 @@ from mtl_cli.data.table import Table
 from mtl_cli.distributed import cluster, connect
 from mtl_cli.distributed.child_processes import free_ports
 from mtl_cli.distributed.connect import choose_gpu
-from mtl_cli.distributed.replicas import Replicas
+from mtl_cli.distributed.replicas import Replicas, rows_per_process
 from mtl_cli.training.feed import MemoryFeed, StreamFeed
 from mtl_cli.training.progress import Progress
 from mtl_cli.training.state import TrainingState
@@ -258,8 +258,9 @@ def test_each_process_of_a_machine_takes_a_gpu_of_its_own(monkeypatch):
 
 def test_batch_that_processes_cannot_share_evenly_is_refused():
     with pytest.raises(ConfigError, match=r"3 processes cannot share 512 .*=513"):
-        Replicas(size=3).rows_per_process(512)
-    assert Replicas(size=4).rows_per_process(512) == 128
+        rows_per_process(512, 9999, 3)
+    assert rows_per_process(512, 9999, 4) == 128
+    assert rows_per_process(512, 100, 3) == 34  # a batch of all rows is rounded up
 
 
 def start_workers(folder, *arguments, environments=None):

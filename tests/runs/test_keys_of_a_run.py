@@ -10,7 +10,9 @@ import pytest
 from helpers.planted_data import config, parquet, run_in, values
 
 from mtl_cli.core import tensorflow_runtime
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.run_folder import RunFolder
+from mtl_cli.distributed import cluster
 from mtl_cli.distributed import connect as connect_module
 from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.network.network import Network
@@ -62,6 +64,19 @@ def test_run_starts_tensorflow_with_its_seed_and_determinism(received: Any) -> N
 def test_run_connects_the_processes_of_its_strategy(received: Any) -> None:
     assert received("trainer.strategy=mirrored")["strategy"] == "mirrored"
     assert received()["strategy"] is None
+
+
+def test_size_of_a_batch_is_checked_before_the_run_waits_for_other_processes(
+    received: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workers = ["10.0.0.1:2222", "10.0.0.2:2222"]
+    monkeypatch.setenv(cluster.TF_CONFIG, cluster.tf_config(workers, 0))
+    settings = ["trainer.strategy=multi_worker", "trainer.ema_decay=0"]
+    with pytest.raises(ConfigError, match="2 processes cannot share 33 rows evenly"):
+        received(*settings, "trainer.batch_size=33")
+    assert "waiting" not in capsys.readouterr().out
+    assert received(*settings, "trainer.batch_size=32")["strategy"] == "multi_worker"
+    assert "waiting for the other processes: 10.0.0.2:2222\n" in capsys.readouterr().out
 
 
 def test_run_hands_checkpoint_minutes_to_the_training(received: Any) -> None:
