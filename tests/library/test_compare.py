@@ -47,6 +47,13 @@ def test_single_runs_can_be_named_by_run_and_by_folder(sweep: Path) -> None:
     assert "| ple | 2 |" in str(some)
 
 
+def test_validation_rows_are_compared_if_no_run_has_test_rows(tmp_path: Path) -> None:
+    write_run(tmp_path / "ple", "ple", 1, {"valid": {"click": auc(0.8)}})
+    comparison = mtl_cli.compare(tmp_path)
+    assert comparison.datasets[0].split == "valid"
+    assert any("no run has scores on test rows" in w for w in comparison.warnings)
+
+
 @pytest.mark.parametrize("tasks", ["click", pd.Index(["click"])])
 def test_tasks_are_named_by_a_text_or_a_collection(sweep: Path, tasks: Any) -> None:
     frame = mtl_cli.compare(sweep, tasks=tasks).to_frame()
