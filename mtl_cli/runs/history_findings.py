@@ -53,7 +53,7 @@ def last_epoch_finding(config: Config, history: History, num_rows: int) -> list[
         history: the history of the training.
         num_rows: the number of training rows.
     """
-    length = config.trainer.length(num_rows)
+    length = config.training_length(num_rows)
     if length.patience is None or length.epochs == 1:
         return []
     if history.kept_epoch != length.epochs:
