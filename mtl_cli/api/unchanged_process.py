@@ -5,9 +5,14 @@ import logging
 import os
 import random
 import sys
+import threading
 from collections.abc import Iterator
 
 from mtl_cli.core import tensorflow_runtime
+
+# Several threads may load models at once. The settings that a thread saves would be
+# those that another thread has just changed, so one thread waits for the other.
+_lock = threading.RLock()
 
 
 @contextlib.contextmanager
@@ -17,10 +22,11 @@ def unchanged_process() -> Iterator[None]:
     These settings are restored: the environment variables, the settings and the dtype
     policy of Keras, the states of Python's and NumPy's random number generators, and
     the log levels of TensorFlow. If the caller has imported Keras already, the imported
-    Keras and TensorFlow are used as they are, apart from `KERAS_DEFAULTS`.
+    Keras and TensorFlow are used as they are, apart from `KERAS_DEFAULTS`. Only one
+    thread at a time is inside the block.
     """
     # The import of TensorFlow draws random numbers, so the states are saved before.
-    with unchanged_environment(), unchanged_random_states():
+    with _lock, unchanged_environment(), unchanged_random_states():
         if "keras" not in sys.modules:
             import_tensorflow()
         with tensorflow_runtime.default_keras_settings():

@@ -60,19 +60,23 @@ def bounded_weights(
 ) -> Iterator[None]:
     """Limits the weights and the variables that Keras layers make inside the block.
 
-    A layer that exceeds a limit raises an error before its weights are allocated.
+    A layer that exceeds a limit raises an error before its weights are allocated. The
+    layers of other threads are not counted. Two threads must not be inside such blocks
+    at once: `mtl_cli.api.unchanged_process` sees to that.
     """
     import keras
 
     add_weight = keras.layers.Layer.add_weight
     weights_left, variables_left = max_weights, max_variables
+    thread = threading.get_ident()
 
     def bounded(layer: Any, shape: Any = None, *args: Any, **settings: Any) -> Any:
         nonlocal weights_left, variables_left
-        weights_left -= math.prod(shape or ())
-        variables_left -= 1
-        if min(weights_left, variables_left) < 0:
-            raise TooManyWeightsError("the network has more weights than expected")
+        if threading.get_ident() == thread:
+            weights_left -= math.prod(shape or ())
+            variables_left -= 1
+            if min(weights_left, variables_left) < 0:
+                raise TooManyWeightsError("the network has more weights than expected")
         return add_weight(layer, shape, *args, **settings)
 
     keras.layers.Layer.add_weight = bounded

@@ -106,8 +106,8 @@ def load(run: Path) -> TrainedModel:
         network = build(config, features.layout, labels)
         with warnings.catch_warnings():
             # Keras only warns if the file lacks the weights of a layer. Here, the
-            # warning becomes an error.
-            warnings.simplefilter("error", UserWarning)
+            # warning becomes an error. Warnings of other threads stay warnings.
+            warnings.filterwarnings("error", category=UserWarning, module=r"keras\.")
             network.predictions.load_weights(run / WEIGHTS)
         for weight in network.predictions.weights:
             check_numbers(f"{WEIGHTS}: {weight.path}", weight.numpy())

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import pytest
@@ -82,3 +83,10 @@ def test_weights_of_a_huge_network_are_counted_without_memory() -> None:
     assert parameters(2) == 6  # the limit ends with the block
     with keras.StatelessScope():
         pass  # its end allocates what other such scopes have left
+
+
+def test_layers_of_other_threads_have_no_limit() -> None:
+    with ThreadPoolExecutor(1) as executor, bounded_weights(0):
+        executor.submit(keras.layers.Dense(4).build, (None, 3)).result()
+        with pytest.raises(TooManyWeightsError):
+            keras.layers.Dense(4).build((None, 3))

@@ -6,6 +6,8 @@ import random
 import subprocess
 import sys
 import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -395,6 +397,54 @@ def test_environment_is_never_empty_for_another_thread(
         thread.join()
     assert num_missing == 0
     assert (os.environ["KEPT"], "ADDED" in os.environ) == ("old", False)
+
+
+def test_threads_load_models_at_once(run: mtl_cli.Run) -> None:
+    table = rows(100, seed=1)
+    add_weight = keras.layers.Layer.add_weight
+    with ThreadPoolExecutor(8) as executor:
+        tables = list(executor.map(lambda _: mtl_cli.load(run).predict(table), [0] * 8))
+    for predicted in tables:
+        pd.testing.assert_frame_equal(predicted, expected(run), check_exact=True)
+    assert keras.layers.Layer.add_weight is add_weight
+
+
+LOADS_AT_ONCE = """
+import os, sys
+from concurrent.futures import ThreadPoolExecutor
+import mtl_cli
+before = os.fstat(2)
+with ThreadPoolExecutor(8) as executor:
+    list(executor.map(mtl_cli.load, [sys.argv[1]] * 8))
+assert os.path.samestat(os.fstat(2), before)
+import keras
+assert keras.layers.Layer.add_weight.__qualname__ == "Layer.add_weight"
+assert "TF_CPP_MIN_LOG_LEVEL" not in os.environ
+"""
+
+
+@pytest.mark.slow
+def test_threads_load_their_first_models_at_once(
+    run: mtl_cli.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    command = [sys.executable, "-c", LOADS_AT_ONCE, run.folder]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_warning_of_another_thread_is_no_damage_of_a_model(
+    run: mtl_cli.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_weights = keras.Model.load_weights
+
+    def load_during_warning(model: keras.Model, path: Path) -> None:
+        warnings.warn("of another thread", UserWarning, stacklevel=1)
+        load_weights(model, path)
+
+    monkeypatch.setattr(keras.Model, "load_weights", load_during_warning)
+    with pytest.warns(UserWarning, match="of another thread"):
+        mtl_cli.load(run)
 
 
 USE_OF_KERAS = """
