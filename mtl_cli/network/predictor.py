@@ -1,9 +1,12 @@
 """Predicts all rows of a table, batch by batch."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import tensorflow as tf
 
+from mtl_cli.core.tensors import Tensor
 from mtl_cli.data.table import Array, Table
 
 ROWS_PER_CALL = 8192
@@ -20,8 +23,10 @@ class Predictor:
         # Without a signature, TensorFlow would trace the function again for the last
         # batch, because it is smaller.
         signature = {x.name: tf.TensorSpec(x.shape, x.dtype) for x in model.inputs}
+        # TensorFlow counts how often each Python function is traced, and warns after 5
+        # times. A `partial` is a function of its own for each model.
         self.predict_batch = tf.function(
-            lambda features: model(features, training=False),
+            partial(predict_features, model),
             input_signature=[signature],
             autograph=False,
         )
@@ -51,3 +56,11 @@ class Predictor:
                     array = array[:, 0]
                 batches.setdefault(name, []).append(array)
         return {name: np.concatenate(arrays) for name, arrays in batches.items()}
+
+
+def predict_features(
+    model: keras.Model, features: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """Returns the predictions of a model for encoded rows."""
+    predictions: dict[str, Tensor] = model(features, training=False)
+    return predictions

@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+import tensorflow as tf
 from helpers.planted_data import config, run_in, values
 
 import mtl_cli
@@ -407,6 +408,20 @@ def test_threads_load_models_at_once(run: mtl_cli.Run) -> None:
     for predicted in tables:
         pd.testing.assert_frame_equal(predicted, expected(run), check_exact=True)
     assert keras.layers.Layer.add_weight is add_weight
+
+
+@pytest.mark.slow
+def test_many_models_predict_without_warnings_of_tensorflow(
+    run: mtl_cli.Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    level = tf.get_logger().level
+    tf.get_logger().setLevel("WARNING")
+    try:
+        for _ in range(6):
+            mtl_cli.load(run).predict(rows(9))
+    finally:
+        tf.get_logger().setLevel(level)
+    assert not caplog.messages
 
 
 LOADS_AT_ONCE = """
