@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtl_cli.api.arrow_rows import rows_or_location, select_feature_columns
 from mtl_cli.api.checked_calls import checked_call
-from mtl_cli.api.unchanged_process import unchanged_process
+from mtl_cli.api.unchanged_process import check_tensorflow, unchanged_process
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import paths_of
 
@@ -68,11 +68,13 @@ class Model:
             DataError: if a column is missing, or has values of another type than the
                 training data.
             ConfigError: if `set` names a column that no feature reads, or gives a
-                column a value of the wrong type.
+                column a value of the wrong type, or if the process was forked after
+                the model was loaded.
 
         Example:
             mtl_cli.load("outputs/runs/NAME").predict(rows, set={"position": 1})
         """
+        check_tensorflow()
         import pandas as pd
 
         from mtl_cli.data.encode import feature_request
@@ -123,6 +125,7 @@ class Model:
         Example:
             mtl_cli.load("outputs/runs/NAME").evaluate(may, by=["city"]).slices
         """
+        check_tensorflow()
         from mtl_cli.evaluation.evaluate import EvaluationRequest, evaluate
         from mtl_cli.scoring.importance import REPEATS
 
@@ -159,12 +162,14 @@ class Model:
             ExportError: if the export does not predict as the model does.
             WriteError: if the target cannot be written.
         """
-        from mtl_cli.runs.export import export_model
+        with unchanged_process():
+            from mtl_cli.runs.export import export_model
 
-        model = self._model.with_constants(set, "export: set")
-        # `export_model` takes a function, because the command `mtl-export` loads the
-        # model only after the target has been checked. Here it is loaded already.
-        export_model(lambda: model, Path(target), format, force)
+            model = self._model.with_constants(set, "export: set")
+            # `export_model` takes a function, because the command `mtl-export` loads
+            # the model only after the target has been checked. Here it is loaded
+            # already.
+            export_model(lambda: model, Path(target), format, force)
 
 
 @checked_call
@@ -185,7 +190,8 @@ def load(
             call names other plugins.
 
     Raises:
-        ConfigError: if Keras runs on another backend, or a plugin cannot be used.
+        ConfigError: if Keras runs on another backend, a plugin cannot be used, or the
+            process was forked after another model was loaded.
         DataError: if the folder holds no complete model.
 
     Example:

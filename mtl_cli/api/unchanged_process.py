@@ -9,10 +9,12 @@ import threading
 from collections.abc import Iterator
 
 from mtl_cli.core import tensorflow_runtime
+from mtl_cli.core.errors import ConfigError
 
 # Several threads may load models at once. The settings that a thread saves would be
 # those that another thread has just changed, so one thread waits for the other.
 _lock = threading.RLock()
+_process: int | None = None  # the process id, once this module has loaded TensorFlow
 
 
 @contextlib.contextmanager
@@ -24,13 +26,45 @@ def unchanged_process() -> Iterator[None]:
     the log levels of TensorFlow. If the caller has imported Keras already, the imported
     Keras and TensorFlow are used as they are, apart from `KERAS_DEFAULTS`. Only one
     thread at a time is inside the block.
+
+    Raises a `ConfigError` if TensorFlow cannot work here, see `check_tensorflow`.
     """
+    global _process
+    check_fork()  # first: the lock of a forked process may be held for ever
+    _process = os.getpid()
     # The import of TensorFlow draws random numbers, so the states are saved before.
     with _lock, unchanged_environment(), unchanged_random_states():
         if "keras" not in sys.modules:
             import_tensorflow()
+        check_tensorflow()
         with tensorflow_runtime.default_keras_settings():
             yield
+
+
+def check_tensorflow() -> None:
+    """Raises a `ConfigError` if TensorFlow is loaded, but cannot work here."""
+    check_fork()
+    import tensorflow as tf
+
+    if not tf.executing_eagerly():
+        raise ConfigError(
+            "TensorFlow builds a graph here, and does not compute; use the model "
+            "outside of tf.Graph and tf.function, and without disable_eager_execution"
+        )
+
+
+def check_fork() -> None:
+    """Raises a `ConfigError` in a process forked from one that has loaded TensorFlow.
+
+    The threads of TensorFlow are missing in a forked process, so its operations would
+    never end.
+    """
+    if _process not in (None, os.getpid()):
+        raise ConfigError(
+            "TensorFlow does not work in this process, which was forked after a model "
+            "was loaded; load models only after the fork, or start processes by "
+            "'spawn'"
+        )
 
 
 def import_tensorflow() -> None:

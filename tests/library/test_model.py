@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -422,6 +423,28 @@ def test_many_models_predict_without_warnings_of_tensorflow(
     finally:
         tf.get_logger().setLevel(level)
     assert not caplog.messages
+
+
+def test_forked_process_says_that_tensorflow_does_not_work(
+    run: mtl_cli.Run, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    calls: list[Callable[[], object]] = [
+        lambda: model.predict(rows(9)),
+        lambda: model.evaluate(rows(9)),
+        lambda: model.export("model"),
+        lambda: mtl_cli.load(run),
+    ]
+    for call in calls:
+        with pytest.raises(mtl_cli.ConfigError, match=r"forked .* or start .* 'spawn'"):
+            call()
+
+
+def test_graph_in_the_making_is_refused(run: mtl_cli.Run, model: Model) -> None:
+    with tf.Graph().as_default():
+        for call in (lambda: mtl_cli.load(run), lambda: model.predict(rows(9))):
+            with pytest.raises(mtl_cli.ConfigError, match=r"outside of tf\.Graph and"):
+                call()
 
 
 LOADS_AT_ONCE = """
