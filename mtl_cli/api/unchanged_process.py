@@ -33,9 +33,15 @@ def unchanged_process() -> Iterator[None]:
     check_fork()  # first: the lock of a forked process may be held for ever
     _process = os.getpid()
     # The import of TensorFlow draws random numbers, so the states are saved before.
-    with _lock, unchanged_environment(), unchanged_random_states():
+    with (
+        _lock,
+        unchanged_environment(),
+        unchanged_random_states(),
+        unchanged_log_levels(),
+    ):
         if "keras" not in sys.modules:
-            import_tensorflow()
+            tensorflow_runtime.load(is_own_process=False)
+        tensorflow_runtime.log_only_errors()
         check_tensorflow()
         with tensorflow_runtime.default_keras_settings():
             yield
@@ -67,16 +73,19 @@ def check_fork() -> None:
         )
 
 
-def import_tensorflow() -> None:
-    """Imports TensorFlow and Keras, and restores TensorFlow's log levels."""
+@contextlib.contextmanager
+def unchanged_log_levels() -> Iterator[None]:
+    """Restores the log levels of TensorFlow after the block."""
     import absl.logging
 
     verbosity = absl.logging.get_verbosity()
     logger = logging.getLogger("tensorflow")
     level = logger.level
-    tensorflow_runtime.load(is_own_process=False)
-    absl.logging.set_verbosity(verbosity)
-    logger.setLevel(level)
+    try:
+        yield
+    finally:
+        absl.logging.set_verbosity(verbosity)
+        logger.setLevel(level)
 
 
 @contextlib.contextmanager

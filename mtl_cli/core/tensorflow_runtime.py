@@ -105,9 +105,8 @@ def load(is_own_process: bool = True) -> None:
             if is_own_process and "keras" not in sys.modules:
                 stack.enter_context(hidden_modules(*UNUSED_PACKAGES))
                 stack.enter_context(without_garbage_collection())
-            import absl.logging
             import keras  # noqa: F401
-            import tensorflow as tf
+            import tensorflow  # noqa: F401
     except (ImportError, SystemError) as error:  # also raised for a lack of memory
         raise MtlError(
             f"TensorFlow cannot be loaded: {type(error).__name__}: {first_line(error)}"
@@ -121,9 +120,15 @@ def load(is_own_process: bool = True) -> None:
         ) from error
     if is_own_process:
         set_keras_settings(**KERAS_DEFAULTS)
+    log_only_errors()
+
+
+def log_only_errors() -> None:
+    """Makes TensorFlow log errors only, neither warnings nor information."""
+    import absl.logging
 
     absl.logging.set_verbosity(absl.logging.ERROR)
-    tf.get_logger().setLevel(logging.ERROR)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def check_threads() -> None:

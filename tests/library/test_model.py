@@ -1,6 +1,7 @@
 """`mtl_cli.load` and `Model.predict`: the numbers of the run, for any table."""
 
 import json
+import logging
 import os
 import random
 import subprocess
@@ -415,13 +416,9 @@ def test_threads_load_models_at_once(run: mtl_cli.Run) -> None:
 def test_many_models_predict_without_warnings_of_tensorflow(
     run: mtl_cli.Run, caplog: pytest.LogCaptureFixture
 ) -> None:
-    level = tf.get_logger().level
-    tf.get_logger().setLevel("WARNING")
-    try:
-        for _ in range(6):
-            mtl_cli.load(run).predict(rows(9))
-    finally:
-        tf.get_logger().setLevel(level)
+    caplog.set_level("WARNING", logger="tensorflow")
+    for _ in range(6):
+        mtl_cli.load(run).predict(rows(9))
     assert not caplog.messages
 
 
@@ -445,6 +442,16 @@ def test_graph_in_the_making_is_refused(run: mtl_cli.Run, model: Model) -> None:
         for call in (lambda: mtl_cli.load(run), lambda: model.predict(rows(9))):
             with pytest.raises(mtl_cli.ConfigError, match=r"outside of tf\.Graph and"):
                 call()
+
+
+@pytest.mark.slow
+def test_export_logs_nothing_of_tensorflow(
+    model: Model, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="tensorflow")
+    model.export(tmp_path / "model")
+    assert not caplog.messages
+    assert tf.get_logger().level == logging.INFO
 
 
 LOADS_AT_ONCE = """
