@@ -1,7 +1,7 @@
 """A trained model, rebuilt from its run folder."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,20 +23,30 @@ if TYPE_CHECKING:
 class Model:
     """A trained model.
 
+    A pickled model holds the path of its run folder and its plugins. Unpickling or
+    copying the model loads the run again.
+
     Attributes:
         config: the configuration of the run that trained the model.
         outputs: the names of what the model predicts: first the tasks, then the outputs
             that its heads add, such as `buy_given_click`, the pCVR of ESMM.
     """
 
-    def __init__(self, model: "TrainedModel") -> None:
+    def __init__(
+        self, model: "TrainedModel", plugin_folders: Sequence[str] = ()
+    ) -> None:
         self._model = model
+        # The current folder may change before the model is pickled.
+        self._load_arguments = model.folder.absolute(), tuple(plugin_folders)
         self.config = model.config
         self.outputs = [output.name for output in model.config.outputs]
 
     def __repr__(self) -> str:
         name = self.config.model.name
         return f"<Model {name} of {self._model.folder}: {', '.join(self.outputs)}>"
+
+    def __reduce__(self) -> tuple[Callable[..., "Model"], tuple[Any, ...]]:
+        return load, self._load_arguments
 
     @checked_call
     def predict(self, table: "Rows", set: Mapping[str, Any] = {}) -> "pd.DataFrame":
@@ -206,9 +216,9 @@ def load(
                 "model needs TensorFlow; set KERAS_BACKEND=tensorflow before Keras is "
                 "imported"
             )
-        from mtl_cli.core.plugins import use_folders
+        from mtl_cli.core.plugins import use_folders, used_folders
         from mtl_cli.runs import saved_model
 
         if plugin_folders := paths_of(plugins):
             use_folders(plugin_folders)
-        return Model(saved_model.load(Path(run)))
+        return Model(saved_model.load(Path(run)), used_folders())

@@ -1,8 +1,10 @@
 """`mtl_cli.load` and `Model.predict`: the numbers of the run, for any table."""
 
+import copy
 import json
 import logging
 import os
+import pickle
 import random
 import subprocess
 import sys
@@ -26,6 +28,7 @@ import mtl_cli
 from mtl_cli.api.arrow_rows import select_feature_columns
 from mtl_cli.api.model import Model
 from mtl_cli.api.unchanged_process import unchanged_process
+from mtl_cli.core import plugins
 from mtl_cli.data.column_request import ColumnRequest
 
 FEATURES = {
@@ -452,6 +455,22 @@ def test_export_logs_nothing_of_tensorflow(
     model.export(tmp_path / "model")
     assert not caplog.messages
     assert tf.get_logger().level == logging.INFO
+
+
+def test_pickled_model_is_loaded_again_with_its_plugins(
+    run: mtl_cli.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugins, "_folders", ())
+    (tmp_path / "conf").mkdir()
+    monkeypatch.chdir(run.folder.parent)
+    model = mtl_cli.load("run", plugins=tmp_path)
+    model.predict(rows(9))
+    monkeypatch.chdir(tmp_path)
+    plugins.use_folders([])
+    for again in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        predicted = again.predict(rows(100, seed=1))
+        pd.testing.assert_frame_equal(predicted, expected(run), check_exact=True)
+        assert plugins.used_folders() == [str(tmp_path)]
 
 
 LOADS_AT_ONCE = """
