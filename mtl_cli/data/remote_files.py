@@ -12,7 +12,7 @@ import pyarrow.fs
 from mtl_cli.core.errors import DataError, first_line
 from mtl_cli.core.message_text import shown
 
-# With these protocols, Arrow signs each request with the user's credentials.
+# Arrow reads these protocols, and signs each request with the user's credentials.
 SIGNED_PROTOCOLS = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")
 # The hosts of Azure's storage in the public cloud, in China and for the US government,
 # and the hosts of OneLake.
@@ -83,8 +83,10 @@ def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
     try:
         system, path = pa.fs.FileSystem.from_uri(url + options)
         return system, path
-    except (pa.ArrowException, OSError):
-        pass  # Arrow does not know the protocol, but fsspec may know it
+    except (pa.ArrowException, OSError) as error:
+        if protocol in SIGNED_PROTOCOLS:
+            raise DataError(f"{key}: cannot reach {url}: {reason(error)}") from None
+        # Arrow does not know the protocol, but fsspec may know it.
     try:
         from fsspec.core import url_to_fs
 

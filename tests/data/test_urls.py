@@ -3,8 +3,10 @@
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
 
 import fsspec
+import pyarrow.fs
 import pytest
 from fsspec import AbstractFileSystem
 
@@ -113,6 +115,17 @@ def test_s3_server_of_ones_own_is_named_in_the_environment(
     with pytest.raises(DataError, match=r"cannot reach s3://bucket/rows.csv"):
         find_files("dataset.train", "s3://bucket/rows.csv?region=x", "auto")
     assert paths == ["/bucket/rows.csv"]
+
+
+def test_s3_without_its_region_is_told_by_arrow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def from_uri(_: str) -> None:
+        raise OSError("When resolving region for bucket 'bucket': no host")
+
+    monkeypatch.setattr(pyarrow.fs, "FileSystem", SimpleNamespace(from_uri=from_uri))
+    with pytest.raises(DataError, match=r"cannot reach s3://bucket/x.csv: When resol"):
+        open_file_system("dataset.train", "s3://bucket/x.csv")
 
 
 def test_url_of_azure_without_an_account_is_told_as_such() -> None:
