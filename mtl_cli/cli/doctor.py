@@ -1,4 +1,8 @@
-"""`mtl-doctor`: checks whether this installation works, and what it lacks."""
+"""`mtl-doctor`: checks whether this installation works, and what it lacks.
+
+The import of this module needs no other package, and the command goes on without those
+that are missing.
+"""
 
 import contextlib
 import io
@@ -9,10 +13,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, metadata, requires, version
-from typing import NamedTuple, NoReturn
-
-from packaging.requirements import Requirement
+from importlib.metadata import (
+    PackageNotFoundError,
+    distribution,
+    metadata,
+    requires,
+    version,
+)
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from mtl_cli.core import paths, tensorflow_runtime
 from mtl_cli.core.atomic_write import FREE_SPACE
@@ -21,8 +29,11 @@ from mtl_cli.core.errors import MtlError, WriteError, fix_for
 from mtl_cli.core.machine import memory_bytes
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.private_apis import exit_without_teardown
-from mtl_cli.core.terminal import new_console
+from mtl_cli.core.standard_streams import write_to_stdout
 from mtl_cli.runs.outcome import failure_message
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 PROGRAM = "mtl-doctor"
 EXAMPLES = """examples:
@@ -33,7 +44,6 @@ EXAMPLES = """examples:
 DEVELOPMENT_EXTRAS = {"dev", "docs"}
 MIN_AUC = 0.85  # one epoch of PLE reaches this test AUC of task income with any seed
 GIB = 1 << 30
-STYLES = {"ok": "green", "broken": "red", "missing": "dim"}
 
 
 class Finding(NamedTuple):
@@ -71,21 +81,25 @@ def diagnose(command_line: list[str]) -> int:
     add = parser.add_argument
     add("--no-training", action="store_true", help="leave out the self-test")
     options = parser.parse_args(command_line)
-    console = new_console(markup=False)
     code = 0
     for name, text, status in check_all(with_training=not options.no_training):
-        console.print(f"{status:8}", style=STYLES[status], end="")
-        console.print(printable(f"{name:12} {text}"))
+        write_to_stdout(printable(f"{status:8}{name:12} {text}") + "\n")
+        sys.stdout.flush()
         if status == "broken":
             code = 1
     return code
 
 
 def check_all(with_training: bool) -> Iterator[Finding]:
-    """Runs all checks, and yields each finding as soon as it is known."""
+    """Runs all checks, and yields each finding as soon as it is known.
+
+    If commands cannot be imported, only the checks that need no package are run.
+    """
     yield check_packages()
     yield check_files()
     yield check_cache()
+    if import_problems():  # the first finding names them
+        return
     yield check_devices()
     yield from check_extras()
     if with_training:
@@ -93,8 +107,11 @@ def check_all(with_training: bool) -> Iterator[Finding]:
 
 
 def check_packages() -> Finding:
-    """Checks the versions of Python and of the packages that every run needs."""
-    problems = problems_with(requirements())
+    """Checks Python and the packages that every run needs, and imports the commands."""
+    try:
+        problems = problems_with(requirements()) or import_problems()
+    except ModuleNotFoundError as error:  # `requirements` needs a package itself
+        problems = [f"{error.name} is not installed"]
     python = f"Python {platform.python_version()}"
     if problems:
         text = f"{python}; {'; '.join(problems)}; install mtl-cli again"
@@ -209,11 +226,24 @@ def train_and_predict(folder: str) -> tuple[float, float, bool]:
     return run.metrics["test"]["income"]["auc"], speed, bool(is_equal.all())
 
 
-def requirements(extra: str = "") -> list[Requirement]:
+def import_problems() -> list[str]:
+    """Returns why commands cannot be imported, as for a package of a package."""
+    problems = []
+    for command in distribution("mtl-cli").entry_points:
+        try:
+            command.load()
+        except Exception as error:  # whatever a broken installation raises
+            problems.append(failure_message(error))
+    return list(dict.fromkeys(problems))
+
+
+def requirements(extra: str = "") -> "list[Requirement]":
     """Returns the packages that every run needs or, for an extra, those that it adds.
 
     The requirements come from the metadata of the installed mtl-cli.
     """
+    from packaging.requirements import Requirement
+
     needed_by_all = []
     needed_by_extra = []
     for text in requires("mtl-cli") or []:
@@ -226,17 +256,22 @@ def requirements(extra: str = "") -> list[Requirement]:
     return needed_by_extra if extra else needed_by_all
 
 
-def problems_with(packages: list[Requirement]) -> list[str]:
+def problems_with(packages: "list[Requirement]") -> list[str]:
     """Returns why requirements are not met; [] if all are met."""
     return [problem for package in packages if (problem := problem_with(package))]
 
 
-def problem_with(requirement: Requirement) -> str:
+def problem_with(requirement: "Requirement") -> str:
     """Returns why a requirement is not met; "" if it is met."""
     try:
-        installed = version(requirement.name)
+        package = distribution(requirement.name)
     except PackageNotFoundError:
         return f"{requirement.name} is not installed"
+    for file in package.files or []:
+        is_main = len(file.parts) == 2 and file.name == "__init__.py"
+        if is_main and not os.path.exists(str(file.locate())):
+            return f"{requirement.name} is damaged: there is no file {file}"
+    installed = package.version
     if not requirement.specifier.contains(installed, prereleases=True):
         return (
             f"{requirement.name} {installed} is installed, but mtl-cli needs "

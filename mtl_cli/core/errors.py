@@ -14,6 +14,7 @@ from mtl_cli.core.secrets import mask_secrets
 TOO_MANY_OPEN_FILES = (errno.EMFILE, errno.ENFILE)
 RAISE_LIMIT = "raise the limit of open files, as by: ulimit -n 4096"
 RAISE_SIZE_LIMIT = "raise the limit of a file's size, as by: ulimit -f unlimited"
+FIX_OF_IMPORT = "run mtl-doctor, or install mtl-cli again"
 # The errors that a reader may raise if its file is damaged.
 DAMAGED_FILE_ERRORS = (
     OSError,

@@ -107,10 +107,13 @@ def load(is_own_process: bool = True) -> None:
                 stack.enter_context(without_garbage_collection())
             import keras  # noqa: F401
             import tensorflow  # noqa: F401
-    except (ImportError, SystemError) as error:  # also raised for a lack of memory
+    except (ImportError, SystemError) as error:
+        fix = "install mtl-cli again"
+        if not isinstance(error, ModuleNotFoundError):  # perhaps a lack of memory
+            fix = f"free memory or raise its limit (ulimit -v), or {fix}"
         raise MtlError(
             f"TensorFlow cannot be loaded: {type(error).__name__}: {first_line(error)}"
-            "; free memory or raise its limit (ulimit -v), or install mtl-cli again"
+            f"; {fix}"
         ) from error
     except KERAS_JSON_ERRORS as error:
         raise ConfigError(

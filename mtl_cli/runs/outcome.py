@@ -3,7 +3,7 @@
 import shlex
 from typing import TYPE_CHECKING
 
-from mtl_cli.core.errors import MtlError, first_line
+from mtl_cli.core.errors import FIX_OF_IMPORT, MtlError, first_line
 from mtl_cli.core.paths import shortest
 from mtl_cli.core.signals import Stopped
 from mtl_cli.core.standard_streams import OUTPUT_CLOSED
@@ -16,7 +16,10 @@ def message_and_code(error: BaseException) -> tuple[str, int]:
     """Returns the one-line message for an error that ended a run, and the exit code."""
     if isinstance(error, MtlError):
         return str(error), error.exit_code
-    return failure_message(error), 1
+    message = failure_message(error)
+    if isinstance(error, ModuleNotFoundError):
+        message = f"{message}; {FIX_OF_IMPORT}"
+    return message, 1
 
 
 def failure_message(error: BaseException) -> str:

@@ -1,11 +1,15 @@
 """`mtl-doctor`: what works, what is missing, what is broken."""
 
-from importlib.metadata import version
+import re
+import subprocess
+import sys
+from importlib.metadata import EntryPoint, version
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
+import mtl_cli
 from mtl_cli.api import train as api_train
 from mtl_cli.cli import doctor
 from mtl_cli.core import paths, tensorflow_runtime
@@ -41,6 +45,64 @@ def test_package_is_missing_or_of_another_version(
 ) -> None:
     assert doctor.problem_with(Requirement(requirement)).startswith(problem)
     assert bool(doctor.problem_with(Requirement(requirement))) == bool(problem)
+
+
+@pytest.fixture
+def without_rich(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes `run_command` find the installed packages, except for rich."""
+    package = Path(mtl_cli.__file__).parent
+    for path in [package, *Path(pytest.__file__).parents[1].iterdir()]:
+        link = tmp_path / path.name
+        if path.name != "rich" and not link.exists():
+            link.symlink_to(path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+
+def run_command(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command as its script does, without the site-packages of Python."""
+    code = f"from mtl_cli.cli.{name} import command; command()"
+    code = f"import sys; sys.argv[0] = 'bin/mtl-{name}'; {code}"
+    return subprocess.run(
+        [sys.executable, "-S", "-c", code, *arguments], capture_output=True, text=True
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("without_rich")
+def test_missing_package_is_told_in_one_line_by_all_commands() -> None:
+    doctor = run_command("doctor", "--no-training")
+    assert doctor.stderr == ""
+    assert doctor.stdout.startswith("broken  packages ")
+    assert "; rich is damaged: there is no file rich/__init__.py; " in doctor.stdout
+    commands = {
+        "predict": ["--help"],  # imports rich at once
+        "train": ["check_only=true"],  # imports rich in the run
+    }
+    for name, arguments in commands.items():
+        ended = run_command(name, *arguments)
+        assert ended.returncode == 1
+        assert re.fullmatch(
+            rf"mtl-{name}: error: .*No module named 'rich'; run mtl-doctor, or install "
+            "mtl-cli again\n",
+            ended.stderr,
+        )
+
+
+def test_package_of_a_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(_: EntryPoint) -> None:
+        raise ModuleNotFoundError("No module named 'yaml'")
+
+    monkeypatch.setattr(EntryPoint, "load", load)
+    packages, *others = doctor.check_all(with_training=True)
+    assert packages.text.count("ModuleNotFoundError: No module named 'yaml'") == 1
+    assert [finding.name for finding in others] == ["files", "cache"]
+
+
+def test_doctor_needs_no_package_to_start() -> None:
+    code = "from mtl_cli.cli import doctor"
+    root = Path(mtl_cli.__file__).parents[1]
+    # With -S, Python finds no installed packages.
+    subprocess.run([sys.executable, "-S", "-c", code], cwd=root, check=True)
 
 
 def test_missing_extra_is_no_failure(

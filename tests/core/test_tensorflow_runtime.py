@@ -27,7 +27,7 @@ def test_dropped_messages_are_printed_for_errors_but_not_for_signals(
     assert capfd.readouterr().err == printed
 
 
-@pytest.mark.parametrize("error", [ImportError, SystemError])
+@pytest.mark.parametrize("error", [ImportError, SystemError, ModuleNotFoundError])
 def test_failed_import_is_told_in_one_line(error, monkeypatch):
     @contextlib.contextmanager
     def failing_import():
@@ -41,6 +41,8 @@ def test_failed_import_is_told_in_one_line(error, monkeypatch):
         f"TensorFlow cannot be loaded: {error.__name__}: no"
     )
     assert "\n" not in str(failed.value)
+    # More memory does not help if a module is missing.
+    assert ("free memory" in str(failed.value)) == (error is not ModuleNotFoundError)
 
 
 def test_number_of_threads_below_0_is_refused(monkeypatch):
