@@ -72,7 +72,7 @@ def test_what_a_kind_cannot_have_learnt_is_refused(
     kind: Feature, learnt: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError) as error:
-        kind.check_learnt(Learnt(learnt))
+        kind.check_learnt(Learnt({"low": 0.0, "high": 9.0} | learnt))
     assert message in str(error.value)
 
 
