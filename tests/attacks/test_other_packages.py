@@ -22,6 +22,7 @@ from mtl_cli.core.mlflow_address import store_folder
 from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.sweep import cmaes_state, optuna_search, plan, plugin_settings
 from mtl_cli.sweep.plugin_settings import SUBMITIT, adapt_plugins
+from mtl_cli.sweep.search_storage import SWEEP_ATTRIBUTE
 from mtl_cli.trackers import wandb
 
 if TYPE_CHECKING:  # its import warns
@@ -275,6 +276,7 @@ def test_forged_data_base_of_a_search_ends_in_one_line(
     url = f"sqlite:///{tmp_path}/optuna.db"
     study = optuna.create_study(study_name="search", storage=url, direction="maximize")
     trial = study.ask({"x": optuna.distributions.IntUniformDistribution(1, 3)})
+    trial.set_system_attr(SWEEP_ATTRIBUTE, "")
     study.tell(trial, 0.5)
 
     def config() -> DictConfig:

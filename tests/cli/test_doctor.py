@@ -3,8 +3,10 @@
 import re
 import subprocess
 import sys
-from importlib.metadata import EntryPoint, version
+from importlib.metadata import distribution, version
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -89,10 +91,15 @@ def test_missing_package_is_told_in_one_line_by_all_commands() -> None:
 
 
 def test_package_of_a_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def load(_: EntryPoint) -> None:
+    def load() -> None:
         raise ModuleNotFoundError("No module named 'yaml'")
 
-    monkeypatch.setattr(EntryPoint, "load", load)
+    def installed(name: str) -> Any:
+        commands = [SimpleNamespace(load=load)] * 2
+        is_ours = name == "mtl-cli"
+        return SimpleNamespace(entry_points=commands) if is_ours else distribution(name)
+
+    monkeypatch.setattr(doctor, "distribution", installed)
     packages, *others = doctor.check_all(with_training=True)
     assert packages.text.count("ModuleNotFoundError: No module named 'yaml'") == 1
     assert [finding.name for finding in others] == ["files", "cache"]
