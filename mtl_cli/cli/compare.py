@@ -63,7 +63,8 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
     )
     add(
         "--split",
-        help="test, valid or train (default: test, or valid if no run has test rows)",
+        help="test, valid or train (default: test, or valid for a data set without "
+        "test rows)",
     )
     add_output_flags(parser)
     parser.add_plugins_flag()

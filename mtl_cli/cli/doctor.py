@@ -95,10 +95,11 @@ def check_all(with_training: bool) -> Iterator[Finding]:
 
     If commands cannot be imported, only the checks that need no package are run.
     """
-    yield check_packages()
+    packages, can_import = check_packages()
+    yield packages
     yield check_files()
     yield check_cache()
-    if import_problems():  # the first finding names them
+    if not can_import:
         return
     yield check_devices()
     yield from check_extras()
@@ -106,19 +107,25 @@ def check_all(with_training: bool) -> Iterator[Finding]:
         yield check_training()
 
 
-def check_packages() -> Finding:
-    """Checks Python and the packages that every run needs, and imports the commands."""
+def check_packages() -> tuple[Finding, bool]:
+    """Checks Python and the packages that every run needs, and imports the commands.
+
+    Returns: the finding, and whether all commands can be imported.
+    """
     try:
-        problems = problems_with(requirements()) or import_problems()
+        problems = problems_with(requirements())
     except ModuleNotFoundError as error:  # `requirements` needs a package itself
         problems = [f"{error.name} is not installed"]
+    # A second import of a broken package can succeed, so the first one decides.
+    not_imported = import_problems()
+    problems = problems or not_imported  # a missing package is named once
     python = f"Python {platform.python_version()}"
     if problems:
         text = f"{python}; {'; '.join(problems)}; install mtl-cli again"
-        return Finding("packages", text, "broken")
+        return Finding("packages", text, "broken"), not not_imported
     names = ("mtl-cli", "tensorflow", "keras", "deepctr", "hydra-core")
     versions = [f"{name} {version(name)}" for name in names]
-    return Finding("packages", ", ".join([python, *versions]))
+    return Finding("packages", ", ".join([python, *versions])), True
 
 
 def check_files() -> Finding:

@@ -186,8 +186,8 @@ def question_warnings(comparison: DatasetComparison, question: Question) -> list
     texts = []
     if question.split is None and split == "valid":
         texts.append(
-            "no run has scores on test rows, so the scores on validation rows are "
-            "compared"
+            "no run of this data set has scores on test rows, so the scores on "
+            "validation rows are compared"
         )
     compared = [task.name for task in comparison.tasks]
     requested = question.tasks or list(recorded_scores(configurations, split))

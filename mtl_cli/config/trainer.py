@@ -40,7 +40,8 @@ class Trainer(Options):
             normalised entropy, count with a minus sign. A mean over the tasks leaves
             out each task whose metric is undefined on the validation rows, for example
             because all labels are of one class. Tasks with fewer than 50 validation
-            rows of their rarer label count less, in proportion to these rows.
+            rows of their rarer label count less, in proportion to these rows; so do
+            tasks that are not binary and have fewer than 50 validation rows.
         ema_decay: decay of the exponential moving average of the weights over epochs.
             After each epoch, the average becomes `ema_decay` times the old average plus
             1 - `ema_decay` times the new weights; in the first epochs, the new weights

@@ -46,7 +46,8 @@ def check_float32(value: float) -> float:
     if value and not FLOAT32_RANGE[0] <= value <= FLOAT32_RANGE[1]:
         raise PydanticCustomError(
             "float32",
-            "should lie from {lowest} to {highest}: networks compute in float32",
+            "should lie from {lowest} to {highest}, or be 0 where that is allowed: "
+            "networks compute in float32",
             {"lowest": FLOAT32_RANGE[0], "highest": FLOAT32_RANGE[1]},
         )
     return value

@@ -202,7 +202,10 @@ def quiet_stderr() -> Iterator[None]:
 
 def keras_json() -> str:
     """Returns the path of the file that Keras reads settings from."""
-    return os.path.join(os.environ.get("KERAS_HOME", "~/.keras"), "keras.json")
+    home = os.path.expanduser("~")
+    if not os.access(home, os.W_OK):  # as Keras does
+        home = "/tmp"
+    return os.path.join(os.environ.get("KERAS_HOME", f"{home}/.keras"), "keras.json")
 
 
 def set_keras_settings(floatx: str, epsilon: float, image_data_format: str) -> None:

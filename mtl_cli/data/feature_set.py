@@ -178,8 +178,11 @@ class FeatureSet:
             if not feature.reports_unseen:
                 continue
             if feature.numeric:
+                learnt = self.learnt[name]
+                if not {"low", "high"} <= learnt.keys():  # a plugin's kind
+                    continue
                 numbers, rows = feature.read(name, table), np.arange(table.num_rows)
-                is_unseen = is_outside_range(numbers, self.learnt[name])
+                is_unseen = is_outside_range(numbers, learnt)
             else:
                 values, rows = self.all_values(encoded, name)
                 is_unseen = (values == 0) & ~empty_rows(feature, name, table)[rows]

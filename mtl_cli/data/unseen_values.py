@@ -82,9 +82,10 @@ class UnseenValues:
         """Returns how a warning describes the unseen values of a feature."""
         if name in self.outside:
             learnt = self.features.learnt[name]
+            ends = f"{learnt['low']:.15g} to {learnt['high']:.15g}"
             return (
-                f"a number outside the range of the training rows, {learnt['low']:g} "
-                f"to {learnt['high']:g}, such as {self.outside[name]:g}"
+                f"a number outside the range of the training rows, {ends}, such as "
+                f"{self.outside[name]:.15g}"
             )
         text = "a value that no training row has"
         # The feature that owns the embedding table counts the values.

@@ -80,7 +80,7 @@ class MLflow(ExportFormat):
 def quiet() -> Iterator[None]:
     """Keeps MLflow from reporting its use, and from printing, inside the block.
 
-    The environment variables stay set after the block.
+    The environment variables stay set after the block, unless the caller restores them.
     """
     for name, value in QUIET_VARIABLES.items():
         os.environ.setdefault(name, value)

@@ -44,8 +44,8 @@ class Feature(Options):
         numeric: whether the feature reads numbers. If so, columns of text files are
             read as float64 instead of text, and the encoded values have an order.
         reports_unseen: whether values that the training rows lack are counted. Such a
-            value has id 0. A numeric kind must learn the range of the training rows,
-            `low` and `high`; a number outside of it counts as unseen.
+            value has id 0. Numbers are counted if the kind learns the range of the
+            training rows, `low` and `high`: a number outside of it is unseen.
         id_encoding: the method that turns values into ids: `vocabulary` or `hash`.
             Features can share an embedding table if their `id_encoding` is equal. None
             if features of this kind cannot share a table.

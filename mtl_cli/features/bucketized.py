@@ -77,12 +77,15 @@ class Bucketized(Embedded):
             cuts = choose_cuts(x, self.num_buckets)
         else:
             cuts = self.edges or []  # `_check_edges` refuses null here
-        return {"cuts": cuts} | number_range(x, cuts)
+        # Ramps need a range that holds all edges, also those outside of the rows.
+        return {"cuts": cuts} | number_range(x, cuts if self.ramps else ())
 
     def check_learnt(self, learnt: Learnt) -> None:
         super().check_learnt(learnt)
         check_ascending("cuts", learnt["cuts"], strictly=True)
-        check_ramp_edges(learnt)
+        check_ascending("low, high", [learnt["low"], learnt["high"]])
+        if self.ramps:
+            check_ramp_edges(learnt)
 
     def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:
         # Id 0 is the bucket of empty cells.

@@ -38,7 +38,8 @@ class Metric:
         direction: 1 if more is better, -1 if less is better, 0 if neither is better.
             For example, `pcoc` has 0, because its best value is 1.
         grouped: whether the function takes a fourth argument, the group of each row,
-            (rows,). Without a `dataset.group_column`, the metric is not computed.
+            (rows,), below 0 for rows without a group. Without a `dataset.group_column`,
+            the metric is not computed.
         several_predictions: whether the metric is for tasks with several predictions
             per row, such as the probabilities of classes. `prediction` then has the
             shape (rows, num_predictions). If the task has classes, `label` is the index

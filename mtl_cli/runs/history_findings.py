@@ -4,6 +4,9 @@ from mtl_cli.config.monitor import AUTO, monitored_metrics
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.message_text import line_if_any
 from mtl_cli.heads.base import Output
+from mtl_cli.metrics.score_dict import Scores
+from mtl_cli.scoring.scores import monitor_weight
+from mtl_cli.tasks.base import Task
 from mtl_cli.training.progress import History
 
 # Smaller differences may be noise. The unit is the same as for normalised entropy and
@@ -18,7 +21,7 @@ def better_epochs(config: Config, history: History) -> list[str]:
     So a task that learns faster or slower than other tasks may lose. Returns [] if
     there is only one task, or if early stopping is off. Also returns [] if
     `trainer.monitor` is not `auto`: the user has then chosen the metric by which an
-    epoch is kept.
+    epoch is kept. Tasks with few validation rows have no line, see `monitor_weight`.
     """
     monitored = monitored_metrics(config.trainer.monitor, config.outputs)
     stops_early = config.trainer.patience is not None
@@ -29,6 +32,9 @@ def better_epochs(config: Config, history: History) -> list[str]:
     for output, metric in monitored:
         values = validation_values(history, output.name, metric)
         if kept_epoch not in values:
+            continue
+        score = history.epochs[kept_epoch - 1].valid[output.name]
+        if monitor_weight(score) < 1:  # the metric moves mostly by chance
             continue
         direction = output.task.metric(metric).direction
         best = max(values, key=lambda epoch: direction * values[epoch])
@@ -46,7 +52,8 @@ def last_epoch_finding(config: Config, history: History, num_rows: int) -> list[
     """Returns a line if the best epoch is the last one that `trainer.epochs` allows.
 
     The network may then have been about to become better. Returns [] if early stopping
-    is off, or if there is only one epoch, which shows no trend.
+    is off, or if there is only one epoch, which shows no trend. Also returns [] with a
+    learning rate that falls, which is lowest in the last epoch.
 
     Args:
         config: the configuration of the run.
@@ -54,7 +61,8 @@ def last_epoch_finding(config: Config, history: History, num_rows: int) -> list[
         num_rows: the number of training rows.
     """
     length = config.training_length(num_rows)
-    if length.patience is None or length.epochs == 1:
+    is_rate_constant = config.optimizer.schedule == "constant"
+    if length.patience is None or length.epochs == 1 or not is_rate_constant:
         return []
     if history.kept_epoch != length.epochs:
         return []
@@ -64,19 +72,22 @@ def last_epoch_finding(config: Config, history: History, num_rows: int) -> list[
     ]
 
 
-def useless_tasks_finding(outputs: list[Output], history: History) -> list[str]:
+def useless_tasks_finding(outputs: list[Output], scores: Scores) -> list[str]:
     """Returns a line about tasks that are no better than a constant prediction.
 
-    The constant is the mean label, or the share of each class. The validation rows
-    after the kept epoch decide.
+    The constant is the mean label, or the share of each class. Tasks with another loss
+    than the usual one of their kind are left out: they may not predict means.
+
+    Args:
+        outputs: the outputs.
+        scores: the scores of the validation rows; {} if there are no such rows.
     """
     cases = []
     for output in outputs:
         metric = output.task.PROPER_METRIC
-        if metric is None:
+        if metric is None or not has_usual_loss(output.task):
             continue
-        values = validation_values(history, output.name, metric.name)
-        value = values.get(history.kept_epoch)
+        value = scores.get(output.name, {}).get(metric.name)
         # The constant has the R2 or D2 0, or the normalised entropy 1.
         value_of_constant = 0 if metric.direction == 1 else 1
         if value is not None and metric.direction * (value - value_of_constant) <= 0:
@@ -87,6 +98,12 @@ def useless_tasks_finding(outputs: list[Output], history: History) -> list[str]:
         "training rows",
         cases,
     )
+
+
+def has_usual_loss(task: Task) -> bool:
+    """Whether a task has the usual loss of its kind, or its kind offers no choice."""
+    loss = type(task).model_fields.get("loss")
+    return loss is None or vars(task)["loss"] == loss.default
 
 
 def validation_values(history: History, output: str, metric: str) -> dict[int, float]:

@@ -66,7 +66,7 @@ def save_and_score(
             stages=timer.table(),
         )
         write_report(finished, console)
-    print_results(run, console, gate_usage, split, scores[split])
+    print_results(run, console, gate_usage, split, scores)
     timer.end_stage("write plots and pages")
     return scores
 
@@ -76,11 +76,11 @@ def print_results(
     console: Console,
     gate_usage: GateUsage | None,
     split: str,
-    scores: Scores,
+    scores: dict[str, Scores],
 ) -> None:
     """Prints what is to be known about the kept epoch and the gates, and the scores.
 
-    `scores` are the scores of the split.
+    `scores` are those of all splits. The scores of `split` are printed.
     """
     num_rows = run.data.splits["train"].num_rows
     for line in [
@@ -89,12 +89,12 @@ def print_results(
     ]:
         console.print_line(line)
     for warning in [
-        *useless_tasks_finding(run.config.outputs, run.history),
+        *useless_tasks_finding(run.config.outputs, scores.get("valid", {})),
         *gate_warnings(gate_usage),
     ]:
         console.warn(warning)
     when = f", after epoch {run.history.kept_epoch}" if run.history.epochs else ""
-    console.print_scores(f"{split} rows{when}", run.config.outputs, scores)
+    console.print_scores(f"{split} rows{when}", run.config.outputs, scores[split])
 
 
 def predict_and_score(

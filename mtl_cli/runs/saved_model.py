@@ -106,7 +106,7 @@ def load(run: Path) -> TrainedModel:
         network = build(config, features.layout, labels)
         with warnings.catch_warnings():
             # Keras only warns if the file lacks the weights of a layer. Here, the
-            # warning becomes an error. Warnings of other threads stay warnings.
+            # warning becomes an error, and so do Keras' warnings of other threads.
             warnings.filterwarnings("error", category=UserWarning, module=r"keras\.")
             network.predictions.load_weights(run / WEIGHTS)
         for weight in network.predictions.weights:

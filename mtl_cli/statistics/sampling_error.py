@@ -88,10 +88,9 @@ def sampling_error(
     Returns: the error; None if the error is unknown. The error of an AUC is unknown if
         a class has rows of fewer than `MIN_OF_CLASS` units, or if the AUC is 0 or 1:
         the formula would then give an error of 0. The error of a grouped metric is
-        unknown without groups, that of `gauc` also if fewer than `MIN_UNITS` groups
-        have rows of both
-        classes. The error of any metric but an AUC is also unknown in the cases of
-        `bootstrap_error`.
+        unknown if there are fewer than `MIN_UNITS` groups, that of `gauc` also if fewer
+        groups have rows of both classes. The error of any metric but an AUC is also
+        unknown in the cases of `bootstrap_error`.
     """
     if metric.name in INFLUENCES:
         return delong_error(metric, columns, group)
@@ -128,6 +127,8 @@ def error_over_groups(
     order = order[np.argsort(group[order], kind="stable")]
     order = order[(group < 0).sum() :]  # Rows without a group come first.
     group = group[order]
+    if len(np.unique(group)) < MIN_UNITS:
+        return None
     columns = [*(column[order] for column in columns), group]
     error = bootstrap_error(metric, columns, group, is_grouped=True)
     if error is None or num_aucs is None:
@@ -218,6 +219,7 @@ def values_on_samples(
                 values.append(metric(*sample))
         return values
 
+    units.sort_rows()  # once, not in each thread
     with ThreadPoolExecutor(cores()) as threads:
         return list(
             chain.from_iterable(threads.map(values_of_block, range(NUM_BLOCKS)))

@@ -74,8 +74,15 @@ class SamplingUnits:
             the number of the draw, from 0. A unit that is drawn twice has two numbers.
         """
         drawn = random.integers(0, self.num, num)
-        sizes = np.bincount(self.of_row)[drawn]
-        return self._rows_of(drawn), np.repeat(np.arange(num), sizes)
+        if self.are_rows:
+            return drawn, np.arange(num)
+        _, _, sizes = self._rows_by_unit
+        return self._rows_of(drawn), np.repeat(np.arange(num), sizes[drawn])
+
+    def sort_rows(self) -> None:
+        """Sorts the rows by unit, if draws need this order; threads then share it."""
+        if not self.are_rows:
+            _ = self._rows_by_unit
 
     def _rows_of(self, units: Indices) -> Indices:
         """Returns the indices of the rows of some units, unit after unit."""

@@ -140,7 +140,7 @@ def penalties_of_layers(model: Any, logit: Tensor, is_real: Tensor) -> list[Tens
         ConfigError: if a penalty has another shape.
     """
     num_rows = is_real.shape[0]
-    allowed = [(), (None,), (num_rows,), (logit.shape[0],)]
+    allowed = [(), (num_rows,), (logit.shape[0],)]
     for penalty in model.losses:
         if tuple(penalty.shape) not in allowed:
             layer = next(x for x in model.layers if any(penalty is y for y in x.losses))
@@ -211,8 +211,9 @@ def sum_of_penalties(
 
     The shares of all processes add up to the total.
 
-    A scalar among the penalties is a penalty on the network's weights. All processes
-    compute the same scalar, so each process adds only 1 / num_processes of the scalar.
+    A scalar among the penalties is a penalty on the network's weights, which all
+    processes compute alike, or what a layer adds for its rows. The total holds the mean
+    over the processes, so each process adds 1 / num_processes of the scalar.
     A vector holds one penalty per row, (batch,) or (members * batch,). As the losses of
     tasks, the total holds the mean over the rows for which `is_real`, (batch,), is 1.
 

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from mtl_cli.config.run_config import Config
-from mtl_cli.config.trainer import USUAL_EPOCHS
 from mtl_cli.core import compile_cache
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.distributed.replicas import Replicas, rows_per_process
@@ -243,7 +242,5 @@ def is_worth_compiling(config: Config, num_rows: int) -> bool:
     """Whether XLA should compile the steps of a run on `num_rows` training rows."""
     if config.trainer.compile != "auto":
         return config.trainer.compile
-    epochs = config.trainer.epochs
-    if epochs == "auto":
-        epochs = USUAL_EPOCHS
-    return num_rows * epochs >= ROWS_WORTH_COMPILING
+    usual = config.trainer.length(num_rows, is_rate_constant=False)
+    return num_rows * usual.epochs >= ROWS_WORTH_COMPILING

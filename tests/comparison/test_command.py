@@ -130,7 +130,7 @@ def test_validation_rows_are_compared_if_no_run_has_test_rows(
             write_run(tmp_path / f"{model}{seed}", model, seed, scores)
     comparison = compared(capsys, tmp_path)
     assert comparison["split"] == "valid"
-    assert comparison["warnings"].pop(0).startswith("no run has scores on test rows")
+    assert comparison["warnings"].pop(0).startswith("no run of this data set has")
     assert compared(capsys, tmp_path, "--split", "valid") == comparison
     with pytest.raises(ConfigError, match="no run has scores of the split 'test'"):
         compare(arguments([str(tmp_path), "--split", "test"]))

@@ -1009,6 +1009,7 @@ def test_edges_of_the_data_set_are_no_learnt_range(tmp_path):
         parquet(tmp_path, columns), {"price": feature, "hour": FEATURES["hour"]}, TASKS
     )
     learnt = load(dataset, outputs(dataset)).features.learnt
+    assert (learnt["price"]["low"], learnt["price"]["high"]) == (3, 4)
     findings = load(dataset, outputs(dataset), learnt).report["findings"]
     assert not any("range" in finding for finding in findings)
 

@@ -241,6 +241,8 @@ def test_error_of_an_own_metric_of_groups_needs_no_classes() -> None:
     error = sampling_error(own, [label, label, np.ones(30)], np.arange(30))
     assert error is not None
     assert error.standard_error == pytest.approx(label.std() / np.sqrt(30), rel=0.2)
+    for few in (np.zeros(30, int), np.arange(30) % 19, np.arange(30) - 11):
+        assert sampling_error(own, [label, label, np.ones(30)], few) is None
 
 
 def test_error_of_group_auc_is_that_of_its_groups() -> None:
