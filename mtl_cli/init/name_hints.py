@@ -16,10 +16,14 @@ def split_words(name: str) -> list[str]:
 ID_WORDS = split_words("id ids uid uuid guid pid aid cid sid gid key hash idx index")
 # Words for values that are no amounts, although they may be numbers.
 CODE_WORDS = split_words(
-    "code codes zip zipcode postcode sku isbn type category cat kind class region city "
-    "country state county province district municipality commune sic naics industry "
-    "occupation school hospital"
+    "code codes zip zipcode postcode sku isbn type category cat kind class"
 )
+# Words for places, industries and the like, see `suggests_place`.
+PLACE_WORDS = split_words(
+    "region city country state county province district municipality commune sic naics "
+    "industry occupation school hospital"
+)
+PREPOSITIONS = split_words("in to from per by of at for since until")
 # Words that end with "id" but suggest no ids.
 NOT_ID_WORDS = split_words(
     "paid unpaid prepaid postpaid repaid overpaid bid valid invalid grid hybrid covid "
@@ -67,16 +71,30 @@ ROW_WEIGHT = re.compile(
 
 
 def suggests_id(name: str) -> bool:
-    """Whether a name suggests ids or codes. The last word of the name decides."""
-    last = last_word(name)
-    # FIPS numbers are codes of places, in columns such as `statefips`.
-    return last in CODE_WORDS or last.endswith("fips") or ends_in_id(name)
+    """Whether a name ends in a word for ids or codes, or suggests codes of places."""
+    return last_word(name) in CODE_WORDS or ends_in_id(name) or suggests_place(name)
 
 
 def ends_in_id(name: str) -> bool:
     """Whether the last word of a name is a word for ids, such as `userid`."""
     last = last_word(name)
     return last in ID_WORDS or (last.endswith("id") and last not in NOT_ID_WORDS)
+
+
+def suggests_place(name: str) -> bool:
+    """Whether a name suggests codes of places, such as `home_commune` or `from_state`.
+
+    The name ends in a place. It suggests a quantity instead if a word before is a word
+    for amounts or times, as in `income_county`, or if the place follows another word
+    and a preposition, as in `students_per_school`.
+    """
+    *before, last = split_words(name) or [""]
+    # FIPS numbers are codes of places, in columns such as `statefips`.
+    if last not in PLACE_WORDS and not last.endswith("fips"):
+        return False
+    has_quantity = any(word in AMOUNT_WORDS or word in TIME_WORDS for word in before)
+    follows_preposition = len(before) > 1 and before[-1] in PREPOSITIONS
+    return not has_quantity and not follows_preposition
 
 
 def suggests_amount(name: str) -> bool:

@@ -28,3 +28,22 @@ def test_words_that_end_with_id_are_no_ids() -> None:
     assert suggests_amount("amount_prepaid")
     assert all(map(suggests_id, ["itemid", "user_city", "zip", "row_index"]))
     assert all(map(suggests_id, ["statefips", "home_commune", "sic", "industry"]))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "income_by_county",
+        "incomeByStatefips",
+        "distance_to_school",
+        "time_in_hospital",
+        "days_hospital",
+        "students_per_school",
+    ],
+)
+def test_quantities_of_places_are_no_codes(name: str) -> None:
+    assert not suggests_id(name)
+
+
+def test_codes_of_places_may_follow_words_that_are_no_quantities() -> None:
+    assert all(map(suggests_id, ["from_state", "birth_county", "age_category"]))
