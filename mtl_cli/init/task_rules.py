@@ -47,10 +47,13 @@ MAX_EXAMPLES = 3  # values or rows that a message names
 # Whole numbers are counts if `falls_from_zero` or `has_long_tail` says so. The limits
 # tell counts from codes and from grades, such as 1 to 5 or 0 to 10.
 MIN_DISTINCT_COUNTS = 4  # counts take at least this number of values
-MAX_SHARE_OF_LARGEST = 0.25  # the frequency of the largest count, relative to that of 0
+# The frequency of the largest count, relative to that of the smallest count above 0.
+# Classes with a usual class 0, such as kinds of faults, often lack such a fall.
+MAX_SHARE_OF_LARGEST = 0.25
 MIN_DISTINCT_IN_TAIL = 8  # with fewer values, a tail cannot be told from rare grades
-MAX_SHARE_ABOVE_QUARTER = 1 / 3  # of the labels, above a quarter of their range
-MAX_SHARE_ABOVE_HALF = 0.1  # of the labels, above the middle of their range
+# Shares of the labels that exceed the lowest number.
+MAX_SHARE_ABOVE_QUARTER = 1 / 3  # above a quarter of the range
+MAX_SHARE_ABOVE_HALF = 0.1  # above the middle of the range
 # The last words of names that suggest classes, such as `age_group` and `price_level`.
 CLASS_WORDS = split_words(
     "group band bin bucket bracket level tier grade class category kind type"
@@ -239,20 +242,22 @@ def falls_from_zero(numbers: Array, counts: Array) -> bool:
     after = counts[1:]
     # Twice the standard deviation of the difference of two Poisson counts.
     chance = 2 * np.sqrt(before + after)
-    is_rare = counts[-1] <= MAX_SHARE_OF_LARGEST * counts[0]
+    is_rare = counts[-1] <= MAX_SHARE_OF_LARGEST * counts[1]
     return bool(is_rare and (after - before <= chance).all())
 
 
 def has_long_tail(numbers: Array, counts: Array) -> bool:
-    """Whether the numbers begin with 0 or 1, and most labels are small among them.
+    """Whether the numbers begin with 0 or 1, and most numbers above are small.
 
     Large counts are rare, and some of them may be left out or be frequent round
-    numbers. See `falls_from_zero` for the arguments.
+    numbers. Labels that equal the lowest number tell nothing: all other labels are
+    rare beside a usual class 0 too. See `falls_from_zero` for the arguments.
     """
     lowest, highest = numbers[0], numbers[-1]
     if lowest not in (0, 1) or len(numbers) < MIN_DISTINCT_IN_TAIL:
         return False
-    position = (numbers - lowest) / (highest - lowest)
+    position = (numbers[1:] - lowest) / (highest - lowest)
+    counts = counts[1:]
     above_quarter, above_half = (
         counts[position > limit].sum() / counts.sum() for limit in (0.25, 0.5)
     )
