@@ -122,7 +122,7 @@ def train_here(overrides: list[str]) -> Result:
     from mtl_cli.training.train import train
 
     strategy = "multi_worker" if "TF_CONFIG" in os.environ else None
-    replicas = connect(strategy, Path(), environment(config, data.fingerprint))
+    replicas = connect(strategy, Path(), environment(config, data))
     losses_by_step: list[list[float]] = []
     original_epoch = Steps.epoch
 

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,24 +22,32 @@ HTTP_VERSION_HEADERS = ("ETag", "Content-MD5", "Digest", "Last-Modified")
 
 
 def hash_files(tables: dict[str, Files]) -> str:
-    """Returns one SHA-256 that changes if a file of one of the tables changes.
+    """Returns one SHA-256 that changes if a file of one of the tables changes."""
+    return hash_versions(version_of_table(*table) for table in tables.items())
 
-    The hash depends on the content of a local file. For a remote file, it depends on
+
+def hash_versions(versions: Iterable[str]) -> str:
+    """Returns one SHA-256 of the versions of several tables, see `version_of_table`."""
+    return hashlib.sha256("".join(versions).encode()).hexdigest()
+
+
+def version_of_table(table_name: str, files: Files) -> str:
+    """Returns a text that changes if a file of a table changes.
+
+    The text depends on the content of a local file. For a remote file, it depends on
     the path, size and time of change, so that the file need not be downloaded, see
     `version_of_file`.
     """
-    digest = hashlib.sha256()
-    for table_name, files in tables.items():
-        digest.update(f"{table_name} {files.format}".encode())
-        for path in files.paths:
-            try:
-                digest.update(version_of_file(files.system, path).encode())
-            except Exception as error:  # each protocol of fsspec raises its own errors
-                reason = getattr(error, "strerror", None) or first_line(error)
-                raise DataError(
-                    f"{files.key}: cannot read {path}: {reason}; check the file"
-                ) from None
-    return digest.hexdigest()
+    version = f"{table_name} {files.format}"
+    for path in files.paths:
+        try:
+            version += version_of_file(files.system, path)
+        except Exception as error:  # each protocol of fsspec raises its own errors
+            reason = getattr(error, "strerror", None) or first_line(error)
+            raise DataError(
+                f"{files.key}: cannot read {path}: {reason}; check the file"
+            ) from None
+    return version
 
 
 def hash_table(location: Location, file_format: str) -> str:

@@ -15,7 +15,7 @@ from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import encode
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.files import find_files
-from mtl_cli.data.fingerprint import hash_files
+from mtl_cli.data.fingerprint import hash_versions, version_of_table
 from mtl_cli.data.report import Report
 from mtl_cli.data.scenarios import Scenarios, find_scenarios
 from mtl_cli.data.sources import OnProgress, no_progress
@@ -43,6 +43,8 @@ class Data:
         labels: {task: statistics of its training labels}, see `LabelStatistics`.
         report: the data report.
         fingerprint: the hash of the rows, see `hash_rows`.
+        train_hash: the hash of the training table, see `hash_table`; None if a
+            generator makes the rows.
         loading: whether the rows were encoded or found in the cache, and how many
             seconds this took, as a text for the console.
         scenarios: the scenarios of the rows; None if `dataset.scenario` is null.
@@ -54,6 +56,7 @@ class Data:
     labels: dict[str, dict[str, float]]
     report: Report
     fingerprint: str
+    train_hash: str | None
     loading: str
     scenarios: Scenarios | None = None
 
@@ -79,7 +82,8 @@ def load(
     in this run.
     """
     start = time.perf_counter()
-    fingerprint = hash_rows(dataset)
+    versions = versions_of_splits(dataset)
+    fingerprint = hash_versions(versions.values())
 
     def encode_into(folder: Path) -> None:
         encode(dataset, outputs, folder, earlier, on_rows)
@@ -103,6 +107,7 @@ def load(
         labels=entry.manifest.labels,
         report=entry.manifest.report,
         fingerprint=fingerprint,
+        train_hash=hash_versions([versions["train"]]) if "train" in versions else None,
         loading=f"{action} in {seconds:.1f} s",
         scenarios=find_scenarios(dataset, features),
     )
@@ -154,17 +159,24 @@ def hash_rows(dataset: Dataset, left_out: str | None = None) -> str:
 
     The files of the split `left_out` do not count.
     """
+    return hash_versions(versions_of_splits(dataset, left_out).values())
+
+
+def versions_of_splits(dataset: Dataset, left_out: str | None = None) -> dict[str, str]:
+    """Returns {split: a text that changes with its files}; see `hash_rows`.
+
+    Generated data has one text for all splits, under the key `generator`.
+    """
     if type(dataset) is not Dataset:  # a subclass of `Dataset` is a generator
         keys = dataset.model_dump_json(exclude=set(Dataset.model_fields))
-        text = keys + cache.code_version([dataset])
-        return hashlib.sha256(text.encode()).hexdigest()
-    return hash_files(
-        {
-            split: find_files(f"dataset.{split}", location, dataset.format)
-            for split, location in dataset.locations.items()
-            if split != left_out
-        }
-    )
+        return {"generator": keys + cache.code_version([dataset])}
+    return {
+        split: version_of_table(
+            split, find_files(f"dataset.{split}", location, dataset.format)
+        )
+        for split, location in dataset.locations.items()
+        if split != left_out
+    }
 
 
 def cache_key(

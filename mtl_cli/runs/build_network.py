@@ -69,7 +69,7 @@ def connect_and_build(
     from mtl_cli.network.build import build
 
     config, folder, console = inputs.config, inputs.folder, inputs.console
-    environment = provenance.environment(config, inputs.data.fingerprint)
+    environment = provenance.environment(config, inputs.data)
     if inputs.earlier is not None:
         environment["start_from"] = inputs.earlier.lineage
     if inputs.unmonitored:

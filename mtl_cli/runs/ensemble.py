@@ -98,7 +98,7 @@ def write_ensemble(folders: list[Path], target: Path, quiet: bool = False) -> No
     folder = new_run_folder(target)
     with recorded_run(folder, config_hash(config), command, quiet) as console:
         # The plugins may have changed since the runs were trained.
-        record = environment(config, data.fingerprint) | runs[0].plugins
+        record = environment(config, data) | runs[0].plugins
         record |= {
             "parameters": network.predictions.count_params(),
             "ensemble": [run.lineage for run in runs],

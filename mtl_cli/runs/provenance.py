@@ -14,13 +14,12 @@ from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import PACKAGE, shortest
 from mtl_cli.core.plugin_code import code_hashes
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.data.dataset import Dataset
-from mtl_cli.data.fingerprint import hash_table
 from mtl_cli.models.base import GatedSharing
 from mtl_cli.runs.saved_config import read_config
 
-if TYPE_CHECKING:  # the import takes a tenth of a second
+if TYPE_CHECKING:  # the imports take a tenth of a second
     from mtl_cli.config.run_config import Config
+    from mtl_cli.data.load import Data
 
 # Keys that may change when a run is resumed, so the hash of a configuration leaves them
 # out. Of these keys, only `strategy` can change the results: it changes the number of
@@ -45,17 +44,17 @@ def config_hash(config: "Config") -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def environment(config: "Config", data_hash: str) -> dict[str, Any]:
+def environment(config: "Config", data: "Data") -> dict[str, Any]:
     """Collects the values of `environment.json`: versions, devices, code and data."""
     values = {
         **tensorflow_runtime.describe(),
         "git_commit": git_commit(),
         "seed": config.seed,
-        "data_hash": data_hash,
+        "data_hash": data.fingerprint,
         "config_hash": config_hash(config),
     }
-    if type(config.dataset) is Dataset:  # a subclass of `Dataset` is a generator
-        values[TRAIN_HASH] = hash_table(config.dataset.train, config.dataset.format)
+    if data.train_hash is not None:
+        values[TRAIN_HASH] = data.train_hash
     if hashes := plugin_hashes(config):
         values[PLUGINS] = hashes
     return values

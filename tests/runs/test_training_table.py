@@ -9,8 +9,10 @@ import pytest
 from helpers.planted_data import config, parquet, values
 
 from mtl_cli.data.fingerprint import hash_table
+from mtl_cli.data.load import load
 from mtl_cli.evaluation.open_table import training_rows_remark
 from mtl_cli.runs.next_commands import next_commands
+from mtl_cli.runs.provenance import environment
 from mtl_cli.runs.read_data import earlier_rows_warnings
 from mtl_cli.runs.training_table import is_training_table, run_trained_on
 
@@ -57,6 +59,17 @@ def test_training_table_is_known_without_the_files_that_the_run_names(
     assert not is_training_table(str(train), "auto", run)
     (run / "environment.json").write_text("{}")  # of a run before 0.2.0
     assert not is_training_table(str(days[0]), "auto", run)
+
+
+def test_recorded_training_table_is_the_one_that_was_read(
+    days: list[Path], tmp_path: Path
+) -> None:
+    train = Path(shutil.copy(days[0], tmp_path / "train.parquet"))
+    configured = config(values(str(train), FEATURES, TASKS))
+    data = load(configured.dataset, configured.outputs)
+    train.unlink()
+    record = environment(configured, data)
+    assert record["train_hash"] == hash_table(str(days[0]), "auto")
 
 
 def test_rows_that_the_earlier_run_was_trained_on_are_told(
