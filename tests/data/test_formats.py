@@ -1,9 +1,11 @@
 """Formats of files, and reading in chunks: the same rows are encoded alike."""
 
+import errno
 import glob
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -836,6 +838,28 @@ def test_rows_are_found_however_deep_their_folder_lies(
     (folder / "x.csv").touch()
     files = find_files("t", str(tmp_path / pattern), "csv")
     assert files.paths == [str(folder / "x.csv")]
+
+
+def test_folder_that_cannot_be_listed_is_told_unless_access_is_denied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.csv").touch()
+    scandir = os.scandir
+    code = errno.EACCES
+
+    def fail_for_b(path: str) -> Any:
+        if path == str(tmp_path / "b"):
+            raise OSError(code, os.strerror(code), path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", fail_for_b)
+    files = find_files("t", str(tmp_path), "csv")
+    assert files.paths == [str(tmp_path / "a" / "x.csv")]
+    code = errno.EIO
+    with pytest.raises(DataError, match=r"^t: cannot reach '.*/b': Input/output error"):
+        find_files("t", str(tmp_path), "csv")
 
 
 def test_dictionary_of_views_is_read_as_its_texts():
