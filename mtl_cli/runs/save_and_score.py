@@ -47,6 +47,10 @@ def save_and_score(
     write_tables(run, predictions)
     timer.end_stage("save, predict and score")
 
+    # A start that was killed may have left these files. If this start fails to make one
+    # of them, the run must not show the file of the killed start.
+    for name in ("gates.json", "report.html", "model_card.md"):
+        (folder.path / name).unlink(missing_ok=True)
     split = main_split(scores)
     gate_usage = None
     with warned_of_error("gates.json", run, console):

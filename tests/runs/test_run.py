@@ -1,6 +1,7 @@
 """The command as users run it, and the folder that it leaves."""
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -354,7 +355,13 @@ def test_error_in_the_report_does_not_lose_a_trained_run(tmp_path, monkeypatch):
     chosen = config(dataset | {"test": dataset["train"]}, "trainer.epochs=1")
     error: Exception = IndexError("one too far")
     run = tmp_path / "run"
+    run.mkdir()
+    # An earlier start of the run was killed after it had written its report.
+    (run / "status.json").write_text('{"status": "running"}')
+    for name in ("gates.json", "report.html", "model_card.md"):
+        (run / name).write_text("of the killed start")
     assert run_in(run, chosen, eager=True) == metrics(run)
+    assert not {"gates.json", "report.html", "model_card.md"} & set(os.listdir(run))
     assert (run / "predictions.parquet").exists()
     log = (run / "train.log").read_text()
     assert "warning: the run has no report: IndexError: one too far" in log
