@@ -84,9 +84,10 @@ def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
         system, path = pa.fs.FileSystem.from_uri(url + options)
         return system, path
     except (pa.ArrowException, OSError) as error:
-        if protocol in SIGNED_PROTOCOLS:
+        is_built_in = not isinstance(error, pa.ArrowNotImplementedError)
+        if protocol in SIGNED_PROTOCOLS and is_built_in:
             raise DataError(f"{key}: cannot reach {url}: {reason(error)}") from None
-        # Arrow does not know the protocol, but fsspec may know it.
+        # Arrow does not know the protocol or was built without it; fsspec may know it.
     try:
         from fsspec.core import url_to_fs
 

@@ -6,9 +6,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 
 import fsspec
+import pyarrow as pa
 import pyarrow.fs
 import pytest
 from fsspec import AbstractFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.files import find_files
@@ -126,6 +128,19 @@ def test_s3_without_its_region_is_told_by_arrow(
     monkeypatch.setattr(pyarrow.fs, "FileSystem", SimpleNamespace(from_uri=from_uri))
     with pytest.raises(DataError, match=r"cannot reach s3://bucket/x.csv: When resol"):
         open_file_system("dataset.train", "s3://bucket/x.csv")
+
+
+def test_fsspec_opens_what_arrow_was_built_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def from_uri(_: str) -> None:
+        raise pa.ArrowNotImplementedError("Arrow compiled without GCS support")
+
+    monkeypatch.setattr(pyarrow.fs, "FileSystem", SimpleNamespace(from_uri=from_uri))
+    opened = (MemoryFileSystem(), "bucket/x.csv")
+    monkeypatch.setattr("fsspec.core.url_to_fs", lambda _: opened)
+    system, path = open_file_system("dataset.train", "gs://bucket/x.csv")
+    assert (system.handler.fs, path) == opened
 
 
 def test_url_of_azure_without_an_account_is_told_as_such() -> None:
