@@ -13,7 +13,7 @@ from typing import Any
 import optuna
 import sqlalchemy
 from optuna.storages import RDBStorage, _CachedStorage
-from optuna.storages._rdb.models import TrialSystemAttributeModel
+from optuna.storages._rdb.models import TrialModel, TrialSystemAttributeModel
 from optuna.trial import FrozenTrial, TrialState
 
 from mtl_cli.core.atomic_write import write_text
@@ -84,13 +84,20 @@ class SearchStorage(_CachedStorage):
                         value_json=json.dumps(self.sweep_id),
                     )
                 )
+                # This query writes the id first, which locks the trial. If another
+                # program has taken the trial, Optuna would return False, but commit.
+                trial = TrialModel.find_or_raise_by_id(trial_id, session)
+                if trial.state != TrialState.WAITING:
+                    session.rollback()
+                    return False
             # The search sets the state while it handles the error of the trial's job.
             if state == TrialState.FAIL and is_handling_cut_off_job():
                 self.set_trial_system_attr(trial_id, CUT_OFF_ATTRIBUTE, True)
             is_set: bool = super().set_trial_state(trial_id, state)
-        except RuntimeError:
-            # Another sweep has taken this sweep for cut off: it has marked the trial as
-            # failed, and has queued a new trial of its parameters.
+        except (RuntimeError, sqlalchemy.exc.IntegrityError):
+            # Another sweep has taken the waiting trial. Or another sweep has taken this
+            # sweep for cut off: it has marked the trial as failed, and has queued a new
+            # trial of its parameters.
             session.rollback()
             return False
         if is_set and state == TrialState.RUNNING:

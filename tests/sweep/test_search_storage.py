@@ -102,6 +102,17 @@ def test_waiting_trial_that_another_sweep_has_taken_is_left_alone(
     assert not two._storage.set_trial_state(trial._trial_id, running)
 
 
+def test_trial_that_another_program_has_taken_gets_no_id(tmp_path: Path) -> None:
+    search = study(tmp_path, "x")
+    url = f"sqlite:///{tmp_path}/optuna.db"
+    of_another_program = optuna.load_study(study_name="x", storage=url)
+    of_another_program.enqueue_trial({"dropout": 0.1})
+    trial = of_another_program.ask(SPACE)
+    running = optuna.trial.TrialState.RUNNING
+    assert not search._storage.set_trial_state(trial._trial_id, running)
+    assert search_storage.SWEEP_ATTRIBUTE not in search.trials[0].system_attrs
+
+
 class KilledError(BaseException):
     """Stands for a kill: the code after the call does not run."""
 
