@@ -72,11 +72,11 @@ class Heartbeat(threading.Thread):
             if not sweep_id or storage.is_own(trial):
                 continue
             heartbeat = heartbeats.get(heartbeat_key(sweep_id))
-            is_silent = (
-                self.seconds_since_change(sweep_id, heartbeat) > MAX_SILENCE_SECONDS
-            )
-            if is_silent and storage.fail_as_cut_off(trial._trial_id):
+            if self.seconds_since_change(sweep_id, heartbeat) > MAX_SILENCE_SECONDS:
+                # If this process is killed between the two calls, another sweep still
+                # finds the running trial.
                 queue_again(study, trial)
+                storage.fail_as_cut_off(trial._trial_id)
 
     def seconds_since_change(self, sweep_id: str, heartbeat: Any) -> float:
         """Returns for how long this thread has seen the same heartbeat of a sweep."""

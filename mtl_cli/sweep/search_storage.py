@@ -41,6 +41,9 @@ SWEEP_ATTRIBUTE = "mtl-cli:sweep"
 CUT_OFF_ATTRIBUTE = "mtl-cli:cut off"
 # The attribute of a queued trial: the number of the trial that it tries again.
 RETRY_ATTRIBUTE = "mtl-cli:retry of"
+# The attribute of a trial that has been queued again. A database holds an attribute
+# of a trial only once, so two sweeps cannot queue the same trial again.
+RETRIED_ATTRIBUTE = "mtl-cli:retried"
 # Optuna's attribute of a trial in a search over a grid: the index of the trial's point.
 GRID_ATTRIBUTE = "grid_id"
 GRID_VALUES_ATTRIBUTE = "search_space"  # of the same trial: the values of each key
@@ -104,17 +107,14 @@ class SearchStorage(_CachedStorage):
             self.refuse_parameters(trial_id)
         return is_set
 
-    def fail_as_cut_off(self, trial_id: int) -> bool:
-        """Marks a running trial of a killed sweep as failed, to be tried again.
-
-        Returns: whether this call has set the state. Another sweep may have set it.
-        """
+    def fail_as_cut_off(self, trial_id: int) -> None:
+        """Marks a running trial of a killed sweep as failed, to be tried again."""
         # The mark comes first: if this process is killed before the search has queued
         # the parameters again, a later start finds the mark.
-        with contextlib.suppress(RuntimeError):  # the state has been set meanwhile
+        # Another sweep may have set the state, or may be writing the mark.
+        with contextlib.suppress(RuntimeError, sqlalchemy.exc.IntegrityError):
             self.set_trial_system_attr(trial_id, CUT_OFF_ATTRIBUTE, True)
-            return self.set_trial_state(trial_id, TrialState.FAIL)
-        return False
+            self.set_trial_state(trial_id, TrialState.FAIL)
 
     def refuse_parameters(self, trial_id: int) -> None:
         """Raises a `ConfigError` if a trial that starts holds parameters already.
@@ -173,15 +173,23 @@ def queued_values(trial: FrozenTrial) -> dict[str, Any]:
 def queue_again(study: optuna.Study, trial: FrozenTrial) -> None:
     """Queues a new trial of a trial's parameters: the search tries it first.
 
-    `Study.enqueue_trial` could not keep the point of a grid.
+    If another sweep has queued the trial again, nothing changes. `Study.enqueue_trial`
+    could not keep the point of a grid.
     """
     attributes = {"fixed_params": queued_values(trial), RETRY_ATTRIBUTE: trial.number}
     for key in (GRID_ATTRIBUTE, GRID_VALUES_ATTRIBUTE):
         if key in trial.system_attrs:
             attributes[key] = trial.system_attrs[key]
-    study.add_trial(
-        optuna.trial.create_trial(state=TrialState.WAITING, system_attrs=attributes)
+    # Optuna writes the mark of the old trial and the new trial in one transaction.
+    study._storage._backend.scoped_session().add(
+        TrialSystemAttributeModel(
+            trial_id=trial._trial_id, key=RETRIED_ATTRIBUTE, value_json="true"
+        )
     )
+    with contextlib.suppress(sqlalchemy.exc.IntegrityError):
+        study.add_trial(
+            optuna.trial.create_trial(state=TrialState.WAITING, system_attrs=attributes)
+        )
 
 
 def open_storage(url: str, sweep: Path) -> SearchStorage:

@@ -18,6 +18,7 @@ optuna = pytest.importorskip("optuna", reason="extra hpo")
 
 from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl  # noqa: E402
 from optuna.storages import _rdb  # noqa: E402
+from optuna.storages._rdb.models import TrialSystemAttributeModel  # noqa: E402
 from sqlalchemy.engine import make_url  # noqa: E402
 
 from mtl_cli.core.errors import (  # noqa: E402
@@ -35,6 +36,7 @@ from mtl_cli.sweep.heartbeat import Heartbeat  # noqa: E402
 from mtl_cli.sweep.optuna_search import OPTUNA_SWEEPER, resume_search  # noqa: E402
 from mtl_cli.sweep.search_measure import check_measure, measure_of_search  # noqa: E402
 from mtl_cli.sweep.search_storage import (  # noqa: E402
+    CUT_OFF_ATTRIBUTE,
     SearchStorage,
     name_of,
     open_storage,
@@ -150,6 +152,47 @@ def test_start_that_is_killed_while_it_resumes_loses_no_point(
         optuna_search.continue_study(sweeper, later)
         assert [t.state.name for t in later.trials] == ["FAIL", "WAITING"]
     assert later.ask(SPACE).params == trial.params
+
+
+@pytest.mark.parametrize("step", ["set_trial_state", "create_new_trial"])
+def test_sweep_that_is_killed_while_it_retries_trials_of_another_loses_no_point(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "MAX_SILENCE_SECONDS", 0)
+    trial = study(tmp_path, "silent").ask(SPACE)
+    beating = Heartbeat(study(tmp_path, "killed"))
+    beating.beat()
+    with monkeypatch.context() as patched, pytest.raises(KilledError):
+        patched.setattr(SearchStorage, step, kill)
+        beating.beat()
+    later = study(tmp_path, "killed")
+    beating = Heartbeat(later)
+    for _ in range(2):
+        beating.beat()
+    assert [t.state.name for t in later.trials] == ["FAIL", "WAITING"]
+    assert later.ask(SPACE).params == trial.params
+
+
+def test_trial_that_two_sweeps_find_cut_off_is_queued_once(tmp_path: Path) -> None:
+    one, two = study(tmp_path, "one"), study(tmp_path, "two")
+    one.ask(SPACE)
+    (trial,) = two.trials
+    for search in (one, two):
+        search_storage.queue_again(search, trial)
+        search._storage.fail_as_cut_off(trial._trial_id)
+    assert [t.state.name for t in study(tmp_path, "x").trials] == ["FAIL", "WAITING"]
+
+
+def test_mark_that_another_sweep_writes_at_the_same_time_is_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = study(tmp_path, "one"), study(tmp_path, "two")
+    trial = one.ask(SPACE)
+    one._storage.set_trial_system_attr(trial._trial_id, CUT_OFF_ATTRIBUTE, True)
+    # Both sweeps have looked for the mark before one of them has written it.
+    monkeypatch.setattr(TrialSystemAttributeModel, "where_trial_id", lambda *_: [])
+    two._storage.fail_as_cut_off(trial._trial_id)
+    assert [t.state.name for t in two.trials] == ["RUNNING"]
 
 
 @pytest.mark.parametrize("file", ["optuna.db", "a/optuna.db"])
