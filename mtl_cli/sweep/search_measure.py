@@ -181,14 +181,16 @@ def check_measure(study: "optuna.Study", measure: dict[str, str]) -> None:
 
     Each start notes its measure in the study until a trial of the study is completed.
     Trials that another program has begun are refused too: their measure is not known.
-    Points that another program has queued are trials of the search that tries them.
+    Points that another program has queued are trials of the search that tries them, and
+    failed trials have no score.
     """
     from optuna.trial import TrialState
 
     from mtl_cli.sweep.search_storage import SWEEP_ATTRIBUTE
 
     num_foreign = sum(
-        trial.state != TrialState.WAITING and SWEEP_ATTRIBUTE not in trial.system_attrs
+        trial.state not in (TrialState.WAITING, TrialState.FAIL)
+        and SWEEP_ATTRIBUTE not in trial.system_attrs
         for trial in study.trials
     )
     if num_foreign:

@@ -499,6 +499,8 @@ def test_study_with_trials_of_another_program_is_refused(tmp_path: Path) -> None
     of_another_program = optuna.load_study(study_name="x", storage=url)
     of_another_program.enqueue_trial({"dropout": 0.25})
     search.tell(search.ask(SPACE), 0.5)  # tries the queued point
+    failed = optuna.trial.TrialState.FAIL
+    of_another_program.tell(of_another_program.ask(SPACE), state=failed)
     check_measure(search, {"dataset": "shop"})
     of_another_program.tell(of_another_program.ask(SPACE), 100)
     with pytest.raises(ConfigError) as raised:
