@@ -49,18 +49,27 @@ def check_search(config: DictConfig) -> None:
 
 
 def check_ranges(config: DictConfig) -> None:
-    """Refuses a range of values that Optuna refuses, such as `range(5,2)`."""
+    """Refuses a range of values that Optuna refuses, such as `range(5,2)`.
+
+    A grid whose list of points would fill the memory is refused too.
+    """
     from mtl_cli.sweep.grid_search import grid_values, uses_grid_sampler
-    from mtl_cli.sweep.plan import swept_settings
+    from mtl_cli.sweep.plan import MAX_JOBS, product_of_values, swept_settings
 
     try:
         settings = swept_settings(config)
     except HydraException:  # Hydra's sweeper raises the error later
         return
+    is_grid = uses_grid_sampler(config)
+    if is_grid and product_of_values(settings, keys=None) > MAX_JOBS:
+        raise ConfigError(
+            f"hydra.sweeper.sampler: the grid has more than {MAX_JOBS:,} points; give "
+            "fewer values, or take another sampler"
+        )
     for setting in settings:
         try:
             distribution = distribution_of(setting)
-            if uses_grid_sampler(config):
+            if is_grid:
                 grid_values(distribution)
         except (ValueError, TypeError) as error:
             text = without_added_prefix(setting.input_line or "")

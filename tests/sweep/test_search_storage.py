@@ -30,7 +30,11 @@ from mtl_cli.core.errors import (  # noqa: E402
 )
 from mtl_cli.core.paths import conf_folder  # noqa: E402
 from mtl_cli.sweep import heartbeat, optuna_search, search_storage  # noqa: E402
-from mtl_cli.sweep.check_search import check_earlier_values, distribution_of  # noqa: E402
+from mtl_cli.sweep.check_search import (  # noqa: E402
+    check_earlier_values,
+    check_ranges,
+    distribution_of,
+)
 from mtl_cli.sweep.grid_search import adapt_grid_sampler, limit_to_grid  # noqa: E402
 from mtl_cli.sweep.heartbeat import Heartbeat  # noqa: E402
 from mtl_cli.sweep.optuna_search import OPTUNA_SWEEPER, resume_search  # noqa: E402
@@ -442,6 +446,19 @@ def test_grid_holds_both_ends_of_a_range(values: str, points: list[float]) -> No
     adapt_grid_sampler()
     sweeper = object.__new__(OptunaSweeperImpl)
     assert sweeper._to_grid_sampler_choices(distribution_of(setting)) == points
+
+
+def test_grid_of_too_many_points_is_refused_before_its_list_is_made() -> None:
+    sampler = {"_target_": "optuna.samplers.GridSampler"}
+    with search_over("seed=range(0,2147483647)", "tasks=[a],[b]") as config:
+        with read_write(config), open_dict(config):
+            config.hydra.sweeper = {"sampler": sampler}
+        with pytest.raises(ConfigError) as raised:
+            check_ranges(config)
+    assert str(raised.value) == (
+        "hydra.sweeper.sampler: the grid has more than 100,000 points; give fewer "
+        "values, or take another sampler"
+    )
 
 
 def test_search_over_a_grid_tries_each_point_although_a_job_was_killed(
