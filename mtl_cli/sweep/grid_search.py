@@ -7,7 +7,7 @@ from typing import Any
 import optuna
 from hydra_plugins.hydra_optuna_sweeper._impl import (
     OptunaSweeperImpl,
-    create_params_from_overrides,
+    create_optuna_distribution_from_override,
 )
 from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import (
@@ -20,6 +20,7 @@ from optuna.samplers import GridSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from mtl_cli.core.errors import CompleteGridError, ConfigError
+from mtl_cli.sweep.plan import swept_settings
 from mtl_cli.sweep.search_storage import (
     GRID_ATTRIBUTE,
     GRID_VALUES_ATTRIBUTE,
@@ -86,11 +87,13 @@ def limit_to_grid(config: DictConfig, study: optuna.Study) -> None:
         ConfigError: if no point is left, and no trial has a score.
     """
     sweeper, trials = config.hydra.sweeper, study.trials
-    params: Any = OmegaConf.select(sweeper, "params") or {}
-    unresolved: Any = OmegaConf.to_container(config.hydra.overrides.task)
-    texts = [*(f"{key}={value}" for key, value in params.items()), *unresolved]
-    distributions, _ = create_params_from_overrides(texts)
-    grid = GridSampler({key: grid_values(d) for key, d in distributions.items()})
+    values = {
+        setting.get_key_element(): grid_values(
+            create_optuna_distribution_from_override(setting)
+        )
+        for setting in swept_settings(config)
+    }
+    grid = GridSampler(values)
     sweeper.n_trials = min(sweeper.n_trials, num_points_to_try(grid, trials))
     if sweeper.n_trials == 0 and all(t.state != TrialState.COMPLETE for t in trials):
         raise ConfigError(

@@ -11,7 +11,12 @@ from typing import Any
 from hydra.conf import HydraConf
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from mtl_cli.config.overrides import quoted, with_add_prefix
+from mtl_cli.config.overrides import (
+    key_of_setting,
+    quoted,
+    with_add_prefix,
+    without_signs,
+)
 
 # Modules of plugins; the `_target_` of a plugin begins with its module.
 BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher"
@@ -53,6 +58,27 @@ def prefixed_if_new(key: str, config: DictConfig) -> str:
     """
     is_new = OmegaConf.select(config, key, default=MISSING) is MISSING
     return with_add_prefix(key) if is_new else key
+
+
+def remove_replaced_params(config: DictConfig) -> None:
+    """Removes the keys of `hydra.sweeper.params` that the command line sets too.
+
+    Optuna's sweeper would count the values of a file as points of a grid although the
+    command line gives the key one value. If the file gives the key one value, the
+    sweeper would ignore several values of the command line.
+    """
+    params: Any = OmegaConf.select(config, "hydra.sweeper.params")
+    if not params:
+        return
+    values: Any = OmegaConf.to_container(params)
+    settings: Any = OmegaConf.to_container(config.hydra.overrides.task)
+    replaced = set(map(key_of_setting, settings))
+    with open_dict(config):
+        config.hydra.sweeper.params = {
+            key: value
+            for key, value in values.items()
+            if without_signs(key) not in replaced
+        }
 
 
 def adapt_plugins(config: DictConfig) -> None:

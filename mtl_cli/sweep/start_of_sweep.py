@@ -36,6 +36,7 @@ def start(config: DictConfig) -> None:
     from mtl_cli.sweep.plugin_settings import (
         adapt_plugins,
         prefix_new_keys,
+        remove_replaced_params,
         uses_basic_launcher,
     )
     from mtl_cli.sweep.search_measure import measure_of_search
@@ -45,6 +46,7 @@ def start(config: DictConfig) -> None:
     prefix_new_keys(config)
     is_search = optuna_search.is_search(config)
     if is_search:
+        remove_replaced_params(config)
         check_search(config)
     measure = measure_of_search(config) if is_search else {}
     num_jobs = plan.number_of_jobs(config, plan.keys_of_config(config))

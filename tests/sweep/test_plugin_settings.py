@@ -2,7 +2,7 @@
 
 from omegaconf import OmegaConf
 
-from mtl_cli.sweep.plugin_settings import prefix_new_keys
+from mtl_cli.sweep.plugin_settings import prefix_new_keys, remove_replaced_params
 
 
 def test_file_may_sweep_a_key_of_the_data_set_that_no_other_file_sets() -> None:
@@ -35,3 +35,13 @@ def test_file_may_sweep_a_key_of_the_data_set_that_no_other_file_sets() -> None:
         "list_params": {"++dataset.features.user.min_count": [1, 2]},
         "grid_params": None,
     }
+
+
+def test_command_line_replaces_keys_that_a_file_sweeps_or_fixes() -> None:
+    params = {"seed": "choice(0,1,2)", "++dataset.x": 1, "model.y": "${hydra:job.num}"}
+    settings = ["seed=1", "dataset.x=choice(1,2)", "trainer.z=${hydra:job.num}"]
+    hydra = {"sweeper": {"params": params}, "overrides": {"task": settings}}
+    config = OmegaConf.create({"hydra": hydra})
+    remove_replaced_params(config)
+    left = OmegaConf.to_container(config.hydra.sweeper.params)
+    assert left == {"model.y": "${hydra:job.num}"}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from hydra import compose, initialize_config_dir
+from hydra import compose, initialize, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
@@ -407,7 +407,8 @@ def num_points_to_try(search: Any) -> int:
     sweeper = {"n_trials": 20, "params": {"seed": "choice(0,1,2)"}}
     hydra = {"sweeper": sweeper, "overrides": {"task": []}}
     config = OmegaConf.create({"hydra": hydra})
-    limit_to_grid(config, search)
+    with initialize(version_base="1.3", config_path=None):
+        limit_to_grid(config, search)
     return int(config.hydra.sweeper.n_trials)
 
 
