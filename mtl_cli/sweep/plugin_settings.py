@@ -17,6 +17,7 @@ from mtl_cli.config.overrides import (
     with_add_prefix,
     without_signs,
 )
+from mtl_cli.core.other_files import walk
 
 # Modules of plugins; the `_target_` of a plugin begins with its module.
 BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher"
@@ -26,6 +27,7 @@ RAY = "hydra_plugins.hydra_ray_launcher"
 
 MISSING = object()  # stands for the value of a key that a configuration lacks
 SUBMITIT_PREFIX = "start-"  # of the names of the folders of `new_submitit_folder`
+new_submitit_folders: set[Path] = set()  # those that this process has made
 
 
 def uses_basic_launcher(hydra_config: HydraConf | DictConfig) -> bool:
@@ -160,7 +162,9 @@ def new_submitit_folder(sweep: Path) -> Path:
     """
     parent = sweep / ".submitit"
     parent.mkdir(exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=SUBMITIT_PREFIX, dir=parent))
+    folder = Path(tempfile.mkdtemp(prefix=SUBMITIT_PREFIX, dir=parent)).absolute()
+    new_submitit_folders.add(folder)
+    return folder
 
 
 def remove_submitit_pickles(sweep: Path) -> None:
@@ -169,13 +173,20 @@ def remove_submitit_pickles(sweep: Path) -> None:
     The pickles of earlier starts of the sweep are removed too: a killed start leaves
     them. The caller holds the lock of the sweep's folder, so no other start runs.
     """
-    for folder in (sweep / ".submitit").glob(f"{SUBMITIT_PREFIX}*"):
+    parent = sweep.absolute() / ".submitit"
+    if parent.is_symlink():
+        return
+    for folder in parent.glob(f"{SUBMITIT_PREFIX}*"):
         entry = folder.lstat()
-        is_private = entry.st_uid == os.geteuid() and not entry.st_mode & 0o077
         # `new_submitit_folder` has made no link, and no folder that others may read.
-        if stat.S_ISDIR(entry.st_mode) and is_private:
-            for file in folder.rglob("*.pkl"):
-                file.unlink(missing_ok=True)
+        # Some file systems, such as CIFS, show other users and modes than these.
+        is_private = entry.st_uid == os.geteuid() and not entry.st_mode & 0o077
+        is_ours = is_private or folder in new_submitit_folders
+        if stat.S_ISDIR(entry.st_mode) and is_ours:
+            for path, _, names in walk(folder):
+                for file in (Path(path, name) for name in names):
+                    if file.suffix == ".pkl" and not file.is_symlink():
+                        file.unlink(missing_ok=True)
 
 
 def print_warnings_once() -> None:

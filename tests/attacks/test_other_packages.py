@@ -157,6 +157,38 @@ def test_pickles_of_all_starts_are_removed_and_other_files_stay(tmp_path: Path) 
     assert sorted(left) == sorted(others)
 
 
+def test_pickles_of_this_start_are_removed_whatever_modes_a_file_system_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugin_settings, "new_submitit_folders", set())
+    killed = plugin_settings.new_submitit_folder(tmp_path)
+    plugin_settings.new_submitit_folders.clear()
+    folder = plugin_settings.new_submitit_folder(tmp_path)
+    for path in (killed, folder):
+        path.chmod(0o755)
+        (path / "7.pkl").write_text("x")
+    (folder / "folder.pkl").mkdir()
+    (folder / "folder.pkl" / "8.pkl").write_text("x")
+    (folder / "link.pkl").symlink_to(killed / "7.pkl")
+    plugin_settings.remove_submitit_pickles(tmp_path)
+    left = {path.name for path in folder.rglob("*")}
+    assert left == {"folder.pkl", "link.pkl"}
+    assert (killed / "7.pkl").exists()
+
+
+def test_folder_of_pickles_that_has_become_a_link_is_not_followed(
+    tmp_path: Path,
+) -> None:
+    sweep, elsewhere = tmp_path / "sweep", tmp_path / "elsewhere"
+    sweep.mkdir()
+    private = elsewhere / "start-of-mine"
+    private.mkdir(mode=0o700, parents=True)
+    (private / "model.pkl").write_text("x")
+    (sweep / ".submitit").symlink_to(elsewhere)
+    plugin_settings.remove_submitit_pickles(sweep)
+    assert (private / "model.pkl").exists()
+
+
 @pytest.mark.parametrize(
     "uri",
     [
