@@ -131,12 +131,20 @@ def swept_settings(config: DictConfig) -> list[Override]:
     return [s for s in settings_by_key(config) if s.is_sweep_override()]
 
 
-def varied_keys(config: DictConfig) -> set[str]:
-    """Returns the keys with several values; none if a setting is wrong."""
+def varied_keys(config: DictConfig, keys: SweepKeys | None) -> set[str]:
+    """Returns the keys of which a sweep tries several values, `seed` of `repeats` too.
+
+    Returns no keys if a setting is wrong.
+    """
     try:
-        return {key_of_setting(s.get_key_element()) for s in swept_settings(config)}
+        names = {setting.get_key_element() for setting in swept_settings(config)}
     except HydraException:  # Hydra's sweeper raises the error later
         return set()
+    for section in ("list_params", "grid_params"):  # of the list sweeper
+        names.update(OmegaConf.select(config, f"hydra.sweeper.{section}") or [])
+    if keys is not None and keys.repeats > 1:
+        names.add("seed")
+    return set(map(key_of_setting, names))
 
 
 def settings_by_key(config: DictConfig) -> list[Override]:

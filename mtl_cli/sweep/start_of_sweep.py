@@ -49,10 +49,11 @@ def start(config: DictConfig) -> None:
         remove_replaced_params(config)
         check_search(config)
     measure = measure_of_search(config) if is_search else {}
-    num_jobs = plan.number_of_jobs(config, plan.keys_of_config(config))
+    keys = plan.keys_of_config(config)
+    num_jobs = plan.number_of_jobs(config, keys)
     folder, resume = Path(config.hydra.sweep.dir), config.get("resume", "auto")
     session.current = session.open_session(
-        folder, resume, num_jobs, plan.varied_keys(config)
+        folder, resume, num_jobs, plan.varied_keys(config, keys)
     )
     session.current.search_is_complete = optuna_search.resume_search(config, measure)
     adapt_plugins(config)

@@ -180,8 +180,21 @@ def test_keys_with_several_values_are_told_from_the_others() -> None:
     params = {"trainer.epochs": "1,2", "repeats": 2}
     hydra = {"sweeper": {"params": params}, "overrides": {"task": settings}}
     with initialize(version_base="1.3", config_path=None):
-        keys = varied_keys(OmegaConf.create({"hydra": hydra}))
+        keys = varied_keys(OmegaConf.create({"hydra": hydra}), None)
     assert keys == {"model", "dataset.valid_fraction", "trainer.epochs"}
+
+
+def test_keys_of_a_list_and_seeds_of_repeats_have_several_values() -> None:
+    sweeper = {
+        "list_params": {"model.expert_units": [[32], [64]]},
+        "grid_params": {"++dataset.x": [1, 2]},
+    }
+    hydra = {"sweeper": sweeper, "overrides": {"task": []}}
+    options = {"jobs": 1, "timeout_minutes": None}
+    keys = SweepKeys(seed=1, repeats=2, compare={"single_task": False}, sweep=options)
+    with initialize(version_base="1.3", config_path=None):
+        swept = varied_keys(OmegaConf.create({"hydra": hydra}), keys)
+    assert swept == {"model.expert_units", "dataset.x", "seed"}
 
 
 def test_values_of_a_long_range_are_counted_without_a_list() -> None:
