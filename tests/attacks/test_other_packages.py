@@ -22,7 +22,6 @@ from mtl_cli.core.mlflow_address import store_folder
 from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.sweep import cmaes_state, optuna_search, plan, plugin_settings
 from mtl_cli.sweep.plugin_settings import SUBMITIT, adapt_plugins
-from mtl_cli.sweep.search_storage import SWEEP_ATTRIBUTE
 from mtl_cli.trackers import wandb
 
 if TYPE_CHECKING:  # its import warns
@@ -301,6 +300,8 @@ def test_forged_data_base_of_a_search_ends_in_one_line(
     forgery: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import optuna
+
+    from mtl_cli.sweep.search_storage import SWEEP_ATTRIBUTE
 
     monkeypatch.setattr(optuna_search, "current_storage", None)
     # The settings of a search are read by a Hydra that has started.
