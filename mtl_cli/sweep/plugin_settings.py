@@ -185,7 +185,8 @@ def remove_submitit_pickles(sweep: Path) -> None:
         if stat.S_ISDIR(entry.st_mode) and is_ours:
             for path, _, names in walk(folder):
                 for file in (Path(path, name) for name in names):
-                    if file.suffix == ".pkl" and not file.is_symlink():
+                    is_regular = file.is_file() and not file.is_symlink()
+                    if file.suffix == ".pkl" and is_regular:
                         file.unlink(missing_ok=True)
 
 

@@ -88,7 +88,7 @@ class SearchStorage(_CachedStorage):
                     )
                 )
                 # This query writes the id first, which locks the trial. If another
-                # program has taken the trial, Optuna would return False, but commit.
+                # program has taken the trial, Optuna would commit the id all the same.
                 trial = TrialModel.find_or_raise_by_id(trial_id, session)
                 if trial.state != TrialState.WAITING:
                     session.rollback()
@@ -110,8 +110,8 @@ class SearchStorage(_CachedStorage):
     def fail_as_cut_off(self, trial_id: int) -> None:
         """Marks a running trial of a killed sweep as failed, to be tried again."""
         # The mark comes first: if this process is killed before the search has queued
-        # the parameters again, a later start finds the mark.
-        # Another sweep may have set the state, or may be writing the mark.
+        # the parameters again, a later start finds the mark. Another sweep may have set
+        # the state, or may be writing the mark.
         with contextlib.suppress(RuntimeError, sqlalchemy.exc.IntegrityError):
             self.set_trial_system_attr(trial_id, CUT_OFF_ATTRIBUTE, True)
             self.set_trial_state(trial_id, TrialState.FAIL)
@@ -180,6 +180,7 @@ def queue_again(study: optuna.Study, trial: FrozenTrial) -> None:
     for key in (GRID_ATTRIBUTE, GRID_VALUES_ATTRIBUTE):
         if key in trial.system_attrs:
             attributes[key] = trial.system_attrs[key]
+    retry = optuna.trial.create_trial(state=TrialState.WAITING, system_attrs=attributes)
     # Optuna writes the mark of the old trial and the new trial in one transaction.
     study._storage._backend.scoped_session().add(
         TrialSystemAttributeModel(
@@ -187,9 +188,7 @@ def queue_again(study: optuna.Study, trial: FrozenTrial) -> None:
         )
     )
     with contextlib.suppress(sqlalchemy.exc.IntegrityError):
-        study.add_trial(
-            optuna.trial.create_trial(state=TrialState.WAITING, system_attrs=attributes)
-        )
+        study.add_trial(retry)
 
 
 def open_storage(url: str, sweep: Path) -> SearchStorage:
