@@ -183,7 +183,7 @@ def number_range(x: Floats, edges: Sequence[float] = ()) -> dict[str, float]:
 
     Args:
         x: the numbers of the training rows, (rows,), without NaN.
-        edges: edges of buckets, which the user may have chosen outside these numbers.
+        edges: edges of buckets; the user may have chosen edges outside these numbers.
     """
     ends = [float(x.min()), float(x.max()), *edges]
     return {"low": min(ends), "high": max(ends)}

@@ -173,7 +173,7 @@ def comparison_over_seeds(
 def default_split(configurations: list[Configuration]) -> str:
     """Returns the split to compare if the user names none.
 
-    It is `test`; but `valid`, if only validation rows have scores.
+    The split is `test`, or `valid` if only validation rows have scores.
     """
     splits = ("test", "valid")
     scored = [s for s in splits if any(c.has_scores_on(s) for c in configurations)]

@@ -76,7 +76,7 @@ def read_columns(run: Path, requested: set[str], num_more: int) -> CachedColumns
     """Reads the requested columns of a file, and the next `num_more` columns.
 
     The next columns follow the last requested column in the file. The groups do not
-    count here: all tasks request the groups, which are the last column.
+    count here: they are the last column, and all tasks request them.
     """
     all_names: list[str] = []
 

@@ -122,7 +122,7 @@ class Predictions(ABC):
 
     @property
     def units_text(self) -> str:
-        """What the units are: `test rows`, or `groups of test rows`."""
+        """The name of the units in messages: `test rows` or `groups of test rows`."""
         return "test rows" if self.units.are_rows else "groups of test rows"
 
     def test(self, other: Self) -> DifferenceTest:

@@ -145,7 +145,7 @@ class DatasetComparison:
                 del score["by_seed"]
                 score.pop("scenarios", None)
                 # A difference has columns such as `to_baseline.verdict`, and its tests
-                # such as `to_baseline.over_rows.p`. What is missing has no columns.
+                # such as `to_baseline.over_rows.p`. A missing test has no columns.
                 for key in [key for key in score if key.startswith("to_")]:
                     difference = score.pop(key)
                     for test in ("over_seeds", "over_rows"):

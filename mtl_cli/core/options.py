@@ -32,7 +32,7 @@ Units = Annotated[
 ]
 # Widths of at least one layer.
 NonEmptyUnits = Annotated[list[Count], Field(min_length=1, max_length=MAX_LAYERS)]
-# Products with numbers of this range still fit float32, whose range is 1e-38 to 3e38.
+# Products with numbers of this range still fit float32 (1e-38 to 3e38).
 FLOAT32_RANGE = (1e-30, 1e30)
 ROUNDED_TO_ONE = 1 - 2**-25  # float32 rounds numbers from here on to 1
 

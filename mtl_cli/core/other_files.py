@@ -146,7 +146,7 @@ def walk(
     Before Python 3.12, `os.walk` raises a `RecursionError` if a thousand folders lie in
     one another, as `Path.rglob` does. A small archive can hold such folders.
 
-    Yields: the path of the folder, the names of its subfolders, and those of its files.
+    Yields: the path of a folder, the names of its subfolders, and its files' names.
         A subfolder that the caller removes from the names is not visited.
     """
     unvisited = [os.fspath(folder)]

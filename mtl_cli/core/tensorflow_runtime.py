@@ -18,8 +18,8 @@ CUDA_FOLDER = "--xla_gpu_cuda_data_dir"  # a flag of XLA
 # Keras imports these packages if they are installed, for functions that mtl-cli does
 # not use. Without them, the import takes a fifth less time.
 UNUSED_PACKAGES = "sklearn", "matplotlib"
-# The settings that Keras reads from the user's file `keras.json`, which other programs
-# share. They change numbers, so mtl-cli sets them to the defaults of Keras.
+# Keras reads these settings from the user's file `keras.json`. Other programs share the
+# file, and the settings change numbers. So mtl-cli sets them to Keras' defaults.
 KERAS_DEFAULTS: Any = {
     "floatx": "float32",
     "epsilon": 1e-7,

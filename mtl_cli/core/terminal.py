@@ -92,8 +92,8 @@ def work_text(
 
     Args:
         description: what the work is.
-        done: how much of the work is done now.
-        total: how much work there is; 0 as long as that is not known.
+        done: the amount of work that is done now.
+        total: the amount of all work; 0 as long as the amount is not known.
         seconds: for how long the work has been watched.
         done_before: how much of the work was done when the watch began.
     """

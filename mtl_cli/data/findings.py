@@ -223,9 +223,9 @@ def scale_findings(outputs: list[Output], train: Table) -> list[str]:
 def few_valid_rows_findings(outputs: list[Output], valid: Table) -> list[str]:
     """Returns a line about outputs whose few validation rows choose the kept epoch.
 
-    Of a binary output, the rows of each class must be enough too. `outputs` are those
-    that early stopping watches. The line is not part of the report that is cached with
-    the encoded rows, which does not depend on early stopping.
+    A binary output also needs enough rows of each class. Early stopping watches all of
+    `outputs`. The report that is cached with the encoded rows does not depend on early
+    stopping, so the line is not part of the report.
     """
     cases = []
     for output in outputs:

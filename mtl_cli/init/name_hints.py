@@ -84,8 +84,8 @@ def ends_in_id(name: str) -> bool:
 def suggests_place(name: str) -> bool:
     """Whether a name suggests codes of places, such as `home_commune` or `from_state`.
 
-    The name ends in a place. It suggests a quantity instead if a word before is a word
-    for amounts or times, as in `income_county`, or if the place follows another word
+    Such a name ends in a place. The name suggests a quantity instead if an earlier word
+    names amounts or times, as in `income_county`, or if the place follows another word
     and a preposition, as in `students_per_school`.
     """
     *before, last = split_words(name) or [""]

@@ -52,8 +52,8 @@ def last_epoch_finding(config: Config, history: History, num_rows: int) -> list[
     """Returns a line if the best epoch is the last one that `trainer.epochs` allows.
 
     The network may then have been about to become better. Returns [] if early stopping
-    is off, or if there is only one epoch, which shows no trend. Also returns [] with a
-    learning rate that falls, which is lowest in the last epoch.
+    is off, if the learning rate falls until the last epoch, or if there is only one
+    epoch: a single epoch shows no trend.
 
     Args:
         config: the configuration of the run.

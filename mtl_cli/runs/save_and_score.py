@@ -84,7 +84,7 @@ def print_results(
 ) -> None:
     """Prints what is to be known about the kept epoch and the gates, and the scores.
 
-    `scores` are those of all splits. The scores of `split` are printed.
+    `scores` holds all splits; the scores of `split` are printed.
     """
     num_rows = run.data.splits["train"].num_rows
     for line in [

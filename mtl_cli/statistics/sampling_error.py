@@ -88,9 +88,9 @@ def sampling_error(
     Returns: the error; None if the error is unknown. The error of an AUC is unknown if
         a class has rows of fewer than `MIN_OF_CLASS` units, or if the AUC is 0 or 1:
         the formula would then give an error of 0. The error of a grouped metric is
-        unknown if there are fewer than `MIN_UNITS` groups, that of `gauc` also if fewer
-        groups have rows of both classes. The error of any metric but an AUC is also
-        unknown in the cases of `bootstrap_error`.
+        unknown if there are fewer than `MIN_UNITS` groups. For `gauc`, only groups with
+        rows of both classes count. The error of any metric but an AUC is also unknown
+        in the cases of `bootstrap_error`.
     """
     if metric.name in INFLUENCES:
         return delong_error(metric, columns, group)
@@ -246,7 +246,7 @@ def interval(value: float, error: SamplingError) -> tuple[float, float]:
     DeLong's interval is symmetric around the logit of the AUC, so that its ends stay
     between 0 and 1 (Qin and Hotilovac, Stat. Methods Med. Res. 2008). A bootstrap
     interval is symmetric around the value minus its bias (Davison and Hinkley, 1997,
-    section 5.2). If the rows have groups, the interval is that of Student's t.
+    section 5.2). If the rows have groups, the interval follows Student's t.
     """
     middle, standard_error = on_symmetric_scale(value, error)
     half_width = quantile(error.degrees_of_freedom) * standard_error

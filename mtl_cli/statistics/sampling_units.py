@@ -1,4 +1,4 @@
-"""The units of sampling: rows or groups of rows, which another sample would replace.
+"""The units of sampling: another sample would replace whole rows or groups of rows.
 
 Rows of one group, such as the rows of one user, depend on each other: a model may err
 on most rows of the user in the same way. Another sample would have other users, so

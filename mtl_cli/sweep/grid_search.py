@@ -51,8 +51,8 @@ def adapt_grid_sampler() -> None:
 def end_trial(*arguments: Any) -> None:
     """Does what `GridSampler.after_trial` does, without its error after the last point.
 
-    Optuna then stops a call of `Study.optimize`, which Hydra's sweeper does not make.
-    If a job has failed, the error would end the sweeper before it has handled all jobs.
+    Optuna then stops a call of `Study.optimize`. Hydra's sweeper makes no such call. If
+    a job has failed, the error would end the sweeper before it has handled all jobs.
     """
     with contextlib.suppress(RuntimeError):
         optuna_after_trial(*arguments)

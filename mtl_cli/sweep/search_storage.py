@@ -87,7 +87,7 @@ class SearchStorage(_CachedStorage):
                         value_json=json.dumps(self.sweep_id),
                     )
                 )
-                # This query writes the id first, which locks the trial. If another
+                # The query writes the id first, and so locks the trial. If another
                 # program has taken the trial, Optuna would commit the id all the same.
                 trial = TrialModel.find_or_raise_by_id(trial_id, session)
                 if trial.state != TrialState.WAITING:
@@ -223,7 +223,7 @@ def new_engine(url: str) -> sqlalchemy.engine.Engine:
     try:
         has_user = sqlalchemy.engine.make_url(url).username is not None
         # For SQLAlchemy, the password ends at the first `@`. The rest of the password
-        # would be the start of the host's name, which messages show.
+        # would be the start of the host's name, and messages show this name.
         if has_user and url.count("@") > 1:
             raise ConfigError(
                 f"{KEY}: the URL holds more than one @; write each @ of the user name, "

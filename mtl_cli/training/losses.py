@@ -211,9 +211,9 @@ def sum_of_penalties(
 
     The shares of all processes add up to the total.
 
-    A scalar among the penalties is a penalty on the network's weights, which all
-    processes compute alike, or what a layer adds for its rows. The total holds the mean
-    over the processes, so each process adds 1 / num_processes of the scalar.
+    A scalar is a penalty on the network's weights, alike in all processes, or a loss
+    that a layer adds for its rows. The total holds the mean over the processes, so each
+    process adds 1 / num_processes of the scalar.
     A vector holds one penalty per row, (batch,) or (members * batch,). As the losses of
     tasks, the total holds the mean over the rows for which `is_real`, (batch,), is 1.
 
