@@ -44,7 +44,8 @@ class ProgressText:
             first_time, first_epochs_done = self.first_step
             seconds_per_epoch = (now - first_time) / (epochs_done - first_epochs_done)
             seconds_left = (self.epochs - epochs_done) * seconds_per_epoch
-            time_left = f"{seconds_left:.0f} s left"
+            # Early stopping may end the training sooner.
+            time_left = f"at most {seconds_left:.0f} s left"
         # The most important values come first, since a narrow terminal cuts the end.
         parts = [
             f"epoch {number}/{self.epochs} {finished:4.0%}",

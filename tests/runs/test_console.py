@@ -22,8 +22,8 @@ def test_time_left_of_a_run_that_resumes_in_the_middle_of_an_epoch(
     # An earlier process has trained 80 % of the first epoch. The next 5 % take 10 s.
     lines = [text.step(1, finished, {}, 1.0) for finished in (0.8, 0.85, 0.9)]
     assert "left" not in lines[0]
-    assert "  230 s left  " in lines[1]
-    assert "  220 s left  " in lines[2]
+    assert "  at most 230 s left  " in lines[1]
+    assert "  at most 220 s left  " in lines[2]
 
 
 @pytest.mark.parametrize(("uses_xla", "verb"), [(True, "compiled"), (False, "traced")])
@@ -53,8 +53,8 @@ def test_long_epoch_prints_a_line_every_minute_without_a_terminal(
             progress.step(2, 0.5, {}, 52000.0)
     console.close()
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("epoch 1/2  30%  340 s left  52,000 samples/s")
-    assert lines[1].startswith("epoch 1/2  62%  275 s left  52,000 samples/s")
+    assert lines[0].startswith("epoch 1/2  30%  at most 340 s left  52,000 samples/s")
+    assert lines[1].startswith("epoch 1/2  62%  at most 275 s left  52,000 samples/s")
     assert lines[2].startswith("epoch 1/2  loss ")
     assert len(lines) == 3
 
