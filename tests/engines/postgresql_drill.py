@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import psycopg2
 from promises import expect, report, wait_until
 from small_sweeps import Sweep, make_data, run, states
 
@@ -77,8 +78,6 @@ class Server:
         return False
 
     def connect(self) -> Any:
-        import psycopg2
-
         return psycopg2.connect(self.url(), connect_timeout=2)
 
     def create(self, name: str) -> str:
