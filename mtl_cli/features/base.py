@@ -20,7 +20,9 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.graphs.base import GraphError, GraphOps, InputKind
 
 Array = npt.NDArray[Any]
-Dimension = Count | Literal["auto"]
+# Written as in `Trainer`: Python takes unions of the same types for equal, whatever
+# their order, and schemas show the order of the first one that is imported.
+Dimension = Literal["auto"] | Count
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Missing = Literal["error", "mean", "median"] | Number
 NumBuckets = Annotated[int, Field(ge=2, lt=2**31)]
