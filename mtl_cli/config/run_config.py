@@ -225,8 +225,7 @@ class Config(Options):
 
     def training_length(self, num_rows: int) -> Length:
         """Returns the length of the training on a number of training rows."""
-        is_rate_constant = self.optimizer.schedule == "constant"
-        return self.trainer.length(num_rows, is_rate_constant)
+        return self.trainer.length(num_rows, self.optimizer.is_rate_constant)
 
     @property
     def outputs(self) -> list[Output]:

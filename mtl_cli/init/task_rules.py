@@ -48,8 +48,8 @@ MAX_EXAMPLES = 3  # values or rows that a message names
 # tell counts from codes and from grades, such as 1 to 5 or 0 to 10.
 MIN_DISTINCT_COUNTS = 4  # counts take at least this number of values
 # The frequency of the largest count, divided by the frequency of the smallest count
-# above 0.
-# Classes with a usual class 0, such as kinds of faults, often lack such a fall.
+# above 0. Classes with a usual class 0, such as kinds of faults, often lack such a
+# fall.
 MAX_SHARE_OF_LARGEST = 0.25
 MIN_DISTINCT_IN_TAIL = 8  # with fewer values, a tail cannot be told from rare grades
 # Shares of the labels that exceed the lowest number.

@@ -63,6 +63,11 @@ class Optimizer(Options):
     clip_norm: Positive | None
     lazy: Literal["auto"] | bool
 
+    @property
+    def is_rate_constant(self) -> bool:
+        """Whether the learning rate stays the same after the warm-up."""
+        return self.schedule == "constant"
+
     def build(self, total_steps: int, first_step: int = 0) -> Any:
         """Returns the Keras optimizer for a run, with the learning rate's schedule.
 
@@ -72,7 +77,7 @@ class Optimizer(Options):
                 The schedule starts after these steps.
         """
         rate: Any = self.learning_rate
-        if self.schedule != "constant" or self.warmup_steps:
+        if not self.is_rate_constant or self.warmup_steps:
             from mtl_cli.optimizers._schedule import Schedule
 
             rate = Schedule(

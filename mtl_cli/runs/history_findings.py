@@ -61,10 +61,9 @@ def last_epoch_finding(config: Config, history: History, num_rows: int) -> list[
         num_rows: the number of training rows.
     """
     length = config.training_length(num_rows)
-    is_rate_constant = config.optimizer.schedule == "constant"
-    if length.patience is None or length.epochs == 1 or not is_rate_constant:
+    if length.patience is None or length.epochs == 1:
         return []
-    if history.kept_epoch != length.epochs:
+    if not config.optimizer.is_rate_constant or history.kept_epoch != length.epochs:
         return []
     return [
         f"the best epoch is the last one, epoch {length.epochs}, so more epochs may "

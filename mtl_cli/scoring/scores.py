@@ -8,6 +8,7 @@ import numpy as np
 
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError
 from mtl_cli.core.other_files import read_json_object
+from mtl_cli.data.findings import MIN_VALID_ROWS
 from mtl_cli.data.scenarios import RowScenarios
 from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output, OutputMetric
@@ -16,9 +17,6 @@ from mtl_cli.metrics.metric import Metric, UndefinedError
 from mtl_cli.metrics.regression import truth_rmse
 from mtl_cli.metrics.score_dict import Score, Scores
 from mtl_cli.tasks.base import Task
-
-# On fewer rows, the differences between two epochs are mostly chance.
-RELIABLE_ROWS = 50
 
 
 def score_outputs(
@@ -160,13 +158,13 @@ def monitored_value(metrics: list[OutputMetric], scores: Scores) -> float | None
 def monitor_weight(score: Score) -> float:
     """Returns the weight of a task in the monitored mean, above 0 and at most 1.
 
-    A binary task counts less if fewer than `RELIABLE_ROWS` validation rows have its
+    A binary task counts less if fewer than `MIN_VALID_ROWS` validation rows have its
     rarer label, and any other task if it has fewer rows.
     """
     num_rows: int = score["rows"]
     if "positives" in score:
         num_rows = min(score["positives"], num_rows - score["positives"])
-    return min(1.0, max(num_rows, 1) / RELIABLE_ROWS)
+    return min(1.0, max(num_rows, 1) / MIN_VALID_ROWS)
 
 
 def monitored_score(

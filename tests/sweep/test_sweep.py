@@ -990,6 +990,14 @@ def test_settings_of_validation_rows_leave_out_what_does_not_choose_them() -> No
     assert settings(valid="v2.csv") != of_file
 
 
+def printed_lines(table: JobTable) -> list[str]:
+    """The lines that a table prints about the jobs that have ended since the last."""
+    output = io.StringIO()
+    table.console = rich.console.Console(file=output, width=200)
+    table.print_ended_jobs()
+    return output.getvalue().splitlines()
+
+
 def test_line_of_a_job_leaves_out_the_settings_of_all_jobs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -1001,9 +1009,7 @@ def test_line_of_a_job_leaves_out_the_settings_of_all_jobs(
     for number_of_jobs in (1, 2):
         shown = records[:number_of_jobs]
         monkeypatch.setattr(job_table, "job_records", lambda _, shown=shown: shown)
-        table.console = rich.console.Console(file=io.StringIO(), width=200)
-        table.print_ended_jobs()
-        line = table.console.file.getvalue()  # type: ignore[attr-defined]
+        (line,) = printed_lines(table)
         assert f"seed={number_of_jobs}" in line
         assert ("dataset=shop" in line) == (number_of_jobs == 1)
 
@@ -1016,10 +1022,7 @@ def test_line_of_a_job_always_shows_the_swept_settings(
         for seed in ("1", "2")
     ]
     monkeypatch.setattr(job_table, "job_records", lambda _: records)
-    table = JobTable(tmp_path, swept_keys={"model", "seed"})
-    table.console = rich.console.Console(file=io.StringIO(), width=200)
-    table.print_ended_jobs()
-    lines = table.console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    lines = printed_lines(JobTable(tmp_path, swept_keys={"model", "seed"}))
     assert ["model=mmoe seed=1" in lines[0], "model=mmoe seed=2" in lines[1]] == [1, 1]
 
 
@@ -1033,10 +1036,7 @@ def test_first_line_of_a_job_holds_all_settings_since_later_jobs_may_differ(
         for seed, status in ((1, "done"), (2, "running"))
     ]
     monkeypatch.setattr(job_table, "job_records", lambda _: records)
-    table = JobTable(tmp_path)
-    table.console = rich.console.Console(file=io.StringIO(), width=200)
-    table.print_ended_jobs()
-    line = table.console.file.getvalue()  # type: ignore[attr-defined]
+    (line,) = printed_lines(JobTable(tmp_path))
     assert "optimizer.learning_rate=0.002716 seed=1" in line
 
 
