@@ -38,17 +38,30 @@ ROUNDED_TO_ONE = 1 - 2**-25  # float32 rounds numbers from here on to 1
 
 
 def check_float32(value: float) -> float:
-    """Refuses a number above 0 that is so small or large that float32 can lose it.
+    """Refuses a number that is so small or large that float32 can lose it.
 
     Networks compute in float32. With such a number, a run would learn nothing, or its
     losses would become NaN.
     """
-    if value and not FLOAT32_RANGE[0] <= value <= FLOAT32_RANGE[1]:
+    lowest, highest = FLOAT32_RANGE
+    if not lowest <= value <= highest:
         raise PydanticCustomError(
             "float32",
-            "should lie from {lowest} to {highest}, or be 0 where that is allowed: "
+            "should lie from {lowest} to {highest}: networks compute in float32",
+            {"lowest": lowest, "highest": highest},
+        )
+    return value
+
+
+def check_zero_or_float32(value: float) -> float:
+    """Refuses a number above 0 that is so small or large that float32 can lose it."""
+    lowest, highest = FLOAT32_RANGE
+    if value and not lowest <= value <= highest:
+        raise PydanticCustomError(
+            "float32",
+            "should be 0, or lie from {lowest} to {highest}: "
             "networks compute in float32",
-            {"lowest": FLOAT32_RANGE[0], "highest": FLOAT32_RANGE[1]},
+            {"lowest": lowest, "highest": highest},
         )
     return value
 
@@ -63,16 +76,17 @@ def check_below_one(value: float) -> float:
 
 
 FitsFloat32 = AfterValidator(check_float32)
+ZeroOrFitsFloat32 = AfterValidator(check_zero_or_float32)
 # A fraction below 1, such as a dropout rate.
 FractionBelowOne = Annotated[
     float,
     Field(ge=0, lt=1, allow_inf_nan=False),
-    FitsFloat32,
+    ZeroOrFitsFloat32,
     AfterValidator(check_below_one),
 ]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), FitsFloat32]
 PositiveUpToOne = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False), FitsFloat32]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), FitsFloat32]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), ZeroOrFitsFloat32]
 
 
 def whole_number_as_text(value: object) -> object:

@@ -77,6 +77,7 @@ MISTAKES = {
     "optimizer.learning_rate=-1": "-1 should be greater than 0",
     "optimizer.learning_rate=1e-46": "optimizer.learning_rate: 1e-46 should lie from "
     "1e-30 to 1e+30: networks compute in float32",
+    "model.l2=1e-46": "model.l2: 1e-46 should be 0, or lie from 1e-30 to 1e+30",
     "optimizer.beta_2=0.999999999999": "should be smaller: float32 rounds it to 1",
     "optimizer.learning_rate=nan": "should be a finite number",
     "model.dropout=1.5": "model.dropout: 1.5 should be less than 1",
