@@ -7,7 +7,8 @@ from typing import Any
 from hydra.plugins.sweeper import Sweeper
 from omegaconf import DictConfig
 
-from mtl_cli.config.interpolations import check_job, compose_job
+from mtl_cli.config.interpolations import UnresolvedError
+from mtl_cli.config.sweep_jobs import check_job, compose_job
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.sweep import session
@@ -63,8 +64,6 @@ def error_of(composed: DictConfig) -> str:
 
     The function removes the section `hydra` of the configuration.
     """
-    from mtl_cli.config.check import UnresolvedError
-
     try:
         check_job(composed)
     except UnresolvedError:  # there may be a value when the job starts

@@ -1,4 +1,12 @@
-"""The keys that sections of a configuration and their options have."""
+"""Finds the keys that sections of a configuration may have.
+
+Some sections choose an option: the section `model` with `name: ple` chooses the option
+`ple`. Each option is a class, whose fields are the keys of the section. Several options
+of a section share a base class.
+
+In this file, `values` is the whole configuration as nested dicts. A dotted key such as
+`model.num_levels` names a key inside a section.
+"""
 
 from typing import Any
 
@@ -8,10 +16,10 @@ from mtl_cli.core.options import Options
 
 
 def chosen_class(section: str, values: dict[Any, Any]) -> type[Options] | None:
-    """Returns the class of the option that a section of the configuration chooses.
+    """Returns the class of the option that a section chooses.
 
     If the section names no known option, the base class is returned. The result is None
-    if the section is missing, or is not in `AXIS_OF_GROUP`.
+    if the section is missing, or does not choose an option.
     """
     keys = values.get(section)
     if section not in AXIS_OF_GROUP or not isinstance(keys, dict):
@@ -21,9 +29,10 @@ def chosen_class(section: str, values: dict[Any, Any]) -> type[Options] | None:
 
 
 def is_schema_key(key: str, values: dict[Any, Any]) -> bool:
-    """Whether the schema has a dotted key, given the options of the configuration.
+    """Whether a dotted key is a key of the option that its section chooses.
 
-    Sections of a data set, such as its features, are not looked into.
+    The function answers False for all keys of inner sections, such as
+    `dataset.features.age`.
     """
     section, _, name = key.rpartition(".")
     cls = chosen_class(section, values)
@@ -31,7 +40,7 @@ def is_schema_key(key: str, values: dict[Any, Any]) -> bool:
     return cls is not None and name in cls.model_json_schema()["properties"]
 
 
-def own_keys(section: str, values: dict[Any, Any]) -> list[str]:
+def keys_beyond_base(section: str, values: dict[Any, Any]) -> list[str]:
     """Returns the keys that the chosen option of a section adds to its base class."""
     cls = chosen_class(section, values)
     if cls is None:
@@ -40,20 +49,23 @@ def own_keys(section: str, values: dict[Any, Any]) -> list[str]:
     return [key for key in cls.model_fields if key not in base.model_fields]
 
 
-def options_with_key(group: str, key: str) -> list[str]:
-    """Returns the names of the options of a config group that have a key."""
-    classes = classes_of_group(group)
+def options_with_key(section: str, key: str) -> list[str]:
+    """Returns the names of the options of a section that have a key."""
+    classes = classes_of_group(section)
     return [name for name, cls in classes.items() if key in cls.model_fields]
 
 
 def known_siblings(key: str, values: dict[Any, Any]) -> tuple[str, list[str]]:
     """Returns the known keys next to an unknown dotted key.
 
+    For example, the unknown key `model.nosuch.depth` has the siblings `name`,
+    `num_levels` and so on, the keys of `model`.
+
     Returns: the innermost section of the key that exists, "" for the whole
         configuration; and the known keys of this section. Keys that only the chosen
         option has come before the keys of its base class.
     """
-    *sections, name = key.split(".")
+    *sections, _ = key.split(".")
     parents: list[str] = []
     siblings = values
     for section in sections:
@@ -61,39 +73,39 @@ def known_siblings(key: str, values: dict[Any, Any]) -> tuple[str, list[str]]:
             break
         siblings = siblings[section]
         parents.append(section)
-    # The unknown key itself is left out: if only the schema lacks it, `values` hold it.
-    names = [str(k) for k in siblings if k != name or parents != sections]
+    names = [str(name) for name in siblings]
     if parents[:1] == ["dataset"]:
         # Most keys of a data set can be left out of the configuration.
         section_class = class_in_dataset(parents[1:], str(siblings.get("kind")), values)
         names += section_class.model_fields if section_class else []
     parent = ".".join(parents)
-    option_keys = own_keys(parent, values)
-    names.sort(key=lambda known_name: known_name not in option_keys)
+    keys_of_option = keys_beyond_base(parent, values)
+    names.sort(key=lambda name: name not in keys_of_option)  # False comes before True
     return parent, list(dict.fromkeys(names))
 
 
 def class_in_dataset(
-    sections: list[str], kind: str, values: dict[Any, Any]
+    path: list[str], kind: str, values: dict[Any, Any]
 ) -> type[Options] | None:
     """Returns the class that declares the keys of a section of a data set, or None.
 
     Args:
-        sections: the keys that lead from the data set to the section, such as
+        path: the keys that lead from the data set to the section, such as
             `["features", "age"]`; [] for the data set itself.
         kind: the value of the section's key `kind`, if the section has this key.
         values: the whole configuration.
     """
-    section_class: Any = chosen_class("dataset", values)
-    match sections:
+    dataset_class = chosen_class("dataset", values)
+    match path:
+        case []:
+            return dataset_class
         case [axis, _] if axis in KINDS and kind in option_names(axis):
-            section_class = option_class(axis, kind, KINDS[axis])
-        case [section] if section in section_class.model_fields:
-            section_class = section_class.model_fields[section].annotation
-        case [_, *_]:
-            return None
-    is_class = isinstance(section_class, type) and issubclass(section_class, Options)
-    return section_class if is_class else None
+            return option_class(axis, kind, KINDS[axis])
+        case [name] if dataset_class and name in dataset_class.model_fields:
+            field_type = dataset_class.model_fields[name].annotation
+            if isinstance(field_type, type) and issubclass(field_type, Options):
+                return field_type
+    return None
 
 
 def dotted_keys(values: object, prefix: str = "") -> list[str]:

@@ -8,9 +8,9 @@ from mtl_cli.config.known_keys import (
     chosen_class,
     dotted_keys,
     is_schema_key,
+    keys_beyond_base,
     known_siblings,
     options_with_key,
-    own_keys,
 )
 
 # {name that users know from other tools: the key of mtl-cli}
@@ -25,37 +25,42 @@ KNOWN_ELSEWHERE = {
 
 
 def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
-    """Returns a message about a key that the schema or the configuration lacks.
+    """Returns a message about a key that the configuration may not have.
 
-    The message suggests similar keys, and names other options of the section that have
-    the key. If there are neither, the message lists the known keys of the section.
+    The message suggests similar keys, and names the options that have such a key. If
+    there are neither, the message lists the known keys of the section.
 
     Args:
-        key: the dotted key.
-        values: the configuration. If only the schema lacks the key, the configuration
-            holds the key.
+        key: the unknown key, dotted, such as `model.depth`.
+        values: the configuration as nested dicts, without unknown keys.
+    """
+    if is_schema_key(key, values):  # a setting can only change keys that a file sets
+        section = key.partition(".")[0]
+        return (
+            f"{key}: the chosen YAML file of conf/{section} does not set this key; "
+            f"add the key to the file, or write +{key}=VALUE"
+        )
+    hints = []
+    if similar_keys := suggestions(key, values):
+        hints.append(f"did you mean {' or '.join(similar_keys)}?")
+    if note := note_on_other_options(key, values):
+        hints.append(note)
+    if not hints:
+        parent, siblings = known_siblings(key, values)
+        of_parent = f" of {parent}" if parent else ""
+        hints.append(f"known keys{of_parent}: {', '.join(siblings)}")
+    return f"unknown key '{key}'; {' '.join(hints)}"
+
+
+def note_on_other_options(key: str, values: dict[Any, Any]) -> str:
+    """Names the options of a section that have a key which the chosen option lacks.
+
+    Returns: a text such as "momentum is a key of optimizer=sgd"; "" if no option of the
+        section has the key.
     """
     section, _, name = key.rpartition(".")
-    options_note = ""
-    if chosen_class(section, values):
-        if is_schema_key(key, values):
-            return (
-                f"{key}: the chosen YAML file of conf/{section} does not set this key; "
-                f"add the key to the file, or write +{key}=VALUE"
-            )
-        options_note = note_on_other_options(section, name)
-    if similar_keys := suggestions(key, values):
-        message = f"unknown key '{key}'; did you mean {' or '.join(similar_keys)}?"
-        return f"{message} {options_note}" if options_note else message
-    if options_note:
-        return f"unknown key '{key}'; {options_note}"
-    parent, siblings = known_siblings(key, values)
-    owner = f" of {parent}" if parent else ""
-    return f"unknown key '{key}'; known keys{owner}: {', '.join(siblings)}"
-
-
-def note_on_other_options(section: str, name: str) -> str:
-    """Names the options of a section that have a key; "" if none has."""
+    if chosen_class(section, values) is None:
+        return ""
     # A data set is a YAML file, not a class. In the group `dataset`, the only classes
     # are generators.
     setting = "dataset.generator" if section == "dataset" else section
@@ -69,29 +74,29 @@ def suggestions(key: str, values: dict[Any, Any]) -> list[str]:
     if name in KNOWN_ELSEWHERE:
         return [KNOWN_ELSEWHERE[name]]
     parent, siblings = known_siblings(key, values)
-    if similar_names := similar_siblings(name, own_keys(section, values), siblings):
+    keys_of_option = keys_beyond_base(section, values)
+    if similar_names := similar_siblings(name, keys_of_option, siblings):
         return [f"{parent}.{similar}".removeprefix(".") for similar in similar_names]
     if section and section == parent:
         return []  # the section exists, and the message lists its keys
-    known_keys = [known_key for known_key in dotted_keys(values) if known_key != key]
-    return similar_keys_anywhere(key, known_keys)
+    return similar_keys_anywhere(key, dotted_keys(values))
 
 
 def similar_siblings(
-    name: str, option_keys: list[str], siblings: list[str]
+    name: str, keys_of_option: list[str], siblings: list[str]
 ) -> list[str]:
     """Returns the names in the section of an unknown key that resemble its name.
 
     Args:
         name: the last part of the unknown key.
-        option_keys: the keys that the chosen option adds to its base class.
+        keys_of_option: the keys that the chosen option adds to its base class.
         siblings: all known keys of the section.
     """
     words = sorted(name.split("_"))
     return (
         [sibling for sibling in siblings if sorted(sibling.split("_")) == words]
-        or get_close_matches(name, option_keys, 3, cutoff=0.7)
-        or get_close_matches(name, siblings, 1, cutoff=0.7)
+        or get_close_matches(name, keys_of_option, n=3, cutoff=0.7)
+        or get_close_matches(name, siblings, n=1, cutoff=0.7)
         or names_with_initials(name, siblings)
     )
 
@@ -104,15 +109,15 @@ def similar_keys_anywhere(
     Args:
         key: the unknown key, dotted.
         known_keys: the dotted keys to choose from.
-        name_cutoff: the least similarity of the last parts of two keys; 1 is equal.
+        name_cutoff: how similar the last parts of two keys must be; 1 is equal.
     """
     name = key.rpartition(".")[2]
     # If several keys have the same last part, the dict keeps the first of them.
-    by_name = {k.rpartition(".")[2]: k for k in reversed(known_keys)}
-    similar_names = get_close_matches(name, by_name, 1, cutoff=name_cutoff)
-    similar_names = similar_names or names_with_initials(name, by_name)
-    similar_keys = get_close_matches(key, known_keys, 1, cutoff=0.8)
-    similar_keys += [by_name[similar_name] for similar_name in similar_names]
+    key_by_name = {k.rpartition(".")[2]: k for k in reversed(known_keys)}
+    similar_names = get_close_matches(name, key_by_name, n=1, cutoff=name_cutoff)
+    similar_names = similar_names or names_with_initials(name, key_by_name)
+    similar_keys = get_close_matches(key, known_keys, n=1, cutoff=0.8)
+    similar_keys += [key_by_name[similar_name] for similar_name in similar_names]
     return list(dict.fromkeys(similar_keys))
 
 

@@ -43,7 +43,7 @@ def keys_of_values(values: dict[str, Any]) -> SweepKeys:
     try:
         return SweepKeys.model_validate(keys)
     except ValidationError as error:
-        from mtl_cli.config.check import explain
+        from mtl_cli.config.validation_errors import explain
 
         raise ConfigError(explain(error, keys)) from None
 

@@ -48,7 +48,7 @@ def measure_of_search(config: DictConfig) -> dict[str, str]:
             there are no validation rows.
     """
     from mtl_cli.comparison.same_rows import SPLIT_KEYS
-    from mtl_cli.config.interpolations import check_job, compose_job
+    from mtl_cli.config.sweep_jobs import check_job, compose_job
     from mtl_cli.sweep.plan import settings_by_key
 
     try:

@@ -111,7 +111,7 @@ MISTAKES = {
     "-m seed=1,2 hydra.sweep.subdir=a": "hydra.sweep.subdir: each job names its own",
     "~model.num_levels": "missing key 'model.num_levels'; add it to the YAML file",
     "~model.num_levels ~trainer.epochs": "missing keys 'model.num_levels', "
-    "'trainer.epochs'; add them to the YAML file",
+    "'trainer.epochs'; add them to their YAML files",
     "~dataset.features.ag": "error: unknown key 'dataset.features.ag'; did you mean "
     "dataset.features.age?\n",
     "hydra/launcher=joblibb": "the group 'hydra/launcher' has no option 'joblibb'; "
