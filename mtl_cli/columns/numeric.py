@@ -46,7 +46,12 @@ def read_numbers(
 ) -> Floats:
     """Reads the column of a numeric feature as floats.
 
-    Returns: (rows,), NaN where a cell is empty.
+    Args:
+        name: the name of the feature, for messages.
+        column: the column.
+        missing: the key `missing` of the feature.
+
+    Returns: (rows,), NaN where a cell is empty. The text "nan" counts as an empty cell.
 
     Raises:
         DataError: if the column's type holds neither numbers nor text.
@@ -55,24 +60,33 @@ def read_numbers(
     """
     message_start = f"feature {name}"
     fix_for_text = (
-        f"correct the cell, or, as the column holds {column.type}, set the feature's "
+        "correct the cell; or, if the column is meant to be text, set the feature's "
         "kind to sparse"
     )
     x = as_numbers(message_start, column, fix_for_text)
-    is_wrong = ~np.isfinite(x) if missing == "error" else np.isinf(x)
-    if wrong := first_wrong(is_wrong):
-        row, count_text = wrong
-        fix = "fill the cells or remove the rows"
-        if np.isinf(x[row]):  # `missing:` does not change infinity
-            fault = f"holds {x[row]}, not a finite number"
-        else:
-            value = column[row].as_py()
-            is_empty = value is None or (isinstance(value, str) and not value.strip())
-            fault = f"{'is empty' if is_empty else 'holds nan'}, not a number"
-            # The message is also shown at prediction, when the model is trained.
-            fix += ", or train with `missing:`, which says how to read empty cells"
-        raise CellError(message_start, row, fault, fix, count_text)
+    fix = "correct the cells or remove the rows"
+    check_numbers(message_start, x, np.isinf(x), "a finite number", fix)
+    if missing == "error":
+        refuse_empty(message_start, x, column)
     return x
+
+
+def refuse_empty(message_start: str, x: Floats, column: pa.ChunkedArray) -> None:
+    """Raises a `CellError` for the first empty cell of a numeric feature.
+
+    `x` are the cells of the column as numbers, (rows,).
+    """
+    if wrong := first_wrong(np.isnan(x)):
+        row, count_text = wrong
+        cell = column[row].as_py()
+        is_empty = cell is None or (isinstance(cell, str) and not cell.strip())
+        fault = f"{'is empty' if is_empty else 'holds nan'}, not a number"
+        # The message is also shown at prediction, when the model is trained.
+        fix = (
+            "fill the cells or remove the rows, or train with `missing:`, which says "
+            "how to read empty cells"
+        )
+        raise CellError(message_start, row, fault, fix, count_text)
 
 
 def as_numbers(
@@ -86,7 +100,7 @@ def as_numbers(
         message_start: the feature or setting that reads the column, for messages.
         fix: what the user can do about a cell that holds a word, for the message.
 
-    Returns: (rows,), NaN where a cell is empty.
+    Returns: (rows,), NaN where a cell is empty or holds the text "nan".
 
     Raises:
         DataError: if the column has another type.
@@ -117,9 +131,13 @@ def as_numbers(
 
 
 def numbers_from_0_to_1(key: str, column: str, table: pa.Table, rule: str) -> Floats:
-    """Reads a column of numbers from 0 to 1, (rows,).
+    """Reads a column of numbers from 0 to 1, (rows,). No cell may be empty.
 
-    The rule says in words, for the message, what the numbers must be.
+    Args:
+        key: the key of the configuration that names the column, for the message.
+        column: the name of the column.
+        table: the rows.
+        rule: what the numbers must be, for the message: "a probability from 0 to 1".
     """
     message_start = f"{key}: column '{column}'"
     numbers = as_numbers(message_start, table[column])
@@ -152,7 +170,7 @@ def check_numbers(
         message_start: the feature, task or setting and its column, for the message.
         x: numbers, (rows,).
         is_wrong: whether each number breaks the rule, (rows,).
-        rule: what a number must be, for the message.
+        rule: what a number must be, for the message: "a finite number".
         fix: what the user can do, for the message.
 
     Raises:
@@ -160,8 +178,8 @@ def check_numbers(
     """
     if wrong := first_wrong(is_wrong):
         row, count_text = wrong
-        fault = f"holds {x[row]:g}, not {rule}"
-        raise CellError(message_start, row, fault, fix, count_text)
+        cell = "is empty or nan" if np.isnan(x[row]) else f"holds {x[row]:g}"
+        raise CellError(message_start, row, f"{cell}, not {rule}", fix, count_text)
 
 
 def refuse_above_float32(
@@ -169,7 +187,7 @@ def refuse_above_float32(
 ) -> None:
     """Raises a `CellError` if a number of a feature is too large for float32.
 
-    `fix` says for the message how the feature can be declared to take such numbers.
+    `fix` says for the message which change of the feature's keys allows such numbers.
     """
     if wrong := first_wrong(np.abs(x) > np.finfo("float32").max):
         row, count_text = wrong
@@ -183,7 +201,7 @@ def number_range(x: Floats, edges: Sequence[float] = ()) -> dict[str, float]:
 
     Args:
         x: the numbers of the training rows, (rows,), without NaN.
-        edges: edges of buckets; the user may have chosen edges outside these numbers.
+        edges: edges of buckets. Edges that the user has chosen may lie outside of `x`.
     """
     ends = [float(x.min()), float(x.max()), *edges]
     return {"low": min(ends), "high": max(ends)}
@@ -195,9 +213,13 @@ def is_outside_range(x: Floats, learnt: Mapping[str, Any]) -> Mask:
 
 
 def learn_fill_value(x: Floats, missing: str | float) -> dict[str, float]:
-    """Returns {"missing": the number that replaces an empty cell}; {} for `error`.
+    """Learns the number that replaces an empty cell, `learnt["missing"]`.
 
-    x are the numbers of the training rows, without NaN.
+    Args:
+        x: the numbers of the training rows, (rows,), without NaN.
+        missing: the key `missing` of the feature.
+
+    Returns: {"missing": number}; {} if `missing` is `error`, which refuses empty cells.
     """
     if missing == "error":
         return {}

@@ -28,7 +28,7 @@ NUMERIC = [
 
 @pytest.mark.parametrize("feature", NUMERIC, ids=lambda f: f.kind)
 def test_text_in_a_numeric_feature_is_refused_with_what_to_do(feature):
-    with pytest.raises(DataError, match=r"feature x: .*string.*kind to sparse"):
+    with pytest.raises(DataError, match=r"feature x: .*text.*kind to sparse"):
         fitted_column(feature, ["1", "two"])
 
 

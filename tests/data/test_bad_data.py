@@ -215,7 +215,7 @@ CELLS = {
     "infinity": (
         text({30: "x,-inf,1"}),
         "feature age: row 30 holds -inf, not a finite number (1 such row); "
-        "fill the cells or remove the rows [{file}]",
+        "correct the cells or remove the rows [{file}]",
     ),
     "beyond_a_double": (text({30: "x,1e400,1"}), "feature age: row 30 holds inf,"),
     "beyond_float32": (
@@ -432,8 +432,8 @@ COLUMNS = {
         "multiply all weights by the same number [{file}]",
         WEIGHED,
     ),
-    "nan_weight": (column("12", {30: "nan"}), "'x': row 30 holds nan, not", WEIGHED),
-    "empty_weight": (column("12", {30: ""}), "'x': row 30 holds nan, not", WEIGHED),
+    "nan_weight": (column("12", {30: "nan"}), "row 30 is empty or nan, not", WEIGHED),
+    "empty_weight": (column("12", {30: ""}), "row 30 is empty or nan, not", WEIGHED),
     "infinite_weight": (column("12", {30: "inf"}), "row 30 holds inf, not", WEIGHED),
     "large_weight": (column("12", {30: "3e38"}), "row 30 holds 3e+38, not", WEIGHED),
     "small_weight": (column("12", {30: "1e-40"}), "row 30 holds 1e-40, not", WEIGHED),
@@ -505,7 +505,7 @@ COLUMNS = {
         {"tasks": TRUE},
     ),
     "truth_below_0": (column(["0"], {30: "-.1"}), "row 30 holds -0.1", {"tasks": TRUE}),
-    "empty_truth": (column(["0"], {30: ""}), "row 30 holds nan", {"tasks": TRUE}),
+    "empty_truth": (column(["0"], {30: ""}), "30 is empty or nan", {"tasks": TRUE}),
     "space_of_2": (
         column("01", {30: "2"}),
         "dataset.tasks.buy.space: column 'x': row 30 holds 2, not 0 or 1 (1 such row)",
@@ -784,8 +784,13 @@ TYPES = {
     "lists_as_numbers": (LISTS, f"{NUMBERS} list<", {"features": BUCKETS}),
     "text_as_numbers": (
         pa.array(["1", "a"] * 4),
-        "feature x: row 2 holds 'a', not a number; correct the cell, or, as the column "
-        "holds string, set the feature's kind to sparse [{file}]",
+        "feature x: row 2 holds 'a', not a number; correct the cell; or, if the column "
+        "is meant to be text, set the feature's kind to sparse [{file}]",
+        {"features": X},
+    ),
+    "infinity_beside_an_empty_cell": (
+        pa.array([1.0, None, np.inf, -1.0] * 2),
+        "feature x: row 3 holds inf, not a finite number (2 such rows); correct",
         {"features": X},
     ),
     "empty_text_among_numbers": (
@@ -795,12 +800,12 @@ TYPES = {
     ),
     "infinity_where_empty_cells_have_a_bucket": (
         pa.array([1.0, None, 2.0, -np.inf] * 2),
-        "feature x: row 4 holds -inf, not a finite number (2 such rows); fill the",
+        "feature x: row 4 holds -inf, not a finite number (2 such rows); correct",
         {"features": {"x": BUCKETS["x"] | {"missing": "bucket"}}},
     ),
     "infinity_where_empty_cells_are_filled": (
         pa.array([1.0, None, 2.0, np.inf] * 2),
-        "feature x: row 4 holds inf, not a finite number (2 such rows); fill the",
+        "feature x: row 4 holds inf, not a finite number (2 such rows); correct",
         {"features": {"x": X["x"] | {"missing": "mean"}}},
     ),
     "numbers_in_no_order_of_size": (
