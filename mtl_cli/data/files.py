@@ -128,6 +128,8 @@ def find_files_of_path(key: str, path: str, file_format: str) -> Files:
     if "://" in path:
         holds_rows = partial(holds_table_rows, file_format=file_format)
         system, paths = find_remote(key, path, holds_rows)
+        if not paths:
+            raise empty_folder_error(key, path, file_format)
     else:
         try:
             files = find_local(key, path, file_format)
@@ -222,14 +224,22 @@ def files_in_folder(key: str, path: str, folder: Path, file_format: str) -> list
         for file in (Path(subfolder, name) for name in names)
         if holds_table_rows(file.relative_to(folder), file_format)
     )
-    if not files and file_format == "auto":
-        raise DataError(
-            f"{key}: folder '{path}' holds no .parquet file; for files of another "
-            f"format give a pattern, such as '{path.rstrip('/')}/*.csv'"
-        )
     if not files:
-        raise DataError(
-            f"{key}: folder '{path}' holds no file, apart from files whose names "
-            "start with '.' or '_'; name the folder that holds the table's files"
-        )
+        raise empty_folder_error(key, path, file_format)
     return files
+
+
+def empty_folder_error(key: str, path: str, file_format: str) -> DataError:
+    """Returns the error about a folder without files of the table."""
+    if file_format == "auto":
+        problem = "holds no .parquet file; for files of another format "
+        if "://" in path:
+            problem += "name each file, or set dataset.format"
+        else:
+            problem += f"give a pattern, such as '{path.rstrip('/')}/*.csv'"
+    else:
+        problem = (
+            "holds no file, apart from files whose names start with '.' or '_'; name "
+            "the folder that holds the table's files"
+        )
+    return DataError(f"{key}: folder '{path}' {problem}")

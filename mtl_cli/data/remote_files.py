@@ -12,8 +12,8 @@ import pyarrow.fs
 from mtl_cli.core.errors import DataError, first_line
 from mtl_cli.core.message_text import shown
 
-# Arrow reads these protocols, and signs each request with the user's credentials.
-SIGNED_PROTOCOLS = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")
+# The protocols that Arrow reads, with the user's login at the service.
+ARROW_PROTOCOLS = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")
 # The hosts of Azure's storage in the public cloud, in China and for the US government,
 # and the hosts of OneLake.
 AZURE_HOST = re.compile(
@@ -39,33 +39,34 @@ def find_remote(
 ) -> tuple[pa.fs.FileSystem, list[str]]:
     """Returns the file system of a URL, and the sorted paths of the files there.
 
-    If the URL names a folder, `holds_rows` takes the path of each file in the folder,
-    and says whether the file is one of the table's files.
+    If the URL names a folder, `holds_rows` says of each file, by its path in the
+    folder, whether it is one of the table's files. A folder without such files gives
+    no paths.
     """
     system, path = open_file_system(key, url)
     try:
         info = system.get_file_info(path)
         if info.type == pa.fs.FileType.Directory:
-            infos = system.get_file_info(pa.fs.FileSelector(path, recursive=True))
-            paths = [
-                file_path
-                for file_path in sorted(info.path for info in infos if info.is_file)
-                if holds_rows(Path(file_path).relative_to(path))
-            ]
-        else:
-            paths = [path] if info.is_file else []
-            if paths and info.size is None:
-                raise DataError(
-                    f"{key}: the server of {url} does not say how long the file is; "
-                    "download the file, and name the copy"
-                )
-    except DataError:
-        raise
+            return system, files_in_remote_folder(system, path, holds_rows)
     except Exception as error:  # each protocol of fsspec raises its own errors
-        raise DataError(f"{key}: cannot reach {url}: {reason(error)}") from None
-    if not paths:
-        raise DataError(f"{key}: {reason_of_absence(system, path, url)}")
-    return system, paths
+        raise unreachable_error(key, url, error) from None
+    if not info.is_file:
+        raise no_file_error(key, url, system, path)
+    if info.size is None:
+        raise DataError(
+            f"{key}: the server of {url} does not say how long the file is; download "
+            "the file, and name the copy"
+        )
+    return system, [path]
+
+
+def files_in_remote_folder(
+    system: pa.fs.FileSystem, folder: str, holds_rows: Callable[[Path], bool]
+) -> list[str]:
+    """Returns the sorted paths of the table's files in a folder, see `find_remote`."""
+    infos = system.get_file_info(pa.fs.FileSelector(folder, recursive=True))
+    paths = sorted(info.path for info in infos if info.is_file)
+    return [path for path in paths if holds_rows(Path(path).relative_to(folder))]
 
 
 def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
@@ -77,17 +78,30 @@ def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
             "give a URL with one of these protocols, or a file"
         )
     check_server(key, url)
+    opened = open_with_arrow(key, url, protocol)
+    return open_with_fsspec(key, url, protocol) if opened is None else opened
+
+
+def open_with_arrow(
+    key: str, url: str, protocol: str
+) -> tuple[pa.fs.FileSystem, str] | None:
+    """Returns the file system and the path; None if Arrow cannot read the protocol."""
+    if protocol not in ARROW_PROTOCOLS:
+        return None
     # By default, Arrow tries to reach Google's storage for 15 minutes. The URL has no
     # query of its own: `check_server` has refused a query for this protocol.
-    options = "?retry_limit_seconds=10" if protocol in ("gs", "gcs") else ""
+    query = "?retry_limit_seconds=10" if protocol in ("gs", "gcs") else ""
     try:
-        system, path = pa.fs.FileSystem.from_uri(url + options)
-        return system, path
+        system, path = pa.fs.FileSystem.from_uri(url + query)
+    except pa.ArrowNotImplementedError:  # Arrow was built without this protocol
+        return None
     except (pa.ArrowException, OSError) as error:
-        is_built_in = not isinstance(error, pa.ArrowNotImplementedError)
-        if protocol in SIGNED_PROTOCOLS and is_built_in:
-            raise DataError(f"{key}: cannot reach {url}: {reason(error)}") from None
-        # Arrow does not know the protocol or was built without it; fsspec may know it.
+        raise unreachable_error(key, url, error) from None
+    return system, path
+
+
+def open_with_fsspec(key: str, url: str, protocol: str) -> tuple[pa.fs.FileSystem, str]:
+    """Returns the file system and the path by fsspec."""
     try:
         from fsspec.core import url_to_fs
 
@@ -100,7 +114,7 @@ def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
             "'mtl-cli[remote]', and the package that this message names, if any"
         ) from None
     except Exception as error:  # each protocol of fsspec raises its own errors
-        raise DataError(f"{key}: cannot reach {url}: {first_line(error)}") from None
+        raise unreachable_error(key, url, error) from None
     return pa.fs.PyFileSystem(pa.fs.FSSpecHandler(system)), path
 
 
@@ -117,9 +131,10 @@ def http_options(protocol: str) -> dict[str, Any]:
 
 
 def check_server(key: str, url: str) -> None:
-    """Refuses a URL that makes Arrow send the user's credentials to an unknown server.
+    """Refuses a URL that sends the user's login for S3, Google or Azure elsewhere.
 
-    A configuration may come from someone else, who then chooses the server.
+    A configuration may come from someone else, who would then choose the server. The
+    hosts of HDFS are not checked, because each cluster has its own.
     """
     parts = urlsplit(url)
     check_parameters(key, parts)
@@ -128,25 +143,26 @@ def check_server(key: str, url: str) -> None:
 
 
 def check_parameters(key: str, parts: SplitResult) -> None:
-    """Refuses the parameters of a URL, except for `region` of S3.
+    """Refuses parameters for Arrow in a URL, except for `region` of S3.
 
-    With `endpoint_override` or similar parameters of a protocol in `SIGNED_PROTOCOLS`,
-    Arrow would sign its requests with the user's credentials, and send them to the
-    server that the parameter names.
+    For example, Arrow would sign its requests with the user's credentials, and send
+    them to the server that the parameter `endpoint_override` names.
     """
+    if parts.scheme not in ARROW_PROTOCOLS:
+        return
     for name, _ in parse_qsl(parts.query, keep_blank_values=True):
-        is_safe = parts.scheme == "s3" and name == "region"
-        if parts.scheme in SIGNED_PROTOCOLS and not is_safe:
-            fix = "remove it"
-            if parts.scheme == "s3":
-                fix = (
-                    "remove it; to use a server of your own, set the environment "
-                    "variable AWS_ENDPOINT_URL"
-                )
-            raise DataError(
-                f"{key}: {shown(name)} in a URL may send your credentials to someone "
-                f"else; {fix}"
+        if parts.scheme == "s3" and name == "region":
+            continue
+        fix = "remove it"
+        if parts.scheme == "s3":
+            fix += (
+                "; to use a server of your own, set the environment variable "
+                "AWS_ENDPOINT_URL"
             )
+        raise DataError(
+            f"{key}: {shown(name)} in a URL may send your credentials to someone "
+            f"else; {fix}"
+        )
 
 
 def check_azure_host(key: str, parts: SplitResult) -> None:
@@ -170,22 +186,30 @@ def check_azure_host(key: str, parts: SplitResult) -> None:
     )
 
 
-def reason_of_absence(system: pa.fs.FileSystem, path: str, url: str) -> str:
-    """Returns why a URL names no file, and how to fix it.
+def no_file_error(key: str, url: str, system: pa.fs.FileSystem, path: str) -> DataError:
+    """Returns the error about a URL at which no file was found.
 
-    Some of fsspec's file systems say that there is no file when the server cannot be
-    reached. The cause of such an error is the error about the server.
+    If a server cannot be reached, some of fsspec's file systems say that there is no
+    file. The cause of such an error is the error about the server.
     """
     if "*" in path:
-        return f"no file '{url}'; a URL cannot hold a pattern: name a file or a folder"
+        return DataError(
+            f"{key}: no file '{url}'; a URL cannot hold a pattern: name a file or a "
+            "folder"
+        )
     if isinstance(system, pa.fs.PyFileSystem):
         try:
             system.handler.fs.info(path)
         except Exception as error:  # each protocol of fsspec raises its own errors
             cause = error.__cause__ or error
             if not isinstance(cause, FileNotFoundError):
-                return f"cannot reach {url}: {reason(cause)}"
-    return f"no file '{url}'; correct the URL"
+                return unreachable_error(key, url, cause)
+    return DataError(f"{key}: no file '{url}'; correct the URL")
+
+
+def unreachable_error(key: str, url: str, error: BaseException) -> DataError:
+    """Returns the error about a URL whose server was not reached."""
+    return DataError(f"{key}: cannot reach {url}: {reason(error)}")
 
 
 def reason(error: BaseException) -> str:

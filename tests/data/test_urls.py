@@ -79,6 +79,24 @@ def test_server_out_of_reach_is_told_from_a_missing_file() -> None:
         find_files("dataset.train", "oci://x.csv", "auto")
 
 
+def test_remote_folder_without_parquet_files_is_told_as_a_folder() -> None:
+    fsspec.filesystem("memory").pipe("/days/rows.csv", b"a,b")
+    with pytest.raises(DataError, match=r"folder 'memory://days' holds no .parquet"):
+        find_files("dataset.train", "memory://days", "auto")
+    assert len(find_files("dataset.train", "memory://days", "csv").paths) == 1
+
+
+def test_timeout_while_fsspec_opens_a_url_is_explained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def url_to_fs(_: str) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", url_to_fs)
+    with pytest.raises(DataError, match=r"x.csv: the server does not answer"):
+        open_file_system("dataset.train", "memory://x.csv")
+
+
 def test_pattern_in_a_url_is_told() -> None:
     with pytest.raises(DataError, match="a URL cannot hold a pattern: name a file"):
         find_files("dataset.train", "memory://nowhere/*.csv", "auto")
