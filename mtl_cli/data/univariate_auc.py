@@ -8,7 +8,7 @@ from mtl_cli.heads.base import Output
 from mtl_cli.metrics.auc import auc
 
 # A column with a higher AUC or correlation may have been filled after the label was
-# known. In this case, the values are unknown when the model predicts.
+# known. Such values are still unknown when the model predicts.
 SUSPICIOUS_AUC = 0.99
 MIN_ROWS_PER_CLASS = 20  # a smaller class gives no reliable AUC
 FIRST_ROWS = 1000  # enough rows to see that most features are not copies of a label
@@ -20,9 +20,8 @@ def univariate_auc(y: Array, codes: Array, numbers: Array | None) -> float | Non
     The rows are scored in two ways, and the higher AUC is returned:
 
     - By value. The score of a row is the fraction of positive rows among the rows with
-      the same value. The fractions are computed from a random half of the rows, and the
-      AUC from the other half. Each value gets an additional row with the mean label,
-      so that the scores of rare values are near the mean.
+      the same value, see `positive_fractions`. The fractions are computed from a random
+      half of the rows, and the AUC from the other half.
     - By number, if the values are numbers or dates. The score of a row is its value, or
       minus its value.
 
@@ -31,21 +30,21 @@ def univariate_auc(y: Array, codes: Array, numbers: Array | None) -> float | Non
         codes: the index of each row's value among the distinct values, (rows,).
         numbers: the distinct values, (values,); None if they have no order.
 
-    Returns: the AUC; None if a class has fewer rows than `MIN_ROWS_PER_CLASS`.
+    Returns: the AUC; None if it would be computed from fewer than `MIN_ROWS_PER_CLASS`
+        rows of a class.
     """
     positive = y > 0.5
-    if has_small_class(positive):
-        return None
-    is_first_half = random_half(len(y))
-    fractions = positive_fractions(positive, codes, np.arange(len(y)), is_first_half)
-    auc_by_value = auc_of_scores(
-        positive[~is_first_half], codes[~is_first_half], fractions
-    )
-    if numbers is None:
-        return auc_by_value
-    auc_by_number = auc_of_scores(positive, codes, numbers)
-    # With the opposite sign, the scores have the AUC 1 - auc_by_number.
-    return max(auc_by_value, auc_by_number, 1 - auc_by_number)
+    is_counted = random_half(len(y))
+    is_scored = ~is_counted
+    aucs = []
+    if has_enough_rows(positive[is_scored]):
+        fractions = positive_fractions(positive, codes, np.arange(len(y)), is_counted)
+        aucs.append(auc_of_scores(positive[is_scored], codes[is_scored], fractions))
+    if numbers is not None and has_enough_rows(positive):
+        auc_by_number = auc_of_scores(positive, codes, numbers)
+        # With the opposite sign, the scores have the AUC 1 - auc_by_number.
+        aucs += [auc_by_number, 1 - auc_by_number]
+    return max(aucs, default=None)
 
 
 def list_auc(y: Array, codes: Array, rows: Array) -> float | None:
@@ -63,25 +62,25 @@ def list_auc(y: Array, codes: Array, rows: Array) -> float | None:
             (values,).
         rows: the row number of each value, (values,).
 
-    Returns: the AUC; None if a class has fewer rows than `MIN_ROWS_PER_CLASS`.
+    Returns: the AUC; None if it would be computed from fewer than `MIN_ROWS_PER_CLASS`
+        rows of a class.
     """
     positive = y > 0.5
-    if has_small_class(positive):
+    is_counted = random_half(len(y))
+    is_scored = ~is_counted
+    if not has_enough_rows(positive[is_scored]):
         return None
-    is_first_half = random_half(len(y))
-    fractions = positive_fractions(positive, codes, rows, is_first_half)
+    fractions = positive_fractions(positive, codes, rows, is_counted)
     mean = positive.mean()
     odds = fractions / (1 - fractions) / (mean / (1 - mean))
     scores = np.bincount(rows, np.log(odds)[codes], len(y))
-    return auc_of_scores(
-        positive[~is_first_half], np.flatnonzero(~is_first_half), scores
-    )
+    return auc_of_scores(positive[is_scored], np.flatnonzero(is_scored), scores)
 
 
-def has_small_class(positive: Array) -> bool:
-    """Whether too few rows have label 1, `positive`, or label 0 for an AUC."""
+def has_enough_rows(positive: Array) -> bool:
+    """Whether an AUC of these rows is reliable; `positive` says which have label 1."""
     num_positive = int(positive.sum())
-    return min(num_positive, len(positive) - num_positive) < MIN_ROWS_PER_CLASS
+    return min(num_positive, len(positive) - num_positive) >= MIN_ROWS_PER_CLASS
 
 
 def random_half(num_rows: int) -> Array:
@@ -90,23 +89,24 @@ def random_half(num_rows: int) -> Array:
 
 
 def positive_fractions(
-    positive: Array, codes: Array, rows: Array, is_used: Array
+    positive: Array, codes: Array, rows: Array, is_counted: Array
 ) -> Array:
     """Returns the fraction of positive rows among the rows with each distinct value.
 
-    Each value gets an additional row with the mean label of all rows.
+    The fractions are smoothed, so that those of rare values are near the mean: each
+    value is counted as if it had one more row, whose label is the mean of all labels.
 
     Args:
         positive: whether each row has label 1, (rows,).
         codes: the index of each value among the distinct values, (values,).
         rows: the row number of each value, (values,).
-        is_used: a mask of the rows that are counted, (rows,).
+        is_counted: a mask of the rows that are counted, (rows,).
     """
     num_values = int(codes.max(initial=-1)) + 1
-    is_counted = is_used[rows]
-    counted = codes[is_counted]
-    counts = np.bincount(counted, minlength=num_values)
-    num_positive = np.bincount(counted, positive[rows[is_counted]], num_values)
+    is_counted_value = is_counted[rows]
+    counted_codes, counted_rows = codes[is_counted_value], rows[is_counted_value]
+    counts = np.bincount(counted_codes, minlength=num_values)
+    num_positive = np.bincount(counted_codes, positive[counted_rows], num_values)
     fractions: Array = (num_positive + positive.mean()) / (counts + 1)
     return fractions
 
@@ -116,8 +116,7 @@ def auc_of_scores(positive: Array, codes: Array, scores: Array) -> float:
 
     For each distinct value, all positive rows are counted as one weighted row, and all
     negative rows as another. The weighted rows have the same AUC as the rows
-    themselves, and there are fewer rows to sort. If all rows have the same label, the
-    AUC is 0.5.
+    themselves, and there are fewer rows to sort. Both labels must occur.
 
     Args:
         positive: whether each row has label 1, (rows,).
@@ -126,8 +125,6 @@ def auc_of_scores(positive: Array, codes: Array, scores: Array) -> float:
     """
     positives = np.bincount(codes, positive, len(scores))
     negatives = np.bincount(codes, ~positive, len(scores))
-    if not positives.any() or not negatives.any():
-        return 0.5
     weights = np.concatenate([positives, negatives])
     is_present = weights > 0
     labels = np.repeat([1.0, 0.0], len(scores))[is_present]

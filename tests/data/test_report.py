@@ -23,7 +23,12 @@ from mtl_cli.data import profile as profile_module
 from mtl_cli.data.findings import few_valid_rows_findings, scale_findings
 from mtl_cli.data.load import load
 from mtl_cli.data.table import Table
-from mtl_cli.data.univariate_auc import list_auc
+from mtl_cli.data.univariate_auc import (
+    MIN_ROWS_PER_CLASS,
+    list_auc,
+    random_half,
+    univariate_auc,
+)
 from mtl_cli.heads.base import Output
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.regression import Regression
@@ -483,6 +488,22 @@ def test_auc_of_lists_is_that_of_naive_bayes():
     # Rounding breaks some of the ties of the same values in another order.
     assert list_auc(y, codes, rows) == pytest.approx(direct, abs=1e-3)
     assert direct > 0.6
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_auc_needs_enough_rows_of_each_class_among_the_rows_it_is_computed_from(
+    missing,
+):
+    """The AUC by value is computed from half of the rows."""
+    y = np.zeros(400)
+    scored = np.flatnonzero(~random_half(400))
+    counted = np.flatnonzero(random_half(400))
+    y[scored[: MIN_ROWS_PER_CLASS - missing]] = 1
+    y[counted[:50]] = 1
+    codes = np.arange(400) % 3
+    assert (univariate_auc(y, codes, None) is None) == bool(missing)
+    assert (list_auc(y, codes, np.arange(400)) is None) == bool(missing)
+    assert univariate_auc(y, codes, np.arange(3.0)) is not None
 
 
 def test_values_that_training_rows_lack_are_told_with_their_share(tmp_path):
