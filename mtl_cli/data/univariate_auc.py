@@ -143,30 +143,41 @@ def refuse_copy(
             if the feature has no lists.
     """
     has_classes = output.task.HAS_CLASSES
-    rounded_labels = [labels]
-    if not has_classes:
-        # Features are encoded as float32, some of them after their mean was subtracted.
-        # So the labels are rounded to float32 with and without their mean.
-        centred = labels - labels.mean()
-        rounded_labels = [labels.astype("float32"), centred.astype("float32")]
-    num_pairs = 0
-    for y in rounded_labels:
-        if count_pairs(has_classes, y[:FIRST_ROWS], values[:FIRST_ROWS]):
-            num_pairs = max(num_pairs, count_pairs(has_classes, y, values))
+    if not is_copy(values, labels, has_classes):
+        return
+    num_values = len(np.unique(values))
     # With fewer than two rows per class, classes and values may correspond by chance.
-    if num_pairs < 2 or (has_classes and 2 * num_pairs > len(labels)):
+    if num_values < 2 or (has_classes and len(labels) < 2 * num_values):
         return
     values_text = f"values that come {place} in the lists" if place else "values"
     raise DataError(
-        f"dataset.features.{feature}: the {num_pairs:,} {values_text} of this feature "
+        f"dataset.features.{feature}: the {num_values:,} {values_text} of this feature "
         f"correspond one to one to the labels of task {output.name} in all "
         f"{len(labels):,} rows looked at, so the model would see the answer; remove "
         "the feature"
     )
 
 
-def count_pairs(has_classes: bool, labels: Array, values: Array) -> int:
-    """Counts the distinct pairs (value, label). Returns 0 if they are not one to one.
+def is_copy(values: Array, labels: Array, has_classes: bool) -> bool:
+    """Whether the values of a feature correspond one to one to labels.
+
+    `has_classes` says whether the labels are classes, not numbers.
+    """
+    rounded_labels = [labels]
+    if not has_classes:
+        # Features are encoded as float32, some of them after their mean was subtracted.
+        # So the labels are rounded to float32 with and without their mean.
+        centred = labels - labels.mean()
+        rounded_labels = [labels.astype("float32"), centred.astype("float32")]
+    return any(
+        is_one_to_one(values[:FIRST_ROWS], y[:FIRST_ROWS], has_classes)
+        and is_one_to_one(values, y, has_classes)
+        for y in rounded_labels
+    )
+
+
+def is_one_to_one(values: Array, labels: Array, has_classes: bool) -> bool:
+    """Whether each distinct value has one label, and each distinct label one value.
 
     Labels that are numbers must also rise or fall with the values. Otherwise a label
     that differs in every row would correspond to any column of ids that differ in every
@@ -178,8 +189,7 @@ def count_pairs(has_classes: bool, labels: Array, values: Array) -> int:
     # Each distinct pair as one number, sorted by value and then by label.
     pairs = np.unique(value_codes * num_labels + label_codes)
     if not num_labels == len(distinct_values) == len(pairs):
-        return 0
+        return False
     # Each value has one label, so `pairs % num_labels` are the labels by value.
     differences = np.diff(pairs % num_labels)
-    is_monotone = bool((differences > 0).all() or (differences < 0).all())
-    return num_labels if has_classes or is_monotone else 0
+    return has_classes or bool((differences > 0).all() or (differences < 0).all())
