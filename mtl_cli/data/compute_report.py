@@ -27,7 +27,7 @@ def data_report(
     profile: Profile,
     early_rows: dict[str, int],
     splits: dict[str, StoredTable],
-    continued: Collection[str],
+    continued_features: Collection[str],
 ) -> Report:
     """Returns the data report.
 
@@ -37,8 +37,8 @@ def data_report(
         profile: the counts over the rows of all tables.
         early_rows: the entry `early_rows` of the report.
         splits: {split: its encoded rows}.
-        continued: the features whose vocabulary comes from an earlier run, and so may
-            hold values that no training row has.
+        continued_features: the names of the features whose vocabulary comes from an
+            earlier run, and so may hold values that no training row has.
     """
     samples = {split: sample(table) for split, table in splits.items()}
     report: Report = {
@@ -58,7 +58,9 @@ def data_report(
             if output.task.HAS_CLASSES and output.task.num_predictions > 1
         },
         "features": {
-            name: feature_report(name, features, outputs, profile, samples, continued)
+            name: feature_report(
+                name, features, outputs, profile, samples, continued_features
+            )
             for name in features.by_name
         },
         "repeated_rows": profile.repeated_fractions(),
@@ -108,11 +110,12 @@ def feature_report(
     outputs: list[Output],
     profile: Profile,
     samples: dict[str, Table],
-    continued: Collection[str],
+    continued_features: Collection[str],
 ) -> FeatureReport:
-    """Returns the part of the data report about one feature, from sampled rows.
+    """Returns the part of the data report about one feature.
 
-    See `data_report` for the arguments; `samples` is {split: its sampled rows}.
+    `samples` is {split: some of its rows, see `sample`}. See `data_report` for the
+    other arguments.
     """
     feature = features.by_name[name]
     train = samples["train"]
@@ -120,7 +123,7 @@ def feature_report(
     return {
         "kind": feature.kind,
         "missing": profile.missing_fractions(name),
-        "distinct": num_distinct(name, features, train, continued),
+        "distinct": num_distinct(name, features, train, continued_features),
         "unseen": profile.unseen_fractions(name, samples),
         "buckets": buckets,
         "drift": feature_drifts(name, features, buckets, samples),
@@ -170,29 +173,29 @@ def sample(table: StoredTable) -> Table:
 
 
 def num_distinct(
-    name: str, features: FeatureSet, train: Table, continued: Collection[str]
+    name: str, features: FeatureSet, train: Table, continued_features: Collection[str]
 ) -> int:
     """Returns the number of distinct values of a feature in the training rows.
 
-    Where possible, this is the size of the vocabulary: the vocabulary covers all
-    training rows. Otherwise the distinct values of `train`, the sampled training rows,
-    are counted. Empty cells are not a value, unless the other cells hold only one
-    value: such a column is not constant.
+    Where possible, this is the size of the vocabulary, which covers all training rows.
+    Otherwise the distinct values of `train`, the sampled training rows, are counted.
+    Empty cells are not a value, unless the other cells hold only one value: such a
+    column is not constant.
     """
     vocabulary_size = len(features.learnt_of_table_owner(name).get("vocabulary", []))
     # The vocabulary may hold values of other features, or of an earlier run.
     is_shared = features.shares_table(name)
-    is_continued = features.by_name[name].table_owner(name) in continued
+    is_continued = features.by_name[name].table_owner(name) in continued_features
     if vocabulary_size > 1 and not is_shared and not is_continued:
         return vocabulary_size
     values, rows = features.all_values(train.features, name)
     distinct = np.unique(values)
+    if features.layout.blocks[name].input == "dense":
+        return len(distinct)
     if len(np.unique(rows)) < train.num_rows:  # some lists are empty
         distinct = np.union1d(distinct, [0])
     # Id 0 stands for empty cells.
-    if features.layout.blocks[name].input != "dense" and len(distinct) > 2:
-        return int(np.count_nonzero(distinct))
-    return len(distinct)
+    return int(np.count_nonzero(distinct)) if len(distinct) > 2 else len(distinct)
 
 
 def feature_aucs(
@@ -201,7 +204,7 @@ def feature_aucs(
     """Returns {output: the AUC that a feature alone reaches} for binary outputs.
 
     An output with too few rows is left out. The AUC of lists is the highest of three:
-    by all values, by the first value of each list, and by the last value. `train` are
+    by all values, by the first value of each list, and by the last value. `train` holds
     the sampled training rows.
 
     Raises:
@@ -221,26 +224,32 @@ def feature_aucs(
         if len(labels) < MIN_ROWS:
             continue
         counted_codes, counted_rows = values_in_rows(codes, rows, is_counted)
-        # {place in the lists: one code per label}; the code 0 is for empty lists.
-        columns = {"": counted_codes}
         if is_list:
-            columns = first_and_last(counted_codes + 1, counted_rows, len(labels))
-        for place, column in columns.items():
-            refuse_copy(name, output, labels, column, place)
+            # The code 0 is for empty lists.
+            codes_by_place = first_and_last(
+                counted_codes + 1, counted_rows, len(labels)
+            )
+        else:
+            codes_by_place = {"": counted_codes}
+        for place, row_codes in codes_by_place.items():
+            refuse_copy(name, output, labels, row_codes, place)
         if not output.task.BINARY_LABELS:
             continue
-        found = [univariate_auc(labels, x, numbers) for x in columns.values()]
+        aucs_or_none = [
+            univariate_auc(labels, row_codes, numbers)
+            for row_codes in codes_by_place.values()
+        ]
         if is_list:
-            found.append(list_auc(labels, counted_codes, counted_rows))
-        if known := [auc for auc in found if auc is not None]:
-            aucs[output.name] = max(known)
+            aucs_or_none.append(list_auc(labels, counted_codes, counted_rows))
+        if known_aucs := [auc for auc in aucs_or_none if auc is not None]:
+            aucs[output.name] = max(known_aucs)
     return aucs
 
 
 def values_in_rows(
     values: Array, rows: Array, is_selected: Array
 ) -> tuple[Array, Array]:
-    """Returns the values in selected rows, and their row numbers among these rows.
+    """Returns the values in selected rows, and the rows' numbers among these rows.
 
     Args:
         values: the values of all rows, (values,).
@@ -263,8 +272,8 @@ def first_and_last(values: Array, rows: Array, num_rows: int) -> dict[str, Array
     """
     is_first = np.diff(rows, prepend=-1) > 0
     is_last = np.diff(rows, append=num_rows) > 0
-    columns = {}
+    values_by_place = {}
     for place, is_there in (("first", is_first), ("last", is_last)):
-        columns[place] = np.zeros(num_rows, values.dtype)
-        columns[place][rows[is_there]] = values[is_there]
-    return columns
+        values_by_place[place] = np.zeros(num_rows, values.dtype)
+        values_by_place[place][rows[is_there]] = values[is_there]
+    return values_by_place

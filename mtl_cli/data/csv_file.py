@@ -87,8 +87,9 @@ class CsvFile:
                 with self.open_reader(types, threads=True) as reader:
                     for batch in self.before_sentinel(reader):
                         yield self.trimmed(batch) if self.options.trim else batch
-            except pa.ArrowInvalid as error:
-                raise self.find_row_error(error) from None
+            except pa.ArrowInvalid:
+                self.refuse_broken_row()
+                raise  # no broken row was found, so Arrow's error is all that is known
 
     @contextmanager
     def open_reader(
@@ -123,7 +124,7 @@ class CsvFile:
 
     @property
     def sentinel_row(self) -> bytes:
-        """The bytes of the sentinel row after a line end, see `StreamWithSentinel`."""
+        """The line end before the sentinel row, and the row, as bytes."""
         sentinel_column = self.request.columns[0]
         cells = [SENTINEL if name == sentinel_column else "" for name in self.names]
         return f"\n{self.delimiter.join(cells)}".encode()
@@ -143,11 +144,12 @@ class CsvFile:
         # sentinel row.
         last_batch = None
         for batch in reader:
-            if batch.num_rows:
-                num_rows += batch.num_rows
-                if last_batch is not None:
-                    yield last_batch
-                last_batch = batch
+            if not batch.num_rows:
+                continue
+            num_rows += batch.num_rows
+            if last_batch is not None:
+                yield last_batch
+            last_batch = batch
         if last_batch is None or not ends_with_sentinel(last_batch):
             # The last row that was read holds the open quote.
             raise self.row_error(num_rows - 1, OPEN_QUOTE)
@@ -161,10 +163,11 @@ class CsvFile:
         ]
         return pa.RecordBatch.from_arrays(columns, names=self.request.columns)
 
-    def find_row_error(self, arrow_error: Exception) -> Exception:
-        """Reads the file again, and returns an error that names its first broken row.
+    def refuse_broken_row(self) -> None:
+        """Reads the file again, and raises an error if it finds a broken row.
 
-        Returns Arrow's error of the first reading if no broken row is found.
+        Raises:
+            DataError: if a cell cannot be converted, or a row has a wrong length.
         """
         num_rows = 0
         binary_types = dict.fromkeys(self.request.types, pa.binary())
@@ -175,17 +178,14 @@ class CsvFile:
                         batch, num_rows, self.request, self.options, self.sentinel_row
                     )
                     if cell_error is not None:
-                        # The error also ends the reading, see `open_reader`.
-                        raise DataError(f"{cell_error} [{self.path}]")
+                        raise DataError(f"{cell_error} [{self.path}]") from None
                     num_rows += batch.num_rows
-        except DataError as error:
-            return error
         except pa.ArrowInvalid as error:
             if is_row_too_long(error):
-                return self.row_error(num_rows, f"is too long; {CHECK_QUOTES}")
+                problem = f"is too long; {CHECK_QUOTES}"
+                raise self.row_error(num_rows, problem) from None
             if ragged := RAGGED_ROW.search(str(error)):
-                return self.ragged_row_error(ragged)
-        return arrow_error
+                raise self.ragged_row_error(ragged) from None
 
     def ragged_row_error(self, ragged: re.Match[str]) -> RowError:
         """Returns the error about a row with too many or too few cells.

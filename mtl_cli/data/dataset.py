@@ -58,10 +58,10 @@ class Dataset(Options):
         name: the data set's name, for folders and tables.
         train: the training rows: a file, a folder of Parquet files, a pattern such as
             `day=*/*.parquet`, a URL, or a list of these.
-        valid: the validation rows, as in `train`; null takes `valid_fraction` of the
-            rows of the file that `valid_from` names.
-        test: the test rows, as in `train`; null takes `test_fraction` of the rows of
-            `train`.
+        valid: the validation rows, as in `train`; null holds out rows of `train` or
+            `test`, see `valid_fraction` and `valid_from`.
+        test: the test rows, as in `train`; null holds out rows of `train`, see
+            `test_fraction`.
         format: the format of the files. `auto` takes the format from the files'
             ending: `.parquet`, `.feather` or `.arrow`, `.csv` or `.tsv`. After `.csv`
             and `.tsv`, the ending of a compressed file may follow: `.gz`, `.zst` or
@@ -167,11 +167,17 @@ class Dataset(Options):
                 "valid_fraction: valid_fraction and test_fraction together leave no "
                 "training rows; make one of them smaller"
             )
-        if (self.split_by in ("group", "time")) != (self.split_column is not None):
-            problem = "needs a column; name the column in split_column"
-            if self.split_column is not None:
-                problem = "does not use a column; set split_column to null"
-            raise ValueError(f"split_column: split_by={self.split_by} {problem}")
+        needs_column = self.split_by in ("group", "time")
+        if needs_column and self.split_column is None:
+            raise ValueError(
+                f"split_column: split_by={self.split_by} needs a column; name the "
+                "column in split_column"
+            )
+        if not needs_column and self.split_column is not None:
+            raise ValueError(
+                f"split_column: split_by={self.split_by} does not use a column; set "
+                "split_column to null"
+            )
 
     def _check_scenario(self) -> None:
         if self.scenario is not None:
@@ -191,12 +197,18 @@ class Dataset(Options):
 
     def _check_spaces(self) -> None:
         for name, task in self.tasks.items():
-            space = self.tasks.get(task.space or "")
-            if space is not None and (not space.BINARY_LABELS or space is task):
-                kind = "the task itself" if space is task else f"of kind {space.kind}"
+            if task.space not in self.tasks:  # no space, or the name of a column
+                continue
+            space = self.tasks[task.space]
+            problem = ""
+            if space is task:
+                problem = "the task itself"
+            elif not space.BINARY_LABELS:
+                problem = f"of kind {space.kind}"
+            if problem:
                 raise ValueError(
-                    f"tasks.{name}.space: {task.space} is {kind}; name a binary task, "
-                    "or a column of 0 and 1"
+                    f"tasks.{name}.space: {task.space} is {problem}; name a binary "
+                    "task, or a column of 0 and 1"
                 )
 
     def _check_columns_of_tasks(self) -> None:
@@ -218,14 +230,14 @@ class Dataset(Options):
     @property
     def used_features(self) -> dict[str, Feature]:
         """{name: feature}, without the features that the chosen group drops."""
-        drop = self.groups[self.group].drop if self.group is not None else []
-        return {name: f for name, f in self.features.items() if name not in drop}
+        dropped = [] if self.group is None else self.groups[self.group].drop
+        return {name: f for name, f in self.features.items() if name not in dropped}
 
     @property
     def locations(self) -> dict[str, Location]:
-        """The files that the data set names: {table: its files}."""
-        files = {"train": self.train, "valid": self.valid, "test": self.test}
-        return {name: files for name, files in files.items() if files is not None}
+        """{table: its files}, for the tables `train`, `valid` and `test` with files."""
+        tables = {"train": self.train, "valid": self.valid, "test": self.test}
+        return {name: files for name, files in tables.items() if files is not None}
 
     @property
     def feature_columns(self) -> list[tuple[str, str]]:
@@ -252,9 +264,9 @@ class Dataset(Options):
 def check_names(
     kind: str, names: Iterable[str], known_names: Collection[str], key: str
 ) -> None:
-    """Raises a `ValueError` about the first of a key's names that is not known.
+    """Raises a `ValueError` if `names`, the value of a key, holds an unknown name.
 
-    `kind` is the kind of thing that has these names, such as "task".
+    `kind` says what the names belong to, such as "task".
     """
     for name in names:
         if name not in known_names:

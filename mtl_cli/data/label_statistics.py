@@ -13,10 +13,11 @@ from mtl_cli.heads.base import Output
 from mtl_cli.tasks.base import Statistics
 
 MAX_LISTED_VALUES = 20  # in a message
-# What to do about a task that can learn nothing from the training rows. A run of a
-# single day may have such a task, and its tower must not be lost to the next day.
+# What to do about a task that can learn nothing from the training rows.
 FIX = "leave the task out"
-FIX_OF_DAY = (
+# The same for a run that goes on from an earlier run, for instance with the rows of the
+# next day. If the run left the task out, later runs could not go on with its tower.
+FIX_AFTER_EARLIER_RUN = (
     "train on several days at once, dataset.train=[DAY,DAY], or leave this day out "
     "(without the task, its tower would not go on in the next run)"
 )
@@ -31,7 +32,7 @@ class LabelStatistics:
     def __init__(
         self, dataset: Dataset, outputs: list[Output], has_earlier_run: bool = False
     ) -> None:
-        self.fix = FIX_OF_DAY if has_earlier_run else FIX
+        self.fix = FIX_AFTER_EARLIER_RUN if has_earlier_run else FIX
         self.has_weights = dataset.weight_column is not None
         self.outputs = [output for output in outputs if not output.added_by_heads]
         self.summaries = {output.name: LabelSummary() for output in self.outputs}
@@ -44,7 +45,7 @@ class LabelStatistics:
         self.found_values: dict[str, list[object]] = {o.name: [] for o in self.outputs}
 
     def add(self, labels: Table, table: pa.Table, is_training: Array) -> None:
-        """Adds the labels of a chunk's training rows. The table holds the raw rows."""
+        """Adds the labels of a chunk's training rows; `table` holds the raw rows."""
         for output in self.outputs:
             name = output.name
             column = table[output.task.label]

@@ -56,10 +56,10 @@ def label_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
             rates = sampled.kept_negatives_column
             if rates is not None:
                 keys.setdefault(rates, f"{key}.sampling_rate")
-    for key in ("weight_column", "group_column", "split_column"):
-        column = getattr(dataset, key)
+    for name in ("weight_column", "group_column", "split_column"):
+        column = getattr(dataset, name)
         if column is not None:
-            keys.setdefault(column, f"dataset.{key}")
+            keys.setdefault(column, f"dataset.{name}")
     return ColumnRequest(keys, label_types(dataset, tasks, keys))
 
 
@@ -85,9 +85,7 @@ def labels_of_rows(
     table: pa.Table,
     unknown_as_missing: bool = False,
 ) -> Table:
-    """Returns the labels, weights, truths and sampling rates of some rows.
-
-    The table that is returned has no features and no groups.
+    """Returns a `Table` of some rows, without their features and groups.
 
     Args:
         dataset: the data set of the rows.
@@ -112,10 +110,11 @@ def labels_of_rows(
             is_counted &= labels_of_task(key, task, table) == 1
         rows.labels[output.label] = labels
         rows.weights[output.name] = np.where(is_counted, weights, 0).astype("float32")
-        sampled, name = sampled_task(dataset, output), output.sampled_task
-        if sampled is not None and name is not None:
-            sampled_labels = labels_of_task(f"dataset.tasks.{name}", sampled, table)
-            add_sampling(rows, output.name, name, sampled, sampled_labels, table)
+        sampled = sampled_task(dataset, output)
+        if sampled is not None:
+            key = f"dataset.tasks.{output.sampled_task}"
+            sampled_labels = labels_of_task(key, sampled, table)
+            add_sampling(rows, output, sampled, sampled_labels, table)
         truth = true_probabilities(dataset, output, table)
         if truth is not None:
             rows.truths[output.name] = truth
@@ -156,8 +155,8 @@ def labels_of_task(
     Returns: (rows,), NaN where the cell is empty.
     """
     read = task.read_labels
-    # A kind that overrides only `read_labels` may read cells that the inherited
-    # `read_known_labels` would take for unknown classes.
+    # If a plugin's kind overrides only `read_labels`, the `read_known_labels` that it
+    # inherits may not know cells that its `read_labels` reads.
     overrides = overridden_below(type(task), "read_known_labels")
     if unknown_as_missing and "read_labels" not in overrides:
         read = task.read_known_labels

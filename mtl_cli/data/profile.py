@@ -18,8 +18,8 @@ from mtl_cli.data.split import SPLITS, Codes
 from mtl_cli.data.table import Array
 
 # About this number of row hashes is kept to find repeated rows. If there are more rows,
-# only the rows whose hash is a multiple of a step are compared. Equal rows have equal
-# hashes, so a row is compared either in all splits or in none.
+# only the rows whose hash is a multiple of a certain number are compared. Equal rows
+# have equal hashes, so a row is compared either in all splits or in none.
 MAX_HASHES = 1_000_000
 
 
@@ -30,32 +30,32 @@ class Profile:
     """
 
     def __init__(self, num_rows: int) -> None:
-        # In `_rows_represented`, `_num_empty` and `_num_unseen`, rows count as in
-        # `count_values`.
-        # {table: number of rows that its rows represent}
-        self._rows_represented: dict[str, float] = defaultdict(float)
+        # If the data were sampled, these three numbers count the rows before sampling,
+        # see `Table.row_counts`.
+        # {table: number of rows}
+        self._num_rows: dict[str, float] = defaultdict(float)
         # {(feature, table): number of rows with an empty cell}
         self._num_empty: dict[tuple[str, str], float] = defaultdict(float)
-        # {feature: (2, splits)}: the number of unseen values, and of all values
-        self._num_unseen: dict[str, Array] = {}
+        # {feature: the number of unseen values, and of all values, (2, splits)}
+        self._num_unseen_and_all: dict[str, Array] = {}
         self._hash_step = max(1, math.ceil(num_rows / MAX_HASHES))
         # {split: the hashes of the compared rows of each chunk}
         self._hashes: dict[str, list[Array]] = defaultdict(list)
-        # {column: an example}, of the first chunk's columns, see `thousands_example`
-        # and `spreadsheet_example`
-        self._thousands: dict[str, str] = {}
-        self._number_texts: dict[str, str] = {}
+        # {column of the first chunk: its example}, see `thousands_example`
+        self._thousands_examples: dict[str, str] = {}
+        # {column of the first chunk: its example}, see `spreadsheet_example`
+        self._spreadsheet_examples: dict[str, str] = {}
 
     def add(self, table: pa.Table, codes: Codes) -> None:
         """Hashes a chunk's rows; the first chunk gives the examples of findings."""
         is_first_chunk = not self._hashes
         if is_first_chunk:
-            self._thousands = examples_of_columns(
+            self._thousands_examples = examples_of_columns(
                 table,
                 pa.types.is_float64,
                 lambda x: thousands_example(as_numbers("", x)),
             )
-            self._number_texts = examples_of_columns(
+            self._spreadsheet_examples = examples_of_columns(
                 table, is_text, spreadsheet_example
             )
         hashes = row_hashes(table)
@@ -74,12 +74,16 @@ class Profile:
     ) -> None:
         """Counts the empty rows, all values and the unseen values of each feature.
 
-        Unseen values are those of `FeatureSet.unseen_and_all_rows`.
-        `table` and `encoded` are the same rows of a chunk of a table, raw and encoded.
-        If the data were sampled, a row may count several times, see
-        `Table.row_counts`.
+        See `FeatureSet.unseen_and_all_rows` for what counts as unseen.
+
+        Args:
+            table_name: `train`, `valid` or `test`.
+            table: the raw rows of a chunk.
+            encoded: the same rows, encoded.
+            codes: the code of each row's split.
+            row_counts: how often each row counts, see `Table.row_counts`.
         """
-        self._rows_represented[table_name] += row_counts.sum()
+        self._num_rows[table_name] += row_counts.sum()
         for name, feature in features.by_name.items():
             empty = empty_rows(feature, name, table)
             self._num_empty[name, table_name] += row_counts[empty].sum()
@@ -90,13 +94,14 @@ class Profile:
                     for rows in value_rows
                 ]
             )
-            self._num_unseen[name] = self._num_unseen.get(name, 0) + counts
+            earlier_counts = self._num_unseen_and_all.get(name, 0)
+            self._num_unseen_and_all[name] = earlier_counts + counts
 
     def missing_fractions(self, name: str) -> dict[str, float]:
         """Returns {table: fraction of its rows with an empty cell of a feature}."""
         return {
             table_name: float(self._num_empty[name, table_name] / num_rows)
-            for table_name, num_rows in self._rows_represented.items()
+            for table_name, num_rows in self._num_rows.items()
         }
 
     def unseen_fractions(self, name: str, splits: Iterable[str]) -> dict[str, float]:
@@ -104,9 +109,9 @@ class Profile:
 
         Returns {} for features whose unseen values are not counted.
         """
-        if name not in self._num_unseen:
+        if name not in self._num_unseen_and_all:
             return {}
-        num_unseen, num_values = self._num_unseen[name]
+        num_unseen, num_values = self._num_unseen_and_all[name]
         fractions = num_unseen / np.maximum(num_values, 1)  # 0 if there are no values
         return {split: float(fractions[SPLITS.index(split)]) for split in splits}
 
@@ -115,11 +120,17 @@ class Profile:
         return line_if_any(
             "in these columns points may separate thousands, but are read as decimal "
             "points; if they do, write 1359 for 1.359",
-            [f"{name} ({example})" for name, example in self._thousands.items()],
+            [
+                f"{name} ({example})"
+                for name, example in self._thousands_examples.items()
+            ],
         ) + line_if_any(
             "these columns hold numbers that are read as words; if a feature should "
             "know their order, write plain numbers, as in 1234.5",
-            [f"{name} ({example})" for name, example in self._number_texts.items()],
+            [
+                f"{name} ({example})"
+                for name, example in self._spreadsheet_examples.items()
+            ],
         )
 
     def repeated_fractions(self) -> dict[str, float]:

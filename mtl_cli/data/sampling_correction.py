@@ -1,7 +1,7 @@
-"""Corrects weights for rows that the data lack because only a sample was kept.
+"""Corrects the weights of rows if only a sample of the rows with label 0 was kept.
 
-If the data keep only some of the rows with label 0, a task has the key `sampling_rate`.
-Each kept row with label 0 then stands for several rows of the data before sampling.
+The key `sampling_rate` of a task says which fraction of the rows with label 0 was kept.
+Each of these rows stands for several rows of the data before sampling.
 """
 
 import math
@@ -27,11 +27,11 @@ def sampled_task(dataset: Dataset, output: Output) -> Task | None:
 def has_rates_of_rows(dataset: Dataset, outputs: list[Output]) -> bool:
     """Whether the data set has a column of sampling rates, see `Table.log_rates`."""
     tasks = [sampled_task(dataset, output) for output in outputs]
-    return any(task and task.kept_negatives_column is not None for task in tasks)
+    return any(t is not None and t.kept_negatives_column is not None for t in tasks)
 
 
 def add_sampling(
-    rows: Table, output: str, name: str, task: Task, labels: Array, table: pa.Table
+    rows: Table, output: Output, task: Task, labels: Array, table: pa.Table
 ) -> None:
     """Sets `population` and `log_rates` for an output whose rows are a sample.
 
@@ -41,24 +41,24 @@ def add_sampling(
 
     Args:
         rows: the encoded rows, with the weights of the output.
-        output: the name of the output.
-        name: the name of the task whose rows were sampled.
-        task: this task.
+        output: the output.
+        task: the task whose rows were sampled, see `sampled_task`.
         labels: the labels of this task, (rows,).
         table: the raw rows.
     """
-    key = f"dataset.tasks.{name}"
+    name = str(output.sampled_task)
+    key = f"dataset.tasks.{name}.sampling_rate"
     column = task.kept_negatives_column
     if column is None:
         rates = np.full(table.num_rows, task.kept_negatives)
     else:
         rule = "a share above 0, up to 1"
-        message_start = f"{key}.sampling_rate: column '{column}'"
-        rates = numbers_from_0_to_1(f"{key}.sampling_rate", column, table, rule)
+        rates = numbers_from_0_to_1(key, column, table, rule)
+        message_start = f"{key}: column '{column}'"
         check_numbers(message_start, rates, rates == 0, rule, "correct the cell")
         rows.log_rates[name] = np.log(rates).astype("float32")
-    weights = rows.weights[output] / np.where(labels == 0, rates, 1)
-    rows.population[output] = weights.astype("float32")
+    weights = rows.weights[output.name] / np.where(labels == 0, rates, 1)
+    rows.population[output.name] = weights.astype("float32")
 
 
 def labels_for_first_logits(

@@ -3,9 +3,8 @@
 from mtl_cli.core.message_text import suggest
 from mtl_cli.features.base import Embedded, Feature
 
-# The keys of a feature that describe its embedding table. If two features share a
-# table, these keys must be equal, or be left out in the feature that does not own the
-# table.
+# The keys of a feature that describe its embedding table. A feature that uses the table
+# of another feature must leave out these keys, or have the same values.
 TABLE_KEYS = ("embedding_dim", "min_count", "num_buckets", "pretrained")
 
 
@@ -59,11 +58,12 @@ def check_shared_table(name: str, features: dict[str, Feature]) -> None:
 def check_table_keys(
     name: str, feature: Feature, owner_name: str, owner: Feature
 ) -> None:
-    """Raises a `ValueError` if the keys `TABLE_KEYS` of two features differ."""
+    """Raises a `ValueError` if a feature sets `TABLE_KEYS` unlike the table's owner."""
     for key in TABLE_KEYS:
         field = type(feature).model_fields.get(key)
-        value = getattr(feature, key, None)
-        if field is None or value in (field.default, getattr(owner, key, None)):
+        if field is None:  # the kind has no such key
+            continue
+        if getattr(feature, key) in (field.default, getattr(owner, key, None)):
             continue
         fix = f"remove {key} here"
         if field.is_required():

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,11 +24,11 @@ from mtl_cli.data.open_files import (
 
 CHUNK_ROWS = 500_000
 # The last bits of a prediction may depend on the other rows that the network predicts
-# in the same call. Blocks have a fixed size, a multiple of the rows per call, so that
-# predictions do not depend on the chunks in which a file is read.
+# in the same call. Chunks differ in size between files, so rows are predicted in blocks
+# of this fixed size, a multiple of the rows per call.
 ROWS_PER_BLOCK = 1 << 16
 # A function to call after each part of a long work, such as each chunk of rows. The
-# arguments are the number of rows (or other units) that are done, and of all rows.
+# arguments are the number of rows (or other units) done so far, and the number of all.
 OnProgress = Callable[[int, int], None]
 
 
@@ -121,7 +121,7 @@ def open_source(
 ) -> Source:
     """Opens a table, and reads a small table into memory.
 
-    The rows of text files are copied to the file `spill`, see `open_text`. A table
+    The rows of text files are copied to the new file `spill`, see `open_text`. A table
     without rows is refused, unless `may_be_empty` is set.
     """
     files = find_files(key, location, dataset.format)
@@ -138,10 +138,11 @@ def open_source(
     def chunks(max_rows: int) -> Iterator[pa.Table]:
         return all_rows(key, path, num_rows, read(max_rows))
 
+    source = Source(path, num_rows, chunks, rows_by_file, is_text)
     if num_rows > CHUNK_ROWS:
-        return Source(path, num_rows, chunks, rows_by_file, is_text)
-    table = pa.concat_tables(list(chunks(CHUNK_ROWS))).combine_chunks()
-    return Source(path, num_rows, lambda _: iter([table]), rows_by_file, is_text)
+        return source
+    table = pa.concat_tables(list(source.chunks())).combine_chunks()
+    return replace(source, read=lambda _: iter([table]))
 
 
 def all_rows(
@@ -150,22 +151,22 @@ def all_rows(
     """Yields the rows of a table's files; refuses files that have changed meanwhile.
 
     Raises:
-        DataError: if the number of rows is not `num_rows`.
+        DataError: if there are not `num_rows` rows, as when the files were opened.
     """
-    rows_left = num_rows
+    num_read = 0
     for table in tables:
-        rows_left -= table.num_rows
-        if rows_left >= 0:  # rows that were added since are only counted
+        num_read += table.num_rows
+        if num_read <= num_rows:  # further rows are only counted, for the message
             yield table
-    if rows_left:  # the file has lost or gained rows since it was opened
+    if num_read != num_rows:
         raise DataError(
-            f"{key}: {path} had {num_rows:,} rows and then {num_rows - rows_left:,}, "
-            "because it changed while it was read; run again when the file is complete"
+            f"{key}: {path} had {num_rows:,} rows and then {num_read:,}, because it "
+            "changed while it was read; run again when the file is complete"
         )
 
 
 def with_format_of(dataset: Dataset, location: Location) -> Dataset:
-    """Returns a data set whose `format` fits the endings of another table's paths.
+    """Returns the data set with the `format` of another table, by its paths' endings.
 
     If the endings are not known, the data set is unchanged. If they differ, the format
     is `auto`: `find_files` then refuses files of different formats.
@@ -178,9 +179,10 @@ def with_format_of(dataset: Dataset, location: Location) -> Dataset:
 def schema_of_table(
     key: str, location: Location, dataset: Dataset, in_any_file: Collection[str] = ()
 ) -> pa.Schema:
-    """Returns the names and types of a table's columns, from its first file.
+    """Returns the names and types of the columns of a table's first file.
 
-    A column of `in_any_file` that the first file lacks is added if another file has it.
+    The columns `in_any_file` are added if the first file lacks them but another file
+    has them.
     """
     files = find_files(key, location, dataset.format)
     first_path, *other_paths = files.paths

@@ -25,8 +25,8 @@ Codes = Array  # (rows,), uint8; the code of a row's split is its position in `S
 def times_to_split_by(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Times]:
     """Returns {table: the times of its rows} for a split by time, else {}.
 
-    If there are several tables, the times of a table without held-out rows are read
-    too, to compare the tables, see `split_checks.count_early_rows`.
+    A table without held-out rows needs no times for its split. If there are several
+    tables, its times are read too, for `split_checks.count_early_rows`.
     """
     if dataset.split_by != "time":
         return {}
@@ -86,8 +86,8 @@ def split_in_order(
     splits = [split for split in SPLITS if split in sizes]
     order = row_order(dataset, source.num_rows, times)
     ends = np.cumsum([sizes[split] for split in splits])
-    starts = ends[:-1]  # of each split except the first
-    has_empty_split = 0 in sizes.values()  # is refused later
+    starts = ends[:-1]  # the starts of all splits but the first, which starts at 0
+    has_empty_split = 0 in sizes.values()  # `refuse_empty_splits` refuses it
     if times is not None and not has_empty_split:
         sorted_times = times.numbers[order]
         starts = starts_at_times(dataset, source, sorted_times, starts, splits)
@@ -116,11 +116,10 @@ def starts_at_times(
 ) -> Array:
     """Moves the start of each split except the first to the first row of a time.
 
-    The starts are moved from the last split to the second. Each split gets all rows of
-    at least one time, and as nearly as possible its number of rows. For example, the
-    times 1, 2, 2, 3 start at the rows 0, 1 and 3. If the second of two splits should
-    have one row, the split starts at row 3. If it should have three rows, it starts at
-    row 1.
+    Each split gets all rows of at least one time, and as nearly as possible the number
+    of rows that it should have. For example, the times 1, 2, 2, 3 start at the rows 0,
+    1 and 3. If the second of two splits should have one row, the split starts at row 3.
+    If it should have three rows, it starts at row 1. The last split is placed first.
 
     Args:
         dataset: the data set, for messages.
@@ -142,11 +141,12 @@ def starts_at_times(
     moved_starts = starts.copy()
     end = len(times)  # the row after the last row of the split
     for i in reversed(range(len(starts))):
-        # The earlier splits need one time start each, so the first i are left to them.
+        # The first i starts of a time are left to the i starts of earlier splits.
         choices = time_starts[i:]
         choices = choices[choices < end]
         ideal_start = end - sizes[i]
-        moved_starts[i] = end = choices[np.argmin(np.abs(choices - ideal_start))]
+        nearest = np.argmin(np.abs(choices - ideal_start))
+        moved_starts[i] = end = choices[nearest]
     return moved_starts
 
 
@@ -194,9 +194,11 @@ def refuse_empty_splits(
         takes_rows = split in fractions or split == table_name
         if not takes_rows or (codes == SPLITS.index(split)).any():
             continue
-        held_out = split if split in fractions else next(iter(fractions))
+        # If no row is left that is not held out, the largest fraction is to blame.
+        largest = max(fractions, key=lambda held_out: fractions[held_out])
+        key = f"dataset.{split if split in fractions else largest}_fraction"
         raise DataError(
-            f"dataset.{held_out}_fraction: with this share, the split {split} gets "
+            f"{key}: with this share, the split {split} gets "
             f"none of the {len(codes)} rows of dataset.{table_name}{because}; give "
             "more rows, or another share"
         )

@@ -153,16 +153,17 @@ class ArrayFile(BaseModel):
         return values if self.width is None else values.reshape(-1, self.width)
 
     def map(self, folder: Path) -> Array:
-        """Maps all rows into memory: a part is read from disk when it is used."""
+        """Maps all rows into memory."""
         shape = (self.rows,) if self.width is None else (self.rows, self.width)
         return np.asarray(np.memmap(folder / self.file, self.dtype, "r", shape=shape))
 
 
 @dataclass(frozen=True)
 class StoredTable(Table):
-    """The rows of one split on disk, mapped into memory.
+    """The rows of one split on disk.
 
-    Unlike the attributes, the method `read` copies rows into memory.
+    The arrays of the attributes are mapped into memory: a part is read from the disk
+    when it is used. The method `read` copies rows into memory.
 
     Attributes:
         folder: the folder of the files.
@@ -179,5 +180,5 @@ class StoredTable(Table):
         )
 
     def mapped(self) -> Table:
-        """Returns the rows as a `Table` of mapped arrays, without `read` from disk."""
+        """Returns the rows as a plain `Table`: its method `read` copies no rows."""
         return as_table(as_arrays(self))
