@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,11 +13,10 @@ from mtl_cli.data.csv_header import header_hint
 
 MAX_LISTED_COLUMNS = 60  # in a message
 WRITE_INTO_FILES = "which adds no column: write the column into the files"
-# The least similarity of a column that a message suggests. The value is high, because
-# columns of one table often resemble each other, such as `item_id` and `user_id`.
+# The least similarity of a column that a message suggests, see `min_similarity`. The
+# value is high, because columns of one table often resemble each other, such as
+# `item_id` and `user_id`.
 MIN_SIMILARITY = 0.8
-# If one letter differs in a name of 3 or 4 letters, the similarity is below
-# `MIN_SIMILARITY`. Such a column is suggested too, down to this similarity.
 MIN_SIMILARITY_OF_SHORT_NAMES = 0.6
 
 
@@ -44,7 +43,7 @@ class ColumnRequest:
     def without_columns(self, columns: Container[str]) -> "ColumnRequest":
         """Returns a request for all columns but these."""
         keys = {c: key for c, key in self.keys.items() if c not in columns}
-        return ColumnRequest(keys, {c: self.types[c] for c in keys})
+        return replace(self, keys=keys, types={c: self.types[c] for c in keys})
 
     def check(self, table_key: str, path: str, names: list[str]) -> None:
         """Refuses a table that lacks a requested column, or has two of the same name.
@@ -70,19 +69,28 @@ class ColumnRequest:
         hint = ""
         if folder := folders_like_columns(path).get(column):
             hint = f"; {folder} is the name of a folder, {WRITE_INTO_FILES}"
-        similarity_of_one_letter = (len(column) - 1) / max(1, len(column))
-        min_similarity = min(
-            MIN_SIMILARITY, max(MIN_SIMILARITY_OF_SHORT_NAMES, similarity_of_one_letter)
-        )
         # A requested column of the table is no misspelling of the missing column.
         others = [name for name in names if name not in self.keys]
-        similar = most_similar(column, others, min_similarity)
+        similar = most_similar(column, others, min_similarity(column))
         if similar is not None:
             hint += f"; did you mean {readable_name(similar)}?"
         hint += header_hint(names)
         if column in self.fixes:
             hint += f"; {self.fixes[column]}"
         return hint
+
+
+def min_similarity(column: str) -> float:
+    """Returns the least similarity of a name that may be meant by `column`.
+
+    In a name of 3 or 4 letters, one wrong letter is allowed too.
+
+    >>> min_similarity("user_id"), min_similarity("abcd")
+    (0.8, 0.75)
+    """
+    similarity_with_wrong_letter = (len(column) - 1) / max(1, len(column))
+    lowest = max(MIN_SIMILARITY_OF_SHORT_NAMES, similarity_with_wrong_letter)
+    return min(MIN_SIMILARITY, lowest)
 
 
 def folders_like_columns(path: str) -> dict[str, str]:

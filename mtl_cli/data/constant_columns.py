@@ -24,7 +24,7 @@ def with_constants(
 
     Args:
         values: {column: its value in all rows}; None and NaN are empty cells.
-        option: the option or argument that gives the values, for messages.
+        option: how messages name the source of the values, such as `--set`.
     """
     if not values:
         return features
@@ -45,14 +45,15 @@ def with_constants(
     )
     for name, feature in features.by_name.items():
         columns_of_feature = feature.source_columns(name)
-        key = f"{option} {', '.join(c for c in columns_of_feature if c in values)}"
-        left_out = [c for c in columns_of_feature if c not in values]
-        if not left_out:
+        set_columns = [c for c in columns_of_feature if c in values]
+        other_columns = [c for c in columns_of_feature if c not in values]
+        key = f"{option} {', '.join(set_columns)}"
+        if not other_columns:
             check_constants(key, name, feature, constants)
-        elif feature.aligns_columns and len(left_out) < len(columns_of_feature):
+        elif feature.aligns_columns and set_columns:
             raise ConfigError(
                 f"{key}: feature {name} needs as many values in the column "
-                f"'{left_out[0]}'; set both columns or neither"
+                f"'{other_columns[0]}'; set both columns or neither"
             )
     return features.with_constants(constants)
 

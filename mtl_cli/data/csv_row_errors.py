@@ -15,6 +15,7 @@ from mtl_cli.data.csv_options import Csv, convert_cells
 from mtl_cli.data.csv_stream import SENTINEL
 
 CHECK_QUOTES = "check whether a quote is never closed"
+IF_TEXT = "if the column is meant to be text, set the feature's kind to sparse"
 OPEN_QUOTE = (
     "has a quote that is never closed, so that the rows after it would be read as one "
     "cell; close the quote, or double it inside a quoted cell"
@@ -68,7 +69,7 @@ def not_a_number_message(cell: bytes, key: str) -> str:
     elif number_fix := plain_number_fix(text):
         fix = number_fix
         if ".features." in key:  # the cell may be an address or a phone number
-            fix += ", or set the feature's kind to sparse"
+            fix += f"; or, {IF_TEXT}"
     elif key.endswith(".label") and cell.strip().lower() in (b"true", b"false"):
         fix = (
             "write 1 and 0; or, for mtl-train, name the word that counts as 1 in "
@@ -80,7 +81,7 @@ def not_a_number_message(cell: bytes, key: str) -> str:
             "that counts as 1 in `positive:`, or all words in `classes:`"
         )
     elif ".features." in key:
-        fix = "correct or empty the cell, or set the feature's kind to sparse"
+        fix = f"correct or empty the cell; or, {IF_TEXT}"
     else:
         fix = "correct the cell"
     return f"holds {shown(text)}, not a number; {fix}"

@@ -82,13 +82,14 @@ def encode_sources(
     profile = Profile(rows.num_rows)
     early_rows = count_early_rows(times_by_table, codes_by_table)
     day_warnings = part_of_day_warnings(times_by_table, codes_by_table)
-    del times_by_table  # 8 bytes per row
+    del times_by_table  # frees 8 bytes per row
     statistics = LabelStatistics(dataset, outputs, has_earlier_run=earlier is not None)
     fitter = learn_and_write_labels(dataset, outputs, rows, writer, profile, statistics)
     features = fitter.finish(earlier)
     encode_features(dataset, outputs, features, rows, writer, profile)
+    splits = writer.flushed_tables()
     report = data_report(
-        outputs, features, profile, early_rows, writer.flushed_tables(), earlier or {}
+        outputs, features, profile, early_rows, splits, continued_features=earlier or {}
     )
     report["findings"] += day_warnings
     writer.write_manifest(
@@ -144,7 +145,7 @@ def encode_features(
     profile: Profile,
 ) -> None:
     """Encodes the features of all rows, and counts their values."""
-    # Most data sets have no column of sampling rates, and their labels are read once.
+    # Only a column of sampling rates makes it necessary to read the labels again.
     rows_have_rates = has_rates_of_rows(dataset, outputs)
     for chunk in rows.chunks():
         with chunk.located_errors:
@@ -153,7 +154,12 @@ def encode_features(
             if rows_have_rates:
                 row_counts = labels_of_rows(dataset, outputs, chunk.table).row_counts
         profile.count_values(
-            features, chunk.table_name, chunk.table, encoded, chunk.codes, row_counts
+            features,
+            table_name=chunk.table_name,
+            table=chunk.table,
+            encoded=encoded,
+            codes=chunk.codes,
+            row_counts=row_counts,
         )
         for split, selected in chunk.rows_by_split():
             for name, array in encoded.items():
@@ -174,9 +180,9 @@ def request_of_data(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
 def feature_request(dataset: Dataset) -> ColumnRequest:
     """Returns the columns that features read, and the types of their cells.
 
-    The features decide the types to which the cells of a text file are converted. If
-    the cells decided, the ids 007 and 7 would become equal numbers, and a file that
-    happens to hold only numbers would get another type than a file with words.
+    The kinds of the features decide the types to which the cells of a text file are
+    converted. If the cells decided, the ids 007 and 7 would become equal numbers, and
+    a file that happens to hold only numbers would get another type than other files.
     """
     keys: dict[str, str] = {}
     types: dict[str, pa.DataType] = {}

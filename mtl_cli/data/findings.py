@@ -31,10 +31,10 @@ LABEL_ROWS = 1_000_000  # the number of labels to read at a time
 def findings(report: Report, features: dict[str, Feature]) -> list[str]:
     """Returns one line for each kind of odd property that the report shows."""
     lines = feature_findings(report, features) + range_findings(report, features)
-    lines += row_findings(report) + rare_class_findings(report)
+    lines += odd_row_findings(report) + rare_class_findings(report)
     for split in report["splits"]:
         if split != "train":
-            lines += change_findings(report, split)
+            lines += changed_feature_findings(report, split)
             fraction = report["repeated_rows"].get(split, 0)
             lines += repeated_rows_finding(fraction, split, "training")
     fraction = report["test_rows_in_valid"]
@@ -85,7 +85,7 @@ def feature_findings(report: Report, features: dict[str, Feature]) -> list[str]:
 def range_findings(report: Report, features: dict[str, Feature]) -> list[str]:
     """Returns a line about numeric features that have left their learnt range.
 
-    Only a range that an earlier run has learnt can lack many training rows of this run.
+    The range holds all training rows, unless an earlier run has learnt the range.
     """
     outside = {
         name: feature["unseen"]["train"]
@@ -104,8 +104,8 @@ def range_findings(report: Report, features: dict[str, Feature]) -> list[str]:
     )
 
 
-def row_findings(report: Report) -> list[str]:
-    """Returns the lines about splits with odd rows."""
+def odd_row_findings(report: Report) -> list[str]:
+    """Returns the lines about rows without a group, and about rows that are early."""
     num_rows = report["splits"]
     without_group = [
         f"{split} ({count:,})"
@@ -132,8 +132,8 @@ def row_findings(report: Report) -> list[str]:
 def rare_class_findings(report: Report) -> list[str]:
     """Returns the lines about outputs with few rows of a class.
 
-    For binary outputs, all splits count. A metric of several classes depends less on a
-    single class, so only the training rows count for these.
+    A binary output is checked in all splits. An output with several classes is checked
+    in the training rows only, because its metrics depend less on a single class.
     """
     cases = []
     for output, by_split in report["tasks"].items():
@@ -197,8 +197,8 @@ def outlier_findings(outputs: list[Output], splits: Mapping[str, Table]) -> list
 def scale_findings(outputs: list[Output], train: Table) -> list[str]:
     """Returns a line about regressions whose labels vary far too much or too little.
 
-    A network learns fast what has a standard deviation near 1. The errors of labels
-    that vary more drown the losses of the other tasks.
+    A network learns fast if the standard deviation of the labels is near 1. If labels
+    vary more, the loss of their task drowns the losses of the other tasks.
     """
     cases = []
     for output in outputs:
@@ -223,9 +223,9 @@ def scale_findings(outputs: list[Output], train: Table) -> list[str]:
 def few_valid_rows_findings(outputs: list[Output], valid: Table) -> list[str]:
     """Returns a line about outputs whose few validation rows choose the kept epoch.
 
-    A binary output also needs enough rows of each class. Early stopping watches all of
-    `outputs`. The report that is cached with the encoded rows does not depend on early
-    stopping, so the line is not part of the report.
+    A binary output also needs enough rows of each class. `outputs` are the outputs that
+    early stopping watches. They may differ between runs that share a cached report, so
+    the line is not part of the report.
     """
     cases = []
     for output in outputs:
@@ -247,7 +247,7 @@ def few_valid_rows_findings(outputs: list[Output], valid: Table) -> list[str]:
     )
 
 
-def change_findings(report: Report, split: str) -> list[str]:
+def changed_feature_findings(report: Report, split: str) -> list[str]:
     """Returns the lines about features whose values differ in `valid` or `test`."""
     new_values, drifted = [], []
     for name, feature in report["features"].items():

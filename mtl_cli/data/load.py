@@ -23,11 +23,11 @@ from mtl_cli.data.table import Array, StoredTable, Table, as_arrays
 from mtl_cli.heads.base import Output
 
 STREAM_ABOVE_BYTES = 2 << 30
-# `cache_key` leaves out these keys of the data set, because the encoded rows do not
-# depend on the keys:
-KEYS_NOT_HASHED = {"name", "stream", "scenario", "only_scenario"}
-# In place of these keys, `cache_key` hashes the files, and the tasks and features used:
-KEYS_NOT_HASHED |= {"train", "valid", "test", "tasks", "features"}
+# The encoded rows do not depend on these keys of the data set.
+KEYS_WITHOUT_EFFECT = {"name", "stream", "scenario", "only_scenario"}
+# In place of these keys, `cache_key` hashes the content of the files, and the tasks and
+# features that are used.
+KEYS_HASHED_BY_CONTENT = {"train", "valid", "test", "tasks", "features"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Data:
     Attributes:
         splits: {split: its rows}, for `train`, and for `valid` and `test` if the data
             set has such rows.
-        row_numbers: {split: the number of each row in its table, (rows,), from 0}. In a
+        row_numbers: {split: the number of each row in its table, from 0, (rows,)}. In a
             table of several files, the count goes on from one file to the next.
         features: the features, fitted to the training rows.
         labels: {task: statistics of its training labels}, see `LabelStatistics`.
@@ -45,8 +45,8 @@ class Data:
         fingerprint: the hash of the rows, see `hash_rows`.
         train_hash: the hash of the training table, see `hash_table`; None if a
             generator makes the rows.
-        loading: whether the rows were encoded or found in the cache, and how many
-            seconds this took, as a text for the console.
+        loading: what the console says about loading, such as "encoded in 1.2 s" or, if
+            the rows were in the cache, "found encoded in 0.1 s".
         scenarios: the scenarios of the rows; None if `dataset.scenario` is null.
     """
 
@@ -157,15 +157,15 @@ def keep_scenario(data: Data, scenarios: Scenarios, name: str) -> Data:
 def hash_rows(dataset: Dataset, left_out: str | None = None) -> str:
     """Returns a hash of the rows, or of the code and keys that generate the rows.
 
-    The files of the split `left_out` do not count.
+    The files of the split `left_out` do not enter the hash.
     """
     return hash_versions(versions_of_splits(dataset, left_out).values())
 
 
 def versions_of_splits(dataset: Dataset, left_out: str | None = None) -> dict[str, str]:
-    """Returns {split: a text that changes with its files}; see `hash_rows`.
+    """Returns {split: a text that changes if its files change}; see `hash_rows`.
 
-    Generated data has one text for all splits, under the key `generator`.
+    Generated data has one text for all splits: {"generator": text}.
     """
     if type(dataset) is not Dataset:  # a subclass of `Dataset` is a generator
         keys = dataset.model_dump_json(exclude=set(Dataset.model_fields))
@@ -197,7 +197,9 @@ def cache_key(
     ]
     text = json.dumps(
         [
-            dataset.model_dump(mode="json", exclude=KEYS_NOT_HASHED),
+            dataset.model_dump(
+                mode="json", exclude=KEYS_WITHOUT_EFFECT | KEYS_HASHED_BY_CONTENT
+            ),
             [(name, f.model_dump()) for name, f in features.items()],
             output_keys,
             {name: task.encoding_keys() for name, task in tasks.items()},

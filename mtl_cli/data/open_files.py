@@ -7,6 +7,7 @@ all formats, and tables of several files.
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -22,15 +23,25 @@ from mtl_cli.data.feather_file import open_feather
 from mtl_cli.data.files import Files
 from mtl_cli.data.parquet_file import open_parquet
 
-# Two values: {path of a file: its number of rows}; and a function that takes a largest
-# number of rows, and yields all rows in tables of at most about this number. All these
-# tables have the same types. A table without rows is yielded if there are no rows.
-OpenTable = tuple[dict[str, int], Callable[[int], Iterator[pa.Table]]]
 OpenColumnar = Callable[[pa.NativeFile], AbstractContextManager[ColumnarFile]]
 OPEN_COLUMNAR: dict[str, OpenColumnar] = {
     "parquet": open_parquet,
     "feather": open_feather,
 }
+
+
+class OpenTable(NamedTuple):
+    """The requested columns of a table whose files were opened.
+
+    Attributes:
+        rows_by_file: {path of a file in messages: its number of rows}.
+        read: a function that takes a largest number of rows, and yields all rows in
+            tables of at most about this number. All these tables have the same types.
+            If there are no rows, one table without rows is yielded.
+    """
+
+    rows_by_file: dict[str, int]
+    read: Callable[[int], Iterator[pa.Table]]
 
 
 @contextmanager
@@ -92,7 +103,7 @@ def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
         if not any(rows_by_file.values()):
             yield schema.empty_table()
 
-    return rows_by_file, chunks
+    return OpenTable(rows_by_file, chunks)
 
 
 def open_text(
@@ -114,5 +125,4 @@ def open_text(
     spilled = files._replace(
         system=pa.fs.LocalFileSystem(), paths=[str(spill)], format="feather"
     )
-    _, read = open_columnar(spilled, request)
-    return rows_by_file, read
+    return OpenTable(rows_by_file, open_columnar(spilled, request).read)

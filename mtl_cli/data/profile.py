@@ -91,7 +91,7 @@ class Profile:
             counts = np.stack(
                 [
                     np.bincount(codes[rows], row_counts[rows], minlength=len(SPLITS))
-                    for rows in value_rows
+                    for rows in (value_rows.unseen, value_rows.all)
                 ]
             )
             earlier_counts = self._num_unseen_and_all.get(name, 0)

@@ -128,21 +128,21 @@ def open_source(
     path = files.name
     is_text = files.format not in OPEN_COLUMNAR
     if is_text:
-        rows_by_file, read = open_text(files, dataset.csv, request, spill)
+        table = open_text(files, dataset.csv, request, spill)
     else:
-        rows_by_file, read = open_columnar(files, request)
-    num_rows = sum(rows_by_file.values())
+        table = open_columnar(files, request)
+    num_rows = sum(table.rows_by_file.values())
     if not num_rows and not may_be_empty:
         raise no_rows_error(files)
 
     def chunks(max_rows: int) -> Iterator[pa.Table]:
-        return all_rows(key, path, num_rows, read(max_rows))
+        return all_rows(key, path, num_rows, table.read(max_rows))
 
-    source = Source(path, num_rows, chunks, rows_by_file, is_text)
+    source = Source(path, num_rows, chunks, table.rows_by_file, is_text)
     if num_rows > CHUNK_ROWS:
         return source
-    table = pa.concat_tables(list(source.chunks())).combine_chunks()
-    return replace(source, read=lambda _: iter([table]))
+    in_memory = pa.concat_tables(list(source.chunks())).combine_chunks()
+    return replace(source, read=lambda _: iter([in_memory]))
 
 
 def all_rows(

@@ -23,8 +23,8 @@ class UnseenValues:
         self.features = features
         self.num_rows = 0
         self.unseen_rows: dict[str, int] = {}  # {feature: number of rows}
-        # {feature: (its first unseen value, the same value as the training rows spell
-        # it)}, such as ("True", "true"); None if no training row has such a value.
+        # {feature: (its first unseen value, the spelling of this value in the training
+        # rows)}, such as ("True", "true"); None if they hold no spelling of the value.
         self.misspelt: dict[str, tuple[str, str] | None] = {}
         # {feature: its first number outside the range of the training rows}
         self.outside: dict[str, float] = {}
@@ -48,7 +48,7 @@ class UnseenValues:
                 continue
             columns = feature.source_columns(name)
             cells = table[columns[0]].slice(int(rows[0]), 1)
-            # In a list or a combination, it is not known which value is unseen.
+            # In a list or several columns, it is not known which value is unseen.
             has_one_value = len(columns) == 1 and not is_list(cells.type)
             if has_one_value and name not in self.misspelt:
                 value = as_categorical(name, cells).categories[0].as_py()
@@ -69,7 +69,7 @@ class UnseenValues:
             fraction = num_unseen / self.num_rows
             are_most = self.num_rows >= MIN_ROWS and fraction > 1 / 2
             is_normal = name in self.outside and fraction < MIN_OUTSIDE_FRACTION
-            is_suspicious = self.misspelt.get(name) or are_most
+            is_suspicious = are_most or self.misspelt.get(name) is not None
             if is_normal or (only_suspicious and not is_suspicious):
                 continue
             lines.append(

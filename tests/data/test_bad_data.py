@@ -181,7 +181,8 @@ CELLS = {
     "word_among_numbers": (
         text({30: "x,old,1"}),
         "dataset.features.age: column 'age': row 30 holds 'old', not a number; correct "
-        "or empty the cell, or set the feature's kind to sparse [{file}]",
+        "or empty the cell; or, if the column is meant to be text, set the feature's "
+        "kind to sparse [{file}]",
     ),
     "two_files_in_one": (
         text() + text(),
@@ -190,7 +191,8 @@ CELLS = {
     "thousands": (
         text({30: 'x,"1,000",1'}),
         "row 30 holds '1,000', not a number; write plain numbers with a decimal point, "
-        "as in 1234.5, or set the feature's kind to sparse [{file}]",
+        "as in 1234.5; or, if the column is meant to be text, set the feature's kind "
+        "to sparse [{file}]",
     ),
     "decimal_comma_in_a_label": (
         text({30: 'x,1,"0,5"'}),
