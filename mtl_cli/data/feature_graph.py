@@ -9,7 +9,7 @@ from mtl_cli.columns.raw_inputs import graph_input, raw_column
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.features.base import check_graph
+from mtl_cli.features._graph import check_graph
 from mtl_cli.graphs.base import GraphError, GraphOps
 
 

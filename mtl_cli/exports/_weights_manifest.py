@@ -5,7 +5,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from mtl_cli.data.scenarios import network_scenario_names
-from mtl_cli.features.base import encoding_overrides
+from mtl_cli.features._graph import encoding_overrides
 from mtl_cli.network.trained_model import TrainedModel
 
 if TYPE_CHECKING:

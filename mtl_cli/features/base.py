@@ -13,15 +13,13 @@ from mtl_cli.columns.examples import Cells, example_numbers, example_values
 from mtl_cli.columns.fitters import Fitter, Learnt
 from mtl_cli.columns.layout import Block, EmbeddingTable
 from mtl_cli.columns.vocabulary import check_vocabulary
-from mtl_cli.core.message_text import comma_list
-from mtl_cli.core.option_classes import overridden_below
 from mtl_cli.core.options import Count, Options
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.graphs.base import GraphError, GraphOps, InputKind
+from mtl_cli.graphs.base import GraphOps, InputKind
 
 Array = npt.NDArray[Any]
-# Written as in `Trainer`: Python takes unions of the same types for equal, whatever
-# their order, and schemas show the order of the first one that is imported.
+# Keep the order `Literal | Count`, as in `Trainer`. Python caches unions regardless of
+# their order, so another order here would change the generated schemas.
 Dimension = Literal["auto"] | Count
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Missing = Literal["error", "mean", "median"] | Number
@@ -30,31 +28,34 @@ FLOAT32_MAX = float(np.finfo("float32").max)
 
 
 class Feature(Options):
-    """The settings of one feature, and the code of its kind.
+    """The keys of one feature, and the code of its kind.
 
-    In all methods, `name` is the name of the feature, and `learnt` are the values that
-    a fitter has learnt from the training rows: the fitter of this feature, or of the
-    feature that owns the embedding table.
+    In all methods, `name` is the name of the feature. `learnt` holds the values that
+    have been learnt from the training rows: by the fitter of this feature or, for a
+    shared embedding table, by the fitter of the feature that owns the table.
 
-    Only some kinds have the setting `table`, the name of another feature whose
-    embedding table this feature uses. Only some kinds have the setting `pretrained`,
-    see `Pretrained`. Numeric kinds have the setting `missing`. Code for all kinds reads
-    these settings with `getattr`.
+    A kind declares its keys as fields. Code for all kinds looks for these four fields,
+    which only some kinds have:
+
+    - `missing`: how empty cells of a numeric column are read, see `Missing`.
+    - `table`: the name of another feature whose embedding table this feature uses.
+    - `min_count`: values that occur less often in the training rows get id 0.
+    - `pretrained`: vectors that the embedding table starts from, see `Pretrained`.
 
     Attributes:
         kind: the kind of the feature, named by its file in `mtl_cli/features`.
         numeric: whether the feature reads numbers. If so, columns of text files are
             read as float64 instead of text, and the encoded values have an order.
-        reports_unseen: whether values that the training rows lack are counted. Such a
-            value has id 0. Numbers are counted if the kind learns the range of the
-            training rows, `low` and `high`: a number outside of it is unseen.
+        reports_unseen: whether reports count values unseen in training. For ids, unseen
+            means id 0. For numbers, it means outside the learnt range `low` to `high`;
+            kinds that do not learn this range count none.
         id_encoding: the method that turns values into ids: `vocabulary` or `hash`.
             Features can share an embedding table if their `id_encoding` is equal. None
             if features of this kind cannot share a table.
-        has_one_id: whether each row has one id, so that the id can be the scenario of
-            the row.
-        aligns_columns: whether the columns hold lists that must have equal lengths, so
-            that `--set` has to set all of the columns or none.
+        has_one_id: whether each row has exactly one id. Only such a feature can be the
+            scenario of the data set.
+        aligns_columns: whether the feature reads several columns of lists with equal
+            lengths. `--set` must then set all of these columns or none.
     """
 
     kind: str
@@ -92,7 +93,7 @@ class Feature(Options):
         return Fitter(partial(self.read, name))
 
     def check_learnt(self, learnt: Learnt) -> None:
-        """Checks what the feature itself has learnt, when a saved model is loaded.
+        """Checks the values of a saved model that the feature's own fitter has learnt.
 
         `learnt` is empty if the feature uses the table of another feature. A kind that
         overrides this method calls `super().check_learnt(learnt)`.
@@ -103,7 +104,7 @@ class Feature(Options):
         """
         if "vocabulary" in learnt:
             if not isinstance(learnt["vocabulary"], list):
-                raise ValueError("the vocabulary is no list; expected texts")
+                raise ValueError("the vocabulary is not a list of texts")
             check_vocabulary(learnt.vocabulary)
 
     @abstractmethod
@@ -117,40 +118,44 @@ class Feature(Options):
 
     @abstractmethod
     def block(self, name: str, learnt: Learnt) -> Block:
-        """Returns the input of the network that the feature fills, and its columns.
+        """Returns which input of the network the feature fills, and how many columns.
 
-        For example, `Block("dense", 2)` is for a feature that fills two numbers.
+        For example, a feature that fills two numbers returns `Block("dense", 2)`.
         """
 
     def numbers_text(self, learnt: Learnt) -> str:
-        """Describes how the feature fills its columns in the input `dense`.
+        """Describes the formula of the feature's columns in the input `dense`.
 
-        In the text, x is the number in the cell, and other names are keys of `learnt`.
-        Returns "" for a feature that fills none, or that does not describe them. The
-        text of a base class counts only if the class encodes cells as the base class
-        does, see `encoding_overrides`.
+        For example, "(x - low) / (high - low)": x is the number in the cell, and other
+        names are keys of `learnt`.
+
+        Returns: the text; "" if the feature fills no such columns, or has no text. An
+            inherited text is used only if the class encodes cells as its base class
+            does, see `encoding_overrides` in `features/_graph.py`.
         """
         return ""
 
     def embedding_table(self, learnt: Learnt) -> EmbeddingTable | None:
-        """Returns the embedding table that the feature owns; None for numbers."""
+        """Returns the feature's own embedding table; None if it has no embeddings."""
         return None
 
     def input_kinds(self, name: str) -> dict[str, InputKind]:
-        """Returns {column: whether an exported graph reads text or numbers from it}."""
+        """Returns {column: the kind of cells that an exported graph reads from it}."""
         kind: InputKind = "number" if self.numeric else "text"
         return dict.fromkeys(self.source_columns(name), kind)
 
     def graph(self, name: str, learnt: Learnt, ops: GraphOps) -> dict[str, Tensor]:
-        """Builds `encode` as a graph that reads raw columns, for exported models.
+        """Builds `read` and `encode` as a graph of tensors, for exported models.
 
-        `ops` has the graph's columns and operations.
+        A class that overrides `read` or `encode` must override `graph` too. Otherwise
+        the class cannot be exported, see `check_graph` in `features/_graph.py`.
+
+        Args:
+            name: the name of the feature.
+            learnt: see `Feature`.
+            ops: the graph's raw columns and operations.
 
         Returns: {input of the network: tensor (rows, width)}.
-
-        A subclass inherits `graph` only if it encodes cells as its base class does: a
-        class that overrides `read` or `encode` needs a `graph` of its own to be
-        exported, see `check_graph`.
 
         Raises:
             GraphError: if the kind cannot be exported in this format.
@@ -169,17 +174,19 @@ class Feature(Options):
         if not self.numeric:
             vocabulary = learnt.get("vocabulary", [])
             return {name: example_values(vocabulary, random, num_rows)}
-        # The examples lie around the floats that the kind has learnt: these are about
+        # The floats that the kind has learnt, such as the edges of buckets, are about
         # as large as the column's numbers.
         values = [x for value in learnt.values() for x in np.ravel(value).tolist()]
-        numbers = [x for x in values if isinstance(x, float)]
+        floats = [x for x in values if isinstance(x, float)]
         missing = getattr(self, "missing", "error")
-        return {name: example_numbers(numbers, missing, random, num_rows)}
+        return {name: example_numbers(floats, missing, random, num_rows)}
 
     def summary(self, encoded: Array) -> Array:
-        """Returns one number per row for statistics of a feature, (rows,).
+        """Returns one number per row, for statistics of the feature, (rows,).
 
-        `encoded` are the feature's columns of the network's input, (rows, width).
+        Args:
+            encoded: the columns that the feature fills in the input of its `block`,
+                (rows, width).
         """
         return encoded[:, 0]
 
@@ -189,17 +196,23 @@ class Feature(Options):
         A kind without lists has one value per row: the `summary`.
 
         Args:
-            columns: {input of the network: the feature's columns, (rows, width)}. The
-                input of the feature's block comes first.
+            columns: {input: the columns that the feature fills in this input, (rows,
+                width)}, for the input of the feature's `block`. If this is `sequences`,
+                the dict also holds `sequence_weights`.
 
         Returns: the values of all rows, (values,), and the row number of each value,
             ascending, (values,).
         """
-        values = self.summary(next(iter(columns.values())))
+        (encoded,) = (x for key, x in columns.items() if key != "sequence_weights")
+        values = self.summary(encoded)
         return values, np.arange(len(values))
 
     def value_names(self, values: Array, learnt: Learnt) -> list[str] | None:
-        """Returns the names of values that `summary` returns, for slices and scenarios.
+        """Returns the names of encoded values, for slices and scenarios.
+
+        Args:
+            values: values that `summary` has returned, (values,).
+            learnt: see `Feature`.
 
         Returns: the name of each value; None if the values are not categories, or have
             no names.
@@ -207,9 +220,11 @@ class Feature(Options):
         return None
 
     def is_row_id(self, num_distinct: int, num_rows: int) -> bool:
-        """Whether the values seem to be ids of rows. A model learns nothing from them.
+        """Whether the values seem to be ids of rows, from which a model learns nothing.
 
-        Both numbers are of training rows; `num_distinct` counts their distinct values.
+        Args:
+            num_distinct: the number of distinct values in the training rows.
+            num_rows: the number of training rows.
         """
         return False
 
@@ -239,12 +254,14 @@ class Embedded(Feature):
     def embedding_table(self, learnt: Learnt) -> EmbeddingTable:
         pretrained: Pretrained | None = getattr(self, "pretrained", None)
         frozen = pretrained is not None and pretrained.frozen
-        # `auto` depends on the size of the table. A run that goes on from an earlier
-        # run keeps the length that `auto` gave in the earlier run.
+        # `auto` depends on the size of the table. A run that starts from an earlier run
+        # keeps the length that `auto` gave in the earlier run.
         dim = learnt.get("embedding_dim", self.embedding_dim)
         # With `min_count` 1, each value of the training rows has an id of its own.
-        trains_unknown = getattr(self, "min_count", 2) > 1 and not frozen
-        return EmbeddingTable(self.num_ids(learnt), dim, frozen, trains_unknown)
+        has_unknown = getattr(self, "min_count", None) != 1
+        return EmbeddingTable(
+            self.num_ids(learnt), dim, frozen, trains_unknown=has_unknown and not frozen
+        )
 
 
 class Pretrained(Options):
@@ -261,46 +278,3 @@ class Pretrained(Options):
     vectors: str
     ids: str
     frozen: bool = False
-
-
-def encoding_overrides(feature: Feature, method: str) -> list[str]:
-    """Returns the methods by which a feature encodes cells unlike its base class.
-
-    The base class is the class whose `method` the feature inherits: `graph` or
-    `numbers_text`, which must fit the encoding.
-    """
-    overrides = []
-    for name in overridden_below(type(feature), method):
-        is_of_all_kinds = hasattr(Embedded, name)
-        learns_or_checks = name.startswith(("_fit", "_check_"))
-        # A method that only some kinds have may be a step of `encode`.
-        is_step = not is_of_all_kinds and not learns_or_checks
-        if is_step or name in ("read", "encode"):
-            overrides.append(name)
-    return sorted(overrides)
-
-
-def check_graph(feature: Feature) -> None:
-    """Raises a `GraphError` if no method `graph` fits the encoding of a feature."""
-    if overrides := encoding_overrides(feature, "graph"):
-        names = comma_list(f"`{name}`" for name in overrides)
-        raise GraphError(
-            f"kind {feature.kind} has its own {names}, but no `graph` of its own, so "
-            "an export would not encode the column as mtl-predict does; add the method "
-            "`graph` to the class of the kind, or export with --format weights"
-        )
-
-
-def number_column(
-    name: str, missing: str | float, ops: GraphOps, max_size: float = FLOAT32_MAX
-) -> Tensor:
-    """Reads the column of a numeric feature in a graph.
-
-    The graph refuses the values that `read` refuses: numbers whose absolute value is
-    above `max_size`, and empty cells if `missing` is `error`.
-    """
-    x = ops.read_column(name, "number")
-    ops.require(ops.is_within(x, -max_size, max_size))
-    if missing == "error":
-        ops.require(ops.is_number(x))
-    return x

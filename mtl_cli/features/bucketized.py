@@ -25,7 +25,8 @@ from mtl_cli.columns.numeric import (
 )
 from mtl_cli.core.learnt_values import check_ascending
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.features.base import FLOAT32_MAX, Array, Embedded, Number, number_column
+from mtl_cli.features._graph import number_column
+from mtl_cli.features.base import FLOAT32_MAX, Array, Embedded, Number
 from mtl_cli.graphs.base import GraphOps
 
 FLOAT64_MAX = float(np.finfo("float64").max)
@@ -50,6 +51,7 @@ class Bucketized(Embedded):
     edges: Annotated[list[Number], Field(min_length=1)] | None = None
     ramps: bool = False
     missing: Literal["error", "bucket"] = "error"
+
     numeric = True
     reports_unseen = True
 
@@ -76,8 +78,9 @@ class Bucketized(Embedded):
         if self.num_buckets is not None:
             cuts = choose_cuts(x, self.num_buckets)
         else:
-            cuts = self.edges or []  # `_check_edges` refuses null here
-        # Ramps need a range that holds all edges, also those outside of the rows.
+            cuts = self.edges or []  # never None here, see `_check_edges`
+        # Ramps need a range from `low` to `high` that holds all edges, even if the user
+        # has chosen edges outside of the column's numbers.
         return {"cuts": cuts} | number_range(x, cuts if self.ramps else ())
 
     def check_learnt(self, learnt: Learnt) -> None:
@@ -88,7 +91,7 @@ class Bucketized(Embedded):
             check_ramp_edges(learnt)
 
     def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:
-        # Id 0 is the bucket of empty cells.
+        # Id 0 is the bucket of empty cells, id 1 the bucket below the first cut.
         ids = np.searchsorted(learnt["cuts"], values, side="right") + 1
         encoded = {"ids": np.where(np.isnan(values), 0, ids)[:, None]}
         if self.ramps:

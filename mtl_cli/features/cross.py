@@ -37,6 +37,7 @@ class Cross(Embedded):
     columns: Annotated[list[str], Field(min_length=2)]
     min_count: Count = 1
     num_buckets: NumBuckets | None = None
+
     reports_unseen = True
 
     @model_validator(mode="after")
@@ -82,9 +83,8 @@ class Cross(Embedded):
         columns: dict[str, Cells] = {column: [] for column in self.columns}
         for value in values:
             cells: Cells = [] if value is None else value.split(UNIT_SEPARATOR)
-            is_combination = len(cells) == len(columns)
-            # Missing and unseen values are copied into all cells of the row.
-            if not is_combination:
+            if len(cells) != len(columns):
+                # Missing and unseen values are no combinations of as many cells.
                 cells = [value] * len(columns)
             for column, cell in zip(columns, cells, strict=True):
                 columns[column].append(cell)

@@ -20,15 +20,16 @@ from mtl_cli.columns.numeric import (
 )
 from mtl_cli.core.learnt_values import check_ascending, check_number
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.features.base import FLOAT32_MAX, Array, Feature, Missing, number_column
+from mtl_cli.features._graph import number_column
+from mtl_cli.features.base import FLOAT32_MAX, Array, Feature, Missing
 from mtl_cli.graphs.base import GraphOps
 
 QUANTILE_LEVELS = np.linspace(0, 1, 1001)
 # Quantiles with a smaller absolute value become 0. Otherwise two quantiles could be so
-# close that the slope between these quantiles is infinite.
+# close that the slope of the interpolation between them is infinite.
 SMALLEST_QUANTILE = 1e-290
-# {transform: how the number in the column is computed}, see `Feature.numbers_text`
-NUMBER_TEXTS = {
+# {transform: formula of the number that enters the network}; see `Feature.numbers_text`
+FORMULAS = {
     "none": "x",
     "standard": "(x - mean) / deviation, or x - mean if deviation is 0",
     "minmax": "(x - low) / (high - low), or x - low if both are equal",
@@ -54,6 +55,7 @@ class Dense(Feature):
 
     transform: Literal["standard", "minmax", "log1p", "quantile", "none"] = "standard"
     missing: Missing = "error"
+
     numeric = True
     reports_unseen = True
 
@@ -75,7 +77,8 @@ class Dense(Feature):
             return learnt | {"quantiles": quantiles.tolist()}
         if self.transform == "log1p":
             x = signed_log1p(x)
-        if learnt["low"] == learnt["high"]:  # rounding could give `x.std()` above 0
+        if learnt["low"] == learnt["high"]:
+            # All numbers are equal, but rounding could make `x.std()` greater than 0.
             return learnt | {"mean": float(x[0]), "deviation": 0.0}
         return learnt | {"mean": float(x.mean()), "deviation": float(x.std())}
 
@@ -134,12 +137,12 @@ class Dense(Feature):
         return {"dense": ops.to_matrix(x)}
 
     def numbers_text(self, learnt: Learnt) -> str:
-        return filled_text(NUMBER_TEXTS[self.transform], learnt)
+        return filled_text(FORMULAS[self.transform], learnt)
 
     def block(self, name: str, learnt: Learnt) -> Block:
         return Block("dense")
 
 
 def signed_log1p(x: Floats) -> Floats:
-    """Compresses large numbers: returns log(1 + |x|) with the sign of x."""
+    """Returns log(1 + |x|) with the sign of x, which compresses large numbers."""
     return np.asarray(np.sign(x) * np.log1p(np.abs(x)))

@@ -23,6 +23,7 @@ class Hashed(Embedded):
 
     num_buckets: Annotated[NumBuckets, Field(examples=[100_000])]
     table: str | None = None
+
     id_encoding = "hash"
 
     def read(self, name: str, table: pa.Table) -> Categorical:

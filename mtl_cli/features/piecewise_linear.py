@@ -28,7 +28,8 @@ from mtl_cli.columns.numeric import (
 )
 from mtl_cli.core.learnt_values import check_ascending
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.features.base import Array, Feature, Missing, number_column
+from mtl_cli.features._graph import number_column
+from mtl_cli.features.base import Array, Feature, Missing
 from mtl_cli.graphs.base import GraphOps
 
 
@@ -48,6 +49,7 @@ class PiecewiseLinear(Feature):
 
     num_buckets: Annotated[int, Field(ge=2, examples=[16])]
     missing: Missing | Literal["bucket"] = "error"
+
     numeric = True
     reports_unseen = True
 
@@ -84,7 +86,7 @@ class PiecewiseLinear(Feature):
         filled_x = ops.fill_nan(x, learnt["missing"]) if "missing" in learnt else x
         encoded = ramps_graph(filled_x, learnt, ops)
         if self.missing == "bucket":
-            # Without cuts there is one bucket: numbers get id 1, and NaN gets id 0.
+            # Without cuts there is one bucket: its id is 1, and the id of NaN is 0.
             is_not_empty = ops.to_matrix(ops.bucket_ids(x, []))
             encoded = ops.concatenate([encoded, is_not_empty], "float32")
         return {"dense": encoded}
@@ -101,8 +103,5 @@ class PiecewiseLinear(Feature):
         return text
 
     def summary(self, encoded: Array) -> Array:
-        """Returns the sum of each row's numbers; the sum rises with the value.
-
-        Returns: (rows,).
-        """
+        """Returns the sum of each row's numbers, (rows,). It rises with the value."""
         return np.asarray(encoded.sum(axis=1))

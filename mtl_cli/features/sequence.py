@@ -54,6 +54,7 @@ class Sequence(Embedded):
     min_count: Count = 1
     table: str | None = None
     pretrained: Pretrained | None = None
+
     id_encoding = "vocabulary"
     has_one_id = False
     aligns_columns = True
@@ -80,16 +81,16 @@ class Sequence(Embedded):
         return SequenceFitter(name, self)
 
     def encode(self, name: str, values: Tokens, learnt: Learnt) -> dict[str, Array]:
-        """Encodes the ids and weights of each row's values, both (rows, max_length).
+        """Returns the ids and weights of each row's values, both (rows, max_length).
 
-        Rows with fewer values end in zeros.
+        A row with fewer than `max_length` values ends in zeros.
         """
         shape = (values.num_rows, self.max_length)
         ids = np.zeros(shape, "int32")
         weights = np.zeros(shape, "float32")
-        entries = values.row_numbers, values.positions  # the row and column of a value
-        ids[entries] = vocabulary_ids(values.values, learnt.vocabulary)
-        weights[entries] = values.weights
+        rows, columns = values.row_numbers, values.positions
+        ids[rows, columns] = vocabulary_ids(values.values, learnt.vocabulary)
+        weights[rows, columns] = values.weights
         return {"sequences": ids, "sequence_weights": weights}
 
     def all_values(self, columns: dict[str, Array]) -> tuple[Array, Array]:
@@ -128,7 +129,8 @@ class Sequence(Embedded):
     def _read_in_graph(self, name: str, ops: GraphOps) -> tuple[Tensor, Tensor | None]:
         """Reads the values of each row, and their weights if there are any.
 
-        If the values are written as text, the graph requires one weight for each value.
+        If the lists are texts with a separator, the graph requires one weight for each
+        value.
         """
         if self.separator is None:
             texts = ops.read_column(name, "texts")
@@ -146,8 +148,8 @@ class Sequence(Embedded):
     def examples(
         self, name: str, learnt: Learnt, random: np.random.Generator, num_rows: int
     ) -> dict[str, Cells]:
-        # Several sequences may use the same column of weights. So the lists of all
-        # features have the same lengths.
+        # Several sequences may use the same column of weights. Therefore the lists of a
+        # row have the same length in all features.
         lengths = [row % EXAMPLE_LENGTHS for row in range(num_rows)]
         lists: Cells = [
             example_values(learnt["vocabulary"], random, length) for length in lengths
@@ -169,9 +171,9 @@ class Sequence(Embedded):
 
 
 def join_values(values: list[Any], separator: str) -> str | None:
-    """Joins values to one text. Returns None if the text would be empty.
+    """Joins values to one text; returns None if the text would be empty.
 
-    None and values that contain the separator become empty texts.
+    None, and a value that contains the separator, become empty parts of the text.
     """
     texts = ["" if value is None else str(value) for value in values]
     texts = ["" if separator in text else text for text in texts]
@@ -182,7 +184,7 @@ class SequenceFitter(VocabularyFitter):
     """Counts the values of all lists of a feature, and checks the separator."""
 
     def __init__(self, name: str, feature: Sequence) -> None:
-        # The owner of the embedding table learns the vocabulary.
+        # Only the feature that owns the embedding table learns the vocabulary.
         min_count = feature.min_count if feature.table_owner(name) == name else None
         super().__init__(partial(feature.read, name), min_count)
         self.name = name

@@ -16,9 +16,8 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import Array, Embedded, Pretrained
 from mtl_cli.graphs.base import GraphOps
 
-# The values seem to be ids of rows if most rows have a value of their own: if there are
-# more distinct values than this fraction of the training rows, and more than
-# `MIN_ROW_IDS`. In fewer rows, values may differ by chance.
+# The values seem to be ids of rows if there are more distinct values than this fraction
+# of the training rows, and more than `MIN_ROW_IDS`: fewer values may differ by chance.
 MIN_ROW_ID_FRACTION = 0.5
 MIN_ROW_IDS = 50
 
@@ -37,6 +36,7 @@ class Sparse(Embedded):
     min_count: Count = 1
     table: str | None = None
     pretrained: Pretrained | None = None
+
     reports_unseen = True
     id_encoding = "vocabulary"
 
@@ -44,7 +44,7 @@ class Sparse(Embedded):
         return as_categorical(name, table[name])
 
     def fitter(self, name: str) -> VocabularyFitter:
-        # The owner of the embedding table learns the vocabulary.
+        # Only the feature that owns the embedding table learns the vocabulary.
         min_count = self.min_count if self.table_owner(name) == name else None
         return VocabularyFitter(partial(self.read, name), min_count)
 

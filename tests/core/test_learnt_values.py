@@ -49,7 +49,7 @@ def test_what_a_kind_of_ids_learns_passes(values: list[Any]) -> None:
     ("kind", "learnt", "message"),
     [
         (SPARSE, {"vocabulary": ["a", "a", "c"]}, "the vocabulary holds a value twice"),
-        (SPARSE, {"vocabulary": "ab"}, "the vocabulary is no list"),
+        (SPARSE, {"vocabulary": "ab"}, "the vocabulary is not a list of texts"),
         (CROSS, {"vocabulary": ["a", None]}, "the vocabulary holds null"),
         (BUCKETIZED, {"cuts": [5.0, 5.0]}, "cuts is [5.0, 5.0]; expected strictly"),
         (BUCKETIZED, {"cuts": [5.0, math.inf]}, "expected strictly ascending numbers"),

@@ -17,7 +17,8 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.option_classes import option_names
 from mtl_cli.data.feature_graph import feature_graph
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.features.base import Feature, encoding_overrides
+from mtl_cli.features._graph import encoding_overrides
+from mtl_cli.features.base import Feature
 from mtl_cli.features.dense import Dense
 from mtl_cli.features.sequence import Sequence
 from mtl_cli.features.sparse import Sparse
