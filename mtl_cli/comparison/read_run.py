@@ -1,6 +1,7 @@
 """Reads the files of a run folder, and finds damaged files."""
 
 import contextlib
+import math
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from mtl_cli.comparison.run_settings import compared_settings
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.other_files import read_json_object, read_text
-from mtl_cli.core.run_status import has_ended
+from mtl_cli.core.run_status import STATUS, has_ended, is_run_record
 from mtl_cli.core.yaml_limits import MAX_YAML_BYTES, check_yaml
 from mtl_cli.metrics.score_dict import Scores
 
@@ -23,29 +24,43 @@ def read_run(folder: Path) -> Run:
     """Reads a run folder.
 
     If a file is missing or damaged, the status of the run is `damaged`, and `error`
-    names the file.
+    names the file. Only `environment.json` may be missing, and `metrics.json` unless
+    the run has trained a network to its end.
     """
+    # The status stays `damaged` until all files are read. A damaged run keeps what was
+    # read before the damage: `runs_by_dataset` needs its settings.
     run = Run(folder)
     try:
-        with named_damage("status.json"):
-            status, error = read_status(run)
-        with named_damage("config.yaml"):
-            only_checked = read_settings(run)
+        with reading(STATUS):
+            record = read_status_record(folder)
+            run.start = record.get("start", "")
+            seconds = record.get("seconds")
+            run.seconds = None if seconds is None else float(seconds)
+            status = current_status(record)
+        with reading("config.yaml"):
+            config = read_raw_config(folder)
+            run.settings = compared_settings(config)
+            seed = config.get("seed", 0)
+            run.seed = seed if isinstance(seed, int) else 0
+            only_checked = config.get("check_only") is True
+            if only_checked:  # `compared_settings` leaves this key out.
+                run.settings["check_only"] = "true"
         if (folder / "environment.json").exists():
-            with named_damage("environment.json"):
+            with reading("environment.json"):
                 environment = read_json_object(folder / "environment.json")
                 check_environment(environment)
                 run.environment = environment
         if status == "done" and not only_checked:
-            with named_damage("metrics.json"):
+            with reading("metrics.json"):
                 metrics = read_json_object(folder / "metrics.json")
                 for scores in metrics.values():
                     check_scores(scores)
                 run.metrics = metrics
     except DamagedFileError as damage:
         run.error = str(damage)
-        return run
-    run.status, run.error = status, error
+    else:
+        run.status = status
+        run.error = printable(record.get("error", ""))
     return run
 
 
@@ -54,8 +69,8 @@ class DamagedFileError(Exception):
 
 
 @contextlib.contextmanager
-def named_damage(file: str) -> Iterator[None]:
-    """Turns any error of reading a file into a `DamagedFileError`."""
+def reading(file: str) -> Iterator[None]:
+    """Turns any error inside the block into a `DamagedFileError` that names a file."""
     try:
         yield
     except FileNotFoundError:
@@ -64,60 +79,59 @@ def named_damage(file: str) -> Iterator[None]:
         raise DamagedFileError(f"{file} is damaged") from None
 
 
-def read_status(run: Run) -> tuple[str, str]:
-    """Reads `status.json` into a run; returns the status and the error.
+# The functions below raise an error of any kind if the file or a value is damaged. The
+# block of `reading` turns the error into a `DamagedFileError`.
 
-    The caller sets these two after it has read all files: until then, the status of the
-    run is `damaged`.
+
+def read_status_record(folder: Path) -> dict[str, Any]:
+    """Reads the `status.json` of a run."""
+    record = read_json_object(folder / STATUS)
+    if not is_run_record(record):
+        raise ValueError
+    return record
+
+
+def current_status(record: dict[str, Any]) -> str:
+    """Returns the recorded status, or `killed` if the process of a running run is gone.
+
+    A run on another machine counts as running: its process cannot be looked for.
     """
-    record = read_json_object(run.path / "status.json")
-    run.start = str(record.get("start") or "")
-    seconds = record.get("seconds")
-    run.seconds = None if seconds is None else float(seconds)
-    status = printable(str(record.get("status")))
+    status: str = record["status"]
     on_this_machine = record.get("host") == socket.gethostname()
     if status == "running" and on_this_machine and has_ended(int(record["pid"])):
-        status = "killed"
-    return status, printable(str(record.get("error") or ""))
+        return "killed"
+    return status
 
 
-def read_settings(run: Run) -> bool:
-    """Reads `config.yaml` into a run; returns whether the run only checked its data."""
-    text = read_text(run.path / "config.yaml", MAX_YAML_BYTES)
+def read_raw_config(folder: Path) -> dict[str, Any]:
+    """Reads the `config.yaml` of a run, with Hydra's own keys."""
+    text = read_text(folder / "config.yaml", MAX_YAML_BYTES)
     check_yaml(text, "config.yaml")
-    config = yaml.load(text, yaml.CSafeLoader)
-    run.settings = compared_settings(config)
-    seed = config.get("seed", 0)
-    run.seed = seed if isinstance(seed, int) else 0
-    only_checked = config.get("check_only") is True
-    if only_checked:  # `compared_settings` leaves this key out.
-        run.settings["check_only"] = "true"
-    return only_checked
+    config: dict[str, Any] = yaml.load(text, yaml.CSafeLoader)
+    return config
 
 
 def check_environment(environment: dict[str, Any]) -> None:
-    """Raises an error of any kind if a value that a comparison reads is damaged."""
+    """Checks the values of `environment.json` that a comparison reads."""
     hashes = [environment.get(key) for key in ("data_hash", "git_commit")]
     hashes += environment.get("plugins", {}).values()
-    parameters = environment.get("parameters")
     if not all(isinstance(value, str | None) for value in hashes):
         raise ValueError
+    parameters = environment.get("parameters")
     if not isinstance(parameters, int | None) or abs(parameters or 0) > MAX_NUMBER:
         raise ValueError
 
 
 def check_scores(scores: Scores) -> None:
-    """Checks the scores of tasks, or of the scenarios of a task: {name: score}.
-
-    Raises:
-        Exception: if the scores are damaged. The error can be of any kind.
-    """
+    """Checks the scores of tasks, or of the scenarios of a task: {name: score}."""
     for name, score in scores.items():
         for key, value in score.items():
             if not (name + key).isprintable() or isinstance(value, bool):
                 raise ValueError
             if key == "why" and not isinstance(value, dict):
                 raise ValueError
-            if isinstance(value, int | float) and not abs(value) < MAX_NUMBER:
+            if isinstance(value, int | float) and (
+                not math.isfinite(value) or abs(value) >= MAX_NUMBER
+            ):
                 raise ValueError
         check_scores(score.get("scenarios", {}))

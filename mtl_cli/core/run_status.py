@@ -30,14 +30,18 @@ def status_of(path: Path) -> dict[str, Any]:
             f"hydra.run.dir: cannot read {path / STATUS}: {first_line(error)}; name "
             "another folder"
         ) from None
-    is_of_run = (
+    return record if is_run_record(record) else {"status": "unknown"}
+
+
+def is_run_record(record: object) -> bool:
+    """Whether a run can have written this content of `status.json`."""
+    return (
         isinstance(record, dict)
         and record.get("status") in STATES
         and isinstance(record.get("seconds", 0.0), int | float | None)
         and 0 <= (record.get("seconds") or 0) < MAX_SECONDS
         and all(isinstance(record.get(key, ""), str) for key in TEXT_KEYS)
     )
-    return record if is_of_run else {"status": "unknown"}
 
 
 def has_ended(pid: int) -> bool:

@@ -55,6 +55,10 @@ def command(
 @pytest.mark.parametrize(
     ("file", "text"),
     [
+        ("status.json", "{}"),
+        ("status.json", '{"status": "lost"}'),
+        ("status.json", '{"status": "done", "seconds": NaN}'),
+        ("status.json", '{"status": "done", "seconds": 1e300}'),
         ("config.yaml", "a: !!bool abc"),
         ("config.yaml", "a: !!int ''"),
         ("config.yaml", "a: !!timestamp abc"),
