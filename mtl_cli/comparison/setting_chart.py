@@ -1,6 +1,6 @@
-"""Draws the scores of configurations by their value of one setting."""
+"""Draws a chart of mean scores against the values of one setting."""
 
-import statistics
+from statistics import fmean
 
 from mtl_cli.comparison.configurations import short_key
 from mtl_cli.comparison.plots import plotted_indices
@@ -18,52 +18,72 @@ LEFT = 76
 RIGHT_MARGIN = 20
 TOP = 30
 BOTTOM = 190
-VALUE_Y = 206  # the first of two lines with the values of the setting
-VALUE_LINE_HEIGHT = 16
+LABEL_Y = 206  # the y position of the first of two lines of labels
+LABEL_LINE_HEIGHT = 16
 SETTING_NAME_Y = 240
 CHARACTER_WIDTH = 9.5  # in a label on a wide screen, where the font is largest
-MEAN_RADIUS = 4
+DOT_RADIUS = 4
+# The index of a configuration in the comparison, and its mean score.
+IndexAndMean = tuple[int, float]
 
 
 def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart | None:
-    """Plots the means of configurations by their value of one setting.
+    """Draws the mean score of each configuration at its value of a setting, as a dot.
 
-    A dot is the mean of a configuration. For each value, the mean of its dots is a
-    point of the line.
+    The values of the setting are side by side on the x axis. A line joins the means of
+    the dots at each value.
 
     Returns: the chart; None if the setting has a single value, or more than
         `MAX_SETTING_VALUES`.
     """
-    means = means_by_value(comparison, key, task)
-    if not 1 < len(means) <= MAX_SETTING_VALUES:
+    means_by_value = group_means_by_value(comparison, key, task)
+    if not 1 < len(means_by_value) <= MAX_SETTING_VALUES:
         return None
-    values = numbers_first(list(means))
-    # Each value has a slot of width 1 on the x axis, and its dots in the middle.
+    values = numbers_first(list(means_by_value))
+    # On the x axis, each value has a slot of width 1: from its position to the next.
     x = Axis(0, len(values), LEFT, WIDTH - RIGHT_MARGIN)
-    all_means = [mean for pairs in means.values() for _, mean in pairs]
+    all_means = [mean for pairs in means_by_value.values() for _, mean in pairs]
     y = axis_around(all_means, BOTTOM, TOP)
     chart = Chart(f"{key} and {task.name_with_space}", WIDTH, HEIGHT)
     chart.y_axis(x, y, f"{task.name_with_space} {task.metric_title}")
-    max_length = max_label_length(x, len(values))
-    trend = []
-    for position, value in enumerate(values):
+    labels = distinct_labels(values, max_label_length(x, len(values)))
+    line = []
+    for position, (value, label) in enumerate(zip(values, labels, strict=True)):
         middle = x(position + 0.5)
-        label = cut_label(value, max_length)
-        label_y = VALUE_Y + VALUE_LINE_HEIGHT * (position % 2)
-        chart.text((middle, label_y), label, "middle", "tick")
-        trend.append((middle, y(statistics.fmean(mean for _, mean in means[value]))))
-        for i, mean in means[value]:
+        label_y = LABEL_Y + LABEL_LINE_HEIGHT * (position % 2)
+        chart.text((middle, label_y), label, "middle", "tick", tooltip=value)
+        line.append((middle, y(fmean(mean for _, mean in means_by_value[value]))))
+        for i, mean in means_by_value[value]:
             name = comparison.configurations[i].name
-            chart.dot((middle, y(mean)), MEAN_RADIUS, f"seed {color(i)}", name)
-    chart.path(trend, "trend")
+            chart.dot((middle, y(mean)), DOT_RADIUS, f"seed {color(i)}", name)
+    chart.path(line, "trend")
     setting_name = short_key(key, comparison.differing_keys)
     center = (x.start + x.stop) / 2
     chart.text((center, SETTING_NAME_Y), setting_name, "middle", "name")
     return chart
 
 
+def group_means_by_value(
+    comparison: DatasetComparison, key: str, task: Task
+) -> dict[str, list[IndexAndMean]]:
+    """Returns {value of the setting: the configurations with this value}."""
+    means_by_value: dict[str, list[IndexAndMean]] = {}
+    for i in plotted_indices(comparison):
+        score = task.scores[i]
+        value = score.configuration.settings.get(key)
+        if value is not None and score.interval is not None:
+            means_by_value.setdefault(value, []).append((i, score.interval.mean))
+    return means_by_value
+
+
+def numbers_first(values: list[str]) -> list[str]:
+    """Sorts numbers by size; other texts follow in their old order."""
+    numbers = {value: finite_number(value) for value in values}
+    return sorted(values, key=lambda x: (numbers[x] is None, numbers[x] or 0.0))
+
+
 def max_label_length(x: Axis, num_values: int) -> int:
-    """Returns how many characters of a value fit below the axis.
+    """Returns how many characters of a label fit below the x axis.
 
     The labels alternate between two lines, so a label may be two slots wide. The last
     label is centered in its slot, so half of it may reach into the right margin.
@@ -73,20 +93,25 @@ def max_label_length(x: Axis, num_values: int) -> int:
     return int(label_width / CHARACTER_WIDTH)
 
 
-def means_by_value(
-    comparison: DatasetComparison, key: str, task: Task
-) -> dict[str, list[tuple[int, float]]]:
-    """Returns {value of the setting: pairs of a configuration's index and its mean}."""
-    means: dict[str, list[tuple[int, float]]] = {}
-    for i in plotted_indices(comparison):
-        score = task.scores[i]
-        value = score.configuration.settings.get(key)
-        if value is not None and score.interval is not None:
-            means.setdefault(value, []).append((i, score.interval.mean))
-    return means
+def distinct_labels(values: list[str], max_length: int) -> list[str]:
+    """Returns a label of at most `max_length` characters for each value.
+
+    Longer numbers are written with an exponent, other long texts are cut. If two labels
+    would be equal, the labels are `#1`, `#2` and so on.
+    """
+    labels = []
+    for value in values:
+        text = value if len(value) <= max_length else with_exponent(value)
+        labels.append(cut_label(text, max_length))
+    if len(set(labels)) == len(labels):
+        return labels
+    return [f"#{number}" for number in range(1, len(values) + 1)]
 
 
-def numbers_first(values: list[str]) -> list[str]:
-    """Sorts numbers by size; other texts follow in their old order."""
-    numbers = {value: finite_number(value) for value in values}
-    return sorted(values, key=lambda x: (numbers[x] is None, numbers[x] or 0.0))
+def with_exponent(text: str) -> str:
+    """Writes a number with an exponent: `3e-4` for `0.0003`. Other texts stay."""
+    number = finite_number(text)
+    if number is None:
+        return text
+    digits, _, exponent = f"{number:.11e}".partition("e")
+    return f"{digits.rstrip('0').rstrip('.')}e{int(exponent)}"

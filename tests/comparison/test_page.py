@@ -15,7 +15,12 @@ from mtl_cli.comparison.compare_datasets import Question, compare_datasets
 from mtl_cli.comparison.find_runs import read_runs
 from mtl_cli.comparison.intervals import mean_interval
 from mtl_cli.comparison.plots import interval_plot, learning_curves
-from mtl_cli.comparison.setting_chart import CHARACTER_WIDTH, WIDTH, setting_chart
+from mtl_cli.comparison.setting_chart import (
+    CHARACTER_WIDTH,
+    WIDTH,
+    distinct_labels,
+    setting_chart,
+)
 from mtl_cli.comparison.task import Task
 from mtl_cli.comparison.trade_off_chart import TradeOffPoint, front_points
 
@@ -190,13 +195,19 @@ def test_labels_of_values_neither_overlap_nor_leave_the_chart(
     chart = setting_chart(comparison, "model.tower_units", comparison.tasks[0])
     marks = [m for m in chart.marks if m.attributes.get("text-anchor") == "middle"]
     labels = [m for m in marks if m.attributes["class"] == "tick"]
-    assert len(labels) == num_values
-    by_line: dict[
-        object, float
-    ] = {}  # {y of a line of labels: where its last one ends}
+    assert len({label.text for label in labels}) == num_values
+    assert labels[0].tooltip == "[512,256,128]"
+    by_line: dict[object, float] = {}  # {y of a line: the end of its last label}
     for label in labels:
         half_width = len(str(label.text)) * CHARACTER_WIDTH / 2
         y, start = label.attributes["y"], label.attributes["x"] - half_width
         assert start >= by_line.get(y, 0)
         by_line[y] = start + 2 * half_width
     assert max(by_line.values()) <= WIDTH
+
+
+def test_labels_of_values_differ() -> None:
+    rates = ["0.0001", "0.0003", "0.25", "1000000"]
+    assert distinct_labels(rates, 5) == ["1e-4", "3e-4", "0.25", "1e6"]
+    assert distinct_labels(["[64,32]", "[64,16]"], 5) == ["#1", "#2"]
+    assert distinct_labels(["[64,32]", "selu"], 5) == ["[64,…", "selu"]
