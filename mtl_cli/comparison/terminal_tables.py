@@ -1,5 +1,9 @@
 """Prints the tables of a comparison on a terminal, without cutting any number."""
 
+import contextlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.measure import Measurement
@@ -14,6 +18,7 @@ from mtl_cli.comparison.table_cells import headings, setting_cells, task_cells
 from mtl_cli.comparison.task import Task
 from mtl_cli.core.message_text import counted
 
+# {verdict: its shorter text in the table}. Other verdicts stay as they are.
 SHORT_VERDICTS: dict[str, str] = {
     Verdict.NOT_REAL: "not real",
     Verdict.THESE_ROWS_ONLY: "rows only",
@@ -24,11 +29,11 @@ SHORT_VERDICTS: dict[str, str] = {
     Verdict.AHEAD: "ahead",
     Verdict.BEHIND: "behind",
 }
-STYLES: dict[str, str] = {Verdict.BETTER: "green", Verdict.WORSE: "red"}
+VERDICT_STYLES: dict[str, str] = {Verdict.BETTER: "green", Verdict.WORSE: "red"}
 # The columns of settings may become as narrow as this if the table is too wide. Longer
 # settings are then broken into several lines. All other columns keep their width.
 MIN_SETTING_WIDTH = 16
-MAX_DAYS = 30  # the largest number of days in the table of a line
+MAX_DAYS = 30  # the largest number of days in the table of a line (`lines.py`)
 
 
 def print_tables(comparison: DatasetComparison, console: Console) -> None:
@@ -39,43 +44,69 @@ def print_tables(comparison: DatasetComparison, console: Console) -> None:
 
 
 def print_days(days: list[DatasetComparison], console: Console) -> None:
-    """Prints the scores of a line: one row for each of its last days."""
-    rows = []
-    for day in days:
-        scores = {
-            f"{task.name} {task.metric_title}": interval_text(
-                task.scores[0].interval, task.decimals
-            )
-            for task in day.tasks
-        }
-        rows.append((day.baseline.settings.get(TRAINING_TABLE_KEY, ""), scores))
-    num_shown = min(len(rows), MAX_DAYS)
-    title = counted(len(rows), "day")
-    if num_shown < len(rows):
-        title = f"last {num_shown} of {title}"
+    """Prints the scores of a line, a chain of runs: one row for each of its last days.
+
+    Each of `days` is the comparison of a single configuration: the run of the day.
+    """
+    shown_days = days[-MAX_DAYS:]
+    title = counted(len(days), "day")
+    if len(shown_days) < len(days):
+        title = f"last {len(shown_days)} of {title}"
     line = f"{days[0].baseline.model} on {days[0].dataset_name}"
     console.rule(Text(f"{title} of {line}", style="bold"))
-    rows = rows[-num_shown:]
-    names = list(dict.fromkeys(name for _, scores in rows for name in scores))
-    by_task = [day_table(rows, [name]) for name in names]
-    print_fitting(day_table(rows, names), by_task, console)
+    rows = [day_row(day) for day in shown_days]
+    all_headings = list(dict.fromkeys(name for row in rows for name in row.scores))
+    by_task = [day_table(rows, [heading]) for heading in all_headings]
+    print_fitting(day_table(rows, all_headings), by_task, console)
+
+
+class DayRow(NamedTuple):
+    """A row of the table of a line.
+
+    Attributes:
+        training_table: the table that the run of the day was trained on.
+        scores: {heading of a task's column: score as text}.
+    """
+
+    training_table: str
+    scores: dict[str, str]
+
+
+def day_row(day: DatasetComparison) -> DayRow:
+    """Returns the row of a day on which only one line has a run."""
+    scores = {
+        f"{task.name} {task.metric_title}": interval_text(
+            task.scores[0].interval, task.decimals
+        )
+        for task in day.tasks
+    }
+    return DayRow(day.baseline.settings.get(TRAINING_TABLE_KEY, ""), scores)
 
 
 def print_fitting(table: Table, by_task: list[Table], console: Console) -> None:
-    """Prints one table if it fits the terminal, and the tables of its tasks if not.
+    """Prints a table if it fits the terminal, and otherwise one table per task.
 
-    A table of one task that is still too wide is printed wider than the terminal, so
-    that rich does not cut numbers.
+    If the table of a task is still too wide, its lines are longer than the terminal is
+    wide: otherwise rich would cut numbers.
     """
     # To measure a table, rich needs options that allow more width than the terminal.
     wide = console.options.update(max_width=10_000)
-    console_width = console.width
-    is_too_wide = Measurement.get(console, wide, table).maximum > console_width
-    for printed in by_task if is_too_wide else [table]:
+    fits = Measurement.get(console, wide, table).maximum <= console.width
+    for printed in [table] if fits else by_task:
         min_width = Measurement.get(console, wide, printed).minimum
-        console.width = max(console_width, min_width)
-        console.print(printed)
-    console.width = console_width
+        with at_least_as_wide(console, min_width):
+            console.print(printed)
+
+
+@contextlib.contextmanager
+def at_least_as_wide(console: Console, min_width: int) -> Iterator[None]:
+    """Widens a console that is narrower than `min_width` inside the block."""
+    width = console.width
+    console.width = max(width, min_width)
+    try:
+        yield
+    finally:
+        console.width = width
 
 
 def rich_table(comparison: DatasetComparison, tasks: list[Task]) -> Table:
@@ -85,33 +116,28 @@ def rich_table(comparison: DatasetComparison, tasks: list[Task]) -> Table:
     return table_of_cells(headings(comparison, tasks), rows, len(comparison.shown_keys))
 
 
-def day_table(rows: list[tuple[str, dict[str, str]]], names: list[str]) -> Table:
-    """Returns the table of the days of a line.
-
-    Args:
-        rows: for each day, its training table and {heading of a task: score}.
-        names: the headings of the tasks in the table.
-    """
-    cells = [[day, *(scores.get(name, "") for name in names)] for day, scores in rows]
-    texts = [[Text(cell) for cell in row] for row in cells]
-    return table_of_cells(["train", *names], texts, num_settings=1)
+def day_table(rows: list[DayRow], task_headings: list[str]) -> Table:
+    """Returns the table of the days of a line, with the columns of some tasks."""
+    cells = []
+    for row in rows:
+        texts = [row.scores.get(heading, "") for heading in task_headings]
+        cells.append([Text(row.training_table), *map(Text, texts)])
+    return table_of_cells(["train", *task_headings], cells, num_settings=1)
 
 
 def table_of_cells(
-    names: list[str], rows: list[list[Text]], num_settings: int
+    column_headings: list[str], rows: list[list[Text]], num_settings: int
 ) -> Table:
     """Returns a table whose columns are wide enough for their numbers.
 
-    Args:
-        names: the headings of the columns.
-        rows: the cells of each row.
-        num_settings: how many of the first columns are settings.
+    The first `num_settings` columns are settings. `rows` are the cells of each row.
     """
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for i, name in enumerate(names):
+    for i, column_heading in enumerate(column_headings):
         is_setting = i < num_settings
-        is_verdict = name == "verdict" and not is_setting
-        heading = Text("" if is_verdict else name)  # A verdict needs no heading.
+        is_verdict = column_heading == "verdict" and not is_setting
+        # A verdict needs no heading.
+        heading = Text("" if is_verdict else column_heading)
         # A Chinese character, for example, has the width of two letters.
         width = max(text.cell_len for text in (heading, *(row[i] for row in rows)))
         table.add_column(
@@ -135,7 +161,7 @@ def rich_row(comparison: DatasetComparison, tasks: list[Task], i: int) -> list[T
         row += [
             Text(mean, style="bold" if is_best else ""),
             Text(difference),
-            Text(SHORT_VERDICTS.get(verdict, verdict), STYLES.get(verdict, "")),
+            Text(SHORT_VERDICTS.get(verdict, verdict), VERDICT_STYLES.get(verdict, "")),
             *map(Text, to_twins),
         ]
     return row
