@@ -1,7 +1,6 @@
 """Compares the configurations of each data set with each other."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from mtl_cli.comparison.baseline import choose_baseline
@@ -27,8 +26,12 @@ from mtl_cli.comparison.warnings import warnings
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import comma_list, line_if_any
 
-# The comparison of a data set, and its configurations without scores on the split.
-ScoredAndUnscored = tuple[DatasetComparison, list[Configuration]]
+
+class ComparedDataset(NamedTuple):
+    """The comparison of a data set, and its configurations without scores."""
+
+    comparison: DatasetComparison
+    unscored: list[Configuration]
 
 
 class Question(NamedTuple):
@@ -61,30 +64,30 @@ def compare_datasets(runs: list[Run], question: Question) -> list[DatasetCompari
     datasets = runs_by_dataset(runs)
     compared, errors = compare_each(datasets, question)
     if not compared:
-        raise next(iter(errors.values()))
+        first_error, *_ = errors.values()
+        raise first_error
     if errors and question.baseline is not None:
-        days = days_without_baseline({n: datasets[n] for n in errors}, compared, runs)
+        not_compared = {name: datasets[name] for name in errors}
+        days = days_without_baseline(not_compared, compared, runs)
         compared_days, day_errors = compare_each(days, question._replace(baseline=None))
         compared |= compared_days
         errors = {n: e for n, e in errors.items() if n not in days} | day_errors
-    comparisons = [compared[name][0] for name in datasets if name in compared]
+    comparisons = [compared[name].comparison for name in datasets if name in compared]
     # Runs write predictions for test rows only.
-    tested = [c for c in comparisons if c.split == "test"]
+    to_test = [c for c in comparisons if c.split == "test"]
     if question.only_last_day:
-        tested = without_earlier_days(tested)
+        to_test = without_earlier_days(to_test)
     for comparison in comparisons:
         # The row tests may find that a configuration was scored on other rows than the
         # baseline. Such a configuration cannot be the best, so the best is chosen after
         # the tests.
-        remarks = add_row_tests(comparison) if comparison in tested else []
+        missing_tests = add_row_tests(comparison) if comparison in to_test else []
         conclude(comparison)
         name = comparison.dataset
-        _, unscored = compared[name]
-        comparison_warnings = warnings(comparison, datasets[name], unscored)
         comparison.warnings = [
             *question_warnings(comparison, question),
-            *comparison_warnings,
-            *remarks,
+            *warnings(comparison, datasets[name], compared[name].unscored),
+            *missing_tests,
         ]
     comparisons[0].warnings += [
         f"data set {name} is not compared: {error}" for name, error in errors.items()
@@ -94,13 +97,14 @@ def compare_datasets(runs: list[Run], question: Question) -> list[DatasetCompari
 
 def days_without_baseline(
     datasets: dict[str, list[Run]],
-    compared: dict[str, ScoredAndUnscored],
+    compared: dict[str, ComparedDataset],
     runs: list[Run],
 ) -> dict[str, list[Run]]:
-    """Returns the data sets that may lack the requested baseline.
+    """Returns the data sets that are compared without the requested baseline.
 
-    Such a data set is a day on which only one line has a run. The line is compared on
-    another day.
+    A line is a chain of runs, one per day, see `lines`. On some days, only one of the
+    lines may have a run. Such a day needs no baseline if its line is compared with the
+    baseline on another day.
 
     Args:
         datasets: {name: runs} for the data sets without a comparison.
@@ -109,26 +113,28 @@ def days_without_baseline(
     """
     compared_runs = [
         run
-        for comparison, _ in compared.values()
-        for configuration in comparison.configurations
+        for dataset in compared.values()
+        for configuration in dataset.comparison.configurations
         for run in configuration.runs.values()
     ]
     folders = folders_of_lines(compared_runs, runs)
-    return {n: r for n, r in datasets.items() if is_day_of(folders, r)}
 
+    def is_day_of_compared_line(runs_of_dataset: list[Run]) -> bool:
+        scored = [run for run in runs_of_dataset if run.has_scores]
+        is_one_configuration = len(group_runs(scored)) == 1
+        return is_one_configuration and any(run.path in folders for run in scored)
 
-def is_day_of(folders: set[Path], runs: list[Run]) -> bool:
-    """Whether the runs with scores are one configuration, with one of the folders."""
-    scored = [run for run in runs if run.has_scores]
-    return len(group_runs(scored)) == 1 and any(run.path in folders for run in scored)
+    return {n: r for n, r in datasets.items() if is_day_of_compared_line(r)}
 
 
 def compare_each(
     datasets: dict[str, list[Run]], question: Question
-) -> tuple[dict[str, ScoredAndUnscored], dict[str, ConfigError]]:
-    """Returns `comparison_over_seeds` by data set, and the errors of data sets.
+) -> tuple[dict[str, ComparedDataset], dict[str, ConfigError]]:
+    """Compares the configurations of each data set with the baseline.
 
     `datasets` is {name: runs}.
+
+    Returns: {name: comparison}; and {name: error} for the other data sets.
     """
     compared, errors = {}, {}
     for name, runs in datasets.items():
@@ -141,14 +147,12 @@ def compare_each(
 
 def comparison_over_seeds(
     name: str, runs: list[Run], question: Question
-) -> ScoredAndUnscored:
+) -> ComparedDataset:
     """Compares all configurations of one data set with the baseline, over seeds.
 
-    Returns: the comparison, and the configurations without scores on the split.
-
     Raises:
-        ConfigError: if no run has scores on the split, or if the requested baseline,
-            metric or a chosen task does not exist.
+        ConfigError: if no run has scores on the split, or if the baseline, the metric
+            or a task of the question does not exist.
     """
     configurations = group_runs(runs)
     split = question.split or default_split(configurations)
@@ -156,51 +160,59 @@ def comparison_over_seeds(
     unscored = [c for c in configurations if not c.has_scores_on(split)]
     if not scored:
         raise ConfigError(no_scores_message(runs, split))
-    # The twins that were trained on a single scenario are not compared with the
-    # baseline, see `twins`.
+    # A configuration that was trained on a single scenario is not compared with the
+    # baseline, but with the configuration whose twin it is, see `twins`.
     scored, single_scenario = split_single_scenario(scored)
     keys = differing_keys(scored)
     set_names(scored, keys)
-    chosen_baseline, reason = choose_baseline(scored, keys, question.baseline)
+    baseline, reason = choose_baseline(scored, keys, question.baseline)
     tasks = scored_tasks(scored, split, question.metric, question.tasks)
     comparison = DatasetComparison(
-        name, scored, keys, chosen_baseline, reason, split, tasks
+        dataset=name,
+        configurations=scored,
+        differing_keys=keys,
+        baseline=baseline,
+        baseline_reason=reason,
+        split=split,
+        tasks=tasks,
     )
     add_score_differences(comparison, single_scenario)
-    return comparison, unscored
+    return ComparedDataset(comparison, unscored)
 
 
 def default_split(configurations: list[Configuration]) -> str:
-    """Returns the split to compare if the user names none.
+    """Returns `test`, or `valid` if runs have scores on validation rows only."""
 
-    The split is `test`, or `valid` if only validation rows have scores.
-    """
-    splits = ("test", "valid")
-    scored = [s for s in splits if any(c.has_scores_on(s) for c in configurations)]
-    return scored[0] if scored else "test"
+    def have_scores_on(split: str) -> bool:
+        return any(c.has_scores_on(split) for c in configurations)
+
+    only_valid = have_scores_on("valid") and not have_scores_on("test")
+    return "valid" if only_valid else "test"
 
 
 def question_warnings(comparison: DatasetComparison, question: Question) -> list[str]:
-    """Says where the comparison is not all that the user may expect."""
-    configurations, split = comparison.configurations, comparison.split
+    """Says where the comparison is not what the user may have asked for."""
     texts = []
-    if question.split is None and split == "valid":
+    if question.split is None and comparison.split == "valid":
         texts.append(
             "no run of this data set has scores on test rows, so the scores on "
             "validation rows are compared"
         )
-    compared = [task.name for task in comparison.tasks]
-    requested = question.tasks or list(recorded_scores(configurations, split))
     if question.metric is not None:
+        recorded = recorded_scores(comparison.configurations, comparison.split)
+        compared = [task.name for task in comparison.tasks]
         texts += line_if_any(
             f"these tasks have no {question.metric} and are left out",
-            [name for name in requested if name not in compared],
+            [name for name in question.tasks or recorded if name not in compared],
         )
     return texts
 
 
 def conclude(comparison: DatasetComparison) -> None:
-    """Chooses the best configurations, corrects p-values, and sets the sentences."""
+    """Finishes a comparison whose differences have all their tests.
+
+    Chooses the best configurations, corrects the p-values, and writes the sentences.
+    """
     for task in comparison.all_tasks:
         choose_best(task, comparison.split)
     for task in comparison.tasks:
@@ -220,11 +232,11 @@ def correct_p_values_of_task(task: Task) -> None:
 
 
 def no_scores_message(runs: list[Run], split: str) -> str:
-    """Returns the message of the error that no run has scores on the split."""
-    known_splits = {name for run in runs for name in run.metrics}
-    if known_splits:
-        names = ", ".join(sorted(known_splits))
-        return f"--split: no run has scores of the split '{split}'; known: {names}"
+    """Says why no run has scores on the split."""
+    scored_splits = sorted({name for run in runs for name in run.metrics})
+    if scored_splits:
+        known = ", ".join(scored_splits)
+        return f"--split: no run has scores of the split '{split}'; known: {known}"
     message = (
         f"there is nothing to compare: none of {len(runs)} runs is done and has metrics"
     )

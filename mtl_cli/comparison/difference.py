@@ -15,9 +15,9 @@ from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.intervals import Interval
 from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL, DifferenceTest, holm
 
-# Two configurations, in either order, and the scenario on whose rows they are compared.
-# (A, B) and (B, A) are equal, so they have one test and one corrected p-value.
-Compared = tuple[frozenset[Configuration], str]
+# Two configurations without order, and the scenario on whose rows they are compared.
+# The pairs (A, B) and (B, A) are equal: they have one test and one corrected p-value.
+ComparedPair = tuple[frozenset[Configuration], str]
 
 
 class Verdict(StrEnum):
@@ -47,8 +47,8 @@ class Difference:
     """The score of one configuration minus the score of another, on one task.
 
     The row test is added after all differences of a comparison are made, and the
-    corrected p-values after all tests are made. The verdict follows from the
-    attributes.
+    corrected p-values after all tests are made. The properties, such as `verdict`,
+    follow from the attributes.
 
     Attributes:
         configuration: the configuration whose score is compared.
@@ -59,7 +59,7 @@ class Difference:
         day_count: the number of common days of two lines; 0 for a difference that is
             not between lines.
         has_same_rows: False if the scores are on different rows, or if the rows have
-            different weights. There is then no difference and no test.
+            different weights. Then the attributes below keep their defaults.
         paired_difference: the difference of the two scores of a replicate, averaged
             over the replicates that both have; None if they have none in common.
         difference_of_means: the difference of the mean scores over the seeds of each
@@ -69,9 +69,9 @@ class Difference:
         corrected_replicate_p: the p-value of `replicate_test`, see `correct_p_values`.
         row_test: the test over test rows; None if the predictions were not compared.
         corrected_row_p: the p-value of `row_test`, see `correct_p_values`.
-        has_too_few_rows: whether there are too few test rows for a row test.
-        has_unread_rows: whether there is no row test because of the limits of
-            `row_tests`.
+        has_too_few_rows: whether the test rows are too few for a row test.
+        has_unread_rows: whether the test rows were not read for a row test, since
+            `row_tests` limits how many are read.
     """
 
     configuration: Configuration
@@ -90,8 +90,8 @@ class Difference:
     has_unread_rows: bool = False
 
     @property
-    def compared(self) -> Compared:
-        """The two configurations, in either order, and the scenario."""
+    def compared_pair(self) -> ComparedPair:
+        """The two configurations, without order, and the scenario."""
         return frozenset((self.configuration, self.other)), self.scenario
 
     @property
@@ -101,10 +101,9 @@ class Difference:
         - If the two have two or more replicates in common: the paired difference.
         - Otherwise, if each has two or more seeds: the difference of their means, from
           the replicate test.
-        - Otherwise: the difference of their means without an interval. The means are
-          scores in the same table, so the difference of a single common seed would
-          contradict the table.
-        - Between lines with fewer than two common days: the difference of the common
+        - Otherwise: the difference of their means without an interval. The tables show
+          the means, so the difference of a single common seed could contradict them.
+        - Between lines with fewer than two common days: the difference on the common
           day without an interval, or None.
         """
         paired = self.paired_difference
@@ -123,7 +122,7 @@ class Difference:
         return 0.0 if self.interval is None else self.interval.mean
 
     @property
-    def is_of_models(self) -> bool:
+    def is_of_single_runs(self) -> bool:
         """Whether both configurations are single runs, at least one from a line."""
         pair = (self.configuration, self.other)
         return all(len(c.runs) == 1 for c in pair) and any(c.is_in_line for c in pair)
@@ -132,11 +131,10 @@ class Difference:
     def deciding_test(self) -> DifferenceTest | None:
         """The test that a verdict needs; None if it could not be made.
 
-        Between two single runs of lines (`is_of_models`), the row test decides if the
-        metric has a direction, because nobody retrains a line to compare it. Otherwise
-        the replicate test decides.
+        Usually this is the replicate test. Between single runs of lines, the row test
+        decides if the metric has a direction: nobody retrains a line to compare it.
         """
-        if self.replicate_test is None and self.is_of_models and self.direction:
+        if self.replicate_test is None and self.is_of_single_runs and self.direction:
             return self.row_test
         return self.replicate_test
 
@@ -178,9 +176,9 @@ class Difference:
         """The reason why there is no deciding test."""
         if self.day_count:
             return Verdict.TOO_FEW_DAYS
-        if self.is_of_models and self.has_too_few_rows:
+        if self.is_of_single_runs and self.has_too_few_rows:
             return Verdict.TOO_FEW_ROWS
-        if self.is_of_models and self.direction:
+        if self.is_of_single_runs and self.direction:
             return Verdict.NOT_TESTED
         return Verdict.TOO_FEW_SEEDS
 
@@ -228,18 +226,24 @@ def correct_p_values(differences: Sequence[Difference]) -> None:
             differences on one task.
     """
     replicate_p_values = corrected_p_values(
-        {d.compared: d.replicate_test.p_value for d in differences if d.replicate_test}
+        {
+            d.compared_pair: d.replicate_test.p_value
+            for d in differences
+            if d.replicate_test
+        }
     )
     row_p_values = corrected_p_values(
-        {d.compared: 1.0 for d in differences if d.has_unread_rows}
-        | {d.compared: d.row_test.p_value for d in differences if d.row_test}
+        {d.compared_pair: 1.0 for d in differences if d.has_unread_rows}
+        | {d.compared_pair: d.row_test.p_value for d in differences if d.row_test}
     )
     for difference in differences:
-        pair = difference.compared
+        pair = difference.compared_pair
         difference.corrected_replicate_p = replicate_p_values.get(pair, 1.0)
         difference.corrected_row_p = row_p_values.get(pair, 1.0)
 
 
-def corrected_p_values(p_values: dict[Compared, float]) -> dict[Compared, float]:
+def corrected_p_values(
+    p_values: dict[ComparedPair, float],
+) -> dict[ComparedPair, float]:
     """Returns the corrected p-value of each test."""
     return dict(zip(p_values, holm(list(p_values.values())), strict=True))

@@ -13,7 +13,7 @@ from mtl_cli.comparison.plots import interval_plot, learning_curves, plotted_ind
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import TRAINING_FACTS
 from mtl_cli.comparison.setting_chart import setting_chart
-from mtl_cli.comparison.table import are_single_runs, line_legend, test_legend
+from mtl_cli.comparison.table import are_single_runs, legend_of_lines, legend_of_tests
 from mtl_cli.comparison.trade_off_chart import trade_off_chart
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.message_text import counted
@@ -42,7 +42,7 @@ def page(
         title="; ".join(comparison.heading for comparison in comparisons),
         parts=[template_variables(c.for_people()) for c in comparisons],
         line_comparisons=line_comparisons,
-        line_legend=line_legend(comparisons),
+        line_legend=legend_of_lines(comparisons),
         **TEMPLATE_FUNCTIONS,
     )
 
@@ -72,7 +72,7 @@ def template_variables(comparison: DatasetComparison) -> dict[str, object]:
     gate_tables = [table for table in tables if table is not None]
     return {
         "comparison": comparison,
-        "test_legend": test_legend([comparison]),
+        "test_legend": legend_of_tests([comparison]),
         "are_single_runs": are_single_runs([comparison]),
         "best_chosen_on": best_chosen_on(comparison),
         "num_plotted": len(indices),

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.task import Task
+from mtl_cli.comparison.task import COMPARED_WITH, Task
 from mtl_cli.core.message_text import counted
 from mtl_cli.core.nested import flatten
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+TESTS = ("over_seeds", "over_rows")  # keys of `Difference.as_dict`
 
 
 @dataclass(eq=False)
@@ -27,8 +29,8 @@ class DatasetComparison:
         tasks: the tasks with their scores.
         warnings: reasons to trust the comparison less, such as few seeds.
         is_of_lines: whether each configuration is a line: a chain of runs, each of
-            which starts from the run of the day before, see `lines.py`. The days of a
-            line take the place of seeds.
+            which starts from the run of the day before, see `lines.py`. Days then take
+            the place of seeds.
     """
 
     dataset: str
@@ -55,9 +57,9 @@ class DatasetComparison:
 
     @property
     def dataset_name(self) -> str:
-        """The setting `dataset.name`. All days of a line have the same.
+        """The setting `dataset.name`.
 
-        The days have different `dataset`.
+        All days of a line have the same `dataset_name`, but different `dataset`.
         """
         return self.baseline.settings.get("dataset.name", "")
 
@@ -102,9 +104,9 @@ class DatasetComparison:
         ]
 
     def for_people(self) -> "DatasetComparison":
-        """Returns the comparison without lone tasks: they have nothing to compare.
+        """Returns the comparison without `lone_tasks`: they have nothing to compare.
 
-        If all tasks are lone, all of them stay.
+        If all tasks are lone tasks, all of them stay.
         """
         lone_tasks = self.lone_tasks
         if len(lone_tasks) == len(self.tasks):
@@ -129,10 +131,10 @@ class DatasetComparison:
         return {name: replace(self, tasks=tasks[name]) for name in tasks}
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Yields one flat dict per configuration and task, with values not rounded.
+        """Yields {column: value, not rounded} for each configuration and task.
 
-        If tasks have scenarios, there is one dict for each of `all_tasks`. Every dict
-        then has the key `scenario`; the value is "" for a task on all rows.
+        If tasks have scenarios, there is a row for each of `all_tasks`. Every row then
+        has the column `scenario`, which is "" for a task on all rows.
         """
         tasks = self.all_tasks
         for i, configuration in enumerate(self.configurations):
@@ -141,25 +143,28 @@ class DatasetComparison:
                 row = {"dataset": self.dataset, **settings, "task": task.name}
                 if len(tasks) > len(self.tasks):
                     row["scenario"] = task.scenario
-                score = task.score_dict(i)
-                del score["by_seed"]
-                score.pop("scenarios", None)
-                # A difference has columns such as `to_baseline.verdict`, and its tests
-                # such as `to_baseline.over_rows.p`. A missing test has no columns.
-                for key in [key for key in score if key.startswith("to_")]:
-                    difference = score.pop(key)
-                    for test in ("over_seeds", "over_rows"):
-                        if difference and difference[test] is None:
-                            del difference[test]
-                    if difference:
-                        score[key] = difference
-                yield row | flatten(score)
+                yield row | score_cells(task.score_dict(i))
 
     def to_frame(self) -> "DataFrame":
         """Returns a table with the columns of `mtl-compare --csv`, see `rows`."""
         import pandas as pd
 
         return pd.DataFrame(self.rows())
+
+
+def score_cells(score: dict[str, Any]) -> dict[str, Any]:
+    """Returns the result of `Task.score_dict` as the cells of a row.
+
+    A difference has columns such as `to_baseline.verdict`, and its tests have columns
+    such as `to_baseline.over_rows.p`. A missing difference or test has no columns.
+    """
+    nested = {k: v for k, v in score.items() if k not in ("by_seed", "scenarios")}
+    differences_and_tests = (*(f"to_{k}" for k in COMPARED_WITH), *TESTS)
+    return {
+        key: value
+        for key, value in flatten(nested).items()
+        if value is not None or not key.endswith(differences_and_tests)
+    }
 
 
 def without_earlier_days(
@@ -177,14 +182,14 @@ def without_earlier_days(
 def days_of_one_line(
     comparisons: list[DatasetComparison],
 ) -> list[list[DatasetComparison]]:
-    """Returns the days on which only one line has a run, for each data set and model.
+    """Returns the days of each line, of the days on which only one line has a run.
 
-    Other settings, such as the learning rate, may change from day to day. A data set
-    and model with a single day is left out.
+    Runs of the same data set and model count as one line: other settings, such as the
+    learning rate, may change from day to day. Lines of a single day are left out.
     """
-    days: dict[tuple[str, str], list[DatasetComparison]] = {}
+    days_by_line: dict[tuple[str, str], list[DatasetComparison]] = {}
     for comparison in comparisons:
         if comparison.is_day_of_one_line:
-            key = comparison.dataset_name, comparison.baseline.model
-            days.setdefault(key, []).append(comparison)
-    return [of_line for of_line in days.values() if len(of_line) > 1]
+            line = comparison.dataset_name, comparison.baseline.model
+            days_by_line.setdefault(line, []).append(comparison)
+    return [days for days in days_by_line.values() if len(days) > 1]

@@ -3,11 +3,11 @@
 from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.intervals import interval_text
 from mtl_cli.comparison.task import Task
-from mtl_cli.comparison.twins import settings_of_exact_twin_lacking
+from mtl_cli.comparison.twins import unmet_twin_settings
 from mtl_cli.core.message_text import comma_list, counted
 from mtl_cli.runs.text_tables import p_value_text
 
-# {verdict that orders two configurations: its words in a sentence}.
+# {verdict that says how two configurations differ: its words in a sentence}.
 RELATIONS = {
     Verdict.BETTER: "better than",
     Verdict.WORSE: "worse than",
@@ -25,12 +25,12 @@ TWIN_VERBS = {
 
 
 def sentences(task: Task, baseline: str, split: str) -> list[str]:
-    """Returns all sentences about a task, after its differences have got verdicts."""
+    """Returns all sentences about a task whose p-values are corrected."""
     return [
         *real_difference_sentences(task),
         *unsure_difference_sentences(task, baseline),
         *twin_sentences(task),
-        *best_sentence(task, split),
+        *best_sentences(task, split),
     ]
 
 
@@ -42,11 +42,10 @@ def real_difference_sentences(task: Task) -> list[str]:
     """
     differences = [score.differences.get("baseline") for score in task.scores]
     real = [d for d in differences if d and d.is_real]
-    sign = -1 if task.direction == -1 else 1
-    real.sort(key=lambda d: -sign * d.mean)
+    real.sort(key=lambda d: d.mean, reverse=task.direction != -1)
     texts = [same_order_sentence(d, task) for d in real[:MAX_SENTENCES]]
-    if without_sentence := real[MAX_SENTENCES:]:
-        verdicts = [f"{d.configuration.name} is {d.verdict}" for d in without_sentence]
+    if others := real[MAX_SENTENCES:]:
+        verdicts = [f"{d.configuration.name} is {d.verdict}" for d in others]
         texts.append(f"{comma_list(verdicts)}.")
     return texts
 
@@ -57,16 +56,16 @@ def same_order_sentence(difference: Difference, task: Task) -> str:
     p_value = p_value_text(difference.corrected_replicate_p)
     # The verdict says the direction, so the size needs no sign.
     size = interval_text(difference.interval, task.decimals).removeprefix("-")
-    row_test_text = ""
+    other_test_set = ""
     if difference.row_test is not None:
         row_p_value = p_value_text(difference.corrected_row_p)
-        row_test_text = f", and so would another test set ({row_p_value})"
+        other_test_set = f", and so would another test set ({row_p_value})"
     elif not difference.day_count:
-        row_test_text = "; whether another test set would give it too is not known"
+        other_test_set = "; whether another test set would give it too is not known"
     return (
         f"{difference.configuration.name} is {RELATIONS[difference.verdict]} "
         f"{difference.other.name} by {size}{over_days(difference)}: {cause} "
-        f"would give the same order ({p_value}){row_test_text}."
+        f"would give the same order ({p_value}){other_test_set}."
     )
 
 
@@ -78,15 +77,15 @@ def unsure_difference_sentences(task: Task, baseline: str) -> list[str]:
     return [
         *rows_only_sentences(task),
         *model_sentences(task, baseline),
-        *not_real_sentence(task, baseline),
-        *too_few_rows_sentence(task, baseline),
-        *not_tested_sentence(task, baseline),
+        *not_real_sentences(task, baseline),
+        *too_few_rows_sentences(task, baseline),
+        *not_tested_sentences(task, baseline),
         *too_few_seeds_sentences(task, baseline),
     ]
 
 
 def differences_with_verdict(task: Task, verdict: Verdict) -> list[Difference]:
-    """Returns the differences to the baseline that have a verdict."""
+    """Returns the differences to the baseline that have this verdict."""
     differences = [score.differences.get("baseline") for score in task.scores]
     return [d for d in differences if d and d.verdict == verdict]
 
@@ -98,7 +97,7 @@ def rows_only_sentences(task: Task) -> list[str]:
 
 
 def rows_only_sentence(difference: Difference, task: Task) -> str:
-    """Says that another test set might not show the difference."""
+    """Says that retraining, but maybe not another test set, would show a difference."""
     cause = "other days" if difference.day_count else "retraining"
     return (
         f"{difference.configuration.name} shows no real difference to "
@@ -123,7 +122,7 @@ def model_sentences(task: Task, baseline: str) -> list[str]:
     return texts
 
 
-def not_real_sentence(task: Task, baseline: str) -> list[str]:
+def not_real_sentences(task: Task, baseline: str) -> list[str]:
     """Names the configurations that retraining might rank the other way round."""
     not_real = differences_with_verdict(task, Verdict.NOT_REAL)
     if not not_real:
@@ -132,8 +131,8 @@ def not_real_sentence(task: Task, baseline: str) -> list[str]:
     return [f"No real difference to {baseline} was found for {names}."]
 
 
-def too_few_rows_sentence(task: Task, baseline: str) -> list[str]:
-    """Names the single runs of lines that no test over rows tells from the baseline."""
+def too_few_rows_sentences(task: Task, baseline: str) -> list[str]:
+    """Names the single runs of lines whose test rows are too few for a test."""
     differences = differences_with_verdict(task, Verdict.TOO_FEW_ROWS)
     if not differences:
         return []
@@ -141,7 +140,7 @@ def too_few_rows_sentence(task: Task, baseline: str) -> list[str]:
     return [f"The test rows are too few to tell whether {names} and {baseline} differ."]
 
 
-def not_tested_sentence(task: Task, baseline: str) -> list[str]:
+def not_tested_sentences(task: Task, baseline: str) -> list[str]:
     """Names the single runs of lines whose test rows were not compared."""
     differences = differences_with_verdict(task, Verdict.NOT_TESTED)
     if not differences:
@@ -165,12 +164,13 @@ def too_few_seeds_sentences(task: Task, baseline: str) -> list[str]:
         texts.append(
             "There are too few seeds to tell whether retraining would rank these "
             f"configurations and {baseline} in the same order: "
-            f"{with_row_tests(others, task)}. Run them with seed=1,2,3."
+            f"{names_with_row_tests(others, task)}. Run them with seed=1,2,3."
         )
     if ensembles:
         texts.append(
             "An ensemble is one model, so only the test rows can tell whether it "
-            f"differs from {baseline}: {with_row_tests(ensembles, task)}."
+            f"differs from {baseline}: "
+            f"{names_with_row_tests(ensembles, task)}."
         )
     return texts
 
@@ -182,51 +182,54 @@ def names_with_sizes(differences: list[Difference], task: Task) -> str:
     )
 
 
-def with_row_tests(differences: list[Difference], task: Task) -> str:
+def names_with_row_tests(differences: list[Difference], task: Task) -> str:
     """Lists configurations, with the result of the row test if there is one."""
-    return comma_list(
-        d.configuration.name
-        if d.row_test is None
-        else f"{d.configuration.name} ({signed_difference(d, task)}; on another "
-        f"test set {p_value_text(d.corrected_row_p)})"
-        for d in differences
-    )
+    names = []
+    for difference in differences:
+        name = difference.configuration.name
+        if difference.row_test is not None:
+            p_value = p_value_text(difference.corrected_row_p)
+            size = signed_difference(difference, task)
+            name += f" ({size}; on another test set {p_value})"
+        names.append(name)
+    return comma_list(names)
 
 
 def twin_sentences(task: Task) -> list[str]:
     """Describes the real differences to twins.
 
     These differences show what models gain or lose by learning all tasks, or all
-    scenarios, at once. A single-task model of another size, for instance, is no exact
-    twin: the difference does not show whether sharing helps.
+    scenarios, at once.
     """
-    texts = []
-    by_score = [score.differences.get("single_task") for score in task.scores]
-    to_single_task = [d for d in by_score if d and d.is_real]
-    for difference in to_single_task[:MAX_SENTENCES]:
-        configuration, other = difference.configuration, difference.other
-        start, name = "", "its single-task twin"
-        if settings_of_exact_twin_lacking(configuration, other):
-            name = f"{other.name}, which differs in more than sharing"
-        elif difference.verdict == Verdict.WORSE:
-            start = "Negative transfer: "
-        texts.append(
-            f"{start}{configuration.name} {TWIN_VERBS[difference.verdict]} {name} "
-            f"{size_and_p_value(difference, task)}."
-        )
+    to_single_task = [
+        single_task_sentence(d, task)
+        for score in task.scores
+        if (d := score.differences.get("single_task")) and d.is_real
+    ]
     to_single_scenario = [
-        (on_scenario, d)
+        f"Scenario {on_scenario.scenario}: {d.configuration.name} "
+        f"{TWIN_VERBS[d.verdict]} its single-scenario twin "
+        f"{size_and_p_value(d, on_scenario)}."
         for on_scenario in task.scenarios
         for score in on_scenario.scores
         if (d := score.differences.get("single_scenario")) and d.is_real
     ]
-    for on_scenario, difference in to_single_scenario[:MAX_SENTENCES]:
-        verb = TWIN_VERBS[difference.verdict]
-        texts.append(
-            f"Scenario {on_scenario.scenario}: {difference.configuration.name} {verb} "
-            f"its single-scenario twin {size_and_p_value(difference, on_scenario)}."
-        )
-    return texts
+    return to_single_task[:MAX_SENTENCES] + to_single_scenario[:MAX_SENTENCES]
+
+
+def single_task_sentence(difference: Difference, task: Task) -> str:
+    """Describes the real difference to a single-task twin.
+
+    A single-task model of another size, for instance, is no exact twin: the difference
+    then does not show whether sharing helps.
+    """
+    name, twin = difference.configuration.name, "its single-task twin"
+    if unmet_twin_settings(difference.configuration, difference.other):
+        twin = f"{difference.other.name}, which differs in more than sharing"
+    elif difference.verdict == Verdict.WORSE:
+        name = f"Negative transfer: {name}"
+    verb = TWIN_VERBS[difference.verdict]
+    return f"{name} {verb} {twin} {size_and_p_value(difference, task)}."
 
 
 def signed_difference(difference: Difference, task: Task) -> str:
@@ -236,8 +239,9 @@ def signed_difference(difference: Difference, task: Task) -> str:
 
 def over_days(difference: Difference) -> str:
     """Returns ` over 3 days` for two lines, and "" for other configurations."""
-    days = counted(difference.day_count, "day")
-    return f" over {days}" if difference.day_count else ""
+    if not difference.day_count:
+        return ""
+    return f" over {counted(difference.day_count, 'day')}"
 
 
 def size_and_p_value(difference: Difference, task: Task) -> str:
@@ -246,7 +250,7 @@ def size_and_p_value(difference: Difference, task: Task) -> str:
     return f"({signed_difference(difference, task)}, {p_value})"
 
 
-def best_sentence(task: Task, split: str) -> list[str]:
+def best_sentences(task: Task, split: str) -> list[str]:
     """Names the best configuration, and the rows on which it was chosen."""
     if task.best is None:
         return []

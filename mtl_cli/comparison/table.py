@@ -54,17 +54,17 @@ def differences_of(comparisons: Sequence[DatasetComparison]) -> list[Difference]
 def are_single_runs(comparisons: Sequence[DatasetComparison]) -> bool:
     """Whether all differences are between single runs of lines, not between seeds."""
     differences = differences_of(comparisons)
-    return bool(differences) and all(d.is_of_models for d in differences)
+    return bool(differences) and all(d.is_of_single_runs for d in differences)
 
 
-def test_legend(comparisons: Sequence[DatasetComparison]) -> str:
+def legend_of_tests(comparisons: Sequence[DatasetComparison]) -> str:
     """Explains the intervals and the verdicts of comparisons of runs."""
     legend = ROW_LEGEND if are_single_runs(comparisons) else SEED_LEGEND
     return f"{legend} {CORRECTION_LEGEND}"
 
 
-def line_legend(comparisons: Sequence[DatasetComparison]) -> str:
-    """Explains the comparisons of lines; `comparisons` compare single days."""
+def legend_of_lines(comparisons: Sequence[DatasetComparison]) -> str:
+    """Explains the comparisons of lines. `comparisons` are those of single days."""
     has_scenarios = any(comparison.by_scenario for comparison in comparisons)
     scenario_legend = f" {SCENARIO_LEGEND}" if has_scenarios else ""
     return f"{LINE_LEGEND}{scenario_legend} {MODEL_LEGEND}"
@@ -83,27 +83,27 @@ def terminal_text(
 ) -> str:
     """Returns the tables and sentences of data sets and of lines, and the warnings.
 
-    A line is a chain of runs, one per day, see `comparison.lines`. Of its days, the
-    last has tables. If there is nothing to compare it with, a table of its scores on
-    each day follows.
+    A line is a chain of runs, one per day, see `comparison.lines`. Earlier days than
+    the last have no tables of their own. The days of a line that is not compared with
+    another line share one table of scores.
     """
     console, stream = memory_console()
-    lone_lines = [] if line_comparisons else days_of_one_line(comparisons)
     if line_comparisons:
-        shown = without_earlier_days(comparisons)
+        shown, days_of_lone_lines = without_earlier_days(comparisons), []
     else:
-        earlier_days = [day for days in lone_lines for day in days[:-1]]
+        days_of_lone_lines = days_of_one_line(comparisons)
+        earlier_days = [day for days in days_of_lone_lines for day in days[:-1]]
         shown = [c for c in comparisons if c not in earlier_days]
     if num_hidden := len(comparisons) - len(shown):
-        days = counted(num_hidden, "earlier day")
-        hidden = f"tables of {days} are in --json and --html"
-        console.print(Text(hidden, style="dim"))
+        hidden_days = counted(num_hidden, "earlier day")
+        note = f"tables of {hidden_days} are in --json and --html"
+        console.print(Text(note, style="dim"))
     for comparison in [comparison.for_people() for comparison in shown]:
         if len(comparisons) > 1:
             console.rule(Text(f"data set {comparison.dataset}", style="bold"))
         print_comparison(comparison, console)
-    for line_days in lone_lines:
-        print_days(line_days, console)
+    for days_of_line in days_of_lone_lines:
+        print_days(days_of_line, console)
     for comparison in line_comparisons:
         console.rule(Text(comparison.heading, style="bold"))
         print_comparison(comparison, console)
@@ -136,10 +136,10 @@ def print_legends(
 ) -> None:
     """Prints the legend of the tables, and one for lines and single runs of lines."""
     bold = "The best score of each task is bold. " if console.is_terminal else ""
-    console.print(Text(f"\n{bold}{test_legend(comparisons)}", style="dim"))
+    console.print(Text(f"\n{bold}{legend_of_tests(comparisons)}", style="dim"))
     if line_comparisons:
-        console.print(Text(line_legend(comparisons), style="dim"))
-    elif any(d.is_of_models for d in differences_of(comparisons)):
+        console.print(Text(legend_of_lines(comparisons), style="dim"))
+    elif any(d.is_of_single_runs for d in differences_of(comparisons)):
         console.print(Text(MODEL_LEGEND, style="dim"))
 
 
@@ -166,23 +166,23 @@ def as_markdown(
     line_comparisons: Sequence[DatasetComparison] = (),
 ) -> str:
     """Returns Markdown tables; headings name data sets, scenarios and lines."""
-    parts = []
+    blocks = []  # headings and tables
     for comparison in [comparison.for_people() for comparison in comparisons]:
         if len(comparisons) > 1:
-            parts.append(f"## {escaped(comparison.dataset)}\n")
-        parts.append(markdown_table(comparison))
+            blocks.append(f"## {escaped(comparison.dataset)}\n")
+        blocks.append(markdown_table(comparison))
         for name, on_scenario in comparison.by_scenario.items():
-            parts += [f"### {escaped(name)}\n", markdown_table(on_scenario)]
+            blocks += [f"### {escaped(name)}\n", markdown_table(on_scenario)]
     for comparison in line_comparisons:
         title = escaped(comparison.heading)
-        parts += [f"## {title}\n", markdown_table(comparison)]
-    return "\n".join(parts)
+        blocks += [f"## {title}\n", markdown_table(comparison)]
+    return "\n".join(blocks)
 
 
 def markdown_table(comparison: DatasetComparison) -> str:
     """Returns one Markdown table; the best score of each task is bold."""
-    names = headings(comparison, comparison.tasks)
-    table_rows = [names, ["---"] * len(names)]
+    column_headings = headings(comparison, comparison.tasks)
+    table_rows = [column_headings, ["---"] * len(column_headings)]
     for i in range(len(comparison.configurations)):
         row = setting_cells(comparison, i)
         for task in comparison.tasks:
@@ -194,10 +194,10 @@ def markdown_table(comparison: DatasetComparison) -> str:
 
 
 def escaped(cell: str) -> str:
-    """Escapes what Markdown would not show as it is: `|`, code, HTML, links, images.
+    """Escapes the characters that begin code, HTML, links or images in Markdown.
 
-    A link or an image could come from the names in somebody else's run. Brackets
-    without a link, as in `[64, 32]`, stay as they are.
+    Somebody else's run could have a link as its name. Brackets without a link, as in
+    `[64, 32]`, stay as they are.
     """
     text = visible(cell).replace("&", "&amp;").replace("<", "&lt;")
     text = text.replace("\\", "\\\\").replace("|", "\\|").replace("`", "\\`")

@@ -1,6 +1,7 @@
 """The scores of configurations on a task, with their differences."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -50,12 +51,13 @@ def score_of(
 ) -> Score:
     """Returns the score of a configuration on a task, without differences.
 
-    `scenario` is the scenario whose rows are scored; "" for all scenarios.
+    `scenario` is the scenario whose rows are scored; "" for all scenarios. The counts
+    of rows are those of the first replicate.
     """
     by_replicate = configuration.scores_by_replicate(split, task, metric, scenario)
     if not by_replicate:
         return Score(configuration, by_replicate)
-    first_run = configuration.runs[next(iter(by_replicate))]
+    first_run = configuration.runs[min(by_replicate)]
     recorded = first_run.score(split, task, scenario)
     return Score(
         configuration,
@@ -131,14 +133,13 @@ class Task:
         The decimals end at the second significant digit of the median half-width: a
         half-width of 0.00053 gives 5 decimals.
         """
-        intervals = [score.interval for score in self.scores]
-        if not any(i and i.half_width for i in intervals):
-            # The scores of lines have no interval, but their differences do.
-            intervals = [difference.interval for difference in self.all_differences]
-        half_widths = sorted(i.half_width for i in intervals if i and i.half_width)
+        half_widths = known_half_widths(score.interval for score in self.scores)
+        if not half_widths:
+            # The scores of lines have no half-width, but their differences have one.
+            half_widths = known_half_widths(d.interval for d in self.all_differences)
         if not half_widths:
             return DEFAULT_DECIMALS
-        median = half_widths[len(half_widths) // 2]
+        median = sorted(half_widths)[len(half_widths) // 2]
         decimals = 1 - math.floor(math.log10(median))
         return min(max(decimals, 0), MAX_DECIMALS)
 
@@ -146,8 +147,8 @@ class Task:
     def shown_twins(self) -> list[str]:
         """The kinds of twins that have a column of differences in tables.
 
-        There is no such column if all twins of the kind are the baseline: it would
-        repeat the differences to the baseline.
+        If all twins of a kind are the baseline, the kind has no column: the column
+        would repeat the differences to the baseline.
         """
         shown = set()
         for score in self.scores:
@@ -179,3 +180,8 @@ class Task:
         if self.scenarios:
             values["scenarios"] = {t.scenario: t.score_dict(i) for t in self.scenarios}
         return values
+
+
+def known_half_widths(intervals: Iterable[Interval | None]) -> list[float]:
+    """Returns the half-widths of intervals that are known and above 0."""
+    return [i.half_width for i in intervals if i is not None and i.half_width]

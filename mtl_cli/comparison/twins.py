@@ -25,9 +25,8 @@ MAX_SIZE_CHARACTERS = 1_000  # longer values are not read
 def single_task_twins(configurations: list[Configuration]) -> Twins:
     """Returns the single-task twin of each configuration that has one.
 
-    Outside `model`, a configuration and its twin have equal settings. If several
-    single-task models ran, a model of the same size is preferred, and then the one that
-    differs in the fewest settings from the twin that `compare.single_task` trains.
+    Outside `model`, a configuration and its twin have equal settings. If there are
+    several such single-task models, the twin is the one that `closest_twin` chooses.
     """
     single_task: defaultdict[frozenset[tuple[str, str]], list[Configuration]]
     single_task = defaultdict(list)  # {settings outside `model`: configurations}
@@ -51,42 +50,44 @@ def single_task_twins(configurations: list[Configuration]) -> Twins:
 def closest_twin(
     configuration: Configuration, candidates: list[Configuration]
 ) -> Configuration:
-    """Returns the candidate that is most like `expected_twin_settings`."""
+    """Returns the candidate whose settings differ least from those of an exact twin.
+
+    A candidate of the expected size is always closer than a candidate of another size.
+    """
     expected = expected_twin_settings(configuration.settings)
 
     def distance(candidate: Configuration) -> tuple[bool, int]:
-        lacking = settings_that_lack(expected, candidate)
-        return BOTTOM_UNITS in lacking, len(lacking)
+        unmet = unmet_settings(expected, candidate)
+        return BOTTOM_UNITS in unmet, len(unmet)
 
     return min(candidates, key=distance)
 
 
-def settings_that_lack(expected: dict[str, str], twin: Configuration) -> dict[str, str]:
-    """Returns the part of `expected_twin_settings` that a single-task model lacks."""
+def unmet_twin_settings(
+    configuration: Configuration, twin: Configuration
+) -> dict[str, str]:
+    """Returns the settings of an exact twin for which a twin has other values.
+
+    An exact twin differs from its configuration only in that its tasks share nothing.
+
+    Returns: {dotted key: the value of an exact twin}; {} if the twin is exact.
+    """
+    return unmet_settings(expected_twin_settings(configuration.settings), twin)
+
+
+def unmet_settings(expected: dict[str, str], twin: Configuration) -> dict[str, str]:
+    """Returns the expected settings for which a configuration has other values."""
     return {k: value for k, value in expected.items() if twin.settings.get(k) != value}
 
 
-def settings_of_exact_twin_lacking(
-    configuration: Configuration, twin: Configuration
-) -> dict[str, str]:
-    """Returns the settings of an exact twin that a single-task model lacks.
-
-    Without such settings, a configuration and the single-task model differ only in what
-    the configuration's tasks share.
-    """
-    return settings_that_lack(expected_twin_settings(configuration.settings), twin)
-
-
 def expected_twin_settings(settings: dict[str, str]) -> dict[str, str]:
-    """Returns settings of the twin that `compare.single_task=true` would train.
+    """Returns the `model` settings of an exact twin.
 
-    Args:
-        settings: the settings of a configuration, see `compared_settings`.
-
-    Returns: {dotted key: value as text}, of the keys of `model` that the twin has.
+    `compare.single_task=true` would train this twin for a configuration with the given
+    settings, see `compared_settings`.
     """
-    common = (f"model.{key}" for key in sorted(COMMON_KEYS))
-    expected = {key: settings[key] for key in common if key in settings}
+    common_keys = (f"model.{key}" for key in sorted(COMMON_KEYS))
+    expected = {key: settings[key] for key in common_keys if key in settings}
     model: dict[str, Any] = {"name": settings.get("model.name")}
     with suppress(ValueError, TypeError):  # a damaged run may hold any values
         for key in SIZE_KEYS:
@@ -98,7 +99,7 @@ def expected_twin_settings(settings: dict[str, str]) -> dict[str, str]:
 
 
 def settings_outside_model(configuration: Configuration) -> frozenset[tuple[str, str]]:
-    """Returns the settings whose keys do not begin with `model.`, as (key, value)."""
+    """Returns the pairs (key, value) whose keys do not begin with `model.`."""
     items = configuration.settings.items()
     return frozenset((k, v) for k, v in items if not k.startswith("model."))
 
@@ -118,20 +119,20 @@ def single_scenario_twins(
     twins = {}
     for configuration in configurations:
         twin_settings = {**configuration.settings, ONLY_SCENARIO: scenario}
-        for twin in candidates:
-            have_common_seed = twin.runs.keys() & configuration.runs.keys()
-            if twin.settings == twin_settings and have_common_seed:
-                twins[configuration] = twin
+        for candidate in candidates:
+            have_common_seed = candidate.runs.keys() & configuration.runs.keys()
+            if candidate.settings == twin_settings and have_common_seed:
+                twins[configuration] = candidate
     return twins
 
 
 def split_single_scenario(
     configurations: list[Configuration],
 ) -> tuple[list[Configuration], list[Configuration]]:
-    """Splits configurations into those to compare and the single-scenario twins.
+    """Returns the configurations to compare, and the single-scenario twins.
 
-    If every configuration was trained on a single scenario, all are compared, and none
-    is a twin.
+    If every configuration was trained on a single scenario, all of them are compared,
+    and there are no twins.
     """
     twins = [
         c for c in configurations if c.settings.get(ONLY_SCENARIO, "null") != "null"

@@ -7,7 +7,7 @@ from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import split_settings
 from mtl_cli.comparison.task import Task
-from mtl_cli.comparison.twins import settings_of_exact_twin_lacking
+from mtl_cli.comparison.twins import unmet_twin_settings
 from mtl_cli.core.message_text import comma_list, counted, line_if_any
 from mtl_cli.tasks.base import metrics_named
 
@@ -90,8 +90,8 @@ def task_warnings(comparison: DatasetComparison) -> list[str]:
 
 
 def unscored_run_warnings(configurations: list[Configuration]) -> list[str]:
-    """Names the seeds of each configuration that have no scores, and their states."""
-    states = {
+    """Names the seeds of each configuration that have no scores, and says why."""
+    reasons = {
         "running": "still running",
         "done": "done, but without metrics",
         "killed": "killed; the same command resumes it",
@@ -99,23 +99,22 @@ def unscored_run_warnings(configurations: list[Configuration]) -> list[str]:
     texts = []
     for configuration in configurations:
         seeds = [
-            f"seed {run.seed} ({states.get(run.status, run.status)})"
+            f"seed {run.seed} ({reasons.get(run.status, run.status)})"
             for run in configuration.unscored_runs
         ]
         if seeds:
             texts.append(f"{configuration.name} has no scores from {comma_list(seeds)}")
-    num_left_out = len(texts) - MAX_UNSCORED
-    if num_left_out > 0:
-        left_out = counted(num_left_out, "more configuration")
-        texts[MAX_UNSCORED:] = [f"seeds without scores: {left_out}"]
-    return texts
+    if len(texts) <= MAX_UNSCORED:
+        return texts
+    left_out = counted(len(texts) - MAX_UNSCORED, "more configuration")
+    return [*texts[:MAX_UNSCORED], f"seeds without scores: {left_out}"]
 
 
 def seed_warnings(scored: list[Configuration]) -> list[str]:
     """Warns if configurations have few seeds, or different seeds."""
     texts = []
-    scored = [c for c in scored if not c.is_ensemble]  # An ensemble is one model.
-    # A single run of a line (see `lines`) is one model, too.
+    scored = [c for c in scored if not c.is_ensemble]  # an ensemble has no seeds
+    # A single run of a line (see `lines`) is not retrained with other seeds.
     retrained = [c for c in scored if not (c.is_in_line and len(c.runs) == 1)]
     few = [f"{c.name} ({len(c.runs)})" for c in retrained if len(c.runs) < MIN_SEEDS]
     if few:
@@ -137,7 +136,7 @@ def seed_warnings(scored: list[Configuration]) -> list[str]:
 def twin_warnings(task: Task) -> list[str]:
     """Names the configurations whose single-task twin is no exact twin.
 
-    The twins are the same on all tasks, so `task` may be any task.
+    A configuration has the same twin on all tasks, so `task` may be any task.
     """
     names = []
     for score in task.scores:
@@ -145,13 +144,12 @@ def twin_warnings(task: Task) -> list[str]:
         if to_twin is None:
             continue
         twin = to_twin.other
-        lacking = settings_of_exact_twin_lacking(score.configuration, twin)
-        differences = [
-            f"{short_form(key)}={twin.settings.get(key, 'unknown')}, not {value}"
-            for key, value in lacking.items()
+        other_settings = [
+            f"{short_form(key)}={twin.settings.get(key, 'unknown')}, not {expected}"
+            for key, expected in unmet_twin_settings(score.configuration, twin).items()
         ]
-        if differences:
-            names.append(f"{score.configuration.name} ({comma_list(differences)})")
+        if other_settings:
+            names.append(f"{score.configuration.name} ({comma_list(other_settings)})")
     return line_if_any(
         "the single-task model that these configurations are compared with differs in "
         "more than its sharing; compare.single_task=true trains exact twins",
@@ -162,12 +160,12 @@ def twin_warnings(task: Task) -> list[str]:
 def data_and_code_warnings(
     baseline: Configuration, scored: list[Configuration]
 ) -> list[str]:
-    """Names the configurations whose data, code or split differs from the baseline's.
+    """Names the configurations with other data, code or split than the baseline.
 
-    All runs are compared with the first run of the baseline.
+    Each run is compared with the first run of the baseline.
     """
-    # {text of the warning: function that returns the property to compare}
-    properties: dict[str, Callable[[Run], object]] = {
+    # {part of a warning: function that returns the value to compare}
+    value_functions: dict[str, Callable[[Run], object]] = {
         "read other data than": lambda run: run.environment.get("data_hash"),
         "used another commit than": lambda run: run.environment.get("git_commit"),
         "used other package versions than": lambda run: run.environment.get("versions"),
@@ -176,18 +174,20 @@ def data_and_code_warnings(
             "dataset.weight_column", "null"
         ),
     }
-    first_seed, first_run = next(iter(baseline.runs.items()))
+    first_seed, *_ = baseline.runs
+    first_run = baseline.runs[first_seed]
     texts = []
-    for text, property_of in properties.items():
-        expected = property_of(first_run)
+    for text, value_of in value_functions.items():
+        expected = value_of(first_run)
         names = [
             c.name
             for c in scored
-            if any(property_of(run) != expected for run in c.runs.values())
+            if any(value_of(run) != expected for run in c.runs.values())
         ]
         if names:
-            different = comma_list(names)
-            texts.append(f"{different} {text} {baseline.name} seed {first_seed}")
+            texts.append(
+                f"{comma_list(names)} {text} {baseline.name} seed {first_seed}"
+            )
     return texts
 
 

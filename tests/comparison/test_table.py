@@ -10,7 +10,7 @@ from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.intervals import Interval
 from mtl_cli.comparison.page import verdict_class
 from mtl_cli.comparison.results import DatasetComparison
-from mtl_cli.comparison.table import line_legend
+from mtl_cli.comparison.table import legend_of_lines
 from mtl_cli.comparison.table_cells import task_cells
 
 
@@ -56,5 +56,5 @@ def test_note_on_lines_says_that_scenarios_are_not_compared(
         SimpleNamespace(by_scenario={}),
         SimpleNamespace(by_scenario=scenarios),
     ]
-    told = "Scenarios are not compared over days." in line_legend(days)
+    told = "Scenarios are not compared over days." in legend_of_lines(days)
     assert told == bool(scenarios)
