@@ -24,9 +24,9 @@ from mtl_cli.comparison.twins import split_single_scenario
 from mtl_cli.core.conditions import Condition
 
 WORSE = "worse"  # holds if a configuration is worse than the baseline, or behind it
-# The verdicts under which `worse` holds. {verdict: its words in the message}.
-FAILED = {Verdict.WORSE: "worse than", Verdict.BEHIND: "behind"}
-# The verdicts that do not say which of two configurations is better.
+# {verdict under which `worse` holds: its words in the message}.
+WORSE_VERDICTS = {Verdict.WORSE: "worse than", Verdict.BEHIND: "behind"}
+# {verdict that does not say which of two configurations is better: the reason}.
 UNDECIDED = {
     Verdict.TOO_FEW_SEEDS: "there are too few seeds",
     Verdict.TOO_FEW_ROWS: "there are too few test rows",
@@ -49,14 +49,15 @@ def failed_checks(
 ) -> list[str]:
     """Returns a message for each check that a configuration or a run fails.
 
-    An impossible check counts as failed: the configuration has no score, is not
-    compared with the baseline, or the tests cannot tell whether it is worse. There are
-    four exceptions. A single-scenario twin is checked on its scenario only, because it
-    has no scores on other rows. Outputs that the baseline does not have are not
-    compared. `worse` leaves out a scenario with too few rows to compare two models of
-    lines. A day on which only one line has a run need not have the baseline, if the
-    line is compared on another day. A run whose scores cannot be read is named once for
-    all conditions on scores, and what is not compared once for all differences.
+    A check that cannot be made counts as failed: the configuration has no score, is not
+    compared with the baseline, or the tests cannot tell whether it is worse. These
+    cases count as passed:
+
+    - A single-scenario twin has no scores on the rows of other scenarios.
+    - An output has no difference, because the baseline does not have the output.
+    - `worse` is unknown on a scenario with too few rows to compare two models of lines.
+    - A day on which only one line has a run lacks the baseline, but the line is
+      compared with the baseline on another day.
 
     Args:
         texts: the conditions under which a check fails: `worse`, or
@@ -65,8 +66,8 @@ def failed_checks(
             name is the difference to the baseline, not the score itself.
         runs: the runs to check.
         comparisons: the comparisons of the runs.
-        folders: the folders on the command line. A run without scores fails every check
-            if the run folder itself is on the command line, or if the run is damaged.
+        folders: the folders on the command line. A run without scores fails if the run
+            folder itself is one of them, or if the run is damaged.
 
     Raises:
         ConfigError: if a text is not a condition, none of the runs has the metric, or
@@ -76,29 +77,34 @@ def failed_checks(
         return []
     checked = comparisons_to_check(comparisons)
     differences = differences_to_baseline(checked)
-    checks_verdicts = WORSE in map(str.strip, texts)
-    if checks_verdicts:
+    checks_worse = WORSE in map(str.strip, texts)
+    if checks_worse:
         check_compared(WORSE, differences)
     conditions = parse_conditions(
         [t for t in texts if t.strip() != WORSE], runs, differences
     )
     means = {c: mean_scores(c) for c in group_runs(runs)}
     messages = []
+    checks_scores = False
+    checks_differences = checks_worse
     for condition in conditions:
         if condition.name in differences:
-            failed = failed_differences(condition, differences[condition.name])
+            checks_differences = True
+            failures = difference_failures(condition, differences[condition.name])
         else:
-            failed = failed_means(condition, means)
-        messages += [f"--fail-if '{condition.text}': {text}" for text in failed]
-    if checks_verdicts:
-        failed = failed_verdicts(differences, differences_of_unknown_metrics(checked))
-        messages += [f"--fail-if {WORSE}: {text}" for text in failed]
-    are_on_differences = [condition.name in differences for condition in conditions]
-    if not all(are_on_differences):
-        messages += [f"--fail-if: {text}" for text in without_scores(runs, folders)]
-    if any(are_on_differences) or checks_verdicts:
-        not_compared = without_comparison(runs, list(means), comparisons)
-        messages += [f"--fail-if: {text}" for text in not_compared]
+            checks_scores = True
+            failures = score_failures(condition, means)
+        messages += [f"--fail-if '{condition.text}': {text}" for text in failures]
+    if checks_worse:
+        unknown = difference_names_of_unknown_metrics(checked)
+        failures = worse_failures(differences, unknown)
+        messages += [f"--fail-if {WORSE}: {text}" for text in failures]
+    # The next messages hold for several conditions, but each is given only once.
+    if checks_scores:
+        messages += [f"--fail-if: {text}" for text in missing_scores(runs, folders)]
+    if checks_differences:
+        missing = missing_comparisons(runs, list(means), comparisons)
+        messages += [f"--fail-if: {text}" for text in missing]
     return messages
 
 
@@ -107,9 +113,9 @@ def comparisons_to_check(
 ) -> list[DatasetComparison]:
     """Returns the comparisons whose differences are checked.
 
-    If there is a comparison of lines, it covers all days together. The comparisons of
-    single days are then left out, but for the tasks whose metric is unknown: lines are
-    not compared by such a metric.
+    If there is a comparison of lines, it covers all days together, but not the metrics
+    whose direction is unknown. The comparisons of single days then keep only the tasks
+    with such a metric.
     """
     if not any(comparison.is_of_lines for comparison in comparisons):
         return comparisons
@@ -124,8 +130,10 @@ def with_unknown_metrics_only(comparison: DatasetComparison) -> DatasetCompariso
     return replace(comparison, tasks=tasks)
 
 
-def differences_of_unknown_metrics(comparisons: list[DatasetComparison]) -> set[str]:
-    """Returns the names of differences whose metric has an unknown direction."""
+def difference_names_of_unknown_metrics(
+    comparisons: list[DatasetComparison],
+) -> set[str]:
+    """Returns the names of the differences whose metric has an unknown direction."""
     return {
         difference_name(comparison, task)
         for comparison in comparisons
@@ -134,18 +142,19 @@ def differences_of_unknown_metrics(comparisons: list[DatasetComparison]) -> set[
     }
 
 
-def failed_means(
+def score_failures(
     condition: Condition, means: dict[Configuration, dict[str, float]]
 ) -> Iterator[str]:
     """Yields a text for each configuration whose mean score meets the condition.
 
-    `means` are the results of `mean_scores`.
+    `means` is {configuration: its `mean_scores`}.
     """
     _, twins = split_single_scenario(list(means))
-    is_of_all_rows = SCENARIOS not in condition.name
+    is_on_all_rows = SCENARIOS not in condition.name
     for configuration, mean_by_name in means.items():
-        if is_of_all_rows and configuration in twins:
-            continue  # the twin has no scores on the rows of other scenarios
+        # A single-scenario twin has no scores on the rows of other scenarios.
+        if is_on_all_rows and configuration in twins:
+            continue
         if is_twin_of_other_scenario(configuration, condition.name):
             continue
         mean = mean_by_name.get(condition.name)
@@ -155,7 +164,7 @@ def failed_means(
             yield f"{configuration.name} has {condition.name} = {mean:.6g}"
 
 
-def failed_differences(
+def difference_failures(
     condition: Condition, differences: list[Difference]
 ) -> Iterator[str]:
     """Yields a text for each configuration whose difference meets the condition."""
@@ -169,30 +178,30 @@ def failed_differences(
             )
 
 
-def failed_verdicts(
-    differences_by_name: dict[str, list[Difference]], of_unknown_metrics: set[str]
+def worse_failures(
+    differences_by_name: dict[str, list[Difference]], names_of_unknown: set[str]
 ) -> Iterator[str]:
-    """Yields a text for each configuration that is worse, or may be.
+    """Yields a text for each configuration that is worse, or may be worse.
 
-    `of_unknown_metrics` are the names of the differences of unknown metrics.
+    `names_of_unknown` are the names of differences whose metric is unknown.
     """
     for name, differences in differences_by_name.items():
         for difference in differences:
             verdict = difference.verdict
             if difference.scenario and verdict == Verdict.TOO_FEW_ROWS:
-                continue  # more seeds or days would not help
+                continue
             if verdict in UNDECIDED:
                 yield undecided_message(difference, name)
-            elif verdict == Verdict.DIFFERENT and name in of_unknown_metrics:
+            elif verdict == Verdict.DIFFERENT and name in names_of_unknown:
                 yield cannot_be_compared(difference, name, UNKNOWN_METRIC)
-            elif verdict in FAILED:
+            elif verdict in WORSE_VERDICTS:
                 yield (
-                    f"{difference.configuration.name} is {FAILED[verdict]} "
+                    f"{difference.configuration.name} is {WORSE_VERDICTS[verdict]} "
                     f"{difference.other.name}: {name} = {difference.mean:+.6g}"
                 )
 
 
-def without_scores(runs: list[Run], folders: list[str]) -> list[str]:
+def missing_scores(runs: list[Run], folders: list[str]) -> list[str]:
     """Returns a text for each run whose scores are missing, see `failed_checks`."""
     named_folders = {Path(folder).resolve() for folder in folders}
     return [
@@ -203,7 +212,7 @@ def without_scores(runs: list[Run], folders: list[str]) -> list[str]:
     ]
 
 
-def without_comparison(
+def missing_comparisons(
     runs: list[Run],
     configurations: list[Configuration],
     comparisons: list[DatasetComparison],
@@ -220,10 +229,9 @@ def without_comparison(
         is_compared = not compared_runs.isdisjoint(configuration.folders)
         if is_compared or configuration in twins:
             continue
-        states = dict.fromkeys(
-            run.status for run in configuration.all_runs if not run.has_scores
-        )
-        reason = ", ".join(states) or "it is scored on other data"
+        unscored = [run for run in configuration.all_runs if not run.has_scores]
+        distinct_states = dict.fromkeys(run.status for run in unscored)
+        reason = ", ".join(distinct_states) or "it is scored on other data"
         yield f"{configuration.name} is not compared with the baseline: {reason}"
     for run in runs:
         if not run.is_readable:
@@ -236,7 +244,7 @@ def undecided_message(difference: Difference, name: str) -> str:
 
 
 def cannot_be_compared(difference: Difference, name: str, reason: str) -> str:
-    """Says that nobody can tell which of two configurations is better, and why."""
+    """Says why it is unknown which of two configurations is better."""
     return (
         f"{difference.configuration.name} and {difference.other.name} cannot be "
         f"compared by {name}: {reason}"

@@ -10,7 +10,8 @@ from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.task import Task
 from mtl_cli.comparison.twins import ONLY_SCENARIO
 
-SCENARIOS = ".scenarios."  # stands before the scenario in the name of its score
+# Stands between the task and the scenario, as in `test.buy.scenarios.7.auc`.
+SCENARIOS = ".scenarios."
 DIFFERENCE = ".difference"  # the end of the name of a difference to the baseline
 
 
@@ -37,16 +38,16 @@ def differences_to_baseline(
     for comparison in comparisons:
         for task in comparison.all_tasks:
             name = difference_name(comparison, task)
-            # Only the baseline has no difference to the baseline.
-            baselines = [s for s in task.scores if "baseline" not in s.differences]
-            if not any(score.by_replicate for score in baselines):
+            (baseline_score,) = (
+                s for s in task.scores if s.configuration is comparison.baseline
+            )
+            if not baseline_score.by_replicate:
                 continue  # an output that the baseline does not have
             for score in task.scores:
-                difference = score.differences.get("baseline")
-                if difference is None:
+                if score is baseline_score:
                     continue
                 if not is_twin_of_other_scenario(score.configuration, name):
-                    differences[name].append(difference)
+                    differences[name].append(score.differences["baseline"])
     return dict(differences)
 
 

@@ -46,24 +46,27 @@ def check_compared(text: str, differences: dict[str, list[Difference]]) -> None:
 def check_difference(
     name: str, differences: dict[str, list[Difference]], score_names: list[str]
 ) -> None:
-    """Raises a `ConfigError` if the differences of a score were not computed.
+    """Raises a `ConfigError` if there are no differences with this name.
 
-    `score_names` are the names of all scores of the runs.
+    Args:
+        name: the dotted name, such as `test.income.auc.difference`.
+        differences: the differences to the baseline, {dotted name: differences}.
+        score_names: the names of all scores of the runs, such as `test.income.auc`.
     """
     if name in differences:
         return
     known_names = list(differences)
     score_name = name.removesuffix(DIFFERENCE)
-    split, _, task_and_metric = score_name.partition(".")
-    compared_split = known_names[0].partition(".")[0]
-    metric = task_and_metric.rpartition(".")[2]
-    fix = f"; add --metric {metric}, or correct the name"
+    split, metric = score_name.split(".")[0], score_name.split(".")[-1]
+    compared_split = known_names[0].split(".")[0]
     if split != compared_split:
         fix = f"; add --split {split}"
     elif score_name in score_names:
         fix = f"; add --metric {metric}"
     elif hint := suggest(name, known_names, cutoff=0.9):
         fix = hint
+    else:
+        fix = f"; add --metric {metric}, or correct the name"
     raise ConfigError(
         f"--fail-if: {name} is not compared, only {comma_list(known_names)}{fix}"
     )
