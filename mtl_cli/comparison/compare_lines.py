@@ -1,8 +1,8 @@
 """Compares lines over the days that they have in common.
 
 A line is a chain of runs, one per day: each run starts from the run of the day before,
-see `lines`. A line has one seed. So a verdict is about the trained lines: with another
-seed, the same settings might give another verdict.
+see `lines`. A line has one seed. So a verdict holds for these lines only: with another
+seed, the same settings might get another verdict.
 """
 
 from dataclasses import replace
@@ -22,14 +22,14 @@ from mtl_cli.core.errors import ConfigError
 def compare_lines(runs: list[Run], question: Question) -> list[DatasetComparison]:
     """Returns one comparison for each data set whose lines have two days in common.
 
-    In such a comparison, the replicates are days, see `find_lines`. A requested
-    baseline that is no line is ignored.
+    In such a comparison, days take the place of seeds, see `find_lines`. If the
+    requested baseline is no line, the request is ignored.
     """
     all_lines = find_lines(runs)
     if len(all_lines) < 2:
         return []
-    # `runs_by_dataset` tells apart data sets of one name but with different rows, so
-    # the unique name of a run's data set identifies the run's rows.
+    # Two data sets with different rows have different names in `runs_by_dataset`. So
+    # the name of a run's data set identifies the rows on which the run was scored.
     dataset_of_run = {
         run.path: name for name, group in runs_by_dataset(runs).items() for run in group
     }
@@ -54,9 +54,9 @@ def compare_lines(runs: list[Run], question: Question) -> list[DatasetComparison
 def comparison_of_lines(
     name: str, lines: list[Configuration], question: Question
 ) -> DatasetComparison | None:
-    """Returns the comparison of the lines of one data set, without differences.
+    """Returns the comparison of the lines of one data set, still without differences.
 
-    Tasks are compared on all rows only, and only if their metric has a direction.
+    The comparison has no scenarios, and no tasks whose metric has no direction.
 
     Returns: the comparison; None if there is only one line, or if the lines lack the
         metric or a task of the question.
@@ -76,5 +76,12 @@ def comparison_of_lines(
         return None
     tasks = [replace(task, scenarios=[]) for task in tasks if task.direction]
     return DatasetComparison(
-        name, lines, keys, baseline, reason, split, tasks, is_of_lines=True
+        dataset=name,
+        configurations=lines,
+        differing_keys=keys,
+        baseline=baseline,
+        baseline_reason=reason,
+        split=split,
+        tasks=tasks,
+        is_of_lines=True,
     )

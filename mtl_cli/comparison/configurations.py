@@ -9,9 +9,9 @@ from mtl_cli.comparison.runs import Run
 
 @dataclass(eq=False)
 class Configuration:
-    """Runs with equal settings, each of another replicate.
+    """Runs with equal settings, as a rule one run per replicate.
 
-    A replicate is a seed, or a day of a line, see `lines`.
+    A replicate is a seed, or a day of a line (a chain of daily runs, see `lines`).
 
     Attributes:
         settings: {dotted key: value as text}, see `compared_settings`.
@@ -30,9 +30,8 @@ class Configuration:
 
     @cached_property
     def unscored_runs(self) -> list[Run]:
-        """The runs without scores whose replicate has no other run with scores."""
-        unscored = [run for run in self.all_runs if not run.has_scores]
-        return [run for run in unscored if run.replicate not in self.runs]
+        """The runs of the replicates that have no run with scores."""
+        return [run for run in self.all_runs if run.replicate not in self.runs]
 
     @property
     def model(self) -> str:
@@ -51,10 +50,7 @@ class Configuration:
 
     @property
     def is_in_line(self) -> bool:
-        """Whether one of the runs belongs to a line, see `lines.py`.
-
-        Such a run was started from another run, or another run was started from it.
-        """
+        """Whether one of the runs belongs to a line, see `lines`."""
         return any(run.is_in_line for run in self.runs.values())
 
     @property
@@ -70,7 +66,7 @@ class Configuration:
     def scores_by_replicate(
         self, split: str, task: str, metric: str, scenario: str = ""
     ) -> dict[int, float]:
-        """Returns {replicate: value of the metric}, without replicates of no value."""
+        """Returns {replicate: metric} for the replicates that have the metric."""
         values = {
             replicate: run.value(split, task, metric, scenario)
             for replicate, run in sorted(self.runs.items())
@@ -100,20 +96,21 @@ def differing_keys(configurations: list[Configuration]) -> list[str]:
     A key such as `model.num_experts` counts only if it differs between configurations
     of the same `model.name`: different models have different keys anyway. The same rule
     holds for every config group with a name, such as `encoder` and `optimizer`, and for
-    the `kind` of each feature and task. So a feature that only some configurations have
-    differs in its kind alone.
+    the `kind` of each feature and task. For a feature that only some configurations
+    have, only its `kind` counts.
 
     Returns: dotted keys: `model.name` first, then keys with at most one dot such as
         `model.num_experts`, then keys with more dots.
     """
 
     def differs(key: str) -> bool:
-        words = key.split(".")
-        # Such as `model.name` and `dataset.features.item.kind`.
-        option_keys = {f"{words[0]}.name", f"{'.'.join(words[:3])}.kind"} - {key}
+        parts = key.split(".")
+        # The keys that choose the option to which this key belongs, such as
+        # `model.name` or `dataset.features.item.kind`.
+        choosing_keys = {f"{parts[0]}.name", f"{'.'.join(parts[:3])}.kind"} - {key}
         values_by_options: dict[tuple[str, ...], set[str]] = {}
         for settings in (c.settings for c in configurations):
-            options = tuple(settings.get(k, "") for k in option_keys)
+            options = tuple(settings.get(k, "") for k in choosing_keys)
             values = values_by_options.setdefault(options, set())
             values.add(settings.get(key, ""))
         return any(len(values) > 1 for values in values_by_options.values())
@@ -125,14 +122,14 @@ def differing_keys(configurations: list[Configuration]) -> list[str]:
 
 
 def set_names(configurations: list[Configuration], keys: list[str]) -> None:
-    """Names each configuration by its settings at the keys: `mmoe num_experts=8`."""
+    """Names each configuration by its values of the keys: `mmoe num_experts=8`."""
     for configuration in configurations:
-        labels = [
+        words = [
             value if key == "model.name" else f"{short_key(key, keys)}={value}"
             for key in keys
             if (value := configuration.settings.get(key)) is not None
         ]
-        name = " ".join(labels) or configuration.model
+        name = " ".join(words) or configuration.model
         configuration.name = name or "the configuration"
 
 
@@ -148,20 +145,20 @@ def short_key(key: str, keys: list[str]) -> str:
 
 
 def short_form(key: str) -> str:
-    """Returns the short form of a dotted key, usually the last word of the key.
+    """Returns the short form of a dotted key: usually the part after the last dot.
 
     The key of a task or feature keeps the name of the task or feature, because all
     tasks and features may have the same keys. The key that chooses an option, such as
-    `model.name`, becomes the name of the group.
+    `model.name`, becomes the name of the config group: `model`.
 
     >>> [short_form(k) for k in ("model.name", "start_from.run", "model.num_experts")]
     ['model', 'start_from', 'num_experts']
     >>> short_form("dataset.tasks.watch.loss")
     'watch.loss'
     """
-    key_parts = key.split(".")
-    if key == "start_from.run" or (len(key_parts) == 2 and key_parts[1] == "name"):
-        return key_parts[0]
-    if key_parts[0] == "dataset" and len(key_parts) > 3:
-        return ".".join(key_parts[2:])
-    return key_parts[-1]
+    parts = key.split(".")
+    if key == "start_from.run" or (len(parts) == 2 and parts[1] == "name"):
+        return parts[0]
+    if parts[0] == "dataset" and len(parts) > 3:
+        return ".".join(parts[2:])
+    return parts[-1]

@@ -28,12 +28,9 @@ def runs_by_dataset(runs: list[Run]) -> dict[str, list[Run]]:
     - The runs have equal `dataset` settings.
     - The runs have the same `data_hash`: they read the same data, even if the names of
       the data sets differ.
-    - The data sets have the same name, and both runs were scored on the same test rows.
-    - Other runs link the two runs: if A and B have the same data set, and B and C, then
-      A and C have it too.
-
-    Runs whose settings differ in a key that changes the data, such as
-    `dataset.correlation` of generated data, thus have different data sets.
+    - Their data sets have the same name, and both runs were scored on the same test
+      rows.
+    - A third run has the same data set as each of the two.
 
     A run without a `data_hash` failed before it had read its data. If no run with equal
     settings has a hash, the run is added to the first data set with the same name. A
@@ -47,25 +44,28 @@ def runs_by_dataset(runs: list[Run]) -> dict[str, list[Run]]:
     datasets = find_datasets(runs_by_settings)
     if not datasets:
         return {"": runs}
-    # Runs without a hash, such as failed runs, do not count in the name of a data set.
-    names = unique_names(
-        [[v for v in d if data_hashes(runs_by_settings[v])] or d for d in datasets]
-    )
-    name_of = {
+
+    def with_hash(variants: Variants) -> Variants:
+        return [v for v in variants if data_hashes(runs_by_settings[v])]
+
+    # The settings of runs that failed early do not count in the name of a data set.
+    names = unique_names([with_hash(variants) or variants for variants in datasets])
+    name_by_settings = {
         settings: name
         for name, variants in zip(names, datasets, strict=True)
         for settings in variants
     }
     runs_by_name: dict[str, list[Run]] = {name: [] for name in names}
     for run in runs:
-        runs_by_name[name_of.get(dataset_settings(run), names[0])].append(run)
+        name = name_by_settings.get(dataset_settings(run), names[0])
+        runs_by_name[name].append(run)
     return runs_by_name
 
 
 def find_datasets(runs_by_settings: dict[DatasetSettings, list[Run]]) -> list[Variants]:
-    """Finds the settings that belong to the same data set, see `runs_by_dataset`.
+    """Groups settings that belong to the same data set, see `runs_by_dataset`.
 
-    The data sets are in the order in which their first runs appear.
+    The groups are in the order of their first runs.
     """
     hashes = {
         settings: data_hashes(runs) for settings, runs in runs_by_settings.items()
@@ -84,7 +84,7 @@ def find_datasets(runs_by_settings: dict[DatasetSettings, list[Run]]) -> list[Va
 
     with_hash = [settings for settings in runs_by_settings if hashes[settings]]
     datasets = group_linked(with_hash, have_same_data)
-    # Settings without a hash come last, so that they do not link two data sets.
+    # Settings without a hash are added last, so that they do not join two data sets.
     for settings in (s for s in runs_by_settings if not hashes[s]):
         name = dataset_name(settings)
         namesakes = [d for d in datasets if name in map(dataset_name, d)]
@@ -97,7 +97,7 @@ def find_datasets(runs_by_settings: dict[DatasetSettings, list[Run]]) -> list[Va
 
 
 def data_hashes(runs: list[Run]) -> set[object]:
-    """Returns the distinct `data_hash` of some runs, without missing ones."""
+    """Returns the distinct values of `data_hash` that some runs have."""
     return {run.environment.get("data_hash") for run in runs} - {None}
 
 
@@ -105,10 +105,12 @@ def group_linked(
     all_settings: list[DatasetSettings],
     have_same_data: Callable[[DatasetSettings, DatasetSettings], bool],
 ) -> list[Variants]:
-    """Groups settings that have the same data, also if other settings link them."""
+    """Groups settings so that settings with the same data are in one group.
+
+    If A and B have the same data, and B and C have it, then A is in the group of C.
+    """
     groups: list[Variants] = []
     for settings in all_settings:
-        # If the settings have the same data as several groups, these become one group.
         linked = [g for g in groups if any(have_same_data(settings, v) for v in g)]
         groups = [g for g in groups if g not in linked]
         groups.append([*chain.from_iterable(linked), settings])
@@ -134,18 +136,18 @@ def unique_names(datasets: list[Variants]) -> list[str]:
     differ but the settings do not, a number follows: `shop (2)`.
     """
     base_names = []
-    for dataset in datasets:
-        distinct = dict.fromkeys(map(dataset_name, dataset))
+    for variants in datasets:
+        distinct_names = dict.fromkeys(map(dataset_name, variants))
         # `dataset.name` may be missing, for example in a run of somebody else.
-        base_names.append(", ".join(name for name in distinct if name))
+        base_names.append(", ".join(name for name in distinct_names if name))
     named_datasets = list(zip(base_names, datasets, strict=True))
     names: list[str] = []
-    for base_name, dataset in named_datasets:
+    for base_name, variants in named_datasets:
         namesakes = [d for name, d in named_datasets if name == base_name]
-        name = " ".join([base_name, *differing_settings(dataset, namesakes)])
+        name = " ".join([base_name, *differing_settings(variants, namesakes)])
         unique_name = name
         number = 1
-        # The number is tested too: the `dataset.name` of another may be `shop (2)`.
+        # A name with a number may be taken too: `dataset.name` may be `shop (2)`.
         while unique_name in names:
             number += 1
             unique_name = f"{name} ({number})"

@@ -1,9 +1,10 @@
 """Adds differences with their tests over days to a comparison of lines.
 
-A t-test, paired by day, tests whether the scores of two lines differ: the sample is the
-days. Usually each run is scored on the rows of the next day. The test then covers two
-sources of chance: other days and other rows. If all runs are scored on the same rows,
-the test covers other days only, and a test over rows is made as well.
+A line is a chain of runs, one per day, see `lines`. A t-test, paired by day, tests
+whether the scores of two lines differ. Usually each run is scored on the rows of the
+next day, so the test says what other days with other rows would show. If all runs are
+scored on the same rows, the test says nothing about other rows, and a test over rows is
+made as well.
 """
 
 from collections.abc import Sequence
@@ -50,39 +51,40 @@ def add_day_tests(
 
     `dataset_of_run` is {run folder: name of the data set with its rows}.
 
-    Returns: remarks that say which tests over rows are missing, and why.
+    Returns: warnings that say which tests over rows are missing, and why.
     """
     files = PredictionFiles()
-    remarks = []
+    texts = []
     split = comparison.split
     (base,) = (s for s in task.scores if s.configuration is comparison.baseline)
     for score in task.scores:
-        remove_spread_and_counts(score)
+        remove_half_width_and_counts(score)
         if score is base:
             continue
-        days, have_same_rows = common_days(
+        days, are_all_on_same_rows = common_days(
             score, base, split, task.name, dataset_of_run
         )
         difference = difference_over_days(score, base, days, task.direction)
         score.differences["baseline"] = difference
-        if difference.replicate_test is None or not have_same_rows or split != "test":
+        can_test_rows = are_all_on_same_rows and split == "test"
+        if difference.replicate_test is None or not can_test_rows:
             continue
         try:
             difference.row_test = row_test(difference, days, task, files)
         except UnusableError as reason:
-            remarks.append(
+            texts.append(
                 f"{task.name}: all days are scored on the same rows, but "
                 f"{score.configuration.name} cannot be tested on them: {reason}"
             )
     correct_p_values(task.all_differences)
     task.sentences = line_sentences(task, comparison.baseline.name)
-    return remarks
+    return texts
 
 
-def remove_spread_and_counts(score: Score) -> None:
-    """Removes the spread and the row counts from the score of a line."""
+def remove_half_width_and_counts(score: Score) -> None:
+    """Removes the half-width and the row counts from the score of a line."""
     if score.interval is not None:
-        # The spread of the scores of one line over days says nothing about differences.
+        # How much a line's scores vary between days says nothing about differences.
         score.interval = score.interval._replace(half_width=None)
     # The score holds the counts of the first day. Other days have other rows.
     score.num_rows, score.num_positives = None, None
@@ -93,9 +95,9 @@ def common_days(
 ) -> tuple[list[CommonDay], bool]:
     """Returns the days on which two lines were scored on the same rows.
 
-    Usually, each day has rows of its own. If several days are scored on one set of
-    rows, they are not independent, so only the last of them is taken. But if all days
-    are scored on one set of rows, all days are taken.
+    Usually, each day has rows of its own. Days that are scored on the same rows are not
+    independent, so only the last of them is returned. But if all days are scored on the
+    same rows, all of them are returned.
 
     Args:
         score: the score of the first line.
@@ -104,18 +106,18 @@ def common_days(
         task: the name of the task.
         dataset_of_run: {run folder: name of the data set with its rows}.
 
-    Returns: the days, and whether all of them are scored on one set of rows.
+    Returns: the days, and whether all of them are scored on the same rows.
     """
     days: list[CommonDay] = []
     for day, value in score.by_replicate.items():
         if day not in base.by_replicate:
             continue
         pair = score.configuration.runs[day], base.configuration.runs[day]
-        recorded = [run.score(split, task) for run in pair]
-        first_counts, second_counts = (
-            (s.get("rows"), s.get("positives")) for s in recorded
+        first, second = (run.score(split, task) for run in pair)
+        have_same_counts = all(
+            first.get(key) == second.get(key) for key in ("rows", "positives")
         )
-        if first_counts == second_counts and runs_have_same_rows(pair, split):
+        if have_same_counts and runs_have_same_rows(pair, split):
             days.append(CommonDay(*pair, value - base.by_replicate[day]))
     # A later day takes the place of an earlier day with the same rows.
     last_days = {dataset_of_run[day.run.path]: day for day in days}
@@ -133,9 +135,9 @@ def difference_over_days(
     """
     values = [day.difference for day in days]
     return Difference(
-        score.configuration,
-        base.configuration,
-        direction,
+        configuration=score.configuration,
+        other=base.configuration,
+        direction=direction,
         day_count=len(days),
         paired_difference=mean_interval(values) if days else None,
         replicate_test=day_test(values) if len(days) >= MIN_DAYS else None,
@@ -143,7 +145,7 @@ def difference_over_days(
 
 
 def day_test(values: Sequence[float]) -> DifferenceTest:
-    """Tests by Student's t-test whether the mean of the differences of days is 0."""
+    """Tests by Student's t-test whether the mean of the daily differences is 0."""
     error = float(np.std(values, ddof=1) / np.sqrt(len(values)))
     return t_test(float(np.mean(values)), error, len(values) - 1)
 

@@ -23,7 +23,7 @@ class FoundFolders:
     Attributes:
         runs: the run folders, including the run folders of the jobs of sweeps.
         sweeps: the folders of sweeps.
-        links: the links to folders; the search does not follow links.
+        links: the links to folders. The search does not follow them.
         unreadable: the folders that cannot be read, each with the reason.
     """
 
@@ -43,8 +43,8 @@ def read_runs(
 
     Args:
         paths: run folders, folders of sweeps, or folders that hold such folders.
-        warn: a function that is called with a warning if links to other folders, or
-            folders that cannot be read, are left out.
+        warn: receives a warning if folders are left out, because they are links or
+            cannot be read.
 
     Raises:
         ConfigError: if a path is not a folder, if there is no run at or below a path,
@@ -73,7 +73,7 @@ def read_runs(
 def warn_of_left_out(
     paths: list[str], folders_by_path: list[FoundFolders], warn: Callable[[str], object]
 ) -> None:
-    """Warns of folders that cannot be read, and of links that lead out of the paths."""
+    """Warns of folders that cannot be read, and of links to folders elsewhere."""
     unreadable = [text for folders in folders_by_path for text in folders.unreadable]
     if unreadable:
         warn(f"these folders cannot be read and are left out: {comma_list(unreadable)}")
@@ -106,7 +106,9 @@ def read_runs_below(path: str) -> tuple[list[Run], FoundFolders]:
     for sweep in folders.sweeps:
         runs += read_jobs_that_never_began(sweep)
     if not runs:
-        hint = f"; {folders.links[0]} is a link: name the link" if folders.links else ""
+        hint = ""
+        if folders.links:
+            hint = f"; {folders.links[0]} is a link: name the link to search it"
         if folders.unreadable:
             hint += f"; cannot read {folders.unreadable[0]}"
         raise ConfigError(
@@ -154,5 +156,5 @@ def read_jobs_that_never_began(sweep: Path) -> list[Run]:
 
 
 def natural_order(path: Path) -> list[tuple[int, str]]:
-    """Returns a sorting key that puts folder 10 after folder 9."""
+    """Returns a key for sorting paths. It puts folder 10 after folder 9."""
     return [(int(name) if name.isdecimal() else -1, name) for name in path.parts]

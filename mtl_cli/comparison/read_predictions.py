@@ -47,8 +47,8 @@ def read_all_replicates(
 ) -> Predictions:
     """Reads the predictions of all replicates of a configuration, and checks them.
 
-    The metric is computed from the predictions and compared with the metric in
-    `metrics.json`.
+    To check them, the metric is computed from the predictions and compared with the
+    metric in `metrics.json`.
 
     Raises:
         DifferentRowsError: if the replicates have different rows.
@@ -59,14 +59,13 @@ def read_all_replicates(
     recorded = configuration.scores_by_replicate("test", task, metric)
     if not recorded:
         raise UnusableError(f"{metric} is undefined")
-    # Two metrics may share a name: there is a `log_loss` of binary tasks and a
-    # `log_loss` of multiclass tasks.
+    # Two metrics may have the same name: binary and multiclass tasks have a `log_loss`.
     namesakes = metrics_named(metric)
     needs_groups = any(namesake.grouped for namesake in namesakes)
     rows_by_replicate, prediction_by_replicate = [], []
     for replicate in recorded:
         run = configuration.runs[replicate]
-        rows, prediction = read_one_run(run, task, needs_groups, files)
+        rows, prediction = read_one_run(run, task, files, needs_groups=needs_groups)
         rows_by_replicate.append(rows)
         prediction_by_replicate.append(prediction)
     first_rows = rows_by_replicate[0]
@@ -75,15 +74,15 @@ def read_all_replicates(
         for rows in rows_by_replicate
     ):
         raise DifferentRowsError("the seeds have different test rows")
-    are_several = prediction_by_replicate[0].ndim == 2
+    are_several = prediction_by_replicate[0].ndim == 2  # (rows, classes)
     computable = [m for m in namesakes if m.several_predictions == are_several]
     if not computable:
-        taken, held = "one prediction", "several"
-        if not are_several:
-            taken, held = "several predictions", "one"
-        raise UnusableError(
-            f"{metric} takes {taken} per row, but predictions.parquet holds {held}"
+        mismatch = (
+            "takes one prediction per row, but predictions.parquet holds several"
+            if are_several
+            else "takes several predictions per row, but predictions.parquet holds one"
         )
+        raise UnusableError(f"{metric} {mismatch}")
     predictions = make_predictions(computable[0], first_rows, prediction_by_replicate)
     check_score(predictions, list(recorded.values()))
     return predictions
@@ -110,7 +109,7 @@ def check_score(predictions: Predictions, recorded: list[float]) -> None:
 
 
 def read_one_run(
-    run: Run, task: str, needs_groups: bool, files: PredictionFiles
+    run: Run, task: str, files: PredictionFiles, *, needs_groups: bool
 ) -> tuple[Rows, Floats]:
     """Reads the rows on which a task is scored, and the predictions of a run for them.
 
@@ -123,7 +122,14 @@ def read_one_run(
             scored rows.
     """
     space_column = column_of_space(run, task)
-    required, optional = columns_to_read(run, task, space_column, needs_groups)
+    required = [ROW, prediction_name(task)]
+    if space_column:
+        required.append(space_column)
+    if needs_groups:
+        required.append(GROUP)
+    optional = [task, label_of_output(task), weight_name(task), GROUP]
+    if "scenarios" in run.score("test", task):
+        optional.append(SCENARIO)
     try:
         table = files.read(run.path, {*required, *optional})
         # The output `buy_given_click`, for example, has the label `buy`.
@@ -146,26 +152,12 @@ def read_one_run(
 
 
 def column_of_space(run: Run, task: str) -> str:
-    """Returns the column that is 1 for the rows in a task's space; "" for all rows.
+    """Returns the column that is 1 for the rows in a task's space.
 
-    If the space is "click = 1", this is the column "click".
+    This is "click" if the space is "click = 1", and "" if the space is all rows.
     """
     space = run.score("test", task).get("space")
     return str(space or "").partition(" = ")[0]
-
-
-def columns_to_read(
-    run: Run, task: str, space_column: str, needs_groups: bool
-) -> tuple[list[str], list[str]]:
-    """Returns the columns that a file must have, and the columns that it may have."""
-    required = [ROW, prediction_name(task)]
-    if space_column:
-        required.append(space_column)
-    optional = [task, label_of_output(task), weight_name(task)]
-    (required if needs_groups else optional).append(GROUP)
-    if "scenarios" in run.score("test", task):
-        optional.append(SCENARIO)
-    return required, optional
 
 
 def scored_predictions(
@@ -173,7 +165,7 @@ def scored_predictions(
 ) -> tuple[Rows, Floats]:
     """Selects the rows on which a task is scored, and the predictions for these rows.
 
-    These rows have a label, lie in the task's space and have a finite weight above 0.
+    A scored row has a label, lies in the task's space and has a finite weight above 0.
 
     Args:
         table: columns of `predictions.parquet`. Columns that are optional may be

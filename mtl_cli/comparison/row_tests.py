@@ -18,9 +18,9 @@ from mtl_cli.comparison.task import Task
 from mtl_cli.core.message_text import counted
 
 MAX_CONFIGURATIONS = 40  # the largest number of configurations whose rows are read
-# The number of predictions, over all runs, that can be tested in seconds. AUCs and
-# group AUCs are tested by a formula. Other metrics take longer: they are computed on
-# `RESAMPLES` samples.
+# The largest number of predictions, over all runs, that can be tested in seconds. AUCs
+# and group AUCs are tested by a formula. Other metrics take longer: they are computed
+# on many bootstrap samples.
 MAX_PREDICTIONS = {"auc": 20_000_000, "gauc": 10_000_000}
 MAX_PREDICTIONS_RESAMPLED = 1_000_000
 
@@ -28,18 +28,18 @@ MAX_PREDICTIONS_RESAMPLED = 1_000_000
 def add_row_tests(comparison: DatasetComparison) -> list[str]:
     """Adds tests over test rows to as many differences as is possible in seconds.
 
-    Returns: remarks that say which tests of a task are missing, and why.
+    Returns: warnings that say which tests of a task are missing, and why.
     """
-    remarks = []
+    texts = []
     files = PredictionFiles()
     for task in comparison.tasks:
         if not task.is_metric_known:
             continue  # `task_warnings` names the metric
         tested = configurations_to_test(task, comparison)
-        num_with_scores = sum(score.interval is not None for score in task.scores)
-        num_untested = num_with_scores - len(tested)
+        scored = [score for score in task.scores if score.interval is not None]
+        num_untested = len(scored) - len(tested)
         if num_untested > 0:
-            remarks.append(
+            texts.append(
                 f"{task.name}: the test rows of "
                 f"{counted(len(tested), 'configuration')} were read, beginning with "
                 "the baseline and the best ones; there is no test over rows of "
@@ -49,11 +49,11 @@ def add_row_tests(comparison: DatasetComparison) -> list[str]:
         if reasons:
             num_more = len(reasons) - 1
             count = f" (and {counted(num_more, 'more reason')})" if num_more else ""
-            remarks.append(
+            texts.append(
                 f"{task.name}: there is no test over rows where test rows cannot be "
                 f"compared: {reasons[0]}{count}"
             )
-    return remarks
+    return texts
 
 
 def configurations_to_test(
@@ -64,17 +64,18 @@ def configurations_to_test(
     The baseline comes first, then the configurations with the best means, as long as
     `MAX_PREDICTIONS` and `MAX_CONFIGURATIONS` allow.
     """
-    sign = -1 if task.direction == -1 else 1  # without a direction, higher is better
-    means = [
-        (score.configuration, score.interval.mean)
+    means = {
+        score.configuration: score.interval.mean
         for score in task.scores
         if score.interval is not None
-    ]
-    # False sorts before True, so the baseline comes first.
-    means.sort(key=lambda pair: (pair[0] is not comparison.baseline, -sign * pair[1]))
+    }
+    # Without a direction, a higher score counts as better here.
+    ranked = sorted(means, key=lambda c: means[c], reverse=task.direction != -1)
+    # The sort keeps the order of the others: False, of the baseline, is before True.
+    ranked.sort(key=lambda c: c is not comparison.baseline)
     predictions_left = max_predictions(task.metric)
     tested = []
-    for configuration, _ in means[:MAX_CONFIGURATIONS]:
+    for configuration in ranked[:MAX_CONFIGURATIONS]:
         runs = configuration.runs.values()
         predictions_left -= num_predictions(runs, task.name)
         if predictions_left < 0:
@@ -84,12 +85,12 @@ def configurations_to_test(
 
 
 def max_predictions(metric: str) -> int:
-    """Returns the largest number of predictions whose metric is tested."""
+    """Returns the largest number of predictions for which a metric is tested."""
     return MAX_PREDICTIONS.get(metric, MAX_PREDICTIONS_RESAMPLED)
 
 
 def num_predictions(runs: Iterable[Run], task: str) -> int:
-    """Returns the number of predictions of some runs for a task, over all runs."""
+    """Returns how many predictions for a task some runs have, all runs together."""
     counts = [run.score("test", task).get("rows") for run in runs]
     return sum(count for count in counts if isinstance(count, int))
 
@@ -119,7 +120,7 @@ def add_tests_of_task(
         difference.has_unread_rows = not not_read.isdisjoint(configurations)
     differences = [d for d in scored if not d.has_unread_rows]
     to_read = dict.fromkeys(c for d in differences for c in (d.configuration, d.other))
-    predictions, errors = read_configurations(to_read, task, files)
+    predictions, reading_errors = read_configurations(to_read, task, files)
 
     @cache
     def of_scenario(configuration: Configuration, scenario: str) -> Predictions:
@@ -129,19 +130,21 @@ def add_tests_of_task(
     for difference in differences:
         pair = (difference.configuration, difference.other)
         scenario = difference.scenario
-        unread = next((errors[c] for c in pair if c in errors), None)
-        # Unread predictions have one reason for all scenarios.
-        in_scenario = f"in scenario {scenario}, " if scenario and not unread else ""
-        try:
-            if unread:
-                raise unread
-            first, second = (of_scenario(c, scenario) for c in pair)
-            difference.row_test = first.test(second)
-        except DifferentRowsError:
+        where = f"in scenario {scenario}, " if scenario else ""
+        error = next((reading_errors[c] for c in pair if c in reading_errors), None)
+        if error is not None:
+            where = ""  # the predictions cannot be read for any scenario
+        else:
+            try:
+                first, second = (of_scenario(c, scenario) for c in pair)
+                difference.row_test = first.test(second)
+            except UnusableError as test_error:
+                error = test_error
+        if isinstance(error, DifferentRowsError):
             difference.mark_not_comparable()
-        except UnusableError as error:
+        elif error is not None:
             difference.has_too_few_rows = isinstance(error, TooFewRowsError)
-            reasons[f"{in_scenario}{error}"] = None
+            reasons[f"{where}{error}"] = None
     return list(reasons)
 
 

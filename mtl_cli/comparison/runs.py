@@ -25,8 +25,8 @@ class Run:
 
     Attributes:
         path: the run folder.
-        status: `done`, `failed`, `interrupted`, `running` or `killed`; `damaged` if the
-            folder cannot be read; `NEVER_BEGAN` if there is no folder.
+        status: `done`, `failed`, `interrupted`, `running` or `killed`; `damaged` if a
+            file of the run is missing or damaged; `NEVER_BEGAN` if there is no folder.
         error: why the run failed or cannot be read; "" if there is no error.
         start: the start time in ISO 8601.
         seconds: the duration of the run; None if unknown.
@@ -53,7 +53,7 @@ class Run:
 
     @property
     def replicate(self) -> int:
-        """The day of a run in a line, else its seed: unique in a configuration."""
+        """The day of a run in a line, or the seed of any other run."""
         return self.day or self.seed
 
     @cached_property
@@ -77,9 +77,9 @@ class Run:
         return self.status == "done" and bool(self.metrics)
 
     def score(self, split: str, task: str, scenario: str = "") -> Score:
-        """Returns the score of a task on all rows, or on the rows of a scenario.
+        """Returns the recorded score of a task; {} if there is none.
 
-        The score is {} if `metrics.json` has none.
+        `scenario` is the scenario whose rows are scored; "" for all rows.
         """
         score = self.metrics.get(split, {}).get(task, {})
         if not scenario:
@@ -108,8 +108,7 @@ class Run:
     def scenario_scores(self) -> dict[str, float | None]:
         """Returns the metrics and counts on the rows of each scenario.
 
-        The names are `SPLIT.TASK.scenarios.SCENARIO.METRIC`, the paths of the values in
-        `metrics.json`.
+        The names are `SPLIT.TASK.scenarios.SCENARIO.METRIC`, as in `metrics.json`.
         """
         return {
             name: value
@@ -121,28 +120,29 @@ class Run:
         }
 
     def training_facts(self) -> dict[str, float | None]:
-        """Returns {name in `TRAINING_FACTS`: value, or None if it is unknown}."""
+        """Returns the `TRAINING_FACTS`, {name: value}; None for an unknown value."""
         history = self.read_history()
-        speeds = [finite_number(epoch.get("samples_per_second")) for epoch in history]
-        # The first epoch may include compiling, with lazy embedding tables or several
-        # processes. So its speed counts only if there is no other epoch.
-        counted_speeds = speeds[1:] if len(speeds) > 1 else speeds
-        known_speeds = [speed for speed in counted_speeds if speed is not None]
+        # With lazy embedding tables or several processes, the first epoch includes
+        # compiling. So its speed counts only if there is no other epoch.
+        timed_epochs = history[1:] or history
+        speeds = [finite_number(row.get("samples_per_second")) for row in timed_epochs]
+        known_speeds = [speed for speed in speeds if speed is not None]
         # Without early stopping, the weights of the last epoch are kept.
         stops_early = self.settings.get("trainer.patience") != "null"
         kept_epochs = [
-            finite_number(epoch.get("epoch"))
-            for epoch in history
-            if epoch.get("best") == "True" or not stops_early
+            finite_number(row.get("epoch"))
+            for row in history
+            if row.get("best") == "True" or not stops_early
         ]
         kept_epoch = kept_epochs[-1] if kept_epochs else None
-        facts = (
-            self.environment.get("parameters"),
-            self.seconds,
-            statistics.median(known_speeds) if known_speeds else None,
-            None if kept_epoch is None else int(kept_epoch),
-        )
-        return dict(zip(TRAINING_FACTS, facts, strict=True))
+        return {
+            "parameters": self.environment.get("parameters"),
+            "seconds": self.seconds,
+            "samples_per_second": (
+                statistics.median(known_speeds) if known_speeds else None
+            ),
+            "best_epoch": None if kept_epoch is None else int(kept_epoch),
+        }
 
     def read_history(self) -> list[dict[str, str]]:
         """Reads `history.csv`, one row per epoch; [] if the file is unreadable."""
