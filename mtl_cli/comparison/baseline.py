@@ -8,16 +8,15 @@ from mtl_cli.core.errors import ConfigError
 DEFAULT_MODEL = "shared_bottom"
 FLAG = "--baseline"
 MAX_NAMES = 12  # the largest number of names that an error lists
-# A comma that separates two settings: `KEY=` follows, and the comma is outside of
-# brackets (the next bracket is not a closing one). In `model=ple,levels=[a=1,b=2]`, the
-# first comma separates, the second does not.
-SEPARATOR = re.compile(r",(?=[^,=\[\]{}]+=)(?![^\[\]{}]*[\]}])")
+# A comma between two settings: `KEY=` follows the comma, and the next bracket, if any,
+# is an opening one. In `model=ple,levels=[a=1,b=2]`, this is the first comma only.
+SETTING_SEPARATOR = re.compile(r",(?=[^,=\[\]{}]+=)(?![^\[\]{}]*[\]}])")
 
 
 def choose_baseline(
     configurations: list[Configuration], keys: list[str], requested: str | None
 ) -> tuple[Configuration, str]:
-    """Chooses the baseline, and gives the reason for the reader of the table.
+    """Chooses the baseline.
 
     Without a request, the baseline is the first configuration with
     `model=shared_bottom`. If there is none, it is the first configuration with another
@@ -26,11 +25,13 @@ def choose_baseline(
     Args:
         configurations: the configurations that have scores, in the order of their runs.
         keys: the settings in which the configurations differ, as dotted keys.
-        requested: `KEY=VALUE[,KEY=VALUE]`, the settings of the baseline; None for no
-            request.
+        requested: settings of the baseline, such as `model=ple,num_experts=8`; None for
+            no request.
+
+    Returns: the baseline, and the reason for the choice, for people.
 
     Raises:
-        ConfigError: if the request is not understood, or if no configuration or several
+        ConfigError: if the request has another form, or if no configuration or several
             match it.
     """
     if requested is not None:
@@ -48,7 +49,7 @@ def matching_configuration(
 ) -> Configuration:
     """Returns the only configuration that has the requested settings."""
     matching = configurations
-    for setting in SEPARATOR.split(requested):
+    for setting in SETTING_SEPARATOR.split(requested):
         key, equals, value = map(str.strip, setting.partition("="))
         if not equals:
             is_model = any(c.model == setting for c in configurations)
@@ -56,12 +57,12 @@ def matching_configuration(
             raise ConfigError(f"{FLAG}: '{setting}' should be KEY=VALUE{hint}")
         dotted_key = full_key(key, configurations, keys)
         matching = [
-            c for c in matching if is_equal(c.settings.get(dotted_key, ""), value)
+            c for c in matching if is_same_value(c.settings.get(dotted_key, ""), value)
         ]
     if len(matching) == 1:
         return matching[0]
-    unique_names = list(dict.fromkeys(c.name for c in matching or configurations))
-    names = "; ".join(unique_names[:MAX_NAMES])
+    distinct_names = list(dict.fromkeys(c.name for c in matching or configurations))
+    names = "; ".join(distinct_names[:MAX_NAMES])
     if not matching:
         raise ConfigError(
             f"{FLAG}: no configuration matches '{requested}'; known: {names}"
@@ -75,8 +76,9 @@ def matching_configuration(
 def full_key(key: str, configurations: list[Configuration], keys: list[str]) -> str:
     """Returns the dotted key that a user means.
 
-    The user may write a group such as `model`, short for `model.name`, or the short
-    form of a key in which the configurations differ, such as `num_experts`.
+    The user may write the dotted key itself, a group such as `model` for `model.name`,
+    or the short form of a key in which the configurations differ, such as
+    `num_experts`.
     """
     all_keys = {k for c in configurations for k in c.settings}
     for candidate in (key, f"{key}.name"):
@@ -89,8 +91,8 @@ def full_key(key: str, configurations: list[Configuration], keys: list[str]) -> 
     raise ConfigError(f"{FLAG}: unknown key '{key}'; settings that differ: {differing}")
 
 
-def is_equal(text: str, requested: str) -> bool:
-    """Whether two texts mean the same value, as 0.001 and 1e-3 do."""
+def is_same_value(text: str, requested: str) -> bool:
+    """Whether two texts mean the same value, as `0.001` and `1e-3` do."""
     if text.replace(" ", "") == requested.replace(" ", ""):
         return True
     try:

@@ -9,10 +9,10 @@ from mtl_cli.comparison.task import Task
 def choose_best(task: Task, split: str) -> None:
     """Sets the best score of a task, and the split on which the best was chosen.
 
-    The best score is the score of the configuration with the best mean over seeds. The
-    means are taken on validation rows if all candidates have scores on the same
-    validation rows, and on the rows of `split` otherwise. A configuration that was
-    scored on other rows of `split` than the baseline is not a candidate.
+    The configuration with the best mean over seeds has the best score. If all
+    candidates have scores on the same validation rows, their means on validation rows
+    decide, and otherwise their means on `split`. A configuration that was scored on
+    other rows of `split` than the baseline is not a candidate.
 
     Nothing is set if there are fewer than two candidates, or if the metric has no
     direction.
@@ -30,7 +30,7 @@ def choose_best(task: Task, split: str) -> None:
         for c in configurations
     ]
     have_valid_scores = all(values_by_replicate)
-    # With the split `valid`, all candidates are on the rows of the baseline already.
+    # If the split is `valid`, all candidates are known to have the baseline's rows.
     if have_valid_scores and split != "valid":
         task.has_same_validation_rows = same_validation_rows(configurations, task.name)
     if have_valid_scores and task.has_same_validation_rows:
@@ -39,5 +39,5 @@ def choose_best(task: Task, split: str) -> None:
         values_by_replicate = [score.by_replicate for score in candidates]
         task.best_chosen_on = split
     means = [fmean(values.values()) for values in values_by_replicate]
-    ranked = zip(candidates, means, strict=True)
-    task.best = max(ranked, key=lambda pair: task.direction * pair[1])[0]
+    best_mean = max(means, key=lambda mean: task.direction * mean)
+    task.best = candidates[means.index(best_mean)]

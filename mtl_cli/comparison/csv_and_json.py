@@ -16,7 +16,7 @@ from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.task import Task
 
 # A formula begins with one of these characters. The last four are the full-width forms
-# of `=+-@`: East Asian spreadsheets read the full-width forms like `=+-@`.
+# of `=+-@`, which East Asian spreadsheets read as `=+-@`.
 FORMULA_SIGNS = r"=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 # The start of a text that is a formula. A spreadsheet may split cells at `;` or tabs
 # instead of commas, so a formula may also begin after these.
@@ -24,16 +24,17 @@ FORMULA_START = re.compile(rf"(?:^|(?<=[;\t\r\n]))(?=[{FORMULA_SIGNS}])")
 
 
 def csv_text(headings: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """Returns rows, {heading: cell} each, as CSV.
+    """Returns rows as CSV. Each row is {heading: cell}.
 
-    A row without the key of a heading has an empty cell there. Keys that are not
+    If a row lacks a heading, its cell is empty. Keys of a row that are not among the
     headings are left out.
     """
-    names = list(headings)
+    columns = list(headings)
     stream = io.StringIO()
     writer = csv.writer(stream)
-    writer.writerow(map(without_formula, names))
-    writer.writerows([without_formula(row.get(name)) for name in names] for row in rows)
+    writer.writerow(map(without_formula, columns))
+    for row in rows:
+        writer.writerow([without_formula(row.get(column)) for column in columns])
     return stream.getvalue()
 
 
@@ -60,10 +61,10 @@ def as_csv(comparisons: list[DatasetComparison]) -> str:
     The column `dataset` is left out if there is a single data set.
     """
     rows = [row for comparison in comparisons for row in comparison.rows()]
-    settings = [key for comparison in comparisons for key in comparison.shown_keys]
-    keys = (key for row in rows for key in row)
+    setting_keys = [key for comparison in comparisons for key in comparison.shown_keys]
+    other_keys = (key for row in rows for key in row)
     # A dict keeps each heading once, in order.
-    headings = dict.fromkeys(["dataset", *settings, *keys])
+    headings = dict.fromkeys(["dataset", *setting_keys, *other_keys])
     if len(comparisons) == 1:
         del headings["dataset"]
     return csv_text(headings, rows)
@@ -73,9 +74,9 @@ def as_json(
     comparisons: list[DatasetComparison],
     line_comparisons: Sequence[DatasetComparison] = (),
 ) -> str:
-    """Returns the comparison of one data set as a JSON object.
+    """Returns comparisons as JSON: `as_dict` of the comparison if there is one only.
 
-    For several data sets, the object is {"datasets": {name of the data set: its
+    For several data sets, the JSON is {"datasets": {name of the data set: its
     comparison}}.
 
     A line is a chain of runs, one per day, see `comparison.lines`. If there are

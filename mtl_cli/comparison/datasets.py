@@ -10,7 +10,7 @@ from itertools import chain
 
 from mtl_cli.comparison.configurations import short_key
 from mtl_cli.comparison.runs import Run
-from mtl_cli.comparison.same_rows import equal_test_rows, read_test_rows
+from mtl_cli.comparison.same_rows import have_equal_test_rows, read_test_rows
 from mtl_cli.data.table import Array
 
 MAX_SETTINGS = 8  # the largest number of settings in the name of a data set
@@ -80,7 +80,7 @@ def find_datasets(runs_by_settings: dict[DatasetSettings, list[Run]]) -> list[Va
         if hashes[a] & hashes[b]:
             return True
         have_same_name = dataset_name(a) == dataset_name(b)
-        return have_same_name and equal_test_rows(read_rows(a), read_rows(b))
+        return have_same_name and have_equal_test_rows(read_rows(a), read_rows(b))
 
     with_hash = [settings for settings in runs_by_settings if hashes[settings]]
     datasets = group_linked(with_hash, have_same_data)

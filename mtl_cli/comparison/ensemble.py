@@ -13,7 +13,7 @@ from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError
 from mtl_cli.scoring.scores import monitored_value
 
 FLAG = "--ensemble"
-# Pairs of the name of an output and the name of its monitored metric.
+# The metrics that early stopping watches, as pairs (name of an output, metric).
 MonitoredMetrics = tuple[tuple[str, str], ...]
 
 
@@ -22,8 +22,8 @@ def best_configuration(
 ) -> tuple[Configuration, str]:
     """Chooses the configuration whose runs are averaged, and says why.
 
-    If several configurations have runs of several seeds, the configuration with the
-    best mean over seeds of the monitored score on validation rows is chosen.
+    Of the configurations with runs of several seeds, this is the one with the best
+    monitored score on validation rows, averaged over seeds.
 
     Raises:
         ConfigError: if there are several data sets, if no configuration has two seeds,
@@ -78,12 +78,15 @@ def mean_scores(
         ConfigError: if the scores are of different metrics or validation rows, or if a
             run has no monitored score.
     """
-    scores_by_configuration = {
-        candidate: [metrics_and_score(run) for run in candidate.runs.values()]
-        for candidate in candidates
-    }
-    scores_of_runs = scores_by_configuration.values()
-    distinct_metrics = {metrics for scores in scores_of_runs for metrics, _ in scores}
+    distinct_metrics = set()
+    means = {}
+    for candidate in candidates:
+        scores = []
+        for run in candidate.runs.values():
+            metrics, score = metrics_and_score(run)
+            distinct_metrics.add(metrics)
+            scores.append(score)
+        means[candidate] = fmean(scores)
     have_same_rows = all(
         same_validation_rows(candidates, task.name) for task in comparison.tasks
     )
@@ -93,18 +96,14 @@ def mean_scores(
             "validation rows or monitored metrics differ, so the best of them cannot "
             "be chosen; name the runs of one configuration alone"
         )
-    return {
-        configuration: fmean(score for _, score in scores)
-        for configuration, scores in scores_by_configuration.items()
-    }
+    return means
 
 
 def metrics_and_score(run: Run) -> tuple[MonitoredMetrics, float]:
-    """Reads the monitored score of a run on its validation rows.
+    """Returns the monitored metrics of a run, and its score on validation rows.
 
-    Returns: the metrics that early stopping has watched, and the mean of their values:
-        the monitored score. Higher is better: values of metrics such as the log loss
-        are negated, see `monitored_value`.
+    The score is the mean of the metrics. Higher is better: values of metrics such as
+    the log loss are negated, see `monitored_value`.
 
     Raises:
         ConfigError: if one of the metrics is missing or undefined, or if a file of the

@@ -16,7 +16,7 @@ LEADERBOARD = "leaderboard.csv"
 
 
 def write_leaderboard(sweep: Path) -> Path:
-    """Writes the leaderboard of the jobs that have a run folder or have failed so far.
+    """Writes the leaderboard of the jobs that have begun or failed so far.
 
     There is one column for each setting that differs between the jobs, and one column
     for each `SPLIT.TASK.METRIC`. Jobs that failed before they had a run folder come
@@ -57,9 +57,11 @@ def run_row(run: Run, sweep: Path) -> dict[str, Any]:
 
 def job_row(job: JobRecord, setting_keys: list[str]) -> dict[str, Any]:
     """Returns the cells of a job that never began: {heading: cell}."""
-    parts = [setting.lstrip("+").partition("=") for setting in job.settings]
-    settings = {key: value for key, _, value in parts}
-    # The choice of a config group, such as `model=ple`, is the key `model.name`.
+    settings = {}
+    for setting in job.settings:  # such as `+trainer.epochs=5`
+        key, _, value = setting.lstrip("+").partition("=")
+        settings[key] = value
+    # A job chooses an option by its group, `model=ple`. The column is `model.name`.
     cells = {
         key: settings.get(key, settings.get(key.removesuffix(".name")))
         for key in setting_keys

@@ -93,10 +93,11 @@ def template_variables(comparison: DatasetComparison) -> dict[str, object]:
 
 
 def chart_variables(comparison: DatasetComparison) -> dict[str, object]:
-    """Returns the charts for the template, and `num_pairs`, the pairs of tasks."""
+    """Returns the charts for the template, and the number of pairs of tasks."""
     tasks = comparison.tasks
-    can_trade_off = len(plotted_indices(comparison)) > 1
-    pairs = list(combinations(tasks, 2)) if can_trade_off else []
+    # A trade-off chart needs two configurations.
+    are_several = len(plotted_indices(comparison)) > 1
+    pairs = list(combinations(tasks, 2)) if are_several else []
     curves = [learning_curves(comparison, task) for task in tasks]
     # If only one setting differs, the charts of seeds already show its effect.
     keys = comparison.differing_keys if len(comparison.differing_keys) > 1 else []
@@ -117,7 +118,7 @@ def chart_variables(comparison: DatasetComparison) -> dict[str, object]:
 def best_chosen_on(comparison: DatasetComparison) -> str:
     """Returns the splits on which the best configurations were chosen; "" for none.
 
-    The page shows the text after "★ is best on", for example `validation` or, if the
+    The page shows the text after "★ is best on": `validation`, for example, or, if the
     splits differ between tasks, `validation or, without these, test`.
     """
     splits = {t.best_chosen_on for t in comparison.tasks if t.best is not None}
@@ -130,27 +131,32 @@ def best_chosen_on(comparison: DatasetComparison) -> str:
 def gate_table(configuration: Configuration) -> dict[str, object] | None:
     """Returns how much weight the gates of a configuration give to each expert.
 
-    The table shows the gates of one run: among the runs with a valid `gates.json`, the
-    run with the lowest seed. The warning says in how many seeds experts are dead or
-    gates polarised, see `scoring.gate_records`.
+    The table shows the gates of one run: of the runs with a valid `gates.json`, the run
+    with the lowest seed. The warning says how many seeds have dead experts or polarised
+    gates, see `scoring.gate_records`.
 
     Returns: the variables of the template; None if no run has a valid `gates.json`.
     """
     rows_by_seed: dict[int, list[GateRow]] = {}
-    counts: Counter[str] = Counter()  # {problem: the number of seeds that have it}
-    for seed, run in sorted(configuration.runs.items()):
+    num_seeds_by_problem: Counter[str] = Counter()
+    for seed, run in configuration.runs.items():
         gates = read_gates(run.path)
         if gates is not None:
             rows_by_seed[seed], problems = gates
-            counts.update(problems)
+            num_seeds_by_problem.update(problems)
     if not rows_by_seed:
         return None
-    seed, rows = next(iter(rows_by_seed.items()))
+    seed = min(rows_by_seed)
     warning = "; ".join(
-        f"{problem} in {count} of {len(rows_by_seed)} seeds"
-        for problem, count in sorted(counts.items())
+        f"{problem} in {num_seeds} of {len(rows_by_seed)} seeds"
+        for problem, num_seeds in sorted(num_seeds_by_problem.items())
     )
-    return {"name": configuration.name, "seed": seed, "rows": rows, "warning": warning}
+    return {
+        "name": configuration.name,
+        "seed": seed,
+        "rows": rows_by_seed[seed],
+        "warning": warning,
+    }
 
 
 def read_gates(run: Path) -> tuple[list[GateRow], list[str]] | None:

@@ -25,7 +25,7 @@ def interval_plot(comparison: DatasetComparison, task: Task) -> IntervalPlot:
     A dashed line marks the mean of the baseline.
     """
     bars = []
-    reference = None
+    baseline_mean = None
     for i in plotted_indices(comparison):
         score = task.scores[i]
         if score.interval is None:
@@ -42,8 +42,8 @@ def interval_plot(comparison: DatasetComparison, task: Task) -> IntervalPlot:
         bar = Bar(name, text, mean, low, high, color=i, small_dots=dots)
         bars.append(bar)
         if score.configuration is comparison.baseline:
-            reference = mean
-    return IntervalPlot(task.title, task.metric_title, bars, reference)
+            baseline_mean = mean
+    return IntervalPlot(task.title, task.metric_title, bars, baseline_mean)
 
 
 def learning_curves(comparison: DatasetComparison, task: Task) -> Chart | None:
@@ -54,7 +54,7 @@ def learning_curves(comparison: DatasetComparison, task: Task) -> Chart | None:
     Returns: the chart; None if no run has the metric in its `history.csv`.
     """
     column = f"valid.{task.name}.{task.metric}"
-    name = f"{task.name_with_space} validation {task.metric_title}"
+    y_name = f"{task.name_with_space} validation {task.metric_title}"
     lines = []
     for i, configuration in enumerate(comparison.configurations[:NUM_COLORS]):
         for seed, run in sorted(configuration.runs.items()):
@@ -69,11 +69,11 @@ def learning_curves(comparison: DatasetComparison, task: Task) -> Chart | None:
                 lines.append(Line(f"{configuration.name}, seed {seed}", x, y, i))
     if not lines:
         return None
-    # The y axis covers only these values. The worst values, of the first epochs, would
-    # stretch the axis so far that the last epochs of all runs looked the same.
+    # The worst values, of the first epochs, would stretch the y axis so far that the
+    # last epochs of all runs looked the same. So the axis does not cover them.
     values = [value for line in lines for value in line.y]
     y_values = without_worst_fifth(values, task.direction)
-    return LinePlot(f"{name} by epoch", "epoch", name, lines, y_values).chart()
+    return LinePlot(f"{y_name} by epoch", "epoch", y_name, lines, y_values).chart()
 
 
 def without_worst_fifth(values: list[float], direction: int) -> list[float]:

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 # The number of cells, about 4 MB, that are read in advance for the next tasks.
 CELLS_IN_ADVANCE = 500_000
-# If more cells of a file were read, the cells are not kept in the cache.
-MAX_CACHED_CELLS = 2 * CELLS_IN_ADVANCE
+MAX_CACHED_CELLS = 2 * CELLS_IN_ADVANCE  # the cache keeps at most this many of a file
 
 
 class CachedColumns(NamedTuple):
@@ -36,20 +35,19 @@ class CachedColumns(NamedTuple):
 
 
 class PredictionFiles:
-    """Reads columns of predictions.
+    """Reads columns of predictions, and keeps the columns that were read last.
 
     The first read of a file gets only the requested columns. Each further read also
-    gets the columns that follow, because the next tasks will request them, and keeps
-    these columns in a cache. Without the cache, each task would open the file again.
-    Opening takes time in proportion to the number of columns, so the total time would
-    grow with the square of the number of tasks.
+    gets the columns that follow, because the next tasks will request them. Otherwise
+    each task would open the file again. Opening takes time in proportion to the number
+    of columns, so the total time would grow with the square of the number of tasks.
     """
 
     def __init__(self) -> None:
         self.cached: dict[Path, CachedColumns] = {}
 
     def read(self, run: Path, requested: set[str]) -> "pa.Table":
-        """Reads columns of a run's predictions, without columns that the file lacks.
+        """Reads the requested columns that the `predictions.parquet` of a run has.
 
         `run` is the run folder. Raises the same errors as `read_predictions`.
         """
@@ -58,7 +56,7 @@ class PredictionFiles:
         cached = self.cached.get(run)
         if cached is None:
             cached = read_columns(run, requested, num_more=0)
-        elif (requested & cached.names) - cached.columns.keys():  # not in the cache
+        elif not requested & cached.names <= cached.columns.keys():
             num_more = CELLS_IN_ADVANCE // max(1, cached.num_rows)
             try:
                 cached = read_columns(run, requested, num_more)
@@ -75,8 +73,8 @@ class PredictionFiles:
 def read_columns(run: Path, requested: set[str], num_more: int) -> CachedColumns:
     """Reads the requested columns of a file, and the next `num_more` columns.
 
-    The next columns follow the last requested column in the file. The groups do not
-    count here: they are the last column, and all tasks request them.
+    These follow the last requested column in the file. A request for the groups does
+    not count: all tasks request them, and they are the last column.
     """
     all_names: list[str] = []
 
@@ -124,13 +122,13 @@ def label_values(run: Run, name: str, column: "pa.ChunkedArray") -> Floats:
 def class_names(run: Run, name: str, labels: Floats) -> Array | None:
     """Returns the name of the class of each label, (rows,).
 
-    The name is None where a label is missing. Instead of the names, None is returned if
-    the column does not hold classes.
-
     Args:
         run: the run whose `config.yaml` lists the classes.
         name: the name of the label column.
         labels: the result of `label_values`.
+
+    Returns: the names, with None for a missing label; or None instead of an array if
+        the labels are not classes.
 
     Raises:
         OSError, ValueError: if `config.yaml` cannot be read.

@@ -1,11 +1,12 @@
 """The predictions of a configuration, and the test of two scores over test rows.
 
 The test says whether another test set would rank two configurations in the same order.
-The score of a configuration is the metric averaged over replicates. The test rows are a
-sample of all possible rows. The test asks how much the difference of two scores would
-vary between samples. Both configurations are scored on the same rows: rows that are
-hard to predict lower both scores, and most of this effect cancels in the difference.
-If the rows have groups, such as users, the sample is one of groups.
+The score of a configuration is the metric averaged over its replicates: seeds, or days
+of a line. The test rows are a sample of all possible rows, and the test asks how much
+the difference of two scores would vary between such samples. Both configurations must
+be scored on the same rows. Rows that are hard to predict lower both scores, so most of
+this effect cancels in the difference. If the rows have groups, such as users, the test
+takes samples of groups.
 """
 
 from abc import ABC, abstractmethod
@@ -62,19 +63,22 @@ class Rows(NamedTuple):
         """Whether two sets of rows have equal row numbers, labels and weights.
 
         Classes are compared by their names. Their indices, in `label`, may differ: each
-        run lists the classes in an order of its own.
+        run may list the classes in another order.
 
-        Scenarios are not compared, since a score does not depend on them: the score of
-        a scenario is computed from the rows of the scenario alone.
+        Scenarios are not compared: no score depends on the scenarios of its rows.
 
         `compare_groups` says whether the groups must be equal too, as for a metric that
         is computed from the groups.
         """
-        have_names = self.class_name is not None and other.class_name is not None
-        label = "class_name" if have_names else "label"
-        names = ["row_numbers", label, "weight", *(["group"] if compare_groups else [])]
-        return all(
-            np.array_equal(getattr(self, name), getattr(other, name)) for name in names
+        if self.class_name is None or other.class_name is None:
+            have_same_labels = np.array_equal(self.label, other.label)
+        else:
+            have_same_labels = np.array_equal(self.class_name, other.class_name)
+        return (
+            have_same_labels
+            and np.array_equal(self.row_numbers, other.row_numbers)
+            and np.array_equal(self.weight, other.weight)
+            and (not compare_groups or np.array_equal(self.group, other.group))
         )
 
 
@@ -110,7 +114,7 @@ class Predictions(ABC):
         return replace(self, rows=self.rows.take(mask), by_replicate=by_replicate)
 
     def with_groups(self, group: npt.NDArray[np.int64]) -> Self:
-        """Returns the predictions with the groups of their rows replaced."""
+        """Returns the predictions with other groups of their rows."""
         if np.array_equal(self.rows.group, group):
             return self
         return replace(self, rows=self.rows._replace(group=group))
@@ -140,7 +144,8 @@ class Predictions(ABC):
             self.rows.label, other.rows.label
         ):
             raise DifferentRowsError("the classes have different ranks")
-        # The setting `group_column` may differ. The groups of one of the two count.
+        # The two configurations may have different settings of `group_column`. The test
+        # then takes the groups of `self` or, if `self` has none, those of `other`.
         has_groups = (self.rows.group >= 0).any()
         group = self.rows.group if has_groups else other.rows.group
         try:

@@ -1,4 +1,4 @@
-"""Predictions with the test that fits their metric: AUC, group AUC, or any other."""
+"""The subclasses of `Predictions`: one for AUC, group AUC, and all other metrics."""
 
 from functools import cached_property
 from typing import Self
@@ -28,7 +28,7 @@ class AucPredictions(Predictions):
 
     @cached_property
     def auc_and_influence(self) -> tuple[float, Floats]:
-        """The AUC and the influence of each row on it, averaged over replicates."""
+        """The AUC and each row's influence on the AUC, averaged over replicates."""
         label, weight = self.rows.label, self.rows.weight
         total = 0.0
         total_influence = np.zeros(len(label))
@@ -49,17 +49,19 @@ class AucPredictions(Predictions):
             raise TooFewRowsError(
                 f"a class has fewer than {MIN_OF_CLASS} {self.units_text}"
             )
-        difference = self.score - other.score
-        influence = self.auc_and_influence[1] - other.auc_and_influence[1]
-        error = standard_error(label, influence, units)
+        auc, influence = self.auc_and_influence
+        other_auc, other_influence = other.auc_and_influence
+        difference = auc - other_auc
+        influence_on_difference = influence - other_influence
+        error = standard_error(label, influence_on_difference, units)
         if difference and not error:
             # For example, one model separates the classes, and the other model predicts
             # the same value for all rows.
             raise UnusableError(
-                f"DeLong's formula gives the AUCs {self.score:g} and {other.score:g} "
-                "an error of 0"
+                f"DeLong's formula gives the AUCs {auc:g} and {other_auc:g} an error "
+                "of 0"
             )
-        degrees = degrees_of_freedom(label, influence, units)
+        degrees = degrees_of_freedom(label, influence_on_difference, units)
         return t_test(difference, error, degrees)
 
 
@@ -74,12 +76,12 @@ class GroupAucPredictions(Predictions):
         classes.
         """
         rows = self.rows
-        results = [
-            group_aucs(rows.label, p, rows.weight, rows.group)
-            for p in self.by_replicate
-        ]
-        _, weights = results[0]  # The weights are the same for all replicates.
-        return np.mean([aucs for aucs, _ in results], axis=0), weights
+        aucs_by_replicate = []
+        for prediction in self.by_replicate:
+            # The weights are the same for all replicates.
+            aucs, weights = group_aucs(rows.label, prediction, rows.weight, rows.group)
+            aucs_by_replicate.append(aucs)
+        return np.mean(aucs_by_replicate, axis=0), weights
 
     @property
     def score(self) -> float:
@@ -87,13 +89,10 @@ class GroupAucPredictions(Predictions):
         return float(np.average(aucs, weights=weights))
 
     def test_on_same_rows(self, other: Self) -> DifferenceTest:
-        """Overrides `Predictions.test_on_same_rows`.
-
-        Another test set would have other groups. The difference is a weighted mean over
-        the groups: the sum of weight times difference, divided by the sum of weights.
-        Both sums vary between sets of groups. For the standard error of such a ratio,
-        see Cochran, Sampling Techniques, 1977, section 2.11.
-        """
+        # Another test set would have other groups. The difference is a weighted mean
+        # over the groups: the sum of weight times difference, divided by the sum of
+        # weights. Both sums vary between sets of groups. For the standard error of such
+        # a ratio, see Cochran, Sampling Techniques, 1977, section 2.11.
         aucs, weights = self.group_aucs_and_weights
         num_groups = len(aucs)
         if num_groups < MIN_UNITS:

@@ -12,15 +12,14 @@ from mtl_cli.runs.provenance import KEYS_FREE_TO_CHANGE
 # or True for all keys of the section}. Only two of the ignored keys can change a
 # result:
 # - `seed`: each configuration is run with several seeds, to see how its scores vary.
-# - `trainer.strategy`: this key is in `KEYS_FREE_TO_CHANGE`, so a run may be resumed
-#   with another strategy. The `config.yaml` of the run then does not tell how all
-#   epochs were trained.
+# - `trainer.strategy`: a run may be resumed with another strategy, so the `config.yaml`
+#   of a run does not say how all of its epochs were trained.
 IGNORED_KEYS = ["defaults", "hydra", "seed", "check_only", "sweep", "compare"]
 for section, names in KEYS_FREE_TO_CHANGE.items():
     IGNORED_KEYS += [section] if names is True else [f"{section}.{n}" for n in names]
 IGNORED_PREFIXES = tuple(f"{key}." for key in IGNORED_KEYS)
 # The largest number of characters of all settings of a run, with their dotted keys.
-# Even a short YAML file can exceed it, by aliases, or by a long key above many others.
+# Even a short YAML file can have more: by aliases, or by a long key above many others.
 MAX_CHARACTERS = 50_000_000
 
 
@@ -66,9 +65,9 @@ def start_from_any_seed(config: dict[Any, Any]) -> dict[Any, Any]:
     """Returns {"start_from": settings} if the run started from an earlier run, else {}.
 
     A run with `seed=1` may start from the earlier run of seed 1, and a run with
-    `seed=2` from the earlier run of seed 2. The two belong to one configuration.
-    Therefore the seed in the earlier run's folder is replaced: `ple,seed=1` becomes
-    `ple,seed=*`, but only if 1 is also the seed of the run itself.
+    `seed=2` from the earlier run of seed 2. So that the two belong to one
+    configuration, the seed in the earlier run's folder is replaced: for the run with
+    `seed=1`, `ple,seed=1` becomes `ple,seed=*`, and `ple,seed=7` stays.
     """
     start_from = config.get("start_from")
     if not isinstance(start_from, dict) or start_from.get("run") is None:

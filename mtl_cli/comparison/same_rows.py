@@ -2,7 +2,7 @@
 
 - `runs_have_same_rows` asks whether runs have the same rows in a split.
 - `same_validation_rows` asks whether configurations have the same validation rows.
-- `equal_test_rows` compares the columns of two tables of test rows.
+- `have_equal_test_rows` compares the columns of two tables of test rows.
 
 `predictions.Rows.are_same` compares the rows on which a task is scored.
 """
@@ -45,7 +45,7 @@ def runs_have_same_rows(runs: Iterable[Run], split: str) -> bool:
     """
     runs_by_split: dict[tuple[object, ...], list[Run]] = {}
     for run in runs:
-        # Without a hash, the run counts as having data of its own.
+        # If the hash is missing, the data count as different from those of other runs.
         data = run.environment.get("data_hash") or run.path
         runs_by_split.setdefault((data, *split_settings(run)), []).append(run)
     if len(runs_by_split) < 2:
@@ -53,7 +53,7 @@ def runs_have_same_rows(runs: Iterable[Run], split: str) -> bool:
     if split != "test":
         return False
     first, *others = map(read_test_rows, runs_by_split.values())
-    return all(equal_test_rows(first, rows) for rows in others)
+    return all(have_equal_test_rows(first, rows) for rows in others)
 
 
 def split_settings(run: Run) -> tuple[str, ...]:
@@ -77,9 +77,9 @@ def validation_fingerprint(run: Run) -> list[str]:
     the data than the original run, but the same validation rows. Therefore the
     `environment.json` of a copy records the texts of the original run.
     """
-    recorded = run.environment.get(VALID_ROWS)
-    if isinstance(recorded, list):
-        return [str(text) for text in recorded]
+    recorded_texts = run.environment.get(VALID_ROWS)
+    if isinstance(recorded_texts, list):
+        return [str(text) for text in recorded_texts]
     file = run.settings.get("dataset.valid", "null")
     if file != "null":
         return [file]
@@ -132,17 +132,17 @@ def read_test_rows(runs: list[Run]) -> dict[str, Array]:
     return {}
 
 
-def equal_test_rows(a: dict[str, Array], b: dict[str, Array]) -> bool:
+def have_equal_test_rows(a: dict[str, Array], b: dict[str, Array]) -> bool:
     """Whether two results of `read_test_rows` are of the same rows.
 
-    Columns that only one of the two has are not compared. If one of the two has no row
-    numbers, the rows count as different.
+    Columns that only one of the two has are not compared. Without row numbers in both,
+    the rows count as different.
     """
     common = a.keys() & b.keys()
-    return ROW in common and all(equal_columns(a[name], b[name]) for name in common)
+    return ROW in common and all(are_equal_columns(a[name], b[name]) for name in common)
 
 
-def equal_columns(a: Array, b: Array) -> bool:
+def are_equal_columns(a: Array, b: Array) -> bool:
     """Whether two columns, (rows,), are equal: numbers with NaN, or names with None."""
     holds_names = object in (a.dtype, b.dtype)  # NumPy finds no NaN among names
     return np.array_equal(a, b, equal_nan=not holds_names)

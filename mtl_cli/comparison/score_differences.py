@@ -23,7 +23,8 @@ def add_score_differences(
 
     Args:
         comparison: the comparison, with scores but without differences.
-        single_scenario: the configurations that were trained on a single scenario.
+        single_scenario: the configurations that were trained on a single scenario: the
+            possible single-scenario twins.
     """
     configurations, split = comparison.configurations, comparison.split
     twins = single_task_twins(configurations)
@@ -35,7 +36,7 @@ def add_score_differences(
     for task in comparison.all_tasks:
         tester = SeedTester(task, comparison.baseline, have_same_rows)
         scores = {score.configuration: score for score in task.scores}
-        # For a task on all rows, `task.scenario` is "", and there are no such twins.
+        # For a task on all rows, `task.scenario` is "", and no twin is found.
         scenario_twins = single_scenario_twins(
             configurations, single_scenario, task.scenario
         )
@@ -91,7 +92,7 @@ class SeedTester:
         return self.have_same_rows(a.configuration, b.configuration)
 
     def noise_of_others(self, a: Score, b: Score) -> Noise | None:
-        """Returns the noise of all configurations of the pool but two.
+        """Returns the noise of all configurations of the pool except these two.
 
         Returns: the noise; None if one of the two is not in the pool.
         """

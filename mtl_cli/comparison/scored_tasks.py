@@ -17,9 +17,7 @@ def scored_tasks(
     metric: str | None,
     task_names: Sequence[str],
 ) -> list[Task]:
-    """Returns the tasks that have the metric, with their scores.
-
-    The differences between the scores are computed later.
+    """Returns the tasks that have the metric, with scores but without differences.
 
     Args:
         configurations: the configurations to compare.
@@ -39,15 +37,15 @@ def scored_tasks(
                 f"{', '.join(known_tasks)}{suggest(name, known_tasks)}"
             )
     tasks = []
-    # A dict, unlike a set, keeps the order of the metrics.
-    known_metrics: dict[str, None] = {}
+    known_metrics: dict[str, None] = {}  # a set in the order of the metrics
     for name, recorded in recorded_by_task.items():
         if task_names and name not in task_names:
             continue
         metrics = dict.fromkeys(m for score in recorded for m in metrics_of(score))
         known_metrics |= metrics
         if metrics and (metric is None or metric in metrics):
-            compared_metric = next(iter(metrics)) if metric is None else metric
+            first_metric, *_ = metrics
+            compared_metric = first_metric if metric is None else metric
             task = scored_task(configurations, split, name, compared_metric, recorded)
             tasks.append(task)
     if not tasks:

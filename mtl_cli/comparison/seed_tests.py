@@ -52,10 +52,10 @@ class Noise:
 def values_to_test(
     a: dict[int, float], b: dict[int, float]
 ) -> tuple[list[float], list[float]]:
-    """Returns the values of a and of b that `seed_test` compares.
+    """Returns the values of a and the values of b to pass to `seed_test`.
 
-    a and b are {seed: value}. The values of the common seeds are compared, or the
-    values of all seeds if there are fewer than two common seeds.
+    a and b are {seed: value}. The values are those of the common seeds, or of all seeds
+    if there are fewer than two common seeds.
     """
     common = [seed for seed in a if seed in b]
     if len(common) < 2:
@@ -96,12 +96,12 @@ def seed_test(
 
 
 def should_pool(noise: Noise, others: Noise) -> bool:
-    """Whether the noise of all other configurations is like the noise of two."""
+    """Whether the noise of two configurations is like the noise of all others."""
     # There may be no other configurations, or none that vary.
     if others.squares <= 0 or others.degrees_of_freedom <= 0:
         return False
-    # The p-value of the test whether the two are noisier. The p-value of the test
-    # whether the two are quieter is 1 - p_noisier.
+    # `p_noisier` is the p-value of the test whether the two are noisier. The test
+    # whether they are quieter has the p-value 1 - p_noisier.
     p_noisier = fdtrc(
         noise.degrees_of_freedom,
         others.degrees_of_freedom,

@@ -34,7 +34,7 @@ def complete_settings(all_settings: list[dict[str, str]]) -> None:
     A run leaves out a key that its data set does not set, or that mtl-cli did not have
     when the run was trained. For example, a run that was saved before
     `trainer.ema_decay` existed belongs to the same configuration as a newer run with
-    `trainer.ema_decay=0`. The values are the defaults of the classes of the options.
+    `trainer.ema_decay=0`. An added key gets the default of the class of the option.
 
     Args:
         all_settings: the settings of all runs to compare, see `compared_settings`. A
@@ -42,20 +42,21 @@ def complete_settings(all_settings: list[dict[str, str]]) -> None:
     """
     all_keys = dict.fromkeys(key for settings in all_settings for key in settings)
     for settings in all_settings:
-        for key in [key for key in all_keys if key not in settings]:
-            section, _, name = key.rpartition(".")
+        missing_keys = [key for key in all_keys if key not in settings]
+        for dotted_key in missing_keys:
+            section, _, key = dotted_key.rpartition(".")
             # The key by which the section chooses its option.
-            is_of_dataset = section.startswith("dataset.")
-            name_key = "kind" if is_of_dataset else option_key(section)
-            option = settings.get(f"{section}.{name_key}", "")
+            is_feature_or_task = section.startswith("dataset.")
+            choosing_key = "kind" if is_feature_or_task else option_key(section)
+            option = settings.get(f"{section}.{choosing_key}", "")
             defaults = default_texts(section, option)
-            if name in defaults:
-                settings[key] = defaults[name]
+            if key in defaults:
+                settings[dotted_key] = defaults[key]
 
 
 @cache
 def default_texts(section: str, option: str) -> dict[str, str]:
-    """Returns the default of each key of a section, as text."""
+    """Returns {key: its default as text} for the keys of a section with defaults."""
     defaults: dict[str, str] = {}
     for cls in classes_of_section(section, option):
         for key, field in cls.model_fields.items():
@@ -92,7 +93,7 @@ def classes_of_section(section: str, option: str) -> list[type[Options]]:
         ]
     classes = []
     for axis, name, base in options:
-        # The option of a plugin that is not loaded is unknown.
+        # An option of a plugin that is not loaded has no known class.
         with contextlib.suppress(KeyError, ConfigError):
             classes.append(option_class(axis, name, base))
     return classes

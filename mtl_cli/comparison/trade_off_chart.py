@@ -84,11 +84,11 @@ def trade_off_points(
 def front_points(
     points: list[TradeOffPoint], x_direction: int, y_direction: int
 ) -> list[TradeOffPoint]:
-    """Returns the points on the Pareto front: no other point beats their means.
+    """Returns the points on the Pareto front: the points that no other point beats.
 
-    A point beats another point if it is at least as good in both metrics, and better in
-    one of them. A direction is 1 if a higher metric is better, -1 if a lower metric is
-    better, and 0 if neither is. With a direction of 0, no point is on the front.
+    A point beats another point if its means are at least as good in both metrics, and
+    better in one of them. A direction is 1 if a higher metric is better, -1 if a lower
+    metric is better, and 0 if neither is. With a direction of 0, there is no front.
     """
     if x_direction == 0 or y_direction == 0:
         return []

@@ -13,7 +13,7 @@ from mtl_cli.comparison.prediction_files import PredictionFiles
 from mtl_cli.comparison.predictions import UnusableError
 from mtl_cli.comparison.read_predictions import read_one_run
 from mtl_cli.comparison.read_run import read_run
-from mtl_cli.comparison.same_rows import equal_test_rows, read_test_rows
+from mtl_cli.comparison.same_rows import have_equal_test_rows, read_test_rows
 from mtl_cli.metrics.classes import accuracy
 
 CLASSES = ["low", "mid, or so", 7]
@@ -64,7 +64,7 @@ def test_names_and_positions_are_read_as_the_same_labels(labels, tmp_path):
     assert rows.label.tolist() == [0, 2, 1, 1, 0]
     assert rows.row_numbers.tolist() == [1, 2, 3, 5, 6]
     old = read_run(run_with(tmp_path / "old", POSITIONS))
-    assert equal_test_rows(read_test_rows([run]), read_test_rows([old]))
+    assert have_equal_test_rows(read_test_rows([run]), read_test_rows([old]))
 
 
 def test_classes_of_a_run_are_read_once(tmp_path, monkeypatch):
