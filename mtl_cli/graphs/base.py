@@ -16,8 +16,7 @@ from mtl_cli.core.tensors import Tensor
 
 # The content of one cell of an input: a text, a number, or a list of them.
 InputKind = Literal["text", "number", "texts", "numbers"]
-# A regular expression for the numbers that `mtl-predict` reads from text, and for the
-# texts of booleans.
+# A regular expression for the numbers and booleans that `mtl-predict` reads from text.
 NUMERAL = (
     r"[ \t]*([+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
     r"|[+-]?([nN][aA][nN]|[iI][nN][fF]([iI][nN][iI][tT][yY])?)|true|false)[ \t]*"
@@ -44,16 +43,16 @@ class GraphOps(ABC):
     The abstract methods come in this order: columns, texts, numbers, lists, conditions,
     and then shapes and types.
 
-    `mtl-predict` stops at a wrong cell. A graph cannot do so: an error would also lose
-    the predictions of all other rows in the batch. Therefore a graph returns NaN as the
-    predictions of a row with a wrong cell, see `require`.
+    `mtl-predict` stops at a wrong cell, such as a text where a number is expected. A
+    graph cannot stop: an error would also lose the predictions of all other rows in the
+    batch. Therefore the predictions of a row with a wrong cell are NaN, see `require`.
 
     Args:
         input_kinds: {column: the kind of the graph's input}.
 
     Attributes:
-        constant_rows: {column: its cells in every row}, for columns that have the same
-            value in all rows. Such a column is no input of the graph. Texts are `str`
+        constant_rows: {column: its cells in every row} for the columns that are the
+            same in all rows. Such a column is no input of the graph. Texts are `str`
             objects, numbers are float64. For the shapes, see `repeat_row`.
         conditions: the conditions that `require` has received.
     """
@@ -64,11 +63,11 @@ class GraphOps(ABC):
         self.conditions: list[Tensor] = []
 
     def read_column(self, column: str, kind: InputKind) -> Tensor:
-        """Returns a raw column as a feature needs it: with cells of this kind.
+        """Returns a raw column with cells of the kind that a feature needs.
 
-        If a feature needs numbers, but the graph's input is text because another
-        feature reads the same column as text, the texts are parsed. The graph requires
-        that each text is empty or a number.
+        If another feature reads the same column as text, the graph's input is text. If
+        this feature needs numbers, the texts are then parsed. The graph requires that
+        each text is empty or a number.
         """
         if column in self.constant_rows:
             row = self.constant_rows[column]
@@ -86,12 +85,12 @@ class GraphOps(ABC):
 
     def parse_lists(self, texts: Tensor) -> Tensor:
         """Parses lists of numbers, and requires that each text is empty or a number."""
-        is_right = self.is_numeral_or_empty(texts)
-        self.require(self.all_present_satisfy(self.is_present(texts), is_right))
+        is_valid = self.is_numeral_or_empty(texts)
+        self.require(self.all_present_satisfy(self.is_present(texts), is_valid))
         return self.parse_numbers(texts)
 
     def require(self, condition: Tensor) -> None:
-        """Makes the predictions NaN where a condition, (rows,), is false."""
+        """Makes the predictions of rows NaN where a condition, (rows,), is false."""
         self.conditions.append(condition)
 
     def is_accepted(self) -> Tensor:
@@ -197,10 +196,10 @@ class GraphOps(ABC):
     def ramps(
         self, x: Tensor, starts: Sequence[float], widths: Sequence[float]
     ) -> Tensor:
-        """Returns the fraction of each bucket that lies below each x, (rows, buckets).
+        """Returns how much of each bucket lies below each x, (rows, buckets).
 
-        The fraction is (x - start) / width, limited to the range from 0 to 1. Each
-        bucket has a start, its lower edge, and a width.
+        This is (x - start) / width, limited to the range from 0 to 1. `starts` and
+        `widths` are the lower edges and the widths of the buckets.
         """
 
     @abstractmethod
@@ -213,8 +212,8 @@ class GraphOps(ABC):
     ) -> list[Tensor]:
         """Keeps the last present values of each row, with zeros after them.
 
-        `is_present` holds booleans, and each tensor of `lists` holds ids or numbers.
-        All have the shape (rows, longest list).
+        `is_present` says which cells are present, and each tensor of `lists` holds ids
+        or numbers. All have the shape (rows, longest list).
 
         Returns: a tensor of shape (rows, max_length) for each tensor of `lists`.
         """

@@ -41,7 +41,8 @@ class OnnxOps(GraphOps):
         output_infos = [helper.make_empty_tensor_value_info(name) for name in outputs]
         input_infos = []
         for column, kind in self.input_kinds.items():
-            is_text, is_list = kind in ("text", "texts"), kind in ("texts", "numbers")
+            is_text = kind in ("text", "texts")
+            is_list = kind in ("texts", "numbers")
             dtype = TensorProto.STRING if is_text else TensorProto.DOUBLE
             shape = ["rows", f"longest {column}"] if is_list else ["rows"]
             input_infos.append(helper.make_tensor_value_info(column, dtype, shape))
@@ -52,8 +53,8 @@ class OnnxOps(GraphOps):
 
     def num_rows(self) -> str:
         """Returns the number of rows as a tensor of shape (1,)."""
-        shape = self.add("Shape", next(iter(self.input_kinds)))
-        return self.add("Gather", shape, self.constant([0]))
+        any_column, *_ = self.input_kinds
+        return self.add("Gather", self.add("Shape", any_column), self.constant([0]))
 
     def add(self, operation: str, *inputs: str, **attributes: Any) -> str:
         """Adds a node with one output, and returns the name of the output."""
@@ -109,8 +110,8 @@ class OnnxOps(GraphOps):
             "LabelEncoder",
             texts,
             domain=ML_DOMAIN,
-            # `LabelEncoder` needs at least one key. For an empty vocabulary, the key ""
-            # gets the id 0, as all other texts do.
+            # `LabelEncoder` needs at least one key. If the vocabulary is empty, the key
+            # is "", with the id 0 of all other texts.
             keys_strings=list(vocabulary) or [""],
             values_int64s=list(range(1, 1 + len(vocabulary))) or [0],
             default_int64=0,
@@ -146,8 +147,8 @@ class OnnxOps(GraphOps):
         return self.add("RegexFullMatch", texts, pattern=pattern)
 
     def parse_numbers(self, texts: str) -> str:
-        # If a text is no number, or a number that float64 cannot hold, ONNX Runtime
-        # would fail in the whole call, or would read only a part of the text.
+        # ONNX Runtime must not get a text that is no number, or a number that float64
+        # cannot hold: the whole call would fail, or only a part of the text be read.
         is_numeral = self.matches(texts, NUMERAL)
         texts = self.add("Where", is_numeral, texts, self.constant("nan"))
         for pattern, number in REPLACED_TEXTS.items():
@@ -204,8 +205,7 @@ class OnnxOps(GraphOps):
         new_column = self.columns_in_result(is_present, max_length)
         is_in_result = self.add("GreaterOrEqual", new_column, self.constant(0))
         is_kept = self.add("And", is_present, is_in_result)
-        # Absent and dropped cells all go to one extra column; the column is cut off
-        # below.
+        # All absent and dropped cells go to one extra column, which is cut off below.
         new_column = self.where(is_kept, new_column, max_length)
         width = self.constant([max_length + 1])
         shape = self.add("Concat", self.num_rows(), width, axis=0)

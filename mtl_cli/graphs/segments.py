@@ -6,14 +6,15 @@ import numpy as np
 
 
 def segments(xs: Sequence[float], ys: Sequence[float]) -> list[list[float]]:
-    """Returns three lists: the start x, start y and slope of the segments.
+    """Returns the segments of a piecewise linear function, see `GraphOps.interpolate`.
 
-    A segment is a part of the piecewise linear function of `GraphOps.interpolate`.
+    The n points (xs, ys) divide the x axis into n + 1 segments. Segment 0 lies before
+    the first point, segment 1 between the first and the second point, and so on. The
+    first and the last segment have the slope 0, as has a segment between two points
+    with the same x.
 
-    The n points divide the axis into n + 1 segments. Segment 0 lies before the first
-    point, segment 1 between the first and the second point, and so on. The first and
-    the last segment have the slope 0, as has a segment between two points with the same
-    x. Segment 0 has no start, so it gets the first point as its start.
+    Returns: three lists: the x and the y of the point at which each segment starts, and
+        its slope. Segment 0 has no start, so it gets the first point.
 
     >>> segments([0, 2], [1, 5])
     [[0, 0, 2], [1, 1, 5], [0.0, 2.0, 0.0]]

@@ -14,8 +14,8 @@ from mtl_cli.graphs.segments import segments
 from mtl_cli.graphs.tensorflow_hash import hash_texts
 
 # {`id(vocabulary)`: the table from the vocabulary's texts to their ids}. A vocabulary
-# must exist as long as the dict, because Python may give the `id` of a deleted object
-# to a new object.
+# must exist as long as the dict: Python may give the `id` of a deleted object to a new
+# object.
 Tables = dict[int, tf.lookup.StaticHashTable]
 
 
@@ -46,7 +46,8 @@ class TensorFlowOps(GraphOps):
         return self.columns[column]
 
     def repeat_row(self, row: npt.NDArray[Any]) -> Tensor:
-        num_rows = tf.shape(next(iter(self.columns.values())))[:1]
+        any_column, *_ = self.columns.values()
+        num_rows = tf.shape(any_column)[:1]
         repeats = tf.concat([num_rows, [1] * (row.ndim - 1)], axis=0)
         return tf.tile(tf.constant(row), repeats)
 
@@ -85,7 +86,7 @@ class TensorFlowOps(GraphOps):
         return tf.strings.regex_full_match(texts, pattern)
 
     def parse_numbers(self, texts: Tensor) -> Tensor:
-        # TensorFlow would fail in the whole call if a text is no number.
+        # The whole call would fail if TensorFlow got a text that is no number.
         texts = tf.where(self.matches(texts, NUMERAL), texts, "nan")
         texts = tf.where(self.matches(texts, r"\s*true\s*"), "1", texts)
         texts = tf.where(self.matches(texts, r"\s*false\s*"), "0", texts)
@@ -135,8 +136,7 @@ class TensorFlowOps(GraphOps):
         one_if_present = tf.cast(is_present, tf.int64)
         num_present = tf.reduce_sum(one_if_present, axis=1, keepdims=True)
         num_dropped = tf.maximum(num_present - max_length, 0)
-        # The column that a present cell gets in the result, or a negative number if the
-        # cell is dropped.
+        # The column of each present cell in the result; negative for a dropped cell.
         new_column = tf.cumsum(one_if_present, axis=1) - 1 - num_dropped
         old_cells = tf.where(is_present & (new_column >= 0))  # (values, 2): row, column
         rows = tf.gather(old_cells, 0, axis=1)
