@@ -433,7 +433,8 @@ def test_folder_that_holds_only_links_says_so(tmp_path: Path) -> None:
     (tmp_path / "links").mkdir()
     (tmp_path / "links" / "a").symlink_to(tmp_path / "own")
     with pytest.raises(
-        ConfigError, match=r"holds no run.*links/a is a link: name the link$"
+        ConfigError,
+        match=r"holds no run.*links/a is a link: name the link to search it$",
     ):
         compare(arguments([str(tmp_path / "links")]))
 

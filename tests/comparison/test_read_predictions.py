@@ -60,7 +60,7 @@ WRITTEN = {
 @pytest.mark.parametrize("labels", WRITTEN.values(), ids=list(WRITTEN))
 def test_names_and_positions_are_read_as_the_same_labels(labels, tmp_path):
     run = read_run(run_with(tmp_path / "run", labels))
-    rows, *_ = read_one_run(run, "level", False, PredictionFiles())
+    rows, *_ = read_one_run(run, "level", PredictionFiles(), needs_groups=False)
     assert rows.label.tolist() == [0, 2, 1, 1, 0]
     assert rows.row_numbers.tolist() == [1, 2, 3, 5, 6]
     old = read_run(run_with(tmp_path / "old", POSITIONS))
@@ -73,7 +73,7 @@ def test_classes_of_a_run_are_read_once(tmp_path, monkeypatch):
     reads = []
     monkeypatch.setattr(runs, "read_config", lambda path: reads.append(path) or CONFIG)
     for _ in range(2):
-        read_one_run(run, "level", False, PredictionFiles())
+        read_one_run(run, "level", PredictionFiles(), needs_groups=False)
         read_test_rows([run])
     assert reads == [tmp_path / "run"]
 
@@ -81,10 +81,10 @@ def test_classes_of_a_run_are_read_once(tmp_path, monkeypatch):
 def test_name_that_is_no_class_is_damage(tmp_path):
     run = run_with(tmp_path / "run", ["low", "7", "else", None, "low", "low"])
     with pytest.raises(UnusableError, match="is damaged"):
-        read_one_run(read_run(run), "level", False, PredictionFiles())
+        read_one_run(read_run(run), "level", PredictionFiles(), needs_groups=False)
     (run / "config.yaml").write_text(yaml.safe_dump({"dataset": {"tasks": {}}}))
     with pytest.raises(UnusableError, match="is damaged"):
-        read_one_run(read_run(run), "level", False, PredictionFiles())
+        read_one_run(read_run(run), "level", PredictionFiles(), needs_groups=False)
 
 
 def test_runs_with_names_are_compared_with_runs_with_positions(tmp_path, capsys):
