@@ -40,7 +40,7 @@ def page(
     return render(
         "comparison.html",
         title="; ".join(comparison.heading for comparison in comparisons),
-        parts=[template_variables(c.for_people()) for c in comparisons],
+        parts=[template_variables(c.without_lone_tasks()) for c in comparisons],
         line_comparisons=line_comparisons,
         line_legend=legend_of_lines(comparisons),
         **TEMPLATE_FUNCTIONS,
@@ -60,7 +60,7 @@ def is_page(path: Path) -> bool:
 
 def notebook(comparisons: list[DatasetComparison]) -> str:
     """Returns the leaderboards and the sentences of the page as HTML for a notebook."""
-    shown = [comparison.for_people() for comparison in comparisons]
+    shown = [comparison.without_lone_tasks() for comparison in comparisons]
     return render("notebook_comparison.html", comparisons=shown, **TEMPLATE_FUNCTIONS)
 
 

@@ -24,8 +24,8 @@ def read_run(folder: Path) -> Run:
     """Reads a run folder.
 
     If a file is missing or damaged, the status of the run is `damaged`, and `error`
-    names the file. Only `environment.json` may be missing, and `metrics.json` unless
-    the run has trained a network to its end.
+    names the file. `environment.json` may be missing. `metrics.json` is read only if
+    the run has trained to its end.
     """
     # The status stays `damaged` until all files are read. A damaged run keeps what was
     # read before the damage: `runs_by_dataset` needs its settings.

@@ -99,11 +99,9 @@ class DatasetComparison:
         """
         if len(self.configurations) < 2:
             return []
-        return [
-            t for t in self.tasks if sum(bool(s.by_replicate) for s in t.scores) < 2
-        ]
+        return [task for task in self.tasks if task.num_scored < 2]
 
-    def for_people(self) -> "DatasetComparison":
+    def without_lone_tasks(self) -> "DatasetComparison":
         """Returns the comparison without `lone_tasks`: they have nothing to compare.
 
         If all tasks are lone tasks, all of them stay.

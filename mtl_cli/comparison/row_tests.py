@@ -36,8 +36,7 @@ def add_row_tests(comparison: DatasetComparison) -> list[str]:
         if not task.is_metric_known:
             continue  # `task_warnings` names the metric
         tested = configurations_to_test(task, comparison)
-        scored = [score for score in task.scores if score.interval is not None]
-        num_untested = len(scored) - len(tested)
+        num_untested = task.num_scored - len(tested)
         if num_untested > 0:
             texts.append(
                 f"{task.name}: the test rows of "

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mtl_cli.core.other_files import read_text
-from mtl_cli.metrics.score_dict import Score, Scores
+from mtl_cli.metrics.score_dict import Score as RecordedScore
+from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.runs.saved_config import read_config
 
 NEVER_BEGAN = "never began"  # the status of a job that failed before it had a folder
@@ -76,7 +77,7 @@ class Run:
         """Whether the run is done and has metrics."""
         return self.status == "done" and bool(self.metrics)
 
-    def score(self, split: str, task: str, scenario: str = "") -> Score:
+    def score(self, split: str, task: str, scenario: str = "") -> RecordedScore:
         """Returns the recorded score of a task; {} if there is none.
 
         `scenario` is the scenario whose rows are scored; "" for all rows.
@@ -84,7 +85,7 @@ class Run:
         score = self.metrics.get(split, {}).get(task, {})
         if not scenario:
             return score
-        scenario_score: Score = score.get("scenarios", {}).get(scenario, {})
+        scenario_score: RecordedScore = score.get("scenarios", {}).get(scenario, {})
         return scenario_score
 
     def value(

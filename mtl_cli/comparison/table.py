@@ -98,7 +98,7 @@ def terminal_text(
         hidden_days = counted(num_hidden, "earlier day")
         note = f"tables of {hidden_days} are in --json and --html"
         console.print(Text(note, style="dim"))
-    for comparison in [comparison.for_people() for comparison in shown]:
+    for comparison in [comparison.without_lone_tasks() for comparison in shown]:
         if len(comparisons) > 1:
             console.rule(Text(f"data set {comparison.dataset}", style="bold"))
         print_comparison(comparison, console)
@@ -167,7 +167,7 @@ def as_markdown(
 ) -> str:
     """Returns Markdown tables; headings name data sets, scenarios and lines."""
     blocks = []  # headings and tables
-    for comparison in [comparison.for_people() for comparison in comparisons]:
+    for comparison in [comparison.without_lone_tasks() for comparison in comparisons]:
         if len(comparisons) > 1:
             blocks.append(f"## {escaped(comparison.dataset)}\n")
         blocks.append(markdown_table(comparison))

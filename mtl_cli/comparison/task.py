@@ -115,6 +115,11 @@ class Task:
         return [d for score in self.scores for d in score.differences.values()]
 
     @property
+    def num_scored(self) -> int:
+        """The number of configurations that have a score."""
+        return sum(score.interval is not None for score in self.scores)
+
+    @property
     def metric_title(self) -> str:
         """The name of the metric for people: `log loss` for `log_loss`."""
         return self.metric.replace("_", " ")
