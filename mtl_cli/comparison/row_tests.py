@@ -68,13 +68,13 @@ def configurations_to_test(
         for score in task.scores
         if score.interval is not None
     }
+    baseline = [c for c in means if c is comparison.baseline]  # [] without a score
+    others = [c for c in means if c is not comparison.baseline]
     # Without a direction, a higher score counts as better here.
-    ranked = sorted(means, key=lambda c: means[c], reverse=task.direction != -1)
-    # The sort keeps the order of the others: False, of the baseline, is before True.
-    ranked.sort(key=lambda c: c is not comparison.baseline)
+    others.sort(key=lambda c: means[c], reverse=task.direction != -1)
     predictions_left = max_predictions(task.metric)
     tested = []
-    for configuration in ranked[:MAX_CONFIGURATIONS]:
+    for configuration in [*baseline, *others][:MAX_CONFIGURATIONS]:
         runs = configuration.runs.values()
         predictions_left -= num_predictions(runs, task.name)
         if predictions_left < 0:
@@ -106,18 +106,18 @@ def add_tests_of_task(
 
     Returns: the reasons why some differences could not be tested.
     """
-    # Single-scenario twins are not in `task.scores`, so they never count as not read.
-    not_read = {score.configuration for score in task.scores} - set(tested)
-    scored = [
+    # Single-scenario twins are not in `task.scores`, so their rows are always read.
+    not_to_read = {score.configuration for score in task.scores} - set(tested)
+    known_differences = [
         d
         for on_rows in (task, *task.scenarios)
         for d in on_rows.all_differences
         if d.interval is not None
     ]
-    for difference in scored:
-        configurations = {difference.configuration, difference.other}
-        difference.has_unread_rows = not not_read.isdisjoint(configurations)
-    differences = [d for d in scored if not d.has_unread_rows]
+    for difference in known_differences:
+        pair = {difference.configuration, difference.other}
+        difference.has_unread_rows = bool(pair & not_to_read)
+    differences = [d for d in known_differences if not d.has_unread_rows]
     to_read = dict.fromkeys(c for d in differences for c in (d.configuration, d.other))
     predictions, reading_errors = read_configurations(to_read, task, files)
 
@@ -127,15 +127,15 @@ def add_tests_of_task(
 
     reasons: dict[str, None] = {}  # each reason once, in order
     for difference in differences:
-        pair = (difference.configuration, difference.other)
+        compared = (difference.configuration, difference.other)
         scenario = difference.scenario
         where = f"in scenario {scenario}, " if scenario else ""
-        error = next((reading_errors[c] for c in pair if c in reading_errors), None)
+        error = next((reading_errors[c] for c in compared if c in reading_errors), None)
         if error is not None:
             where = ""  # the predictions cannot be read for any scenario
         else:
             try:
-                first, second = (of_scenario(c, scenario) for c in pair)
+                first, second = (of_scenario(c, scenario) for c in compared)
                 difference.row_test = first.test(second)
             except UnusableError as test_error:
                 error = test_error

@@ -82,7 +82,7 @@ def classes_of_section(section: str, option: str) -> list[type[Options]]:
         axis, base = path[0], KINDS[path[0]]
     else:
         return []
-    if section == "dataset" and not option:
+    if section == "dataset" and not option:  # a data set without a generator
         return [base]
     options = [(axis, option, base)]
     if section == "model":
