@@ -19,10 +19,9 @@ def is_text(arrow_type: pa.DataType) -> bool:
 
 
 def is_whole(arrow_type: pa.DataType) -> bool:
-    """Whether all numbers of a type are whole.
+    """Whether a type holds only whole numbers: integers, or decimals without fractions.
 
-    Integers are, and so are decimals without fractional digits. For example, Spark
-    writes unsigned integers of 64 bits as decimal128(20, 0).
+    For example, Spark writes unsigned integers of 64 bits as decimal128(20, 0).
     """
     is_decimal = types.is_decimal(arrow_type)
     return bool(types.is_integer(arrow_type) or (is_decimal and arrow_type.scale == 0))
@@ -41,7 +40,7 @@ def is_list(arrow_type: pa.DataType) -> bool:
 
 
 def value_type(arrow_type: pa.DataType) -> pa.DataType:
-    """Returns the type of a dictionary's values; another type unchanged."""
+    """Returns the type of the values of a dictionary; all other types unchanged."""
     return arrow_type.value_type if types.is_dictionary(arrow_type) else arrow_type
 
 
@@ -70,18 +69,21 @@ def plain_type(arrow_type: pa.DataType) -> pa.DataType:
 
 
 def common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
-    """Returns the type of a column that has two plain types in two files of a table.
+    """Returns a type for both columns, if two files store a column in different types.
 
-    Texts have a common type, and so do whole numbers of different sizes, since their
-    values are equal in all these types. A column without values (null) takes the type
-    of the other column, if Arrow can convert it. The same holds for the values of
-    lists. All other types have no common type: None.
+    - Both types are text: text.
+    - Both are integers, and int64 can hold their values: int64.
+    - One is null, the type of a column without values: the other type.
+    - Both are lists: lists of the common type of their values.
+    - Else None.
+
+    Both arguments are plain types, see `plain_type`.
     """
     if first == second:
         return first
     if types.is_null(first) or types.is_null(second):
-        dtype = second if types.is_null(first) else first
-        return dtype if can_be_cast_from_null(dtype) else None
+        other = second if types.is_null(first) else first
+        return other if can_be_cast_from_null(other) else None
     if is_text(first) and is_text(second):
         return pa.large_string()
     if is_list(first) and is_list(second):
@@ -89,9 +91,9 @@ def common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
             return None
         values = common_type(first.value_type, second.value_type)
         return None if values is None else pa.large_list(values)
-    are_whole = types.is_integer(first) and types.is_integer(second)
+    are_integers = types.is_integer(first) and types.is_integer(second)
     # Int64 cannot hold all values of uint64.
-    return pa.int64() if are_whole and pa.uint64() not in (first, second) else None
+    return pa.int64() if are_integers and pa.uint64() not in (first, second) else None
 
 
 def can_be_cast_from_null(dtype: pa.DataType) -> bool:
@@ -120,10 +122,7 @@ def with_plain_dictionary(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def with_plain_types(table: pa.Table) -> pa.Table:
-    """Converts each column to a type for which Arrow has all functions.
-
-    See `plain_type`.
-    """
+    """Converts each column to its `plain_type`, for which Arrow has all functions."""
     columns = map(with_plain_dictionary, table.columns)
     table = pa.table(list(columns), table.column_names)
     return table.cast(pa.schema({f.name: plain_type(f.type) for f in table.schema}))
@@ -132,8 +131,9 @@ def with_plain_types(table: pa.Table) -> pa.Table:
 def with_lists_of_views(table: pa.Table) -> pa.Table:
     """Converts each column of list views to a column of lists.
 
-    Arrow's own cast loses values, at least in version 26. Only tables in memory are
-    converted: in a small file, many views could refer to the same long list.
+    Arrow's own cast loses values, at least in version 26. Call this function for tables
+    in memory only: in a small file, many views could refer to the same long list, so
+    that the lists would not fit the memory.
     """
     for i, column in enumerate(table.columns):
         if types.is_list_view(column.type) or types.is_large_list_view(column.type):
@@ -169,24 +169,23 @@ def nearest_float64(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.
 
 
 def check_single_values(message_start: str, column: pa.ChunkedArray) -> None:
-    """Refuses a column for a setting that needs one number or text per row.
+    """Refuses a column that does not hold one number or text per row.
 
     Raises:
         DataError: if Arrow cannot compare or print the values, see `unusable_type`.
     """
-    if unusable := unusable_type(column):
+    if type_text := unusable_type(column):
         raise DataError(
             f"{message_start}: needs a number or a word in each row, but the column "
-            f"holds {unusable}; name another column"
+            f"holds {type_text}; name another column"
         )
 
 
 def unusable_type(column: pa.ChunkedArray) -> str:
     """Returns the type of a column if Arrow cannot compare or print its values.
 
-    Returns "" if Arrow can.
-
-    Examples are lists, structs, uuids, and times that `are_printable_times` rejects.
+    Such types are, for example, lists, structs, uuids, and times that
+    `are_printable_times` rejects. Returns "" for all other types.
     """
     arrow_type = value_type(column.type)
     checks = types.is_nested, types.is_interval, types.is_run_end_encoded

@@ -36,9 +36,9 @@ def cells_equal(column: pa.ChunkedArray, value: str | int) -> Mask:
     """Returns a mask of the cells that equal a value, (rows,).
 
     The value is converted to the column's type. In a column of numbers, the value "1"
-    equals the cell 1. In a column of text, the number 1 equals the cells "1" and "1.0",
+    equals the cell 1. In a column of text, the value 1 equals the cells "1" and "1.0",
     because pandas writes whole numbers with ".0" if other cells of the column are
-    empty. But the text "1" equals only the cell "1".
+    empty. But the value "1" equals only the cell "1".
 
     Raises:
         ValueError: if the column's type cannot hold the value.
@@ -53,7 +53,7 @@ def cells_equal(column: pa.ChunkedArray, value: str | int) -> Mask:
 
 
 def texts_equal(column: pa.ChunkedArray, value: str | int) -> pa.Array:
-    """Compares the cells of a column of text with a value, see `cells_equal`."""
+    """Compares cells that are text with a value, see `cells_equal`."""
     encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
     texts = encoded.dictionary
     if isinstance(value, int):  # "1.0" becomes "1"
@@ -62,14 +62,13 @@ def texts_equal(column: pa.ChunkedArray, value: str | int) -> pa.Array:
 
 
 def typed_cells_equal(column: pa.ChunkedArray, value: str | int) -> pa.ChunkedArray:
-    """Compares the cells of a column of another type than text, see `cells_equal`."""
-    if pa.types.is_float16(column.type):  # Arrow cannot compare these
+    """Compares cells that are not text with a value, see `cells_equal`."""
+    if pa.types.is_float16(column.type):  # Arrow cannot compare these numbers
         column = column.cast(pa.float32())
     try:
-        # The value is cast from text: Arrow would cast the number 2 to true in a column
-        # of booleans, and cannot cast a number to a decimal. Only for a column of
-        # floats, the value is cast as it is, because Arrow then refuses an integer that
-        # a float would round.
+        # The value is cast from text, because Arrow would cast the number 2 to the
+        # boolean true, and cannot cast a number to a decimal. To a float, the value is
+        # cast as it is, because Arrow then refuses an integer that a float would round.
         is_float = pa.types.is_floating(column.type)
         scalar = pa.scalar(value if is_float else str(value))
         return pc.equal(column, scalar.cast(column.type))

@@ -47,9 +47,9 @@ def choose_cuts(x: Floats, num_buckets: int) -> list[float]:
 def edges_of_heavy_values(
     values: Floats, counts: Integers, is_heavy: Mask, num_buckets: int
 ) -> set[float]:
-    """Returns edges of buckets that hold a single heavy value each.
+    """Returns the edges of buckets that hold a single heavy value each.
 
-    If there are not enough buckets for all heavy values, the heaviest get one.
+    If there are not enough buckets for all heavy values, the heaviest values get one.
 
     Args:
         values: the distinct values, ascending, (values,).
@@ -70,7 +70,7 @@ def edges_of_heavy_values(
 
 
 def check_ramp_edges(learnt: Mapping[str, Any]) -> None:
-    """Raises a `ValueError` if "low" and "high" are not the ends of the buckets."""
+    """Raises a `ValueError` if a cut lies below "low" or above "high"."""
     edges = [learnt["low"], *learnt["cuts"], learnt["high"]]
     check_ascending("low, cuts, high", edges)
 

@@ -68,14 +68,15 @@ def columns_of_features(
 
 
 def sets_of_tasks(tensors: Sequence[Tensor], num_tasks: int) -> Tensor:
-    """Returns the tensors that the towers of the tasks read.
+    """Returns the inputs of the tasks' towers: one for all towers, or one per task.
 
     Args:
         tensors: a tensor `(batch, dim)` for each set of embedding tables. There is one
-            set for all tasks, or one set per task, perhaps followed by a shared set.
+            set for all tasks, or one set per task, perhaps followed by a shared set,
+            which no tower reads.
         num_tasks: the number of tasks, T.
 
-    Returns: `(T, batch, dim)`, or `(batch, dim)` if there is one set.
+    Returns: `(batch, dim)` if there is one set for all tasks; else `(T, batch, dim)`.
     """
     from keras import ops
 

@@ -5,14 +5,13 @@ from typing import Any
 import numpy as np
 
 Cells = list[Any]  # the cells of a column, as Python values
-# Values that training rows probably lack and that are difficult for exported models: an
-# id above 2^53 (float64 would round the id), and texts that are long or not ASCII.
+# Values that training rows probably lack, and that exported models may get wrong: an id
+# above 2^53, which float64 would round, and texts that are long or not ASCII.
 UNUSUAL_TEXTS = (str(2**53 + 1), "zoë", "日本", "?" * 300)
-
 # Every third row has an unseen or missing value.
 UNUSUAL_ROW_STEP = 3
-# Other spellings of a value, in the row after each unseen or missing value. A kind of a
-# plugin may take them for the value itself, and its exported graph must do the same.
+# The row after each unseen or missing value has a value in another spelling. A plugin's
+# kind may read both spellings as one value. Its exported graph must do the same.
 OTHER_SPELLINGS = (str.swapcase, " {} ".format, "{}0".format, "0{}".format)
 
 
@@ -21,7 +20,7 @@ def example_values(
 ) -> list[str | None]:
     """Draws values of a vocabulary, or unusual texts if the vocabulary is empty.
 
-    Every third value is unseen or missing, and the value after it is spelled otherwise.
+    Every third value is unseen or missing. The value after it has another spelling.
     """
     values_to_draw = vocabulary or UNUSUAL_TEXTS
     drawn = [
@@ -44,8 +43,12 @@ def example_numbers(
 ) -> list[float | None]:
     """Draws numbers equal to, between and beyond the numbers that a feature has learnt.
 
-    Learnt numbers are, for example, the cuts of its buckets. Every third number is
-    missing (see `UNUSUAL_ROW_STEP`), unless the feature's setting `missing` is `error`.
+    Args:
+        learnt: the learnt numbers, such as the cuts between buckets; may be empty.
+        missing: the key `missing` of the feature. Unless it is `error`, every third
+            number is None.
+        random: the generator of random numbers.
+        num_rows: how many numbers are drawn.
     """
     low, high = (min(learnt), max(learnt)) if learnt else (0.0, 1.0)
     # Numbers near the limit of float64 would overflow.

@@ -58,9 +58,9 @@ class Fitter:
         self.read(table)
 
     def merge(self, other: Self) -> None:
-        """Adds the counts of `other`, if the fitters count values.
+        """Adds the counts of a fitter whose feature shares this feature's table.
 
-        The feature of `other` uses the embedding table of this fitter's feature.
+        A fitter without counts ignores the other fitter.
         """
 
     def learnt(self) -> dict[str, Any]:
@@ -76,8 +76,8 @@ class VocabularyFitter(Fitter):
     Args:
         read: see `Fitter`; the values are a `Categorical`.
         min_count: the number of times that a value must occur to be in the vocabulary.
-            None if the feature uses the embedding table of another feature: then the
-            fitter of the other feature merges these counts, and learns the vocabulary.
+            None if the feature uses the embedding table of another feature. Then this
+            fitter learns nothing: the fitter of the other feature merges its counts.
     """
 
     def __init__(
@@ -118,8 +118,8 @@ class VocabularyFitter(Fitter):
         """
         if self.min_count is None:
             return {}
-        frequent = self.counts.filter(pc.field("count") >= self.min_count)
-        values: list[str] = [v for v in frequent["value"].to_pylist() if v is not None]
+        rows = self.counts.filter(pc.field("count") >= self.min_count)
+        values: list[str] = [v for v in rows["value"].to_pylist() if v is not None]
         are_whole = all(WHOLE_NUMBER.fullmatch(value) for value in values)
         return {"vocabulary": sorted(values, key=int if are_whole else None)}
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.columns.arrow_types import are_printable_times
+from mtl_cli.columns.arrow_types import are_printable_times, is_number, is_text
 from mtl_cli.columns.cells import Mask, empty_cells
-from mtl_cli.columns.numeric import CellError, Floats, as_numbers, check_numbers
+from mtl_cli.columns.numeric import Floats, as_numbers, check_numbers
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.message_text import shown
 
@@ -29,18 +29,13 @@ def read_label_numbers(message_start: str, column: pa.ChunkedArray, fix: str) ->
     # If all cells are empty, the column's type does not matter.
     if empty_cells(column).all():
         return np.full(len(column), np.nan)
-    try:
+    if is_number(column.type) or is_text(column.type):
         return as_numbers(message_start, column, f"correct the cell, or {fix}")
-    except CellError:
-        raise
-    except DataError:
-        example = ""
-        if are_printable_times(column):
-            cell = next(cell for cell in column if cell.is_valid)
-            example = f" such as {shown(cell.as_py())}"
-        raise DataError(
-            f"{message_start} holds {column.type}{example}, not numbers; {fix}"
-        ) from None
+    example = ""
+    if are_printable_times(column):
+        first_cell = next(cell for cell in column if cell.is_valid)
+        example = f" such as {shown(first_cell.as_py())}"
+    raise DataError(f"{message_start} holds {column.type}{example}, not numbers; {fix}")
 
 
 def check_labels(message_start: str, labels: Floats, is_wrong: Mask, rule: str) -> None:
@@ -48,8 +43,8 @@ def check_labels(message_start: str, labels: Floats, is_wrong: Mask, rule: str) 
 
     Args:
         message_start: the task and the column, for the message.
-        labels: the labels, (rows,). Labels of NaN, from empty cells, are not wrong.
-        is_wrong: whether each label breaks the rule, (rows,).
+        labels: the labels, (rows,), NaN where a cell is empty.
+        is_wrong: whether each label breaks the rule, (rows,). Ignored for empty cells.
         rule: what a label must be, for the message: "a finite amount of 0 or more".
 
     Raises:
@@ -93,7 +88,7 @@ class LabelSummary:
         as with times in milliseconds.
 
         Args:
-            labels: the labels, float64 (rows,). NaN is left out.
+            labels: the labels, float64 (rows,). Labels of NaN are left out.
             weights: the weight of each label, above 0, (rows,). None gives each label
                 the weight 1.
 

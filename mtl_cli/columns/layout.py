@@ -11,10 +11,10 @@ from typing import Literal, TypeVar
 
 Matrix = TypeVar("Matrix")  # an array or a tensor, (rows, width)
 
-# {input of the network: its type}. `ids` and `sequences` hold ids to look up in
-# embedding tables, `dense` holds numbers. A sequence fills columns of `sequences` with
-# the ids of its values, and the same columns of `sequence_weights` with the weights of
-# its values, 0 after the last value.
+# {input of the network: type of its numbers}. `ids` and `sequences` hold ids to look up
+# in embedding tables, `dense` holds numbers. A sequence fills columns of `sequences`
+# with the ids of its values, and the same columns of `sequence_weights` with the
+# weights of its values; after the last value of a row, both are 0.
 INPUT_TYPES = {
     "ids": "int32",
     "dense": "float32",
@@ -28,12 +28,12 @@ class EmbeddingTable:
     """The size of an embedding table, and whether it is trained.
 
     Attributes:
-        size: number of ids, and so of vectors. Id 0 is for empty cells and for values
-            that the training rows lack.
+        size: number of ids, each of which has a vector. Id 0 is for empty cells and
+            for values that the training rows lack.
         dim: length of a vector. `auto` computes the length from the size; None takes
             the encoder's `embedding_dim`.
         frozen: whether training leaves the table unchanged.
-        trains_unknown: whether training rows may hold unknown values, and so train the
+        trains_unknown: whether training rows may hold unknown values, which train the
             vector of id 0. If not, values with id 0 do not count in a sequence.
     """
 
@@ -116,7 +116,7 @@ class Layout:
         return columns
 
     def blocks_of(self, input_name: str) -> Iterator[tuple[Block, slice]]:
-        """Yields each block whose `input` has this name, and the block's columns."""
+        """Yields (block, its columns) for each block whose `input` has this name."""
         for feature, block in self.blocks.items():
             if block.input == input_name:
                 yield block, self.columns[feature]
@@ -132,8 +132,7 @@ def join_blocks(
     """Makes the inputs of the network: puts the matrices of features side by side.
 
     Args:
-        blocks: the values of one feature after another, each as {input of the network:
-            (rows, width)}.
+        blocks: the matrices of each feature, {input of the network: (rows, width)}.
         join: a function that puts matrices side by side, and converts them to a type of
             `INPUT_TYPES`.
 

@@ -1,8 +1,8 @@
 """Reads lists of ids or words, from columns of lists or of text with a separator.
 
 A row holds a list of values, such as ["a", "b"] or, with the separator "|", the text
-"a|b". The values that a model reads are called tokens: the last `max_length` values of
-the list, not counting empty values.
+"a|b". The model reads only the tokens of the list: the last `max_length` values that
+are not empty.
 """
 
 from typing import NamedTuple
@@ -51,8 +51,9 @@ def read_tokens(
         max_length: the largest number of tokens of a row.
         separator: the text between the values of a text column; None if only a column
             of lists is read.
-        weights: the column with the weights of the values: lists, or texts with the
-            same separator, such as "0.5|2". None gives each value the weight 1.
+        weights: the name of the column with the weights of the values, which are lists,
+            or texts with the same separator, such as "0.5|2". None gives each value the
+            weight 1.
 
     Raises:
         DataError: if the column holds neither lists nor text to be split, or the
@@ -96,10 +97,10 @@ def find_tokens(
     """
     indices = np.flatnonzero(values.is_valid())
     row_numbers = row_numbers[indices]
-    list_lengths = np.bincount(row_numbers)[row_numbers]
-    num_cut = np.maximum(list_lengths - max_length, 0)
+    list_lengths = np.bincount(row_numbers)[row_numbers]  # of each value's list
+    num_too_many = np.maximum(list_lengths - max_length, 0)
     # The first values of a list that is too long get positions below 0.
-    positions = positions_in_lists(row_numbers) - num_cut
+    positions = positions_in_lists(row_numbers) - num_too_many
     is_token = positions >= 0
     return indices[is_token], positions[is_token]
 
@@ -109,10 +110,13 @@ def flatten_lists(
 ) -> tuple[pa.Array, Integers]:
     """Puts the values of all lists one after another.
 
-    An empty text in a list or between two separators is a missing value. A column of
-    lists needs no `separator`, and does not use it.
+    Args:
+        name: the name of the feature, for the message.
+        column: lists, or texts to split. A column of lists does not use `separator`.
+        separator: the text between the values of a text.
 
-    Returns: the values, (values,), and the row number of each value, (values,).
+    Returns: the values, (values,), and the row number of each value, (values,). An
+        empty text in a list or between two separators becomes null.
 
     Raises:
         DataError: if the column holds neither lists nor text with a separator.
@@ -136,8 +140,9 @@ def flatten_lists(
         raise DataError(
             f"feature {name}: needs lists, but the column holds {lists.type}; {fix}"
         )
-    # Arrow may store values for a list that is null. `list_flatten` skips these values.
-    # `list_parent_indices` would count them, so the lengths of the lists are used.
+    # Arrow may store values for a list that is null. `list_flatten` skips such values,
+    # but `list_parent_indices` counts them. Therefore the row numbers are computed from
+    # the lengths of the lists.
     lengths = np.asarray(pc.fill_null(pc.list_value_length(lists), 0), "int64")
     return values, np.repeat(np.arange(len(lists)), lengths)
 
@@ -168,7 +173,7 @@ def read_weights(
     Args:
         name: the name of the feature.
         table: the rows.
-        column: the column of weights.
+        column: the name of the column of weights.
         separator: see `read_tokens`.
         values: the values of all rows, (values,).
         row_numbers: the row number of each value, (values,).
@@ -180,9 +185,7 @@ def read_weights(
             a value is empty, negative or too large for float32.
     """
     message_start = f"feature {name}: weights '{column}'"
-    weight_cells, weight_rows = flatten_lists(
-        f"{name}: weights", table[column], separator
-    )
+    cells, weight_rows = flatten_lists(f"{name}: weights", table[column], separator)
     num_values = np.bincount(row_numbers, minlength=table.num_rows)
     num_weights = np.bincount(weight_rows, minlength=table.num_rows)
     if (num_values != num_weights).any():
@@ -190,7 +193,7 @@ def read_weights(
         fault = f"has {num_values[row]} values and {num_weights[row]} weights"
         raise CellError(message_start, row, fault, "give one weight per value")
     try:
-        weights = as_numbers(message_start, weight_cells)
+        weights = as_numbers(message_start, cells)
     except CellError as error:  # `error.row` is the index of a weight, not of a row
         row = int(row_numbers[error.row])
         raise CellError(message_start, row, error.fault, error.fix) from None
@@ -202,7 +205,7 @@ def read_weights(
 def check_weights(
     message_start: str, weights: Floats, is_used: Mask, row_numbers: Integers
 ) -> None:
-    """Refuses the first weight that is used, but is empty, negative or too large.
+    """Raises a `CellError` if a used weight is empty, negative or too large.
 
     Args:
         message_start: the feature and its column of weights, for messages.

@@ -22,13 +22,17 @@ TextsOrNumbers = npt.NDArray[Any]  # an array of `str` objects, or of float64
 
 def raw_column(cells: list[Any], kind: InputKind) -> pa.Array:
     """Makes a column from Python values, with the type that an exported graph reads."""
-    # A column of kind "text" has numbers as cells if a numeric feature reads it too.
     if kind == "text":
-        cells = [None if cell is None else str(cell) for cell in cells]
+        # If a numeric feature reads the column too, its cells are numbers.
+        cells = [as_text(cell) for cell in cells]
     if kind == "texts":
-        lists = [cell or [] for cell in cells]
-        cells = [[None if x is None else str(x) for x in values] for values in lists]
+        cells = [[as_text(value) for value in cell or []] for cell in cells]
     return pa.array(cells, ARROW_TYPES_BY_KIND[kind])
+
+
+def as_text(value: object) -> str | None:
+    """Returns a value as text; None stays None."""
+    return None if value is None else str(value)
 
 
 def graph_input(column: str, cells: pa.ChunkedArray, kind: InputKind) -> TextsOrNumbers:

@@ -20,14 +20,15 @@ class SeparatorCheck:
         self.separator = separator
         alternatives = [s for s in COMMON_SEPARATORS if s not in separator]
         self.num_cells = 0
-        # {separator: the number of cells that contain it}
+        # {separator: the number of cells that contain the separator}
         self.counts = dict.fromkeys([separator, *alternatives], 0)
-        # {separator: a cell that contains it}
+        # {separator: a cell that contains the separator}
         self.examples: dict[str, str] = {}
 
     def add(self, column: pa.ChunkedArray) -> None:
         """Counts, for each separator, the cells of a chunk that contain it."""
-        if is_list(column.type) or self.counts[self.separator]:
+        is_found = self.counts[self.separator] > 0
+        if is_list(column.type) or is_found:
             return  # lists need no separator, and a separator that occurs is accepted
         column = pc.drop_null(column.cast(pa.string()))
         self.num_cells += len(column)
@@ -41,14 +42,15 @@ class SeparatorCheck:
         """Refuses the configured separator if it looks like a mistake.
 
         Raises:
-            DataError: if no cell contains the separator, and most cells contain
-                another common separator.
+            DataError: if no cell contains the separator, and more than half of the
+                cells contain another common separator.
         """
+        is_found = self.counts[self.separator] > 0
         likely, count = max(self.counts.items(), key=itemgetter(1))
-        if self.counts[self.separator] or 2 * count <= self.num_cells:
-            return
-        raise DataError(
-            f"feature {self.name}: no cell holds the separator {self.separator!r}; if "
-            f"cells like {shown(self.examples[likely])} are lists, set separator to "
-            f"{likely!r}; if each cell is one value, set the feature's kind to sparse"
-        )
+        if not is_found and count > self.num_cells / 2:
+            raise DataError(
+                f"feature {self.name}: no cell holds the separator {self.separator!r}; "
+                f"if cells like {shown(self.examples[likely])} are lists, set "
+                f"separator to {likely!r}; if each cell is one value, set the "
+                "feature's kind to sparse"
+            )

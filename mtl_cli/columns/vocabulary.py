@@ -46,7 +46,7 @@ def as_categorical(
 ) -> Categorical:
     """Converts a column of whole numbers, booleans or text to categories of text.
 
-    All values become text, so that large ids stay exact, and the number 7 in one file
+    All values become text: large ids then stay exact, and the number 7 in one file
     equals the text "7" in another file. Floats must be whole numbers, and become
     integers first, because pandas stores ids as floats if some cells of the column are
     empty. An empty text is an empty cell, as in text files.
@@ -74,7 +74,7 @@ def without_empty_text(categorical: Categorical) -> Categorical:
     # -1: `new_codes[-1]` thus keeps the code -1 of empty cells.
     new_codes = np.full(len(categories) + 1, -1)
     new_codes[kept_codes] = np.arange(len(kept_codes))
-    return Categorical(categories.take(kept_codes), new_codes[codes])
+    return Categorical(categories.take(kept_codes), codes=new_codes[codes])
 
 
 def whole_numbers(
@@ -107,10 +107,11 @@ def refuse_rounded_ids(message_start: str, column: pa.ChunkedArray | pa.Array) -
     if not pa.types.is_floating(column.type):
         return
     x = np.asarray(column.cast(pa.float64()).drop_null(), "float64")
-    # The bits of the type's significand. Whole numbers up to 2^bits are exact.
+    # Whole numbers up to 2^bits are exact in the type. The float 2^bits is refused too,
+    # because it may be the rounded id 2^bits + 1.
     significand_bits = {"halffloat": 11, "float": 24}.get(str(column.type), 53)
     largest = np.abs(x[np.isfinite(x)]).max(initial=0)
-    if largest >= 2**significand_bits:  # the float 2^53 may have been the id 2^53 + 1
+    if largest >= 2**significand_bits:
         raise DataError(
             f"{message_start}: the column holds {column.type}, which rounds whole "
             f"numbers above 2^{significand_bits}; {largest:.0f} may be another id, "
@@ -119,7 +120,7 @@ def refuse_rounded_ids(message_start: str, column: pa.ChunkedArray | pa.Array) -
 
 
 def check_id_type(name: str, arrow_type: pa.DataType, advice: str | None) -> None:
-    """Raises a `DataError` with advice if the values of a type are not ids.
+    """Raises a `DataError` if the values of a type are not ids.
 
     For `advice`, see `as_categorical`.
     """
@@ -149,7 +150,11 @@ def as_codes(indices: pa.Array) -> Integers:
 def cross(name: str, columns: Mapping[str, pa.ChunkedArray]) -> Categorical:
     """Combines the values of several columns in each row into one value.
 
-    A row in which one of the columns is empty has no combination: its code is -1.
+    A row with an empty cell in one of the columns has no combination: its code is -1.
+
+    Args:
+        name: the name of the feature, for messages.
+        columns: {name: column}.
     """
     texts = []
     for column_name, cells in columns.items():

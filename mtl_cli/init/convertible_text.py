@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from mtl_cli.columns.spreadsheet_numbers import (
     DIGITS,
-    SEPARATOR,
+    THOUSANDS_MARK,
     SIGN,
     SPREADSHEET_NUMBER,
 )
@@ -61,7 +61,7 @@ NUMBERS = (
     THOUSANDS,
     THOUSANDS_WITH_SPACES,
     ConvertibleText(
-        rf"^{SIGN}?[0-9]+((\.|{SEPARATOR})[0-9]{{3}})*,[0-9]+([eE][-+]?[0-9]+)?$",
+        rf"^{SIGN}?[0-9]+((\.|{THOUSANDS_MARK})[0-9]{{3}})*,[0-9]+([eE][-+]?[0-9]+)?$",
         "the cells are numbers with a decimal comma: write a point, as in 1234.5",
     ),
     ConvertibleText(
