@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 from mtl_cli.columns.spreadsheet_numbers import (
     DIGITS,
-    THOUSANDS_MARK,
     SIGN,
     SPREADSHEET_NUMBER,
+    THOUSANDS_MARK,
 )
 from mtl_cli.core.message_text import counted
 from mtl_cli.init.column_profile import (
