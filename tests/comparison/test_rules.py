@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mtl_cli.comparison import row_tests
-from mtl_cli.comparison.baseline import choose_baseline, is_equal
+from mtl_cli.comparison.baseline import choose_baseline, is_same_value
 from mtl_cli.comparison.configurations import Configuration, differing_keys
 from mtl_cli.comparison.difference import Difference, Verdict, correct_p_values
 from mtl_cli.comparison.intervals import Interval
@@ -160,9 +160,9 @@ def test_rows_are_read_of_the_best_configurations_up_to_a_number_of_rows(
 
 
 def test_value_of_the_baseline_may_hold_blanks() -> None:
-    assert is_equal("my data.csv", "my data.csv")
-    assert is_equal("[64,32]", "[64, 32]")
-    assert not is_equal("my data.csv", "mydata2.csv")
+    assert is_same_value("my data.csv", "my data.csv")
+    assert is_same_value("[64,32]", "[64, 32]")
+    assert not is_same_value("my data.csv", "mydata2.csv")
 
 
 def test_feature_that_one_configuration_lacks_differs_in_its_kind_alone() -> None:
