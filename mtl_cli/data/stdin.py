@@ -17,7 +17,7 @@ STDIN = "-"  # the location of a table: CSV from stdin
 def copied_stdin(location: Location, folder: Path) -> Iterator[Location]:
     """Yields the location of a table. A table on stdin is first copied into the folder.
 
-    Error messages of the block say "stdin", not the path of the copy.
+    Errors in the `with` block name "stdin" instead of the path of the copy.
 
     Raises:
         DataError: if stdin is empty.

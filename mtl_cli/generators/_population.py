@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# An impression has two scores, a and b in `Funnel`. For each score, a user or an item
-# has this many factors. The match of both is the dot product of their factors.
+# An impression has two scores, a and b in `Funnel`. For each score, a user and an item
+# have a vector of this many factors each. The dot product of the two vectors says how
+# well they match.
 NUM_FACTORS = 4
 SKEW = 0.5  # the popularity of the n-th user or item is proportional to n^-SKEW
 
@@ -15,12 +16,12 @@ class Population:
     """All users, or all items: the members of the population.
 
     Attributes:
-        popularity: each user's or item's share of the impressions, (members,).
+        popularity: each member's share of the impressions, (members,).
         groups: the segment of each user, or the category of each item, (members,).
-        effects: the effects of each user or item on the two scores, (members, 2,
-            1 + NUM_FACTORS). The last axis holds the main effect, then the factors of
-            the match. Over impressions, each column has mean 0 and variance 1, and no
-            two columns are correlated.
+        effects: the effects of each member on the two scores, (members, 2,
+            1 + NUM_FACTORS). The last axis holds the main effect, then the factors.
+            Over impressions, all 2 (1 + NUM_FACTORS) columns have mean 0 and variance
+            1, and no two of them are correlated.
     """
 
     popularity: np.ndarray

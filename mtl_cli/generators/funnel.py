@@ -12,7 +12,7 @@ from mtl_cli.core.options import Count, CountOrZero, FitsFloat32
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.generators._population import NUM_FACTORS, Population, draw_population
 
-# The variance of a score, a or b in `Funnel`, is 1. The share of each cause in it:
+# The variance of a score, a or b in `Funnel`, is 1. These are the shares of its causes.
 USER_SHARE = 0.3
 ITEM_SHARE = 0.3
 MATCH_SHARE = 0.2
@@ -69,8 +69,8 @@ class Funnel(Dataset):
         dependence: r, the correlation of the two logits over all impressions.
         click_rate: mean of `p_click` over all impressions.
         conversion_rate: mean of `p_conversion_given_click` over all impressions,
-            clicked or not. The mean over clicked impressions differs by the selection
-            bias.
+            clicked or not. The difference to the mean over clicked impressions is the
+            selection bias.
         num_users: number of users.
         num_items: number of items.
         train_rows: number of training impressions.
@@ -103,23 +103,23 @@ class Funnel(Dataset):
         items = draw_population(population, self.num_items, NUM_CATEGORIES)
         # The intercepts are computed from separate rows, so that the number of training
         # rows does not change the true probabilities.
-        logits = self._draw(calibration, CALIBRATION_ROWS, users, items).logits
+        rows = self._draw_impressions(calibration, CALIBRATION_ROWS, users, items)
         rates = (self.click_rate, self.conversion_rate)
         intercepts = [
             find_intercept(logits_of_label, rate)
-            for logits_of_label, rate in zip(logits, rates, strict=True)
+            for logits_of_label, rate in zip(rows.logits, rates, strict=True)
         ]
 
-        def draw(random: np.random.Generator, num_rows: int) -> pa.Table:
-            impressions = self._draw(random, num_rows, users, items)
+        def draw_table(random: np.random.Generator, num_rows: int) -> pa.Table:
+            impressions = self._draw_impressions(random, num_rows, users, items)
             return draw_labels(random, impressions, intercepts)
 
         return {
-            "train": draw(train, self.train_rows),
-            "test": draw(test, self.test_rows),
+            "train": draw_table(train, self.train_rows),
+            "test": draw_table(test, self.test_rows),
         }
 
-    def _draw(
+    def _draw_impressions(
         self,
         random: np.random.Generator,
         num_rows: int,
@@ -147,13 +147,16 @@ class Funnel(Dataset):
 
 
 def sum_effects(
-    of_user: np.ndarray, of_item: np.ndarray, hour: np.ndarray, offer: np.ndarray
+    user_effects: np.ndarray,
+    item_effects: np.ndarray,
+    hour: np.ndarray,
+    offer: np.ndarray,
 ) -> np.ndarray:
     """Returns the scores a and b of impressions, (2, rows), see `Funnel`.
 
     Args:
-        of_user: the effects of each row's user, (rows, 2, 1 + NUM_FACTORS).
-        of_item: the effects of each row's item, (rows, 2, 1 + NUM_FACTORS).
+        user_effects: the effects of each row's user, (rows, 2, 1 + NUM_FACTORS).
+        item_effects: the effects of each row's item, (rows, 2, 1 + NUM_FACTORS).
         hour: the hour of each row, (rows,).
         offer: the effects of price and shipping, with variance 1, (2, rows).
     """
@@ -162,10 +165,10 @@ def sum_effects(
     scores[0] += sqrt(2 * HOUR_SHARE) * np.cos(2 * pi * hour / 24)
     scores[1] += sqrt(2 * HOUR_SHARE) * np.sin(2 * pi * hour / 24)
     for k in range(2):
-        main_effects = sqrt(USER_SHARE) * of_user[:, k, 0]
-        main_effects += sqrt(ITEM_SHARE) * of_item[:, k, 0]
+        main_effects = sqrt(USER_SHARE) * user_effects[:, k, 0]
+        main_effects += sqrt(ITEM_SHARE) * item_effects[:, k, 0]
         scores[k] += main_effects
-        match = np.einsum("rf,rf->r", of_user[:, k, 1:], of_item[:, k, 1:])
+        match = np.einsum("rf,rf->r", user_effects[:, k, 1:], item_effects[:, k, 1:])
         # The variance of the dot product is NUM_FACTORS.
         scores[k] += sqrt(MATCH_SHARE / NUM_FACTORS) * match
     return scores

@@ -31,7 +31,7 @@ class LabelParameters:
 
 
 class Synthetic(Dataset):
-    """Gaussian features, and two tasks; the cosine of their weight vectors is p.
+    """Gaussian features, and two tasks whose weight vectors have the cosine p.
 
         x   ~ N(0, 1)^d                               the features of a row
         w_1 = c u_1                                   the weight vector of task 1
@@ -86,8 +86,8 @@ class Synthetic(Dataset):
         if not isinstance(values, dict) or "features" in values:
             return values
         dimensions = values.get("dimensions")
-        # If `dimensions` is wrong, the error must be about `dimensions` alone. Without
-        # any features, pydantic would also report that `features` is missing.
+        # If `dimensions` is wrong, pydantic refuses it. Some features are added anyway:
+        # without them, pydantic would also report that `features` is missing.
         if not isinstance(dimensions, int) or not 2 <= dimensions <= MAX_DIMENSIONS:
             dimensions = 2
         return {**values, "features": feature_declarations(dimensions)}

@@ -16,12 +16,13 @@ from mtl_cli.metrics.score_dict import Scores
 class Tracker(Options):
     """Sends the events of a run to a service.
 
-    The fields of a tracker and their values are in `conf/tracker/NAME.yaml`.
+    `conf/tracker/NAME.yaml` holds the values of a tracker's fields.
 
     A separate thread calls `start`, then `resume` if the run is resumed, `epoch` for
     each epoch, and `end`. So a slow service does not delay training.
-    An error in the `start` of a new run ends the run before it reads its data. After
-    any other error the run continues, and prints one warning:
+
+    If the `start` of a new run raises an error, the run ends before it reads its data.
+    After any other error the run continues, and prints one warning:
 
     - `OSError` means that the service does not answer. The same call is repeated until
       it succeeds, or until the run has ended.
@@ -32,7 +33,7 @@ class Tracker(Options):
         name: name of the tracker's module.
         package: the package that the tracker imports; "" if the tracker needs none. The
             extra `mtl-cli[NAME]` installs the package.
-        keys_not_stored: the keys whose values the service does not store, so that the
+        keys_not_stored: the keys whose values the service does not store. Only these
             values may hold a password.
     """
 
@@ -41,7 +42,7 @@ class Tracker(Options):
     name: str
 
     # The time of the event that the current call sends, in seconds since 1970. The call
-    # itself may come later, if the service did not answer earlier.
+    # itself comes later if the service did not answer at that time.
     _event_time: float = PrivateAttr(0.0)
 
     def set_event_time(self, seconds: float) -> None:
@@ -53,8 +54,8 @@ class Tracker(Options):
         if not self.package:
             return
         spec = find_spec(self.package)
-        # `find_spec` also finds a folder of this name without Python code, but then
-        # `origin` is None.
+        # `find_spec` also finds a folder of this name without Python code. Its `origin`
+        # is None.
         if spec is None or spec.origin is None:
             raise ConfigError(
                 f"tracker: {self.name} needs a package: "
@@ -81,9 +82,10 @@ class Tracker(Options):
         """
 
     def resume(self, number: int) -> None:
-        """Receives, right after `start`, the number of the last epoch before a resume.
+        """Receives that the run was resumed after the epoch `number`.
 
-        The epochs up to this number may have been sent to the tracker already.
+        Called right after `start`. The epochs up to this number may have been sent
+        already.
         """
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:
@@ -95,7 +97,7 @@ class Tracker(Options):
         """
 
     def end(self, scores: dict[str, Scores] | None) -> None:
-        """Receives the end of the run. All files except `status.json` are written.
+        """Receives the end of the run, when all files but `status.json` are written.
 
         Args:
             scores: {split: the final scores}; None if the run failed.

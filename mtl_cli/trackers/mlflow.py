@@ -63,8 +63,8 @@ class MLflow(Tracker):
     _run_id: str = PrivateAttr("")  # the id of the MLflow run
     _printable_uri: str = PrivateAttr("")  # the address without a password
     _store_folder: Path | None = PrivateAttr(None)  # see `store_folder`
-    # Whether the address comes from the environment variable.
-    _is_from_environment: bool = PrivateAttr(False)
+    # Whether the address comes from the user's environment, not from a configuration.
+    _is_trusted: bool = PrivateAttr(False)
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
         load_quietly()
@@ -72,7 +72,7 @@ class MLflow(Tracker):
 
         self._folder = run
         uri = without_user(self.uri or mlflow.get_tracking_uri())
-        self._is_from_environment = self.uri is None and URI_VARIABLE in os.environ
+        self._is_trusted = self.uri is None and URI_VARIABLE in os.environ
         self._store_folder = store_folder(uri)
         self._check_store(uri)
         # `without_user` handles only the addresses of servers, not of databases.
@@ -94,14 +94,14 @@ class MLflow(Tracker):
     def _check_store(self, uri: str) -> None:
         """Refuses a database or a folder on this machine that may be unsafe.
 
-        Somebody else may have written the configuration, but the environment is the
-        user's own. So an address in the configuration is checked more strictly.
+        An address in a configuration is checked more strictly, because somebody else
+        may have written the configuration.
         """
-        if not self._is_from_environment:
+        if not self._is_trusted:
             check_local_store(uri)
         if is_sqlite(uri):
             check_sqlite_database(database_file(uri))
-        elif self._store_folder is not None and not self._is_from_environment:
+        elif not self._is_trusted and self._store_folder is not None:
             check_folder_store(self._store_folder, self._recorded_id())
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:
@@ -115,10 +115,11 @@ class MLflow(Tracker):
             if scores is not None:
                 with limited_requests(FILE_SECONDS, self._printable_uri):
                     self._log_files()
-        except OSError:  # `TrackedRun` repeats the whole call, so the run goes on
-            raise
-        except Exception:  # a refusal: nothing is repeated, so the MLflow run ends now
-            self._terminate(scores)
+        except Exception as error:
+            # `TrackedRun` repeats the call after an `OSError`, but not after another
+            # error: then the MLflow run ends now.
+            if not isinstance(error, OSError):
+                self._terminate(scores)
             raise
         self._terminate(scores)
 
@@ -158,7 +159,7 @@ class MLflow(Tracker):
         """Creates an MLflow run, and stores its id in the run folder."""
         from mlflow.tracking.context.registry import resolve_tags
 
-        experiment = self._experiment()
+        experiment = self._find_or_create_experiment()
         # The check comes first, so that a failed check leaves no MLflow run behind.
         self._check_artifacts(experiment.artifact_location)
         mlflow_run = self._client.create_run(
@@ -170,8 +171,8 @@ class MLflow(Tracker):
         write_text(self._folder / ID_FILE, json.dumps(record) + "\n")
         return mlflow_run
 
-    def _experiment(self) -> Any:
-        """Returns the experiment. Creates the experiment if needed."""
+    def _find_or_create_experiment(self) -> Any:
+        """Returns MLflow's experiment of the name `experiment`."""
         from mlflow.exceptions import MlflowException
 
         experiment = self._client.get_experiment_by_name(self.experiment)
@@ -186,9 +187,10 @@ class MLflow(Tracker):
         return experiment
 
     def _log_parameters(self, values: dict[str, Any], logged: dict[str, str]) -> None:
-        """Logs each value of the configuration as a parameter that is not logged yet.
+        """Logs each value of the configuration as a parameter.
 
-        MLflow refuses to change a parameter.
+        MLflow refuses to change a parameter, so the parameters in `logged`, {name:
+        value}, are left out.
         """
         from mlflow.entities import Param
 
@@ -196,10 +198,10 @@ class MLflow(Tracker):
             allowed_name(key): str(value)[:MAX_PARAMETER_LENGTH]
             for key, value in flatten(values).items()
         }
-        new = [
-            Param(key, text) for key, text in parameters.items() if key not in logged
+        new_parameters = [
+            Param(name, text) for name, text in parameters.items() if name not in logged
         ]
-        self._client.log_batch(self._run_id, params=new)
+        self._client.log_batch(self._run_id, params=new_parameters)
 
     def _log_metrics(self, values: dict[str, float], step: int) -> None:
         """Logs metrics with the time of the event.
@@ -221,10 +223,11 @@ class MLflow(Tracker):
 
         Raises an `UnsafeFileError` if there are links in the folder of the artifacts.
         """
-        artifacts = self._client.get_run(self._run_id).info.artifact_uri
+        artifact_uri = self._client.get_run(self._run_id).info.artifact_uri
         # The database may have changed since the run began.
-        self._check_artifacts(artifacts)
-        folder = store_folder(artifacts) if self._store_folder is not None else None
+        self._check_artifacts(artifact_uri)
+        is_local = self._store_folder is not None
+        folder = store_folder(artifact_uri) if is_local else None
         if folder is not None and folder.is_dir():
             check_entries(folder, (MODEL_FOLDER,))
         for name in ARTIFACT_FILES:
@@ -233,18 +236,16 @@ class MLflow(Tracker):
         for path in sorted((self._folder / MODEL_FOLDER).glob("*")):
             self._client.log_artifact(self._run_id, str(path), MODEL_FOLDER)
 
-    def _check_artifacts(self, artifacts: str) -> None:
+    def _check_artifacts(self, artifact_uri: str) -> None:
         """Raises an `OSError` if artifacts would be written to a forbidden place.
 
         If the store is on this machine, artifacts may be written to the current folder,
         to the folder of the store, and to all folders below. A server is allowed only
         if the address of the store comes from the environment.
         """
-        if is_outside(
-            artifacts, self._store_folder, may_be_remote=self._is_from_environment
-        ):
+        if is_outside(artifact_uri, self._store_folder, may_be_remote=self._is_trusted):
             raise OSError(
-                f"{self._printable_uri} would write artifacts to {artifacts}, outside "
-                "of the current folder; to allow this, give the address in "
+                f"{self._printable_uri} would write artifacts to {artifact_uri}, "
+                "outside of the current folder; to allow this, give the address in "
                 f"{URI_VARIABLE} instead of tracker.uri"
             )

@@ -179,7 +179,7 @@ def test_keys_name_the_address_and_the_experiment_of_mlflow(
     monkeypatch.setitem(sys.modules, "mlflow.exceptions", exceptions)
     tracker = MLflow(name="mlflow", uri=uri, experiment="ranking")
     tracker.start(Path("runs/7"), {})
-    tracker._experiment()
+    tracker._find_or_create_experiment()
     assert addresses == [uri or "db://variable"]
     assert client.calls["create_experiment"] == ("ranking", {})
 
