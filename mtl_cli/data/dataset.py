@@ -200,16 +200,13 @@ class Dataset(Options):
             if task.space not in self.tasks:  # no space, or the name of a column
                 continue
             space = self.tasks[task.space]
-            problem = ""
-            if space is task:
-                problem = "the task itself"
-            elif not space.BINARY_LABELS:
-                problem = f"of kind {space.kind}"
-            if problem:
-                raise ValueError(
-                    f"tasks.{name}.space: {task.space} is {problem}; name a binary "
-                    "task, or a column of 0 and 1"
-                )
+            if space is not task and space.BINARY_LABELS:
+                continue
+            kind = "the task itself" if space is task else f"of kind {space.kind}"
+            raise ValueError(
+                f"tasks.{name}.space: {task.space} is {kind}; name a binary task, or a "
+                "column of 0 and 1"
+            )
 
     def _check_columns_of_tasks(self) -> None:
         for name, task in self.group_tasks.items():

@@ -23,7 +23,7 @@ class FeatureReport(TypedDict):
         drift: {split: population stability index against the training rows}; 0 if the
             split or the training rows have fewer than `compute_report.MIN_ROWS` rows.
         auc: {output: the AUC that the feature alone reaches on the training rows}, for
-            binary outputs with enough rows; see `compute_report.feature_aucs`.
+            binary outputs with enough rows; see `feature_aucs.feature_aucs`.
     """
 
     kind: str
@@ -41,8 +41,8 @@ class Report(TypedDict):
     Attributes:
         splits: {split: number of rows}.
         sampled_rows: {split: number of rows from which `buckets`, `drift` and `auc` of
-            the features were computed, and `distinct` of features that have no
-            vocabulary, share it, or go on with that of an earlier run}.
+            the features were computed}. `distinct` was computed from these rows too, if
+            the feature has no vocabulary, shares it, or continues an earlier one.
         tasks: {output: {split: {`rows`: number of rows that count for the output,
             `positives`: number of positive rows among them}}}; only binary outputs have
             `positives`.
