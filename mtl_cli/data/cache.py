@@ -98,7 +98,7 @@ def find_or_encode_in(
     encode: Callable[[Path], None],
     check: Callable[[Entry], None],
 ) -> Entry:
-    """Does the work of `find_or_encode` with a cache.
+    """Finds or encodes the entry of a key in a cache, see `find_or_encode`.
 
     Raises:
         OSError: if the cache cannot be used.
@@ -116,7 +116,7 @@ def find_or_encode_in(
             encode(folder)
             return publish(folder, target, check)
         finally:
-            # After a success, `publish` has renamed the folder: nothing is left.
+            # If all went well, `publish` has renamed the folder, so this does nothing.
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -187,8 +187,8 @@ def code_version(options: Iterable[object] = ()) -> str:
     The hash is a part of each entry's key, so that changed code makes new entries.
 
     Args:
-        options: the data set, its features and its tasks. If the class of an option
-            comes from a plugin, all Python files of the plugin enter the hash.
+        options: the data set, its features and its tasks. If a plugin defines the class
+            of one of them, all Python files of the plugin enter the hash.
     """
     files = [p for name in ENCODING_PACKAGES for p in (PACKAGE / name).rglob("*.py")]
     digest = hashlib.sha256()

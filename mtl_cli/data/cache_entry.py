@@ -30,7 +30,7 @@ UNCHECKED_BYTES = 1 << 28
 
 
 class Manifest(BaseModel):
-    """The record of an entry.
+    """The content of an entry's file `manifest`.
 
     Attributes:
         arrays: {`SPLIT.NAME`: the file of the array}, such as `train.labels.click`. See
@@ -148,7 +148,7 @@ class Entry:
 
 
 def check_array(path: Path, array: ArrayFile) -> None:
-    """Refuses a link, or a file with another size or CRC than its array should have."""
+    """Refuses the file of an array if it is a link, or if its size or CRC is wrong."""
     check_regular(path)
     num_bytes = array.row_bytes * array.rows
     if path.stat().st_size != num_bytes:
@@ -189,7 +189,7 @@ def check_entry(entry: Entry, dataset: Dataset, outputs: list[Output]) -> None:
     """
     check_manifest(entry.manifest, dataset, outputs)
     features = FeatureSet(dataset.used_features, entry.manifest.features)
-    # The features encode one made-up row, to show what each array must be like.
+    # The features encode one made-up row: this shows the type and width of each array.
     expected = types_and_widths(features.encode(example_rows(features, 1)))
     tables = entry.tables()  # {split: its rows}
     if "train" not in tables:
@@ -208,7 +208,7 @@ def check_entry(entry: Entry, dataset: Dataset, outputs: list[Output]) -> None:
 
 def check_manifest(manifest: Manifest, dataset: Dataset, outputs: list[Output]) -> None:
     """Refuses statistics of labels, or a data report, that lack a task or a feature."""
-    # The tasks describe one made-up label, to show which statistics they use.
+    # The tasks summarise one made-up label: this shows which statistics they use.
     one_label = LabelSummary(count=1, lowest=0.0, highest=0.0)
     statistics = {o.name: set(o.task.label_statistics(one_label)) for o in outputs}
     expected_statistics = {name: keys for name, keys in statistics.items() if keys}

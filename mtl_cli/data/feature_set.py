@@ -143,7 +143,7 @@ class FeatureSet:
         """{column that a feature reads: the kind of its cells in an exported graph}.
 
         If some features read a column as text and others as numbers, its kind is text,
-        because numbers can be read from text. The same holds for lists.
+        because numbers can be read from text. Lists of texts win in the same way.
         """
         kinds: dict[str, InputKind] = {}
         for name, feature in self.by_name.items():
@@ -192,11 +192,12 @@ class FeatureSet:
     def all_values(self, encoded: dict[str, Array], name: str) -> tuple[Array, Array]:
         """Returns all values of a feature, and their rows, see `Feature.all_values`."""
         input_names = [self.layout.blocks[name].input]
-        if "sequences" in input_names:
-            input_names.append("sequence_weights")
+        if input_names == ["sequences"]:
+            input_names = ["sequences", "sequence_weights"]
         columns = self.layout.columns[name]
-        arrays = {input_: encoded[input_][:, columns] for input_ in input_names}
-        return self.by_name[name].all_values(arrays)
+        return self.by_name[name].all_values(
+            {input_name: encoded[input_name][:, columns] for input_name in input_names}
+        )
 
     def encoded_block(self, encoded: dict[str, Array], name: str) -> Array:
         """Returns the columns of encoded rows that a feature fills, (rows, width)."""

@@ -30,14 +30,17 @@ def matching_paths(key: str, pattern: Path) -> set[Path]:
     """Returns the paths that match a pattern, as `glob.glob` does.
 
     With `**`, `glob.glob` follows a link from a folder to itself 40 times, and two such
-    links for ever. Here `**` visits each folder once, whatever links lead to it. A
-    pattern such as `/*/../*/../*` matches files without end, so the number of paths
-    that lead to a match has a limit; `key` is for the message.
+    links for ever. Here `**` visits each folder once, whatever links lead to it.
+
+    Raises:
+        DataError: if more than `MAX_PATHS` paths match the pattern or its beginning.
+            For instance, `/*/../*/../*` leads to each file along many paths.
     """
     paths = {Path(pattern.anchor)}
     names = pattern.relative_to(pattern.anchor).parts
-    # A `**` at the end means `**/*`.
-    for name in (*names, "*") if names[-1] == "**" else names:
+    if names[-1] == "**":  # means `**/*`
+        names = (*names, "*")
+    for name in names:
         found = folders_at_or_below(paths) if name == "**" else names_in(paths, name)
         paths = set(islice(found, MAX_PATHS + 1))
         if len(paths) > MAX_PATHS:

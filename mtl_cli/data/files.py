@@ -121,7 +121,7 @@ def comparable_paths(paths: list[str]) -> set[str]:
 
 def find_files_of_path(key: str, path: str, file_format: str) -> Files:
     """Finds the files of one path of a table; see `find_files`."""
-    if not path:  # for instance from a variable of the shell that is not set
+    if not path:  # for instance an unset variable of the shell
         raise DataError(f"{key}: '' names no file; give the path of a file or folder")
     system: pa.fs.FileSystem = pa.fs.LocalFileSystem()
     path = without_file_scheme(path)
@@ -131,15 +131,7 @@ def find_files_of_path(key: str, path: str, file_format: str) -> Files:
         if not paths:
             raise empty_folder_error(key, path, file_format)
     else:
-        try:
-            files = find_local(key, path, file_format)
-            for file in files:
-                check_data_file(file)
-            paths = [str(file) for file in files]
-        except UnsafeFileError as error:
-            raise DataError(f"{key}: {error}") from None
-        except OSError as error:
-            raise DataError(f"{key}: cannot reach '{path}': {error.strerror}") from None
+        paths = [str(file) for file in find_checked_local(key, path, file_format)]
     if file_format == "auto":
         file_format = common_format(key, path, paths)
     return Files(key, path, system, paths, file_format)
@@ -192,6 +184,19 @@ def common_format(key: str, path: str, paths: list[str]) -> str:
             f"{', '.join(sorted(formats))}; give a pattern for files of one format"
         )
     return formats.pop()
+
+
+def find_checked_local(key: str, path: str, file_format: str) -> list[Path]:
+    """Returns the files of `find_local`; refuses files that are unsafe to read."""
+    try:
+        files = find_local(key, path, file_format)
+        for file in files:
+            check_data_file(file)
+        return files
+    except UnsafeFileError as error:
+        raise DataError(f"{key}: {error}") from None
+    except OSError as error:
+        raise DataError(f"{key}: cannot reach '{path}': {error.strerror}") from None
 
 
 def find_local(key: str, path: str, file_format: str) -> list[Path]:

@@ -23,7 +23,9 @@ HTTP_VERSION_HEADERS = ("ETag", "Content-MD5", "Digest", "Last-Modified")
 
 def hash_files(tables: dict[str, Files]) -> str:
     """Returns one SHA-256 that changes if a file of one of the tables changes."""
-    return hash_versions(version_of_table(*table) for table in tables.items())
+    return hash_versions(
+        version_of_table(name, files) for name, files in tables.items()
+    )
 
 
 def hash_versions(versions: Iterable[str]) -> str:
@@ -51,7 +53,10 @@ def version_of_table(table_name: str, files: Files) -> str:
 
 
 def hash_table(location: Location, file_format: str) -> str:
-    """Returns a hash of one table, which is the same wherever its local files lie."""
+    """Returns the hash of a table, as `Data.train_hash` if a run is trained on it.
+
+    The hash does not depend on the folder of local files.
+    """
     return hash_files({"train": find_files("TABLE", location, file_format)})
 
 
@@ -102,7 +107,7 @@ def content_hash(path: Path) -> str:
 
 
 def hash_cache_file(path: Path) -> Path | None:
-    """Returns the file of the cache for the hash of a file; None without a cache."""
+    """Returns the cache's file for the hash of a data file; None without a cache."""
     with contextlib.suppress(OSError):  # the cache cannot be made
         if folder := cache_subfolder("hashes"):
             path_hash = hashlib.sha256(str(path.resolve()).encode()).hexdigest()
@@ -111,9 +116,9 @@ def hash_cache_file(path: Path) -> Path | None:
 
 
 def read_cached_hash(cache_file: Path, stamp: list[int]) -> str | None:
-    """Returns the hash in a file of the cache; None if there is no hash of this stamp.
+    """Returns the hash in a file of the cache; None if the file has another stamp.
 
-    The stamp is the size, times and inode of the file that was hashed.
+    The stamp is the size, times and inode of the data file that was hashed.
     """
     if cache_file.exists():
         # If this file of the cache is damaged or unreadable, the caller hashes again.

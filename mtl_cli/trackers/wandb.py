@@ -84,15 +84,22 @@ def run_id(run: Path) -> str:
     The folder stores the id, so that a resumed run continues the same W&B run.
     """
     path = run / ID_FILE
-    try:
-        recorded = read_json_object(path)["run_id"]
-        if re.fullmatch(r"\w{8,64}", recorded):
-            return str(recorded)
-    except (OSError, ValueError, LookupError, TypeError):
-        pass  # there is no file yet, or it does not hold an id
+    recorded = recorded_id(path)
+    if recorded is not None:
+        return recorded
     new_id = uuid4().hex
     write_text(path, json.dumps({"run_id": new_id}) + "\n")
     return new_id
+
+
+def recorded_id(path: Path) -> str | None:
+    """Returns the id in a file; None if there is no file, or no id in it."""
+    try:
+        recorded = read_json_object(path)["run_id"]
+    except (OSError, ValueError, LookupError):
+        return None
+    is_id = isinstance(recorded, str) and re.fullmatch(r"\w{8,64}", recorded)
+    return recorded if is_id else None
 
 
 @contextlib.contextmanager
