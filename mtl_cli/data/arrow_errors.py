@@ -34,12 +34,14 @@ FIXES = {
         "pyarrow.ipc.new_file, or Parquet"
     ),
 }
-# Arrow's error about a row of a CSV file with too many or too few cells: the number of
-# the row, of the columns and of the cells, and the beginning of the row's text. Arrow
-# counts rows from 1, and the header is a row. A text that Arrow has cut ends in `CUT`.
+# Arrow's error about a row of a CSV file with too many or too few cells. Arrow counts
+# rows from 1, and the header is a row. `text` is the beginning of the row. If Arrow has
+# cut it, it ends in `CUT`.
 CUT = " ..."
 RAGGED_ROW = re.compile(
-    r"Row #(\d+): Expected (\d+) columns, got (\d+): (.*)", re.DOTALL
+    r"Row #(?P<row>\d+): Expected (?P<columns>\d+) columns, got (?P<cells>\d+): "
+    r"(?P<text>.*)",
+    re.DOTALL,
 )
 
 

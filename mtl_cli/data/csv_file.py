@@ -49,6 +49,7 @@ class CsvFile:
         path: the path of the file in messages.
         options: the keys `dataset.csv.*`.
         request: the columns to read, and their types.
+        open_file: a function that opens the file as a stream of bytes.
         file_bytes: the size of the file as it is stored, perhaps compressed.
         delimiter: the character between cells.
         header: the column names as Arrow reads them.
@@ -85,8 +86,8 @@ class CsvFile:
         with read_errors(self.key, self.path):
             try:
                 with self.open_reader(types, threads=True) as reader:
-                    for batch in self.before_sentinel(reader):
-                        yield self.trimmed(batch) if self.options.trim else batch
+                    for batch in self.rows_before_sentinel(reader):
+                        yield self.trim(batch) if self.options.trim else batch
             except pa.ArrowInvalid:
                 self.refuse_broken_row()
                 raise  # no broken row was found, so Arrow's error is all that is known
@@ -135,13 +136,13 @@ class CsvFile:
             self.open_file(), self.sentinel_row, len(self.names), self.file_bytes
         )
 
-    def before_sentinel(
+    def rows_before_sentinel(
         self, reader: pyarrow.csv.CSVStreamingReader
     ) -> Iterator[pa.RecordBatch]:
         """Yields the rows before the sentinel row; refuses an open quote."""
         num_rows = 0
-        # A batch is held back until the next one comes: the last one ends with the
-        # sentinel row.
+        # A batch is held back until the next batch comes, because the last batch ends
+        # with the sentinel row.
         last_batch = None
         for batch in reader:
             if not batch.num_rows:
@@ -155,7 +156,7 @@ class CsvFile:
             raise self.row_error(num_rows - 1, OPEN_QUOTE)
         yield last_batch.slice(0, last_batch.num_rows - 1)
 
-    def trimmed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+    def trim(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Trims the cells of a batch of texts, and converts them to their types."""
         columns = [
             convert_cells(cells, self.request.types[name], self.options)
@@ -192,14 +193,13 @@ class CsvFile:
 
         `ragged` is Arrow's error about the row, as `RAGGED_ROW` matches it.
         """
-        number = int(ragged[1])
+        row = int(ragged["row"]) - 1
         problem = ragged_row_problem(ragged, self.sentinel_row)
-        if self.options.columns:
-            return self.row_error(number - 1, problem)
-        # Arrow's row 1 is the header.
-        if number == 2:
-            problem += "; if the first line lacks names, add them"
-        return self.row_error(number - 2, problem)
+        if not self.options.columns:
+            row -= 1  # Arrow counts the header too
+            if row == 0:
+                problem += "; if the first line lacks names, add them"
+        return self.row_error(row, problem)
 
     def row_error(self, row: int, problem: str) -> RowError:
         """Returns the error about a row of this file."""

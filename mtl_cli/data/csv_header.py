@@ -89,7 +89,7 @@ def not_text_error(content: str) -> UnsafeFileError:
 
 
 def header_hint(names: list[str]) -> str:
-    """Returns the end of the message about a missing column: a likely reason; or ""."""
+    """Returns the likely reason why the names lack a column, for a message; or ""."""
     if names and names[0].lower().startswith("sep="):
         return "; remove the first line, which tells Excel the delimiter"
     if len(names) == 1:
@@ -98,7 +98,7 @@ def header_hint(names: list[str]) -> str:
                 return (
                     f"; if {plural} separate the cells, set "
                     f"dataset.csv.delimiter={delimiter!r} for mtl-train, or write the "
-                    "file as those that the model was trained on"
+                    "file like the files that the model was trained on"
                 )
     if any(re.fullmatch(r"-?\d+(\.\d+)?", name) for name in names):
         return (

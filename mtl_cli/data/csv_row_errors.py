@@ -94,15 +94,14 @@ def ragged_row_problem(ragged: re.Match[str], sentinel_row: bytes) -> str:
         ragged: Arrow's error about the row, as `RAGGED_ROW` matches it.
         sentinel_row: the bytes of the sentinel row, see `StreamWithSentinel`.
     """
-    _, num_columns, num_cells, text = ragged.groups()
     # After an open quote, the sentinel row is a part of this row: cut it off.
     start_of_sentinel_row = sentinel_row.decode().partition(SENTINEL)[0] + SENTINEL
-    text = text.partition(start_of_sentinel_row)[0].rstrip("\r\n")
+    text = ragged["text"].partition(start_of_sentinel_row)[0].rstrip("\r\n")
     fix = "add or remove cells, or quote the cells that hold the delimiter"
     has_open_quote = text.count('"') % 2 == 1
     if text.endswith(CUT):
         fix += f"; or {CHECK_QUOTES}"
     elif has_open_quote:
         fix = CHECK_QUOTES
-    cells = counted(int(num_cells), "cell")
-    return f"is {shown(text)}, which has {cells} instead of {int(num_columns):,}; {fix}"
+    cells, num_columns = counted(int(ragged["cells"]), "cell"), int(ragged["columns"])
+    return f"is {shown(text)}, which has {cells} instead of {num_columns:,}; {fix}"

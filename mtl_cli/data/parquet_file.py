@@ -131,8 +131,8 @@ def longest_texts(
                     num_bytes = longest_text_bytes(dictionary_of_leaf(batch, leaf))
                     longest[path] = max(longest[path], num_bytes)
     except OSError as error:
-        # In a damaged file, reading the descriptions of columns may end the process.
-        # `refuse_encoding` reads them, so it is called for this error alone.
+        # `refuse_encoding` reads the descriptions of leaves, which may end the process
+        # if the file is damaged. So the function is called for this error alone.
         if is_not_implemented(error):
             refuse_encoding(metadata, texts)
         raise
@@ -144,7 +144,7 @@ def dictionary_of_leaf(batch: pa.RecordBatch, leaf: TextLeaf) -> pa.Array:
 
     A damaged file may hold plain texts in place of a dictionary: these are returned.
     """
-    texts = leaf_arrays(batch.column(leaf.column))[leaf.position]
+    texts = leaf_arrays(batch.column(leaf.column))[leaf.index_in_column]
     return texts.dictionary if pa.types.is_dictionary(texts.type) else texts
 
 
@@ -153,7 +153,7 @@ def refuse_encoding(
 ) -> None:
     """Refuses the first leaf of texts that Arrow cannot read as a dictionary."""
     for path, leaf in texts.items():
-        for chunk in column_chunks(metadata, leaf.number):
+        for chunk in column_chunks(metadata, leaf.index_in_file):
             if deltas := DELTA_ENCODINGS.intersection(chunk.encodings):
                 raise UnsafeFileError(
                     f"has a column '{path}' that is encoded as {min(deltas)}, in "
@@ -162,10 +162,12 @@ def refuse_encoding(
                 )
 
 
-def column_chunks(metadata: pyarrow.parquet.FileMetaData, j: int) -> Iterator[Any]:
-    """Yields the description of the column with the index `j` in each row group."""
+def column_chunks(
+    metadata: pyarrow.parquet.FileMetaData, leaf_index: int
+) -> Iterator[Any]:
+    """Yields the description of a leaf in each row group."""
     for i in range(metadata.num_row_groups):
-        yield metadata.row_group(i).column(j)
+        yield metadata.row_group(i).column(leaf_index)
 
 
 def check_lists_and_fixed_lengths(
@@ -173,15 +175,15 @@ def check_lists_and_fixed_lengths(
 ) -> None:
     """Refuses columns of lists, or of texts of a fixed length, that fill the memory."""
     schema = metadata.schema
-    # If the description of a column in a row group is damaged, Arrow ends the process
-    # when the description is read. So only the descriptions that are needed are read.
-    for j in range(metadata.num_columns):
-        column = schema.column(j)
+    # If a description of a leaf is damaged, Arrow ends the process when it is read. So
+    # only the descriptions that are needed are read.
+    for leaf_index in range(metadata.num_columns):
+        column = schema.column(leaf_index)
         has_fixed_length = column.physical_type == "FIXED_LEN_BYTE_ARRAY"
         if not has_fixed_length and not column.max_repetition_level:
             continue
         num_bytes = max(ITEM_BYTES, column.length) if has_fixed_length else ITEM_BYTES
-        for i, chunk in enumerate(column_chunks(metadata, j)):
+        for i, chunk in enumerate(column_chunks(metadata, leaf_index)):
             expanded_bytes = num_bytes * chunk.num_values
             num_rows = metadata.row_group(i).num_rows
             check_size(f"column '{column.path}'", expanded_bytes, num_rows, file_bytes)
@@ -194,7 +196,7 @@ def check_text_leaves(
 ) -> None:
     """Refuses leaves of texts whose decompressed pages would fill the memory."""
     for path, leaf in texts.items():
-        chunks = list(column_chunks(metadata, leaf.number))
+        chunks = list(column_chunks(metadata, leaf.index_in_file))
         described_bytes = sum(chunk.total_compressed_size for chunk in chunks)
         if described_bytes > stream.size():
             # Many row groups name the same pages. Reading them all would take hours.

@@ -18,13 +18,13 @@ class TextLeaf(NamedTuple):
 
     Attributes:
         column: the name of the column.
-        number: the index of the leaf in the file.
-        position: the index of the leaf among the leaves of its column.
+        index_in_file: the index of the leaf among all leaves of the file.
+        index_in_column: the index of the leaf among the leaves of its column.
     """
 
     column: str
-    number: int
-    position: int
+    index_in_file: int
+    index_in_column: int
 
 
 def text_leaves(
@@ -33,17 +33,17 @@ def text_leaves(
     """Returns {path: leaf} for the leaves of texts in the requested columns."""
     requested = set(columns)
     texts = {}
-    index = 0
+    first_index = 0  # of the column's leaves in the file
     # The column of a leaf is found by counting leaves. The path of the leaf does not
     # tell where the name of the column ends, because the name may hold dots too.
     for field in arrow_schema:
         num_column_leaves = num_leaves(field.type)
-        for position in range(num_column_leaves if field.name in requested else 0):
-            leaf = schema.column(index + position)
+        for i in range(num_column_leaves if field.name in requested else 0):
+            leaf = schema.column(first_index + i)
             is_bytes = leaf.physical_type == "BYTE_ARRAY"
             if is_bytes and leaf.logical_type.type != "DECIMAL":
-                texts[leaf.path] = TextLeaf(field.name, index + position, position)
-        index += num_column_leaves
+                texts[leaf.path] = TextLeaf(field.name, first_index + i, i)
+        first_index += num_column_leaves
     return texts
 
 

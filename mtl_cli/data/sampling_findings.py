@@ -93,8 +93,8 @@ def unsampled_findings(
     lower than in the training rows, and the metrics are wrong.
 
     Args:
-        counts_by_output: {output: {name of a table or split: the counts of its rows}},
-            with the name `train` and, for instance, `valid`.
+        counts_by_output: {output: {table or split: the counts of its rows}}. One of
+            the tables or splits is `train`.
     """
     lines = []
     for output in outputs:
@@ -118,10 +118,7 @@ def unsampled_findings(
 def unsampled_rows_finding(
     task: str, rate: float, counts: Mapping[str, Counts], name: str
 ) -> str:
-    """Returns the line about a table or split whose rows seem not to be sampled.
-
-    `name` is the name of the table or split, such as "valid".
-    """
+    """Returns the line about the table or split `name`, see `unsampled_findings`."""
     return (
         f"{task} is 1 in {share_of_positives(counts, name)}, but in "
         f"{share_of_positives(counts, 'train')}: the {name} rows seem to hold "

@@ -136,7 +136,7 @@ def open_source(
         raise no_rows_error(files)
 
     def chunks(max_rows: int) -> Iterator[pa.Table]:
-        return all_rows(key, path, num_rows, table.read(max_rows))
+        return unchanged_rows(key, path, num_rows, table.read(max_rows))
 
     source = Source(path, num_rows, chunks, table.rows_by_file, is_text)
     if num_rows > CHUNK_ROWS:
@@ -145,7 +145,7 @@ def open_source(
     return replace(source, read=lambda _: iter([in_memory]))
 
 
-def all_rows(
+def unchanged_rows(
     key: str, path: str, num_rows: int, tables: Iterator[pa.Table]
 ) -> Iterator[pa.Table]:
     """Yields the rows of a table's files; refuses files that have changed meanwhile.

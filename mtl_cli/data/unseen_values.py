@@ -41,20 +41,27 @@ class UnseenValues:
             if not len(rows):
                 continue
             self.unseen_rows[name] = self.unseen_rows.get(name, 0) + len(rows)
+            first_row = table.slice(int(rows[0]), 1)
             feature = self.features.by_name[name]
             if feature.numeric:
-                first = table.slice(int(rows[0]), 1)
-                self.outside.setdefault(name, float(feature.read(name, first)[0]))
-                continue
-            columns = feature.source_columns(name)
-            cells = table[columns[0]].slice(int(rows[0]), 1)
-            # In a list or several columns, it is not known which value is unseen.
-            has_one_value = len(columns) == 1 and not is_list(cells.type)
-            if has_one_value and name not in self.misspelt:
-                value = as_categorical(name, cells).categories[0].as_py()
-                spellings = self.features.learnt_of_table_owner(name).spellings
-                spelling = spellings.get(common_spelling(value))
-                self.misspelt[name] = None if spelling is None else (value, spelling)
+                self.outside.setdefault(name, float(feature.read(name, first_row)[0]))
+            elif name not in self.misspelt:
+                self.compare_spelling(name, first_row)
+
+    def compare_spelling(self, name: str, row: pa.Table) -> None:
+        """Looks for another spelling of a feature's first unseen value, see `misspelt`.
+
+        `row` is a table with the row of the value.
+        """
+        columns = self.features.by_name[name].source_columns(name)
+        cells = row[columns[0]]
+        # In a list or several columns, it is not known which value is unseen.
+        if len(columns) > 1 or is_list(cells.type):
+            return
+        value = as_categorical(name, cells).categories[0].as_py()
+        spellings = self.features.learnt_of_table_owner(name).spellings
+        spelling = spellings.get(common_spelling(value))
+        self.misspelt[name] = None if spelling is None else (value, spelling)
 
     def warnings(self, only_suspicious: bool = False) -> list[str]:
         """Returns a line for each feature with unseen values.
