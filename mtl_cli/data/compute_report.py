@@ -7,7 +7,8 @@ import numpy as np
 from mtl_cli.data.buckets import Buckets, bucket_counts, make_buckets, stability_index
 from mtl_cli.data.feature_aucs import feature_aucs
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.data.findings import LABEL_ROWS, findings, outlier_findings, scale_findings
+from mtl_cli.data.findings import findings
+from mtl_cli.data.label_findings import LABEL_ROWS, outlier_findings, scale_findings
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.report import FeatureReport, Report
 from mtl_cli.data.sampling_findings import revealing_rate_findings, unsampled_findings

@@ -8,7 +8,7 @@
 import math
 from collections.abc import Mapping
 
-from mtl_cli.data.findings import MIN_OF_CLASS
+from mtl_cli.data.label_findings import MIN_OF_CLASS
 from mtl_cli.data.table import Table
 from mtl_cli.heads.base import Output
 

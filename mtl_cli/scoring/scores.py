@@ -8,7 +8,7 @@ import numpy as np
 
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError
 from mtl_cli.core.other_files import read_json_object
-from mtl_cli.data.findings import MIN_VALID_ROWS
+from mtl_cli.data.label_findings import MIN_VALID_ROWS
 from mtl_cli.data.scenarios import RowScenarios
 from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output, OutputMetric

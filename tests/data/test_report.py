@@ -20,7 +20,7 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import PACKAGE
 from mtl_cli.data import compute_report
 from mtl_cli.data import profile as profile_module
-from mtl_cli.data.findings import few_valid_rows_findings, scale_findings
+from mtl_cli.data.label_findings import few_valid_rows_findings, scale_findings
 from mtl_cli.data.load import load
 from mtl_cli.data.table import Table
 from mtl_cli.data.univariate_auc import (
