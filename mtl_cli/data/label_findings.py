@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from mtl_cli.columns.labels import LabelSummary
 from mtl_cli.core.message_text import line_if_any
 from mtl_cli.data.report import Report
-from mtl_cli.data.sampling_correction import labels_for_first_logits
+from mtl_cli.data.sampling_correction import labels_for_initial_bias
 from mtl_cli.data.table import Table
 from mtl_cli.heads.base import Output
 
@@ -94,7 +94,7 @@ def scale_findings(outputs: list[Output], train: Table) -> list[str]:
     """
     cases = []
     for output in outputs:
-        labels, _ = labels_for_first_logits(train, output, LABEL_ROWS)
+        labels, _ = labels_for_initial_bias(train, output, LABEL_ROWS)
         targets = output.task.unscaled_targets(labels)
         if targets is None or not len(targets):
             continue

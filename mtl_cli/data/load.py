@@ -40,7 +40,8 @@ class Data:
         row_numbers: {split: the number of each row in its table, from 0, (rows,)}. In a
             table of several files, the count goes on from one file to the next.
         features: the features, fitted to the training rows.
-        labels: {task: statistics of its training labels}, see `LabelStatistics`.
+        label_statistics: {task: the statistics of its training labels that its loss or
+            its predictions use}, see `LabelStatistics`.
         report: the data report.
         fingerprint: the hash of the rows, see `hash_rows`.
         train_hash: the hash of the training table, see `hash_table`; None if a
@@ -53,7 +54,7 @@ class Data:
     splits: dict[str, Table]
     row_numbers: dict[str, Array]
     features: FeatureSet
-    labels: dict[str, dict[str, float]]
+    label_statistics: dict[str, dict[str, float]]
     report: Report
     fingerprint: str
     train_hash: str | None
@@ -104,7 +105,7 @@ def load(
         splits=splits,
         row_numbers={split: entry.row_numbers(split) for split in splits},
         features=features,
-        labels=entry.manifest.labels,
+        label_statistics=entry.manifest.labels,
         report=entry.manifest.report,
         fingerprint=fingerprint,
         train_hash=hash_versions([versions["train"]]) if "train" in versions else None,

@@ -61,10 +61,10 @@ def add_sampling(
     rows.population[output.name] = weights.astype("float32")
 
 
-def labels_for_first_logits(
+def labels_for_initial_bias(
     table: Table, output: Output, max_rows: int
 ) -> tuple[Floats, Floats]:
-    """Returns labels and weights from which the first logits of a network follow.
+    """Returns the labels and weights from which a network's initial biases follow.
 
     The rows with the weight 0 are left out. If there are more than `max_rows` rows,
     only every n-th row is read, with the smallest possible n.

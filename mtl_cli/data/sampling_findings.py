@@ -47,9 +47,9 @@ def uncorrected_findings(outputs: list[Output], train: Table) -> list[str]:
     task corrects only outputs whose `sampled_task` is the click task.
     """
     lines = []
-    for sampled in outputs:
-        name = sampled.name
-        if not sampled.task.lacks_negatives or name not in train.labels:
+    for sampled_output in outputs:
+        name = sampled_output.name
+        if not sampled_output.task.lacks_negatives or name not in train.labels:
             continue
         if uncorrected := uncorrected_outputs(name, outputs, train):
             lines.append(
@@ -99,6 +99,7 @@ def unsampled_findings(
     lines = []
     for output in outputs:
         rate, counts = output.task.kept_negatives, counts_by_output[output.name]
+        # Other outputs with this rate count the same rows.
         if rate == 1 or output.sampled_task != output.name:
             continue
         train_log_odds = log_odds(counts["train"])

@@ -8,7 +8,7 @@ import numpy as np
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.tensors import check_shape
-from mtl_cli.data.sampling_correction import labels_for_first_logits
+from mtl_cli.data.sampling_correction import labels_for_initial_bias
 from mtl_cli.data.table import Table
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.network.network import Network
@@ -53,7 +53,7 @@ def initial_logits(
     logits = {}
     for task, output in outputs.items():
         # A tower of a funnel is trained on the rows that reached its step.
-        labels, weights = labels_for_first_logits(table, output, MAX_ROWS)
+        labels, weights = labels_for_initial_bias(table, output, MAX_ROWS)
         if len(labels):
             weights /= weights.mean()
             statistics = label_statistics.get(task, {})

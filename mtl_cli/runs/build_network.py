@@ -84,7 +84,7 @@ def connect_and_build(
     replicas = connect(config.trainer.strategy, folder.path, environment, console.warn)
     if replicas is None:
         return None
-    network = build(config, inputs.data.features.layout, inputs.data.labels)
+    network = build(config, inputs.data.features.layout, inputs.data.label_statistics)
     environment |= {
         "processes": replicas.size,
         "parameters": network.logits.count_params(),

@@ -82,9 +82,9 @@ def load_data(config: Config, console: Console, earlier: EarlierRun | None) -> D
         return data
     for task, statistics in earlier.labels.items():
         with refused_if_damaged(f"the labels of {task} have"):
-            check_same_keys(statistics, data.labels.get(task, {}))
+            check_same_keys(statistics, data.label_statistics.get(task, {}))
             config.chosen_tasks[task].check_statistics(statistics)
-    return replace(data, labels=data.labels | earlier.labels)
+    return replace(data, label_statistics=data.label_statistics | earlier.labels)
 
 
 def pretrained_line(

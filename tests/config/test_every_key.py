@@ -691,7 +691,7 @@ def task_outcome(task: dict[str, Any]) -> Outcome:
     data = load(dataset, outputs(dataset))
     config = config_of("", "", {"dataset": values})
     keras.utils.set_random_seed(0)
-    network = build(config, data.features.layout, data.labels)
+    network = build(config, data.features.layout, data.label_statistics)
     rows = data.splits["train"]
     table = rows.read(0, rows.num_rows)
     scores = score_outputs(config.outputs, table, network.predict(table))

@@ -51,7 +51,7 @@ def scores(
     )
     data = load(chosen.dataset, chosen.outputs)
     keras.utils.set_random_seed(seed)
-    network = build(chosen, data.features.layout, data.labels)
+    network = build(chosen, data.features.layout, data.label_statistics)
     train(chosen, network, data.splits["train"], data.splits["valid"], Progress())
     calibrate(chosen, network, data.splits["valid"])
     rows = data.splits[split]

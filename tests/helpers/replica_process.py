@@ -38,7 +38,7 @@ def trained(overrides: list[str], replicas: Replicas) -> dict[str, np.ndarray]:
     config = configured(*overrides)
     data = load(config.dataset, config.outputs)
     keras.utils.set_random_seed(config.seed)
-    network = build(config, data.features.layout, data.labels)
+    network = build(config, data.features.layout, data.label_statistics)
     losses = []
     original_epoch = Steps.epoch
 

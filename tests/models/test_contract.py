@@ -158,7 +158,7 @@ def network(data):
     def built(model, encoder, *overrides, tasks=3, seed=1):
         keras.utils.set_random_seed(seed)
         chosen = config(model, encoder, *WITH_SLOPE, *overrides, tasks=tasks)
-        return build(chosen, data.features.layout, data.labels)
+        return build(chosen, data.features.layout, data.label_statistics)
 
     return built
 
@@ -193,7 +193,7 @@ def trained(request, data):
     eager = encoder != traced and (model, encoder) != ("mmoe", ENCODER_OF["mmoe"])
     options += [f"trainer.batch_size={ROWS}"] if eager else []
     chosen = config(model, encoder, *options, tasks=len(TASKS))
-    network = build(chosen, data.features.layout, data.labels)
+    network = build(chosen, data.features.layout, data.label_statistics)
     tf.config.run_functions_eagerly(eager)
     # TensorFlow would rewrite the graphs for seconds, to run them faster for less.
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
@@ -478,7 +478,7 @@ def test_weight_that_is_no_number_stops_the_run_in_one_line(model, data, request
         tf.config.run_functions_eagerly(True)
     one_step = ["trainer.epochs=1", f"trainer.batch_size={ROWS}", "optimizer=sgd"]
     chosen = config(model, "embedding", *one_step, tasks=2)
-    network = build(chosen, data.features.layout, data.labels)
+    network = build(chosen, data.features.layout, data.label_statistics)
     weight = network.logits.trainable_weights[-1]
     weight.assign(np.full(weight.shape, np.nan))
     with pytest.raises(TrainingError) as caught:

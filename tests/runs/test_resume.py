@@ -77,7 +77,7 @@ def trained(configured, folder, cut=None):
     """
     data = load(configured.dataset, configured.outputs)
     tensorflow_runtime.start(configured.seed, deterministic=True)
-    network = build(configured, data.features.layout, data.labels)
+    network = build(configured, data.features.layout, data.label_statistics)
     calls = 0
 
     def count(*_):

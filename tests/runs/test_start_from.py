@@ -692,7 +692,7 @@ def test_each_frozen_part_of_each_model_stays_bit_by_bit(
     chosen = Config.model_validate(keys | {"dataset": dataset})
     data = load(chosen.dataset, chosen.outputs)
     for part in PARTS:
-        network = build(chosen, data.features.layout, data.labels)
+        network = build(chosen, data.features.layout, data.label_statistics)
         parts = part_of_layers(network)
         freeze(network, [part])
         layers = [layer for layer in network.logits.layers if layer.weights]

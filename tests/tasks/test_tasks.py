@@ -492,7 +492,7 @@ def test_standardised_label_has_mean_and_deviation_of_the_training_rows(tmp_path
     data = loaded(path, features, tasks, valid_fraction=0.25)
     mine = frame.iloc[data.row_numbers["train"]]
     y = mine["score"][(mine["seen"] == 1) & mine["score"].notna()]
-    about = data.labels["score"]
+    about = data.label_statistics["score"]
     assert about["mean"] == pytest.approx(y.mean(), rel=FLOAT32)
     assert about["deviation"] == pytest.approx(y.std(ddof=0), rel=FLOAT32)
 
@@ -500,12 +500,12 @@ def test_standardised_label_has_mean_and_deviation_of_the_training_rows(tmp_path
 def test_predictions_are_in_the_labels_own_unit(file):
     chosen = config(values(file, FEATURES, TASKS))
     data = load(chosen.dataset, chosen.outputs)
-    network = build(chosen, data.features.layout, data.labels)
+    network = build(chosen, data.features.layout, data.label_statistics)
     features = data.splits["train"].read(0, 50).features
     logits, found = network.logits(features), network.predictions(features)
-    about = data.labels["score"]
-    assert set(data.labels) == {"score", "money", "seconds"}
-    of_money = data.labels["money"]
+    about = data.label_statistics["score"]
+    assert set(data.label_statistics) == {"score", "money", "seconds"}
+    of_money = data.label_statistics["money"]
     bought, mu, sigma = parameters(logits["money"])
     log_mean = of_money["mean"] + of_money["deviation"] * mu
     log_mean += (of_money["deviation"] * sigma) ** 2 / 2
@@ -517,7 +517,7 @@ def test_predictions_are_in_the_labels_own_unit(file):
         "grade": softmax(logits["grade"].numpy()),
         "stars": -np.diff(above, axis=1, prepend=1, append=0),
         "money": (np.exp(log_mean) / (1 + np.exp(-bought)))[:, None],
-        "seconds": np.exp(logits["seconds"]) * data.labels["seconds"]["mean"],
+        "seconds": np.exp(logits["seconds"]) * data.label_statistics["seconds"]["mean"],
     }.items():
         np.testing.assert_allclose(found[task], expected, rtol=FLOAT32 * 10)
 
@@ -537,7 +537,7 @@ def test_batch_without_a_row_of_a_task_leaves_its_tower_alone(file, task):
     chosen = config(values(file, FEATURES, tasks), "optimizer=sgd")
     data = load(chosen.dataset, chosen.outputs)
     tensorflow_runtime.start(chosen.seed, deterministic=True)
-    network = build(chosen, data.features.layout, data.labels)
+    network = build(chosen, data.features.layout, data.label_statistics)
     table = data.splits["train"].read(0, 128)
     table = table.take(slice(None))
     for name in (task,):

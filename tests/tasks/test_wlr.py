@@ -75,4 +75,4 @@ def test_statistic_is_the_mean_of_the_training_labels_above_0(tmp_path):
     columns["seen"] = [1, 1, 1, 1, 0]
     tasks = {"y": {"label": "y", "kind": "wlr", "space": "seen"}}
     data = loaded(parquet(tmp_path, columns), {"user": {"kind": "sparse"}}, tasks)
-    assert data.labels["y"] == {"mean": 4.5}
+    assert data.label_statistics["y"] == {"mean": 4.5}

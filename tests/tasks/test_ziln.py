@@ -143,7 +143,7 @@ def test_statistics_are_of_the_logarithms_of_amounts_in_training_rows(tmp_path):
     data = loaded(path, FEATURES, tasks, valid_fraction=0.25)
     mine = frame.iloc[data.row_numbers["train"]]
     logs = np.log(mine["spent"][(mine["seen"] == 1) & (mine["spent"] > 0)])
-    about = data.labels["spent"]
+    about = data.label_statistics["spent"]
     assert about["mean"] == pytest.approx(logs.mean(), rel=1e-12)
     assert about["deviation"] == pytest.approx(logs.std(ddof=0), rel=1e-12)
 
@@ -151,4 +151,4 @@ def test_statistics_are_of_the_logarithms_of_amounts_in_training_rows(tmp_path):
 def test_amounts_that_are_all_equal_have_the_deviation_1(tmp_path):
     columns = {"user": [1, 2, 3], "price": [1.0, 2.0, 3.0], "spent": [0.0, 5.0, 5.0]}
     data = loaded(parquet(tmp_path, columns), FEATURES, TASKS)
-    assert data.labels["spent"] == {"mean": np.log(5), "deviation": 1.0}
+    assert data.label_statistics["spent"] == {"mean": np.log(5), "deviation": 1.0}
