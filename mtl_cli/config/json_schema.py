@@ -28,52 +28,70 @@ DEFAULTS = {
 }
 
 
-def group_schema(group: str, partial: bool = False) -> Schema:
-    """Returns the schema of the files in `conf/<group>/`.
-
-    With `partial`, all keys may be left out. An experiment needs such a schema: it
-    changes some keys of an option that another file defines.
-    """
-    definitions: Schema = {}
-    schemas = []
-    for name, cls in classes_of_group(group).items():
-        schema = option_schema(group, name, cls, partial)
-        definitions.update(schema.pop("$defs", {}))
-        schemas.append(schema)
+def group_schema(group: str) -> Schema:
+    """Returns the schema of the files in `conf/<group>/`."""
+    schemas = option_schemas(group)
+    for option, schema in schemas.items():
+        require_keys(schema, group, option)
     return {
         "$schema": DIALECT,
         "title": f"conf/{group}/*.yaml",
-        **(schemas[0] if len(schemas) == 1 else {"anyOf": schemas}),
-        "$defs": definitions,
+        **any_of(list(schemas.values())),
     }
 
 
-def option_schema(group: str, name: str, cls: type[Options], partial: bool) -> Schema:
-    """Returns the schema of the files of one option.
+def section_schema(group: str) -> Schema:
+    """Returns the schema of a group's section in an experiment.
 
-    Args:
-        group: the config group.
-        name: the name of the option; "" for files that name no option.
-        cls: the class of the option.
-        partial: whether all keys may be left out, see `group_schema`.
+    All keys may be left out: an experiment changes some keys of an option that another
+    file defines.
     """
-    schema = class_schema(cls)
-    keys = schema["properties"]
-    if name:
-        keys[option_key(group)] = {"const": name}
-    if group != "dataset":
-        # The YAML files in mtl-cli's `conf/dataset/` are data sets of their own. Their
-        # values are no defaults for the user's data sets.
-        add_defaults(keys, group, name)
-    keys["defaults"] = DEFAULTS
+    schemas = list(option_schemas(group).values())
+    for schema in schemas:
+        schema.pop("required", None)
+    return any_of(schemas)
+
+
+def any_of(schemas: list[Schema]) -> Schema:
+    """Returns a schema that accepts what one of the schemas accepts.
+
+    The definitions of the schemas are moved to the end of the new schema.
+    """
+    definitions: Schema = {}
+    for schema in schemas:
+        definitions.update(schema.pop("$defs", {}))
+    choice = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+    return {**choice, "$defs": definitions}
+
+
+def option_schemas(group: str) -> dict[str, Schema]:
+    """Returns {option: schema of its keys} for a config group.
+
+    The schema of the option "" is for files that name no option.
+    """
+    schemas = {}
+    for option, cls in classes_of_group(group).items():
+        schema = class_schema(cls)
+        keys = schema["properties"]
+        if option:
+            keys[option_key(group)] = {"const": option}
+        if group != "dataset":
+            # The YAML files in mtl-cli's `conf/dataset/` are data sets of their own.
+            # Their values are no defaults for the user's data sets.
+            add_defaults(keys, group, option)
+        keys["defaults"] = DEFAULTS
+        schemas[option] = schema
+    return schemas
+
+
+def require_keys(schema: Schema, group: str, option: str) -> None:
+    """Changes the schema of an option's keys so that a file must set certain keys."""
     required = schema.pop("required", [])
-    if not partial:
-        # A file with a defaults list may leave out keys that another file sets.
-        set_elsewhere = keys_set_elsewhere(group, name)
-        schema["if"] = {"not": {"required": ["defaults"]}}
-        schema["then"] = {"required": [k for k in required if k not in set_elsewhere]}
-        schema["required"] = [option_key(group)] if name else []
-    return schema
+    set_elsewhere = keys_set_elsewhere(group, option)
+    # If a file has a defaults list, another file may set the keys.
+    schema["if"] = {"not": {"required": ["defaults"]}}
+    schema["then"] = {"required": [k for k in required if k not in set_elsewhere]}
+    schema["required"] = [option_key(group)] if option else []
 
 
 def add_defaults(keys: Schema, group: str, option: str) -> None:
@@ -117,16 +135,15 @@ def run_schema() -> Schema:
     schema = class_schema(Config)
     definitions = schema.pop("$defs", {})
     for group in GROUPS:
-        section = group_schema(group, partial=True)
+        section = section_schema(group)
         definitions.update(section.pop("$defs"))
-        # Only the schema of a whole file has these keys.
-        del section["$schema"], section["title"]
         schema["properties"][group] = section
     schema["properties"]["defaults"] = DEFAULTS
     schema["properties"]["hydra"] = {
         "type": "object",
         "description": "Hydra's own keys.",
     }
+    # An experiment or a sweep sets only some keys, in these sections as well.
     del schema["required"]
     for name in ("Trainer", "CompareOptions", "SweepOptions"):
         definitions.get(name, {}).pop("required", None)

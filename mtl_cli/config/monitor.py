@@ -16,8 +16,8 @@ def monitored_metrics(
 ) -> "list[OutputMetric]":
     """Returns (output, name of a metric) for each output that early stopping watches.
 
-    Outputs that heads add are not watched, because they have no loss. `Trainer` says
-    what the key `trainer.monitor` may hold.
+    Outputs that heads add are not watched, because they have no loss. The docstring of
+    `Trainer` describes the values of `trainer.monitor`.
 
     Args:
         monitor: the value of `trainer.monitor`.
@@ -25,18 +25,18 @@ def monitored_metrics(
         left_out: the tasks that a mean over tasks leaves out, see `unmonitored_tasks`
             in `scoring/check_monitor.py`.
     """
-    name, _, metric_name = monitor.partition(".")
-    tasks = [
+    task_or_mean, _, metric_name = monitor.partition(".")
+    outputs_of_tasks = [
         output
         for output in outputs
         if not output.added_by_heads and output.name not in left_out
     ]
-    if name == AUTO:
-        return [(output, output.task.proper_metric) for output in tasks]
+    if monitor == AUTO:
+        return [(output, output.task.proper_metric) for output in outputs_of_tasks]
     return [
         (output, metric_name or output.first_metric)
-        for output in tasks
-        if name in (MEAN, output.name)
+        for output in outputs_of_tasks
+        if task_or_mean in (MEAN, output.name)
     ]
 
 

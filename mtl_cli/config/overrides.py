@@ -25,20 +25,19 @@ NOT_TEXT = {"null", "none", "true", "false", "nan", "inf"}
 
 
 def with_add_prefix(setting: str) -> str:
-    """Puts `++` before a setting of an open section; others stay as they are.
+    """Puts `++` before a setting of an open section, so that the setting can add a key.
 
-    With this prefix, the setting may add a key.
+    Other settings stay as they are.
     """
     is_open = setting.startswith(OPEN_SECTIONS)
     return f"{ADD_OR_CHANGE}{setting}" if is_open else setting
 
 
 def without_added_prefix(text: str) -> str:
-    """Removes the prefix `++` from overrides, so that they are as the user typed them.
+    """Removes the prefix of `with_add_prefix`, which the user has not typed.
 
-    `mtl-train` adds `++` to overrides of the sections `dataset` and `compare`, because
-    Hydra refuses to change a key that no YAML file holds. The keys of these sections
-    have defaults, and may be absent from the YAML files.
+    Without the prefix, Hydra refuses to set a key that no YAML file holds. The keys of
+    the open sections have defaults, and may be absent from the YAML files.
 
     Args:
         text: an override, or a message that quotes overrides.
@@ -87,12 +86,12 @@ def quoted(text: str) -> str:
 def unreadable_key_error(setting: str, key: str) -> ConfigError:
     """Returns the error for a key that an override cannot express.
 
-    The key has special characters, or is a word such as `1` or `null` that Hydra would
-    not read as text.
+    Such a key has special characters, or is a word such as `1` or `null` that Hydra
+    would not read as text.
 
     Args:
         setting: the dotted key of the setting, for the start of the message.
-        key: the same key, or a key of a mapping in the value of the setting.
+        key: the key: `setting` itself, or a key of a mapping in the setting's value.
     """
     return ConfigError(
         f"{setting}: an override cannot hold '{key}' as a key; write this setting to a "

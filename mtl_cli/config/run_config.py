@@ -136,6 +136,7 @@ class Config(Options):
             )
 
     def _check_features(self) -> None:
+        """Refuses a key that names a feature which the data set lacks."""
         features_by_key = {
             "start_from.refit": self.start_from.refit,
             "encoder.domain_features": self.encoder.domain_features,
@@ -188,28 +189,27 @@ class Config(Options):
                 )
 
     def _check_monitor(self) -> None:
-        monitored, _, metric_name = self.trainer.monitor.partition(".")
+        task_or_mean, _, metric_name = self.trainer.monitor.partition(".")
         choices = [AUTO, MEAN, *self.chosen_tasks]
-        if monitored not in choices or (monitored == AUTO and metric_name):
+        if task_or_mean not in choices or (task_or_mean == AUTO and metric_name):
             raise ValueError(
                 f"trainer.monitor: {self.trainer.monitor!r} should be one of "
                 f"{', '.join(choices)}; all but auto may be followed by a metric, as "
-                f"in mean.log_loss{suggest(monitored, choices)}"
+                f"in mean.log_loss{suggest(task_or_mean, choices)}"
             )
-        metrics = monitored_metrics(self.trainer.monitor, self.outputs)
-        for output, monitored_metric in metrics:
-            name, task = output.name, output.task
+        for output, name in monitored_metrics(self.trainer.monitor, self.outputs):
+            task = output.task
             usable = [
                 metric.name
                 for metric in map(task.metric, task.metric_names)
                 if metric.direction
                 and (self.dataset.group_column or not metric.grouped)
             ]
-            if monitored_metric not in usable:
+            if name not in usable:
                 raise ValueError(
-                    f"trainer.monitor: task {name} cannot be monitored by "
-                    f"{monitored_metric!r}; choose from its metrics that have a best "
-                    f"value: {', '.join(usable)}{suggest(monitored_metric, usable)}"
+                    f"trainer.monitor: task {output.name} cannot be monitored by "
+                    f"{name!r}; choose from its metrics that have a best "
+                    f"value: {', '.join(usable)}{suggest(name, usable)}"
                 )
 
     @property

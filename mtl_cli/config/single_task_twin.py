@@ -1,8 +1,8 @@
 """The settings of a single-task twin: a run to compare a multi-task run with.
 
-The twin trains a separate network for each task. For each level of the model, the
-network has the layers of one expert. `sweep/repeats_and_twins.py` makes twins, and
-`comparison/twins.py` finds them.
+The twin trains a separate network for each task. For each level of the multi-task
+model, this network has the layers of one expert. `sweep/repeats_and_twins.py` makes
+twins, and `comparison/twins.py` finds them.
 """
 
 from collections.abc import Collection, Mapping
@@ -42,38 +42,39 @@ def bottom_units(model: Mapping[str, Any]) -> list[int]:
     units = model.get("expert_units") or model.get("network_units")
     if not units:
         return list(model.get("bottom_units", []))
-    below = []
-    if "star_units" in model:  # M3oE has a network below its experts
-        below = [model["star_units"], *model["bottom_units"]]
+    units_below_experts = []
+    if "star_units" in model:  # only M3oE has a network below its experts
+        units_below_experts = [model["star_units"], *model["bottom_units"]]
+    # HoME has no key `num_levels`: it always has two levels.
     num_levels = 2 if model["name"] == "home" else int(model.get("num_levels", 1))
     num_levels = min(num_levels, MAX_PARTS)  # the job itself refuses a larger number
-    return below + list(units) * num_levels
+    return units_below_experts + list(units) * num_levels
 
 
 def settings_of_twin(model: Mapping[str, Any], settings: list[str]) -> list[str]:
     """Returns the settings of the twin of a multi-task run.
 
-    The settings of the run's own model are left out. Settings are added that choose the
-    model of the twin and its size, and the values of `COMMON_KEYS` that only the YAML
-    of the run's model sets.
+    The twin keeps the run's settings, except for `model` and for keys that only some
+    models have. It also gets the values of `COMMON_KEYS`, the keys of all models, that
+    the YAML file of the run's model sets.
 
     Args:
         model: the section `model` of the multi-task run.
         settings: the `key=value` settings of the multi-task run.
     """
-    remaining = without_model(settings, COMMON_KEYS)
-    keys = set(map(key_of_setting, remaining))
+    kept_settings = without_model(settings, COMMON_KEYS)
+    kept_keys = set(map(key_of_setting, kept_settings))
     values = {"bottom_units": bottom_units(model)} | {
         key: value
         for key, value in model.items()
         if key in COMMON_KEYS
-        and value != defaults_of_models()[key]
-        and f"model.{key}" not in keys
+        and value != common_defaults()[key]
+        and f"model.{key}" not in kept_keys
     }
-    of_model = [
+    model_settings = [
         f"model.{key}={override_text(key, value)}" for key, value in values.items()
     ]
-    return [*remaining, "model=single_task", *of_model]
+    return [*kept_settings, "model=single_task", *model_settings]
 
 
 def without_model(settings: list[str], kept_keys: Collection[str]) -> list[str]:
@@ -82,17 +83,20 @@ def without_model(settings: list[str], kept_keys: Collection[str]) -> list[str]:
     >>> without_model(["model=ple", "model.towers=star", "seed=1"], ["towers"])
     ['model.towers=star', 'seed=1']
     """
-    return [
-        setting
-        for setting in settings
-        if (key := key_of_setting(setting)).removeprefix("model.") in kept_keys
-        or not f"{key}.".startswith("model.")
-    ]
+
+    def is_kept(setting: str) -> bool:
+        section, _, key = key_of_setting(setting).partition(".")
+        return section != "model" or key in kept_keys
+
+    return list(filter(is_kept, settings))
 
 
 @cache
-def defaults_of_models() -> dict[str, Any]:
-    """Returns the values of `COMMON_KEYS` that a model's own YAML may replace."""
+def common_defaults() -> dict[str, Any]:
+    """Returns {key of all models: its default}; a model's YAML file may replace these.
+
+    The keys are `COMMON_KEYS`.
+    """
     section: Any = OmegaConf.load(conf_folder() / "config.yaml").model
     values: Any = OmegaConf.to_container(section)
     return {key: values.get(key) for key in COMMON_KEYS}
