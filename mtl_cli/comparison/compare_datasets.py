@@ -66,6 +66,7 @@ def compare_datasets(runs: list[Run], question: Question) -> list[DatasetCompari
     if not compared:
         first_error, *_ = errors.values()
         raise first_error
+    # The requested baseline may be missing on a day of a line.
     if errors and question.baseline is not None:
         not_compared = {name: datasets[name] for name in errors}
         days = days_without_baseline(not_compared, compared, runs)

@@ -14,7 +14,7 @@ from mtl_cli.comparison.same_rows import have_equal_test_rows, read_test_rows
 from mtl_cli.data.table import Array
 
 MAX_SETTINGS = 8  # the largest number of settings in the name of a data set
-# The dotted keys below `dataset` in a run's settings, sorted, each with its value.
+# The settings of a run below `dataset`, as pairs (dotted key, value), sorted.
 DatasetSettings = tuple[tuple[str, str], ...]
 # The variants of one data set: the distinct `dataset` settings of its runs.
 Variants = list[DatasetSettings]
@@ -164,9 +164,11 @@ def differing_settings(dataset: Variants, namesakes: list[Variants]) -> list[str
     Returns: at most `MAX_SETTINGS` texts `KEY=VALUE`, or `KEY=VALUE,VALUE` if the
         variants of the data set have several values.
     """
-    all_keys = sorted({key for d in namesakes for v in d for key, _ in v})
+    all_keys = {key for d in namesakes for settings in d for key, _ in settings}
     keys = [
-        key for key in all_keys if len({joined_values(key, d) for d in namesakes}) > 1
+        key
+        for key in sorted(all_keys)
+        if len({joined_values(key, other) for other in namesakes}) > 1
     ]
     keys.sort(key=lambda key: key.count(".") > 1)
     texts = [
@@ -179,5 +181,5 @@ def differing_settings(dataset: Variants, namesakes: list[Variants]) -> list[str
 
 def joined_values(key: str, dataset: Variants) -> str:
     """Returns the distinct values of a setting in the variants that have it."""
-    values = dict.fromkeys(dict(v).get(key, "") for v in dataset)
+    values = dict.fromkeys(dict(settings).get(key, "") for settings in dataset)
     return ",".join(filter(None, values))

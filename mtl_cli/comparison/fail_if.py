@@ -56,14 +56,14 @@ def failed_checks(
     - A single-scenario twin has no scores on the rows of other scenarios.
     - An output has no difference, because the baseline does not have the output.
     - `worse` is unknown on a scenario with too few rows to compare two models of lines.
-    - A day on which only one line has a run lacks the baseline, but the line is
-      compared with the baseline on another day.
+    - On a day on which only one line (a chain of daily runs) has a run, the baseline is
+      missing, but the line is compared with the baseline on another day.
 
     Args:
-        texts: the conditions under which a check fails: `worse`, or
-            `SPLIT.TASK.METRIC OPERATOR NUMBER`. `SPLIT.TASK.scenarios.SCENARIO.METRIC`
-            is the metric on the rows of a scenario. With `.difference` at its end, a
-            name is the difference to the baseline, not the score itself.
+        texts: the conditions under which a check fails: `worse`, or a condition on a
+            score, `SPLIT.TASK.METRIC OPERATOR NUMBER`. A score on the rows of a
+            scenario is `SPLIT.TASK.scenarios.SCENARIO.METRIC`. The difference of a
+            score to the baseline has the name of the score with `.difference` added.
         runs: the runs to check.
         comparisons: the comparisons of the runs.
         folders: the folders on the command line. A run without scores fails if the run
@@ -96,8 +96,7 @@ def failed_checks(
             failures = score_failures(condition, means)
         messages += [f"--fail-if '{condition.text}': {text}" for text in failures]
     if checks_worse:
-        unknown = difference_names_of_unknown_metrics(checked)
-        failures = worse_failures(differences, unknown)
+        failures = worse_failures(differences, names_of_unknown_metrics(checked))
         messages += [f"--fail-if {WORSE}: {text}" for text in failures]
     # The next messages hold for several conditions, but each is given only once.
     if checks_scores:
@@ -130,10 +129,8 @@ def with_unknown_metrics_only(comparison: DatasetComparison) -> DatasetCompariso
     return replace(comparison, tasks=tasks)
 
 
-def difference_names_of_unknown_metrics(
-    comparisons: list[DatasetComparison],
-) -> set[str]:
-    """Returns the names of the differences whose metric has an unknown direction."""
+def names_of_unknown_metrics(comparisons: list[DatasetComparison]) -> set[str]:
+    """Returns the names of the differences whose metric is unknown."""
     return {
         difference_name(comparison, task)
         for comparison in comparisons
@@ -179,20 +176,20 @@ def difference_failures(
 
 
 def worse_failures(
-    differences_by_name: dict[str, list[Difference]], names_of_unknown: set[str]
+    differences_by_name: dict[str, list[Difference]], unknown_names: set[str]
 ) -> Iterator[str]:
     """Yields a text for each configuration that is worse, or may be worse.
 
-    `names_of_unknown` are the names of differences whose metric is unknown.
+    `unknown_names` are the names of the differences whose metric is unknown.
     """
     for name, differences in differences_by_name.items():
         for difference in differences:
             verdict = difference.verdict
             if difference.scenario and verdict == Verdict.TOO_FEW_ROWS:
-                continue
+                continue  # counts as passed, see `failed_checks`
             if verdict in UNDECIDED:
                 yield undecided_message(difference, name)
-            elif verdict == Verdict.DIFFERENT and name in names_of_unknown:
+            elif verdict == Verdict.DIFFERENT and name in unknown_names:
                 yield cannot_be_compared(difference, name, UNKNOWN_METRIC)
             elif verdict in WORSE_VERDICTS:
                 yield (

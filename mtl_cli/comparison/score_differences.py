@@ -78,7 +78,7 @@ class SeedTester:
         self.have_same_rows = have_same_rows
         scored = [score for score in task.scores if score.interval is not None]
         (base,) = (s for s in task.scores if s.configuration is baseline)
-        self.pool = [score for score in scored if self.are_on_same_rows(score, base)]
+        self.pool = [s for s in scored if self.are_on_same_rows(s, base)]
         self.noise_of_pool = pooled_noise(map(seed_values, self.pool))
 
     def are_on_same_rows(self, a: Score, b: Score) -> bool:
@@ -104,10 +104,10 @@ class SeedTester:
         """Returns the difference of two scores, with its test over seeds."""
         new_difference = partial(
             Difference,
-            score.configuration,
-            other.configuration,
-            self.task.direction,
-            self.task.scenario,
+            configuration=score.configuration,
+            other=other.configuration,
+            direction=self.task.direction,
+            scenario=self.task.scenario,
         )
         if score.interval is None or other.interval is None:
             return new_difference()

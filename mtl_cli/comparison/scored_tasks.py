@@ -43,9 +43,9 @@ def scored_tasks(
             continue
         metrics = dict.fromkeys(m for score in recorded for m in metrics_of(score))
         known_metrics |= metrics
-        if metrics and (metric is None or metric in metrics):
-            first_metric, *_ = metrics
-            compared_metric = first_metric if metric is None else metric
+        first_metric = next(iter(metrics), None)
+        compared_metric = first_metric if metric is None else metric
+        if compared_metric in metrics:
             task = scored_task(configurations, split, name, compared_metric, recorded)
             tasks.append(task)
     if not tasks:
@@ -95,10 +95,10 @@ def scored_task(
     def task_on_rows(scenario: str) -> Task:
         scores = [score_of(c, split, name, metric, scenario) for c in configurations]
         return Task(
-            name,
-            metric,
-            direction,
-            scores,
+            name=name,
+            metric=metric,
+            direction=direction,
+            scores=scores,
             is_metric_known=bool(known_metrics),
             space=space,
             scenario=scenario,

@@ -1,4 +1,7 @@
-"""Writes sentences that say which differences are real and which are not."""
+"""Writes sentences that say which differences are real and which are not.
+
+A line is a chain of runs, one per day, see `comparison.lines`.
+"""
 
 from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.intervals import interval_text
@@ -76,7 +79,7 @@ def unsure_difference_sentences(task: Task, baseline: str) -> list[str]:
     """
     return [
         *rows_only_sentences(task),
-        *model_sentences(task, baseline),
+        *as_trained_sentences(task, baseline),
         *not_real_sentences(task, baseline),
         *too_few_rows_sentences(task, baseline),
         *not_tested_sentences(task, baseline),
@@ -108,7 +111,7 @@ def rows_only_sentence(difference: Difference, task: Task) -> str:
     )
 
 
-def model_sentences(task: Task, baseline: str) -> list[str]:
+def as_trained_sentences(task: Task, baseline: str) -> list[str]:
     """Names the single runs of lines that are ahead of the baseline, or behind it."""
     texts = []
     for verdict in (Verdict.AHEAD, Verdict.BEHIND):

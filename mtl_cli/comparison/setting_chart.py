@@ -1,6 +1,11 @@
-"""Draws a chart of mean scores against the values of one setting."""
+"""Draws a chart of mean scores against the values of one setting.
+
+An axis, `x` or `y`, is called as a function: `x(value)` is the position of a value in
+SVG units.
+"""
 
 from statistics import fmean
+from typing import NamedTuple
 
 from mtl_cli.comparison.configurations import short_key
 from mtl_cli.comparison.plots import plotted_indices
@@ -23,8 +28,18 @@ LABEL_LINE_HEIGHT = 16
 SETTING_NAME_Y = 240
 CHARACTER_WIDTH = 9.5  # in a label on a wide screen, where the font is largest
 DOT_RADIUS = 4
-# The index of a configuration in the comparison, and its mean score.
-IndexAndMean = tuple[int, float]
+
+
+class MeanDot(NamedTuple):
+    """The dot of a configuration.
+
+    Attributes:
+        config_index: the index of the configuration in the comparison.
+        mean: its mean score.
+    """
+
+    config_index: int
+    mean: float
 
 
 def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart | None:
@@ -36,44 +51,46 @@ def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart 
     Returns: the chart; None if the setting has a single value, or more than
         `MAX_SETTING_VALUES`.
     """
-    means_by_value = group_means_by_value(comparison, key, task)
-    if not 1 < len(means_by_value) <= MAX_SETTING_VALUES:
+    dots_by_value = group_by_value(comparison, key, task)
+    if not 1 < len(dots_by_value) <= MAX_SETTING_VALUES:
         return None
-    values = numbers_first(list(means_by_value))
-    # On the x axis, each value has a slot of width 1: from its position to the next.
+    values = numbers_first(list(dots_by_value))
+    # On the x axis, each value has a slot of width 1, and its dots in the middle.
     x = Axis(0, len(values), LEFT, WIDTH - RIGHT_MARGIN)
-    all_means = [mean for pairs in means_by_value.values() for _, mean in pairs]
+    all_means = [dot.mean for dots in dots_by_value.values() for dot in dots]
     y = axis_around(all_means, BOTTOM, TOP)
     chart = Chart(f"{key} and {task.name_with_space}", WIDTH, HEIGHT)
     chart.y_axis(x, y, f"{task.name_with_space} {task.metric_title}")
     labels = distinct_labels(values, max_label_length(x, len(values)))
-    line = []
+    mean_points = []
     for position, (value, label) in enumerate(zip(values, labels, strict=True)):
         middle = x(position + 0.5)
         label_y = LABEL_Y + LABEL_LINE_HEIGHT * (position % 2)
         chart.text((middle, label_y), label, "middle", "tick", tooltip=value)
-        line.append((middle, y(fmean(mean for _, mean in means_by_value[value]))))
-        for i, mean in means_by_value[value]:
+        dots = dots_by_value[value]
+        mean_points.append((middle, y(fmean(dot.mean for dot in dots))))
+        for i, mean in dots:
             name = comparison.configurations[i].name
             chart.dot((middle, y(mean)), DOT_RADIUS, f"seed {color(i)}", name)
-    chart.path(line, "trend")
+    chart.path(mean_points, "trend")
     setting_name = short_key(key, comparison.differing_keys)
     center = (x.start + x.stop) / 2
     chart.text((center, SETTING_NAME_Y), setting_name, "middle", "name")
     return chart
 
 
-def group_means_by_value(
+def group_by_value(
     comparison: DatasetComparison, key: str, task: Task
-) -> dict[str, list[IndexAndMean]]:
-    """Returns {value of the setting: the configurations with this value}."""
-    means_by_value: dict[str, list[IndexAndMean]] = {}
+) -> dict[str, list[MeanDot]]:
+    """Returns {value of the setting: the dots of the configurations with it}."""
+    dots_by_value: dict[str, list[MeanDot]] = {}
     for i in plotted_indices(comparison):
         score = task.scores[i]
         value = score.configuration.settings.get(key)
         if value is not None and score.interval is not None:
-            means_by_value.setdefault(value, []).append((i, score.interval.mean))
-    return means_by_value
+            dot = MeanDot(i, score.interval.mean)
+            dots_by_value.setdefault(value, []).append(dot)
+    return dots_by_value
 
 
 def numbers_first(values: list[str]) -> list[str]:

@@ -9,12 +9,12 @@ from mtl_cli.comparison.task import Score, Task
 def headings(comparison: DatasetComparison, tasks: list[Task]) -> list[str]:
     """Returns the headings of all columns of a table of some tasks."""
     keys = comparison.shown_keys
-    replicates = "days" if comparison.is_of_lines else "seeds"
-    names = [*(short_key(key, keys) for key in keys), replicates]
+    texts = [short_key(key, keys) for key in keys]
+    texts.append("days" if comparison.is_of_lines else "seeds")
     for task in tasks:
-        names += [f"{task.name} {task.metric_title}", "difference", "verdict"]
-        names += [f"to {twin.replace('_', ' ')}" for twin in task.shown_twins]
-    return names
+        texts += [f"{task.name} {task.metric_title}", "difference", "verdict"]
+        texts += [f"to {twin.replace('_', ' ')}" for twin in task.shown_twins]
+    return texts
 
 
 def setting_cells(comparison: DatasetComparison, i: int) -> list[str]:

@@ -39,8 +39,8 @@ MAX_DAYS = 30  # the largest number of days in the table of a line (`lines.py`)
 def print_tables(comparison: DatasetComparison, console: Console) -> None:
     """Prints one table if it fits the terminal, and one table per task if not."""
     tasks = comparison.tasks
-    by_task = [rich_table(comparison, [task]) for task in tasks]
-    print_fitting(rich_table(comparison, tasks), by_task, console)
+    task_tables = [rich_table(comparison, [task]) for task in tasks]
+    print_fitting(rich_table(comparison, tasks), task_tables, console)
 
 
 def print_days(days: list[DatasetComparison], console: Console) -> None:
@@ -56,8 +56,8 @@ def print_days(days: list[DatasetComparison], console: Console) -> None:
     console.rule(Text(f"{title} of {line}", style="bold"))
     rows = [day_row(day) for day in shown_days]
     all_headings = list(dict.fromkeys(name for row in rows for name in row.scores))
-    by_task = [day_table(rows, [heading]) for heading in all_headings]
-    print_fitting(day_table(rows, all_headings), by_task, console)
+    task_tables = [day_table(rows, [heading]) for heading in all_headings]
+    print_fitting(day_table(rows, all_headings), task_tables, console)
 
 
 class DayRow(NamedTuple):
@@ -83,7 +83,7 @@ def day_row(day: DatasetComparison) -> DayRow:
     return DayRow(day.baseline.settings.get(TRAINING_TABLE_KEY, ""), scores)
 
 
-def print_fitting(table: Table, by_task: list[Table], console: Console) -> None:
+def print_fitting(table: Table, task_tables: list[Table], console: Console) -> None:
     """Prints a table if it fits the terminal, and otherwise one table per task.
 
     If the table of a task is still too wide, its lines are longer than the terminal is
@@ -92,7 +92,7 @@ def print_fitting(table: Table, by_task: list[Table], console: Console) -> None:
     # To measure a table, rich needs options that allow more width than the terminal.
     wide = console.options.update(max_width=10_000)
     fits = Measurement.get(console, wide, table).maximum <= console.width
-    for printed in [table] if fits else by_task:
+    for printed in [table] if fits else task_tables:
         min_width = Measurement.get(console, wide, printed).minimum
         with at_least_as_wide(console, min_width):
             console.print(printed)

@@ -6,7 +6,6 @@ configuration have at least one seed in common.
 """
 
 import json
-from collections import defaultdict
 from contextlib import suppress
 from typing import Any
 
@@ -18,8 +17,8 @@ from mtl_cli.models.base import COMMON_KEYS
 # The setting of a single-scenario twin: the scenario on whose rows it is trained.
 ONLY_SCENARIO = "dataset.only_scenario"
 Twins = dict[Configuration, Configuration]  # {configuration: its twin}
-BOTTOM_UNITS = "model.bottom_units"
-MAX_SIZE_CHARACTERS = 1_000  # longer values are not read
+BOTTOM_UNITS = "model.bottom_units"  # the setting for the size of a single-task model
+MAX_SIZE_CHARACTERS = 1_000  # longer values of the settings of sizes are not read
 
 
 def single_task_twins(configurations: list[Configuration]) -> Twins:
@@ -28,18 +27,19 @@ def single_task_twins(configurations: list[Configuration]) -> Twins:
     Outside `model`, a configuration and its twin have equal settings. If there are
     several such single-task models, the twin is the one that `closest_twin` chooses.
     """
-    single_task: defaultdict[frozenset[tuple[str, str]], list[Configuration]]
-    single_task = defaultdict(list)  # {settings outside `model`: configurations}
+    # {settings outside `model`: the single-task models with these settings}
+    single_task: dict[frozenset[tuple[str, str]], list[Configuration]] = {}
     for configuration in configurations:
         if configuration.model == "single_task":
-            single_task[settings_outside_model(configuration)].append(configuration)
+            key = settings_outside_model(configuration)
+            single_task.setdefault(key, []).append(configuration)
     twins = {}
     for configuration in configurations:
         if configuration.model == "single_task":
             continue
         candidates = [
             candidate
-            for candidate in single_task[settings_outside_model(configuration)]
+            for candidate in single_task.get(settings_outside_model(configuration), [])
             if candidate.runs.keys() & configuration.runs.keys()
         ]
         if candidates:

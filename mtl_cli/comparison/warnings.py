@@ -116,12 +116,12 @@ def seed_warnings(scored: list[Configuration]) -> list[str]:
     scored = [c for c in scored if not c.is_ensemble]  # an ensemble has no seeds
     # A single run of a line (see `lines`) is not retrained with other seeds.
     retrained = [c for c in scored if not (c.is_in_line and len(c.runs) == 1)]
-    few = [f"{c.name} ({len(c.runs)})" for c in retrained if len(c.runs) < MIN_SEEDS]
-    if few:
+    with_few_seeds = [c for c in retrained if len(c.runs) < MIN_SEEDS]
+    if with_few_seeds:
+        names = comma_list(f"{c.name} ({len(c.runs)})" for c in with_few_seeds)
         texts.append(
             f"these configurations have fewer than {MIN_SEEDS} seeds, too few to "
-            "estimate by themselves how much retraining changes their scores: "
-            f"{comma_list(few)}"
+            f"estimate by themselves how much retraining changes their scores: {names}"
         )
     if len({frozenset(c.runs) for c in scored}) > 1:
         counts = [len(c.runs) for c in scored]
@@ -193,14 +193,14 @@ def data_and_code_warnings(
 
 def plugin_warnings(scored: list[Configuration]) -> list[str]:
     """Names the options of plugins whose code differs between the runs."""
-    hashes: dict[str, set[str]] = {}  # {option: hashes of the code of its plugin}
+    code_hashes_by_option: dict[str, set[str]] = {}
     for configuration in scored:
         for run in configuration.runs.values():
-            for name, code_hash in run.environment.get("plugins", {}).items():
-                hashes.setdefault(name, set()).add(code_hash)
+            for option, code_hash in run.environment.get("plugins", {}).items():
+                code_hashes_by_option.setdefault(option, set()).add(code_hash)
     return line_if_any(
         "the code of the plugins of these options differs between the runs",
-        [name for name in hashes if len(hashes[name]) > 1],
+        [option for option, hashes in code_hashes_by_option.items() if len(hashes) > 1],
     )
 
 
