@@ -109,16 +109,18 @@ def differing_keys(configurations: list[Configuration]) -> list[str]:
         # `model.name` or `dataset.features.item.kind`.
         choosing_keys = {f"{parts[0]}.name", f"{'.'.join(parts[:3])}.kind"} - {key}
         values_by_options: dict[tuple[str, ...], set[str]] = {}
-        for settings in (c.settings for c in configurations):
+        for configuration in configurations:
+            settings = configuration.settings
             options = tuple(settings.get(k, "") for k in choosing_keys)
             values = values_by_options.setdefault(options, set())
             values.add(settings.get(key, ""))
         return any(len(values) > 1 for values in values_by_options.values())
 
+    def rank(key: str) -> tuple[bool, bool]:  # False comes before True
+        return key != "model.name", key.count(".") > 1
+
     keys = dict.fromkeys(key for c in configurations for key in c.settings)
-    return sorted(
-        filter(differs, keys), key=lambda key: (key != "model.name", key.count(".") > 1)
-    )
+    return sorted(filter(differs, keys), key=rank)
 
 
 def set_names(configurations: list[Configuration], keys: list[str]) -> None:

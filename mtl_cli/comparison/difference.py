@@ -3,7 +3,7 @@
 A difference is real if both retraining and another test set would show the difference
 again. Two tests decide: the replicate test compares the scores of several replicates,
 and the row test compares the predictions for the test rows. A replicate is a seed, or a
-day of a line, see `Configuration`.
+day of a line: a chain of runs, one per day, see `lines`.
 """
 
 from collections.abc import Sequence
@@ -29,10 +29,10 @@ class Verdict(StrEnum):
     NOT_REAL = "no real difference"  # retraining might not show the difference again
     THESE_ROWS_ONLY = "on these rows only"  # another test set might not show it
     TOO_FEW_SEEDS = "too few seeds"  # there is no replicate test over seeds
-    TOO_FEW_ROWS = "too few rows"  # there is no row test of two models of lines
-    NOT_TESTED = "not tested"  # the rows of two models of lines were not compared
+    TOO_FEW_ROWS = "too few rows"  # there is no row test of two runs of lines
+    NOT_TESTED = "not tested"  # the test rows of two runs of lines were not compared
     TOO_FEW_DAYS = "too few days"  # there is no replicate test over the days of lines
-    # The next two verdicts are for lines (see `lines`), and say nothing about
+    # The next two verdicts are for lines and their runs, and say nothing about
     # retraining. Between two lines, they say that other days would give the same order.
     # Between two single runs, at least one of them from a line, they say that another
     # test set would give the same order.
@@ -118,7 +118,7 @@ class Difference:
 
     @property
     def mean(self) -> float:
-        """The mean difference over seeds or days; 0 if it is unknown."""
+        """The mean of `interval`; 0 if the difference is unknown."""
         return 0.0 if self.interval is None else self.interval.mean
 
     @property

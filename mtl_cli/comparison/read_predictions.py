@@ -34,7 +34,7 @@ from mtl_cli.core.prediction_names import (
     weight_name,
 )
 from mtl_cli.data.table import NO_GROUP
-from mtl_cli.metrics.metric import Floats, UndefinedError
+from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
 from mtl_cli.runs.predictions_file import prediction_array
 from mtl_cli.tasks.base import metrics_named
 
@@ -59,9 +59,7 @@ def read_all_replicates(
     recorded = configuration.scores_by_replicate("test", task, metric)
     if not recorded:
         raise UnusableError(f"{metric} is undefined")
-    # Two metrics may have the same name: binary and multiclass tasks have a `log_loss`.
-    namesakes = metrics_named(metric)
-    needs_groups = any(namesake.grouped for namesake in namesakes)
+    needs_groups = any(namesake.grouped for namesake in metrics_named(metric))
     rows_by_replicate, prediction_by_replicate = [], []
     for replicate in recorded:
         run = configuration.runs[replicate]
@@ -74,18 +72,34 @@ def read_all_replicates(
         for rows in rows_by_replicate
     ):
         raise DifferentRowsError("the seeds have different test rows")
-    are_several = prediction_by_replicate[0].ndim == 2  # (rows, classes)
-    computable = [m for m in namesakes if m.several_predictions == are_several]
-    if not computable:
-        mismatch = (
-            "takes one prediction per row, but predictions.parquet holds several"
-            if are_several
-            else "takes several predictions per row, but predictions.parquet holds one"
-        )
-        raise UnusableError(f"{metric} {mismatch}")
-    predictions = make_predictions(computable[0], first_rows, prediction_by_replicate)
+    fitting_metric = metric_for_shape(metric, prediction_by_replicate[0])
+    predictions = make_predictions(fitting_metric, first_rows, prediction_by_replicate)
     check_score(predictions, list(recorded.values()))
     return predictions
+
+
+def metric_for_shape(name: str, prediction: Floats) -> Metric:
+    """Returns the metric with this name that can be computed from predictions.
+
+    There may be two: the `log_loss` of binary tasks takes one prediction per row, and
+    the `log_loss` of multiclass tasks takes several.
+
+    Args:
+        name: the name of the metric.
+        prediction: the predictions of one replicate, (rows,) or (rows, classes).
+
+    Raises:
+        UnusableError: if there is no such metric.
+    """
+    are_several = prediction.ndim == 2
+    for metric in metrics_named(name):
+        if metric.several_predictions == are_several:
+            return metric
+    if are_several:
+        problem = "takes one prediction per row, but predictions.parquet holds several"
+    else:
+        problem = "takes several predictions per row, but predictions.parquet holds one"
+    raise UnusableError(f"{name} {problem}")
 
 
 def check_score(predictions: Predictions, recorded: list[float]) -> None:

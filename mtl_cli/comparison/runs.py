@@ -35,9 +35,10 @@ class Run:
         settings: see `compared_settings`.
         metrics: the scores by split and task, from `metrics.json`.
         environment: versions, hashes and sizes, from `environment.json`.
-        day: the number of the run's day in a line, from 1; 0 outside of lines.
+        day: the number of the run's day in a line, from 1; 0 outside of lines. A line
+            is a chain of runs, one per day, see `comparison/lines.py`.
         is_in_line: whether the run starts from an earlier run (`start_from`), or a
-            later run starts from it, see `comparison/lines.py`.
+            later run starts from this run.
     """
 
     path: Path

@@ -114,7 +114,7 @@ def seed_warnings(scored: list[Configuration]) -> list[str]:
     """Warns if configurations have few seeds, or different seeds."""
     texts = []
     scored = [c for c in scored if not c.is_ensemble]  # an ensemble has no seeds
-    # A single run of a line (see `lines`) is not retrained with other seeds.
+    # A run of a line (a chain of daily runs) is not retrained with other seeds.
     retrained = [c for c in scored if not (c.is_in_line and len(c.runs) == 1)]
     with_few_seeds = [c for c in retrained if len(c.runs) < MIN_SEEDS]
     if with_few_seeds:
