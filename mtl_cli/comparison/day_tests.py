@@ -158,15 +158,17 @@ def row_test(
     Raises:
         UnusableError: if the predictions cannot be tested.
     """
-    lines = (difference.configuration, difference.other)
-    runs_by_line = [[day.run for day in days], [day.base_run for day in days]]
-    num_rows = sum(num_predictions(runs, task.name) for runs in runs_by_line)
-    if num_rows > max_predictions(task.metric):
+    runs_by_line = {
+        difference.configuration: [day.run for day in days],
+        difference.other: [day.base_run for day in days],
+    }
+    all_runs = [run for runs in runs_by_line.values() for run in runs]
+    if num_predictions(all_runs, task.name) > max_predictions(task.metric):
         raise UnusableError("there are too many predictions")
     first, second = (
         read_all_replicates(
             Configuration(line.settings, runs), task.name, task.metric, files
         )
-        for line, runs in zip(lines, runs_by_line, strict=True)
+        for line, runs in runs_by_line.items()
     )
     return first.test(second)
