@@ -42,16 +42,15 @@ def explain(error: ValidationError, values: Values) -> str:
     """
     findings = error.errors(include_url=False)
     first = findings[0]
-    problem = first["type"]
+    finding_type = first["type"]
+    same_type = [f for f in findings if f["type"] == finding_type]
     key, value = locate(first["loc"], values)
-    if problem == "extra_forbidden":
-        unknown = {located_key(f, values) for f in findings if f["type"] == problem}
-        return unknown_key_message(key, without_keys(values, unknown))
-    if problem == "missing":
-        return missing_keys_message(
-            [f for f in findings if f["type"] == problem], values
-        )
-    if problem in SECTION_ERRORS and isinstance(value, dict):
+    if finding_type == "extra_forbidden":
+        unknown_keys = {located_key(finding, values) for finding in same_type}
+        return unknown_key_message(key, without_keys(values, unknown_keys))
+    if finding_type == "missing":
+        return missing_keys_message(same_type, values)
+    if finding_type in SECTION_ERRORS and isinstance(value, dict):
         # "freeze: ..." becomes "start_from.freeze: ..."; the key of the whole
         # configuration is "".
         return f"{key}.{rule_text(first)}".removeprefix(".")
@@ -59,7 +58,7 @@ def explain(error: ValidationError, values: Values) -> str:
     findings_of_key = [f for f in findings if located_key(f, values) == key]
     rule = " or ".join(dict.fromkeys(map(rule_text, findings_of_key)))
     if first["loc"][-1:] == ("[key]",):  # the finding is about the name of the key
-        advice = "; quote it" if problem == "string_type" else ""
+        advice = "; quote it" if finding_type == "string_type" else ""
         return f"{key}: the name {first['loc'][-2]!r} {rule}{advice}"
     advice = advice_on_value(value, [f["type"] for f in findings_of_key])
     return f"{key}: {shown_value(value)} {rule}{advice}"
@@ -116,21 +115,21 @@ def rule_text(finding: ErrorDetails) -> str:
     return rule.split(" after validation")[0]
 
 
-def advice_on_value(value: Any, problems: list[str]) -> str:
+def advice_on_value(value: Any, finding_types: list[str]) -> str:
     """Returns what the user can do about a wrong value, for the end of a message.
 
     Args:
         value: the value.
-        problems: the types of the findings about the value, such as "string_type".
+        finding_types: the types of the findings about the value, such as "string_type".
 
     Returns: a text such as "; quote it"; "" if no advice fits.
     """
     if isinstance(value, bool):
-        if "string_type" in problems:
+        if "string_type" in finding_types:
             return "; YAML reads yes, no, on and off as true and false: quote the word"
-    elif isinstance(value, int | float) and set(problems) == {"string_type"}:
+    elif isinstance(value, int | float) and set(finding_types) == {"string_type"}:
         return "; quote it"
-    if problems[0] == "list_type" and value is not None:
+    if finding_types[0] == "list_type" and value is not None:
         if isinstance(value, str) and value.startswith("["):
             return "; remove the quotes"
         as_list = yaml.safe_dump([value], default_flow_style=True, width=math.inf)
@@ -150,7 +149,8 @@ def shown_value(value: Any) -> str:
 
 def missing_keys_message(findings: list[ErrorDetails], values: Values) -> str:
     """Returns a message that names all missing keys, and says how to set them."""
-    # A finding about a missing key is located at the section that lacks the key.
+    # `located_key` returns the section that lacks the key, "" for a key outside of all
+    # sections.
     missing_keys = [
         f"{located_key(finding, values)}.{finding['loc'][-1]}".removeprefix(".")
         for finding in findings
@@ -159,26 +159,33 @@ def missing_keys_message(findings: list[ErrorDetails], values: Values) -> str:
     sections = {key.partition(".")[0] for key in missing_keys}
     if len(sections) > 1:
         return f"missing keys {names}; add them to their YAML files"
+    file = plugin_file(sections.pop(), values) or "the YAML file"
+    other_way = other_way_to_set(missing_keys[0], values)
     if len(missing_keys) > 1:
-        message = f"missing keys {names}; add them to "
-        example = ""
-    else:
-        message = f"missing key {names}; add it to "
-        example = example_text(findings[0])
-    section, _, name = missing_keys[0].partition(".")
-    file = plugin_file(section, values)
-    message += f"{file or 'the YAML file'}{example}"
+        return f"missing keys {names}; add them to {file}{other_way}"
+    example = example_text(findings[0])
+    return f"missing key {names}; add it to {file}{example}{other_way}"
+
+
+def other_way_to_set(key: str, values: Values) -> str:
+    """Returns how the command line can set a missing key, such as `, or choose ...`.
+
+    Returns "" if only a YAML file can set the key.
+    """
+    section, _, name = key.partition(".")
     cls = chosen_class(section, values)
-    if section in GROUPS_OF_CLASSES and cls is not None:
-        # The class of a model lacks the keys of the chosen heads, gates or towers. If
-        # these are of a plugin, no YAML file sets their keys.
-        if name not in cls.model_fields:
-            message += f", or write +{missing_keys[0]}=VALUE"
-        # `optimizer.name=sgd` sets only the name. `optimizer=sgd` also brings the keys
-        # of SGD.
-        elif file is None and (option := values[section].get("name")):
-            message += f", or choose {section}={option}"
-    return message
+    if section not in GROUPS_OF_CLASSES or cls is None:
+        return ""
+    # The class of a model lacks the keys of the chosen heads, gates or towers. If these
+    # are of a plugin, no YAML file sets their keys.
+    if name not in cls.model_fields:
+        return f", or write +{key}=VALUE"
+    # `optimizer.name=sgd` sets only the name. `optimizer=sgd` also brings the keys of
+    # SGD from its YAML file.
+    option = values[section].get("name")
+    if option and plugin_file(section, values) is None:
+        return f", or choose {section}={option}"
+    return ""
 
 
 def plugin_file(section: str, values: Values) -> Path | None:

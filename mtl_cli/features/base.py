@@ -37,7 +37,7 @@ class Feature(Options):
     A kind declares its keys as fields. Code for all kinds looks for these four fields,
     which only some kinds have:
 
-    - `missing`: how empty cells of a numeric column are read, see `Missing`.
+    - `missing`: how empty cells of a numeric column are read; `error` refuses them.
     - `table`: the name of another feature whose embedding table this feature uses.
     - `min_count`: values that occur less often in the training rows get id 0.
     - `pretrained`: vectors that the embedding table starts from, see `Pretrained`.
@@ -136,7 +136,7 @@ class Feature(Options):
         return ""
 
     def embedding_table(self, learnt: Learnt) -> EmbeddingTable | None:
-        """Returns the feature's own embedding table; None if it has no embeddings."""
+        """Describes the embedding table of the feature's ids; None without ids."""
         return None
 
     def input_kinds(self, name: str) -> dict[str, InputKind]:

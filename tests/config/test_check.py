@@ -53,6 +53,12 @@ def test_empty_section_is_told_with_its_rule() -> None:
         check(config)
 
 
+def test_missing_keys_of_two_sections_belong_into_their_files() -> None:
+    message = "missing keys 'model.num_levels', 'trainer.epochs'; add them to their YA"
+    with pytest.raises(ConfigError, match=message):
+        check(composed("~model.num_levels", "~trainer.epochs"))
+
+
 def test_value_to_fill_in_is_not_taken_for_null() -> None:
     config = OmegaConf.create({"hydra": {"run": {"dir": "???"}}})
     with pytest.raises(ConfigError, match=r"^hydra\.run\.dir: the value is missing;"):
