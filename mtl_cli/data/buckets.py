@@ -23,8 +23,8 @@ class Buckets(TypedDict):
 
     Attributes:
         edges: the limits between the buckets of numbers, in ascending order. A value
-            that equals an edge is in the bucket above the edge. The numbers are
-            those of `Feature.summary`, not of the column: a standardised number, or
+            that equals an edge is in the bucket above the edge. The edges are on the
+            scale of `Feature.summary`, not of the column: a standardised number, or
             the sum of the ramps of a `piecewise_linear` feature.
         ids: the ids with a bucket of their own, in ascending order. All other ids are
             in the last bucket.

@@ -65,9 +65,9 @@ class FeatureSet:
         return features
 
     def only(self, name: str) -> Self:
-        """Returns one of the features alone.
+        """Returns a set that holds only the feature `name`.
 
-        The result keeps what all features have learnt, because the feature may use the
+        The set keeps what all features have learnt, because the feature may use the
         embedding table of another feature.
         """
         features = type(self)({name: self.by_name[name]}, self.learnt)

@@ -24,7 +24,7 @@ FORMATS = {
     ".tsv": "tsv",
 }
 COMPRESSED = (".gz", ".zst", ".bz2")
-# In place of a format, finds all files of a folder, whatever their endings are.
+# With this value in place of a format, all files of a folder are found.
 ANY_FORMAT = "any"
 
 

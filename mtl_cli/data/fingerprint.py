@@ -16,8 +16,8 @@ from mtl_cli.core.paths import Location, cache_subfolder
 from mtl_cli.core.written_files import sha256
 from mtl_cli.data.files import Files, find_files
 
-# fsspec takes files behind HTTP for unchanging: their `ukey` depends on the URL alone.
-# These headers of the server's answer change with the file.
+# For fsspec, a file behind HTTP never changes: its `ukey` depends on the URL alone. So
+# these headers of the server's answer are used, which change with the file.
 HTTP_VERSION_HEADERS = ("ETag", "Content-MD5", "Digest", "Last-Modified")
 
 

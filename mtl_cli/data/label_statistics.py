@@ -39,9 +39,9 @@ class LabelStatistics:
         # Some tasks learn from other numbers than the labels, such as log(label): see
         # `Task.summarized`. These are the summaries of such numbers.
         self.task_summaries = {output.name: LabelSummary() for output in self.outputs}
-        # {output: the values of `positive` that no training row has held so far}.
+        # {output: the values of the key `positive` that no training row has held yet}
         self.missing_values = {o.name: o.task.required_values for o in self.outputs}
-        # {output: the values that the training rows hold}, for the error message.
+        # {output: the values that the training rows hold}, for the error message
         self.found_values: dict[str, list[object]] = {o.name: [] for o in self.outputs}
 
     def add(self, labels: Table, table: pa.Table, is_training: Array) -> None:
@@ -57,13 +57,19 @@ class LabelStatistics:
             check_shape(source, numbers, (len(counted),), "use NaN to leave rows out")
             self.task_summaries[name].add(numbers, labels.weights[name][is_counted])
             if self.missing_values[name]:
-                values = self.found_values[name] + distinct_cells(column, is_training)
-                self.found_values[name] = list(dict.fromkeys(values))
-                self.missing_values[name] = [
-                    value
-                    for value in self.missing_values[name]
-                    if not (cells_equal(column, value) & is_training).any()
-                ]
+                self.look_for_missing_values(name, column, is_training)
+
+    def look_for_missing_values(
+        self, output: str, column: pa.ChunkedArray, is_training: Array
+    ) -> None:
+        """Looks for `missing_values` in the training rows of a chunk's label column."""
+        found_values = self.found_values[output] + distinct_cells(column, is_training)
+        self.found_values[output] = list(dict.fromkeys(found_values))
+        self.missing_values[output] = [
+            value
+            for value in self.missing_values[output]
+            if not (cells_equal(column, value) & is_training).any()
+        ]
 
     def check(self) -> None:
         """Refuses tasks that can learn nothing from their training labels."""

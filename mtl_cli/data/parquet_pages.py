@@ -60,23 +60,31 @@ def page_size(stream: pa.NativeFile, position: int) -> tuple[int, int]:
         reader = HeaderReader(stream.read(num_bytes))
         try:
             sizes = reader.read_struct()
-            uncompressed, compressed = sizes[UNCOMPRESSED_SIZE], sizes[COMPRESSED_SIZE]
-        except IndexError:  # the header is longer
+        except CutHeaderError:
             num_bytes *= 16
             continue
-        except KeyError:  # the header is damaged, or lacks a size
-            break
+        uncompressed = sizes.get(UNCOMPRESSED_SIZE, -1)
+        compressed = sizes.get(COMPRESSED_SIZE, -1)
         if uncompressed < 0 or compressed < 0:
             break
         return uncompressed, reader.position + compressed
-    raise UnsafeFileError("has a damaged page; write the file again")
+    raise damaged_page_error()
+
+
+def damaged_page_error() -> UnsafeFileError:
+    """Returns the error about a page whose header is damaged."""
+    return UnsafeFileError("has a damaged page; write the file again")
+
+
+class CutHeaderError(Exception):
+    """The bytes that were read end before the header does."""
 
 
 class HeaderReader:
     """Reads a structure in Thrift's compact protocol at the start of some bytes.
 
-    All methods raise an `IndexError` if the bytes end too early, and a `KeyError` if
-    the structure is damaged.
+    All methods raise a `CutHeaderError` if the bytes end too early, and an
+    `UnsafeFileError` if the structure is damaged.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -86,11 +94,12 @@ class HeaderReader:
     def read_struct(self, depth: int = 0) -> dict[int, int]:
         """Reads a structure, and returns the values of its fields of type I32."""
         if depth > MAX_DEPTH:
-            raise KeyError("nested too deeply")
+            raise damaged_page_error()
         values: dict[int, int] = {}
         number = 0  # of the field
         while (head := self.read_byte()) != STOP:
-            step = head >> 4  # from the last field's number; 0: the number follows
+            # The distance from the last field's number, or 0 if the number follows.
+            step = head >> 4
             kind = head & 15
             number = number + step if step else zigzag_decoded(self.read_integer())
             if kind == I32:
@@ -117,7 +126,7 @@ class HeaderReader:
         elif kind == STRUCT:
             self.read_struct(depth + 1)
         else:  # no header of a page holds a map
-            raise KeyError(kind)
+            raise damaged_page_error()
 
     def read_byte(self) -> int:
         """Reads a byte."""
@@ -133,15 +142,15 @@ class HeaderReader:
             value |= (byte & 127) << shift
             has_more_bytes = byte >= 128  # the highest bit is set
             shift += 7
-            if shift > 70:
-                raise KeyError("a number is too long")
+            if shift > 70:  # more than 64 bits
+                raise damaged_page_error()
         return value
 
     def move(self, num_bytes: int) -> None:
         """Moves the position forward."""
         self.position += num_bytes
         if self.position > len(self.content):
-            raise IndexError(self.position)
+            raise CutHeaderError
 
 
 def zigzag_decoded(number: int) -> int:

@@ -35,9 +35,8 @@ def add_sampling(
 ) -> None:
     """Sets `population` and `log_rates` for an output whose rows are a sample.
 
-    The sampling rate of a row is the fraction of the rows with label 0 that the data
-    keep, among all rows like this row. If the data keep one of ten rows with label 0,
-    each kept row has the weight of ten rows in metrics.
+    A row with the sampling rate 0.1 says: of the rows like this row with label 0, one
+    of ten was kept. If its own label is 0, it has the weight of ten rows in metrics.
 
     Args:
         rows: the encoded rows, with the weights of the output.

@@ -22,9 +22,9 @@ Counts = Mapping[str, int]  # see `tasks` in `Report`
 def revealing_rate_findings(train: Table) -> list[str]:
     """Returns a line for each task whose column `sampling_rate` reveals the label.
 
-    The rate of a row is a fraction: of the rows with label 0 that are like this row,
-    the data keep this fraction. Rows with label 1 need this rate too, although no row
-    with label 1 was dropped. A common mistake is the rate 1 in all rows with label 1.
+    A row with the rate 0.1 says: of the rows like this row with label 0, one of ten was
+    kept. Rows with label 1 need this rate too, although no row with label 1 was
+    dropped. A common mistake is the rate 1 in all rows with label 1.
     """
     lines = []
     for name, log_rates in train.log_rates.items():

@@ -45,7 +45,7 @@ class RowScenarios:
 
     @property
     def masks(self) -> dict[str, Array]:
-        """A mask of the rows of each scenario, {name of the scenario: (rows,)}.
+        """{name of a scenario: a mask of its rows, (rows,)}.
 
         `OTHER`, the scenario of empty, rare and unknown values, is left out if it has
         no rows.

@@ -31,8 +31,8 @@ class Table:
             label 0, the remaining rows with label 0 have more weight. See
             `metric_weights`.
         log_rates: {task: the logarithm of each row's sampling rate, float32 (rows,)},
-            for tasks with a column of sampling rates. The rate of a row is the fraction
-            of the rows with label 0 that the data keep, among all rows like this row.
+            for tasks with a column of sampling rates. A row with the rate 0.1 says: of
+            the rows like this row with label 0, one of ten was kept.
         groups: the group of each row, whole numbers from 0 (rows,);
             `NO_GROUP` where the cell is empty. None if the data set has no groups.
         truths: {output: the true probability of each row, float32 (rows,)}, for outputs
@@ -68,7 +68,7 @@ class Table:
 
     @property
     def row_counts(self) -> Array:
-        """`rows_represented`, or 1 for each row if there are no sampling rates."""
+        """`rows_represented`, or 1 for each row without sampling rates, (rows,)."""
         counts = self.rows_represented
         return np.ones(self.num_rows) if counts is None else counts
 

@@ -93,8 +93,8 @@ def positive_fractions(
 ) -> Array:
     """Returns the fraction of positive rows among the rows with each distinct value.
 
-    The fractions are smoothed, so that those of rare values are near the mean: each
-    value is counted as if it had one more row, whose label is the mean of all labels.
+    The fractions are smoothed: each value is counted as if it had one more row, whose
+    label is the mean of all labels. So the fraction of a rare value is near the mean.
 
     Args:
         positive: whether each row has label 1, (rows,).
