@@ -62,7 +62,7 @@ class Data:
     scenarios: Scenarios | None = None
 
     @property
-    def streamed(self) -> bool:
+    def is_streamed(self) -> bool:
         """Whether training reads its rows from disk, block by block."""
         return isinstance(self.splits["train"], StoredTable)
 
@@ -96,7 +96,7 @@ def load(
     )
     seconds = time.perf_counter() - start
     splits = {
-        split: table if is_streamed(dataset, table) else table.mapped()
+        split: table if stays_on_disk(dataset, table) else table.mapped()
         for split, table in entry.tables().items()
     }
     features = FeatureSet(dataset.used_features, entry.manifest.features)
@@ -127,8 +127,8 @@ def refuse_changed_rows(dataset: Dataset, fingerprint: str) -> None:
         )
 
 
-def is_streamed(dataset: Dataset, table: StoredTable) -> bool:
-    """Whether training reads the rows of a split from disk, see `dataset.stream`."""
+def stays_on_disk(dataset: Dataset, table: StoredTable) -> bool:
+    """Whether the rows of a split are read from disk, see `dataset.stream`."""
     if dataset.stream != "auto":
         return dataset.stream
     num_bytes = sum(array.nbytes for array in as_arrays(table).values())

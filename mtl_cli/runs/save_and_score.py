@@ -112,7 +112,9 @@ def predict_and_score(
     Returns: {split: {output: predictions}} and {split: {output: score}}.
     """
     data = run.data
-    splits = [split for split in data.splits if split != "train" or not data.streamed]
+    splits = [
+        split for split in data.splits if split != "train" or not data.is_streamed
+    ]
     if not splits:
         splits = ["train"]
     predictions = {split: run.network.predict(data.splits[split]) for split in splits}

@@ -226,8 +226,7 @@ class MLflow(Tracker):
         artifact_uri = self._client.get_run(self._run_id).info.artifact_uri
         # The database may have changed since the run began.
         self._check_artifacts(artifact_uri)
-        is_local = self._store_folder is not None
-        folder = store_folder(artifact_uri) if is_local else None
+        folder = store_folder(artifact_uri) if self._store_folder is not None else None
         if folder is not None and folder.is_dir():
             check_entries(folder, (MODEL_FOLDER,))
         for name in ARTIFACT_FILES:

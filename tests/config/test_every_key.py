@@ -679,7 +679,7 @@ def data_outcome(values: dict[str, Any]) -> Outcome:
         **data.row_numbers,
         "learnt": json.dumps(data.features.learnt),
         "layout": repr(data.features.layout),
-        "streamed": data.streamed,
+        "streamed": data.is_streamed,
         "scenarios": repr(data.scenarios),
     }
 

@@ -107,7 +107,7 @@ def test_rows_of_one_scenario_are_those_of_the_same_splits(rows):
 def test_scenario_may_be_a_whole_number_and_streamed(rows):
     keys = {"scenario": "hour", "only_scenario": 2}
     first = loaded(rows, FEATURES, TASKS, **keys)
-    assert not loaded(rows, FEATURES, TASKS, **keys, stream=True).streamed
+    assert not loaded(rows, FEATURES, TASKS, **keys, stream=True).is_streamed
     assert set(first.row_numbers["train"] % 24) == set(range(6, 18))
 
 

@@ -194,7 +194,7 @@ def test_buffer_with_fewer_rows_than_a_batch_leaves_all_to_the_next_buffer(file)
 def test_stream_chooses_the_feed(file):
     for stream, kind in ((True, StreamFeed), (False, MemoryFeed)):
         data = loaded(file, FEATURES, TASKS, stream=stream, valid_fraction=0.1)
-        assert data.streamed is stream
+        assert data.is_streamed is stream
         held = StoredTable if stream else Table
         assert {type(table) for table in data.splits.values()} == {held}
         assert isinstance(feed_of(data.splits["train"], list(TASKS)), kind)
@@ -207,7 +207,7 @@ def test_auto_streams_what_is_larger_than_the_limit(file, monkeypatch):
     for limit, streamed in ((sum(sizes), False), (sum(sizes) - 1, True)):
         monkeypatch.setattr(load_module, "STREAM_ABOVE_BYTES", limit)
         data = loaded(file, FEATURES, TASKS, stream="auto", valid_fraction=0.1)
-        assert data.streamed is streamed
+        assert data.is_streamed is streamed
         assert type(data.splits["valid"]) is Table
 
 
