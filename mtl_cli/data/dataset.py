@@ -150,12 +150,15 @@ class Dataset(Options):
         return self
 
     def _check_splits(self) -> None:
-        for split, rows in (("valid", "validation"), ("test", "test")):
-            fraction = f"{split}_fraction"
-            if getattr(self, split) is not None and getattr(self, fraction):
+        for split, rows, files, fraction in (
+            ("valid", "validation", self.valid, self.valid_fraction),
+            ("test", "test", self.test, self.test_fraction),
+        ):
+            if files is not None and fraction > 0:
+                key = f"{split}_fraction"
                 raise ValueError(
-                    f"{fraction}: dataset.{split} already names the {rows} rows; set "
-                    f"{fraction} to 0 or dataset.{split} to null"
+                    f"{key}: dataset.{split} already names the {rows} rows; set {key} "
+                    f"to 0 or dataset.{split} to null"
                 )
         if self.valid_from == "test" and self.test is None:
             raise ValueError(

@@ -103,11 +103,7 @@ def labels_of_rows(
         labels = labels_of_task(key, output.task, table, unknown_as_missing)
         is_counted = ~np.isnan(labels)
         if output.space is not None:
-            key = f"dataset.tasks.{output.space}"
-            if output.space not in dataset.tasks:
-                key = f"dataset.tasks.{output.label}.space"
-            task = space_task(dataset, output.space)
-            is_counted &= labels_of_task(key, task, table) == 1
+            is_counted &= is_in_space(dataset, output.label, output.space, table)
         rows.labels[output.label] = labels
         rows.weights[output.name] = np.where(is_counted, weights, 0).astype("float32")
         sampled = sampled_task(dataset, output)
@@ -137,6 +133,15 @@ def row_weights(column: str, table: pa.Table) -> Floats:
     fix = "correct the cell, or multiply all weights by the same number"
     check_numbers(message_start, weights, ~is_right, rule, fix)
     return weights
+
+
+def is_in_space(dataset: Dataset, task: str, space: str, table: pa.Table) -> Array:
+    """Returns a mask of the rows that lie in a task's space, (rows,)."""
+    key = f"dataset.tasks.{space}"
+    if space not in dataset.tasks:  # the space is a column
+        key = f"dataset.tasks.{task}.space"
+    labels = labels_of_task(key, space_task(dataset, space), table)
+    return np.equal(labels, 1)
 
 
 def space_task(dataset: Dataset, space: str) -> Task:
