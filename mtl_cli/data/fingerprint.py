@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.fs
@@ -68,21 +69,27 @@ def version_of_file(system: pa.fs.FileSystem, path: str) -> str:
     version = f"{info.path} {info.size} {info.mtime_ns}"
     if isinstance(system, pa.fs.PyFileSystem):
         # Each of fsspec's file systems has its own name for the time of change. Arrow
-        # knows only one of these names, so `mtime_ns` is often None. `ukey` is fsspec's
-        # own text that changes with the file, except for HTTP.
-        from fsspec import AbstractFileSystem
-
-        remote = system.handler.fs
-        remote_info = remote.info(path)
-        if type(remote).ukey is AbstractFileSystem.ukey:
-            # The default `ukey` hashes all that is known of the file. For SFTP, the
-            # hash includes `time`, the time of the last access: reading the file
-            # changes this time. So the same values are used here without `time`.
-            version += str({k: v for k, v in remote_info.items() if k != "time"})
-        else:
-            version += str(remote.ukey(path))
-        version += "".join(str(remote_info.get(h, "")) for h in HTTP_VERSION_HEADERS)
+        # knows only one of these names, so `mtime_ns` is often None.
+        version += version_by_fsspec(system.handler.fs, path)
     return version
+
+
+def version_by_fsspec(system: Any, path: str) -> str:
+    """Returns a text that changes with a file in one of fsspec's file systems.
+
+    `ukey` is such a text, except for HTTP.
+    """
+    from fsspec import AbstractFileSystem
+
+    info = system.info(path)
+    if type(system).ukey is AbstractFileSystem.ukey:
+        # The default `ukey` hashes all that is known of the file. For SFTP, the hash
+        # includes `time`, the time of the last access: reading the file changes this
+        # time. So the same values are used here without `time`.
+        version = str({key: value for key, value in info.items() if key != "time"})
+    else:
+        version = str(system.ukey(path))
+    return version + "".join(str(info.get(h, "")) for h in HTTP_VERSION_HEADERS)
 
 
 def content_hash(path: Path) -> str:

@@ -100,15 +100,15 @@ def equal_blocks(tables: Iterable[pa.Table], num_rows: int) -> Iterator[pa.Table
 
     A block may hold rows of two tables.
     """
-    left_over: list[pa.Table] = []
+    left_over: pa.Table | None = None  # the rows after the last full block
     for table in tables:
-        rows = pa.concat_tables([*left_over, table])
+        rows = table if left_over is None else pa.concat_tables([left_over, table])
         end = rows.num_rows - rows.num_rows % num_rows
         for start in range(0, end, num_rows):
             yield rows.slice(start, num_rows).combine_chunks()
-        left_over = [rows.slice(end)]
-    if left_over and left_over[0].num_rows:
-        yield left_over[0].combine_chunks()
+        left_over = rows.slice(end)
+    if left_over is not None and left_over.num_rows:
+        yield left_over.combine_chunks()
 
 
 def open_source(
@@ -128,17 +128,17 @@ def open_source(
     path = files.name
     is_text = files.format not in OPEN_COLUMNAR
     if is_text:
-        table = open_text(files, dataset.csv, request, spill)
+        opened = open_text(files, dataset.csv, request, spill)
     else:
-        table = open_columnar(files, request)
-    num_rows = sum(table.rows_by_file.values())
+        opened = open_columnar(files, request)
+    num_rows = sum(opened.rows_by_file.values())
     if not num_rows and not may_be_empty:
         raise no_rows_error(files)
 
     def chunks(max_rows: int) -> Iterator[pa.Table]:
-        return unchanged_rows(key, path, num_rows, table.read(max_rows))
+        return unchanged_rows(key, path, num_rows, opened.read(max_rows))
 
-    source = Source(path, num_rows, chunks, table.rows_by_file, is_text)
+    source = Source(path, num_rows, chunks, opened.rows_by_file, is_text)
     if num_rows > CHUNK_ROWS:
         return source
     in_memory = pa.concat_tables(list(source.chunks())).combine_chunks()
@@ -151,7 +151,7 @@ def unchanged_rows(
     """Yields the rows of a table's files; refuses files that have changed meanwhile.
 
     Raises:
-        DataError: if there are not `num_rows` rows, as when the files were opened.
+        DataError: if the number of rows is no longer `num_rows`.
     """
     num_read = 0
     for table in tables:
