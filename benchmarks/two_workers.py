@@ -132,7 +132,7 @@ def train_here(overrides: list[str]) -> Result:
             yield losses_and_weights
 
     Steps.epoch = recording_epoch  # type: ignore[method-assign]
-    network = build(config, data.features.layout, data.labels)
+    network = build(config, data.features.layout, data.label_statistics)
     table = data.splits["train"]
     history = train(config, network, table, None, Progress(), replicas=replicas)
     replicas.close()

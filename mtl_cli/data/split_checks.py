@@ -58,17 +58,18 @@ def part_of_day_warnings(
         if not times.unit.startswith("timestamp["):
             continue
         numbers = times.numbers
-        day = units_per_day(times.unit)
+        day_length = units_per_day(times.unit)
         codes = codes_by_table[table_name]
         kept_code = SPLITS.index(table_name)
-        days_kept = span(numbers[codes == kept_code]) / day
+        days_kept = span(numbers[codes == kept_code]) / day_length
         if days_kept < MIN_PART_OF_DAY:
             continue
+        num_days = span(numbers) / day_length
         for code in np.unique(codes[codes != kept_code]):
-            days_covered = span(numbers[codes == code]) / day
-            if days_covered < MIN_PART_OF_DAY and has_hours(numbers, day):
-                split = SPLITS[code]
-                num_days = span(numbers) / day
+            split = SPLITS[code]
+            days_covered = span(numbers[codes == code]) / day_length
+            # `has_hours` takes long, so it is called last.
+            if days_covered < MIN_PART_OF_DAY and has_hours(numbers, day_length):
                 warnings.append(part_of_day_warning(split, days_covered, num_days))
     return warnings
 
@@ -83,13 +84,13 @@ def units_per_day(unit: str) -> int:
 
 
 def span(numbers: Array) -> float:
-    """Returns the time from the first to the last of some rows, 0 without rows."""
+    """Returns the time from the first to the last row; 0 without rows."""
     return float(numbers.max() - numbers.min()) if len(numbers) else 0.0
 
 
-def has_hours(numbers: Array, day: int) -> bool:
+def has_hours(numbers: Array, day_length: int) -> bool:
     """Whether times have a time of day; False if the times are only days."""
-    return len(np.unique(numbers % day)) > MAX_TIMES_OF_MIDNIGHT
+    return len(np.unique(numbers % day_length)) > MAX_TIMES_OF_MIDNIGHT
 
 
 def part_of_day_warning(split: str, days_covered: float, num_days: float) -> str:

@@ -78,8 +78,11 @@ def test_second_load_encodes_nothing_and_is_the_same(file, encodings, tmp_path):
     again = loaded(file, FEATURES, TASKS, **SPLIT)
     assert len(encodings) == 1
     assert_same(first, again)
-    assert (first.labels, first.fingerprint) == (again.labels, again.fingerprint)
-    assert set(first.labels) == {"spent"}
+    assert (first.label_statistics, first.fingerprint) == (
+        again.label_statistics,
+        again.fingerprint,
+    )
+    assert set(first.label_statistics) == {"spent"}
     assert len(entries(tmp_path)) == 1
 
 

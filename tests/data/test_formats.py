@@ -359,8 +359,8 @@ def test_generated_rows_in_chunks_are_encoded_as_all_at_once(
         in_chunks()
     assert_same(*found)
     # Sums over the chunks of labels, in another order.
-    for name, numbers in found[0].labels.items():
-        assert numbers == pytest.approx(found[1].labels[name], rel=1e-12)
+    for name, numbers in found[0].label_statistics.items():
+        assert numbers == pytest.approx(found[1].label_statistics[name], rel=1e-12)
 
 
 # Text files
