@@ -22,7 +22,7 @@ class Tokens(NamedTuple):
     """The tokens of all rows, one after another.
 
     Attributes:
-        values: the tokens as ids or words, (tokens,).
+        categorical: the tokens as ids or words, (tokens,).
         row_numbers: the row number of each token, (tokens,).
         positions: the position of each token among the tokens of its row, from 0,
             (tokens,).
@@ -30,7 +30,7 @@ class Tokens(NamedTuple):
         num_rows: the number of rows, including rows without tokens.
     """
 
-    values: Categorical
+    categorical: Categorical
     row_numbers: Integers
     positions: Integers
     weights: Floats
@@ -74,7 +74,7 @@ def read_tokens(
         )
     indices, positions = find_tokens(values, row_numbers, max_length)
     return Tokens(
-        values=as_categorical(name, values.take(pa.array(indices))),
+        categorical=as_categorical(name, values.take(pa.array(indices))),
         row_numbers=row_numbers[indices],
         positions=positions,
         weights=value_weights[indices],

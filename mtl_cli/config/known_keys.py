@@ -67,16 +67,18 @@ def known_siblings(key: str, values: dict[Any, Any]) -> tuple[str, list[str]]:
     """
     *sections, _ = key.split(".")
     parents: list[str] = []
-    siblings = values
+    innermost = values  # the section to which `parents` lead
     for section in sections:
-        if not isinstance(siblings.get(section), dict):
+        if not isinstance(innermost.get(section), dict):
             break
-        siblings = siblings[section]
+        innermost = innermost[section]
         parents.append(section)
-    names = [str(name) for name in siblings]
+    names = [str(name) for name in innermost]
     if parents[:1] == ["dataset"]:
         # Most keys of a data set can be left out of the configuration.
-        section_class = class_in_dataset(parents[1:], str(siblings.get("kind")), values)
+        section_class = class_in_dataset(
+            parents[1:], str(innermost.get("kind")), values
+        )
         names += section_class.model_fields if section_class else []
     parent = ".".join(parents)
     keys_of_option = keys_beyond_base(parent, values)

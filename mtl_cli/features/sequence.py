@@ -89,7 +89,7 @@ class Sequence(Embedded):
         ids = np.zeros(shape, "int32")
         weights = np.zeros(shape, "float32")
         rows, columns = values.row_numbers, values.positions
-        ids[rows, columns] = vocabulary_ids(values.values, learnt.vocabulary)
+        ids[rows, columns] = vocabulary_ids(values.categorical, learnt.vocabulary)
         weights[rows, columns] = values.weights
         return {"sequences": ids, "sequence_weights": weights}
 
@@ -196,7 +196,7 @@ class SequenceFitter(VocabularyFitter):
         tokens: Tokens = self.read(table)
         if self.separator_check is not None:
             self.separator_check.add(table[self.name])
-        categories, codes = tokens.values
+        categories, codes = tokens.categorical
         self.count(categories, codes[is_training[tokens.row_numbers]])
 
     def learnt(self) -> dict[str, list[str]]:

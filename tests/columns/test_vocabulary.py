@@ -74,7 +74,7 @@ def test_decimals_without_fraction_are_the_ids_that_they_stand_for(
     assert as_categorical("x", column).categories.to_pylist() == texts
     table = with_plain_types(pa.table({"x": lists}))
     tokens = read_tokens("x", table, max_length=9, separator=None, weights=None)
-    assert tokens.values.categories.to_pylist() == texts
+    assert tokens.categorical.categories.to_pylist() == texts
 
 
 @pytest.mark.parametrize(
