@@ -2,7 +2,7 @@
 
 from statistics import fmean
 
-from mtl_cli.comparison.same_rows import same_validation_rows
+from mtl_cli.comparison.same_rows import have_same_validation_rows
 from mtl_cli.comparison.task import Task
 
 
@@ -32,7 +32,9 @@ def choose_best(task: Task, split: str) -> None:
     have_valid_scores = all(values_by_replicate)
     # If the split is `valid`, all candidates are known to have the baseline's rows.
     if have_valid_scores and split != "valid":
-        task.has_same_validation_rows = same_validation_rows(configurations, task.name)
+        task.has_same_validation_rows = have_same_validation_rows(
+            configurations, task.name
+        )
     if have_valid_scores and task.has_same_validation_rows:
         task.best_chosen_on = "valid"
     else:

@@ -6,7 +6,7 @@ from statistics import fmean
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import Run
-from mtl_cli.comparison.same_rows import same_validation_rows
+from mtl_cli.comparison.same_rows import have_same_validation_rows
 from mtl_cli.config.monitor import metrics_of_run
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError
@@ -40,7 +40,7 @@ def best_configuration(
     candidates = configurations_with_several_seeds(comparison)
     if len(candidates) == 1:
         return candidates[0], "the only configuration with several seeds"
-    means = mean_scores(comparison, candidates)
+    means = mean_monitored_scores(comparison, candidates)
     best = max(candidates, key=lambda candidate: means[candidate])
     return best, (
         f"the best of {len(candidates)} configurations on validation rows, by "
@@ -69,7 +69,7 @@ def configurations_with_several_seeds(
     return candidates
 
 
-def mean_scores(
+def mean_monitored_scores(
     comparison: DatasetComparison, candidates: list[Configuration]
 ) -> dict[Configuration, float]:
     """Returns the mean over seeds of each configuration's monitored score.
@@ -88,7 +88,7 @@ def mean_scores(
             scores.append(score)
         means[candidate] = fmean(scores)
     have_same_rows = all(
-        same_validation_rows(candidates, task.name) for task in comparison.tasks
+        have_same_validation_rows(candidates, task.name) for task in comparison.tasks
     )
     if len(distinct_metrics) > 1 or not have_same_rows:
         raise ConfigError(

@@ -1,7 +1,7 @@
 """Finds out whether runs were scored on the same rows.
 
 - `runs_have_same_rows` asks whether runs have the same rows in a split.
-- `same_validation_rows` asks whether configurations have the same validation rows.
+- `have_same_validation_rows` asks whether configurations have the same validation rows.
 - `have_equal_test_rows` compares the columns of two tables of test rows.
 
 `predictions.Rows.are_same` compares the rows on which a task is scored.
@@ -86,7 +86,7 @@ def validation_fingerprint(run: Run) -> list[str]:
     return [str(run.environment.get("data_hash")), *split_settings(run)]
 
 
-def same_validation_rows(configurations: list[Configuration], task: str) -> bool:
+def have_same_validation_rows(configurations: list[Configuration], task: str) -> bool:
     """Whether all runs of some configurations have the same validation rows.
 
     A validation file may have changed between two runs. Therefore the numbers of rows

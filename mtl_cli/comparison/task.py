@@ -24,12 +24,13 @@ class Score:
     Attributes:
         configuration: the configuration.
         by_replicate: {replicate, see `Configuration`: the value of the metric}.
-        interval: the mean over replicates, with its interval; None without values.
+        interval: the mean over replicates, with its interval; None if there are no
+            values.
         num_rows: the number of scored rows, from `metrics.json`.
         num_positives: the number of scored rows with label 1, if labels are binary.
         differences: {name in `COMPARED_WITH`: the difference to the baseline or twin}.
-            The baseline has no difference to itself, and a configuration without a twin
-            none to the twin.
+            The key "baseline" is missing for the baseline itself, and the key of a twin
+            if there is no such twin.
     """
 
     configuration: Configuration
@@ -75,7 +76,7 @@ class Task:
     Attributes:
         name: the name of the task.
         metric: the name of the metric.
-        direction: 1 if higher is better, -1 if lower is better, 0 if neither; 0 too if
+        direction: 1 if higher is better, -1 if lower is better, 0 if neither is or if
             the metric is unknown.
         scores: the score of each configuration, in the order of the configurations.
         best: the best score; None if there are fewer than two candidates, or if the
