@@ -54,7 +54,7 @@ class GraphOps(ABC):
         constant_rows: {column: its cells in every row} for the columns that are the
             same in all rows. Such a column is no input of the graph. Texts are `str`
             objects, numbers are float64. For the shapes, see `repeat_row`.
-        conditions: the conditions that `require` has received.
+        conditions: the conditions that each row must satisfy, see `require`.
     """
 
     def __init__(self, input_kinds: Mapping[str, InputKind]) -> None:
@@ -66,8 +66,8 @@ class GraphOps(ABC):
         """Returns a raw column with cells of the kind that a feature needs.
 
         If another feature reads the same column as text, the graph's input is text. If
-        this feature needs numbers, the texts are then parsed. The graph requires that
-        each text is empty or a number.
+        this feature needs numbers, the texts are then parsed, and a text that is no
+        number makes the predictions of its row NaN.
         """
         if column in self.constant_rows:
             row = self.constant_rows[column]
@@ -84,7 +84,7 @@ class GraphOps(ABC):
         return self.parse_numbers(cells)
 
     def parse_lists(self, texts: Tensor) -> Tensor:
-        """Parses lists of numbers, and requires that each text is empty or a number."""
+        """Parses lists of numbers. All texts in a row must be empty or numbers."""
         is_valid = self.is_numeral_or_empty(texts)
         self.require(self.all_present_satisfy(self.is_present(texts), is_valid))
         return self.parse_numbers(texts)

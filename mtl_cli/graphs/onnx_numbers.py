@@ -1,11 +1,11 @@
 """The texts of numbers that ONNX Runtime cannot parse, and what is parsed instead."""
 
-# The exponents from 300 and from 309.
+# Exponents of at least 300, and of at least 309.
 FROM_300 = "0*([3-9][0-9]{2}|[1-9][0-9]{3,})"
 FROM_309 = "0*(309|3[1-9][0-9]|[4-9][0-9]{2}|[1-9][0-9]{3,})"
 # Regular expressions for numbers that float64 may not hold, because they are too large
-# or too close to 0. The number 1000000000000e299 is too large because it has so many
-# digits. So the more digits a number has, the smaller exponents make it huge or tiny.
+# or too close to 0. The number 1000000000000e299 is too large because of its many
+# digits. So a number with many digits counts as huge or tiny from a smaller exponent.
 INFINITE = rf"[0-9.]+[eE]\+?{FROM_309}"
 HUGE = (
     r"([0-9.]+[eE]\+?0*30[0-8]"
