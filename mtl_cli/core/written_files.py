@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from mtl_cli.core.other_files import UnsafeFileError
+from mtl_cli.core.other_files import UnsafeFileError, check_regular
 
 MAX_DEPTH = 100  # the largest number of folders in one another
 HASHES_KEY = "files"  # the record is a JSON object; this key holds {file: hash}
@@ -21,9 +21,7 @@ HASHES_KEY = "files"  # the record is a JSON object; this key holds {file: hash}
 
 def hashes_of(folder: Path) -> dict[str, str]:
     """Returns {path relative to the folder: SHA-256} for all files in a folder."""
-    return {
-        path.relative_to(folder).as_posix(): sha256(path) for path in files_in(folder)
-    }
+    return {name: sha256(path) for name, path in files_by_name(folder).items()}
 
 
 def check_written(
@@ -44,8 +42,7 @@ def check_written(
         raise UnsafeFileError(
             f"{folder / record_name} holds no list of the files that were written"
         )
-    for path in files_in(folder):
-        name = path.relative_to(folder).as_posix()
+    for name, path in files_by_name(folder).items():
         if name == record_name or any(fnmatchcase(name, p) for p in byproducts):
             continue
         if name not in hashes:
@@ -53,6 +50,7 @@ def check_written(
                 f"{folder} holds '{name}', which the list in {record_name} does not "
                 "name"
             )
+        check_regular(path)  # to hash a file of huge holes would take hours
         if sha256(path) != hashes[name]:
             raise UnsafeFileError(
                 f"{folder} holds '{name}', which has changed since it was written"
@@ -64,9 +62,15 @@ def check_none_missing(folder: Path, hashes: Collection[str]) -> None:
 
     `hashes` is {file: hash} from the record of the folder.
     """
-    for name in hashes:
-        if not (folder / name).is_file():
-            raise UnsafeFileError(f"{folder} has lost '{name}' since it was written")
+    # Comparing names is safer than looking for files: a forged record may name a file
+    # outside of the folder.
+    if missing := sorted(set(hashes) - set(files_by_name(folder))):
+        raise UnsafeFileError(f"{folder} has lost '{missing[0]}' since it was written")
+
+
+def files_by_name(folder: Path) -> dict[str, Path]:
+    """Returns {path relative to the folder: path} for all files in a folder."""
+    return {path.relative_to(folder).as_posix(): path for path in files_in(folder)}
 
 
 def files_in(folder: Path, max_depth: int = MAX_DEPTH) -> Iterator[Path]:

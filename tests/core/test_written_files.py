@@ -1,5 +1,6 @@
 """A folder is removed only if it holds what was written into it, and nothing else."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from mtl_cli.core.atomic_write import replacing_folder
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.other_files import UnsafeFileError
-from mtl_cli.core.written_files import check_written, hashes_of
+from mtl_cli.core.written_files import check_none_missing, check_written, hashes_of
 
 
 def written(folder: Path) -> dict[str, str]:
@@ -33,6 +34,21 @@ def test_added_or_changed_file_is_named(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("mine")
     with pytest.raises(UnsafeFileError, match=f"holds '{name}'"):
         check_written(tmp_path, "record.json", hashes)
+
+
+def test_file_of_holes_is_refused_unread(tmp_path: Path) -> None:
+    hashes = written(tmp_path)
+    os.truncate(tmp_path / "a.txt", 1 << 40)  # reading 1 TiB would take hours
+    with pytest.raises(UnsafeFileError, match=r"a\.txt has .* the rest are holes"):
+        check_written(tmp_path, "record.json", hashes)
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "./a.txt", "a.txt/", "below/../a.txt"])
+def test_listed_file_must_lie_in_the_folder(name: str, tmp_path: Path) -> None:
+    hashes = written(tmp_path)
+    check_none_missing(tmp_path, hashes)
+    with pytest.raises(UnsafeFileError, match=f"has lost '{name}'"):
+        check_none_missing(tmp_path, hashes | {name: "0" * 64})
 
 
 def test_folder_of_many_folders_in_one_another_is_refused(tmp_path: Path) -> None:
