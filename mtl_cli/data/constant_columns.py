@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from mtl_cli.columns.numeric import CellError
 from mtl_cli.core.errors import ConfigError, DataError, first_line
-from mtl_cli.core.message_text import suggest
+from mtl_cli.core.message_text import shown, suggest
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.features.base import Feature
 
@@ -29,6 +29,11 @@ def with_constants(
     if not values:
         return features
     columns = list(features.column_kinds)
+    if not isinstance(values, Mapping) or not all(isinstance(c, str) for c in values):
+        raise ConfigError(
+            f"{option}: {shown(values)} is not a dict with names of columns as keys; "
+            'give a dict such as {"position": 1}'
+        )
     for column in values:
         if column not in columns:
             raise ConfigError(

@@ -1,5 +1,7 @@
 """Columns that are set to one value in all rows, instead of the values of a table."""
 
+from typing import Any
+
 import pytest
 
 from mtl_cli.core.errors import ConfigError
@@ -49,3 +51,9 @@ def test_nan_is_an_empty_cell_which_json_can_hold() -> None:
 def test_infinity_which_json_cannot_hold_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"^set a: .*; give a number or a text$"):
         with_constants(FEATURES, {"a": float("inf")}, "set")
+
+
+@pytest.mark.parametrize("values", [{1: 2}, ["a"], "a"])
+def test_anything_but_a_dict_by_column_is_refused_in_one_line(values: Any) -> None:
+    with pytest.raises(ConfigError, match=r"^set: .* is not a dict .*; give a dict"):
+        with_constants(FEATURES, values, "set")
