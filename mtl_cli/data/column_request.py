@@ -107,7 +107,7 @@ def folders_like_columns(path: str) -> dict[str, str]:
 
 
 def readable_names(names: list[str]) -> str:
-    """Lists the names of columns, at most `MAX_LISTED_COLUMNS` of them."""
+    """Lists at most `MAX_LISTED_COLUMNS` names of columns; no names give "none"."""
     readable = [readable_name(name) for name in names[:MAX_LISTED_COLUMNS]]
     dots = ["..."] if len(names) > MAX_LISTED_COLUMNS else []
-    return ", ".join(readable + dots)
+    return ", ".join(readable + dots) or "none"

@@ -53,3 +53,7 @@ def test_column_that_is_requested_too_is_not_suggested() -> None:
 
 def test_suggested_name_shows_its_spaces() -> None:
     assert message("age", "city", " age").endswith("; did you mean ' age'?")
+
+
+def test_message_about_a_table_without_columns_says_none() -> None:
+    assert message("age").endswith("may.csv, which has none")
