@@ -26,7 +26,7 @@ from mtl_cli.core import paths, tensorflow_runtime
 from mtl_cli.core.atomic_write import FREE_SPACE
 from mtl_cli.core.command_line import Parser, run_command
 from mtl_cli.core.errors import MtlError, WriteError, fix_for
-from mtl_cli.core.machine import memory_bytes
+from mtl_cli.core.machine import memory_bytes, num_cores
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.standard_streams import write_to_stdout
@@ -168,7 +168,7 @@ def check_devices() -> Finding:
         return Finding("devices", failure_message(error), "broken")
     memory = memory_bytes() / GIB
     names = ", ".join(map(str, devices)) if isinstance(devices, list) else str(devices)
-    return Finding("devices", f"{names}, {os.cpu_count()} cores, {memory:.0f} GiB")
+    return Finding("devices", f"{names}, {num_cores()} cores, {memory:.0f} GiB")
 
 
 def check_extras() -> Iterator[Finding]:

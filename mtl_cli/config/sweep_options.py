@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mtl_cli.core.machine import cores, has_gpu, memory_bytes
+from mtl_cli.core.machine import has_gpu, memory_bytes, num_cores
 from mtl_cli.core.options import Count, Options, Positive, ScenarioName
 
 BYTES_PER_JOB = 2 << 30  # 2 GiB
@@ -30,7 +30,7 @@ class SweepOptions(Options):
             return self.jobs
         if has_gpu():
             return 1
-        return max(1, min(cores(), memory_bytes() // BYTES_PER_JOB))
+        return max(1, min(num_cores(), memory_bytes() // BYTES_PER_JOB))
 
     @property
     def timeout_seconds(self) -> float | None:

@@ -13,7 +13,10 @@ from typing import Any
 
 from mtl_cli.core import compile_cache
 from mtl_cli.core.errors import ConfigError, MtlError, first_line
+from mtl_cli.core.machine import num_cores
 
+# The environment variable with the number of threads of one operation.
+INTRA_OP_THREADS = "TF_NUM_INTRAOP_THREADS"
 CUDA_FOLDER = "--xla_gpu_cuda_data_dir"  # a flag of XLA
 # Keras imports these packages if they are installed, for functions that mtl-cli does
 # not use. Without them, the import takes a fifth less time.
@@ -136,10 +139,10 @@ def log_only_errors() -> None:
 
 def check_threads() -> None:
     """Refuses a number of threads below 0, for which TensorFlow aborts the process."""
-    value = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
+    value = os.environ.get(INTRA_OP_THREADS, "")
     if re.fullmatch(r"\s*-\d+\s*", value):
         raise ConfigError(
-            f"TF_NUM_INTRAOP_THREADS: '{value}' is not a number of threads; unset this "
+            f"{INTRA_OP_THREADS}: '{value}' is not a number of threads; unset this "
             "environment variable, or set it to a number above 0"
         )
 
@@ -238,10 +241,23 @@ def describe() -> dict[str, object]:
 
     gpus = tf.config.list_physical_devices("GPU")
     details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+    threading = tf.config.threading
     return {
         "versions": {name: version(name) for name in RECORDED_PACKAGES},
         "device": [d.get("device_name", "GPU") for d in details] or ["CPU"],
-        "cores": os.cpu_count(),
-        "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads(),
-        "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
+        "cores": num_cores(),
+        "inter_op_threads": threading.get_inter_op_parallelism_threads()
+        or number_in_environment("TF_NUM_INTEROP_THREADS"),
+        "intra_op_threads": threading.get_intra_op_parallelism_threads()
+        or number_in_environment(INTRA_OP_THREADS),
     }
+
+
+def number_in_environment(variable: str) -> int:
+    """Returns the number in an environment variable, or 0 if it holds no number.
+
+    TensorFlow reads a variable in the same way if no number of threads has been set in
+    Python. 0 threads means: as many as cores.
+    """
+    value = os.environ.get(variable, "").strip()
+    return int(value) if value.isdecimal() else 0

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mtl_cli.core.machine import cores
+from mtl_cli.core.machine import num_cores
 from mtl_cli.metrics.auc import group_aucs
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
 from mtl_cli.statistics.delong import (
@@ -220,7 +220,7 @@ def values_on_samples(
         return values
 
     units.sort_rows()  # once, not in each thread
-    with ThreadPoolExecutor(cores()) as threads:
+    with ThreadPoolExecutor(num_cores()) as threads:
         return list(
             chain.from_iterable(threads.map(values_of_block, range(NUM_BLOCKS)))
         )

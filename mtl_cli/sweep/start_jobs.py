@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from mtl_cli.config.overrides import without_added_prefix
 from mtl_cli.config.sweep_options import SweepOptions
 from mtl_cli.core.errors import ConfigError, CutOffJobError, JobError
-from mtl_cli.core.machine import cores
+from mtl_cli.core.machine import num_cores
 from mtl_cli.core.plugins import used_folders
 from mtl_cli.core.secrets import mask_secrets, tracked_secrets
 from mtl_cli.runs.job_records import JobRecord, is_stopped
@@ -91,7 +91,7 @@ def start_jobs(composed: DictConfig) -> Objective:
 
     jobs_at_once = options.jobs_at_once if is_basic else 1
     # A single job at a time gets 0: TensorFlow then chooses the number of threads.
-    threads = 0 if jobs_at_once == 1 else max(1, cores() // jobs_at_once)
+    threads = 0 if jobs_at_once == 1 else max(1, num_cores() // jobs_at_once)
     jobs = new_jobs(variants, threads)
     for job in jobs:
         if job.folder not in started:

@@ -51,6 +51,17 @@ def test_number_of_threads_below_0_is_refused(monkeypatch):
         tensorflow_runtime.load()
 
 
+def test_described_cores_and_threads_are_those_that_tensorflow_may_use(monkeypatch):
+    allowed = os.sched_getaffinity(0)
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "3")
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        described = tensorflow_runtime.describe()
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert (described["cores"], described["intra_op_threads"]) == (1, 3)
+
+
 @pytest.mark.parametrize(
     ("flags", "expected"),
     [

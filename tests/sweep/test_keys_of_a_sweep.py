@@ -85,7 +85,7 @@ def test_auto_runs_as_many_jobs_as_the_machine_can(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sweep_options, "has_gpu", lambda: False)
-    monkeypatch.setattr(sweep_options, "cores", lambda: 4)
+    monkeypatch.setattr(sweep_options, "num_cores", lambda: 4)
     gibibytes = {"SC_PAGE_SIZE": 1 << 30, "SC_PHYS_PAGES": 64}
     monkeypatch.setattr(machine.os, "sysconf", gibibytes.__getitem__)
     auto = SweepOptions(jobs="auto", timeout_minutes=None)
