@@ -90,7 +90,7 @@ class Difference:
     has_unread_rows: bool = False
 
     @property
-    def compared_pair(self) -> ComparedPair:
+    def pair(self) -> ComparedPair:
         """The two configurations, without order, and the scenario."""
         return frozenset((self.configuration, self.other)), self.scenario
 
@@ -124,8 +124,8 @@ class Difference:
     @property
     def is_of_single_runs(self) -> bool:
         """Whether both configurations are single runs, at least one from a line."""
-        pair = (self.configuration, self.other)
-        return all(len(c.runs) == 1 for c in pair) and any(c.is_in_line for c in pair)
+        both = (self.configuration, self.other)
+        return all(len(c.runs) == 1 for c in both) and any(c.is_in_line for c in both)
 
     @property
     def deciding_test(self) -> DifferenceTest | None:
@@ -214,8 +214,8 @@ def correct_p_values(differences: Sequence[Difference]) -> None:
 
     The p-values of the replicate tests are corrected for the number of replicate tests,
     and the p-values of the row tests for the number of row tests. A row test that is
-    left out because of the limits of `row_tests` counts as a test with p = 1: the
-    configurations to test were chosen by their scores.
+    left out because of the limits of `row_tests` counts as a test with p = 1. Otherwise
+    the other p-values would be too small, since the best configurations are tested.
 
     Two configurations may be compared twice: if the twin of the baseline is X, there is
     the difference of X to the baseline, and of the baseline to X. Both then have one
@@ -226,18 +226,14 @@ def correct_p_values(differences: Sequence[Difference]) -> None:
             differences on one task.
     """
     replicate_p_values = corrected_p_values(
-        {
-            d.compared_pair: d.replicate_test.p_value
-            for d in differences
-            if d.replicate_test
-        }
+        {d.pair: d.replicate_test.p_value for d in differences if d.replicate_test}
     )
     row_p_values = corrected_p_values(
-        {d.compared_pair: 1.0 for d in differences if d.has_unread_rows}
-        | {d.compared_pair: d.row_test.p_value for d in differences if d.row_test}
+        {d.pair: 1.0 for d in differences if d.has_unread_rows}
+        | {d.pair: d.row_test.p_value for d in differences if d.row_test}
     )
     for difference in differences:
-        pair = difference.compared_pair
+        pair = difference.pair
         difference.corrected_replicate_p = replicate_p_values.get(pair, 1.0)
         difference.corrected_row_p = row_p_values.get(pair, 1.0)
 
