@@ -5,7 +5,6 @@ import os
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 import pyarrow.fs
@@ -14,7 +13,8 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.core.other_files import UnsafeFileError, check_data_file, walk
 from mtl_cli.core.paths import Location, find_data, listed_paths, name_of
 from mtl_cli.data.file_patterns import files_of_pattern
-from mtl_cli.data.remote_files import find_remote
+from mtl_cli.data.remote_files import find_remote, without_file_scheme
+from mtl_cli.data.stdin import STDIN
 
 FORMATS = {
     ".parquet": "parquet",
@@ -58,18 +58,20 @@ class Files(NamedTuple):
 def find_files(key: str, location: Location, file_format: str) -> Files:
     """Finds the files of a table, and their format.
 
-    With the file format `auto`, the endings of the files tell the format. Files of
-    several formats or file systems are refused, and so are files that are named twice.
+    With the file format `auto`, the endings of the files tell the format. All files
+    must have one format and be in one file system, and each may be named only once.
     """
     first, *others = (
         find_files_of_path(key, path, file_format) for path in listed_paths(location)
     )
     paths = list(first.paths)
     for files in others:
-        if (files.format, files.system) != (first.format, first.system):
+        problem = ""
+        if files.format != first.format:
             problem = "have different formats"
-            if files.format == first.format:
-                problem = "are in different file systems"
+        elif files.system != first.system:
+            problem = "are in different file systems"
+        if problem:
             raise DataError(
                 f"{key}: '{first.name}' and '{files.name}' {problem}; name files of "
                 "one format in one file system"
@@ -91,27 +93,14 @@ def is_in_table(file: Path, location: Location) -> bool:
     """
     paths = list(map(without_file_scheme, listed_paths(location)))
     # The shell may have opened the file as stdin: `mtl-predict RUN - < rows.csv`.
-    if "-" in paths and os.path.samestat(os.fstat(0), file.stat()):
+    if STDIN in paths and os.path.samestat(os.fstat(0), file.stat()):
         return True
     return any(
         table_file.samefile(file)
         for path in paths
-        if "://" not in path and path != "-"
+        if "://" not in path and path != STDIN
         for table_file in find_local("TABLE", path, ANY_FORMAT)
     )
-
-
-def without_file_scheme(path: str) -> str:
-    """Returns the local path of a URL `file://...`; other paths stay as they are.
-
-    >>> without_file_scheme("file:///data/a.csv"), without_file_scheme("file://a/b.csv")
-    ('/data/a.csv', 'a/b.csv')
-    """
-    if not path.lower().startswith("file://"):
-        return path
-    url = urlsplit(path)
-    host = "" if url.netloc.lower() == "localhost" else url.netloc
-    return unquote(host + url.path)
 
 
 def comparable_paths(paths: list[str]) -> set[str]:
@@ -237,11 +226,10 @@ def files_in_folder(key: str, path: str, folder: Path, file_format: str) -> list
 def empty_folder_error(key: str, path: str, file_format: str) -> DataError:
     """Returns the error about a folder without files of the table."""
     if file_format == "auto":
-        problem = "holds no .parquet file; for files of another format "
-        if "://" in path:
-            problem += "name each file, or set dataset.format"
-        else:
-            problem += f"give a pattern, such as '{path.rstrip('/')}/*.csv'"
+        fix = f"give a pattern, such as '{path.rstrip('/')}/*.csv'"
+        if "://" in path:  # a URL cannot hold a pattern
+            fix = "name each file, or set dataset.format"
+        problem = f"holds no .parquet file; for files of another format {fix}"
     else:
         problem = (
             "holds no file, apart from files whose names start with '.' or '_'; name "

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import pyarrow as pa
 import pyarrow.fs
@@ -32,6 +32,19 @@ PROTOCOLS = (
     *("abfs", "abfss", "adl", "az", "file", "ftp", "gcs", "gs", "hdfs", "http"),
     *("https", "memory", "oci", "oss", "s3", "sftp", "viewfs", "webhdfs"),
 )
+
+
+def without_file_scheme(path: str) -> str:
+    """Returns the local path of a URL `file://...`; other paths stay as they are.
+
+    >>> without_file_scheme("file:///data/a.csv"), without_file_scheme("file://a/b.csv")
+    ('/data/a.csv', 'a/b.csv')
+    """
+    if not path.lower().startswith("file://"):
+        return path
+    url = urlsplit(path)
+    host = "" if url.netloc.lower() == "localhost" else url.netloc
+    return unquote(host + url.path)
 
 
 def find_remote(
