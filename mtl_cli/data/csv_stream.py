@@ -59,7 +59,8 @@ class StreamWithSentinel:
         block = b""
         self.is_being_read = True
         try:
-            while not self.has_ended and (num_missing := size - len(block)):
+            while not self.has_ended and len(block) < size:
+                num_missing = size - len(block)
                 piece = self.stream.read(num_missing)
                 if not piece:  # the file is at its end
                     piece = self.unread_sentinel_row.read(num_missing)

@@ -36,13 +36,12 @@ def feature_aucs(
         if len(labels) < MIN_ROWS:
             continue
         counted_codes, counted_rows = values_in_rows(codes, rows, is_counted)
+        # {place in the lists: one code per row}
+        codes_by_place = {"": counted_codes}
         if is_list:
+            num_rows = len(labels)
             # The code 0 is for empty lists.
-            codes_by_place = first_and_last(
-                counted_codes + 1, counted_rows, len(labels)
-            )
-        else:
-            codes_by_place = {"": counted_codes}
+            codes_by_place = first_and_last(counted_codes + 1, counted_rows, num_rows)
         for place, row_codes in codes_by_place.items():
             refuse_copy(name, output, labels, row_codes, place)
         if not output.task.BINARY_LABELS:
