@@ -93,11 +93,7 @@ def encode_sources(
     )
     report["findings"] += day_warnings
     writer.write_manifest(
-        {
-            "features": features.learnt,
-            "labels": statistics.statistics(),
-            "report": report,
-        }
+        {"features": features.learnt, "labels": statistics.by_task(), "report": report}
     )
 
 
@@ -109,9 +105,10 @@ def learn_and_write_labels(
     profile: Profile,
     statistics: LabelStatistics,
 ) -> FeatureSetFitter:
-    """Learns from the training rows, and writes the labels and numbers of all rows.
+    """Learns from the training rows, and writes the labels and row numbers of all rows.
 
-    Both happen in one reading, because reading takes long.
+    Both happen in one reading, because reading takes long. `profile` and `statistics`
+    count the rows.
     """
     train_code = SPLITS.index("train")
     num_training_rows = int((rows.codes_by_table["train"] == train_code).sum())

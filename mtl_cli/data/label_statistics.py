@@ -114,7 +114,7 @@ class LabelStatistics:
                 f"least two classes; give other rows, or {self.fix}"
             )
 
-    def statistics(self) -> dict[str, Statistics]:
+    def by_task(self) -> dict[str, Statistics]:
         """Returns {task: the statistics that its loss or predictions use}."""
         statistics = {
             output.name: output.task.label_statistics(self.task_summaries[output.name])

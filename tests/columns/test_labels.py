@@ -54,7 +54,7 @@ def test_row_of_weight_2_counts_as_two_rows_in_the_statistics(kind: str) -> None
             table = pa.table({"y": labels[chunk], "w": weights[chunk]})
             rows = labels_of_rows(dataset, outputs(dataset), table)
             gathered.add(rows, table, np.ones(table.num_rows, bool))
-        return gathered.statistics()["y"]
+        return gathered.by_task()["y"]
 
     repeated = np.repeat(labels, weights)
     expected = statistics(repeated, np.ones(len(repeated)))
