@@ -21,7 +21,11 @@ def open_feather(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
     """Opens a Feather (Arrow) file; refuses a file whose batches expand too much."""
     file_bytes = stream.size()
     with pa.ipc.open_file(stream) as file:
-        num_rows = check_batches(stream, file_bytes)
+        dictionaries, row_batches = batch_sizes(stream, file_bytes)
+        for batch in dictionaries + row_batches:
+            check_size("a batch", batch.expanded_bytes, batch.num_cells, file_bytes)
+        num_rows = sum(batch.num_rows for batch in row_batches)
+        check_rows(num_rows, file_bytes)
 
         # Arrow chooses columns when it opens a file, before the caller names the
         # columns. So `_columns` is not used, and each batch is read with all columns.
@@ -33,16 +37,6 @@ def open_feather(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
                     yield batch.slice(start, max_rows)
 
         yield ColumnarFile(file.schema, num_rows, batches)
-
-
-def check_batches(stream: pa.NativeFile, file_bytes: int) -> int:
-    """Refuses a file whose batches expand too much; returns its number of rows."""
-    dictionaries, batches = batch_sizes(stream, file_bytes)
-    for batch in dictionaries + batches:
-        check_size("a batch", batch.expanded_bytes, batch.num_cells, file_bytes)
-    num_rows = sum(batch.num_rows for batch in batches)
-    check_rows(num_rows, file_bytes)
-    return num_rows
 
 
 def check_column(name: str, column: pa.Array, file_bytes: int) -> None:
