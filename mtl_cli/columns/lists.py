@@ -42,7 +42,7 @@ def read_tokens(
     table: pa.Table,
     max_length: int,
     separator: str | None,
-    weights: str | None,
+    weight_column: str | None,
 ) -> Tokens:
     """Reads the tokens of each row.
 
@@ -51,9 +51,9 @@ def read_tokens(
         max_length: the largest number of tokens of a row.
         separator: the text between the values of a text column; None if only a column
             of lists is read.
-        weights: the name of the column with the weights of the values, which are lists,
-            or texts with the same separator, such as "0.5|2". None gives each value the
-            weight 1.
+        weight_column: the name of the column with the weights of the values, which are
+            lists, or texts with the same separator, such as "0.5|2". None gives each
+            value the weight 1.
 
     Raises:
         DataError: if the column holds neither lists nor text to be split, or the
@@ -67,17 +67,22 @@ def read_tokens(
             f"holds {column.type}; convert the values to text if they are ids, or "
             "write each number of a vector into a column of its own"
         )
-    value_weights = np.ones(len(row_numbers))
-    if weights is not None:
-        value_weights = read_weights(
-            name, table, weights, separator, values, row_numbers
+    weights = np.ones(len(row_numbers))
+    if weight_column is not None:
+        weights = read_weights(
+            name,
+            table,
+            weight_column,
+            separator=separator,
+            values=values,
+            row_numbers=row_numbers,
         )
     indices, positions = find_tokens(values, row_numbers, max_length)
     return Tokens(
         categorical=as_categorical(name, values.take(pa.array(indices))),
         row_numbers=row_numbers[indices],
         positions=positions,
-        weights=value_weights[indices],
+        weights=weights[indices],
         num_rows=table.num_rows,
     )
 

@@ -74,7 +74,11 @@ class Sequence(Embedded):
 
     def read(self, name: str, table: pa.Table) -> Tokens:
         return read_tokens(
-            name, table, self.max_length, self.separator, weights=self.weights
+            name,
+            table,
+            max_length=self.max_length,
+            separator=self.separator,
+            weight_column=self.weights,
         )
 
     def fitter(self, name: str) -> VocabularyFitter:

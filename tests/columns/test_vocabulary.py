@@ -73,7 +73,7 @@ def test_decimals_without_fraction_are_the_ids_that_they_stand_for(
     texts = [str(large), "-7", str(large - 1)]
     assert as_categorical("x", column).categories.to_pylist() == texts
     table = with_plain_types(pa.table({"x": lists}))
-    tokens = read_tokens("x", table, max_length=9, separator=None, weights=None)
+    tokens = read_tokens("x", table, max_length=9, separator=None, weight_column=None)
     assert tokens.categorical.categories.to_pylist() == texts
 
 
