@@ -7,7 +7,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from mtl_cli.core.errors import DataError, first_line
-from mtl_cli.core.paths import Location
+from mtl_cli.core.locations import Location
 
 if TYPE_CHECKING:
     import pandas as pd

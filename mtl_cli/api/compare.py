@@ -9,7 +9,7 @@ from mtl_cli.api.checked_calls import checked_call
 from mtl_cli.api.run import Run
 from mtl_cli.api.unchanged_process import unchanged_process
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.core.paths import paths_of
+from mtl_cli.core.locations import path_list
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,9 +142,9 @@ def compare(
     from mtl_cli.comparison.find_runs import read_runs
     from mtl_cli.core.plugins import use_folders
 
-    if plugin_folders := paths_of(plugins):
+    if plugin_folders := path_list(plugins):
         use_folders(plugin_folders)
-    paths = [path for folder in folders for path in paths_of(folder)]
+    paths = [path for folder in folders for path in path_list(folder)]
     if not paths:
         raise ConfigError("mtl_cli.compare: no folder; name runs or sweeps to compare")
     runs = read_runs(paths)

@@ -10,7 +10,7 @@ from mtl_cli.api.arrow_rows import rows_or_location, select_feature_columns
 from mtl_cli.api.checked_calls import checked_call
 from mtl_cli.api.unchanged_process import check_tensorflow, unchanged_process
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.core.paths import paths_of
+from mtl_cli.core.locations import path_list
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -219,6 +219,6 @@ def load(
         from mtl_cli.core.plugins import use_folders, used_folders
         from mtl_cli.runs import saved_model
 
-        if plugin_folders := paths_of(plugins):
+        if plugin_folders := path_list(plugins):
             use_folders(plugin_folders)
         return Model(saved_model.load(Path(run)), used_folders())

@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from mtl_cli.core import paths, tensorflow_runtime
 from mtl_cli.core.atomic_write import FREE_SPACE
+from mtl_cli.core.cache_folder import cache_folder
 from mtl_cli.core.command_line import Parser, run_command
-from mtl_cli.core.errors import MtlError, WriteError, fix_for
+from mtl_cli.core.errors import ConfigError, MtlError, WriteError, fix_for
 from mtl_cli.core.machine import memory_bytes, num_cores
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.private_apis import exit_without_teardown
@@ -132,7 +133,10 @@ def check_files() -> Finding:
     """Checks that the configs and the bundled data exist."""
     missing = [
         str(path)
-        for path in (paths.conf_folder() / "config.yaml", paths.root() / "data/adult")
+        for path in (
+            paths.conf_folder() / "config.yaml",
+            paths.resources_folder() / "data/adult",
+        )
         if not path.exists()
     ]
     if missing:
@@ -143,7 +147,10 @@ def check_files() -> Finding:
 
 def check_cache() -> Finding:
     """Checks that the cache of encoded data and compiled code can be written."""
-    folder = paths.cache_folder()
+    try:
+        folder = cache_folder()
+    except ConfigError as error:
+        return Finding("cache", str(error), "broken")
     if folder is None:
         text = "none: each run encodes and compiles everything again; set MTL_CACHE"
         return Finding("cache", text, "missing")
@@ -226,7 +233,7 @@ def train_and_predict(folder: str) -> tuple[float, float, bool]:
     # In the current folder, the user's own `./conf` could change the run.
     with contextlib.redirect_stdout(io.StringIO()), contextlib.chdir(folder):
         run = train("trainer.epochs=1", "hydra.run.dir=run")
-    rows = pd.read_parquet(paths.root() / "data/adult/test.parquet")
+    rows = pd.read_parquet(paths.resources_folder() / "data/adult/test.parquet")
     predicted = load(run).predict(rows)["income"]
     is_equal = predicted == run.predictions["income_prediction"]
     speed = run.history["samples_per_second"].iloc[-1]

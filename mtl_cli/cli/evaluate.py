@@ -13,8 +13,8 @@ from mtl_cli.core.atomic_write import RUN_AGAIN, write_text
 from mtl_cli.core.command_line import run_command
 from mtl_cli.core.conditions import Condition, parse_condition, report_failures
 from mtl_cli.core.errors import ConfigError, DataError, fail
+from mtl_cli.core.locations import as_location
 from mtl_cli.core.message_text import printable
-from mtl_cli.core.paths import as_location
 from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.standard_streams import check_stdout_is_open, write_to_stdout

@@ -10,8 +10,8 @@ from rich.console import Console
 from mtl_cli.cli.output_file import check_output_file
 from mtl_cli.core import plugins, tensorflow_runtime
 from mtl_cli.core.command_line import Parser, parse_assignments, run_command
+from mtl_cli.core.locations import as_location
 from mtl_cli.core.message_text import printable
-from mtl_cli.core.paths import as_location
 from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.standard_streams import check_stdout_is_open
 from mtl_cli.core.terminal import progress_on_stderr

@@ -34,7 +34,7 @@ from mtl_cli.cli.hydra_setup import prepare_hydra
 from mtl_cli.config.overrides import without_added_prefix
 from mtl_cli.core import plugins, signals
 from mtl_cli.core.errors import CompleteGridError, ConfigError, fail, warn_in_one_line
-from mtl_cli.core.paths import check_current_folder, conf_folder, shortest
+from mtl_cli.core.paths import check_current_folder, conf_folder, short_path
 from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped
@@ -188,9 +188,9 @@ def request_of(composed: DictConfig) -> RunRequest:
     for source in hydra_config.runtime.config_sources:
         folder = Path(source.path)
         if source.provider == "command-line":
-            flags.append(f"--config-dir={shortest(folder)}")
+            flags.append(f"--config-dir={short_path(folder)}")
         if source.provider == "main" and folder != conf_folder():
-            flags.append(f"--config-path={shortest(folder)}")
+            flags.append(f"--config-path={short_path(folder)}")
             has_own_name = True
     if has_own_name:
         flags.append(f"--config-name={hydra_config.job.config_name}")

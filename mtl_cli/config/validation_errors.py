@@ -19,7 +19,7 @@ from mtl_cli.config.known_keys import chosen_class
 from mtl_cli.config.unknown_keys import unknown_key_message
 from mtl_cli.core.message_text import SHOWN_CHARACTERS, cut, shown
 from mtl_cli.core.option_classes import option_class
-from mtl_cli.core.paths import shortest
+from mtl_cli.core.paths import short_path
 from mtl_cli.core.plugins import conf_folders
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.dataset import RULES_OF_PATTERNS
@@ -197,7 +197,7 @@ def plugin_file(section: str, values: Values) -> Path | None:
     if section not in GROUPS_OF_CLASSES or not isinstance(keys, dict):
         return None
     files = (folder / section / f"{keys.get('name')}.yaml" for folder in conf_folders())
-    return next((shortest(file) for file in files if file.is_file()), None)
+    return next((short_path(file) for file in files if file.is_file()), None)
 
 
 def example_text(finding: ErrorDetails) -> str:

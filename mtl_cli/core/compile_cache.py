@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from shutil import disk_usage
 
-from mtl_cli.core.paths import cache_subfolder
+from mtl_cli.core.cache_folder import make_cache_subfolder
 
 FLAG = "--tf_xla_persistent_cache_directory="
 MAX_AGE_SECONDS = 30 * 86400
@@ -29,7 +29,7 @@ def enable() -> None:
     if FLAG in flags:
         return
     with contextlib.suppress(OSError):
-        subfolder = cache_subfolder("compiled")
+        subfolder = make_cache_subfolder("compiled")
         if subfolder is None:
             return
         folder = subfolder / f"{os.getuid()}-{machine_hash()}"

@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.message_text import comma_list, shown, suggest
 from mtl_cli.core.options import Options
-from mtl_cli.core.paths import shortest
+from mtl_cli.core.paths import short_path
 from mtl_cli.core.plugins import AXES, OptionSource, sources, unknown_folders
 
 PLUGIN_HINT = "; the option of a plugin needs --plugins FOLDER"
@@ -71,7 +71,7 @@ def suggest_option(wrong: str, names: list[str]) -> str:
     folders = [path for path in unknown_folders() if suggest(path.name, list(AXES))]
     if not folders:
         return PLUGIN_HINT
-    paths = comma_list(map(str, map(shortest, folders)), max_items=3)
+    paths = comma_list(map(str, map(short_path, folders)), max_items=3)
     return f"; no options are sought in {paths}; known folders: {', '.join(AXES)}"
 
 

@@ -19,7 +19,7 @@ from types import ModuleType
 from zlib import crc32
 
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.core.paths import conf_folder, shortest
+from mtl_cli.core.paths import conf_folder, short_path
 
 AXES = (
     "balancing",
@@ -94,7 +94,7 @@ def used_folders() -> list[str]:
 
 def plugin_flags() -> list[str]:
     """Returns the flags `--plugins=FOLDER` for commands that the user may run next."""
-    return [f"--plugins={shortest(folder)}" for folder in _folders]
+    return [f"--plugins={short_path(folder)}" for folder in _folders]
 
 
 def conf_folders() -> list[Path]:

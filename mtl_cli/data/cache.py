@@ -19,9 +19,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from mtl_cli.core.atomic_write import FREE_SPACE
+from mtl_cli.core.cache_folder import cache_folder, make_subfolder
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, MtlError, WriteError, fix_for
 from mtl_cli.core.folder_lock import open_lock_file
-from mtl_cli.core.paths import PACKAGE, cache_folder, made_subfolder
+from mtl_cli.core.paths import PACKAGE
 from mtl_cli.core.plugin_code import code_hashes
 from mtl_cli.data.cache_entry import MANIFEST, Entry
 
@@ -103,10 +104,10 @@ def find_or_encode_in(
     Raises:
         OSError: if the cache cannot be used.
     """
-    target = made_subfolder(cache, ENTRIES) / key
+    target = make_subfolder(cache, ENTRIES) / key
     if entry := find_entry(target, check):
         return entry
-    with encoding_lock(made_subfolder(cache, LOCKS) / key):
+    with encoding_lock(make_subfolder(cache, LOCKS) / key):
         # Another process may have encoded the data while this process waited.
         if entry := find_entry(target, check):
             return entry

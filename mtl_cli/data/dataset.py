@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 import pyarrow as pa
 from pydantic import Field, SerializeAsAny, model_validator
 
+from mtl_cli.core.locations import Location
 from mtl_cli.core.message_text import unknown_name_message
 from mtl_cli.core.option_classes import option_validator
 from mtl_cli.core.options import CountOrZero, FractionBelowOne, Options, ScenarioName
-from mtl_cli.core.paths import Location
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.shared_tables import check_shared_tables
 from mtl_cli.features.base import Feature

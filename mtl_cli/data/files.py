@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.fs
 
 from mtl_cli.core.errors import DataError
+from mtl_cli.core.locations import Location, data_path, location_name, path_list
 from mtl_cli.core.other_files import UnsafeFileError, check_data_file, walk
-from mtl_cli.core.paths import Location, find_data, listed_paths, name_of
 from mtl_cli.data.file_patterns import files_of_pattern
 from mtl_cli.data.remote_files import find_remote, without_file_scheme
 from mtl_cli.data.stdin import STDIN
@@ -33,7 +33,7 @@ class Files(NamedTuple):
 
     Attributes:
         key: the configuration's key that names the table.
-        name: the name of the table in messages; see `name_of`.
+        name: the name of the table in messages; see `location_name`.
         system: the file system that holds the files.
         paths: the path of each file in the file system. The files of a folder or
             pattern are sorted; the paths of a list keep their order.
@@ -62,7 +62,7 @@ def find_files(key: str, location: Location, file_format: str) -> Files:
     must have one format and be in one file system, and each may be named only once.
     """
     first, *others = (
-        find_files_of_path(key, path, file_format) for path in listed_paths(location)
+        find_files_of_path(key, path, file_format) for path in path_list(location)
     )
     paths = list(first.paths)
     for files in others:
@@ -82,7 +82,7 @@ def find_files(key: str, location: Location, file_format: str) -> Files:
                 "file once"
             )
         paths += files.paths
-    return first._replace(name=name_of(location), paths=paths)
+    return first._replace(name=location_name(location), paths=paths)
 
 
 def is_in_table(file: Path, location: Location) -> bool:
@@ -91,7 +91,7 @@ def is_in_table(file: Path, location: Location) -> bool:
     An output that replaced such a file would destroy rows of the table. If the table is
     a folder, its files count whatever their endings are.
     """
-    paths = list(map(without_file_scheme, listed_paths(location)))
+    paths = list(map(without_file_scheme, path_list(location)))
     # The shell may have opened the file as stdin: `mtl-predict RUN - < rows.csv`.
     if STDIN in paths and os.path.samestat(os.fstat(0), file.stat()):
         return True
@@ -190,7 +190,7 @@ def find_checked_local(key: str, path: str, file_format: str) -> list[Path]:
 
 def find_local(key: str, path: str, file_format: str) -> list[Path]:
     """Returns the local files that a path, folder or pattern names, sorted."""
-    target = find_data(path)
+    target = data_path(path)
     if target.is_dir():
         return files_in_folder(key, path, target, file_format)
     if target.exists():  # `check_data_file` refuses pipes and devices

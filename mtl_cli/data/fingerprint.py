@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.fs
 
 from mtl_cli.core.atomic_write import write_text
+from mtl_cli.core.cache_folder import make_cache_subfolder
 from mtl_cli.core.errors import DataError, WriteError, first_line
+from mtl_cli.core.locations import Location
 from mtl_cli.core.other_files import read_json_object
-from mtl_cli.core.paths import Location, cache_subfolder
 from mtl_cli.core.written_files import sha256
 from mtl_cli.data.files import Files, find_files
 
@@ -116,7 +117,7 @@ def content_hash(path: Path) -> str:
 def hash_cache_file(path: Path) -> Path | None:
     """Returns the cache's file for the hash of a data file; None without a cache."""
     with contextlib.suppress(OSError):  # the cache cannot be made
-        if folder := cache_subfolder("hashes"):
+        if folder := make_cache_subfolder("hashes"):
             path_hash = hashlib.sha256(str(path.resolve()).encode()).hexdigest()
             return folder / f"{path_hash}.json"
     return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.core.paths import name_of
+from mtl_cli.core.locations import location_name
 from mtl_cli.data import cache
 from mtl_cli.data.cache_entry import check_entry
 from mtl_cli.data.continued_features import EarlierLearnt
@@ -120,7 +120,7 @@ def load(
 def refuse_changed_rows(dataset: Dataset, fingerprint: str) -> None:
     """Raises an error if the rows have changed since their hash was computed."""
     if hash_rows(dataset) != fingerprint:
-        files = ", ".join(map(name_of, dataset.locations.values()))
+        files = ", ".join(map(location_name, dataset.locations.values()))
         raise DataError(
             f"dataset: one of {files} changed while the rows were read; run again when "
             "the file is complete"

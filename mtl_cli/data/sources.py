@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from mtl_cli.columns.arrow_types import with_plain_types
 from mtl_cli.core.errors import DataError, RowError
-from mtl_cli.core.paths import Location, listed_paths
+from mtl_cli.core.locations import Location, path_list
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_file import CsvFile
 from mtl_cli.data.dataset import Dataset
@@ -171,7 +171,7 @@ def with_format_of(dataset: Dataset, location: Location) -> Dataset:
     If the endings are not known, the data set is unchanged. If they differ, the format
     is `auto`: `find_files` then refuses files of different formats.
     """
-    formats = {format_by_ending(path) for path in listed_paths(location)}
+    formats = {format_by_ending(path) for path in path_list(location)}
     file_format = "auto" if len(formats) > 1 else formats.pop()
     return dataset.model_copy(update={"format": file_format or dataset.format})
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mtl_cli.core.atomic_write import naming_full_disk
 from mtl_cli.core.errors import DataError
-from mtl_cli.core.paths import Location
+from mtl_cli.core.locations import Location
 
 STDIN = "-"  # the location of a table: CSV from stdin
 

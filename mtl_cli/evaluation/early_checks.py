@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mtl_cli.core.conditions import Condition, check_known
 from mtl_cli.core.errors import ConfigError, MtlError
-from mtl_cli.core.paths import Location, name_of
+from mtl_cli.core.locations import Location, location_name
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.labels import truth_columns
 from mtl_cli.data.stdin import STDIN
@@ -78,7 +78,7 @@ def outputs_on_table(
         raise ConfigError(NO_TABLE)
     if table is None or table == STDIN:
         return config.dataset, config.outputs
-    plan = plan_for_files(config, table, slice_columns, name_of(table))
+    plan = plan_for_files(config, table, slice_columns, location_name(table))
     return plan.dataset, plan.outputs
 
 

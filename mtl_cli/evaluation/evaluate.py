@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError
+from mtl_cli.core.locations import Location
 from mtl_cli.core.other_files import read_json_object
-from mtl_cli.core.paths import Location
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.compute_report import label_counts
 from mtl_cli.data.feature_set import FeatureSet

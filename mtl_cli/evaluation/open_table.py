@@ -11,7 +11,7 @@ import pyarrow as pa
 from mtl_cli.columns.arrow_types import with_lists_of_views, with_plain_types
 from mtl_cli.core.atomic_write import naming_full_disk, temporary_folder
 from mtl_cli.core.errors import DataError
-from mtl_cli.core.paths import Location, name_of
+from mtl_cli.core.locations import Location, location_name
 from mtl_cli.data.sources import Source, open_source
 from mtl_cli.data.stdin import STDIN, copied_stdin
 from mtl_cli.evaluation.plan import EvaluationPlan, plan_evaluation, plan_for_files
@@ -43,7 +43,7 @@ def opened_for_evaluation(
     if not isinstance(table, str | list):
         yield open_in_memory(model, table, slice_columns)
         return
-    name = "stdin" if table == STDIN else name_of(table)
+    name = "stdin" if table == STDIN else location_name(table)
     with (
         temporary_folder("mtl-evaluate-") as folder,
         copied_stdin(table, folder) as location,

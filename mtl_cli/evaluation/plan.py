@@ -6,8 +6,8 @@ import pyarrow as pa
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import ConfigError, DataError
+from mtl_cli.core.locations import Location
 from mtl_cli.core.message_text import suggest
-from mtl_cli.core.paths import Location
 from mtl_cli.data.column_request import ColumnRequest, readable_names
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import request_of_data

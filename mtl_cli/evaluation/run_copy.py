@@ -13,8 +13,8 @@ from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import VALID_ROWS, validation_fingerprint
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
+from mtl_cli.core.locations import Location
 from mtl_cli.core.other_files import read_json_object, read_text
-from mtl_cli.core.paths import Location
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import hash_files

@@ -17,7 +17,7 @@ from mtl_cli.comparison.read_run import read_run
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.atomic_write import replacing_folder
 from mtl_cli.core.errors import DataError, MtlError
-from mtl_cli.core.paths import Location
+from mtl_cli.core.locations import Location
 from mtl_cli.core.written_files import HASHES_KEY, hashes_of
 from mtl_cli.evaluation.evaluate import EvaluationRequest, evaluate
 from mtl_cli.evaluation.evaluation import Evaluation

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from mtl_cli.comparison.find_runs import EVALUATIONS
 from mtl_cli.core.errors import ConfigError, first_line
+from mtl_cli.core.locations import Location, path_list
 from mtl_cli.core.other_files import read_json_object
-from mtl_cli.core.paths import Location, listed_paths
 from mtl_cli.core.written_files import HASHES_KEY, check_written
 
 EVALUATION_FOLDER = Path("outputs/evaluations")
@@ -20,7 +20,7 @@ def default_target(sweep: Path, table: Location) -> Path:
             leads there.
     """
     # The parameters of a URL, after `?`, may hold secrets.
-    path = listed_paths(table)[0].partition("?")[0]
+    path = path_list(table)[0].partition("?")[0]
     name = f"{sweep.resolve().name}-{Path(path).name.partition('.')[0]}"
     target = EVALUATION_FOLDER / re.sub(r"[^\w.,=-]+", "_", name)
     if Path.cwd().resolve() not in target.resolve().parents:

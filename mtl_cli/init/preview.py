@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from mtl_cli.core.errors import DataError
+from mtl_cli.core.locations import data_path
 from mtl_cli.core.message_text import shown
-from mtl_cli.core.paths import find_data
 from mtl_cli.core.yaml_limits import MAX_YAML_LIST
 from mtl_cli.data.arrow_errors import read_errors
 from mtl_cli.data.column_request import ColumnRequest, folders_like_columns
@@ -80,7 +80,7 @@ def read_preview(
     """
     # The format is detected below. Until then, `auto` finds the Parquet files of a
     # folder.
-    files = find_files(key, path, "auto" if find_data(path).is_dir() else ANY_FORMAT)
+    files = find_files(key, path, "auto" if data_path(path).is_dir() else ANY_FORMAT)
     options = None
     with read_errors(key, path):
         files = files._replace(format=detect_format(files))

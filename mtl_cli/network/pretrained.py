@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
+from mtl_cli.core.locations import data_path
 from mtl_cli.core.other_files import check_data_file
-from mtl_cli.core.paths import find_data
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.features.base import Pretrained
 
@@ -121,8 +121,8 @@ def read_vectors(key: str, path: str) -> Vectors:
     `key` is the key that names the file. Errors start with this key.
     """
     try:
-        check_data_file(find_data(path))
-        with find_data(path).open("rb") as file:
+        check_data_file(data_path(path))
+        with data_path(path).open("rb") as file:
             # `allow_pickle=False`: a pickle can run code when it is loaded.
             vectors: npt.NDArray[np.generic] = np.lib.format.read_array(
                 file, allow_pickle=False
@@ -153,8 +153,8 @@ def read_values(key: str, path: str) -> list[str]:
     `key` is the key that names the file. Errors start with this key.
     """
     try:
-        check_data_file(find_data(path))
-        with find_data(path).open(encoding="utf-8-sig") as file:
+        check_data_file(data_path(path))
+        with data_path(path).open(encoding="utf-8-sig") as file:
             values = [line.rstrip("\n") for line in file]
     except (OSError, ValueError) as error:
         raise DataError(

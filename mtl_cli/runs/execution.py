@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from mtl_cli.core.errors import MtlError, TrainingError
-from mtl_cli.core.paths import shortest
+from mtl_cli.core.paths import short_path
 from mtl_cli.core.run_folder import LOG
 from mtl_cli.core.run_status import STATUS
 from mtl_cli.core.secrets import mask_secrets
@@ -100,7 +100,7 @@ def execute_as_chief(
             raise
         raise TrainingError(
             f"{failure_message(error)}{plugin_hint(config)}; the traceback is in "
-            f"{shortest(path / LOG)}"
+            f"{short_path(path / LOG)}"
         ) from error
     return path, True
 
@@ -166,7 +166,7 @@ def execute_as_worker(config: "Config", request: RunRequest, rank: int) -> None:
             # If the disk is full, there may be no log, or no space for its copy.
             with contextlib.suppress(OSError):
                 log = copy_log(folder / LOG, request.folder, rank)
-                message += f"; the traceback is in {shortest(log)}"
+                message += f"; the traceback is in {short_path(log)}"
             raise TrainingError(message) from error
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.single_task_twin import settings_of_twin, without_model
-from mtl_cli.core.paths import listed_paths, shortest
+from mtl_cli.core.locations import path_list
+from mtl_cli.core.paths import short_path
 from mtl_cli.core.plugins import plugin_flags
 from mtl_cli.data.sampling_correction import sampled_task
 from mtl_cli.models.base import COMMON_KEYS
@@ -49,7 +50,7 @@ def comparison_command(config: Config, settings: list[str]) -> tuple[str, str]:
         and run_trained_on(test, config.dataset.format, Path(earlier)) is None
     ):
         plugins = [s for s in settings if s.startswith("--plugins=")]
-        tables = listed_paths(test)
+        tables = path_list(test)
         command = ["mtl-evaluate", earlier, *tables, *plugins]
         purpose = "scores the earlier run on the test rows of this run"
         return shlex.join(command), purpose
@@ -100,7 +101,7 @@ def with_other_sharing(config: Config, settings: list[str]) -> list[str]:
 
 def commands_for_model(folder: Path) -> list[tuple[str, str]]:
     """Returns commands that use the model of a run: pairs of a command and purpose."""
-    run = shlex.quote(str(shortest(folder)))
+    run = shlex.quote(str(short_path(folder)))
     flags = "".join(f" {shlex.quote(flag)}" for flag in plugin_flags())
     return [
         (f"mtl-compare {run} OTHER_RUN{flags}", "says which of two runs is better"),

@@ -4,7 +4,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from mtl_cli.core.errors import FIX_OF_IMPORT, MtlError, first_line
-from mtl_cli.core.paths import shortest
+from mtl_cli.core.paths import short_path
 from mtl_cli.core.signals import Stopped
 from mtl_cli.core.standard_streams import OUTPUT_CLOSED
 
@@ -71,7 +71,7 @@ def stop_message(stop: Stopped, command: list[str]) -> str:
     newest = checkpoints[0]
     return (
         f"{stop}; all up to {describe_checkpoint(newest)} is safe in "
-        f"{shortest(newest)}; to go on: {resume_command(command)}"
+        f"{short_path(newest)}; to go on: {resume_command(command)}"
     )
 
 

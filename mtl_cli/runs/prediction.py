@@ -17,8 +17,8 @@ import pyarrow.parquet
 
 from mtl_cli.core.atomic_write import naming_full_disk, temporary_folder
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.locations import Location
 from mtl_cli.core.message_text import line_if_any
-from mtl_cli.core.paths import Location
 from mtl_cli.core.prediction_names import prediction_name
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.dataset import Dataset

@@ -11,7 +11,7 @@ from mtl_cli.core import tensorflow_runtime
 from mtl_cli.core.message_text import shown
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.other_files import read_json_object
-from mtl_cli.core.paths import PACKAGE, shortest
+from mtl_cli.core.paths import PACKAGE, short_path
 from mtl_cli.core.plugin_code import code_hashes
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.models.base import GatedSharing
@@ -82,7 +82,7 @@ def plugin_files(config: "Config") -> list[str]:
     """Returns the paths of the files of the options that plugins provide."""
     modules = {type(option).__module__ for option in learnt_options(config)}
     return sorted(
-        str(shortest(Path(file)))
+        str(short_path(Path(file)))
         for module in modules
         if not module.startswith(f"{PACKAGE.name}.")
         and (file := sys.modules[module].__file__) is not None

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from mtl_cli.core.paths import shortest
+from mtl_cli.core.paths import short_path
 from mtl_cli.core.run_folder import LOG
 from mtl_cli.data.table import Array
 from mtl_cli.pages.figures import write_png
@@ -86,7 +86,7 @@ def warned_of_error(part: str, run: TrainedRun, console: Console) -> Iterator[No
         console.warn(
             f"the run has no {part}: {failure_message(error)}{plugin_hint(run.config)};"
             " the model and the scores are complete; the traceback is in "
-            f"{shortest(run.folder.path / LOG)}"
+            f"{short_path(run.folder.path / LOG)}"
         )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.core.paths import shortest
+from mtl_cli.core.paths import short_path
 from mtl_cli.core.run_folder import RunFolder, check_run_folder, remove_checkpoints
 from mtl_cli.core.run_status import status_of
 from mtl_cli.runs.console import Console
@@ -160,7 +160,7 @@ def resumed_start(config: Config, folder: RunFolder, hint: str = "") -> RunStart
             f"resume: 'must' needs a checkpoint, but {folder.path} holds no intact "
             "checkpoint; start the run again with resume=auto"
         )
-    run = f"the unfinished run in {shortest(folder.path)}"
+    run = f"the unfinished run in {short_path(folder.path)}"
     if checkpoint is None:
         message = f"starting {run} again: it has no intact checkpoint{hint}"
     else:
@@ -176,7 +176,7 @@ def report_finished(config: Config, path: Path) -> None:
     console = Console(Path(os.devnull))
     end = status_of(path).get("end")
     console.print_line(
-        f"{shortest(path)} holds this run, done at {end}; it is not run again"
+        f"{short_path(path)} holds this run, done at {end}; it is not run again"
     )
     if scores:
         split = main_split(scores)

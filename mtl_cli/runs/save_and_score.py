@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from mtl_cli.core.paths import shortest
+from mtl_cli.core.paths import short_path
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.table import Array, Table
@@ -130,10 +130,10 @@ def predict_and_score(
 
 def print_paths(folder: RunFolder, console: Console) -> None:
     """Says where the run folder is, and the report if there is one."""
-    console.print_line(f"run folder: {shortest(folder.path)}")
+    console.print_line(f"run folder: {short_path(folder.path)}")
     report = folder.path / "report.html"
     if report.exists():
-        console.print_line(f"report:     {shortest(report)}")
+        console.print_line(f"report:     {short_path(report)}")
 
 
 def measure_gates(run: TrainedRun, split: str) -> GateUsage | None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mtl_cli.core.paths import shortest
+from mtl_cli.core.paths import short_path
 from mtl_cli.runs.tracker_events import Outcome
 
 
@@ -48,10 +48,12 @@ def where_values_are(
         has_failed: whether the run failed; it may then be resumed.
     """
     if not has_failed:
-        return f"; {shortest(folder)} holds all values in history.csv and metrics.json"
+        return (
+            f"; {short_path(folder)} holds all values in history.csv and metrics.json"
+        )
     if not num_missing:
         return ""
-    text = f"; {shortest(folder)} holds all values in history.csv"
+    text = f"; {short_path(folder)} holds all values in history.csv"
     # A resumed run sends the epochs after the last epoch that was sent. So an earlier
     # epoch that was refused is not sent again.
     if not num_refused:

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError
+from mtl_cli.core.locations import Location
 from mtl_cli.core.other_files import read_json_object
-from mtl_cli.core.paths import Location
 from mtl_cli.data.fingerprint import hash_table
 from mtl_cli.runs.provenance import TRAIN_HASH
 from mtl_cli.runs.saved_model import load_config

@@ -3,7 +3,7 @@
 import json
 
 from mtl_cli.comparison.same_rows import SPLIT_KEYS
-from mtl_cli.core.paths import absolute_paths
+from mtl_cli.core.locations import absolute_paths
 from mtl_cli.data.dataset import Dataset
 
 # The keys of `dataset` that say how rows are read and used, not which rows there are.

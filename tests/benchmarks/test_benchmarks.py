@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mtl_cli.core.paths import root
+from mtl_cli.core.paths import resources_folder
 
-OURS = root() / "benchmarks" / "ours.py"
+OURS = resources_folder() / "benchmarks" / "ours.py"
 
 
 @pytest.mark.slow

@@ -133,7 +133,7 @@ def test_wrong_version_of_a_needed_package_is_broken(
 def test_files_that_are_not_there_are_broken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paths, "root", lambda: tmp_path)
+    monkeypatch.setattr(paths, "resources_folder", lambda: tmp_path)
     finding = doctor.check_files()
     assert (finding.status, "config.yaml" in finding.text) == ("broken", True)
 

@@ -427,7 +427,7 @@ def test_remarks_on_a_page_hold_no_password_of_the_table(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = "https://bob:hunter22@shop/few.parquet"
-    monkeypatch.setattr(open_table, "name_of", lambda location: url)
+    monkeypatch.setattr(open_table, "location_name", lambda location: url)
     frame = pd.read_parquet(run.parent / "test.parquet").drop(columns=["level"])
     frame.to_parquet(tmp_path / "few.parquet")
     page = tmp_path / "page.html"

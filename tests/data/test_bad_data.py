@@ -22,8 +22,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from mtl_cli.config.check import check
+from mtl_cli.core.cache_folder import cache_folder
 from mtl_cli.core.errors import ConfigError, DataError
-from mtl_cli.core.paths import cache_folder, conf_folder
+from mtl_cli.core.paths import conf_folder
 from mtl_cli.data import csv_file, sources
 from mtl_cli.data import load as loading
 from mtl_cli.data.encode import GroupCodes

@@ -19,7 +19,7 @@ from hydra import compose, initialize_config_dir
 
 from mtl_cli.config.check import check
 from mtl_cli.core.errors import DataError
-from mtl_cli.core.paths import conf_folder, root
+from mtl_cli.core.paths import conf_folder, resources_folder
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.files import find_files
@@ -29,8 +29,8 @@ from mtl_cli.heads.independent import Independent
 from mtl_cli.scoring.scores import score_outputs
 from mtl_cli.tasks.binary import Binary
 
-RAW_ADULT = root().parent / "shared" / "data" / "adult"
-BUNDLED_ADULT = root() / "data" / "adult"
+RAW_ADULT = resources_folder().parent / "shared" / "data" / "adult"
+BUNDLED_ADULT = resources_folder() / "data" / "adult"
 
 
 def config(*overrides):

@@ -22,7 +22,7 @@ import yaml
 from omegaconf import OmegaConf
 from uci import COLUMNS
 
-from mtl_cli.core.paths import root
+from mtl_cli.core.paths import resources_folder
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.init import preview
@@ -94,7 +94,7 @@ def shop() -> dict[str, Any]:
 
 
 def adult_without_header(path: Path) -> None:
-    frame = pd.read_parquet(root() / "data/adult/train.parquet")
+    frame = pd.read_parquet(resources_folder() / "data/adult/train.parquet")
     lines = frame.astype(str).agg(", ".join, axis=1)
     path.write_text("\n".join(lines) + "\n\n", encoding="utf-8")
 
@@ -152,7 +152,9 @@ def test_census_income_becomes_nearly_the_bundled_data_set(run: Run) -> None:
     code, _, err = run(table, "--task", *tasks, "--name", "census")
     assert (code, err) == (0, "")
     values = written("census")
-    bundled = yaml.safe_load((root() / "conf/dataset/census_income.yaml").read_text())
+    bundled = yaml.safe_load(
+        (resources_folder() / "conf/dataset/census_income.yaml").read_text()
+    )
     same = kinds(bundled)
     del same["income_50k"]  # a feature of one group of tasks only
     small_numbers = ("num_emp", "own_or_self", "vet_benefits")
