@@ -12,8 +12,9 @@ class MGDA(Balancing):
         a_t = T alpha_t
 
     g_t is the gradient of task t in all shared entries of all variables, see
-    `Balancing`. To first order, a step against this weighted mean raises no loss. T is
-    the number of tasks whose g_t is not 0. Tasks with a g_t of 0, such as tasks without
+    `Balancing`. To first order, a small step against the shortest mean raises no loss.
+    `minimum_on_simplex` finds alpha, for more than two tasks approximately. T is the
+    number of tasks whose g_t is not 0. Tasks with a g_t of 0, such as tasks without
     rows in the batch, do not take part.
 
     Reference: Sener and Koltun, "Multi-Task Learning as Multi-Objective Optimization",

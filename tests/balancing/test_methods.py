@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from helpers.networks import config
 from helpers.slow import slow_except
-from scipy.optimize import minimize
+from scipy.optimize import minimize, nnls
 
 from mtl_cli.balancing.base import Balancing, Observation
 from mtl_cli.core.errors import ConfigError
@@ -389,6 +389,20 @@ def test_mgda_finds_the_shortest_mean_and_lowers_every_loss(num_tasks: int) -> N
     shortest, length = np.linalg.norm(alpha @ g), np.linalg.norm(found @ g)
     assert length == pytest.approx(shortest, rel=1e-3)
     assert (g @ (found @ g) > (1 - 1e-2) * length**2).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_mgda_finds_the_shortest_mean_if_norms_differ_widely(seed: int) -> None:
+    random, num_tasks = np.random.default_rng(seed), 20
+    norms = np.exp(2.3 * random.normal(size=(num_tasks, 1)))  # factors up to 1e4
+    g = norms * random.normal(size=(num_tasks, 200))
+    # Least squares with the row `sum_t alpha_t = 1` at a large weight.
+    scaled = g.T / np.linalg.norm(g, axis=1).min()
+    rows = np.vstack([scaled, np.full(num_tasks, 1e4)])
+    alpha, _ = nnls(rows, [*np.zeros(200), 1e4], maxiter=10_000)
+    shortest = np.linalg.norm(alpha @ g) / alpha.sum()
+    found = factors(method("mgda"), observed([0.5] * num_tasks, g)) / num_tasks
+    assert np.linalg.norm(found @ g) == pytest.approx(shortest, rel=0.01)
 
 
 # CAGrad
