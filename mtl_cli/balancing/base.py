@@ -34,8 +34,9 @@ class Observation(NamedTuple):
         products: the inner products g_s . g_t of the tasks' gradients for each
             variable, (P, T, T). The sums are over the shared entries of the variable,
             see `Balancing`. None if the method reads no gradients.
-        kernels: the positions of the layers' kernels among the P variables, in the
-            order of the layers.
+        matrices: the positions of some of the P variables, in the order of the layers:
+            the embedding tables, and the kernels of the encoder and the experts. Gates
+            and towers are left out.
     """
 
     tasks: Sequence[str]
@@ -44,7 +45,7 @@ class Observation(NamedTuple):
     ends_epoch: Tensor
     seed: Tensor
     products: Tensor | None = None
-    kernels: Sequence[int] = ()
+    matrices: Sequence[int] = ()
 
     @property
     def total_products(self) -> Tensor:

@@ -20,9 +20,12 @@ class GradNorm(Balancing):
 
     L_t is the loss of task t, omega_t the key `weight` of the task, and L_t(0) the loss
     in the first batch with rows of the task. mean_s is the mean over the tasks whose
-    gradient is not 0. W is the kernel that the largest number of tasks trains, and
-    among several such kernels the last one in the network. Only the shared entries of W
-    count (see `Balancing`). If no kernel has shared entries, W is all variables.
+    gradient is not 0.
+
+    W is the last shared layer: of the embedding tables and of the kernels of encoder
+    and experts, the one that the largest number of tasks trains, and among several such
+    the last one in the network. Only the shared entries of W count (see `Balancing`).
+    If none of these tables and kernels has shared entries, W is all variables.
 
     w_t starts at 1, and Adam trains w_t. Tasks without rows in the batch keep their
     weights. The weights of all other tasks are scaled after each step, so that the sum
@@ -70,7 +73,7 @@ class GradNorm(Balancing):
         """Returns d/dw_t of | G_t - mean_s(G_s) r_t^alpha | for each task t, (T,)."""
         import tensorflow as tf
 
-        norms = norms_at_shared_kernel(observation)  # G_t
+        norms = norms_at_last_shared_layer(observation)  # G_t
         has_gradient = tf.cast(norms > 0, tf.float32)
         ratios = tf.math.divide_no_nan(observation.losses, first_losses) * has_gradient
         rates = tf.math.divide_no_nan(ratios, masked_mean(ratios, has_gradient))  # r_t
@@ -99,25 +102,25 @@ def rescaled_weights(old: Tensor, new: Tensor, has_rows: Tensor) -> Tensor:
     return tf.math.divide_no_nan(old_sum, new_sum) * new
 
 
-def norms_at_shared_kernel(observation: Observation) -> Tensor:
+def norms_at_last_shared_layer(observation: Observation) -> Tensor:
     """Returns the norm G_t of each task's gradient, (T,); see `GradNorm` for W."""
     import tensorflow as tf
 
     squares = tf.linalg.diag_part(observation.products)  # (P, T)
-    kernels = tf.constant(list(observation.kernels), tf.int32)
-    kernel_squares = tf.gather(squares, kernels)  # (kernels, T)
-    num_kernels = kernels.shape[0]
-    # The number of tasks that train each kernel. Among kernels with the same number,
-    # the last kernel has the highest rank.
-    num_tasks = tf.math.count_nonzero(kernel_squares, axis=1)
-    ranks = num_tasks * num_kernels + tf.range(num_kernels, dtype=tf.int64)
+    matrices = tf.constant(list(observation.matrices), tf.int32)
+    matrix_squares = tf.gather(squares, matrices)  # (matrices, T)
+    num_matrices = matrices.shape[0]
+    # The number of tasks that train each matrix. Among matrices with the same number,
+    # the last matrix has the highest rank.
+    num_tasks = tf.math.count_nonzero(matrix_squares, axis=1)
+    ranks = num_tasks * num_matrices + tf.range(num_matrices, dtype=tf.int64)
     is_chosen = (ranks == tf.reduce_max(ranks)) & (num_tasks > 0)
     chosen_squares = tf.linalg.matvec(
-        kernel_squares, tf.cast(is_chosen, tf.float32), transpose_a=True
+        matrix_squares, tf.cast(is_chosen, tf.float32), transpose_a=True
     )  # (T,)
-    has_kernel = tf.reduce_any(is_chosen)
+    has_chosen = tf.reduce_any(is_chosen)
     all_squares = tf.reduce_sum(squares, axis=0)  # (T,)
-    return tf.sqrt(tf.where(has_kernel, chosen_squares, all_squares))
+    return tf.sqrt(tf.where(has_chosen, chosen_squares, all_squares))
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:

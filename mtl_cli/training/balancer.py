@@ -13,6 +13,9 @@ import tensorflow as tf
 from mtl_cli.balancing.base import Observation
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.tensors import Tensor
+from mtl_cli.network.network import Network
+from mtl_cli.network.parts import part_of_layers
+from mtl_cli.training.lazy_tables import LazyTable
 
 
 class Balancer:
@@ -27,8 +30,9 @@ class Balancer:
     def __init__(
         self,
         config: Config,
+        network: Network,
         variables: Sequence[keras.Variable],
-        num_tables: int,
+        tables: Sequence[LazyTable],
         steps_per_epoch: int,
         first_step: int,
     ) -> None:
@@ -36,20 +40,20 @@ class Balancer:
 
         Args:
             config: the configuration of the run.
+            network: the network.
             variables: the trained variables of the network without the lazy tables.
-            num_tables: number of lazy tables.
+            tables: the lazy tables.
             steps_per_epoch: number of steps in an epoch.
             first_step: the optimizer's count of steps before the run.
         """
         self.method = config.balancing
         self.tasks = list(config.chosen_tasks)
-        # The indices of the variables that are kernels.
-        self.kernels = [i for i, v in enumerate(variables) if v.name == "kernel"]
+        self.matrices = matrices_before_towers(network, variables, tables)
         self.steps_per_epoch = steps_per_epoch
         self.first_step = first_step
         self.seed = config.seed
         self.reads_gradients = self.method.reads_gradients
-        state = self.method.start(len(self.tasks), len(variables) + num_tables)
+        state = self.method.start(len(self.tasks), len(variables) + len(tables))
         self.state = {name: tf.Variable(value) for name, value in state.items()}
 
     @property
@@ -112,7 +116,7 @@ class Balancer:
             has_rows=total_weights > 0,
             ends_epoch=(step + 1) % self.steps_per_epoch == 0,
             seed=tf.stack([tf.cast(self.seed % 2**31, step.dtype), step]),
-            kernels=self.kernels,
+            matrices=self.matrices,
         )
 
     def _update_state(self, observation: Observation) -> dict[str, Tensor]:
@@ -124,6 +128,32 @@ class Balancer:
 
     def _values(self) -> dict[str, Tensor]:
         return {name: variable.read_value() for name, variable in self.state.items()}
+
+
+def matrices_before_towers(
+    network: Network, variables: Sequence[keras.Variable], tables: Sequence[LazyTable]
+) -> list[int]:
+    """Returns `Observation.matrices`. See `Balancer` for the arguments."""
+    part_by_layer = part_of_layers(network)
+    candidates = {
+        id(variable)
+        for layer in network.logits.layers
+        if part_by_layer.get(layer.name) in ("embeddings", "encoder", "experts")
+        for variable in layer.trainable_variables
+    }
+    # Tables are the first layers, but lazy tables are the last variables. A table with
+    # one column is a bias per id; a kernel with one row or column is a bias, too.
+    lazy_tables = [
+        len(variables) + i for i, table in enumerate(tables) if table.width > 1
+    ]
+    others = [
+        i
+        for i, variable in enumerate(variables)
+        if id(variable) in candidates
+        and len(variable.shape) > 1
+        and min(variable.shape[-2:]) > 1
+    ]
+    return lazy_tables + others
 
 
 def stacked_gradients(

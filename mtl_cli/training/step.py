@@ -75,8 +75,9 @@ class Step:
         self.optimizer.global_clipnorm = None
         self.balancer = Balancer(
             config,
+            network,
             self.model.trainable_variables,
-            len(self.tables),
+            self.tables,
             steps_per_epoch,
             first_step,
         )

@@ -65,7 +65,7 @@ def started(balancing: Balancing, num_tasks: int, num_weights: int = 1) -> Any:
 
 def factors(balancing: Balancing, observation: Observation) -> Any:
     """The factors of the first step."""
-    num_weights = len(observation.kernels)
+    num_weights = len(observation.matrices)
     state = started(balancing, len(observation.tasks), num_weights)
     state = balancing.next_state(state, observation)
     return balancing.factors(state, observation).numpy()
@@ -104,7 +104,7 @@ def test_compiled_step_computes_the_same(name: str) -> None:
     balancing = method(name)
     g = np.stack([gradients(3, 1), gradients(3, 2)])
     observation = observed([0.3, 0.5, 0.9], g, step=1, ends_epoch=True)
-    num_weights = len(observation.kernels)
+    num_weights = len(observation.matrices)
 
     def step() -> Any:
         state = started(balancing, 3, num_weights)
@@ -274,41 +274,41 @@ def test_gradnorm_gives_weight_to_the_task_that_learns_slowly() -> None:
     assert weights[1] > 1.4
 
 
-def test_gradnorm_reads_the_last_kernel_that_most_tasks_train() -> None:
+def test_gradnorm_reads_the_last_matrix_that_most_tasks_train() -> None:
     balancing = method("gradnorm")
     first, most, later = gradients(3, 1), gradients(3, 2), gradients(3, 3)
     later[2] = 0.0
     found, same = (
         balancing.next_state(
-            started(balancing, 3), observed([0.5, 0.7, 0.6], np.stack(kernels))
+            started(balancing, 3), observed([0.5, 0.7, 0.6], np.stack(matrices))
         )["mean"].numpy()
-        for kernels in ([first, most, later], [most])
+        for matrices in ([first, most, later], [most])
     )
     np.testing.assert_allclose(found, same, rtol=FLOAT32)
 
 
-def test_gradnorm_reads_the_last_shared_kernel() -> None:
+def test_gradnorm_reads_the_last_shared_matrix() -> None:
     balancing = method("gradnorm")
     first, last, own = gradients(2, 1), gradients(2, 2), np.zeros((2, 6))
     states = [
         balancing.next_state(
-            started(balancing, 2), observed([0.5, 0.7], np.stack(kernels))
+            started(balancing, 2), observed([0.5, 0.7], np.stack(matrices))
         )
-        for kernels in ([first, last, own], [last], [first])
+        for matrices in ([first, last, own], [last], [first])
     ]
     found, same, other = (state["mean"].numpy() for state in states)
     np.testing.assert_allclose(found, same, rtol=FLOAT32)
     assert (found != other).any()
 
 
-def test_gradnorm_without_a_shared_kernel_reads_all_shared_weights() -> None:
+def test_gradnorm_without_a_shared_matrix_reads_all_shared_weights() -> None:
     balancing = method("gradnorm")
     one, other = gradients(2, 1), gradients(2, 2)
     observation = observed([0.5, 0.7], np.stack([one, other]))
     both = observed([0.5, 0.7], np.concatenate([one, other], axis=1))
     states = [
         balancing.next_state(started(balancing, 2), x)
-        for x in (observation._replace(kernels=()), both)
+        for x in (observation._replace(matrices=()), both)
     ]
     found, expected = (state["mean"].numpy() for state in states)
     np.testing.assert_allclose(found, expected, rtol=FLOAT32)

@@ -212,25 +212,51 @@ def test_inner_products_count_each_row_of_a_table_once(lazy: str) -> None:
     for i, weight in enumerate(network.logits.trainable_variables):
         g = np.stack([w * gradients[t][i] for t, w in enumerate([1.0, 3.0, 2.0])])
         g = np.where((g != 0).sum(axis=0) > 1, g, 0.0).reshape(3, -1)
-        expected.append((weight.name == "kernel", g @ g.T))
+        expected.append((weight.path.split("/")[0], g @ g.T))
     found = observation.products.numpy()
     assert len(found) == len(expected)
-    # A lazy table comes after the other weights.
+    # A lazy table comes after all other weights.
     np.testing.assert_allclose(
         sorted(found.sum(axis=(1, 2))),
         sorted(products.sum() for _, products in expected),
         rtol=1e-3,
         atol=1e-6,
     )
-    kernels = [products for is_kernel, products in expected if is_kernel]
+    # The table and the kernel of the bottom network, but not its bias, nor the towers.
+    (_, table), (bottom_layer, kernel), *_ = expected
+    assert bottom_layer == "bottom"
     np.testing.assert_allclose(
-        found[list(observation.kernels)], kernels, rtol=1e-3, atol=1e-6
+        found[list(observation.matrices)], [table, kernel], rtol=1e-3, atol=1e-6
     )
     np.testing.assert_allclose(
         found.sum(axis=0), sum(products for _, products in expected), rtol=1e-4
     )
     assert observation.has_rows.numpy().all()
     assert observation.ends_epoch.numpy()
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize(
+    ("options", "last_shared_layer"),
+    [
+        ("model=mmoe", "experts"),
+        # ESMM's product of two towers trains the last layer of both.
+        ("model=shared_bottom model.heads=esmm", "bottom"),
+        ("model=esmm", "embedding"),
+        ("model=esmm encoder=deepfm optimizer.lazy=true", "embedding"),
+        # DeepCTR's layers name their kernels otherwise.
+        ("model=esmm encoder=dcnv2", "cross_net"),
+        ("model=shared_bottom model.towers=ppnet", "bottom"),
+    ],
+)
+def test_last_shared_layer_is_no_tower(options: str, last_shared_layer: str) -> None:
+    configured = chosen(*options.split(), "tasks=[click,buy]")
+    network = built(configured)
+    step = Steps(configured, network, ROWS).step
+    variables = step.model.trainable_variables
+    lazy_layers = [table.layer.name for table in step.tables]
+    layers = [variable.path.split("/")[0] for variable in variables] + lazy_layers
+    assert layers[step.balancer.matrices[-1]] == last_shared_layer
 
 
 class Equal(Balancing):
