@@ -55,6 +55,7 @@ def connect(
             num=1,
             units=len(feature_of_column),
             hidden_units=hidden_units,
+            gamma=2.0,
             routes=[Route("domain", feature_units(feature_of_column))],
             name="domain_gate" if len(xs) == 1 else f"domain_gate_{i}",
             **dense_options,

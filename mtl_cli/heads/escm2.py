@@ -45,8 +45,9 @@ class ESCM2(ESMM):
         so L_CVR is larger than the mean over all impressions, by the factor (all rows)
         / (sampled rows). The paper's other variant, ESCM2-DR, adds a tower that
         estimates l(r, pCVR), and corrects L_CVR by its estimate. ESCM2-DR is left out:
-        the correction does not depend on the conversion tower, so the gradient of this
-        tower would be the same, and only the loss of the new tower would be added.
+        the correction does not depend on pCVR, so the conversion tower would have the
+        same gradient as here, unless the loss of the new tower, which compares its
+        estimate with l(r, pCVR), trained the conversion tower too.
     """
 
     NAME: ClassVar[str] = "escm2"

@@ -23,11 +23,12 @@ from mtl_cli.layers.routing import (
 
 # Constants of the penalties of `DSelectKGates`.
 EPSILON = 1e-6  # added inside the logarithm of the entropy, as in the authors' code
-LEAST_SUM = 1e-3  # the least value of the divisor in the second penalty
-# The strength of the second penalty. At 1, the strength in the authors' code, the
-# penalty moves the bits faster than the tasks do, and towards the code of the first
-# expert. There the smooth step is flat, so all gates stay with this expert for ever.
-SECOND_STRENGTH = 0.01
+# The strength of the penalty on codes that belong to no expert. At 1, the strength in
+# the authors' code, the penalty moves the bits faster than the tasks do, and towards the
+# code of the first expert. There the smooth step is flat, so all gates stay with this
+# expert for ever.
+INVALID_CODE_STRENGTH = 0.01
+MIN_DIVISOR = 1e-3  # of the same penalty, which could be infinite otherwise
 
 
 def uniform(limit: float) -> dict[str, Any]:
@@ -62,9 +63,9 @@ class DSelectKGates(Routing):
         0.01 sum_j 1 / sum_i r_ji
 
     The first, an entropy, makes each selector choose a single expert. The second keeps
-    the selectors away from codes of E and above, because no expert has these codes. If
-    E is a power of two, there are no such codes, and the second penalty is left out.
-    Both are summed over the gates, and are means over the rows of a batch.
+    the selectors away from codes of E and above, because no expert has these codes; the
+    factor 0.01 is `INVALID_CODE_STRENGTH`. If E is a power of two, there are no such
+    codes, and the second penalty is left out. Both are summed over the gates, and are means over the rows of a batch.
 
     Args:
         num: number of gates.
@@ -96,7 +97,7 @@ class DSelectKGates(Routing):
         Experts with Applications to Multi-Task Learning", NeurIPS 2021.
         Differs from the paper in: `entropy` is constant, but the strength in the paper
         grows during training; the second penalty of a selector is at most
-        0.01 / `LEAST_SUM`, but infinite in the paper if all r_ji of the selector are 0.
+        0.01 / `MIN_DIVISOR`, but infinite in the paper if all r_ji of the selector are 0.
         Differs from the authors' code in: the biases of w start at 0, not at random;
         the penalties are means over the rows, as the losses of tasks are, not sums; the
         strength of the second penalty is 0.01, not 1.
@@ -149,14 +150,14 @@ class DSelectKGates(Routing):
         # no gradient and never move.
         near_zero = uniform(gamma / 100)
         self.hidden = ParallelMLP(num, units, **dense_options)
-        self.selectors = ParallelDense(
+        self.selectors = ParallelDense(  # computes z
             num,
             num_selected * self.num_bits,
             initializer=near_zero,
             bias_initializer=near_zero,
             **options_of_z_and_w,
         )
-        self.mixture = ParallelDense(
+        self.mixture = ParallelDense(  # computes w
             num, num_selected, initializer=uniform(0.05), **options_of_z_and_w
         )
 
@@ -215,8 +216,8 @@ class DSelectKGates(Routing):
         entropy = -ops.sum(r * ops.log(r + EPSILON), axis=(2, 3))  # (num, rows)
         penalties = self.entropy * entropy
         if self.num_experts < 2**self.num_bits:  # some codes belong to no expert
-            sums = ops.maximum(ops.sum(r, axis=3), LEAST_SUM)
-            penalties += SECOND_STRENGTH * ops.sum(1 / sums, axis=2)
+            sums = ops.maximum(ops.sum(r, axis=3), MIN_DIVISOR)
+            penalties += INVALID_CODE_STRENGTH * ops.sum(1 / sums, axis=2)
         if row_weights is not None:
             penalties *= ops.cast(row_weights, penalties.dtype)
         penalty = ops.sum(penalties, axis=0)  # (rows,)

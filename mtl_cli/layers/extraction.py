@@ -77,8 +77,8 @@ def extract(
     num_shared = e_shared.shape[0]
     num_experts = g_tasks.shape[-1]  # number of experts that a task's gate weighs
     num_specific = 0 if specific_experts is None else specific_experts.num
-    n = num_experts - num_shared  # number of specific experts of a task
-    if num_specific != num_tasks * n:
+    num_specific_per_task = num_experts - num_shared
+    if num_specific != num_tasks * num_specific_per_task:
         raise ValueError(
             f"task_gates has {num_tasks} gates over {num_experts} experts each, but "
             f"there are {num_specific} specific and {num_shared} shared experts; let "
@@ -86,13 +86,14 @@ def extract(
         )
     # The shared experts come first in both sums: Keras lists the weights of a network
     # in this order, and so do the files of earlier runs.
-    y_tasks = Mix()(g_tasks[..., n:], e_shared)  # the sum over E_s
+    # The sum over E_s
+    y_tasks = Mix()(g_tasks[..., num_specific_per_task:], e_shared)
     if specific_experts is not None:
-        # E_1 ... E_T, (tasks * n, batch, units)
-        e_tasks = specific_experts(x_tasks)
-        # E_t of each task, (tasks, n, batch, units)
-        e_by_task = ops.reshape(e_tasks, (num_tasks, n, -1, e_tasks.shape[-1]))
-        y_tasks += Mix()(g_tasks[..., :n], e_by_task)
+        e_tasks = specific_experts(x_tasks)  # E_1 ... E_T, (num_specific, batch, units)
+        # E_t of each task, (tasks, num_specific_per_task, batch, units)
+        shape = (num_tasks, num_specific_per_task, -1, e_tasks.shape[-1])
+        e_by_task = ops.reshape(e_tasks, shape)
+        y_tasks += Mix()(g_tasks[..., :num_specific_per_task], e_by_task)
     if shared_gate is None:
         return y_tasks, None
 

@@ -28,8 +28,9 @@ class PPNet(Towers):
     of the tower. A tower has L hidden layers. x is the encoding of the row, and * the
     element-wise product. relu stands for `model.activation`. sg stops gradients: a gate
     does not train the encoding that it reads, but trains the embeddings of the prior
-    features. If each task has an encoding x_t of its own, the gates of task t read x_t
-    and have their own U_t^l and c_t^l.
+    features. U^l and c^l are shared by the tasks whose towers have the same widths. If
+    each task has an encoding x_t of its own, the gates of task t read x_t and have
+    their own U_t^l and c_t^l.
 
     In the paper, the prior features are the features of the user F_u, the item F_i and
     the author F_a. The paper writes O_prior for their embeddings, O_ep for x, a crossed
@@ -127,14 +128,17 @@ class PPNet(Towers):
         from mtl_cli.layers.towers import layer_name
 
         tasks_share_u = len(u.shape) == 2
-        gates = GateNU(
-            num=len(tasks),
-            units=len(units),
-            hidden_units=self.prior_gate_units,
-            num_hidden=1 if tasks_share_u else len(tasks),
-            routes=[Route(t, units) for t in tasks],
-            name=layer_name(tasks, f"layer_{layer}_priors"),
-            **dense_options,
+        gates = (
+            GateNU(  # U^l and c^l: its hidden layer; V_t^l and c'_t^l: its last layer
+                num=len(tasks),
+                units=len(units),
+                hidden_units=self.prior_gate_units,
+                gamma=2.0,
+                num_hidden=1 if tasks_share_u else len(tasks),
+                routes=[Route(t, units) for t in tasks],
+                name=layer_name(tasks, f"layer_{layer}_priors"),
+                **dense_options,
+            )
         )
         return gates(u)
 

@@ -25,7 +25,9 @@ class ResidualFlow(Towers):
 
     Reference: Fu et al., "Residual Multi-Task Learner for Applied Ranking", KDD 2024.
         Differs from the paper in: tasks that are not binary are allowed; only logits of
-        binary tasks are added.
+        binary tasks are added. The authors' code has PReLU as the activation, and
+        normalises the embeddings and the output of each activation by batch
+        statistics. Here, `model.batch_norm` normalises before the activation.
     """
 
     def check(self, towers: Sequence[TowerSpec]) -> None:
