@@ -63,9 +63,10 @@ class DSelectKGates(Routing):
         0.01 sum_j 1 / sum_i r_ji
 
     The first, an entropy, makes each selector choose a single expert. The second keeps
-    the selectors away from codes of E and above, because no expert has these codes; the
+    the selectors away from codes of E and above, because no expert has these codes. Its
     factor 0.01 is `INVALID_CODE_STRENGTH`. If E is a power of two, there are no such
-    codes, and the second penalty is left out. Both are summed over the gates, and are means over the rows of a batch.
+    codes, and the second penalty is left out. Both are summed over the gates, and are
+    means over the rows of a batch.
 
     Args:
         num: number of gates.
@@ -96,8 +97,8 @@ class DSelectKGates(Routing):
     Reference: Hazimeh et al., "DSelect-k: Differentiable Selection in the Mixture of
         Experts with Applications to Multi-Task Learning", NeurIPS 2021.
         Differs from the paper in: `entropy` is constant, but the strength in the paper
-        grows during training; the second penalty of a selector is at most
-        0.01 / `MIN_DIVISOR`, but infinite in the paper if all r_ji of the selector are 0.
+        grows during training; the second penalty of a selector is at most 0.01 /
+        `MIN_DIVISOR`, but infinite in the paper if all r_ji of the selector are 0.
         Differs from the authors' code in: the biases of w start at 0, not at random;
         the penalties are means over the rows, as the losses of tasks are, not sums; the
         strength of the second penalty is 0.01, not 1.

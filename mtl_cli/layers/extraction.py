@@ -86,7 +86,6 @@ def extract(
         )
     # The shared experts come first in both sums: Keras lists the weights of a network
     # in this order, and so do the files of earlier runs.
-    # The sum over E_s
     y_tasks = Mix()(g_tasks[..., num_specific_per_task:], e_shared)
     if specific_experts is not None:
         e_tasks = specific_experts(x_tasks)  # E_1 ... E_T, (num_specific, batch, units)
