@@ -1,8 +1,7 @@
 """The base class of balancing methods: how the losses of the tasks become one step.
 
-Letters in shapes: T is the number of tasks, and P the number of variables. A variable
-is a tensor of the network that is trained, such as the kernel of a layer. The word
-"weight" always means the weight of a task's loss here.
+A variable is a tensor of the network that is trained, such as the kernel of a layer.
+Letters in shapes: T is the number of tasks, and P the number of variables.
 """
 
 from collections.abc import Sequence
@@ -32,8 +31,8 @@ class Observation(NamedTuple):
         seed: a seed for random draws: two whole numbers, (2,). Each step has another
             seed.
         products: the inner products g_s . g_t of the tasks' gradients for each
-            variable, (P, T, T). The sums are over the shared entries of the variable,
-            see `Balancing`. None if the method reads no gradients.
+            variable, (P, T, T). Each is a sum over the shared entries of the variable,
+            see `Balancing`. None for methods that do not read gradients.
         matrices: the positions of some of the P variables, in the order of the layers:
             the embedding tables, and the kernels of the encoder and the experts. Gates
             and towers are left out.
@@ -49,7 +48,10 @@ class Observation(NamedTuple):
 
     @property
     def total_products(self) -> Tensor:
-        """The inner products g_s . g_t, summed over all variables, (T, T)."""
+        """The inner products g_s . g_t, summed over all variables, (T, T).
+
+        Only for methods that read gradients.
+        """
         import tensorflow as tf
 
         return tf.reduce_sum(self.products, axis=0)
@@ -62,19 +64,28 @@ class Balancing(Options):
 
         sum_t omega_t w_t L_t
 
-    L_t is the loss of task t, omega_t the key `weight` of the task in `dataset.tasks`,
-    and w_t the weight that the method gives the task in this step.
+    L_t is the loss of task t. omega_t is the user's weight, the key `weight` of the
+    task in `dataset.tasks`. w_t is the method's weight, from `loss_weights`.
 
     A method that reads gradients may also change the direction of the step. Let g_t be
     the gradient of omega_t w_t L_t with respect to the variables of the network. An
     entry of a variable is shared if two tasks or more have a gradient there that is not
     0. The optimizer gets the gradient
 
-        sum_t a_t g_t      in shared entries, with the factors a_t of the method
+        sum_t a_t g_t      in shared entries; `gradient_factors` returns a_t
         sum_t g_t          in all other entries
 
     The methods read the gradients of shared entries only. The gradients of penalties on
     variables are added without a factor.
+
+    The method itself holds only its keys. Training keeps the state of the method, and
+    calls the methods of this class in this order:
+
+        state = initial_state(T, P)
+        in each step:
+            w = loss_weights(state, T)
+            state = next_state(state, observation)
+            a = gradient_factors(state, observation)      if `reads_gradients`
 
     Attributes:
         reads_gradients: whether the method needs the gradient of each task. Each step
@@ -89,18 +100,18 @@ class Balancing(Options):
     def check(self, tasks: Sequence[str]) -> None:
         """Raises ValueError if the keys do not fit the tasks with these names."""
 
-    def start(self, num_tasks: int, num_variables: int) -> dict[str, Array]:
+    def initial_state(self, num_tasks: int, num_variables: int) -> dict[str, Array]:
         """Returns the state before the first step, for T tasks and P variables."""
         return {}
 
     def loss_weights(self, state: State, num_tasks: int) -> Tensor:
-        """Returns the weight w_t of each task in the next step, (T,)."""
+        """Returns the weight w_t of each task in the step, (T,)."""
         import tensorflow as tf
 
         return tf.ones(num_tasks)
 
     def next_state(self, state: State, observation: Observation) -> State:
-        """Returns the state after a step, with the names and shapes of `start`.
+        """Returns the state after the step, with the same names and shapes.
 
         Args:
             state: the state before the step.
@@ -108,14 +119,13 @@ class Balancing(Options):
         """
         return state
 
-    def factors(self, state: State, observation: Observation) -> Tensor:
+    def gradient_factors(self, state: State, observation: Observation) -> Tensor:
         """Returns the factors a_t of the step, (T,).
 
-        The factors may differ between the variables; their shape is then (P, T). Only
-        methods that read gradients are asked for factors.
+        If the factors differ between the variables, their shape is (P, T).
 
         Args:
-            state: the state that `next_state` has returned for this step.
+            state: the state after the step, from `next_state`.
             observation: the facts about the step.
         """
         import tensorflow as tf

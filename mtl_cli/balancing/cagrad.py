@@ -36,7 +36,7 @@ class CAGrad(Balancing):
 
     radius: FractionBelowOne
 
-    def factors(self, state: State, observation: Observation) -> Tensor:
+    def gradient_factors(self, state: State, observation: Observation) -> Tensor:
         import tensorflow as tf
 
         products = observation.total_products

@@ -27,7 +27,7 @@ class DWA(Balancing):
 
     temperature: Positive
 
-    def start(self, num_tasks: int, num_variables: int) -> dict[str, Array]:
+    def initial_state(self, num_tasks: int, num_variables: int) -> dict[str, Array]:
         # `last_epoch` and `epoch_before` are the mean losses of the last two epochs, or
         # 0 if there is no such epoch yet. The other two belong to the current epoch.
         names = ("loss_sum", "num_steps", "last_epoch", "epoch_before")

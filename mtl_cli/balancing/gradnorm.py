@@ -47,7 +47,7 @@ class GradNorm(Balancing):
     alpha: NotNegative
     learning_rate: Positive
 
-    def start(self, num_tasks: int, num_variables: int) -> dict[str, Array]:
+    def initial_state(self, num_tasks: int, num_variables: int) -> dict[str, Array]:
         # `values` is w. A first loss of 0 means: the task has had no rows yet.
         state = initial_adam_state(np.ones(num_tasks, "float32"))
         return state | {"first_losses": np.zeros(num_tasks, "float32")}

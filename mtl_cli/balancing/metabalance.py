@@ -59,7 +59,7 @@ class MetaBalance(Balancing):
             )
             raise ValueError(f"balancing.target_task: {message}")
 
-    def start(self, num_tasks: int, num_variables: int) -> dict[str, Array]:
+    def initial_state(self, num_tasks: int, num_variables: int) -> dict[str, Array]:
         zeros = np.zeros((num_variables, num_tasks), "float32")
         return {"norm_means": zeros, "num_steps": zeros}  # m_t and k of each variable
 
@@ -74,7 +74,7 @@ class MetaBalance(Balancing):
             "num_steps": state["num_steps"] + tf.cast(norms > 0, tf.float32),
         }
 
-    def factors(self, state: State, observation: Observation) -> Tensor:
+    def gradient_factors(self, state: State, observation: Observation) -> Tensor:
         import tensorflow as tf
 
         target_index = 0

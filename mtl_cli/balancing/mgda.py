@@ -25,7 +25,7 @@ class MGDA(Balancing):
 
     reads_gradients = True
 
-    def factors(self, state: State, observation: Observation) -> Tensor:
+    def gradient_factors(self, state: State, observation: Observation) -> Tensor:
         import tensorflow as tf
 
         products = observation.total_products

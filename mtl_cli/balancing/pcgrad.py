@@ -21,7 +21,7 @@ class PCGrad(Balancing):
 
     reads_gradients = True
 
-    def factors(self, state: State, observation: Observation) -> Tensor:
+    def gradient_factors(self, state: State, observation: Observation) -> Tensor:
         import tensorflow as tf
 
         num_tasks = len(observation.tasks)

@@ -37,7 +37,7 @@ class Uncertainty(Balancing):
 
     learning_rate: Positive
 
-    def start(self, num_tasks: int, num_variables: int) -> dict[str, Array]:
+    def initial_state(self, num_tasks: int, num_variables: int) -> dict[str, Array]:
         # The entry `values` of the state is s.
         return initial_adam_state(np.zeros(num_tasks, "float32"))
 

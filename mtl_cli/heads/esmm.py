@@ -50,7 +50,7 @@ class ESMM(Chain):
     def check(self, tasks: Tasks) -> None:
         if len(tasks) < 2:
             raise ValueError(
-                f"model.heads: {self.NAME} needs two tasks, a click and a conversion "
+                f"model.heads={self.NAME} needs two tasks, a click and a conversion "
                 f"after the click, but this run has only {', '.join(tasks)}; choose "
                 "both tasks, as in 'tasks=[click,buy]'"
             )

@@ -43,7 +43,7 @@ class Funnel(Chain):
         steps = self.steps(tasks)
         if len(steps) < 2:
             raise ValueError(
-                "model.heads: funnel needs two steps or more, but the steps are "
+                "model.heads=funnel needs two steps or more, but the steps are "
                 f"[{', '.join(steps)}]; name binary tasks in model.funnel_steps"
             )
         if len(set(steps)) < len(steps):

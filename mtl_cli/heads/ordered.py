@@ -11,13 +11,16 @@ from mtl_cli.heads.base import Heads, Labels, Tasks
 class Ordered(Heads):
     """Heads for tasks that follow each other, such as click, cart and purchase.
 
-    A label can be 1 only if the label of the task before is 1. So the predictions
-    y_hat_t = sigmoid(y_t), where y_t is the logit of task t, should not rise from task
-    to task. For each batch of B rows, training adds the penalty
+    A label can be 1 only if the label of the task before is 1. So the predicted
+    probabilities y_hat_t should not rise from task to task. For each batch of B rows,
+    training adds the penalty
 
         order_penalty / B * sum_rows sum_{t > 1} max(y_hat_t - y_hat_{t-1}, 0)
+        y_hat_t = sigmoid(y_t + logit_shift_t)
 
-    The sum is over all rows, also over rows without a label. The paper writes alpha for
+    y_t is the logit of task t. `logit_shift` corrects the logit for the task's
+    `sampling_rate` and `positive_weight`; without these keys, it is 0. The sum is over
+    all rows, also over rows without a label. The paper writes alpha for
     `order_penalty`.
 
     Attributes:
@@ -34,13 +37,13 @@ class Ordered(Heads):
     def check(self, tasks: Tasks) -> None:
         if len(tasks) < 2:
             raise ValueError(
-                "model.heads: ordered needs two tasks or more, but this run has only "
+                "model.heads=ordered needs two tasks or more, but this run has only "
                 f"{', '.join(tasks)}; choose more tasks, or set model.heads=independent"
             )
         for name, task in tasks.items():
             if not task.BINARY_LABELS:
                 raise ValueError(
-                    f"model.heads: ordered compares probabilities, but task {name} has "
+                    f"model.heads=ordered compares probabilities, but task {name} has "
                     f"the kind {task.kind}; choose only binary tasks, or set "
                     "model.heads=independent"
                 )
@@ -56,7 +59,7 @@ class Ordered(Heads):
             num_broken = (later_rows & (labels[earlier] == 0)).sum()
             if num_broken:
                 raise DataError(
-                    f"model.heads: ordered needs {earlier} = 1 wherever {later} = 1, "
+                    f"model.heads=ordered needs {earlier} = 1 wherever {later} = 1, "
                     f"but {num_broken:,} of {later_rows.sum():,} training rows with "
                     f"{later} = 1 have {earlier} = 0; name the tasks from the first "
                     "step to the last, as in 'tasks=[click,buy]', or set "
@@ -70,12 +73,12 @@ class Ordered(Heads):
         labels: dict[str, Tensor],
         weights: dict[str, Tensor],
     ) -> Tensor:
+        """Computes the penalty of each row; labels and weights have no effect."""
         from keras import ops
 
-        y = [  # the logits of the predicted probabilities
-            ops.cast(logits[name][:, 0], "float32") + task.logit_shift
+        y_hat = [  # of each task, (batch,)
+            ops.sigmoid(ops.cast(logits[name][:, 0], "float32") + task.logit_shift)
             for name, task in tasks.items()
         ]
-        y_hat = [ops.sigmoid(y_t) for y_t in y]  # of each task, (batch,)
         excesses = [ops.relu(later - earlier) for earlier, later in pairwise(y_hat)]
         return self.order_penalty * sum(excesses)

@@ -1,4 +1,4 @@
-"""Two learnt weights: one for a reader's own expert, one for all its other experts."""
+"""One weight for a task's own expert and one for all other experts, as in M3oE."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -12,33 +12,36 @@ from mtl_cli.layers.routing import Route, Routing
 
 @register
 class BalancedWeights(Routing):
-    """Weighs the n experts of a reader by two trained numbers.
+    """Weighs the n experts of a reader, such as a task, by two trained numbers.
 
-    The reader owns one of the experts: the expert of the reader's task, or of the row's
-    scenario. The owned expert has the weight `own`. Each other expert has the weight
-    `other`:
+    In each row, one of the experts is the reader's own: the expert of the reader's
+    task, or of the row's scenario. The weights are
+
+        alpha beta                   of the own expert
+        alpha (1 - beta) / (n - 1)   of each other expert
 
         alpha = sigmoid(strength)
         beta  = sigmoid(balance)
-        own   = alpha beta
-        other = alpha (1 - beta) / (n - 1)
 
     alpha and beta are the paper's letters. All readers share the two trained numbers
-    `strength` and `balance`. Both start at 1, as in the authors' code. If n is 1, there
-    is only the weight `own`.
+    `strength` and `balance`. Both start at 1, as in the authors' code. If n is 1, the
+    only weight is alpha beta.
 
-    Call the layer as `BalancedWeights(routes)(x)`: reader i then owns expert i. If
-    there is one reader, and it owns the expert of the row's scenario, call the layer as
-    `BalancedWeights(routes)(x, ownership)`.
+    Call the layer as `BalancedWeights(routes)(x)` if expert i is the own expert of
+    reader i. If the own expert depends on the row, there must be one reader: call the
+    layer as `BalancedWeights(routes)(x, ownership)`.
 
     Args:
-        routes: the readers, and the n experts that each reader weighs.
+        routes: the readers, and the n experts that each reader weighs, see `Routing`.
         label: the name of the weights in reports, such as `experts of tasks`.
 
     Input shape: x `(batch, dim)`, read only for the number of rows; and ownership
-        `(batch, n)`: 1 for the expert that the reader owns in the row, and 0 for all
-        others. If the owned expert is unknown, all n entries are 1 / n.
+        `(batch, n)`: 1 for the own expert in the row, and 0 for all others. If the own
+        expert is unknown, all n entries are 1 / n.
     Output shape: `(readers, batch, n)`.
+
+    Raises:
+        ValueError: if there is an ownership, but several readers.
 
     Example:
         >>> import keras
@@ -60,6 +63,12 @@ class BalancedWeights(Routing):
         self.label = label
 
     def build(self, x_shape: Shape, ownership_shape: Shape | None = None) -> None:
+        num_readers = len(self.routes)
+        if ownership_shape is not None and num_readers > 1:
+            raise ValueError(
+                f"ownership is for one reader, but routes name {num_readers} readers; "
+                "give one route, or leave ownership out."
+            )
         self.strength = self.add_weight(name="strength", shape=(1,), initializer="ones")
         self.balance = self.add_weight(name="balance", shape=(1,), initializer="ones")
 
@@ -67,20 +76,14 @@ class BalancedWeights(Routing):
         n = len(self.routes[0].experts)
         alpha, beta = ops.sigmoid(self.strength), ops.sigmoid(self.balance)
         if ownership is None:
-            is_own = self.fixed_ownership(ops.shape(x)[0])  # (readers, batch, n)
+            # 1 for expert i of reader i in every row, (readers, batch, n)
+            num_readers = len(self.routes)
+            eye = ops.eye(num_readers, n, dtype=self.compute_dtype)[:, None]
+            is_own = ops.broadcast_to(eye, (num_readers, ops.shape(x)[0], n))
         else:
             is_own = ownership[None]  # (1, batch, n)
         beta_other = (1 - beta) / max(n - 1, 1)  # `max` avoids a division by 0
         return alpha * (beta * is_own + beta_other * (1 - is_own))
-
-    def fixed_ownership(self, num_rows: Tensor) -> Tensor:
-        """Returns 1 for expert i of reader i in every row, and 0 for other experts.
-
-        Returns: `(readers, num_rows, n)`.
-        """
-        num_readers, n = len(self.routes), len(self.routes[0].experts)
-        eye = ops.eye(num_readers, n, dtype=self.compute_dtype)
-        return ops.broadcast_to(eye[:, None], (num_readers, num_rows, n))
 
     def parts(self) -> dict[str, Any]:
         return {"strength": self.strength, "balance": self.balance}

@@ -24,9 +24,9 @@ from mtl_cli.layers.routing import (
 # Constants of the penalties of `DSelectKGates`.
 EPSILON = 1e-6  # added inside the logarithm of the entropy, as in the authors' code
 # The strength of the penalty on codes that belong to no expert. At 1, the strength in
-# the authors' code, the penalty moves the bits faster than the tasks do, and towards the
-# code of the first expert. There the smooth step is flat, so all gates stay with this
-# expert for ever.
+# the authors' code, the penalty moves the bits faster than the tasks do, and towards
+# the code of the first expert. There the smooth step is flat, so all gates stay with
+# this expert for ever.
 INVALID_CODE_STRENGTH = 0.01
 MIN_DIVISOR = 1e-3  # of the same penalty, which could be infinite otherwise
 

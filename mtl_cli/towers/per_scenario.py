@@ -11,15 +11,16 @@ from mtl_cli.towers.base import Towers, TowerSpec
 class PerScenario(Towers):
     """Each pair of a task and a scenario has a tower of its own.
 
+    For a row of scenario s, z_t is the hidden vector and y_t the logits of task t. The
+    tower of task t for scenario s has L hidden layers, and v_ts^l is the input of layer
+    l. relu stands for `model.activation`.
+
         v_ts^1     = z_t
         v_ts^{l+1} = relu(layer norm(W_ts^l v_ts^l + b_ts^l))    for l = 1 ... L
         y_t        = W_ts^{L+1} v_ts^{L+1} + b_ts^{L+1}
 
-    z_t is the hidden vector and y_t the logits of task t. v_ts^l is the input of layer
-    l in the tower of task t for scenario s. A tower has L hidden layers. s is the
-    scenario of the row. A row of an unknown scenario gets the mean of the logits over
-    all scenarios. relu stands for `model.activation`. All towers are computed for all
-    rows, so the cost grows with the number of scenarios.
+    A row of an unknown scenario gets the mean of the logits over all scenarios. All
+    towers are computed for all rows, so the cost grows with the number of scenarios.
 
     Reference: Zhang et al., "M3oE: Multi-Domain Multi-Task Mixture-of-Experts
         Recommendation Framework", SIGIR 2024. The equations follow the authors' code.
@@ -48,7 +49,7 @@ class PerScenario(Towers):
         scenario_weights: Tensor = encodings.scenario_weights
         num_scenarios = scenario_weights.shape[-1]
 
-        def connect(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
+        def connect_equal_towers(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
             *units, num_logits = widths
             # The towers of all scenarios for the first task come first. `ParallelMLP`
             # gives the vector of a task to `num_scenarios` networks in a row.
@@ -61,16 +62,19 @@ class PerScenario(Towers):
                 name=layer_name(tasks),
                 **dense_options,
             )
+            v = mlp(select_tasks(hidden, tasks))  # v_ts^{L+1}
+            # (num_towers, batch, num_logits)
             y = connect_last_layers(
-                mlp(select_tasks(hidden, tasks)),
-                num_towers,
-                num_logits,
-                layer_name(tasks, "logits"),
-                encodings.num_members,
-                num_scenarios,
+                v,
+                num_towers=num_towers,
+                num_logits=num_logits,
+                name=layer_name(tasks, "logits"),
+                num_members=encodings.num_members,
+                num_scenarios=num_scenarios,
                 **dense_options,
-            )  # (num_towers, batch, num_logits)
+            )
             by_scenario = ops.reshape(y, (len(tasks), num_scenarios, -1, num_logits))
             return mean_over_scenarios(by_scenario, scenario_weights)
 
-        return connect_by_widths([tower.widths for tower in towers], connect)
+        widths_by_task = [tower.widths for tower in towers]
+        return connect_by_widths(widths_by_task, connect_equal_towers)

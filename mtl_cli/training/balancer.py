@@ -53,7 +53,7 @@ class Balancer:
         self.first_step = first_step
         self.seed = config.seed
         self.reads_gradients = self.method.reads_gradients
-        state = self.method.start(len(self.tasks), len(variables) + len(tables))
+        state = self.method.initial_state(len(self.tasks), len(variables) + len(tables))
         self.state = {name: tf.Variable(value) for name, value in state.items()}
 
     @property
@@ -100,7 +100,9 @@ class Balancer:
         observation = observation._replace(products=products)
         state = self._update_state(observation)
         shape = (len(gradients), len(self.tasks))
-        factors = tf.broadcast_to(self.method.factors(state, observation), shape)
+        factors = tf.broadcast_to(
+            self.method.gradient_factors(state, observation), shape
+        )
         per_variable = zip(gradients, masks, tf.unstack(factors), strict=True)
         combined = [combine(x, mask, factor) for x, mask, factor in per_variable]
         return task_weights * mean_factors(factors, products), combined

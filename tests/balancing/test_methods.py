@@ -59,7 +59,7 @@ def observed(
 
 
 def started(balancing: Balancing, num_tasks: int, num_weights: int = 1) -> Any:
-    state = balancing.start(num_tasks, num_weights)
+    state = balancing.initial_state(num_tasks, num_weights)
     return {name: tf.constant(value) for name, value in state.items()}
 
 
@@ -68,7 +68,7 @@ def factors(balancing: Balancing, observation: Observation) -> Any:
     num_weights = len(observation.matrices)
     state = started(balancing, len(observation.tasks), num_weights)
     state = balancing.next_state(state, observation)
-    return balancing.factors(state, observation).numpy()
+    return balancing.gradient_factors(state, observation).numpy()
 
 
 class Adam:
@@ -110,7 +110,7 @@ def test_compiled_step_computes_the_same(name: str) -> None:
         state = started(balancing, 3, num_weights)
         state = balancing.next_state(state, observation)
         weights = balancing.loss_weights(state, 3)
-        return state, weights, balancing.factors(state, observation)
+        return state, weights, balancing.gradient_factors(state, observation)
 
     expected = tf.nest.flatten(step())
     found = tf.nest.flatten(tf.function(step, jit_compile=True, autograph=False)())
@@ -163,7 +163,7 @@ def test_step_without_any_shared_entry_keeps_all_numbers_finite(name: str) -> No
     state = balancing.next_state(started(balancing, 2), observation)
     for values in state.values():
         assert np.isfinite(values.numpy()).all()
-    assert np.isfinite(balancing.factors(state, observation).numpy()).all()
+    assert np.isfinite(balancing.gradient_factors(state, observation).numpy()).all()
     assert np.isfinite(balancing.loss_weights(state, 2).numpy()).all()
 
 
@@ -455,7 +455,7 @@ def test_metabalance_scales_each_weight_by_its_own_norms(
             expected = np.where(ratio > 1, expected, 1)
         observation = observed([0.5] * 3, g, step=step)
         state = balancing.next_state(state, observation)
-        found = balancing.factors(state, observation).numpy()
+        found = balancing.gradient_factors(state, observation).numpy()
         np.testing.assert_allclose(found, expected, rtol=1e-4)
         np.testing.assert_allclose(found[:, target or 0], 1, rtol=1e-6)
 
@@ -480,7 +480,9 @@ def test_metabalance_of_a_task_that_comes_late_starts_at_its_norm() -> None:
         state = balancing.next_state(state, only_first)
     observation = observed([0.5, 0.5], g)
     state = balancing.next_state(state, observation)
-    np.testing.assert_allclose(balancing.factors(state, observation), 1, rtol=1e-4)
+    np.testing.assert_allclose(
+        balancing.gradient_factors(state, observation), 1, rtol=1e-4
+    )
 
 
 def test_dwa_leaves_out_epochs_without_rows_of_a_task() -> None:
@@ -562,6 +564,6 @@ def test_metabalance_relaxes_and_averages_as_its_keys_say(
         m = beta * m + (1 - beta) * np.linalg.norm(g, axis=1)
         observation = observed([0.5] * 2, g, step=step)
         state = balancing.next_state(state, observation)
-    found = balancing.factors(state, observation).numpy()[0]
+    found = balancing.gradient_factors(state, observation).numpy()[0]
     expected = [1, relax * m[0] / m[1] + 1 - relax]
     np.testing.assert_allclose(found, expected, rtol=1e-4)

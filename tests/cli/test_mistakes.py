@@ -158,10 +158,10 @@ MISTAKES = {
     "tasks=[income,income]": "names a task twice",
     "model.heads=esm": "'esm' is not one of: escm2, esmm, funnel, independent, "
     "ordered; did you mean esmm?",
-    "model=esmm tasks=[income]": "model.heads: esmm needs two tasks",
+    "model=esmm tasks=[income]": "model.heads=esmm needs two tasks",
     "model=esmm model.click_task=incom": "model.click_task: no task 'incom'",
     "model=esmm model.click_task=never_married": "is the click task too",
-    "model.heads=funnel tasks=[income]": "model.heads: funnel needs two steps",
+    "model.heads=funnel tasks=[income]": "model.heads=funnel needs two steps",
     "model.click_task=income": "model.click_task: only model.heads=escm2 and "
     "esmm use it; choose model.heads=escm2 or esmm, or set click_task back to null",
     "trainer.monitor=incom": "'incom' should be one of auto, mean, income, "

@@ -213,5 +213,5 @@ def test_without_the_risk_the_heads_are_esmm_bit_by_bit():
 
 
 def test_messages_name_the_heads():
-    with pytest.raises(ValueError, match=r"model\.heads: escm2 needs two tasks"):
+    with pytest.raises(ValueError, match=r"model\.heads=escm2 needs two tasks"):
         ESCM2().check({"click": TASKS["click"]})

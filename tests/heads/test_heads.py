@@ -115,7 +115,7 @@ def test_esmm_takes_the_first_two_tasks_unless_told_others():
 @pytest.mark.parametrize(
     ("heads", "tasks", "message"),
     [
-        ({}, {"click": TASKS["click"]}, "model.heads: esmm needs two tasks"),
+        ({}, {"click": TASKS["click"]}, "model.heads=esmm needs two tasks"),
         ({"click_task": "clik"}, TASKS, "model.click_task: no task 'clik' in this run"),
         ({"conversion_task": "click"}, TASKS, "click is the click task too"),
         (

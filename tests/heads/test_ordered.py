@@ -30,7 +30,7 @@ def rows(**labels):
 @pytest.mark.parametrize(
     ("tasks", "message"),
     [
-        ({"click": TASKS["click"]}, "model.heads: ordered needs two tasks or more"),
+        ({"click": TASKS["click"]}, "model.heads=ordered needs two tasks or more"),
         (
             TASKS | {"buy": Regression(label="buy")},
             "ordered compares probabilities, but task buy has the kind regression",

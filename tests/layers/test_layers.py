@@ -381,6 +381,13 @@ def test_vectors_of_id_0_start_at_zeros_and_all_others_at_random() -> None:
     assert others.all() and others.std() == pytest.approx(0.05, rel=0.02)
 
 
+def test_balanced_weights_refuse_an_ownership_of_several_readers() -> None:
+    # All readers would get the weights of one.
+    layer = BalancedWeights([Route(t, experts_of("shared", 3)) for t in range(2)])
+    with pytest.raises(ValueError, match="for one reader, but routes name 2 readers"):
+        layer(np.zeros((BATCH, DIM), "float32"), np.ones((BATCH, 3), "float32") / 3)
+
+
 def test_mix_refuses_another_number_of_weights_than_experts() -> None:
     # A single weight would be broadcast to all experts.
     experts = np.zeros((3, BATCH, 4), "float32")

@@ -63,7 +63,7 @@ class Recorder(Balancing):
         self.kept.append(observation)
         return state
 
-    def factors(self, state: State, observation: Observation) -> Any:
+    def gradient_factors(self, state: State, observation: Observation) -> Any:
         return tf.constant(factors_of(observation.products.shape[0]), tf.float32)
 
 
