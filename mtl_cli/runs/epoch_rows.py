@@ -6,7 +6,6 @@ from typing import Any
 
 from mtl_cli.metrics.score_dict import metrics_of
 from mtl_cli.pages.line_plots import Line, LinePlot
-from mtl_cli.training.checkpoint import Checkpoint
 from mtl_cli.training.progress import Epoch
 
 
@@ -24,11 +23,6 @@ def epoch_row(epoch: Epoch) -> dict[str, Any]:
         "samples_per_second": epoch.samples_per_second,
         "compile_seconds": epoch.compile_seconds,
     }
-
-
-def rows_of_checkpoint(checkpoint: Checkpoint) -> list[dict[str, Any]]:
-    """Returns the epochs of a checkpoint as rows of `history.csv`."""
-    return [epoch_row(epoch) for epoch in checkpoint.values.epochs]
 
 
 def learning_curves(rows: Sequence[dict[str, Any]], kept_epoch: int) -> list[LinePlot]:

@@ -194,7 +194,6 @@ def execute_in_folder(config: "Config", start: "RunStart", request: RunRequest) 
     A tracker does not hear of a check of the data: it would list the check as a run.
     The run folder of `start` records how the run ended.
     """
-    from mtl_cli.runs.epoch_rows import rows_of_checkpoint
     from mtl_cli.runs.provenance import config_hash
     from mtl_cli.runs.recorded_run import recorded_run
     from mtl_cli.runs.run import run
@@ -214,9 +213,9 @@ def execute_in_folder(config: "Config", start: "RunStart", request: RunRequest) 
             text = saved_config(request.composed, request.choices)
             folder.write_text("config.yaml", text)
         values = mask_secrets(config.model_dump(mode="json"))
-        earlier_rows = None if checkpoint is None else rows_of_checkpoint(checkpoint)
+        earlier_epochs = None if checkpoint is None else checkpoint.values.epochs
         with tracked_run(
-            tracker, folder.path, console.warn, values, earlier_rows
+            tracker, folder.path, console.warn, values, earlier_epochs
         ) as tracked:
             scores = run(config, folder, console, settings, checkpoint, tracked.epoch)
             tracked.end(scores)

@@ -1,7 +1,7 @@
 """Runs a configuration: reads the data, builds and trains a network, scores it."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core import signals, tensorflow_runtime
@@ -35,7 +35,7 @@ def run(
     console: Console,
     settings: list[str],
     checkpoint: Checkpoint | None = None,
-    on_epoch: Callable[[int, dict[str, Any]], object] = lambda *_: None,
+    on_epoch: Callable[[Epoch], object] = lambda _: None,
 ) -> dict[str, Scores]:
     """Trains and scores one model, and writes the files of its run folder.
 
@@ -45,8 +45,7 @@ def run(
         console: prints to the terminal and to the log.
         settings: the flags and settings of the command line.
         checkpoint: the state to continue from; None to train from the beginning.
-        on_epoch: a function that is called after each epoch, with the number of the
-            epoch and the row of the epoch in `history.csv`.
+        on_epoch: a function that is called with each finished epoch.
 
     Returns: the content of `metrics.json`, {split: {output: score}}; {} if this process
         has scored nothing: with `check_only`, in a process that is not the chief, and
@@ -118,13 +117,12 @@ def fit(
     network: "Network",
     checkpoint_plan: "CheckpointPlan",
     replicas: "Replicas",
-    on_epoch: Callable[[int, dict[str, Any]], object],
+    on_epoch: Callable[[Epoch], object],
 ) -> History:
     """Trains a network in place, and reports each epoch to the console and `on_epoch`.
 
     Only the chief of the replicas writes checkpoints.
     """
-    from mtl_cli.runs.epoch_rows import epoch_row
     from mtl_cli.training.steps import is_worth_compiling
     from mtl_cli.training.train import train
 
@@ -141,7 +139,7 @@ def fit(
 
         def show_and_report(epoch: Epoch) -> None:
             display.epoch(epoch)
-            on_epoch(epoch.number, epoch_row(epoch))
+            on_epoch(epoch)
 
         return train(
             config,

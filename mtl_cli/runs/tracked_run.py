@@ -8,20 +8,22 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mtl_cli.core.errors import ConfigError, MtlError
 from mtl_cli.metrics.score_dict import Scores
-from mtl_cli.runs.tracker_events import Event, Outcome, Outcomes, last_epoch_sent, send
+from mtl_cli.runs.epoch_rows import epoch_row
+from mtl_cli.runs.tracker_events import Event, Outcome, Outcomes, send, was_sent
 from mtl_cli.runs.tracker_warnings import (
     error_warning,
     missing_warning,
     where_values_are,
 )
 from mtl_cli.trackers.base import Tracker, flat_numbers
+from mtl_cli.training.progress import Epoch
 
 RETRY_SECONDS = 2  # the pause before a call is repeated
 # The seconds that a run waits at its end for a service that does not answer.
@@ -78,14 +80,27 @@ class TrackedRun:
                 "mend this, or train with tracker=none"
             ) from error
 
-    def resume(self, number: int) -> None:
-        """Queues the number of the last epoch before a resume."""
-        self.add(Event(partial(self.tracker.resume, number)))
+    def resume(self, epochs: list[Epoch]) -> None:
+        """Queues the epochs before a resume: the tracker may lack some of them."""
+        self.add(Event(partial(self.tracker.resume, epochs[-1].number)))
+        for epoch in epochs:
+            self.epoch(epoch, is_earlier=True)
 
-    def epoch(self, number: int, row: dict[str, Any]) -> None:
-        """Queues the losses and validation metrics of an epoch."""
-        call = partial(self.tracker.epoch, number, row)
-        self.add(Event(call, len(flat_numbers(row)), number))
+    def epoch(self, epoch: Epoch, is_earlier: bool = False) -> None:
+        """Queues the losses and validation metrics of an epoch.
+
+        `is_earlier` is whether the epoch is from before a resume.
+        """
+        row = epoch_row(epoch)
+        self.add(
+            Event(
+                call=partial(self.tracker.epoch, epoch.number, row),
+                num_values=len(flat_numbers(row)),
+                epoch=epoch.number,
+                is_earlier=is_earlier,
+                time=epoch.end_time,
+            )
+        )
 
     def end(self, scores: dict[str, Scores] | None) -> None:
         """Queues the final scores, waits until all events are sent, and closes.
@@ -119,7 +134,11 @@ class TrackedRun:
             is_interrupted: whether a signal has ended the wait for the tracker.
         """
         refused = self.outcomes.refused
-        missing = [*refused, *self.events]
+        missing = refused + [
+            event
+            for event in self.events
+            if not was_sent(self.tracker, self.folder, event)
+        ]
         num_refused = sum(event.num_values for event in refused)
         num_missing = sum(event.num_values for event in missing)
         lacks_end = any(event.is_end for event in missing)
@@ -196,7 +215,7 @@ def tracked_run(
     folder: Path,
     warn: Callable[[str], object],
     values: dict[str, Any],
-    earlier_rows: Iterable[dict[str, Any]] | None,
+    earlier_epochs: list[Epoch] | None,
 ) -> Iterator[TrackedRun]:
     """Starts a tracker, sends earlier epochs that it lacks, and yields the connection.
 
@@ -208,18 +227,13 @@ def tracked_run(
         folder: the run folder.
         warn: prints a warning.
         values: the configuration, without secrets.
-        earlier_rows: the rows of `history.csv` of the epochs before a resume; None if
-            the run trains from the beginning.
+        earlier_epochs: the epochs before a resume; None if the run trains from the
+            beginning.
     """
     tracked = TrackedRun(tracker, folder, warn)
-    tracked.start(values, must_succeed=earlier_rows is None)
-    last_sent = last_epoch_sent(tracker, folder)
-    rows = list(earlier_rows or ())
-    if rows:
-        tracked.resume(rows[-1]["epoch"])
-    for row in rows:
-        if row["epoch"] > last_sent:
-            tracked.epoch(row["epoch"], row)
+    tracked.start(values, must_succeed=earlier_epochs is None)
+    if earlier_epochs:
+        tracked.resume(earlier_epochs)
     try:
         yield tracked
     except BaseException:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
+from typing import Any
 
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, MtlError, first_line
@@ -14,7 +15,8 @@ from mtl_cli.core.other_files import read_json_object
 from mtl_cli.runs.outcome import failure_message
 from mtl_cli.trackers.base import Tracker
 
-RECORD = "tracked.json"  # in the run folder: the last epoch that was sent
+# In the run folder: {destination of a tracker: the last epoch that was sent there}.
+RECORD = "tracked.json"
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Event:
     call: Callable[[], object]
     num_values: int = 0  # the number of values that the call sends
     epoch: int = 0  # the number of the epoch that the call reports; 0 for other calls
+    is_earlier: bool = False  # whether the call reports an epoch before a resume
     is_end: bool = False  # whether the call reports the end of the run
     must_succeed: bool = False  # whether an error of the call ends the run
     # The time of the event, in seconds since 1970.
@@ -80,8 +83,12 @@ def send(
 ) -> tuple[Outcome, BaseException | None]:
     """Calls the tracker, and records the epoch that was sent in the run folder.
 
+    An event that an earlier process of the run has sent is not sent again.
+
     Returns: the outcome, and the error if there was one.
     """
+    if was_sent(tracker, folder, event):
+        return Outcome.SENT, None
     try:
         tracker.set_event_time(event.time)
         event.call()
@@ -91,20 +98,30 @@ def send(
         is_away = isinstance(error, OSError) and not event.must_succeed
         return Outcome.AWAY if is_away else Outcome.REFUSED, error
     if event.epoch:
-        record = {"tracker": tracker.name, "epoch": event.epoch}
+        record = epochs_by_destination(folder) | {tracker.destination: event.epoch}
         # If the folder cannot be written, the run itself reports that.
         with contextlib.suppress(MtlError):
             write_text(folder / RECORD, json.dumps(record) + "\n")
     return Outcome.SENT, None
 
 
-def last_epoch_sent(tracker: Tracker, folder: Path) -> int:
-    """Returns the number of the last epoch that a run has sent to a tracker, or 0.
+def was_sent(tracker: Tracker, folder: Path, event: Event) -> bool:
+    """Whether an earlier process of the run has sent an event to the tracker.
 
-    The number is also 0 if the epochs were sent to another tracker.
+    A process that was killed during a call, or right after it, has not recorded the
+    call. `Tracker.epoch` says what a tracker does with an epoch that comes twice.
     """
+    if not event.is_earlier:
+        return False
     try:
-        record = read_json_object(folder / RECORD)
-        return int(record["epoch"]) if record["tracker"] == tracker.name else 0
+        return event.epoch <= int(epochs_by_destination(folder)[tracker.destination])
     except DAMAGED_FILE_ERRORS:
-        return 0
+        return False
+
+
+def epochs_by_destination(folder: Path) -> dict[str, Any]:
+    """Reads `RECORD`; {} if the file is missing or damaged."""
+    try:
+        return read_json_object(folder / RECORD)
+    except DAMAGED_FILE_ERRORS:
+        return {}

@@ -45,6 +45,15 @@ class Tracker(Options):
     # itself comes later if the service did not answer at that time.
     _event_time: float = PrivateAttr(0.0)
 
+    @property
+    def destination(self) -> str:
+        """The tracker's name, and the service's run or project that gets the values.
+
+        A resumed run sends an epoch again if it has another destination than before.
+        Called after `start`.
+        """
+        return self.name
+
     def set_event_time(self, seconds: float) -> None:
         """Sets the time of the event that the next call sends."""
         self._event_time = seconds
@@ -90,6 +99,10 @@ class Tracker(Options):
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:
         """Receives the end of an epoch.
+
+        The values have the time `_event_time`. A call may be repeated, also by a
+        resumed run, with the same values and the same time. The service should then
+        hold the epoch once.
 
         Args:
             number: the number of the epoch, from 1.

@@ -66,6 +66,10 @@ class MLflow(Tracker):
     # Whether the address comes from the user's environment, not from a configuration.
     _is_trusted: bool = PrivateAttr(False)
 
+    @property
+    def destination(self) -> str:
+        return f"{self.name} run {self._recorded_id()}"
+
     def start(self, run: Path, values: dict[str, Any]) -> None:
         load_quietly()
         import mlflow

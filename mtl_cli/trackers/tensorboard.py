@@ -14,8 +14,11 @@ class TensorBoard(Tracker):
     """A tracker that writes `RUN/tensorboard`; see `tensorboard --logdir outputs`."""
 
     package: ClassVar[str] = "tensorboard"
+    _folder: Path = PrivateAttr(Path())
     _writer: Any = PrivateAttr(None)
     _last_epoch: int = PrivateAttr(0)
+    # (name, epoch) of the values that an earlier process of the run has written.
+    _written: set[tuple[str, int]] = PrivateAttr(default_factory=set)
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
         # TensorBoard imports TensorFlow. `load` imports it first, without the log lines
@@ -23,15 +26,24 @@ class TensorBoard(Tracker):
         tensorflow_runtime.load()
         from tensorboard.summary import Writer
 
-        self._writer = Writer(str(run / "tensorboard"))
+        self._folder = run / "tensorboard"
+        self._writer = Writer(str(self._folder))
 
     def resume(self, number: int) -> None:
+        from tensorboard.backend.event_processing.event_file_loader import (
+            EventFileLoader,
+        )
+
         self._last_epoch = number
+        for path in self._folder.glob("*.tfevents.*"):
+            for event in EventFileLoader(str(path)).Load():
+                self._written |= {(x.tag, event.step) for x in event.summary.value}
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:
         self._last_epoch = number
         for name, value in flat_numbers(row).items():
-            self._writer.add_scalar(name, value, number)
+            if (name, number) not in self._written:
+                self._writer.add_scalar(name, value, number, wall_time=self._event_time)
         self._writer.flush()
 
     def end(self, scores: dict[str, Scores] | None) -> None:

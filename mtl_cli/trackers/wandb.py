@@ -38,6 +38,10 @@ class WandB(Tracker):
 
     _run: Any = PrivateAttr(None)
 
+    @property
+    def destination(self) -> str:
+        return f"{self.name} project {self.project}"
+
     def start(self, run: Path, values: dict[str, Any]) -> None:
         import wandb
 
@@ -70,7 +74,9 @@ class WandB(Tracker):
             raise ConnectionError(f"W&B does not answer: {reason}") from error
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:
-        self._run.log(flat_numbers(row), step=number)
+        # W&B itself ignores a step that it has received before.
+        values = flat_numbers(row) | {"_timestamp": self._event_time}
+        self._run.log(values, step=number)
 
     def end(self, scores: dict[str, Scores] | None) -> None:
         self._run.summary.update(flat_numbers(scores or {}, "final."))

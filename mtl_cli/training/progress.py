@@ -1,6 +1,7 @@
 """The epochs of a training, and the functions that a training calls while it runs."""
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -25,6 +26,8 @@ class Epoch:
             of a run or of a resumed run; 0 in all other epochs.
         task_weights: {task: mean of the weights that the balancing method has given the
             task}; empty if the method never changes the weights.
+        end_time: time of the epoch's last step, in seconds since 1970. If an earlier
+            version has written the checkpoint of a resumed run, the time of the resume.
     """
 
     number: int
@@ -36,6 +39,7 @@ class Epoch:
     best: bool = False
     compile_seconds: float = 0.0
     task_weights: dict[str, float] = field(default_factory=dict)
+    end_time: float = field(default_factory=time.time, compare=False)
 
 
 @dataclass(frozen=True)

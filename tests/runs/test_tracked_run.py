@@ -17,6 +17,7 @@ from mtl_cli.core.signals import Stopped
 from mtl_cli.runs import tracked_run as module
 from mtl_cli.runs.tracked_run import tracked_run
 from mtl_cli.trackers.base import Tracker
+from tests.helpers.epochs import epoch
 
 PATIENCE_SECONDS = 20
 SCORES: Any = {"test": {"buy": {"auc": 0.5, "log_loss": 0.7}}}
@@ -71,19 +72,15 @@ def wait_until(condition: Any) -> None:
         time.sleep(0.01)
 
 
-def row(number: int) -> dict[str, Any]:
-    return {"epoch": number, "loss.buy": 0.5, "best": True}
-
-
 def test_tracker_gets_all_events_in_their_order(tmp_path: Path) -> None:
     tracker, warnings = Recorder(name="recorder"), list[str]()
     with tracked_run(tracker, tmp_path, warnings.append, {}, None) as tracked:
-        tracked.epoch(1, row(1))
-        tracked.epoch(2, row(2))
+        tracked.epoch(epoch(1))
+        tracked.epoch(epoch(2))
         tracked.end(SCORES)
     assert tracker._calls == ["start", "epoch 1", "epoch 2", "done"]
     record = json.loads((tmp_path / "tracked.json").read_text())
-    assert record == {"tracker": "recorder", "epoch": 2}
+    assert record == {"recorder": 2}
     assert not warnings
 
 
@@ -113,7 +110,7 @@ def test_error_at_the_start_of_a_resumed_run_is_a_warning(tmp_path: Path) -> Non
     tracker, warnings = Recorder(name="recorder"), list[str]()
     tracker._error = ConnectionError("no answer")
     with tracked_run(tracker, tmp_path, warnings.append, {}, []) as tracked:
-        tracked.epoch(1, row(1))
+        tracked.epoch(epoch(1))
         tracker._error = None
         tracked.end(SCORES)
     assert tracker._calls == ["start", "epoch 1", "done"]
@@ -121,12 +118,11 @@ def test_error_at_the_start_of_a_resumed_run_is_a_warning(tmp_path: Path) -> Non
 
 
 def test_tracker_hears_of_the_last_epoch_before_a_resume(tmp_path: Path) -> None:
-    record = {"tracker": "recorder", "epoch": 2}
-    (tmp_path / "tracked.json").write_text(json.dumps(record))
+    (tmp_path / "tracked.json").write_text('{"recorder": 2}')
     tracker, warnings = Recorder(name="recorder"), list[str]()
     tracker._hears_of_resumes = True
-    rows = [row(1), row(2)]
-    with tracked_run(tracker, tmp_path, warnings.append, {}, rows) as tracked:
+    epochs = [epoch(1), epoch(2)]
+    with tracked_run(tracker, tmp_path, warnings.append, {}, epochs) as tracked:
         tracked.end(SCORES)
     assert tracker._calls == ["start", "resume 2", "done"]
 
@@ -135,11 +131,11 @@ def test_refused_end_is_named_with_the_first_refusal(tmp_path: Path) -> None:
     tracker, warnings = Recorder(name="recorder"), list[str]()
     with tracked_run(tracker, tmp_path, warnings.append, {}, None) as tracked:
         tracker._error = ValueError("the first reason")
-        tracked.epoch(1, row(1))
+        tracked.epoch(epoch(1))
         wait_until(lambda: tracker._attempts == 2)
         tracker._error = ValueError("another reason")
         tracked.end({})
-    lacks = "recorder lacks 2 values and the end of the run: ValueError: the first"
+    lacks = "recorder lacks 4 values and the end of the run: ValueError: the first"
     assert lacks in warnings[-1]
 
 
@@ -149,8 +145,8 @@ def test_events_of_an_absence_are_sent_later_with_their_own_times(
     tracker, warnings = Recorder(name="recorder"), list[str]()
     with tracked_run(tracker, tmp_path, warnings.append, {}, None) as tracked:
         tracker._error = ConnectionError("no answer")
-        tracked.epoch(1, row(1))
-        tracked.epoch(2, row(2))
+        tracked.epoch(epoch(1))
+        tracked.epoch(epoch(2))
         queued = time.time()
         wait_until(lambda: tracker._attempts > 4)
         tracker._error = None
@@ -171,7 +167,7 @@ def test_tracker_that_hangs_delays_no_epoch(
     with tracked_run(Recorder(name="recorder"), tmp_path, print, {}, None) as tracked:
         begin = time.monotonic()
         for number in range(1, 100):
-            tracked.epoch(number, row(number))
+            tracked.epoch(epoch(number))
         assert time.monotonic() - begin < PATIENCE_SECONDS / 2
         answered.set()
         tracked.end(SCORES)
@@ -181,14 +177,14 @@ def test_what_is_missing_at_the_end_is_counted(tmp_path: Path) -> None:
     tracker, warnings = Recorder(name="recorder"), list[str]()
     with tracked_run(tracker, tmp_path, warnings.append, {}, None) as tracked:
         tracker._error = ConnectionError("no answer")
-        tracked.epoch(1, row(1))
+        tracked.epoch(epoch(1))
         begin = time.monotonic()
         tracked.end(SCORES)
         assert 0.1 < time.monotonic() - begin < PATIENCE_SECONDS / 2
     assert len(warnings) == 2
-    # The row's epoch and loss, and the two scores.
+    # Four numbers of the epoch, and the two scores.
     assert warnings[1].startswith(
-        "tracker: recorder lacks 4 values and the end of the run: no answer; "
+        "tracker: recorder lacks 6 values and the end of the run: no answer; "
     )
     assert re.search(r"holds all values in history.csv and metrics.json$", warnings[1])
 
@@ -197,16 +193,16 @@ def test_what_a_service_refuses_is_not_repeated(tmp_path: Path) -> None:
     tracker, warnings = Recorder(name="recorder"), list[str]()
     with tracked_run(tracker, tmp_path, warnings.append, {}, None) as tracked:
         tracker._error = KeyError("auc")
-        tracked.epoch(1, row(1))
+        tracked.epoch(epoch(1))
         wait_until(lambda: not tracked.events)
         tracker._error = None
-        tracked.epoch(2, row(2))
+        tracked.epoch(epoch(2))
         tracked.end(SCORES)
     assert tracker._calls == ["start", "epoch 2", "done"]
     assert warnings[0].startswith(
         "tracker: recorder: KeyError: 'auc'; training goes on"
     )
-    assert warnings[1].startswith("tracker: recorder lacks 2 values: KeyError: 'auc'; ")
+    assert warnings[1].startswith("tracker: recorder lacks 4 values: KeyError: 'auc'; ")
     assert len(warnings) == 2
 
 
@@ -220,37 +216,59 @@ def test_only_epochs_that_a_resumed_run_sends_are_promised(
         tracked_run(tracker, tmp_path, warnings.append, {}, None) as tracked,
     ):
         tracker._error = ValueError("no") if is_refused else ConnectionError("no")
-        tracked.epoch(1, row(1))
+        tracked.epoch(epoch(1))
         wait_until(lambda: warnings)
         if is_refused:
             # The next epoch is sent, so a resumed run does not send epoch 1 again.
             tracker._error = None
-            tracked.epoch(2, row(2))
+            tracked.epoch(epoch(2))
         raise ValueError("no steps")
-    assert "lacks 2 values" in warnings[-1] and "history.csv" in warnings[-1]
+    assert "lacks 4 values" in warnings[-1] and "history.csv" in warnings[-1]
     assert ("the resumed run sends" in warnings[-1]) != is_refused
 
 
 @pytest.mark.parametrize(
     ("record", "sent"),
     [
-        ('{"tracker": "recorder", "epoch": 1}', ["epoch 2", "epoch 3"]),
-        ('{"tracker": "other", "epoch": 1}', ["epoch 1", "epoch 2", "epoch 3"]),
+        ('{"recorder": 1}', ["epoch 2", "epoch 3"]),
+        ('{"other": 1}', ["epoch 1", "epoch 2", "epoch 3"]),
+        ('{"recorder": 1, "other": 3}', ["epoch 2", "epoch 3"]),
         ("[]", ["epoch 1", "epoch 2", "epoch 3"]),
-        (
-            '{"tracker": "recorder", "epoch": Infinity}',
-            ["epoch 1", "epoch 2", "epoch 3"],
-        ),
+        ('{"recorder": Infinity}', ["epoch 1", "epoch 2", "epoch 3"]),
     ],
 )
 def test_resumed_run_sends_only_epochs_that_were_not_sent(
     record: str, sent: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "tracked.json").write_text(record)
-    tracker, rows = Recorder(name="recorder"), [row(1), row(2), row(3)]
-    with tracked_run(tracker, tmp_path, print, {}, rows) as tracked:
+    tracker = Recorder(name="recorder")
+    epochs = [epoch(1), epoch(2), epoch(3)]
+    with tracked_run(tracker, tmp_path, print, {}, epochs) as tracked:
         tracked.end(SCORES)
     assert tracker._calls == ["start", *sent, "done"]
+
+
+def test_epochs_before_a_resume_are_sent_with_their_own_times(tmp_path: Path) -> None:
+    tracker = Recorder(name="recorder")
+    epochs = [epoch(1, end_time=1000.0), epoch(2, end_time=2000.0)]
+    with tracked_run(tracker, tmp_path, print, {}, epochs) as tracked:
+        tracked.epoch(epoch(3, end_time=3000.0))
+        tracked.end(SCORES)
+    assert tracker._times[1:4] == [1000.0, 2000.0, 3000.0]
+
+
+def test_each_destination_gets_each_epoch_once(tmp_path: Path) -> None:
+    first, second = Recorder(name="first"), Recorder(name="second")
+    with tracked_run(first, tmp_path, print, {}, None) as tracked:
+        tracked.epoch(epoch(1))
+        tracked.end(SCORES)
+    with tracked_run(second, tmp_path, print, {}, [epoch(1)]) as tracked:
+        tracked.epoch(epoch(2))
+        tracked.end(SCORES)
+    with tracked_run(first, tmp_path, print, {}, [epoch(1), epoch(2)]) as tracked:
+        tracked.end(SCORES)
+    assert first._calls == ["start", "epoch 1", "done", "start", "epoch 2", "done"]
+    assert second._calls == ["start", "epoch 1", "epoch 2", "done"]
 
 
 def test_signal_ends_the_wait_for_a_tracker(
@@ -282,7 +300,7 @@ def test_stopped_wait_for_a_call_is_not_called_a_time_limit(
             Recorder(name="recorder"), tmp_path, warnings.append, {}, None
         ) as tracked,
     ):
-        tracked.epoch(1, row(1))
+        tracked.epoch(epoch(1))
         tracked.end_has_begun = True  # as in a first call of `end`
         raise Stopped(signal.SIGINT)
     answered.set()
@@ -291,6 +309,6 @@ def test_stopped_wait_for_a_call_is_not_called_a_time_limit(
 
 def test_run_without_a_tracker_has_no_thread_and_no_record(tmp_path: Path) -> None:
     with tracked_run(Recorder(name="none"), tmp_path, print, {}, None) as tracked:
-        tracked.epoch(1, row(1))
+        tracked.epoch(epoch(1))
         tracked.end(SCORES)
     assert not list(tmp_path.iterdir())

@@ -263,6 +263,30 @@ def test_tensorboard_shows_epochs_and_final_metrics(tmp_path: Path) -> None:
     assert auc == pytest.approx(scores(tmp_path)["test"]["income"]["auc"], rel=1e-6)
 
 
+@pytest.mark.slow
+def test_tensorboard_holds_an_epoch_once_with_its_time(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="extra tensorboard")
+    killed, resumed = TensorBoard(name="tensorboard"), TensorBoard(name="tensorboard")
+    killed.start(tmp_path, {})
+    killed._event_time = 1000.0
+    killed.epoch(1, {"loss.buy": 0.5})
+    resumed.start(tmp_path, {})
+    resumed.resume(1)
+    for number in (1, 2):
+        resumed._event_time = 1000.0 * number
+        resumed.epoch(number, {"loss.buy": 0.5})
+    resumed.end(None)
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+    events = [
+        (event.wall_time, event.step)
+        for path in (tmp_path / "tensorboard").iterdir()
+        for event in EventFileLoader(str(path)).Load()
+        if event.summary.value
+    ]
+    assert sorted(events) == [(1000.0, 1), (2000.0, 2)]
+
+
 READ_MLFLOW = """
 import json, sys
 from mlflow import MlflowClient
