@@ -9,7 +9,11 @@ from typing_extensions import TypedDict
 from mtl_cli.data.table import Array
 
 MAX_BUCKETS = 10  # the largest number of buckets of a feature of numbers
-MAX_FREQUENT_IDS = 20  # the largest number of ids that have a bucket of their own
+# At most `MAX_FREQUENT_IDS` ids have a bucket of their own. Each of them is more than
+# `MIN_FRACTION` of the values: buckets of few values would differ by chance alone.
+MAX_FREQUENT_IDS = 20
+MIN_FRACTION = 0.01
+MAX_RANGES = 10  # the largest number of buckets for ranges of the other ids
 # The number of values in each bucket; with weights, the sum of their weights.
 Counts = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 
@@ -18,25 +22,36 @@ class Buckets(TypedDict):
     """The buckets of a feature and the number of values in each, as JSON values.
 
     A feature of numbers has `MAX_BUCKETS` buckets that hold about equally many values,
-    or fewer buckets if many values are equal. A feature of ids has one bucket for each
-    of its most frequent ids, and one more bucket for all other ids.
+    or fewer buckets if many values are equal. A feature of ids has one bucket for id 0,
+    which stands for unseen values and empty cells, one for each of its most frequent
+    ids, and at most `MAX_RANGES` buckets for ranges of the other ids. The ids of a
+    vocabulary follow the order of its values, so a range holds neighbouring values.
 
     Attributes:
         edges: the limits between the buckets of numbers, in ascending order. A value
             that equals an edge is in the bucket above the edge. The edges are on the
             scale of `Feature.summary`, not of the column: a standardised number, or
             the sum of the ramps of a `piecewise_linear` feature.
-        ids: the ids with a bucket of their own, in ascending order. All other ids are
-            in the last bucket.
+        ids: the ids with a bucket of their own, in ascending order. Their buckets come
+            first.
+        range_edges: the limits between the ranges of the other ids, in ascending order,
+            used as `edges`. Runs of earlier versions lack this key: all other ids are
+            in one bucket.
+        expected_unseen: the fraction of unseen values to expect in new rows, see
+            `drift_from`. Only features of ids have this key.
         counts: the number of values in each bucket, or the sum of their weights.
     """
 
     edges: NotRequired[list[float]]
     ids: NotRequired[list[int]]
+    range_edges: NotRequired[list[int]]
+    expected_unseen: NotRequired[float]
     counts: list[float]
 
 
-def make_buckets(values: Array, weights: Array | None = None) -> Buckets:
+def make_buckets(
+    values: Array, weights: Array | None = None, expected_unseen: float = 0.0
+) -> Buckets:
     """Chooses buckets for the values of a feature, and counts the values.
 
     Args:
@@ -44,17 +59,45 @@ def make_buckets(values: Array, weights: Array | None = None) -> Buckets:
             (values,).
         weights: the weight of each value in the counts, (values,). None counts each
             value once. The choice of the buckets does not depend on the weights.
+        expected_unseen: see `Buckets`.
     """
     if np.issubdtype(values.dtype, np.floating):
         quantiles = np.quantile(values, np.linspace(0, 1, MAX_BUCKETS + 1)[1:-1])
         edges = np.unique(quantiles).tolist()
         counts = counts_by_edges(edges, values, weights)
         return {"counts": counts.tolist(), "edges": edges}
-    all_ids, id_counts = np.unique(values, return_counts=True)
+    ids = frequent_ids(values)
+    range_edges = choose_range_edges(values[~np.isin(values, ids)], len(values))
+    return {
+        "counts": counts_by_ids(ids, range_edges, values, weights).tolist(),
+        "ids": ids,
+        "range_edges": range_edges,
+        "expected_unseen": expected_unseen,
+    }
+
+
+def frequent_ids(values: Array) -> list[int]:
+    """Returns id 0 and the frequent ids, see `Buckets.ids`."""
+    ids, counts = np.unique(values, return_counts=True)
+    is_frequent = (counts > MIN_FRACTION * len(values)) & (ids != 0)
+    ids, counts = ids[is_frequent], counts[is_frequent]
     # Of two ids with equal counts, the smaller id comes first.
-    by_frequency = all_ids[np.argsort(-id_counts, kind="stable")]
-    ids = np.sort(by_frequency[:MAX_FREQUENT_IDS]).tolist()
-    return {"counts": counts_by_ids(ids, values, weights).tolist(), "ids": ids}
+    by_frequency = ids[np.argsort(-counts, kind="stable")]
+    return [0, *np.sort(by_frequency[:MAX_FREQUENT_IDS]).tolist()]
+
+
+def choose_range_edges(other_values: Array, num_values: int) -> list[int]:
+    """Returns edges of ranges that hold about equally many of the other values.
+
+    Each range holds about `MIN_FRACTION` of all `num_values` values, or more.
+    """
+    max_ranges = len(other_values) / max(MIN_FRACTION * num_values, 1)
+    num_ranges = min(MAX_RANGES, int(max_ranges))
+    if num_ranges < 2:
+        return []
+    fractions = np.linspace(0, 1, num_ranges + 1)[1:-1]
+    edges = np.unique(np.quantile(other_values, fractions, method="higher"))
+    return [int(edge) for edge in edges if edge > other_values.min()]
 
 
 def bucket_counts(
@@ -66,7 +109,8 @@ def bucket_counts(
     """
     if "edges" in buckets:
         return counts_by_edges(buckets["edges"], values, weights)
-    return counts_by_ids(buckets["ids"], values, weights)
+    range_edges = buckets.get("range_edges", [])
+    return counts_by_ids(buckets["ids"], range_edges, values, weights)
 
 
 def counts_by_edges(edges: list[float], values: Array, weights: Array | None) -> Counts:
@@ -76,11 +120,42 @@ def counts_by_edges(edges: list[float], values: Array, weights: Array | None) ->
     return np.bincount(bucket_of_value, weights, minlength=len(edges) + 1)
 
 
-def counts_by_ids(ids: list[int], values: Array, weights: Array | None) -> Counts:
-    """Returns the number of values in each bucket of ids, (ids + 1,)."""
-    index_of_id = np.searchsorted(np.asarray(ids), values)
-    bucket_of_value = np.where(np.isin(values, ids), index_of_id, len(ids))
-    return np.bincount(bucket_of_value, weights, minlength=len(ids) + 1)
+def counts_by_ids(
+    ids: list[int], range_edges: list[int], values: Array, weights: Array | None
+) -> Counts:
+    """Returns the number of values in each bucket of ids, (ids + range_edges + 1,)."""
+    bucket_of_range = np.searchsorted(np.asarray(range_edges), values, side="right")
+    bucket_of_value = np.where(
+        np.isin(values, ids),
+        np.searchsorted(np.asarray(ids), values),
+        len(ids) + bucket_of_range,
+    )
+    num_buckets = len(ids) + len(range_edges) + 1
+    return np.bincount(bucket_of_value, weights, minlength=num_buckets)
+
+
+def drift_from(buckets: Buckets, new_counts: Counts) -> float:
+    """Returns the population stability index of new values against those of `buckets`.
+
+    Training rows hold no unseen values, because the vocabulary is made of them. So of
+    the unseen values of new rows, a fraction up to `expected_unseen` is no drift: the
+    index is computed as if ranges of the training values held this fraction as unseen.
+
+    Args:
+        buckets: the buckets and the counts of the training values.
+        new_counts: the result of `bucket_counts` for the new values, (buckets,).
+    """
+    counts = np.array(buckets["counts"], "float64")
+    if "ids" in buckets:
+        trained_fraction = counts[0] / max(counts.sum(), 1)
+        increase = max(new_counts[0] / max(new_counts.sum(), 1) - trained_fraction, 0.0)
+        counts_of_ranges = counts[len(buckets["ids"]) :]  # a view: changes `counts`
+        num_in_ranges = counts_of_ranges.sum()
+        num_unseen = counts.sum() * min(increase, buckets.get("expected_unseen", 0.0))
+        num_unseen = min(num_unseen, num_in_ranges)
+        counts_of_ranges *= 1 - num_unseen / max(num_in_ranges, 1)
+        counts[0] += num_unseen
+    return stability_index(counts, new_counts)
 
 
 def stability_index(counts: Counts, other_counts: Counts) -> float:

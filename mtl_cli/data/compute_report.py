@@ -1,10 +1,11 @@
 """Computes the data report."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from mtl_cli.data.buckets import Buckets, bucket_counts, make_buckets, stability_index
+from mtl_cli.data.buckets import Buckets, bucket_counts, drift_from, make_buckets
 from mtl_cli.data.feature_aucs import feature_aucs
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.findings import findings
@@ -20,6 +21,9 @@ from mtl_cli.heads.base import Output
 SAMPLED_ROWS = 100_000
 SAMPLED_BLOCKS = 50
 MIN_ROWS = 100  # fewer rows give no reliable drift
+# A smaller fraction of unseen values makes no drift, and is not looked for.
+MIN_EXPECTED_UNSEEN = 0.001
+COUNTED_ROWS = 100_000  # the number of rows that are read at once to count ids
 
 
 def data_report(
@@ -28,7 +32,7 @@ def data_report(
     profile: Profile,
     early_rows: dict[str, int],
     splits: dict[str, StoredTable],
-    continued_features: Collection[str],
+    earlier: Mapping[str, Mapping[str, Any]],
 ) -> Report:
     """Returns the data report.
 
@@ -38,10 +42,11 @@ def data_report(
         profile: the counts over the rows of all tables.
         early_rows: the entry `early_rows` of the report.
         splits: {split: its encoded rows}.
-        continued_features: the names of the features whose vocabulary comes from an
-            earlier run, and so may hold values that no training row has.
+        earlier: {feature: what it learnt in an earlier run}, for features that continue
+            this run: their vocabulary may hold values that no training row has.
     """
     samples = {split: sample(table) for split, table in splits.items()}
+    expected_unseen = expected_unseen_fractions(features, splits["train"], earlier)
     report: Report = {
         "splits": {split: table.num_rows for split, table in splits.items()},
         "sampled_rows": {split: table.num_rows for split, table in samples.items()},
@@ -60,7 +65,7 @@ def data_report(
         },
         "features": {
             name: feature_report(
-                name, features, outputs, profile, samples, continued_features
+                name, features, outputs, profile, samples, earlier, expected_unseen
             )
             for name in features.by_name
         },
@@ -111,20 +116,24 @@ def feature_report(
     outputs: list[Output],
     profile: Profile,
     samples: dict[str, Table],
-    continued_features: Collection[str],
+    earlier: Mapping[str, Mapping[str, Any]],
+    expected_unseen: dict[str, float],
 ) -> FeatureReport:
     """Returns the part of the data report about one feature.
 
-    `samples` is {split: some of its rows, see `sample`}. See `data_report` for the
-    other arguments.
+    `samples` is {split: some of its rows, see `sample`}, and `expected_unseen` the
+    result of `expected_unseen_fractions`. See `data_report` for the other arguments.
     """
     feature = features.by_name[name]
     train = samples["train"]
-    buckets = make_buckets(*values_and_weights(name, features, train))
+    buckets = make_buckets(
+        *values_and_weights(name, features, train),
+        expected_unseen.get(feature.table_owner(name), 0.0),
+    )
     return {
         "kind": feature.kind,
         "missing": profile.missing_fractions(name),
-        "distinct": num_distinct(name, features, train, continued_features),
+        "distinct": num_distinct(name, features, train, earlier),
         "unseen": profile.unseen_fractions(name, samples),
         "buckets": buckets,
         "drift": feature_drifts(name, features, buckets, samples),
@@ -147,8 +156,45 @@ def feature_drifts(
         if min(samples["train"].num_rows, table.num_rows) >= MIN_ROWS:
             values, weights = values_and_weights(name, features, table)
             counts = bucket_counts(buckets, values, weights)
-            drifts[split] = stability_index(np.array(buckets["counts"]), counts)
+            drifts[split] = drift_from(buckets, counts)
     return drifts
+
+
+def expected_unseen_fractions(
+    features: FeatureSet, train: Table, earlier: Mapping[str, Mapping[str, Any]]
+) -> dict[str, float]:
+    """Returns the fractions of unseen values to expect in rows like the training rows.
+
+    Training rows hold no unseen value, because the vocabulary is made of them. But a
+    value that occurs only once would be unseen if its row were left out. So the
+    fraction of such values in the training rows is the fraction of unseen values to
+    expect in other rows. (With `min_count`, a value must occur exactly so often.)
+
+    Returns: {feature that owns a vocabulary: fraction}; features with a fraction below
+        `MIN_EXPECTED_UNSEEN` may be left out.
+    """
+    min_counts, counts = {}, {}
+    for name, feature in features.by_name.items():
+        vocabulary = features.learnt[name].get("vocabulary", [])
+        min_count = getattr(feature, "min_count", 1)
+        if len(vocabulary) * min_count >= MIN_EXPECTED_UNSEEN * train.num_rows:
+            min_counts[name] = min_count
+            counts[name] = np.zeros(1 + len(vocabulary), "int64")
+    if not counts:
+        return {}
+    for start in range(0, train.num_rows, COUNTED_ROWS):
+        encoded = train.read(start, start + COUNTED_ROWS).features
+        for name, feature in features.by_name.items():
+            owner = feature.table_owner(name)
+            if owner in counts:
+                np.add.at(counts[owner], features.all_values(encoded, name)[0], 1)
+    fractions = {}
+    for name, id_counts in counts.items():
+        # Id 0 is no value, and values of an earlier run are never unseen.
+        first_new_id = 1 + len(earlier.get(name, {}).get("vocabulary", []))
+        num_rarest = np.count_nonzero(id_counts[first_new_id:] == min_counts[name])
+        fractions[name] = num_rarest * min_counts[name] / max(id_counts.sum(), 1)
+    return fractions
 
 
 def values_and_weights(
@@ -174,7 +220,7 @@ def sample(table: StoredTable) -> Table:
 
 
 def num_distinct(
-    name: str, features: FeatureSet, train: Table, continued_features: Collection[str]
+    name: str, features: FeatureSet, train: Table, earlier: Mapping[str, Any]
 ) -> int:
     """Returns the number of distinct values of a feature in the training rows.
 
@@ -186,7 +232,7 @@ def num_distinct(
     vocabulary_size = len(features.learnt_of_table_owner(name).get("vocabulary", []))
     # The vocabulary may hold values of other features, or of an earlier run.
     is_shared = features.shares_table(name)
-    is_continued = features.by_name[name].table_owner(name) in continued_features
+    is_continued = features.by_name[name].table_owner(name) in earlier
     if vocabulary_size > 1 and not is_shared and not is_continued:
         return vocabulary_size
     values, rows = features.all_values(train.features, name)

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.other_files import read_json_object
-from mtl_cli.data.buckets import Buckets, Counts, bucket_counts, stability_index
+from mtl_cli.data.buckets import Buckets, Counts, bucket_counts, drift_from
 from mtl_cli.data.compute_report import values_and_weights
 from mtl_cli.data.feature_set import FeatureSet, empty_rows
 from mtl_cli.data.table import Table
@@ -54,12 +54,16 @@ def read_distribution(report: dict[str, Any]) -> RunDistribution:
         ValueError, LookupError, TypeError: if the entry is damaged.
     """
     buckets = report["buckets"]
-    limits = np.array(buckets["edges" if "edges" in buckets else "ids"], "float64")
+    has_edges = "edges" in buckets
+    limits = buckets["edges"] if has_edges else buckets["ids"]
+    limits = [*limits, *buckets.get("range_edges", [])]
     counts = np.array(buckets["counts"], "float64")
-    if limits.ndim != 1 or counts.shape != (len(limits) + 1,):
+    if np.array(limits, "float64").ndim != 1 or counts.shape != (len(limits) + 1,):
         raise ValueError("the numbers of buckets and of counts do not match")
     if not (np.isfinite(counts) & (counts >= 0)).all():
         raise ValueError("a count is negative or not finite")
+    if not 0 <= buckets.get("expected_unseen", 0) <= 1:
+        raise ValueError("the fraction of expected unseen values is not from 0 to 1")
     empty_fraction = float(report["missing"]["train"])
     unseen_by_split = list(report["unseen"].values())
     unseen_fraction = float(unseen_by_split[-1]) if unseen_by_split else None
@@ -148,7 +152,7 @@ class FeatureCounts:
         psi = run_empty_fraction = run_unseen_fraction = None
         if name in self.run_distributions:
             distribution = self.run_distributions[name]
-            psi = stability_index(distribution.counts, self.counts[name])
+            psi = drift_from(distribution.buckets, self.counts[name])
             run_empty_fraction = distribution.empty_fraction
             run_unseen_fraction = distribution.unseen_fraction
         return {

@@ -5,7 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from mtl_cli.data.buckets import bucket_counts, make_buckets, stability_index
+from mtl_cli.data.buckets import (
+    Buckets,
+    bucket_counts,
+    drift_from,
+    make_buckets,
+    stability_index,
+)
 
 
 def test_numbers_fall_into_ten_buckets_of_equal_size() -> None:
@@ -19,15 +25,43 @@ def test_numbers_fall_into_ten_buckets_of_equal_size() -> None:
     assert bucket_counts(buckets, np.float32([-1])).tolist() == [1, *[0] * 9]
 
 
-def test_frequent_ids_have_buckets_and_all_others_share_one() -> None:
-    ids = np.repeat(np.arange(30), np.arange(30, 0, -1)).astype("int32")
+def test_id_0_and_frequent_ids_have_buckets_and_other_ids_share_ranges() -> None:
+    repeats = np.array([*range(30, 10, -1), *[4] * 40, 1])
+    ids = np.repeat(np.arange(1, 62), repeats).astype("int32")
     buckets = make_buckets(ids)
-    assert buckets["ids"] == list(range(20))
-    assert buckets["counts"] == [*range(30, 10, -1), sum(range(1, 11))]
-    assert bucket_counts(buckets, np.int32([3, 25, 99, 3])).tolist() == (
-        [0, 0, 0, 2, *[0] * 16, 2]
-    )
-    assert bucket_counts(buckets, np.int32([0])).tolist() == [1, *[0] * 20]
+    assert buckets["ids"] == list(range(21))
+    # The values of the 41 rarer ids are 27 % of all 571: ten ranges of four ids.
+    assert buckets["range_edges"] == list(range(25, 61, 4))
+    assert buckets["counts"] == [0, *range(30, 10, -1), *[16] * 9, 17]
+    unseen_and_others = bucket_counts(buckets, np.int32([0, 3, 24, 25, 99, 3]))
+    assert np.flatnonzero(unseen_and_others).tolist() == [0, 3, 21, 22, 30]
+    assert unseen_and_others[3] == 2
+
+
+def test_rare_ids_that_are_few_share_one_bucket() -> None:
+    ids = np.repeat([1, 2, 3], [198, 1, 1])
+    assert make_buckets(ids) == {
+        "ids": [0, 1],
+        "range_edges": [],
+        "expected_unseen": 0.0,
+        "counts": [0, 198, 2],
+    }
+
+
+def test_unseen_values_are_drift_only_above_their_expected_fraction() -> None:
+    ids = np.repeat(np.arange(1, 102), [100, *[1] * 100])
+    buckets = make_buckets(ids, expected_unseen=0.25)
+    as_expected = np.array([50, 100, *[5] * 10])
+    assert drift_from(buckets, as_expected) == 0
+    assert drift_from(buckets, np.array([20, 100, *[8] * 10])) == pytest.approx(0)
+    assert drift_from(buckets, np.array([0, 100, *[10] * 10])) == 0
+    more = np.array([90, 100, *[1] * 10])
+    assert drift_from(buckets, more) == stability_index(as_expected, more)
+
+
+def test_buckets_of_an_earlier_version_count_all_other_ids_in_one() -> None:
+    buckets: Buckets = {"ids": [3, 5], "counts": [9, 9, 9]}
+    assert bucket_counts(buckets, np.int32([0, 3, 4, 5, 5])).tolist() == [1, 2, 2]
 
 
 def test_value_counts_as_often_as_its_weight() -> None:

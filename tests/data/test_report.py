@@ -1,5 +1,6 @@
 """The data report: what is odd about a table is told, and nothing else is."""
 
+import itertools
 import json
 import os
 import re
@@ -20,6 +21,8 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import PACKAGE
 from mtl_cli.data import compute_report
 from mtl_cli.data import profile as profile_module
+from mtl_cli.data.compute_report import expected_unseen_fractions
+from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.label_findings import few_valid_rows_findings, scale_findings
 from mtl_cli.data.load import load
 from mtl_cli.data.table import Table
@@ -29,6 +32,7 @@ from mtl_cli.data.univariate_auc import (
     random_half,
     univariate_auc,
 )
+from mtl_cli.features.sparse import Sparse
 from mtl_cli.heads.base import Output
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.regression import Regression
@@ -152,7 +156,7 @@ def test_id_of_rows_is_told_and_a_value_of_two_rows_each_is_not(tmp_path):
     # Its test rows hold the same values.
     for rows_a_value, findings in ((1, 1), (2, 0)):
         known = [f"id{i // rows_a_value}" for i in range(TRAIN)]
-        columns = {"train": {"shop": known}, "test": {"shop": known[:TEST]}}
+        columns = {"train": {"shop": known}, "test": {"shop": known[::2]}}
         features = {"shop": FEATURES["shop"], "price": FEATURES["price"]}
         found = report_of(tmp_path, features, **columns)
         assert found["features"]["shop"]["distinct"] == TRAIN // rows_a_value
@@ -538,7 +542,9 @@ def test_all_values_of_lists_count_for_unseen_values_and_drift(tmp_path):
     train, test = lists(TRAIN, "b"), lists(TEST, "b")
     found = report_of(tmp_path, features, train=train, test=test)["features"]["tags"]
     assert found["unseen"] == {"train": 0, "test": 0}
-    assert found["buckets"] == {"ids": [1, 2], "counts": [TRAIN // 2, TRAIN // 2, 0]}
+    counts = [0, TRAIN // 2, TRAIN // 2, 0]
+    assert found["buckets"]["ids"] == [0, 1, 2]
+    assert found["buckets"]["counts"] == counts
     assert found["drift"]["test"] < 0.01
     test = lists(TEST, "new")  # the first value of each list is as before
     found = report_of(tmp_path, features, train=train, test=test)["features"]["tags"]
@@ -850,7 +856,13 @@ def test_drift_of_words_is_the_stability_index_over_the_most_frequent(tmp_path):
     ranked = sorted(zip(names, counts, strict=True), key=lambda x: (-x[1], int(x[0])))
     top = [name for name, _ in ranked[:20]]
     places = [lambda x, name=name: x == name for name in top]
-    places.append(lambda x: x not in top)
+    # The id of a value is its number plus 1.
+    edges = [0, *found["features"]["shop"]["buckets"]["range_edges"], 99]
+    places += [
+        lambda x, low=low, high=high: x not in top and low <= int(x) + 1 < high
+        for low, high in itertools.pairwise(edges)
+    ]
+    places.append(lambda x: False)  # unseen values
     direct = psi_of(train.tolist(), test.tolist(), places)
     psi = found["features"]["shop"]["drift"]["test"]
     assert psi == pytest.approx(direct, rel=1e-9)
@@ -874,6 +886,35 @@ def test_drift_of_numbers_is_the_stability_index_over_ten_buckets(tmp_path):
     assert found["features"]["price"]["drift"]["test"] == pytest.approx(
         direct, rel=1e-6
     )
+
+
+@pytest.mark.parametrize("num_ids", [50, 400, 2000])
+@pytest.mark.parametrize("min_count", [1, 2])
+def test_drift_of_many_ids_is_seen_and_a_random_half_has_none(
+    tmp_path, num_ids, min_count
+):
+    shops = np.random.default_rng(3).integers(0, num_ids, 2 * TRAIN)
+    shop = FEATURES["shop"] | {"min_count": min_count}
+    features = {"shop": shop, "price": FEATURES["price"]}
+
+    def drift(train_shops, test_shops):
+        columns = {"train": {"shop": train_shops}, "test": {"shop": test_shops}}
+        found = report_of(tmp_path, features, **columns)["features"]["shop"]
+        return found["drift"]["test"]
+
+    assert drift(shops[:TRAIN], shops[TRAIN:][:TEST]) < 0.1
+    assert drift(shops[:TRAIN], shops[TRAIN:][:TEST] // 5) > 1
+    assert drift(shops[:TRAIN], shops[TRAIN:][:TEST] + num_ids // 5) > 0.2
+
+
+def test_expected_unseen_values_are_new_values_of_exactly_min_count_training_rows():
+    learnt = {"shop": {"vocabulary": [*"abcdef"]}}
+    features = FeatureSet({"shop": Sparse(kind="sparse", min_count=2)}, learnt)
+    ids = np.int32([0, 1, 1, 2, 2, 3, 4, 4, 4, 5])[:, None]
+    train = Table({"ids": ids}, labels={}, weights={})
+    assert expected_unseen_fractions(features, train, {}) == {"shop": 0.4}
+    earlier = {"shop": {"vocabulary": ["a"]}}
+    assert expected_unseen_fractions(features, train, earlier) == {"shop": 0.2}
 
 
 def test_few_rows_tell_nothing_of_drift(tmp_path):
