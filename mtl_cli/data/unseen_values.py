@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from mtl_cli.columns.arrow_types import is_list
 from mtl_cli.columns.vocabulary import as_categorical, common_spelling
+from mtl_cli.core.message_text import MAX_ITEMS, line_if_any
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
 
@@ -64,26 +65,63 @@ class UnseenValues:
         self.misspelt[name] = None if spelling is None else (value, spelling)
 
     def warnings(self, only_suspicious: bool = False) -> list[str]:
-        """Returns a line for each feature with unseen values.
+        """Returns lines about the features with unseen values, largest fractions first.
 
-        A numeric feature has a line if at least `MIN_OUTSIDE_FRACTION` of the rows have
-        unseen values. A feature is suspicious if the training rows have another
+        The features whose values look misspelt have a line each, `MAX_ITEMS` lines at
+        most. The other features share one line about values and one about numbers.
+
+        A numeric feature is left out if fewer than `MIN_OUTSIDE_FRACTION` of the rows
+        have unseen values. A feature is suspicious if the training rows have another
         spelling of its first unseen value, or if most of at least `MIN_ROWS` rows have
         unseen values.
         """
-        lines = []
-        for name, num_unseen in self.unseen_rows.items():
+        misspelt, with_values, with_numbers = [], [], []
+        by_num_rows = sorted(self.unseen_rows.items(), key=lambda item: -item[1])
+        for name, num_unseen in by_num_rows:
             fraction = num_unseen / self.num_rows
             are_most = self.num_rows >= MIN_ROWS and fraction > 1 / 2
             is_normal = name in self.outside and fraction < MIN_OUTSIDE_FRACTION
-            is_suspicious = are_most or self.misspelt.get(name) is not None
-            if is_normal or (only_suspicious and not is_suspicious):
+            is_misspelt = self.misspelt.get(name) is not None
+            if is_normal or (only_suspicious and not (are_most or is_misspelt)):
                 continue
-            lines.append(
-                f"{name}: {num_unseen:,} of {self.num_rows:,} rows ({fraction:.1%}) "
-                f"have {self.description(name)}"
-            )
-        return lines
+            if is_misspelt and len(misspelt) < MAX_ITEMS:
+                misspelt.append(name)
+            elif name in self.outside:
+                with_numbers.append(name)
+            else:
+                with_values.append(name)
+        lines = [self.line_about_feature(name) for name in misspelt]
+        lines += self.line_about_features(
+            with_values,
+            "values that the training rows lack or hold less than min_count times; "
+            "such values are taken as unknown",
+        )
+        return lines + self.line_about_features(
+            with_numbers, "numbers outside the range of the training rows"
+        )
+
+    def line_about_features(self, names: list[str], noun: str) -> list[str]:
+        """Returns a line about several features; the full line about a single one."""
+        if len(names) == 1:
+            return [self.line_about_feature(names[0])]
+        items = []
+        for name in names:
+            fraction = f"{self.unseen_rows[name] / self.num_rows:.1%}"
+            if name in self.outside:
+                fraction += f", such as {self.outside[name]:.15g}"
+            items.append(f"{name} ({fraction})")
+        return line_if_any(
+            f"{len(names)} features have {noun} (share of the {self.num_rows:,} rows)",
+            items,
+        )
+
+    def line_about_feature(self, name: str) -> str:
+        """Returns how many rows have unseen values of a feature, and which values."""
+        num_unseen = self.unseen_rows[name]
+        return (
+            f"{name}: {num_unseen:,} of {self.num_rows:,} rows "
+            f"({num_unseen / self.num_rows:.1%}) have {self.description(name)}"
+        )
 
     def description(self, name: str) -> str:
         """Returns how a warning describes the unseen values of a feature."""

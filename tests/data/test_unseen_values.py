@@ -9,6 +9,7 @@ from helpers.planted_data import fitted_features
 from mtl_cli.data.unseen_values import UnseenValues
 from mtl_cli.features.base import Feature
 from mtl_cli.features.cross import Cross
+from mtl_cli.features.dense import Dense
 from mtl_cli.features.piecewise_linear import PiecewiseLinear
 from mtl_cli.features.sequence import Sequence
 from mtl_cli.features.sparse import Sparse
@@ -69,10 +70,9 @@ def test_new_values_are_suspicious_in_more_than_half_of_ten_rows(
 ) -> None:
     users = [f"new {i}" for i in range(num_new)] + ["7.0"] * (10 - num_new)
     unseen = counted(table(users, ["True"] * 10, ["a"] * 10))
-    suspicious = [line for line in unseen.warnings(True) if line.startswith("user:")]
+    suspicious = [line for line in unseen.warnings(True) if "user (" in line]
     assert len(suspicious) == is_told
-    first = f"user: {num_new} of 10 rows ({num_new / 10:.1%}) have a value that no "
-    assert unseen.warnings()[0].startswith(first + "training row has; such a value")
+    assert f"user ({num_new / 10:.1%})" in unseen.warnings()[0]
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,40 @@ def test_rare_values_of_training_rows_are_not_called_absent() -> None:
     unseen = counted(
         table(["x", "True"], ["False", "True"], ["", ""]), declared=declared
     )
-    rare = (
-        "1 of 2 rows (50.0%) have a value that training rows hold less than 2 times; "
+    expected = (
+        "2 features have values that the training rows lack or hold less than "
+        "min_count times; such values are taken as unknown (share of the 2 rows): "
+        "is_new (50.0%), user (50.0%)"
     )
-    rare += "such a value is taken as unknown"
-    assert unseen.warnings() == [f"is_new: {rare}", f"user: {rare}"]
+    assert unseen.warnings() == [expected]
+    unseen.unseen_rows.pop("user")
+    (line,) = unseen.warnings()
+    assert (
+        "is_new: 1 of 2 rows (50.0%) have a value that training rows hold less" in line
+    )
+
+
+def test_many_features_share_a_line_and_large_fractions_come_first() -> None:
+    kinds: dict[str, Feature] = {f"id_{i}": Sparse(kind="sparse") for i in range(40)}
+    kinds |= {f"x_{i}": Dense(kind="dense") for i in range(2)}
+    training = pa.table(
+        {name: ["1", "True"] if "id" in name else [1, 2] for name in kinds}
+    )
+    features = fitted_features(kinds, training)
+    columns = {f"id_{i}": ["new"] * (i + 1) + ["1"] * (40 - i) for i in range(40)}
+    columns["id_0"] = ["true"] + ["1"] * 40
+    rows = pa.table(columns | {f"x_{i}": [1] * 20 + [9 + i] * 21 for i in range(2)})
+    unseen = UnseenValues(features)
+    unseen.add(rows, features.encode(rows))
+    spelling, values, numbers = unseen.warnings()
+    assert spelling.startswith(
+        "id_0: 1 of 41 rows (2.4%) have a value that no training"
+    )
+    assert "such as 'true'; training rows have 'True'" in spelling
+    assert values.startswith("39 features have values that the training rows lack")
+    assert ": id_39 (97.6%), id_38 (95.1%), " in values
+    assert values.endswith("id_32 (80.5%) and 31 more")
+    assert numbers == (
+        "2 features have numbers outside the range of the training rows (share of the "
+        "41 rows): x_0 (51.2%, such as 9), x_1 (51.2%, such as 10)"
+    )
