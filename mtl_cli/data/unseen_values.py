@@ -75,7 +75,8 @@ class UnseenValues:
         spelling of its first unseen value, or if most of at least `MIN_ROWS` rows have
         unseen values.
         """
-        misspelt, with_values, with_numbers = [], [], []
+        misspelt: list[str] = []
+        with_values, with_numbers = [], []
         by_num_rows = sorted(self.unseen_rows.items(), key=lambda item: -item[1])
         for name, num_unseen in by_num_rows:
             fraction = num_unseen / self.num_rows
