@@ -35,8 +35,6 @@ def check_jobs(
     Raises:
         Exception: Hydra's error, or `ConfigError`, if a job cannot be composed.
     """
-    from mtl_cli.sweep.job_text import common_settings
-
     config: Any = sweeper.config
     running_sweep: Any = session.current
     jobs_by_error: dict[str, list[Settings]] = {}
@@ -45,10 +43,13 @@ def check_jobs(
         if error := error_of(composed):
             jobs_by_error.setdefault(error, []).append(settings)
     running_sweep.num_checked_jobs += len(batch)
-    common = common_settings(batch)
+    if not jobs_by_error:
+        return
+    common_settings = set.intersection(*map(set, batch))
     for error, jobs in list(jobs_by_error.items())[:MAX_WARNINGS]:
-        own_settings = [s for s in jobs[0] if s not in common]
-        example = shlex.join(own_settings or jobs[0])  # equal jobs share all settings
+        own_settings = [s for s in jobs[0] if s not in common_settings]
+        # A single job, or equal jobs, have no settings of their own.
+        example = shlex.join(own_settings or jobs[0])
         count = f"{len(jobs):,} of {len(batch):,}"
         line = f"{count} jobs will fail, for example {example}: {error}"
         running_sweep.table.print_line(f"warning: {mask_secrets(line)}")

@@ -13,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from mtl_cli.comparison.leaderboard import write_leaderboard
-from mtl_cli.config.overrides import key_of_setting
 from mtl_cli.core.errors import DataError, WriteError
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.plugins import plugin_flags
@@ -21,7 +20,7 @@ from mtl_cli.core.terminal import new_console
 from mtl_cli.runs.job_records import JobRecord, job_records
 from mtl_cli.runs.text_tables import format_metric
 from mtl_cli.sweep.job_order import best_first, order_of_table
-from mtl_cli.sweep.job_text import common_settings, line_of_ended_job, shown_settings
+from mtl_cli.sweep.job_text import line_of_ended_job, shown_settings
 
 POLL_SECONDS = 0.25
 # If writing the leaderboard takes 1 s, as in a large sweep, the next writing begins at
@@ -33,14 +32,13 @@ STYLES = {"failed": "red", "interrupted": "yellow", "running": "cyan"}
 class JobTable:
     """Shows the jobs of a sweep, in a thread that reads the jobs' records."""
 
-    def __init__(self, folder: Path, swept_keys: Set[str] = frozenset()) -> None:
+    def __init__(self, folder: Path, fixed_keys: Set[str] = frozenset()) -> None:
         self.folder = folder
-        self.swept_keys = swept_keys  # the keys of which the sweep tries several values
+        self.fixed_keys = fixed_keys  # the keys that have the same value in all jobs
         self.console = new_console()
         # The first error of writing to stdout. The jobs go on after such an error.
         self.output_error: WriteError | None = None
         self.shown_as_ended: set[str] = set()  # numbers of jobs
-        self.shown_settings: set[str] = set()  # the settings in the lines of ended jobs
         self.start_times: dict[str, float] = {}  # {number of a job: monotonic time}
         # Whether a job has ended since the leaderboard was last written.
         self.leaderboard_is_old = False
@@ -115,22 +113,9 @@ class JobTable:
         self.note_changes(self.records())
 
     def print_ended_jobs(self) -> None:
-        """Prints one line for each job that has ended since the last call.
-
-        A line leaves out the settings that all jobs share so far, if an earlier line
-        has shown them. It always shows the settings of `swept_keys`: later jobs will
-        have other values.
-        """
-        records = self.records()
-        common = common_settings([record.settings for record in records])
-        for record in self.note_changes(records):
-            hidden = {
-                setting
-                for setting in common & self.shown_settings
-                if key_of_setting(setting) not in self.swept_keys
-            }
-            line = line_of_ended_job(record, hidden)
-            self.shown_settings.update(record.settings)
+        """Prints one line for each job that has ended since the last call."""
+        for record in self.note_changes(self.records()):
+            line = line_of_ended_job(record, self.fixed_keys)
             self.print(Text(printable(line), no_wrap=True))
 
     def note_changes(self, records: list[JobRecord]) -> list[JobRecord]:
@@ -165,7 +150,7 @@ class JobTable:
         self.leaderboard_is_old = False
 
     def table(self, records: list[JobRecord], one_line: bool = False) -> Table:
-        """Returns a table with one row per job, without the settings that all share."""
+        """Returns a table with one row per job."""
         titles = list(dict.fromkeys(title for r in records for title in r.shown_scores))
         table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
         for name in ("job", "settings", "status", "seconds", *titles):
@@ -174,10 +159,9 @@ class JobTable:
                 justify="left" if name in ("settings", "status") else "right",
                 no_wrap=name != "settings",  # only settings may be wrapped
             )
-        common = common_settings([record.settings for record in records])
         for record in records:
             status, seconds = self.status_and_seconds(record)
-            settings = shown_settings(record, hidden=common)
+            settings = shown_settings(record, self.fixed_keys)
             table.add_row(
                 record.number,
                 Text(

@@ -1,8 +1,9 @@
 """The settings and the outcome of a sweep's job, on one line."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Set
 
+from mtl_cli.config.overrides import key_of_setting
 from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.runs.text_tables import format_metric
 
@@ -10,10 +11,10 @@ from mtl_cli.runs.text_tables import format_metric
 LONG_NUMBER = re.compile(r"(?<=[=\[,: ])-?\d+\.\d{6,}(e[+-]?\d+)?(?=$|[\],}])")
 
 
-def line_of_ended_job(record: JobRecord, hidden: set[str]) -> str:
+def line_of_ended_job(record: JobRecord, fixed_keys: Set[str]) -> str:
     """Returns a line with the status, the settings, and the scores or the error.
 
-    The settings in `hidden` are left out.
+    For `fixed_keys`, see `shown_settings`.
     """
     status = f"{record.status} in {record.seconds:.1f} s"
     if record.status == "skipped":
@@ -24,20 +25,18 @@ def line_of_ended_job(record: JobRecord, hidden: set[str]) -> str:
     )
     if record.error and record.error != record.status:
         result = record.error
-    settings = shown_settings(record, hidden)
+    settings = shown_settings(record, fixed_keys)
     return f"job {record.number} {status}  {settings}  {result}".rstrip()
 
 
-def shown_settings(record: JobRecord, hidden: set[str]) -> str:
-    """Returns the settings of a job on one line, without those in `hidden`."""
-    return " ".join(rounded(s) for s in record.settings if s not in hidden)
+def shown_settings(record: JobRecord, fixed_keys: Set[str]) -> str:
+    """Returns the settings of a job on one line.
 
-
-def common_settings(settings_of_jobs: Sequence[Sequence[str]]) -> set[str]:
-    """Returns the settings that all jobs share; none if there is only one job."""
-    if len(settings_of_jobs) < 2:
-        return set()
-    return set.intersection(*map(set, settings_of_jobs))
+    Settings of `fixed_keys`, which have the same value in all jobs, are left out,
+    unless the job has no other settings.
+    """
+    own_settings = [s for s in record.settings if key_of_setting(s) not in fixed_keys]
+    return " ".join(map(rounded, own_settings or record.settings))
 
 
 def rounded(setting: str) -> str:

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
@@ -131,20 +132,24 @@ def swept_settings(config: DictConfig) -> list[Override]:
     return [s for s in settings_by_key(config) if s.is_sweep_override()]
 
 
-def varied_keys(config: DictConfig, keys: SweepKeys | None) -> set[str]:
-    """Returns the keys of which a sweep tries several values, `seed` of `repeats` too.
+def fixed_keys(config: DictConfig, keys: SweepKeys | None) -> set[str]:
+    """Returns the keys that the sweep sets to one value, the same in all jobs.
 
     Returns no keys if a setting is wrong.
     """
     try:
-        names = {setting.get_key_element() for setting in swept_settings(config)}
+        settings = settings_by_key(config)
     except HydraException:  # Hydra's sweeper raises the error later
         return set()
+    names = {s.get_key_element() for s in settings}
+    varied = {s.get_key_element() for s in settings if s.is_sweep_override()}
     for section in ("list_params", "grid_params"):  # of the list sweeper
-        names.update(OmegaConf.select(config, f"hydra.sweeper.{section}") or [])
-    if keys is not None and keys.repeats > 1:
-        names.add("seed")
-    return set(map(key_of_setting, names))
+        varied.update(OmegaConf.select(config, f"hydra.sweeper.{section}") or [])
+    if keys is None or keys.repeats > 1:
+        varied.add("seed")
+    if keys is None or keys.compare.single_task:  # single-task twins change the model
+        varied.update(n for n in names if re.match(r"[+~]*model\b", n))
+    return set(map(key_of_setting, names)) - set(map(key_of_setting, varied))
 
 
 def settings_by_key(config: DictConfig) -> list[Override]:

@@ -136,7 +136,7 @@ current: Session | None = None  # None in a process that runs no sweep
 
 
 def open_session(
-    folder: Path, resume: str, num_jobs: int | None, swept_keys: set[str]
+    folder: Path, resume: str, num_jobs: int | None, fixed_keys: set[str]
 ) -> Session:
     """Locks the folder of a sweep, forgets the jobs of earlier starts, shows the table.
 
@@ -145,7 +145,7 @@ def open_session(
         resume: the key `resume`. With `must`, the folder must hold jobs; with `never`,
             it must hold no jobs; `auto` accepts both.
         num_jobs: number of jobs; None if it is not known in advance.
-        swept_keys: the keys of which the sweep tries several values.
+        fixed_keys: the keys that have the same value in all jobs.
 
     Raises:
         ConfigError: if the folder is not a sweep's, is in use, or does not suit
@@ -172,7 +172,7 @@ def open_session(
     (folder / RECORDS / MARK).touch()
     from mtl_cli.sweep.job_table import JobTable
 
-    session = Session(folder, num_jobs, JobTable(folder, swept_keys), lock)
+    session = Session(folder, num_jobs, JobTable(folder, fixed_keys), lock)
     session.table.start()
     return session
 

@@ -53,7 +53,7 @@ def start(config: DictConfig) -> None:
     num_jobs = plan.number_of_jobs(config, keys)
     folder, resume = Path(config.hydra.sweep.dir), config.get("resume", "auto")
     session.current = session.open_session(
-        folder, resume, num_jobs, plan.varied_keys(config, keys)
+        folder, resume, num_jobs, plan.fixed_keys(config, keys)
     )
     session.current.search_is_complete = optuna_search.resume_search(config, measure)
     adapt_plugins(config)

@@ -20,9 +20,9 @@ from mtl_cli.sweep.plan import (
     BASIC_SWEEPER,
     MAX_JOBS,
     SweepKeys,
+    fixed_keys,
     number_of_jobs,
     number_of_values,
-    varied_keys,
 )
 
 Started = list[tuple[int, float | None]]
@@ -175,26 +175,29 @@ def test_jobs_that_are_equal_are_counted_once(
         assert number_of_jobs(config, keys) == expected
 
 
-def test_keys_with_several_values_are_told_from_the_others() -> None:
-    settings = ["model=mmoe,ple", "++dataset.valid_fraction=0.1,0.2", "seed=3"]
+def test_fixed_keys_have_one_value_in_all_jobs() -> None:
+    settings = ["model=mmoe,ple", "++dataset.valid_fraction=0.1,0.2", "dataset=adult"]
+    settings += ["trainer.patience=1", "+trainer.patience=2,3"]
     params = {"trainer.epochs": "1,2", "repeats": 2}
     hydra = {"sweeper": {"params": params}, "overrides": {"task": settings}}
     with initialize(version_base="1.3", config_path=None):
-        keys = varied_keys(OmegaConf.create({"hydra": hydra}), None)
-    assert keys == {"model", "dataset.valid_fraction", "trainer.epochs"}
+        fixed = fixed_keys(OmegaConf.create({"hydra": hydra}), None)
+    assert fixed == {"dataset", "repeats"}
 
 
-def test_keys_of_a_list_and_seeds_of_repeats_have_several_values() -> None:
+def test_keys_of_a_list_seeds_of_repeats_and_models_of_twins_are_not_fixed() -> None:
+    settings = ["model=ple", "model.num_levels=2", "+model_note=x", "optimizer=sgd"]
+    settings += ["seed=3", "model.expert_units=[8]", "+dataset.x=3"]
     sweeper = {
         "list_params": {"model.expert_units": [[32], [64]]},
         "grid_params": {"++dataset.x": [1, 2]},
     }
-    hydra = {"sweeper": sweeper, "overrides": {"task": []}}
+    hydra = {"sweeper": sweeper, "overrides": {"task": settings}}
     options = {"jobs": 1, "timeout_minutes": None}
-    keys = SweepKeys(seed=1, repeats=2, compare={"single_task": False}, sweep=options)
+    keys = SweepKeys(seed=1, repeats=2, compare={"single_task": True}, sweep=options)
     with initialize(version_base="1.3", config_path=None):
-        swept = varied_keys(OmegaConf.create({"hydra": hydra}), keys)
-    assert swept == {"model.expert_units", "dataset.x", "seed"}
+        fixed = fixed_keys(OmegaConf.create({"hydra": hydra}), keys)
+    assert fixed == {"optimizer", "model_note"}
 
 
 def test_values_of_a_long_range_are_counted_without_a_list() -> None:
