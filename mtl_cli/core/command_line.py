@@ -93,6 +93,17 @@ def comma_separated(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
 
 
+def version_line() -> str:
+    """Returns the text of `--version`.
+
+    Missing or damaged metadata of mtl-cli is no error here: `mtl-doctor` reports it.
+    """
+    try:
+        return f"mtl-cli {version('mtl-cli')}"
+    except Exception:  # whatever a damaged file raises
+        return "mtl-cli, version unknown"
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that raises a `ConfigError`. `ArgumentParser` would exit instead."""
 
@@ -100,8 +111,7 @@ class Parser(argparse.ArgumentParser):
         # The default formatter would join the lines of the examples in an epilog.
         formatter = argparse.RawDescriptionHelpFormatter
         super().__init__(formatter_class=formatter, allow_abbrev=False, **settings)
-        version_line = f"mtl-cli {version('mtl-cli')}"
-        self.add_argument("--version", action="version", version=version_line)
+        self.add_argument("--version", action="version", version=version_line())
 
     def add_names(self, flag: str, metavar: str, help: str) -> None:
         """Adds a flag that takes names with commas between them.

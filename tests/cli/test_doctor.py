@@ -1,9 +1,11 @@
 """`mtl-doctor`: what works, what is missing, what is broken."""
 
+import errno
 import re
 import subprocess
 import sys
-from importlib.metadata import distribution, version
+import tempfile
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +15,7 @@ from packaging.requirements import Requirement
 
 import mtl_cli
 from mtl_cli.api import train as api_train
-from mtl_cli.cli import doctor
+from mtl_cli.cli import doctor, installed_packages
 from mtl_cli.core import paths, tensorflow_runtime
 from mtl_cli.core.atomic_write import FREE_SPACE, RESUME
 from mtl_cli.core.errors import MtlError, TrainingError, WriteError
@@ -45,8 +47,10 @@ def test_installation_of_the_tests_works(capsys: pytest.CaptureFixture[str]) -> 
 def test_package_is_missing_or_of_another_version(
     requirement: str, problem: str
 ) -> None:
-    assert doctor.problem_with(Requirement(requirement)).startswith(problem)
-    assert bool(doctor.problem_with(Requirement(requirement))) == bool(problem)
+    assert installed_packages.problem_with(Requirement(requirement)).startswith(problem)
+    assert bool(installed_packages.problem_with(Requirement(requirement))) == bool(
+        problem
+    )
 
 
 @pytest.fixture
@@ -99,10 +103,45 @@ def test_package_of_a_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> Non
         is_ours = name == "mtl-cli"
         return SimpleNamespace(entry_points=commands) if is_ours else distribution(name)
 
-    monkeypatch.setattr(doctor, "distribution", installed)
+    monkeypatch.setattr(installed_packages, "distribution", installed)
     packages, *others = doctor.check_all(with_training=True)
     assert packages.text.count("ModuleNotFoundError: No module named 'yaml'") == 1
     assert [finding.name for finding in others] == ["files", "cache"]
+
+
+def test_wrong_version_does_not_hide_why_a_command_cannot_be_imported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(installed_packages, "requires", lambda _: ["numpy<1"])
+    monkeypatch.setattr(doctor, "import_problems", lambda: ["ImportError: no Layer"])
+    packages, can_import_commands = doctor.check_packages()
+    assert "but mtl-cli needs numpy<1; ImportError: no Layer; " in packages.text
+    assert not can_import_commands
+
+
+@pytest.mark.parametrize(
+    "error", [PackageNotFoundError("mtl-cli"), TypeError("no METADATA")]
+)
+def test_missing_or_damaged_metadata_is_broken(
+    error: Exception,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from_name = Distribution.from_name
+
+    def from_name_except_ours(name: str) -> Distribution:
+        if name == "mtl-cli":
+            raise error
+        return from_name(name)
+
+    monkeypatch.setattr(Distribution, "from_name", from_name_except_ours)
+    assert doctor.main(["--no-training"]) == 1
+    packages, *others = capsys.readouterr().out.splitlines()
+    assert packages.startswith("broken  packages ")
+    assert packages.endswith(
+        "; the metadata of mtl-cli is missing or damaged; install mtl-cli again"
+    )
+    assert [line.split()[1] for line in others] == ["files", "cache"]
 
 
 def test_doctor_needs_no_package_to_start() -> None:
@@ -115,7 +154,9 @@ def test_doctor_needs_no_package_to_start() -> None:
 def test_missing_extra_is_no_failure(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(doctor, "requires", lambda _: ['nothing>=2; extra == "wandb"'])
+    monkeypatch.setattr(
+        installed_packages, "requires", lambda _: ['nothing>=2; extra == "wandb"']
+    )
     found = {finding.name: finding for finding in doctor.check_extras()}
     assert found["wandb"].status == "missing"
     assert found["wandb"].text.endswith("pip install 'mtl-cli[wandb]'")
@@ -125,7 +166,7 @@ def test_missing_extra_is_no_failure(
 def test_wrong_version_of_a_needed_package_is_broken(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(doctor, "requires", lambda _: ["numpy<1"])
+    monkeypatch.setattr(installed_packages, "requires", lambda _: ["numpy<1"])
     assert doctor.main(["--no-training"]) == 1
     assert capsys.readouterr().out.startswith("broken  packages     Python 3")
 
@@ -183,6 +224,18 @@ def test_training_that_fails_is_broken(
     assert (finding.status, finding.text) == ("broken", text)
 
 
+def test_full_disk_of_temporary_folders_is_broken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(**_: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", fail)
+    finding = doctor.check_training()
+    assert finding.status == "broken"
+    assert "folder: No space left on device; free the space" in finding.text
+
+
 def test_package_that_breaks_the_training_is_broken(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -201,9 +254,11 @@ def test_requirement_with_a_marker_of_the_platform_belongs_to_no_extra(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     texts = ['numpy; python_version > "3"', 'wandb; extra == "wandb"']
-    monkeypatch.setattr(doctor, "requires", lambda _: texts)
-    assert [package.name for package in doctor.requirements()] == ["numpy"]
-    assert [package.name for package in doctor.requirements("wandb")] == ["wandb"]
+    monkeypatch.setattr(installed_packages, "requires", lambda _: texts)
+    assert [package.name for package in installed_packages.requirements()] == ["numpy"]
+    assert [package.name for package in installed_packages.requirements("wandb")] == [
+        "wandb"
+    ]
 
 
 def test_wrong_flag_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
