@@ -1,12 +1,17 @@
 """Checks the values in the section `hydra` of a configuration.
 
-The composed section is checked after its interpolations are resolved. A value is
-allowed if our own files and the command line alone, without the user's files, give the
-same value, or if it is a plain value of one of a few keys. `config_guard` says why a
-file may set so little.
+A value is trusted if the installed files and the command line alone, without the user's
+files, give the same text. Any other value may come from a file; a file may set only a
+few keys, and only to plain values. `config_guard` says why.
+
+A trusted text is compared with its interpolations, such as `${hydra.job.name}`. A file
+cannot misuse them: they refer to values that are checked here too, or to values that
+mtl-cli or Hydra sets. Folders also refer to keys such as `dataset.name`;
+`folder_guard` checks the resolved folders.
 """
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -50,20 +55,14 @@ def check_hydra_section(composed: DictConfig, hydra_settings: list[str]) -> None
         composed: the configuration.
         hydra_settings: the settings of the command line for Hydra's section.
     """
-    choices = composed.hydra.runtime.choices
-    # These choices are trusted, even if a file has made them.
-    plugin_choices = [f"{g}={choices[g]}" for g in PLUGIN_GROUPS if g in choices]
     added_settings = [s for s in hydra_settings if s.startswith(ADDED_SETTINGS)]
     added_keys = {setting.partition("=")[0] for setting in added_settings}
-    typed_settings = [s for s in hydra_settings if s not in added_settings]
-    # A dict keeps each setting once: the user may have typed such a choice.
-    trusted_settings = dict.fromkeys([*plugin_choices, *typed_settings])
-    sections = trusted_sections(tuple(trusted_settings))
-    section: Any = OmegaConf.to_container(composed.hydra)
-    for key, value in flatten(section).items():
+    choices = composed.hydra.runtime.choices
+    trusted = trusted_sections(trusted_settings(choices, hydra_settings))
+    for key, value in unresolved_section(composed).items():
         if f"hydra.{key}" in added_keys or f"{key}.".startswith(SKIPPED_PREFIXES):
             continue
-        if any(key in trusted and value == trusted[key] for trusted in sections):
+        if any(key in section and section[key] == value for section in trusted):
             continue
         if not PLAIN_KEYS.fullmatch(key):
             raise file_may_not_set_error(key)
@@ -77,12 +76,29 @@ def check_hydra_section(composed: DictConfig, hydra_settings: list[str]) -> None
         check_search_space(f"hydra.{key}", resolved(composed, f"hydra.{key}"))
 
 
+def trusted_settings(
+    choices: Mapping[str, str], hydra_settings: list[str]
+) -> tuple[str, ...]:
+    """Returns the choices of plugins and the typed settings, each setting once.
+
+    A choice of a plugin is trusted, even if a file has made it.
+
+    Args:
+        choices: {group: chosen option}, such as {"hydra/launcher": "joblib"}.
+        hydra_settings: the settings of the command line for Hydra's section.
+    """
+    plugin_choices = [f"{g}={choices[g]}" for g in PLUGIN_GROUPS if g in choices]
+    typed_settings = [s for s in hydra_settings if not s.startswith(ADDED_SETTINGS)]
+    return tuple(dict.fromkeys([*plugin_choices, *typed_settings]))
+
+
 @cache
 def trusted_sections(settings: tuple[str, ...]) -> list[dict[str, Any]]:
     """Composes Hydra's section without the user's files, so all its values are trusted.
 
-    Returns: two sections, {dotted key: unresolved value}. The first is composed from
-        Hydra's files and our own, the second from Hydra's files alone.
+    Returns: two sections, {dotted key: unresolved value}: one with mtl-cli's
+        `config.yaml`, and one without. With `--config-path` or `--config-name`, the
+        user's file takes the place of `config.yaml`, and Hydra's defaults remain.
     """
     sections = []
     for folder, name in ((str(conf_folder()), "config"), (None, None)):
@@ -90,9 +106,14 @@ def trusted_sections(settings: tuple[str, ...]) -> list[dict[str, Any]]:
             composed = compose_without(USER_CONF, folder, name, list(settings))
         except Exception as error:
             raise ConfigError(f"hydra: {first_line(error)}") from None
-        section: Any = OmegaConf.to_container(composed.hydra)
-        sections.append(flatten(section))
+        sections.append(unresolved_section(composed))
     return sections
+
+
+def unresolved_section(composed: DictConfig) -> dict[str, Any]:
+    """Returns Hydra's section as {dotted key: value with its interpolations}."""
+    section: Any = OmegaConf.to_container(composed.hydra)
+    return flatten(section)
 
 
 def file_may_not_set_error(key: str) -> ConfigError:

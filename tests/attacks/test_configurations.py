@@ -5,6 +5,7 @@ Each attack would make a canary, a file or folder that must not exist afterwards
 
 import json
 import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,13 @@ from helpers.commands import refused
 from helpers.crafted_files import CALL, CANARY, RERUN, TASKS, dataset, saved_run, write
 from helpers.planted_data import values
 from helpers.slow import slow_except
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
 
+from mtl_cli.cli.folder_guard import FOLDER_KEYS
+from mtl_cli.cli.hydra_section_guard import PLUGIN_GROUPS, trusted_sections
 from mtl_cli.core.option_classes import option_names
+from mtl_cli.core.paths import conf_folder
 
 
 class Canary:
@@ -239,7 +245,7 @@ CODE = {
             attack=CALL,
         ),
         RERUN,
-        "hydra.sweeper.params: While dereferencing interpolation '${attack}'",
+        "hydra.sweeper.params.seed: While dereferencing interpolation '${attack}'",
     ),
     "search_space_created_from_text": (
         section(
@@ -601,6 +607,26 @@ def test_saved_configuration_that_nobody_has_crafted_is_read(tmp_path):
     code, out, err, _ = refused(tmp_path, *(a.format(folder=tmp_path) for a in RERUN))
     assert (code, err) == (0, "")
     assert "check_only: nothing was trained" in out
+
+
+def test_trusted_texts_refer_only_to_values_that_no_file_sets_unchecked():
+    # Trusted texts are compared before their interpolations are resolved.
+    allowed = {f"hydra.help.{key}" for key in ("app_name", "header", "footer")}
+    allowed |= {"hydra.job.name", "hydra.sweep.dir"}  # checked
+    allowed |= {"hydra.job.num", "hydra.runtime.output_dir", "hydra.runtime.version"}
+    loader = ConfigLoaderImpl(create_config_search_path(str(conf_folder())))
+    references = set()
+    for group in PLUGIN_GROUPS:
+        for option in loader.get_group_options(group):
+            settings = (f"{group}={option}",)
+            if group == "hydra/sweeper/sampler":
+                settings = ("hydra/sweeper=optuna", *settings)
+            for section in trusted_sections(settings):
+                for key, value in section.items():
+                    if f"hydra.{key}" not in FOLDER_KEYS:
+                        references.update(re.findall(r"\$\{([^{}]*)", str(value)))
+    assert "hydra.job.name" in references
+    assert references <= allowed
 
 
 def test_only_modules_of_our_own_packages_have_names():
