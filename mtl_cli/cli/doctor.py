@@ -6,7 +6,6 @@ the missing packages.
 
 import contextlib
 import io
-import os
 import platform
 import shutil
 import sys
