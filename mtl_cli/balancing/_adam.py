@@ -34,7 +34,7 @@ def take_adam_step(
             are returned unchanged.
         gradient: the gradient with respect to `values`, (T,).
         learning_rate: the learning rate of Adam.
-        observation: tells which tasks have rows in the batch.
+        observation: the facts about the step; only `has_rows` is read.
     """
     import tensorflow as tf
 
@@ -43,10 +43,10 @@ def take_adam_step(
     num_steps = state["num_steps"] + 1
     change, mean, mean_square = adam_step(
         gradient,
-        state["mean"],
-        state["mean_square"],
-        num_steps,
-        learning_rate,
+        m=state["mean"],
+        v=state["mean_square"],
+        t=num_steps,
+        rate=learning_rate,
         beta_1=0.9,
         beta_2=0.999,
         epsilon=1e-7,

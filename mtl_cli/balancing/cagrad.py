@@ -51,7 +51,12 @@ class CAGrad(Balancing):
         dots = tf.linalg.matvec(products, equal_shares)  # g_t . g_0
         mean_norm = positive_norm(tf.reduce_sum(equal_shares * dots))  # ||g_0||
         distance = self.radius * mean_norm  # c ||g_0||
-        alpha = minimum_on_simplex(dots, products, distance, has_gradient)
+        alpha = minimum_on_simplex(
+            linear=dots,
+            products=products,
+            norm_factor=distance,
+            has_gradient=has_gradient,
+        )
         alpha_dots = tf.linalg.matvec(products, alpha)  # g_t . g_alpha
         norm = positive_norm(tf.reduce_sum(alpha * alpha_dots))  # ||g_alpha||
         shares = equal_shares + distance / norm * alpha  # d = sum_t shares_t g_t

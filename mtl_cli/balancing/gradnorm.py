@@ -107,20 +107,15 @@ def norms_at_last_shared_layer(observation: Observation) -> Tensor:
     import tensorflow as tf
 
     squares = tf.linalg.diag_part(observation.products)  # (P, T)
-    matrices = tf.constant(list(observation.matrices), tf.int32)
-    matrix_squares = tf.gather(squares, matrices)  # (matrices, T)
-    num_matrices = matrices.shape[0]
-    # The number of tasks that train each matrix. Among matrices with the same number,
-    # the last matrix has the highest rank.
-    num_tasks = tf.math.count_nonzero(matrix_squares, axis=1)
-    ranks = num_tasks * num_matrices + tf.range(num_matrices, dtype=tf.int64)
-    is_chosen = (ranks == tf.reduce_max(ranks)) & (num_tasks > 0)
-    chosen_squares = tf.linalg.matvec(
-        matrix_squares, tf.cast(is_chosen, tf.float32), transpose_a=True
-    )  # (T,)
-    has_chosen = tf.reduce_any(is_chosen)
-    all_squares = tf.reduce_sum(squares, axis=0)  # (T,)
-    return tf.sqrt(tf.where(has_chosen, chosen_squares, all_squares))
+    norms = tf.sqrt(tf.reduce_sum(squares, axis=0))  # if W is all variables
+    last_matrix_first = list(observation.matrices)[::-1]
+    if not last_matrix_first:
+        return norms
+    norms_of_matrices = tf.sqrt(tf.gather(squares, last_matrix_first))  # (matrices, T)
+    # The number of tasks that train each matrix.
+    num_tasks = tf.math.count_nonzero(norms_of_matrices, axis=1)
+    chosen = tf.argmax(num_tasks)  # of several maxima, the first
+    return tf.where(num_tasks[chosen] > 0, norms_of_matrices[chosen], norms)
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:

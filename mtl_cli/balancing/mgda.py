@@ -31,6 +31,10 @@ class MGDA(Balancing):
         products = observation.total_products
         has_gradient = tf.linalg.diag_part(products) > 0
         num_tasks = tf.reduce_sum(tf.cast(has_gradient, tf.float32))  # T
-        no_linear_term = tf.zeros(len(observation.tasks))
-        alpha = minimum_on_simplex(no_linear_term, products, 1.0, has_gradient)
+        alpha = minimum_on_simplex(
+            linear=tf.zeros(len(observation.tasks)),  # no linear term
+            products=products,
+            norm_factor=1.0,
+            has_gradient=has_gradient,
+        )
         return num_tasks * alpha

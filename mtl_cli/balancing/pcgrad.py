@@ -37,7 +37,7 @@ class PCGrad(Balancing):
             # g_t' . g_s
             dots = tf.reduce_sum(coefficients * tf.gather(products, s), axis=1)
             squares = tf.gather(tf.linalg.diag_part(products), s)  # ||g_s||^2
-            share = tf.math.divide_no_nan(tf.minimum(dots, 0.0), squares)
+            change = tf.math.divide_no_nan(tf.minimum(dots, 0.0), squares)
             is_other = tf.cast(s != tf.range(num_tasks), tf.float32)
-            coefficients -= tf.one_hot(s, num_tasks) * (share * is_other)[:, None]
+            coefficients -= tf.one_hot(s, num_tasks) * (change * is_other)[:, None]
         return tf.reduce_sum(coefficients, axis=0)

@@ -123,7 +123,7 @@ class Encoder(Options):
 
         sets = self._look_up_sets(inputs, layout, num_sets)
         dense = [inputs["dense"]] if "dense" in inputs else []
-        xs = [lookup.side_by_side(embeddings, dense) for embeddings in sets]
+        xs = [lookup.concatenate_columns(embeddings, dense) for embeddings in sets]
         columns = self.columns(layout)
         scaled_xs, scaled_sets = xs, sets
         if self.domain_features:
@@ -131,7 +131,7 @@ class Encoder(Options):
                 xs, columns, self.domain_features, self.domain_gate_units, dense_options
             )
             scaled_sets = [
-                lookup.split_like(x, embeddings)
+                lookup.split_embeddings(x, embeddings)
                 for x, embeddings in zip(scaled_xs, sets, strict=True)
             ]
         first_order = partial(self._first_order, inputs, layout)

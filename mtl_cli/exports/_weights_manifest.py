@@ -193,7 +193,9 @@ def embedding_tables(layer: Any, model: TrainedModel) -> dict[str, Any]:
     group = table_group_of(layer, model)
     if group is None:
         return {}
-    tables = {name: [rows.start, rows.stop] for name, rows in group.rows.items()}
+    tables = {
+        name: [rows.start, rows.stop] for name, rows in group.rows_by_table.items()
+    }
     if layer.num_sets == 1:
         return {"tables": tables}
     return {"tables": tables, "sets": embedding_owners(model.config)}

@@ -16,8 +16,9 @@ class DSelectK(Gate):
 
     Attributes:
         num_selected_experts: number of experts that a gate selects, k.
-        gate_gamma: width of the smooth step between the bits 0 and 1 of the index of
-            the expert that a selector chooses; only for `gate: dselect_k`.
+        gate_gamma: width of the smooth step from 0 to 1. A selector chooses an expert
+            by the bits of its index, and a smooth step makes each bit; only for `gate:
+            dselect_k`.
         gate_entropy: strength of the penalty on the entropy of the selectors, a mean
             over the rows of a batch; only for `gate: dselect_k`.
         gate_static: whether a gate gives all rows the same weights; only for

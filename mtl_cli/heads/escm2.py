@@ -68,8 +68,11 @@ class ESCM2(ESMM):
 
         click, conversion = self.steps(tasks)
         pcvr_logit = ops.cast(logits[conditional_name(conversion, click)], "float32")
-        # {}: the loss of a binary task ignores the statistics of the labels.
-        losses = tasks[conversion].row_losses(labels[conversion], pcvr_logit, {})
+        losses = tasks[conversion].row_losses(
+            labels[conversion],
+            pcvr_logit,
+            statistics={},  # the loss of a binary task does not read any
+        )
         pctr_logit = ops.cast(ops.stop_gradient(logits[click][:, 0]), "float32")
         pctr = ops.sigmoid(pctr_logit + tasks[click].logit_shift)
         # A row without a click label has the label 0 here, so it counts as not clicked.

@@ -26,14 +26,14 @@ class TableGroup(NamedTuple):
     sizes: dict[str, int]
 
     @property
-    def rows(self) -> dict[str, slice]:
+    def rows_by_table(self) -> dict[str, slice]:
         """{table: its rows in the weight}: the tables lie one below the other."""
-        rows = {}
+        rows_by_table = {}
         start = 0
         for table, size in self.sizes.items():
-            rows[table] = slice(start, start + size)
+            rows_by_table[table] = slice(start, start + size)
             start += size
-        return rows
+        return rows_by_table
 
 
 def table_groups(
@@ -75,11 +75,11 @@ def look_up(
         vectors of each id, see `FusedEmbedding`. The features with one id per row come
         first, then one pooled vector per sequence.
     """
-    # The table that each column of the input `ids` reads.
-    id_tables: list[str | None] = []
+    # The columns of the input `ids` that read a table of the group.
+    tables_of_ids: list[str | None] = []  # the table that each column reads
     for block, _ in layout.blocks_of("ids"):
-        id_tables += [block.table] * block.width
-    id_columns = [i for i, table in enumerate(id_tables) if table in group.sizes]
+        tables_of_ids += [block.table] * block.width
+    chosen = [i for i, table in enumerate(tables_of_ids) if table in group.sizes]
     sequences = [
         (block, columns)
         for block, columns in layout.blocks_of("sequences")
@@ -87,19 +87,19 @@ def look_up(
     ]
     # All ids to look up, and the table that each of their columns reads.
     ids = []
-    tables = [id_tables[i] for i in id_columns]
-    if id_columns and len(id_columns) == len(id_tables):
+    table_of_column = [tables_of_ids[i] for i in chosen]
+    if chosen and len(chosen) == len(tables_of_ids):
         ids = [inputs["ids"]]  # nothing is copied
-    elif id_columns:
-        ids = [ops.take(inputs["ids"], id_columns, axis=1)]
+    elif chosen:
+        ids = [ops.take(inputs["ids"], chosen, axis=1)]
     for block, columns in sequences:
         ids.append(inputs["sequences"][:, columns])
-        tables += [block.table] * block.width
+        table_of_column += [block.table] * block.width
     table_index: dict[str | None, int] = {t: i for i, t in enumerate(group.sizes)}
     embedding = FusedEmbedding(
         list(group.sizes.values()),
         group.dim,
-        table_of_column=[table_index[table] for table in tables],
+        table_of_column=[table_index[table] for table in table_of_column],
         trainable=not group.frozen,
         **options,
     )
@@ -122,8 +122,8 @@ def pool_sequences(
     change the vector of id 0: see `EmbeddingTable.trains_unknown`.
 
     Args:
-        vectors: a vector for each column of ids, and then for each column of the first
-            sequence, and so on, `(sets, batch, columns, dim)`.
+        vectors: the vectors of the features with one id per row, then the vectors of
+            the first sequence, of the second, and so on, `(sets, batch, columns, dim)`.
         inputs: the network's inputs, see `look_up`.
         layout: the columns of each feature in the inputs.
         sequences: the block of each sequence, and the columns of the sequence in the
@@ -149,8 +149,9 @@ def pool(vectors: Tensor, weights: Tensor, pooling: str | None) -> Tensor:
     Args:
         vectors: the vectors of the sequences, `(sets, batch, length, dim)`.
         weights: the weight of each vector, `(batch, length)`; a vector with weight 0
-            does not count. `max` takes the weights above 0 as equal.
-        pooling: `mean`, `sum` or `max`.
+            does not count.
+        pooling: `mean`, `sum` or `max`. The maximum is over all vectors with a weight
+            above 0, whatever the weight.
 
     Returns: `(sets, batch, 1, dim)`; zeros for an empty sequence.
     """
@@ -161,15 +162,14 @@ def pool(vectors: Tensor, weights: Tensor, pooling: str | None) -> Tensor:
     if pooling != "max":
         return ops.sum(vectors * weights, axis=2, keepdims=True)
     is_present = weights > 0
-    # A vector that does not count gets a value below every value of an embedding, so
-    # that it never is the maximum.
+    # -1e30 is below every value of an embedding, so it never is the maximum.
     present = ops.where(is_present, vectors, ops.full_like(vectors, -1e30))
     highest = ops.max(present, axis=2, keepdims=True)
     is_filled = ops.any(is_present, axis=2, keepdims=True)
     return ops.where(is_filled, highest, ops.zeros_like(highest))
 
 
-def side_by_side(embeddings: list[Tensor], dense: list[Tensor]) -> Tensor:
+def concatenate_columns(embeddings: list[Tensor], dense: list[Tensor]) -> Tensor:
     """Concatenates the embeddings and the dense features of each row.
 
     Args:
@@ -187,7 +187,7 @@ def side_by_side(embeddings: list[Tensor], dense: list[Tensor]) -> Tensor:
 def feature_of_each_column(
     layout: Layout, default_dim: int | Literal["auto"]
 ) -> list[str]:
-    """Returns the name of the feature to which each column of `side_by_side` belongs.
+    """Returns the feature of each column of the result of `concatenate_columns`.
 
     See `table_groups` for the arguments.
     """
@@ -204,8 +204,8 @@ def feature_of_each_column(
     return features
 
 
-def split_like(x: Tensor, groups: list[Tensor]) -> list[Tensor]:
-    """Splits the embeddings in x into groups: the reverse of `side_by_side`.
+def split_embeddings(x: Tensor, groups: list[Tensor]) -> list[Tensor]:
+    """Splits the embeddings in x into groups: the reverse of `concatenate_columns`.
 
     Args:
         x: the embeddings of all groups, then the dense features, `(batch, columns)`.

@@ -70,7 +70,7 @@ class EnsembleInputs(keras.layers.Layer):
         return (None, input_shape[-1])
 
 
-def by_member(x: Tensor, num_members: int) -> Tensor:
+def split_by_member(x: Tensor, num_members: int) -> Tensor:
     """Splits the rows of all members into the rows of each member.
 
     Args:

@@ -123,9 +123,9 @@ class ParallelDense(keras.layers.Layer):
     @property
     def kernels(self) -> Tensor:
         """The kernel of each layer, `(num, dim, units)`."""
-        return self.by_layer(self.kernel)
+        return self.split_by_layer(self.kernel)
 
-    def by_layer(self, x: Tensor) -> Tensor:
+    def split_by_layer(self, x: Tensor) -> Tensor:
         """Splits x, `(groups, n, num / groups * units)`, into `(num, n, units)`.
 
         n is the number of rows of a kernel or of a batch.
@@ -138,7 +138,7 @@ class ParallelDense(keras.layers.Layer):
             x = x[None]  # (1, batch, dim)
         y = ops.matmul(x, self.kernel)  # (groups, batch, num / groups * units)
         if self.groups != self.num:
-            y = self.by_layer(y)
+            y = self.split_by_layer(y)
         if self.use_bias:
             y = y + self.bias
         return y  # (num, batch, units)

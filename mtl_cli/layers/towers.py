@@ -50,17 +50,20 @@ def connect_towers(
             f"describes {len(widths_by_task)} towers; give one tower for each task."
         )
 
-    def connect(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
+    def connect_equal_towers(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
         *units, num_logits = widths
         mlp_name = layer_name(tasks, suffix)
         mlp = ParallelMLP(len(tasks), units, name=mlp_name, **dense_options)
-        x = mlp(select_tasks(hidden, tasks))
-        logits_name = layer_name(tasks, suffix, "logits")
         return connect_last_layers(
-            x, len(tasks), num_logits, logits_name, num_members, **dense_options
+            mlp(select_tasks(hidden, tasks)),
+            num_towers=len(tasks),
+            num_logits=num_logits,
+            name=layer_name(tasks, suffix, "logits"),
+            num_members=num_members,
+            **dense_options,
         )
 
-    return connect_by_widths(widths_by_task, connect)
+    return connect_by_widths(widths_by_task, connect_equal_towers)
 
 
 def connect_logits(
@@ -75,19 +78,23 @@ def connect_logits(
     for the other arguments and the result.
     """
 
-    def connect(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
+    def connect_equal_towers(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
         (num_logits,) = widths
-        x = select_tasks(hidden, tasks)
-        name = layer_name(tasks, "logits")
         return connect_last_layers(
-            x, len(tasks), num_logits, name, num_members, **dense_options
+            select_tasks(hidden, tasks),
+            num_towers=len(tasks),
+            num_logits=num_logits,
+            name=layer_name(tasks, "logits"),
+            num_members=num_members,
+            **dense_options,
         )
 
-    return connect_by_widths([(n,) for n in num_logits_by_task], connect)
+    return connect_by_widths([(n,) for n in num_logits_by_task], connect_equal_towers)
 
 
 def connect_last_layers(
     x: Tensor,
+    *,
     num_towers: int,
     num_logits: int,
     name: str,
@@ -97,10 +104,9 @@ def connect_last_layers(
 ) -> Tensor:
     """Connects the last layers of several towers, one for each tower and member.
 
-    The last layers have the initializer and the penalty on kernels of the hidden
-    layers. The input x is `(groups, batch, dim)` or `(batch, dim)`; see
-    `ParallelDense`. If each task has one tower for each scenario, `num_scenarios` is
-    their number.
+    The last layers have the same initializer and `l2` as the hidden layers. The input x
+    is `(groups, batch, dim)` or `(batch, dim)`; see `ParallelDense`. `num_scenarios` is
+    above 1 if each task has one tower for each scenario.
 
     Returns: the logits, `(num_towers, batch, num_logits)`.
     """
@@ -138,27 +144,28 @@ def inputs_of_members(x: Tensor, num_towers: int, num_members: int) -> Tensor:
 
 def connect_by_widths(
     widths_by_task: Sequence[Sequence[int]],
-    connect: Callable[[Sequence[int], Sequence[int]], Tensor],
+    connect_equal_towers: Callable[[Sequence[int], Sequence[int]], Tensor],
 ) -> list[Tensor]:
     """Connects towers, and computes the towers of equal widths side by side.
 
     Args:
         widths_by_task: the widths of the layers of each task's tower.
-        connect: called for each group of towers with equal widths, with the widths and
-            the indices of the tasks. Returns the tasks' outputs, `(tasks, batch,
-            units)`, or `(batch, units)` if the tasks have the same output.
+        connect_equal_towers: connects one group of towers with equal widths. Its
+            arguments are the widths and the indices of the tasks. It returns the
+            outputs of these tasks, `(tasks, batch, units)`, or `(batch, units)` if the
+            tasks have the same output.
 
     Returns: the output of each task, `(batch, units)`, in the order of the tasks.
     """
-    all_widths = [tuple(widths) for widths in widths_by_task]
-    num_tasks = len(all_widths)
-    outputs: dict[int, Tensor] = {}
-    for widths in dict.fromkeys(all_widths):
-        tasks = [t for t in range(num_tasks) if all_widths[t] == widths]
-        y = connect(widths, tasks)
+    tasks_by_widths: dict[tuple[int, ...], list[int]] = {}
+    for t, widths in enumerate(widths_by_task):
+        tasks_by_widths.setdefault(tuple(widths), []).append(t)
+    output_by_task: dict[int, Tensor] = {}
+    for widths, tasks in tasks_by_widths.items():
+        y = connect_equal_towers(widths, tasks)
         for i, t in enumerate(tasks):
-            outputs[t] = y if len(y.shape) == 2 else y[i]
-    return [outputs[t] for t in range(num_tasks)]
+            output_by_task[t] = y if len(y.shape) == 2 else y[i]
+    return [output_by_task[t] for t in range(len(widths_by_task))]
 
 
 def select_tasks(hidden: Tensor, tasks: Sequence[int]) -> Tensor:

@@ -85,7 +85,7 @@ class WeightSplitter:
     def blocks(self) -> Iterator[NamedSlice]:
         """Yields the blocks of all layers."""
         groups = table_groups(self.layout, self.config.encoder.embedding_dim)
-        tables = {group.layer: group.rows for group in groups}
+        tables = {group.layer: group.rows_by_table for group in groups}
         encoder_layers: dict[str, list[keras.Layer]] = {}
         for name, layer in self.layers.items():
             if name in tables:
@@ -238,7 +238,7 @@ class WeightSplitter:
                 # The first-order weights of DeepFM are vectors of length 1.
                 group = table_groups(self.layout, 1)[number]
                 kind = "first-order table"
-                yield from self._tables(layer, kind, group.rows, [owner])
+                yield from self._tables(layer, kind, group.rows_by_table, [owner])
                 continue
             kind = f"{type(layer).__name__} {number + 1}"
             num = num_networks(layer)

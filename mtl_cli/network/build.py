@@ -19,7 +19,7 @@ from mtl_cli.core.prediction_names import spread_name
 from mtl_cli.core.private_apis import TooManyWeightsError, bounded_weights
 from mtl_cli.core.tensors import Tensor, check_shape
 from mtl_cli.layers.calibration import Calibration
-from mtl_cli.layers.members import EnsembleInputs, by_member
+from mtl_cli.layers.members import EnsembleInputs, split_by_member
 from mtl_cli.network.ensemble import average
 from mtl_cli.network.network import Network
 from mtl_cli.tasks.base import Statistics
@@ -162,7 +162,7 @@ def connect_predictions(
         source = f"dataset.tasks.{output.label}: `predictions` of kind {task.kind}"
         check_shape(source, prediction, ("batch", task.num_predictions))
         if num_members > 1:
-            member_predictions = by_member(prediction, num_members)
+            member_predictions = split_by_member(prediction, num_members)
             prediction = ops.mean(member_predictions, axis=0)
             spreads[spread_name(output.name)] = ops.std(member_predictions, axis=0)
         predictions[output.name] = prediction

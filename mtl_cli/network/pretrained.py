@@ -196,6 +196,6 @@ def write_into_tables(
         for name in tables:
             ids, vectors = vectors_by_table[name]
             if group.frozen:
-                rows[group.rows[name]] = 0
-            rows[group.rows[name]][ids] = np.tile(vectors, (1, num_sets))
+                rows[group.rows_by_table[name]] = 0
+            rows[group.rows_by_table[name]][ids] = np.tile(vectors, (1, num_sets))
         weight.assign(rows)

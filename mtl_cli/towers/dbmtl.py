@@ -100,12 +100,13 @@ class DBMTL(Towers):
         from mtl_cli.layers import ParallelMLP
         from mtl_cli.layers.towers import connect_by_widths, layer_name, select_tasks
 
-        def connect(units: Sequence[int], tasks: Sequence[int]) -> Tensor:
+        def connect_equal_towers(units: Sequence[int], tasks: Sequence[int]) -> Tensor:
             name = layer_name(tasks)
             mlp = ParallelMLP(len(tasks), units, name=name, **dense_options)
             return mlp(select_tasks(hidden, tasks))
 
-        return connect_by_widths([tower.units for tower in towers], connect)
+        units_by_task = [tower.units for tower in towers]
+        return connect_by_widths(units_by_task, connect_equal_towers)
 
     def _connect_relations(
         self, names: Sequence[str], c: Sequence[Tensor], **dense_options: Any
@@ -142,7 +143,8 @@ class DBMTL(Towers):
     ) -> list[Tensor]:
         """Connects the relation networks of tasks that do not depend on each other.
 
-        The more parents a task has, the wider is the input of its relation network.
+        The more parents a task has, the wider the input of its relation network is.
+        Relation networks with inputs of the same width are computed side by side.
 
         Args:
             tasks: the indices of the tasks.
@@ -156,12 +158,12 @@ class DBMTL(Towers):
         from mtl_cli.layers import ParallelMLP
         from mtl_cli.layers.towers import connect_by_widths, layer_name
 
-        # Relation networks whose inputs have one width are computed side by side.
-        def connect(_: Sequence[int], positions: Sequence[int]) -> Tensor:
+        def connect_equal_inputs(_: Sequence[int], positions: Sequence[int]) -> Tensor:
             name = layer_name([tasks[i] for i in positions], "relation")
             relation = ParallelMLP(
                 len(positions), self.relation_units, name=name, **dense_options
             )
             return relation(ops.stack([inputs[i] for i in positions]))
 
-        return connect_by_widths([(x.shape[-1],) for x in inputs], connect)
+        input_widths = [(x.shape[-1],) for x in inputs]
+        return connect_by_widths(input_widths, connect_equal_inputs)

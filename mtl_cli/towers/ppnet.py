@@ -68,13 +68,13 @@ class PPNet(Towers):
             select_tasks,
         )
 
-        all_u = self._gate_inputs(encodings, len(towers))
+        u_of_tasks = self._gate_inputs(encodings, num_tasks=len(towers))
 
-        def connect(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
+        def connect_equal_towers(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
             *hidden_widths, num_logits = widths
-            u = select_tasks(all_u, tasks)
+            u = select_tasks(u_of_tasks, tasks)
             v = select_tasks(hidden, tasks)  # v_t^1
-            units = input_units(hidden, encodings)
+            units = names_of_input_units(hidden, encodings)
             for layer, width in enumerate(hidden_widths, start=1):
                 d = self._factors(u, tasks, layer, units, **dense_options)
                 name = layer_name(tasks, f"layer_{layer}")
@@ -85,14 +85,15 @@ class PPNet(Towers):
             d = self._factors(u, tasks, last, units, **dense_options)
             return connect_last_layers(
                 d * v,
-                len(tasks),
-                num_logits,
-                layer_name(tasks, "logits"),
-                encodings.num_members,
+                num_towers=len(tasks),
+                num_logits=num_logits,
+                name=layer_name(tasks, "logits"),
+                num_members=encodings.num_members,
                 **dense_options,
             )
 
-        return connect_by_widths([tower.widths for tower in towers], connect)
+        widths_by_task = [tower.widths for tower in towers]
+        return connect_by_widths(widths_by_task, connect_equal_towers)
 
     def _gate_inputs(self, encodings: Encodings, num_tasks: int) -> Tensor:
         """Connects u, `(T, batch, dim)`, or `(batch, dim)` if the tasks share one x."""
@@ -143,12 +144,12 @@ class PPNet(Towers):
         return gates(u)
 
 
-def input_units(hidden: Tensor, encodings: Encodings) -> "Sequence[Expert]":
+def names_of_input_units(hidden: Tensor, encodings: Encodings) -> "Sequence[Expert]":
     """Returns the names of the units of v_t^1, for reports.
 
-    If the towers read the columns of the features themselves, without an expert or a
-    deep encoder in between, the units have the names of the features. Otherwise the
-    names are numbers.
+    If the towers read the columns of the features themselves, without experts or a deep
+    encoder in between, each unit has the name of its feature. Otherwise the units are
+    numbered.
     """
     from mtl_cli.layers import experts_of
     from mtl_cli.layers.gate_nu import feature_units

@@ -66,7 +66,7 @@ class ResidualFlow(Towers):
         for layer, width in enumerate(towers[0].units, start=1):
             name = layer_name(tasks, f"layer_{layer}")
             f = ParallelMLP(len(tasks), [width], name=name, **dense_options)
-            # The residual r_{t-1}^l is such a sum itself, so r_t^l is a cumulative sum:
+            # Since r_{t-1}^l contains r_{t-2}^l, and so on, r_t^l is a cumulative sum:
             # r_t^l = f_1^l(r_1^{l-1}) + ... + f_t^l(r_t^{l-1}), (T, batch, width)
             r = ops.cumsum(f(r), axis=0)
         logits = connect_logits(

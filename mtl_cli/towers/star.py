@@ -47,7 +47,7 @@ class Star(Towers):
         from keras import ops
 
         from mtl_cli.layers import StarDense, StarMLP
-        from mtl_cli.layers.members import by_member
+        from mtl_cli.layers.members import split_by_member
         from mtl_cli.layers.parallel import kernel_options
         from mtl_cli.layers.towers import (
             connect_by_widths,
@@ -78,7 +78,7 @@ class Star(Towers):
             inputs = inputs_of_members(v, num_towers, num_members)
             # All members of the network (networks that are trained side by side) read
             # the same rows, so the scenarios of one member are enough.
-            weights_of_member = by_member(scenario_weights, num_members)[0]
+            weights_of_member = split_by_member(scenario_weights, num_members)[0]
             # (num_towers * num_members, rows of a member, num_logits)
             y = last_layers(inputs, weights_of_member)
             return ops.reshape(y, (num_towers, -1, num_logits))

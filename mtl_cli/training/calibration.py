@@ -16,7 +16,7 @@ from keras import ops
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.data.table import Table
-from mtl_cli.layers.members import by_member
+from mtl_cli.layers.members import split_by_member
 from mtl_cli.network.network import Network
 from mtl_cli.network.predictor import Predictor
 from mtl_cli.tasks.base import CalibrationMethod
@@ -127,7 +127,7 @@ def logits_by_member(
     # side by side: (rows, members * num_logits).
     side_by_side = {}
     for name, output in network.logits.output.items():
-        members = ops.transpose(by_member(output, num_members), (1, 0, 2))
+        members = ops.transpose(split_by_member(output, num_members), (1, 0, 2))
         shape = (-1, num_members * output.shape[-1])
         side_by_side[name] = ops.reshape(members, shape)
     logits = Predictor(keras.Model(network.logits.input, side_by_side))(table)
