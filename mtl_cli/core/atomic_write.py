@@ -59,7 +59,7 @@ def replacing(
     Args:
         target: the file to write.
         fix: what the user can do about an error, for its message; see `fix_for`. None
-            for a file of a run: a run can be resumed.
+            for a file of a run: the message then says how to resume the run.
         may_replace: whether the written file may replace an earlier target.
 
     Raises:
@@ -154,7 +154,7 @@ def replacing_folder(target: Path, check: Callable[[Path], None]) -> Iterator[Pa
                     raise ConfigError(text) from None
             temporary.rename(target)
         except BaseException:
-            if earlier.exists():
+            if earlier.exists():  # the earlier target goes back to its path
                 earlier.rename(target)
             raise
         sync(target.parent)
@@ -181,10 +181,8 @@ def named_write_errors(path: Path, fix: str | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # A library may call `shutil.copytree`. The arguments of the error are then a
-        # list [(source, target, reason)].
-        if isinstance(error, shutil.Error):
-            reason = str(error.args[0][0][-1])
+        if isinstance(error, shutil.Error):  # a library has called `shutil.copytree`
+            (_source, _target, reason), *_ = error.args[0]
         else:
             reason = os.strerror(error.errno) if error.errno else first_line(error)
         advice = fix_for(error, fix or "mend that")

@@ -21,7 +21,7 @@ OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operat
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition for a failure: `name sign limit`."""
+    """A condition of `--fail-if`: if it holds, the command fails."""
 
     text: str  # the condition as the user wrote it
     name: str  # dotted, such as `test.income.auc`
@@ -77,9 +77,8 @@ def check_known(
     Args:
         condition: the condition.
         names: the known names, such as `test.income.auc`.
-        owner: what should have the name, for the message `no OWNER has NAME`; such as
-            "run".
-        reason: why the name may be unknown, for the message.
+        owner: what has such names, as in the message `no run has test.income.auc`.
+        reason: why the name may be unknown; the message adds this text to the name.
     """
     known_names = list(dict.fromkeys(names))
     if condition.name not in known_names:

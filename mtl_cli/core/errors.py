@@ -132,11 +132,11 @@ def not_utf8_message(error: UnicodeEncodeError) -> str:
 
 
 def fix_for(error: OSError, fix: str) -> str:
-    """Returns what the user can do about an error of the operating system.
+    """Returns what the user can do about an error of the system: usually `fix`.
 
-    More space, or another folder, does not help against a limit of the process. The
-    limits of open files and of a file's size have their own fixes. All other errors
-    have the given fix.
+    The process may have too many open files, or a file may exceed the limit of its
+    size. More space, or another folder, does not help then: the user must raise the
+    limit.
     """
     if error.errno in TOO_MANY_OPEN_FILES:
         return RAISE_LIMIT

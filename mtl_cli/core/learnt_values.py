@@ -1,7 +1,7 @@
 """Checks the numbers that a saved model has learnt, because its files may be forged.
 
-`learnt` are JSON values by name. All functions raise a `ValueError` that names the
-value, and says what is expected.
+The argument `learnt` is {name: JSON value}. All functions raise a `ValueError` that
+names the value and says what is expected.
 """
 
 import math
@@ -37,10 +37,9 @@ def check_ascending(name: str, values: Any, strictly: bool = False) -> None:
     Equal neighbours are refused only if `strictly` is set.
     """
     numbers = np.asarray(values)
-    is_list = numbers.ndim == 1 and (not numbers.size or numbers.dtype.kind in "iuf")
-    if is_list and np.isfinite(numbers.astype("float64")).all():
-        left, right = numbers[:-1], numbers[1:]
-        if (right > left if strictly else right >= left).all():
-            return
+    is_list = numbers.ndim == 1 and numbers.dtype.kind in "iuf"
+    is_finite = is_list and np.isfinite(numbers.astype("float64")).all()
     order = "strictly ascending" if strictly else "ascending"
-    raise ValueError(f"{name} is {shown(values)}; expected {order} numbers")
+    is_ordered = np.greater if strictly else np.greater_equal
+    if not (is_finite and is_ordered(numbers[1:], numbers[:-1]).all()):
+        raise ValueError(f"{name} is {shown(values)}; expected {order} numbers")

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 from mtl_cli.core.secrets import mask_secrets
 
-SHOWN_CHARACTERS = 60  # of a value in a message
+SHOWN_CHARACTERS = 60  # the longest text of a value in a message
 LONGEST_LINE = 1500  # characters
-MAX_ITEMS = 8  # of a list in a message
+MAX_ITEMS = 8  # the most items of a list in a message
 
 
 def shown(value: object) -> str:
@@ -39,8 +39,11 @@ def comma_list(items: Iterable[str], max_items: int = MAX_ITEMS) -> str:
 def line_if_any(text: str, names: list[str]) -> list[str]:
     """Returns a list with the line `TEXT: NAME, NAME`, or [] if there are no names.
 
-    The names are of runs, tasks or features, for example. A number in brackets may
-    follow a name, as in "age (0.31)".
+    The names are those of runs, tasks or features. A number in brackets may follow a
+    name, as in "age (0.31)".
+
+    >>> line_if_any("not used", ["age", "city"])
+    ['not used: age, city']
     """
     return [f"{text}: {comma_list(names)}"] if names else []
 
@@ -84,8 +87,8 @@ def readable_name(name: str) -> str:
 def most_similar(wrong: str, names: list[str], cutoff: float) -> str | None:
     """Returns the name most similar to `wrong`, or None if no name is similar.
 
-    Names are compared with their case first, then without. `cutoff` is the similarity
-    that a name needs, from 0 to 1.
+    Case counts at first, and is ignored if no name is similar. `cutoff` is the
+    similarity that a name needs, from 0 to 1.
     """
     from difflib import get_close_matches
 
@@ -111,8 +114,8 @@ def visible(text: str) -> str:
 def without_autolinks(markdown: str) -> str:
     r"""Changes a text of Markdown so that GitHub links no address, mention or `#1`.
 
-    Before `:` and `.` a backslash is enough. GitHub looks for `@` and `#` in the text
-    that is shown, without backslashes, so a character without width follows them.
+    A backslash before `:` or `.` prevents a link. GitHub ignores a backslash before `@`
+    or `#`, so a character without width is put after them.
 
     >>> print(without_autolinks("https://x.org www.x.org me@x.org #1"))
     https\://x.org www\.x.org me@&#8203;x.org #&#8203;1

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from mtl_cli.core.errors import ConfigError
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
-# The start of the address of a server. Text without such a start is a path.
+# The start of the address of a server. Any other address is a path.
 SERVER = re.compile(r"[a-z][a-z0-9+.-]*://|databricks(-uc)?$", re.IGNORECASE)
 
 
@@ -40,7 +40,7 @@ def database_file(uri: str) -> Path:
     return Path(os.path.abspath(name)).resolve()
 
 
-def without_user(uri: str) -> str:
+def move_user_to_environment(uri: str) -> str:
     """Moves user and password of an address into MLflow's environment variables.
 
     MLflow and the packages that MLflow uses print the address in their messages.

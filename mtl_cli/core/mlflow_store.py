@@ -25,7 +25,7 @@ RUN_SUBFOLDERS = ("metrics", "params", "tags", "artifacts", "inputs", "outputs")
 
 
 def check_local_store(uri: str) -> None:
-    """Checks the key `uri` if it names a database or a folder on this machine.
+    """Checks the key `tracker.uri` if it names a database or folder on this machine.
 
     The configuration may come from somebody else. Therefore `uri` must not make a run
     write outside of the current folder, and no name of a file may show a secret.
@@ -34,12 +34,14 @@ def check_local_store(uri: str) -> None:
         ConfigError: if `uri` breaks one of these rules.
     """
     store = store_folder(uri)
-    if store is not None and (secret := secret_in(uri)):
+    if store is None:
+        return
+    if secret := secret_in(uri):
         raise ConfigError(
             f"tracker.uri: the name of a file would show the value of {secret}; choose "
             "a name without the secret"
         )
-    if store is not None and Path.cwd().resolve() not in (store, *store.parents):
+    if not store.is_relative_to(Path.cwd().resolve()):
         raise ConfigError(
             f"tracker.uri: '{uri}' leads out of the current folder; start in a "
             "folder above the store, or give the address in the environment variable "
@@ -56,11 +58,11 @@ def check_folder_store(store: Path, run_id: str | None) -> None:
     """
     if not store.is_dir():
         return
-    for name in check_entries(store, is_written=False):
+    for name in check_entries(store, allow_hard_links=True):
         experiment = store / name
         if not experiment.is_dir():
             continue
-        names = check_entries(experiment, EXPERIMENT_SUBFOLDERS, is_written=False)
+        names = check_entries(experiment, EXPERIMENT_SUBFOLDERS, allow_hard_links=True)
         if run_id is not None and run_id in names:
             check_entries(experiment / run_id, RUN_SUBFOLDERS)
 
@@ -68,9 +70,9 @@ def check_folder_store(store: Path, run_id: str | None) -> None:
 def is_outside(artifacts: str, store: Path | None, may_be_remote: bool = False) -> bool:
     """Whether MLflow would write artifacts outside of the allowed folders.
 
-    The address of the artifacts comes from MLflow's database. A database on this
-    machine may come from somebody else. The allowed folders are the current folder and
-    the database's folder, with all folders below them.
+    The allowed folders are the current folder and the database's folder, with all
+    folders below them. The address of the artifacts comes from MLflow's database, and a
+    database on this machine may come from somebody else.
 
     Args:
         artifacts: the address of the artifacts.
@@ -82,19 +84,22 @@ def is_outside(artifacts: str, store: Path | None, may_be_remote: bool = False) 
         return False
     if urlsplit(artifacts).scheme not in ("", "file"):
         return not may_be_remote
-    # MLflow may also decode a path without a scheme, such as `%2e%2e/x`. Both readings
-    # must lie in an allowed folder.
+    # MLflow may also decode a path without a scheme: `%2e%2e/x` becomes `../x`. Both
+    # readings of the address must lie in an allowed folder.
     folders = [store_folder(artifacts), Path(unquote(artifacts)).resolve()]
-    allowed = {Path.cwd().resolve(), store}
-    return any(folder and not allowed & {folder, *folder.parents} for folder in folders)
+    allowed_folders = (Path.cwd().resolve(), store)
+    return any(
+        folder is not None and not any(map(folder.is_relative_to, allowed_folders))
+        for folder in folders
+    )
 
 
 def check_connection(uri: str) -> None:
     """Raises a `TimeoutError` if a server is not reached within `CONNECT_SECONDS`.
 
-    MLflow has one time limit for connecting and answering together. The limit is long,
-    since a server may be slow to answer. Without this check, the user would wait as
-    long for a server that does not exist.
+    MLflow's own time limit is for connecting and answering together. It is long, since
+    a server may be slow to answer. Without this check, the user would wait as long for
+    a server that does not exist.
     """
     if not uri.startswith("http"):
         return
@@ -114,8 +119,8 @@ def create_database(uri: str) -> None:
     """Creates the SQLite database that an address names, if there is no such file.
 
     MLflow makes one table after another, and never opens a database that lacks some of
-    them. Therefore the database is made in a temporary folder, and takes its place when
-    it is complete: a process that is killed leaves no database.
+    them. A killed process must leave no such database. Therefore the database is made
+    in a temporary folder, and moved to its place when it is complete.
     """
     if not is_sqlite(uri):
         return

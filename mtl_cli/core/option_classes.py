@@ -6,7 +6,7 @@ the option's name, and holds the option's class. The fields of the class are the
 option's keys in the configuration.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import ModuleType
@@ -27,8 +27,8 @@ PLUGIN_CUTOFF = 0.8
 
 Option = TypeVar("Option", bound=Options)
 
-# Whether `checked_own_keys` ignores the values of keys of other options.
-ignores_values = ContextVar("ignores_values", default=False)
+# Whether `without_keys_of_other_options` accepts any values of the dropped keys.
+_accepts_any_value = ContextVar("_accepts_any_value", default=False)
 
 
 def option_validator(
@@ -37,8 +37,9 @@ def option_validator(
     """Returns a validator that turns a dict into an object of an option's class.
 
     The value of `key` (`name`, `kind` or `generator`) is the option's name. A dict
-    without a `name` is an error. A dict without a `kind` or `generator` is left to the
-    base class of the axis: a data set that reads files has no `generator`.
+    without a `name` is an error. A dict without a `kind` or `generator` stays a dict,
+    which pydantic then validates by the base class of the axis: a data set that reads
+    files has no `generator`.
     """
 
     def validate(value: object) -> object:
@@ -62,9 +63,10 @@ def option_name_validator(axis: str) -> BeforeValidator:
 
 
 def suggest_option(wrong: str, names: list[str]) -> str:
-    """Returns a hint for a message: the most similar option name, else `--plugins`.
+    """Returns a hint for a message about an unknown option, such as a similar name.
 
-    A folder of `--plugins` may be misspelt, such as `balancers`.
+    If no name is similar, the option may be that of a plugin. A folder in a folder of
+    `--plugins` may then have a misspelt name, such as `balancers` for `balancing`.
     """
     if hint := suggest(wrong, names, PLUGIN_CUTOFF):
         return hint
@@ -103,32 +105,34 @@ def build_option(
         axis: the axis of the option.
         name: the name of the option.
         base: the base class of the axis.
-        keys: {key: value}; may hold keys of other options, see `checked_own_keys`.
+        keys: {key: value}; may hold keys of other options, see
+            `without_keys_of_other_options`.
         selector: the key that chooses the option, for messages.
     """
     cls = option_class(axis, name, base)
-    own_keys = checked_own_keys(keys, cls, axis, base, selector)
-    return cls.model_validate(own_keys)
+    return cls.model_validate(
+        without_keys_of_other_options(keys, cls, axis, base, selector)
+    )
 
 
 @contextmanager
 def ignored_keys_of_other_options() -> Iterator[None]:
-    """Lets `checked_own_keys` drop the keys of other options, whatever their values.
+    """Lets `without_keys_of_other_options` drop keys whatever their values are.
 
     The configuration of a saved model holds such keys, with the defaults of the version
     that saved it.
     """
-    token = ignores_values.set(True)
+    token = _accepts_any_value.set(True)
     try:
         yield
     finally:
-        ignores_values.reset(token)
+        _accepts_any_value.reset(token)
 
 
-def checked_own_keys(
+def without_keys_of_other_options(
     values: Any, cls: type[Options], axis: str, base: type[Options], selector: str
 ) -> Any:
-    """Drops the keys of other options from a section, if they have no effect.
+    """Returns a section without the keys of other options, which have no effect.
 
     For example, a user changes the `kind` of a task from `regression` to `binary`, and
     `transform: standard` remains in the section. Only `regression` has the key
@@ -136,8 +140,8 @@ def checked_own_keys(
     Keys that no option has stay in the section: pydantic reports them later.
 
     Args:
-        values: {key: value} of a section of the configuration. A value that is no dict
-            is returned as it is.
+        values: {key: value} of a section of the configuration. Anything that is no dict
+            is returned as it is, since pydantic reports it.
         cls: the class of the chosen option.
         axis: the axis of the option.
         base: the base class of the axis.
@@ -154,23 +158,37 @@ def checked_own_keys(
     unknown_keys = [key for key in values if key not in cls.model_fields]
     if not unknown_keys:
         return dict(values)
-    foreign_defaults = defaults_by_option(axis, base, unknown_keys)
-    for key, defaults in foreign_defaults.items():
-        # In Python, True equals 1, but `true` is no number.
-        is_default = any(
-            values[key] == default
-            and isinstance(values[key], bool) == isinstance(default, bool)
-            for default in defaults.values()
-        )
-        if not is_default and not ignores_values.get():
-            *_, last_default = defaults.values()
-            use = "use" if len(defaults) > 1 else "uses"
-            default = "null" if last_default is None else last_default
-            raise ValueError(
-                f"{key}: only {selector}={' and '.join(defaults)} {use} it; choose "
-                f"{selector}={' or '.join(defaults)}, or set {key} back to {default}"
-            )
-    return {key: value for key, value in values.items() if key not in foreign_defaults}
+    keys_of_others = defaults_by_option(axis, base, unknown_keys)
+    if not _accepts_any_value.get():
+        for key, defaults in keys_of_others.items():
+            if not is_one_of(values[key], defaults.values()):
+                raise ValueError(no_effect_message(key, defaults, selector))
+    return {key: value for key, value in values.items() if key not in keys_of_others}
+
+
+def is_one_of(value: object, defaults: Iterable[object]) -> bool:
+    """Whether a value of the configuration equals one of some defaults.
+
+    In Python, True equals 1, but in a configuration `true` is no number.
+    """
+    return any(
+        value == default and isinstance(value, bool) == isinstance(default, bool)
+        for default in defaults
+    )
+
+
+def no_effect_message(key: str, defaults: dict[str, Any], selector: str) -> str:
+    """Returns an error about a key that only other options than the chosen one have.
+
+    `defaults` is {option that has the key: the key's default there}.
+    """
+    *_, last_default = defaults.values()
+    use = "use" if len(defaults) > 1 else "uses"
+    default = "null" if last_default is None else last_default
+    return (
+        f"{key}: only {selector}={' and '.join(defaults)} {use} it; choose "
+        f"{selector}={' or '.join(defaults)}, or set {key} back to {default}"
+    )
 
 
 def defaults_by_option(
@@ -229,7 +247,7 @@ def option_class(axis: str, name: str, base: type[Option]) -> type[Option]:
 
 
 def imported(source: OptionSource) -> object:
-    """Imports an option's class, or the module that holds the class."""
+    """Imports an option: its class, or the module that holds the class."""
     try:
         return source.load()
     except (Exception, SystemExit) as error:
@@ -242,24 +260,24 @@ def imported(source: OptionSource) -> object:
 
 
 def overridden_below(cls: type, method: str) -> set[str]:
-    """Returns what a class overrides without overriding a method that must fit it.
+    """Returns the names that subclasses override, but not together with `method`.
 
     Two methods of a class may have to agree, such as `encode` and `graph` of a feature.
-    A subclass that overrides only `encode` inherits a `graph` that does not fit it.
-
-    Returns: the names that are overridden below the class that defines `method`.
+    A subclass that overrides only `encode` inherits a `graph` that does not fit it. For
+    this class and the method `graph`, the function returns {"encode"}.
     """
-    mro = cls.__mro__
-    place = next(i for i, c in enumerate(mro) if method in vars(c))
-    inherited = {name for c in mro[place:] for name in vars(c)}
-    return {name for c in mro[:place] for name in vars(c)} & inherited
+    mro = cls.__mro__  # the class, its base class, and so on
+    definer = next(i for i, c in enumerate(mro) if method in vars(c))
+    names_in_subclasses = {name for c in mro[:definer] for name in vars(c)}
+    inherited_names = {name for c in mro[definer:] for name in vars(c)}
+    return names_in_subclasses & inherited_names
 
 
 def subclasses_in(class_or_module: object, base: type[Option]) -> list[type[Option]]:
     """Returns the subclasses of a base class that a module defines.
 
-    Classes that the module has imported from elsewhere do not count. If the argument is
-    a class in place of a module, the result is this class, if it is a subclass.
+    Classes that the module has imported from elsewhere do not count. In place of a
+    module, the argument may be a class, which then is the only candidate.
     """
     candidates = [class_or_module]
     if isinstance(class_or_module, ModuleType):

@@ -20,9 +20,9 @@ from pydantic_core import CoreSchema, PydanticCustomError
 Count = Annotated[int, Field(ge=1, lt=2**31)]
 CountOrZero = Annotated[int, Field(ge=0, lt=2**31)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # the range of NumPy's seeds
-# Any real network has fewer layers, and fewer experts, levels and members. Without a
-# limit, a configuration from somebody else could keep a machine busy for hours with
-# making layers.
+# Without limits, a configuration from somebody else could keep a machine busy for hours
+# with making layers. Real networks stay far below them. `MAX_PARTS` is the largest
+# number of experts, of levels or of members.
 MAX_LAYERS, MAX_PARTS = 256, 1000
 NumParts = Annotated[int, Field(ge=1, le=MAX_PARTS)]
 NumPartsOrZero = Annotated[int, Field(ge=0, le=MAX_PARTS)]
@@ -32,7 +32,7 @@ Units = Annotated[
 ]
 # Widths of at least one layer.
 NonEmptyUnits = Annotated[list[Count], Field(min_length=1, max_length=MAX_LAYERS)]
-# Products with numbers of this range still fit float32 (1e-38 to 3e38).
+# float32 holds 1e-38 to 3e38. In this smaller range, products with a number still fit.
 FLOAT32_RANGE = (1e-30, 1e30)
 ROUNDED_TO_ONE = 1 - 2**-25  # float32 rounds numbers from here on to 1
 
@@ -56,7 +56,7 @@ def check_float32(value: float) -> float:
 def check_zero_or_float32(value: float) -> float:
     """Refuses a number above 0 that is so small or large that float32 can lose it."""
     lowest, highest = FLOAT32_RANGE
-    if value and not lowest <= value <= highest:
+    if value != 0 and not lowest <= value <= highest:
         raise PydanticCustomError(
             "float32",
             "should be 0, or lie from {lowest} to {highest}: "
@@ -101,7 +101,8 @@ ScenarioName = Annotated[str, BeforeValidator(whole_number_as_text, str | int)]
 class Options(BaseModel):
     """A section of the configuration; unknown keys and wrong types are errors.
 
-    The section `Attributes:` of a class's docstring describes the keys in its schema.
+    The section `Attributes:` of a class's docstring describes the keys. The JSON schema
+    of the class takes its texts from there.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -130,8 +131,8 @@ def attribute_texts(cls: type) -> dict[str, str]:
         section = re.search(r"^Attributes:\n((?:(?: +.*)?\n?)*)", doc, re.MULTILINE)
         if section is None:
             continue
-        # An entry begins with `NAME:`, indented by 4 blanks. Before the first entry is
-        # an empty text.
+        # An entry begins with `NAME:`, indented by 4 blanks. The split also gives an
+        # empty text, which is in front of the first entry.
         _, *entries = re.split(r"^    (?=\w+:)", section[1], flags=re.MULTILINE)
         for entry in entries:
             name, _, text = entry.split("\n\n")[0].partition(":")

@@ -2,8 +2,8 @@
 
 A run folder, a configuration or a cache may come from somebody else. A file in it could
 be a link to a secret file, a pipe that never ends, or a small file that expands until
-the memory is full. Therefore only regular files are read, and only up to limits of
-their size. `yaml_limits` limits the number and depth of nested values.
+the memory is full. Therefore the functions here read only regular files, and refuse
+files that are too large. `yaml_limits` limits the number and depth of nested values.
 """
 
 import json
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 MAX_BYTES = 256 << 20  # the largest JSON file or table of a run's history to read
-# A large file may have at most this many times the size of the space that it takes on
-# the disk. A file with holes is larger than its space; see `check_holes`.
+# A file above `MAX_BYTES` may be at most 100 times as large as the space that it takes
+# on the disk, see `check_holes`.
 MAX_RATIO = 100
 BYTES_PER_BLOCK = 512  # the unit of `st_blocks`
 
@@ -158,39 +158,44 @@ def walk(
         except OSError as error:
             on_error(error)
             continue
+        subfolders = [entry.name for entry in entries if is_folder(entry)]
+        files = [entry.name for entry in entries if not is_folder(entry)]
         links = {entry.name for entry in entries if entry.is_symlink()}
-        subfolders: list[str] = []
-        files: list[str] = []
-        for entry in entries:
-            # `entry.is_dir` raises an error if a link leads to itself.
-            is_folder = os.path.isdir if entry.name in links else os.DirEntry.is_dir
-            (subfolders if is_folder(entry) else files).append(entry.name)
         yield path, subfolders, files
         names = [n for n in reversed(subfolders) if follow_links or n not in links]
         unvisited += [os.path.join(path, name) for name in names]
 
 
+def is_folder(entry: "os.DirEntry[str]") -> bool:
+    """Whether an entry is a folder, or a link to a folder."""
+    # `entry.is_dir` raises an error for a link that leads to itself.
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
+
+
 def check_entries(
-    folder: Path, subfolders: tuple[str, ...] = (), is_written: bool = True
+    folder: Path, subfolders: tuple[str, ...] = (), allow_hard_links: bool = False
 ) -> list[str]:
     """Returns the names in a folder. Refuses links, pipes and devices in the folder.
 
-    Links, pipes and devices in the named subfolders are refused too. If files in the
-    folder will be written (`is_written`), hard links are also refused: writing to a
-    hard link would change a file outside of the folder.
+    Args:
+        folder: the folder.
+        subfolders: the names of subfolders that are checked in the same way.
+        allow_hard_links: whether to accept hard links, as in a folder that is only
+            read. Writing to a hard link would change a file outside of the folder.
     """
     names = []
     for entry in list(os.scandir(folder)):
         names.append(entry.name)
         if entry.is_symlink():
             raise UnsafeFileError(f"{entry.path} is a link; remove it")
-        if not entry.is_dir() and not entry.is_file():
+        is_file = entry.is_file()
+        if not is_file and not entry.is_dir():
             raise UnsafeFileError(f"{entry.path} is not a regular file; remove it")
-        if is_written and entry.is_file() and entry.stat().st_nlink > 1:
+        if is_file and entry.stat().st_nlink > 1 and not allow_hard_links:
             raise UnsafeFileError(
                 f"{entry.path} is also a file of another name (a hard link); replace "
                 "it by a copy"
             )
         if entry.is_dir() and entry.name in subfolders:
-            check_entries(Path(entry.path), is_written=is_written)
+            check_entries(Path(entry.path), allow_hard_links=allow_hard_links)
     return names

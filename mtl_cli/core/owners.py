@@ -1,4 +1,4 @@
-"""The names of owners. Experts, gates and towers belong to tasks and other owners."""
+"""The names of owners: the tasks, and others, to which parts of a network belong."""
 
 from collections.abc import Sequence
 

@@ -144,7 +144,7 @@ def _package_name(folder: Path) -> str:
 
 
 def _conf_folders(plugin_folders: tuple[Path, ...]) -> list[Path]:
-    """Returns the folders of YAML files in `plugin_folders` and installed packages."""
+    """Returns the `conf_folders`, if `--plugins` named these folders."""
     folders = [folder / CONF for folder in plugin_folders]
     for entry in _entry_points(CONF, _package_paths(tuple(sys.path), Path.cwd())):
         spec = importlib.util.find_spec(entry.value)
@@ -154,16 +154,18 @@ def _conf_folders(plugin_folders: tuple[Path, ...]) -> list[Path]:
 
 
 def _check_config_names(plugin_folders: tuple[Path, ...]) -> None:
-    """Refuses a YAML file of a plugin that has the path of another YAML file."""
-    owners: dict[Path, str] = {}
+    """Refuses a YAML file of a plugin if mtl-cli or another plugin has this config."""
+    owner_by_name: dict[Path, str] = {}
     for folder in (conf_folder(), *_conf_folders(plugin_folders)):
         for path in sorted(folder.rglob("*.yaml")):
             name = path.relative_to(folder)
-            if name in owners:
+            if name in owner_by_name:
                 raise ConfigError(
-                    f"{path}: {owners[name]} has a config of this name; rename the file"
+                    f"{path}: {owner_by_name[name]} has a config of this name; rename "
+                    "the file"
                 )
-            owners[name] = "mtl-cli" if folder == conf_folder() else str(folder)
+            owner = "mtl-cli" if folder == conf_folder() else str(folder)
+            owner_by_name[name] = owner
 
 
 def _sources(axis: str, plugin_folders: tuple[Path, ...]) -> dict[str, OptionSource]:
@@ -178,7 +180,7 @@ def _cached_sources(
     axis: str, plugin_folders: tuple[Path, ...], package_paths: tuple[str, ...]
 ) -> dict[str, OptionSource]:
     named_sources = [
-        *_own_sources(axis),
+        *_builtin_sources(axis),
         *_folder_sources(axis, plugin_folders),
         *_entry_point_sources(axis, package_paths),
     ]
@@ -193,7 +195,7 @@ def _cached_sources(
     return sources
 
 
-def _own_sources(axis: str) -> Iterator[tuple[str, OptionSource]]:
+def _builtin_sources(axis: str) -> Iterator[tuple[str, OptionSource]]:
     """Yields the name and source of each option that mtl-cli itself has."""
     for name in _module_names(import_module(f"mtl_cli.{axis}").__path__):
         module = f"mtl_cli.{axis}.{name}"

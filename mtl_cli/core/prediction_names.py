@@ -4,7 +4,7 @@ ROW = "row"  # the number of a row in its file, from 1
 SCENARIO = "scenario"  # the name of a row's scenario
 GROUP = "group"  # the number of a row's group in the metric gauc; null without a group
 PREDICTION_ENDING = "_prediction"
-GIVEN = "_given_"
+GIVEN = "_given_"  # between the tasks in a name such as `buy_given_click`
 
 
 def prediction_name(output: str) -> str:
@@ -26,11 +26,19 @@ def spread_name(output: str) -> str:
 
 
 def conditional_name(task: str, given: str) -> str:
-    """Returns the name of the output p(task = 1 | given = 1), such as pCVR."""
+    """Returns the name of the output p(task = 1 | given = 1), such as pCVR.
+
+    >>> conditional_name("buy", given="click")
+    'buy_given_click'
+    """
     return f"{task}{GIVEN}{given}"
 
 
 def label_of_output(name: str) -> str:
-    """Returns the task of an output: `buy` for `buy` and for `buy_given_click`."""
+    """Returns the name of the column with the labels of an output, which is its task.
+
+    >>> label_of_output("buy"), label_of_output("buy_given_click")
+    ('buy', 'buy')
+    """
     # Only the last "_given_" is cut, because the task may itself be called `a_given_b`.
     return name.rpartition(GIVEN)[0] or name

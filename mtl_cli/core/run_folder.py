@@ -1,4 +1,4 @@
-"""The folder of a run: who may write in it, and how its files are written."""
+"""The folder of a run: locks it, writes its files, and refuses other folders."""
 
 import contextlib
 import json
@@ -147,14 +147,14 @@ class RunFolder:
 def check_run_folder(path: Path) -> None:
     """Refuses a folder that is neither empty nor the folder of a run.
 
-    In any other folder, a run could overwrite files of somebody else. The folder may
-    hold no links, pipes or devices either.
+    In any other folder, a run could overwrite files of somebody else. A folder with
+    links, pipes or devices is refused too.
     """
     names = safe_entries("hydra.run.dir", path, SUBFOLDERS)
-    foreign_names = sorted(n for n in names if not FIRST_FILES.fullmatch(n))
-    if foreign_names and STATUS not in names:
+    other_names = sorted(n for n in names if not FIRST_FILES.fullmatch(n))
+    if other_names and STATUS not in names:
         raise ConfigError(
-            f"hydra.run.dir: {path} holds '{foreign_names[0]}' and no run; name a new "
+            f"hydra.run.dir: {path} holds '{other_names[0]}' and no run; name a new "
             "folder"
         )
     if STATUS in names and status_of(path)["status"] == "unknown":
@@ -167,8 +167,8 @@ def check_run_folder(path: Path) -> None:
 def safe_entries(key: str, folder: Path, subfolders: tuple[str, ...] = ()) -> list[str]:
     """Returns the names of the entries of a folder; [] if there is no such folder.
 
-    Refuses links, pipes and devices in the folder and in its `subfolders`. The key is
-    the configuration's key that names the folder.
+    Refuses links, pipes and devices in the folder and in its `subfolders`. Messages
+    begin with `key`, the key of the configuration that names the folder.
     """
     try:
         return check_entries(folder, subfolders)
@@ -181,9 +181,9 @@ def safe_entries(key: str, folder: Path, subfolders: tuple[str, ...] = ()) -> li
 def remove_checkpoints(path: Path) -> None:
     """Removes the checkpoints of a run, and their folder if it is then empty."""
     folder = path / CHECKPOINTS
-    names = ("*-steps.npz", ".tmp-*-steps.npz", START_FROM)
-    for file in (file for name in names for file in folder.glob(name)):
-        file.unlink(missing_ok=True)
+    for pattern in ("*-steps.npz", ".tmp-*-steps.npz", START_FROM):
+        for file in folder.glob(pattern):
+            file.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         folder.rmdir()
 

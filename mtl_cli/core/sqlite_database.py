@@ -40,9 +40,9 @@ TOKEN = re.compile(
     re.DOTALL,
 )
 NAME = re.compile(r"[\w\"`\[]")  # the first character of a token that may be a name
-# A name before `(` is the call of a function, with two exceptions: the keywords that
-# the definitions of MLflow and Optuna have before `(`, and the name of a table. A table
-# is named after one of the words `BEFORE_TABLE`.
+# A name before `(` calls a function, unless it is one of these keywords, which MLflow
+# and Optuna write before `(`, or the name of a table, which follows one of the words
+# `BEFORE_TABLE`.
 BEFORE_BRACKET = {"CHECK", "KEY", "UNIQUE", "DEFAULT", "AS", "IN", "AND", "OR", "NOT"}
 BEFORE_BRACKET |= {"WHERE", "VARCHAR", "FLOAT", "NUMERIC"}
 BEFORE_TABLE = {"TABLE", "ON", "REFERENCES"}
@@ -85,9 +85,9 @@ def check_journal(path: Path) -> None:
 
 
 def problem_of(statement: str) -> str:
-    """Returns why the object that an SQL statement defines is refused, or "".
+    """Returns why a definition in SQL is refused, such as "calls load_extension".
 
-    The text continues a sentence that begins with the name of the object.
+    Returns "" for an accepted definition.
     """
     if statement.split() == TRIGGER_OF_MLFLOW.split():
         return ""
@@ -102,16 +102,17 @@ def problem_of(statement: str) -> str:
 
 
 def called_function(statement: str) -> str | None:
-    """Returns the function that an SQL statement may call; None if it calls none."""
+    """Returns a function that an SQL statement may call; None if it calls none."""
     text = statement.partition("\0")[0]  # SQLite ends the statement at a NUL
     tokens = [match[0] for match in TOKEN.finditer(text) if not match["comment"]]
-    for before, token, after in zip(["", *tokens], tokens, tokens[1:], strict=False):
-        is_table = before.upper() in BEFORE_TABLE
+    for before, token, after in zip(
+        ["", *tokens], tokens, [*tokens[1:], ""], strict=False
+    ):
+        is_table_name = before.upper() in BEFORE_TABLE
         is_keyword = token.upper() in BEFORE_BRACKET
         is_name_with_bracket = after == "(" and NAME.match(token)
-        if is_name_with_bracket and not (is_table or is_keyword):
-            return token
-        if token.upper() in CALLING_OPERATORS:
+        is_call = is_name_with_bracket and not (is_table_name or is_keyword)
+        if is_call or token.upper() in CALLING_OPERATORS:
             return token
     return None
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mtl_cli.core.other_files import UnsafeFileError, check_regular
 
-MAX_DEPTH = 100  # the largest number of folders in one another
+MAX_DEPTH = 100  # the largest number of nested folders
 HASHES_KEY = "files"  # the record is a JSON object; this key holds {file: hash}
 
 
@@ -73,20 +73,20 @@ def files_by_name(folder: Path) -> dict[str, Path]:
     return {path.relative_to(folder).as_posix(): path for path in files_in(folder)}
 
 
-def files_in(folder: Path, max_depth: int = MAX_DEPTH) -> Iterator[Path]:
+def files_in(folder: Path, depth: int = 0) -> Iterator[Path]:
     """Yields all files in a folder and its subfolders, in the order of their names.
 
-    A link, a pipe or a device is an `UnsafeFileError`, and so is a subfolder below
-    `max_depth` folders.
+    A link, a pipe or a device is an `UnsafeFileError`, and so is a subfolder that lies
+    in more than `MAX_DEPTH` folders. `depth` counts the folders above `folder`.
     """
-    if not max_depth:
+    if depth == MAX_DEPTH:
         raise UnsafeFileError(f"{folder} lies more than {MAX_DEPTH} folders deep")
     with os.scandir(folder) as entries:
         by_name = sorted(entries, key=lambda entry: entry.name)
     for entry in by_name:
         mode = entry.stat(follow_symlinks=False).st_mode
         if stat.S_ISDIR(mode):
-            yield from files_in(Path(entry.path), max_depth - 1)
+            yield from files_in(Path(entry.path), depth + 1)
         elif stat.S_ISREG(mode):
             yield Path(entry.path)
         else:

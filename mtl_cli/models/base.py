@@ -18,9 +18,9 @@ from pydantic_core import CoreSchema
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.option_classes import (
     build_option,
-    checked_own_keys,
     keys_of_options,
     option_name_validator,
+    without_keys_of_other_options,
 )
 from mtl_cli.core.options import FractionBelowOne, NotNegative, NumParts, Options, Units
 from mtl_cli.core.tensors import Tensor
@@ -193,7 +193,7 @@ class Sharing(Options):
         The key would have no effect, because this scheme has no gates.
         """
         keys = self._keys_of("gates", Gate)
-        checked_own_keys(keys, type(self), "gates", Gate, "model.gate")
+        without_keys_of_other_options(keys, type(self), "gates", Gate, "model.gate")
 
     def _keys_of(self, axis: str, base: type[Options]) -> dict[str, Any]:
         """Selects the keys in `model` that some class in the folder `axis` declares."""

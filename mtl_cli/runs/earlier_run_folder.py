@@ -29,7 +29,7 @@ def check_finished(path: Path) -> None:
             f"{suggest(path.name, names_of_finished_runs(path.parent))}"
         )
     try:
-        check_entries(path, SUBFOLDERS, is_written=False)
+        check_entries(path, SUBFOLDERS, allow_hard_links=True)
         status = status_of(path).get("status")
     except (ConfigError, OSError, ValueError) as error:
         raise ConfigError(f"{KEY}: {first_line(error)}") from None

@@ -191,7 +191,7 @@ def load_config(run: Path) -> Config:
     """
     check_holds_model(run)
     with named_model_damage(run):
-        check_entries(run, SUBFOLDERS, is_written=False)
+        check_entries(run, SUBFOLDERS, allow_hard_links=True)
         return Config.read_saved(read_json(run / SPEC, MAX_SPEC_BYTES))
 
 

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import suggest
-from mtl_cli.core.option_classes import checked_own_keys, option_class
+from mtl_cli.core.option_classes import option_class, without_keys_of_other_options
 from mtl_cli.core.options import Options, Positive, Units
 from mtl_cli.core.plugins import sources
 from mtl_cli.core.tensors import Tensor
@@ -85,7 +85,7 @@ class Task(Options):
     @model_validator(mode="before")
     @classmethod
     def _drop_keys_of_other_kinds(cls, values: Any) -> Any:
-        values = checked_own_keys(values, cls, AXIS, Task, "kind")
+        values = without_keys_of_other_options(values, cls, AXIS, Task, "kind")
         # `loss: null` means the usual loss of the kind.
         if isinstance(values, dict) and "loss" in values and values["loss"] is None:
             del values["loss"]

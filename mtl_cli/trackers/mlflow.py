@@ -13,8 +13,8 @@ from mtl_cli.core.mlflow_address import (
     URI_VARIABLE,
     database_file,
     is_sqlite,
+    move_user_to_environment,
     store_folder,
-    without_user,
 )
 from mtl_cli.core.mlflow_store import (
     check_connection,
@@ -75,11 +75,11 @@ class MLflow(Tracker):
         import mlflow
 
         self._folder = run
-        uri = without_user(self.uri or mlflow.get_tracking_uri())
+        uri = move_user_to_environment(self.uri or mlflow.get_tracking_uri())
         self._is_trusted = self.uri is None and URI_VARIABLE in os.environ
         self._store_folder = store_folder(uri)
         self._check_store(uri)
-        # `without_user` handles only the addresses of servers, not of databases.
+        # `move_user_to_environment` leaves the addresses of databases as they are.
         self._printable_uri = re.sub(r"(?<=://)[^/]*@", "", uri)
         with limited_requests(START_SECONDS, self._printable_uri), locked_database(uri):
             check_connection(uri)

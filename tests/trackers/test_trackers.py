@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 from mtl_cli.config.run_config import Config
 from mtl_cli.core import mlflow_store, secrets
 from mtl_cli.core.errors import ConfigError, DataError
-from mtl_cli.core.mlflow_address import without_user
+from mtl_cli.core.mlflow_address import move_user_to_environment
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.runs import execution
 from mtl_cli.runs.execution import RunRequest
@@ -470,10 +470,15 @@ def test_mlflow_gets_user_and_password_by_variables(
 ) -> None:
     for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         monkeypatch.setenv(name, "")
-    assert without_user("https://me:p%40ss@host:1/path") == "https://host:1/path"
+    assert (
+        move_user_to_environment("https://me:p%40ss@host:1/path")
+        == "https://host:1/path"
+    )
     assert os.environ["MLFLOW_TRACKING_USERNAME"] == "me"
     assert os.environ["MLFLOW_TRACKING_PASSWORD"] == "p@ss"
-    assert without_user("sqlite:///folder/a@b.db") == "sqlite:///folder/a@b.db"
+    assert (
+        move_user_to_environment("sqlite:///folder/a@b.db") == "sqlite:///folder/a@b.db"
+    )
 
 
 @pytest.mark.slow
