@@ -69,7 +69,12 @@ class Server:
                 start_new_session=True,
                 env=os.environ | key | {"MLFLOW_AUTH_CONFIG_PATH": str(ini)},
             )
-        wait_until(self.answers)
+        try:
+            wait_until(self.answers)
+        except TimeoutError:
+            raise TimeoutError(
+                f"the server at {self.uri} does not answer within {PATIENCE_SECONDS} s"
+            ) from None
 
     def answers(self) -> bool:
         if self.process is not None and self.process.poll() is not None:
@@ -352,7 +357,10 @@ def main() -> int:
     for drill in chosen:
         print(f"{drill.__name__[6:]}: {drill.__doc__}", flush=True)
         with tempfile.TemporaryDirectory(prefix="mlflow-drill-") as folder:
-            drill(Path(folder))
+            try:
+                drill(Path(folder))
+            except (TimeoutError, subprocess.TimeoutExpired) as error:
+                expect("the drill ends in time", False, error)
     return report()
 
 
