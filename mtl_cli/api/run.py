@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -22,6 +22,8 @@ class Run:
 
     Args:
         folder: the run folder: `outputs/runs/NAME`, or `outputs/sweeps/NAME/JOB`.
+        has_only_checked: whether the run has only checked its data and left no folder,
+            so that `metrics` is empty.
 
     Example:
         >>> from mtl_cli import Run
@@ -31,10 +33,14 @@ class Run:
     """
 
     folder: Path
+    has_only_checked: bool = field(default=False, repr=False)
 
-    def __init__(self, folder: "str | PathLike[str]") -> None:
+    def __init__(
+        self, folder: "str | PathLike[str]", has_only_checked: bool = False
+    ) -> None:
         # A frozen dataclass does not allow `self.folder = ...`.
         object.__setattr__(self, "folder", Path(folder).resolve())
+        object.__setattr__(self, "has_only_checked", has_only_checked)
 
     def __fspath__(self) -> str:
         return str(self.folder)
@@ -45,6 +51,8 @@ class Run:
 
         An undefined metric is None. A run that only checked its data has no metrics.
         """
+        if self.has_only_checked:
+            return {}
         has_file = (self.folder / "metrics.json").exists()
         if not has_file and self.config.get("check_only"):
             return {}

@@ -13,7 +13,12 @@ from hydra.errors import HydraException
 from mtl_cli.api.checked_calls import checked_call
 from mtl_cli.api.child_process import start_child, wait_for_child
 from mtl_cli.api.run import Run
-from mtl_cli.config.overrides import adds_runs, override_text, unreadable_key_error
+from mtl_cli.config.overrides import (
+    adds_runs,
+    override_text,
+    unreadable_key_error,
+    without_signs,
+)
 from mtl_cli.core.errors import (
     ConfigError,
     DataError,
@@ -34,8 +39,6 @@ ERRORS: dict[str, type[BaseException]] = {
     "WriteError": WriteError,
     "KeyboardInterrupt": KeyboardInterrupt,
 }
-# An argument that starts like this makes `mtl-train` start several runs.
-SWEEP_PREFIXES = ("-m", "--multirun", "sweep=", "compare=", "hydra.mode=")
 
 
 @checked_call
@@ -60,6 +63,7 @@ def train(*overrides: str, **settings: Any) -> Run:
         ConfigError: if a setting is wrong.
         DataError: if the data does not fit the configuration.
         TrainingError: if training fails, or the child process dies.
+        WriteError: if a file of the run cannot be written.
         KeyboardInterrupt: after Ctrl-C; the message names the checkpoint.
 
     Example:
@@ -79,10 +83,9 @@ def train(*overrides: str, **settings: Any) -> Run:
         raise ERRORS.get(failure["kind"], TrainingError)(failure["message"])
     if outcome["folder"] is None:
         raise ConfigError(f"mtl_cli.train: {arguments} trains no model")
-    run = Run(outcome["folder"])
-    if not run.folder.exists():  # `check_only=true` leaves no folder
-        vars(run)["metrics"] = {}  # the value of the cached property
-    return run
+    folder = Path(outcome["folder"])
+    # The only run without a folder is a check of the data, with `check_only=true`.
+    return Run(folder, has_only_checked=not folder.exists())
 
 
 def overrides_of(settings: Mapping[str, object]) -> list[str]:
@@ -129,11 +132,19 @@ def run_child(arguments: list[str]) -> dict[str, Any]:
 
 
 def asks_for_sweep(argument: str) -> bool:
-    """Whether an argument makes `mtl-train` start several runs."""
-    setting = argument.lstrip("+~")
-    if setting.startswith(SWEEP_PREFIXES) or adds_runs(setting):
-        return True
-    # `adds_runs` has already found `repeats=N` with N > 1. `repeats=1` is a single run,
-    # although `is_swept` holds. For a wrong argument, `is_swept` does not hold: the
-    # child explains what is wrong.
-    return is_swept(argument) and not setting.startswith("repeats=")
+    """Whether an argument makes `mtl-train` start several runs.
+
+    A wrong argument does not: the child explains what is wrong.
+    """
+    setting = without_signs(argument)
+    key, _, value = setting.partition("=")
+    match key:
+        case "-m" | "--multirun" | "compare":
+            return True
+        case "hydra.mode":
+            return value != "RUN"
+        case "sweep":
+            return value not in ("", "null")
+        case "repeats":
+            return adds_runs(setting)
+    return adds_runs(setting) or is_swept(setting)

@@ -118,6 +118,8 @@ def test_setting_that_adds_runs_asks_for_a_sweep(override: str) -> None:
         "compare.single_task=false",
         "compare.scenarios=[]",
         "compare.scenarios=[ ]",
+        "hydra.mode=RUN",
+        "sweep=null",
         "seed=1",
     ],
 )
