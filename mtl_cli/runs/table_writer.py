@@ -55,9 +55,9 @@ class TableWriter:
                     self.writer = WRITERS[self.ending](self.sink, table.schema)
                 self.writer.write_table(table)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            lists = [field.name for field in table.schema if is_list(field.type)]
             problem = f"the columns: {first_line(error)}"
-            if lists:
+            lists = [field.name for field in table.schema if is_list(field.type)]
+            if lists and self.ending == ".csv":  # the other formats hold lists
                 problem = f"lists, as in {comma_list(lists)}"
             raise ConfigError(
                 f"--keep: {self.ending} cannot hold {problem}; keep other columns, or "

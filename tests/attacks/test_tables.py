@@ -446,20 +446,25 @@ def test_damaged_header_of_a_page_is_refused(header: bytes) -> None:
         page_size(pa.BufferReader(header + bytes(99)), 0)
 
 
+MONTHS = pa.array([(1, 2, 3)], pa.month_day_nano_interval())
 RUN_ENDS = pa.RunEndEncodedArray.from_arrays(pa.array([9], pa.int32()), pa.array(["x"]))
 
 
 @pytest.mark.parametrize(
-    ("kept", "problem"),
-    [(RUN_ENDS, "the columns: "), ([["a", "b"]], "lists, as in kept; ")],
+    ("kept", "ending", "problem"),
+    [
+        ({"kept": RUN_ENDS}, ".csv", "the columns: "),
+        ({"kept": [["a", "b"]]}, ".csv", "lists, as in kept; "),
+        ({"list": [["a", "b"]], "kept": MONTHS}, ".parquet", "the columns: "),
+    ],
 )
 def test_kept_column_that_the_format_cannot_hold_ends_in_one_line(
-    kept: Any, problem: str, tmp_path: Path
+    kept: dict[str, Any], ending: str, problem: str, tmp_path: Path
 ) -> None:
     with (
         pytest.raises(ConfigError) as raised,
-        opened_target(str(tmp_path / "a.csv")) as writer,
+        opened_target(str(tmp_path / f"a{ending}")) as writer,
     ):
-        writer.write(pa.table({"kept": kept}))
-    assert str(raised.value).startswith(f"--keep: .csv cannot hold {problem}")
+        writer.write(pa.table(kept))
+    assert str(raised.value).startswith(f"--keep: {ending} cannot hold {problem}")
     assert not list(tmp_path.iterdir())
