@@ -23,13 +23,17 @@ def message_and_code(error: BaseException) -> tuple[str, int]:
 
 
 def failure_message(error: BaseException) -> str:
-    """Returns an error's message, with the error's class unless mtl-cli raised it."""
+    """Describes an error in one line: by its class and message.
+
+    The class is left out of the errors that mtl-cli raises itself.
+    """
     if isinstance(error, SystemExit):
         return f"something called sys.exit({error.code!r})"
-    class_name, message = type(error).__name__, first_line(error)
-    # `first_line` returns the class of an error without a message.
-    is_complete = isinstance(error, MtlError) or message == class_name
-    return message if is_complete else f"{class_name}: {message}"
+    line = first_line(error)  # the class, if the error has no message
+    has_message = bool(str(error).strip())
+    if has_message and not isinstance(error, MtlError):
+        return f"{type(error).__name__}: {line}"
+    return line
 
 
 def plugin_hint(config: "Config") -> str:
