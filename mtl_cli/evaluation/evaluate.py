@@ -89,7 +89,7 @@ def evaluate(
         rows=rows.num_rows,
         tasks=task_results(rows, rows_of_outputs, weakest_first),
         slice_records=slice_records,
-        drift_records=rows.feature_counts.drift() + predictions_drift,
+        drift_records=[*rows.feature_counts.drift(), *predictions_drift],
         importances=feature_importances(model, rows, request),
         gates=gate_usage(model, rows, slices),
         remarks=mask_secrets(remarks),

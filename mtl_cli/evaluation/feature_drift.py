@@ -6,7 +6,7 @@ distributions, see `data.buckets`.
 
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -45,6 +45,26 @@ class RunDistribution(NamedTuple):
     counts: Counts
     empty_fraction: float
     unseen_fraction: float | None
+
+
+class FeatureDrift(TypedDict):
+    """The drift of one feature, as JSON values; None if unknown.
+
+    Attributes:
+        psi: the population stability index.
+        missing: the fraction of rows with an empty cell.
+        trained_missing: this fraction in the run, see `RunDistribution`.
+        unseen: the fraction of unseen values.
+        run_unseen: this fraction in the run, see `RunDistribution`.
+    """
+
+    kind: Literal["feature"]
+    name: str
+    psi: float | None
+    missing: float | None
+    trained_missing: float | None
+    unseen: float | None
+    run_unseen: float | None
 
 
 def read_distribution(report: dict[str, Any]) -> RunDistribution:
@@ -136,19 +156,12 @@ class FeatureCounts:
             self.num_unseen[name] += float(weights[value_rows.unseen].sum())
             self.num_values[name] += float(weights[value_rows.all].sum())
 
-    def drift(self) -> list[dict[str, Any]]:
-        """Returns the drift of all features.
+    def drift(self) -> list[FeatureDrift]:
+        """Returns the drift of all features."""
+        return [self.feature_drift(name) for name in self.features.by_name]
 
-        Returns: a dict for each feature, with `kind` "feature"; `name`; `psi`, the
-            population stability index; `missing` and `unseen`, the fractions of rows
-            with an empty cell and of unseen values; and `trained_missing` and
-            `run_unseen`, these fractions in the run's own data, see `RunDistribution`.
-            A value that is unknown is None.
-        """
-        return [self.feature_record(name) for name in self.features.by_name]
-
-    def feature_record(self, name: str) -> dict[str, Any]:
-        """Returns the drift of one feature, see `drift`."""
+    def feature_drift(self, name: str) -> FeatureDrift:
+        """Returns the drift of one feature."""
         psi = run_empty_fraction = run_unseen_fraction = None
         if name in self.run_distributions:
             distribution = self.run_distributions[name]
@@ -175,18 +188,23 @@ class FeatureCounts:
         return self.num_unseen[name] / num_values if num_values else None
 
 
-def has_drifted(record: dict[str, Any]) -> bool:
+def has_drifted(drift: FeatureDrift) -> bool:
     """Whether a feature has drifted enough to be reported.
 
     A feature has drifted enough if its PSI is at least `MODERATE_PSI`, or if its
     fraction of empty cells or of unseen values is larger than in the run by at least
-    `REPORTED_INCREASE`. The record is described in `FeatureCounts.drift`; its PSI must
-    be known.
+    `REPORTED_INCREASE`.
     """
-    has_grown = [
-        record[key] is not None
-        # If the run's own fraction is unknown, it counts as 0.
-        and record[key] - (record[run_key] or 0) >= REPORTED_INCREASE
-        for key, run_key in (("missing", "trained_missing"), ("unseen", "run_unseen"))
-    ]
-    return record["psi"] >= MODERATE_PSI or any(has_grown)
+    return (
+        (drift["psi"] is not None and drift["psi"] >= MODERATE_PSI)
+        or has_grown(drift["missing"], drift["trained_missing"])
+        or has_grown(drift["unseen"], drift["run_unseen"])
+    )
+
+
+def has_grown(fraction: float | None, run_fraction: float | None) -> bool:
+    """Whether a fraction is larger than in the run by at least `REPORTED_INCREASE`.
+
+    If the fraction in the run is unknown, it counts as 0.
+    """
+    return fraction is not None and fraction - (run_fraction or 0) >= REPORTED_INCREASE

@@ -3,7 +3,7 @@
 Drift is measured by the population stability index (PSI), see `data.buckets`.
 """
 
-from typing import Any
+from typing import Literal, TypedDict
 
 import numpy as np
 
@@ -20,12 +20,29 @@ from mtl_cli.runs.predictions_file import (
 )
 
 
+class PredictionDrift(TypedDict):
+    """The drift of the predictions of an output, or of one of its classes.
+
+    Attributes:
+        name: the name of the output, or of the output and the class.
+        psi: the population stability index.
+        mean: the mean of the compared predictions.
+        trained_mean: the mean of the run's predictions for its own test rows.
+    """
+
+    kind: Literal["prediction"]
+    name: str
+    psi: float
+    mean: float
+    trained_mean: float
+
+
 def prediction_drift(
     model: TrainedModel,
     outputs: list[Output],
     predictions: dict[str, Array],
     weights: dict[str, Array],
-) -> tuple[list[dict[str, Any]], str]:
+) -> tuple[list[PredictionDrift], str]:
     """Compares predictions with the run's predictions for its own test rows.
 
     If a task of the run has a column of sampling rates, each row counts with its weight
@@ -36,8 +53,8 @@ def prediction_drift(
         predictions: {output: the predictions to compare, (rows,) or (rows, classes)}.
         weights: {output: the weight of each row in its metrics, (rows,)}.
 
-    Returns: the drift, one dict per output, or per class of a multiclass output, see
-        `prediction_record`; and a remark that says why the drift is unknown, or "".
+    Returns: the drift of each output, or of each class of a multiclass output; and a
+        remark that says why the drift is unknown, or "".
     """
     sampled_output = next(
         (o.name for o in model.config.outputs if o.task.kept_negatives_column), None
@@ -112,8 +129,8 @@ def prediction_record(
     old_weights: Array | None,
     new: Array,
     new_weights: Array | None,
-) -> dict[str, Any]:
-    """Returns the drift of the predictions of an output, or of one of its classes.
+) -> PredictionDrift:
+    """Compares the predictions of an output, or of one of its classes.
 
     Args:
         name: the name of the output, or of the output and the class.
@@ -121,9 +138,6 @@ def prediction_record(
         old_weights: the weight of each of these rows; None for equal weights.
         new: the predictions for the evaluated rows, (new rows,).
         new_weights: the weight of each of these rows; None for equal weights.
-
-    Returns: a dict with `kind` "prediction"; `name`; `psi`, the population stability
-        index; `mean`, the mean of `new`; and `trained_mean`, the mean of `old`.
     """
     old, new = old.astype("float64"), new.astype("float64")
     buckets = make_buckets(old, old_weights)

@@ -7,6 +7,8 @@ from typing import Any
 
 from mtl_cli.core.conditions import Condition, check_known
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.evaluation.feature_drift import FeatureDrift
+from mtl_cli.evaluation.prediction_drift import PredictionDrift
 from mtl_cli.metrics.score_dict import name_with_space
 from mtl_cli.scoring.slices import MAX_SLICES, MIN_ROWS, OTHER
 
@@ -25,8 +27,7 @@ class EvaluationResults:
             `task_results.task_results`.
         slice_records: the metrics of slices, one dict per column, slice and output, see
             `SliceRecord`.
-        drift_records: the drift, one dict per feature, and per output or class, see
-            `FeatureCounts.drift` and `prediction_record`.
+        drift_records: the drift of each feature, and of each output or class.
         importances: the importance of features, see `permutation_importance`; {} if it
             was not measured.
         gates: how the gates use their experts, see `GateUsage`; {} without gates.
@@ -38,7 +39,7 @@ class EvaluationResults:
     rows: int
     tasks: dict[str, dict[str, Any]]
     slice_records: Sequence[Mapping[str, Any]] = field(default_factory=list)
-    drift_records: list[dict[str, Any]] = field(default_factory=list)
+    drift_records: list[FeatureDrift | PredictionDrift] = field(default_factory=list)
     importances: dict[str, Any] = field(default_factory=dict)
     gates: dict[str, Any] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
@@ -89,9 +90,9 @@ class EvaluationResults:
                 numbers[f"{start}.{name}"] = value
         for record in self.drift_records:
             for key in ("psi", "missing", "unseen"):
-                if record.get(key) is not None:
-                    name = f"{record['kind']}s.{record['name']}.{key}"
-                    numbers[name] = record[key]
+                value = record.get(key)  # predictions have only a psi
+                if isinstance(value, float):
+                    numbers[f"{record['kind']}s.{record['name']}.{key}"] = value
         return numbers
 
 

@@ -1,9 +1,6 @@
-"""The tables and sentences of an evaluation, for the terminal and for the page.
+"""The tables and sentences of an evaluation, for the terminal and for the page."""
 
-A record is a dict of numbers about one thing, such as the drift of a feature, see the
-attributes of `EvaluationResults`.
-"""
-
+from dataclasses import dataclass, field
 from typing import Any
 
 from mtl_cli.core.message_text import comma_list
@@ -11,8 +8,10 @@ from mtl_cli.evaluation.feature_drift import (
     LARGE_PSI,
     MODERATE_PSI,
     REPORTED_INCREASE,
+    FeatureDrift,
     has_drifted,
 )
+from mtl_cli.evaluation.prediction_drift import PredictionDrift
 from mtl_cli.evaluation.results import EvaluationResults
 from mtl_cli.evaluation.slice_sections import Section, slice_sections
 from mtl_cli.runs.importance_plots import importance_text
@@ -23,6 +22,8 @@ from mtl_cli.runs.text_tables import (
     tables_by_metrics,
     text_with_interval,
 )
+from mtl_cli.scoring.importance_records import ImportanceRecord
+from mtl_cli.scoring.slice_scores import MIN_OF_CLASS
 
 MAX_IMPORTANCE_ROWS = 30  # the largest number of rows in the table of importance
 MAX_DRIFT_ROWS = 12  # the largest number of rows in the table of drifting features
@@ -50,7 +51,8 @@ def metric_section(evaluation: EvaluationResults) -> Section:
         texts = {name: text_with_interval(x) for name, x in result["metrics"].items()}
         rows.append((evaluation.name_with_space(task), texts, result))
         for metric, reason in result.get("why", {}).items():
-            lines.append(f"{task}: {metric} is undefined: {reason}")
+            name = evaluation.name_with_space(task)
+            lines.append(f"{name}: {metric} is undefined: {reason}")
     return Section("Metrics", tables_by_metrics(rows), lines)
 
 
@@ -66,9 +68,15 @@ def weakest_section(evaluation: EvaluationResults) -> Section:
 
 def weakest_text(evaluation: EvaluationResults, task: str) -> str:
     """Returns the end of the sentence about the weakest slice of a task."""
-    record = evaluation.tasks[task]["weakest_slice"]
+    result = evaluation.tasks[task]
+    record = result["weakest_slice"]
     if record is None:
-        return "no slice has enough rows of each class for a test"
+        enough_rows = f"{MIN_OF_CLASS} rows"
+        if "positives" in result:
+            enough_rows += " of each class"
+        return (
+            f"no slice is tested: none has {enough_rows} and a metric with an interval"
+        )
     num_tested = sum(
         r["task"] == task and r["p_corrected"] is not None
         for r in evaluation.slice_records
@@ -84,12 +92,15 @@ def weakest_text(evaluation: EvaluationResults, task: str) -> str:
 def drift_section(evaluation: EvaluationResults) -> Section:
     """Returns the drift of predictions, and of the features that drifted most.
 
-    Records whose PSI is unknown are left out.
+    Features whose PSI is unknown are left out.
     """
-    records = [r for r in evaluation.drift_records if r["psi"] is not None]
-    predictions = [r for r in records if r["kind"] == "prediction"]
-    features = [r for r in records if r["kind"] == "feature"]
-    features.sort(key=lambda record: -record["psi"])
+    predictions, features = [], []
+    for record in evaluation.drift_records:
+        if record["kind"] == "prediction":
+            predictions.append(record)
+        elif record["psi"] is not None:
+            features.append(record)
+    features.sort(key=lambda record: -(record["psi"] or 0))
     drifting = [record for record in features if has_drifted(record)]
     tables = []
     if predictions:
@@ -100,7 +111,7 @@ def drift_section(evaluation: EvaluationResults) -> Section:
     return Section("Drift against training", tables, lines)
 
 
-def prediction_drift_table(records: list[dict[str, Any]]) -> Cells:
+def prediction_drift_table(records: list[PredictionDrift]) -> Cells:
     """Returns a table with one row per output or class."""
     table = [["prediction", "psi", "mean", "mean on the run's test rows"]]
     for record in records:
@@ -109,22 +120,29 @@ def prediction_drift_table(records: list[dict[str, Any]]) -> Cells:
     return table
 
 
-def feature_drift_table(records: list[dict[str, Any]]) -> Cells:
+def feature_drift_table(records: list[FeatureDrift]) -> Cells:
     """Returns a table with one row per feature."""
-    table = [["feature", "psi", "missing", "in training", "unseen", "in the run"]]
-    keys = ("missing", "trained_missing", "unseen", "run_unseen")
+    changes = ["missing", "missing in training", "unseen", "unseen in the run"]
+    table = [["feature", "psi", *changes]]
     for record in records:
-        shares = [format_share(record[key]) for key in keys]
-        table.append([record["name"], f"{record['psi']:.3f}", *shares])
+        fractions = (
+            record["missing"],
+            record["trained_missing"],
+            record["unseen"],
+            record["run_unseen"],
+        )
+        table.append(
+            [record["name"], f"{record['psi']:.3f}", *map(format_share, fractions)]
+        )
     return table
 
 
-def drift_text(features: list[dict[str, Any]], drifting: list[dict[str, Any]]) -> str:
+def drift_text(features: list[FeatureDrift], drifting: list[FeatureDrift]) -> str:
     """Returns a sentence about the drift of all features.
 
     Args:
-        features: the records of all features, the largest PSI first.
-        drifting: the records of the features that have drifted enough to be reported.
+        features: the drift of all features, the largest PSI first; no PSI is None.
+        drifting: the features that have drifted enough to be reported.
     """
     threshold = (
         f"a PSI of {MODERATE_PSI} or more, or {100 * REPORTED_INCREASE:.0f} percentage "
@@ -136,7 +154,7 @@ def drift_text(features: list[dict[str, Any]], drifting: list[dict[str, Any]]) -
             f"no feature has {threshold}; the largest PSI is {largest['psi']:.3f}, of "
             f"{largest['name']}"
         )
-    num_large = sum(record["psi"] >= LARGE_PSI for record in drifting)
+    num_large = sum((record["psi"] or 0) >= LARGE_PSI for record in drifting)
     have = "has" if len(drifting) == 1 else "have"
     large_have = "has" if num_large == 1 else "have"
     return (
@@ -145,40 +163,68 @@ def drift_text(features: list[dict[str, Any]], drifting: list[dict[str, Any]]) -
     )
 
 
+@dataclass(frozen=True)
+class ImportanceRow:
+    """A row of the table of importance: features that were shuffled together.
+
+    Attributes:
+        features: the names of the features, as one text.
+        group: the name of the group if one of its several features was shuffled alone;
+            None if all features of the group were shuffled together.
+        record_by_task: {task: its record}; a task is missing if its metric was
+            undefined after the shufflings.
+    """
+
+    features: str
+    group: str | None
+    record_by_task: dict[str, ImportanceRecord] = field(default_factory=dict)
+
+    @property
+    def largest_importance(self) -> float:
+        """The largest importance for a task."""
+        return max(record["importance"] for record in self.record_by_task.values())
+
+    def cells(self, tasks: list[str]) -> list[str]:
+        """Returns the cells of the row, with one column per task."""
+        name = self.features if self.group is None else f"  {self.features} alone"
+        records = [self.record_by_task.get(task) for task in tasks]
+        return [name, *("-" if r is None else importance_text(r) for r in records)]
+
+
 def importance_section(evaluation: EvaluationResults) -> Section:
     """Returns the importance of each feature for each task."""
     result = evaluation.importances
     if not result:
         return Section("Importance", [], [])
-    rows = most_important_first(result["features"])
-    tasks = list(dict.fromkeys(record["task"] for record in result["features"]))
+    records: list[ImportanceRecord] = result["features"]
+    rows = importance_rows(records)
+    measured_tasks = {record["task"] for record in records}
+    tasks = [task for task in evaluation.tasks if task in measured_tasks]
     cells = [["feature", *map(evaluation.title_with_metric, tasks)]]
-    for records in rows[:MAX_IMPORTANCE_ROWS]:
-        name = records[0]["features"]
-        if records[0]["group"]:  # a feature of this group, shuffled alone
-            name = f"  {name} alone"
-        cells.append([name, *map(importance_text, records)])
+    cells += [row.cells(tasks) for row in rows[:MAX_IMPORTANCE_ROWS]]
     num_left_out = max(0, len(rows) - MAX_IMPORTANCE_ROWS)
     return Section("Importance", [cells], importance_lines(result, tasks, num_left_out))
 
 
-def most_important_first(records: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Returns the records of each row of the table of importance, one per task.
+def importance_rows(records: list[ImportanceRecord]) -> list[ImportanceRow]:
+    """Returns the rows of the table of importance, the most important first.
 
-    Groups of features are sorted by their largest importance for a task. A feature that
-    is in no group is sorted like a group. The features of a group, each shuffled alone,
-    come after their group.
+    The features of a group, each shuffled alone, come after their group.
     """
-    rows: dict[str, list[dict[str, Any]]] = {}
+    row_by_features: dict[str, ImportanceRow] = {}
     for record in records:
-        rows.setdefault(record["features"], []).append(record)
+        new_row = ImportanceRow(record["features"], record["group"])
+        row = row_by_features.setdefault(record["features"], new_row)
+        row.record_by_task[record["task"]] = record
 
-    def sort_key(row: list[dict[str, Any]]) -> tuple[float, str, bool]:
-        group = row[0]["group"] or row[0]["features"]
-        largest = max(record["importance"] for record in rows[group])
-        return -largest, group, row[0]["group"] is not None
+    def sort_key(row: ImportanceRow) -> tuple[float, str, bool]:
+        if row.group is None:
+            return -row.largest_importance, row.features, False
+        # If the metrics were undefined for the whole group, it has no row.
+        group_row = row_by_features.get(row.group, row)
+        return -group_row.largest_importance, row.group, True
 
-    return sorted(rows.values(), key=sort_key)
+    return sorted(row_by_features.values(), key=sort_key)
 
 
 def importance_lines(
@@ -193,9 +239,10 @@ def importance_lines(
     """
     lines = [
         "importance: how much worse the metric is if the values of the feature are "
-        f"shuffled, the mean of {result['repeats']} shufflings of {result['rows']:,} "
-        "rows, with a 95 % interval; * marks features that are shown to matter, by a "
-        "test that is corrected for the number of features and tasks (Holm)"
+        f"shuffled: the mean of {result['repeats']} shufflings of {result['rows']:,} "
+        "rows, with a 95 % interval",
+        "* marks features that are shown to matter; the test is corrected for the "
+        "number of features and tasks (Holm)",
     ]
     scored = result["scored_rows"]
     if fewer := [f"{t} {n:,}" for t, n in scored.items() if n < result["rows"]]:

@@ -1,20 +1,18 @@
 """Plots the importance of features for each task."""
 
-from typing import Any
-
 from mtl_cli.pages.interval_plots import Bar, IntervalPlot
-from mtl_cli.scoring.importance_records import is_shown_to_matter
+from mtl_cli.scoring.importance_records import ImportanceRecord, is_shown_to_matter
 
 
 def importance_plots(
-    records: list[dict[str, Any]], titles: dict[str, str], maximum: int
+    records: list[ImportanceRecord], titles: dict[str, str], maximum: int
 ) -> list[IntervalPlot]:
     """Makes one plot per task with the most important features first.
 
     A task without measured importances has no plot.
 
     Args:
-        records: the measured importances, see `scoring.importance_records`.
+        records: the measured importances.
         titles: {task: title of its plot, such as `click auc`}.
         maximum: the largest number of features in a plot.
     """
@@ -35,7 +33,7 @@ def importance_plots(
     return plots
 
 
-def importance_text(record: dict[str, Any]) -> str:
+def importance_text(record: ImportanceRecord) -> str:
     """Returns `0.1013 ±0.0047 *`: the importance and half the width of its interval.
 
     The star marks features that are shown to matter.

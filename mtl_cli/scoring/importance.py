@@ -16,6 +16,7 @@ from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.scoring.feature_groups import FeatureGroup, feature_groups
 from mtl_cli.scoring.importance_records import (
+    ImportanceRecord,
     add_corrected_p,
     features_by_use,
     importance_record,
@@ -54,8 +55,8 @@ def permutation_importance(
         `rows`: the number of rows.
         `scored_rows`: {output: the number of rows on which the output is scored}.
         `repeats`: the number of shufflings.
-        `features`: one dict per feature or group and output, see `importance_record`
-            and `add_corrected_p`.
+        `features`: one record per feature or group and output, see
+            `ImportanceRecord`.
         `groups`: the `features` and `reasons` of each group of several features.
         `only_one_task`: see `features_by_use`.
         `without_effect`: see `features_by_use`.
@@ -63,7 +64,7 @@ def permutation_importance(
     groups = feature_groups(features, sample.features)
     features_and_groups = features_to_shuffle(groups)
     original_scores = main_scores(outputs, sample, network.predict(sample))
-    records: list[dict[str, Any]] = []
+    records: list[ImportanceRecord] = []
     for num_done, (names, group) in enumerate(features_and_groups, 1):
         predictions = shuffled_predictions(network, features, sample, names, repeats)
         shuffled_scores = [main_scores(outputs, sample, x) for x in predictions]

@@ -1,6 +1,6 @@
 """The records of a permutation importance: intervals, and which output uses what."""
 
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -9,9 +9,36 @@ from mtl_cli.scoring.feature_groups import NAME_SEPARATOR, FeatureGroup
 from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL, holm, t_test
 
 
+class ImportanceRecord(TypedDict):
+    """The importance of features for one output, as JSON values.
+
+    Attributes:
+        features: the names of the features that were shuffled together, as one text.
+        group: the name of the group if one of its several features was shuffled alone;
+            None if all features of the group were shuffled together.
+        task: the name of the output.
+        importance: the mean drop of the output's main metric.
+        low: the lower end of the 95 % interval.
+        high: the upper end of the 95 % interval.
+        p: the p-value of the test whether the importance is zero.
+        p_corrected: `p`, corrected for the number of all tests by `add_corrected_p`.
+        drops: see `importance.score_drops`.
+    """
+
+    features: str
+    group: str | None
+    task: str
+    importance: float
+    low: float
+    high: float
+    p: float
+    p_corrected: float
+    drops: list[float]
+
+
 def importance_record(
     output: str, names: list[str], group: FeatureGroup, drops: Array
-) -> dict[str, Any]:
+) -> ImportanceRecord:
     """Returns the importance of features for an output, with a 95 % interval.
 
     If the output does not use the features, the original order of the values is as good
@@ -19,17 +46,6 @@ def importance_record(
     the same variance s^2. The importance is the original score minus the mean of the
     shuffled scores, so the variance of the importance is s^2 (1 + 1/n), and the
     interval contains 0 in 95 % of all evaluations.
-
-    Returns: a dict with these keys:
-        `features`: the names of the shuffled features, as one text.
-        `group`: the name of the group if one of its several features was shuffled
-            alone; None if all features of the group were shuffled together.
-        `task`: the name of the output.
-        `importance`: the mean drop.
-        `low`: the lower end of the interval.
-        `high`: the upper end of the interval.
-        `p`: the p-value of the test whether the importance is zero.
-        `drops`: see `importance.score_drops`.
     """
     is_part_of_group = len(names) < len(group.features)
     mean = float(np.mean(drops))
@@ -45,12 +61,13 @@ def importance_record(
         "low": mean - test.half_width,
         "high": mean + test.half_width,
         "p": test.p_value,
+        "p_corrected": test.p_value,  # not corrected yet, see `add_corrected_p`
         "drops": drops.tolist(),
     }
 
 
-def add_corrected_p(records: list[dict[str, Any]]) -> None:
-    """Adds `p_corrected` to the records: `p` corrected for their number (Holm).
+def add_corrected_p(records: list[ImportanceRecord]) -> None:
+    """Sets `p_corrected` of the records: `p` corrected for their number (Holm).
 
     Of many features that no output uses, some have an interval above 0 by chance.
     """
@@ -59,17 +76,17 @@ def add_corrected_p(records: list[dict[str, Any]]) -> None:
         record["p_corrected"] = p_corrected
 
 
-def is_shown_to_matter(record: dict[str, Any]) -> bool:
+def is_shown_to_matter(record: ImportanceRecord) -> bool:
     """Whether the test shows that an output uses the features of a record."""
     is_sure = record["p_corrected"] < SIGNIFICANCE_LEVEL
     return bool(record["importance"] > 0 and is_sure)
 
 
-def features_by_use(records: list[dict[str, Any]]) -> dict[str, Any]:
+def features_by_use(records: list[ImportanceRecord]) -> dict[str, Any]:
     """Finds the features that only one output uses, and the features that none uses.
 
     An output uses a feature if `is_shown_to_matter`. A group of several features counts
-    as one feature. See `importance_record` for the records.
+    as one feature.
 
     Returns: a dict with these keys:
         `only_one_task`: {feature: the only output that uses the feature}; empty if

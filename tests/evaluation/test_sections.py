@@ -49,7 +49,12 @@ def test_single_tested_slice_is_not_called_the_lowest() -> None:
 
 def test_no_tested_slice_is_said() -> None:
     text = weakest_text(evaluation(None, slice_of("tiny", None)), "click")
-    assert text == "no slice has enough rows of each class for a test"
+    end = " and a metric with an interval"
+    assert text == f"no slice is tested: none has 20 rows{end}"
+    of_binary_task = evaluation(None, slice_of("tiny", None))
+    of_binary_task.tasks["click"]["positives"] = 3
+    text = weakest_text(of_binary_task, "click")
+    assert text == f"no slice is tested: none has 20 rows of each class{end}"
 
 
 TASKS = [f"task_{i}" for i in range(6)]
@@ -183,9 +188,34 @@ def test_table_of_importance_has_a_row_per_feature_the_most_important_first() ->
         ["city", "0.1000 ±0.1000  "],
     ]
     assert "mean of 3 shufflings of 1,234 rows" in section.lines[0]
-    assert section.lines[1:] == [
+    assert section.lines[2:] == [
         "of these rows, some outputs are scored on fewer: buy 60",
         "not shown to matter to any task: price",
+    ]
+
+
+def test_importance_stands_under_its_task_if_other_tasks_have_none() -> None:
+    record = {"group": None, "low": 0.1, "high": 0.3, "p": 0.5, "p_corrected": 0.5}
+    names = {"main_metric": "auc"}
+    found = Evaluation("RUN", "t.csv", 9, {"click": names, "buy": names})
+    found.importances.update(
+        features=[
+            record | {"features": "age", "task": "buy", "importance": 0.2},
+            record | {"features": "city", "task": "click", "importance": 0.1},
+            record | {"features": "city", "task": "buy", "importance": 0.05},
+            # The metrics were undefined when the whole group was shuffled.
+            record
+            | {"features": "x", "task": "buy", "importance": 0.0, "group": "x + y"},
+        ],
+        **{"rows": 1234, "repeats": 3, "groups": [], "only_one_task": {}},
+        scored_rows={},
+        without_effect=[],
+    )
+    assert importance_section(found).tables[0] == [
+        ["feature", "click auc", "buy auc"],
+        ["age", "-", "0.2000 ±0.1000  "],
+        ["city", "0.1000 ±0.1000  ", "0.0500 ±0.1000  "],
+        ["  x alone", "-", "0.0000 ±0.1000  "],
     ]
 
 
