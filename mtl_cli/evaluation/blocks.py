@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from dataclasses import replace
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
@@ -41,8 +42,6 @@ class EvaluatedBlock(NamedTuple):
 class BlockEvaluator:
     """Predicts the rows to evaluate of a table, and counts values and unknown labels.
 
-    The blocks are evaluated in the order of the table.
-
     Args:
         model: the trained model.
         plan: the plan of the evaluation.
@@ -52,11 +51,10 @@ class BlockEvaluator:
             (sampled rows,).
 
     Attributes:
-        num_read: the number of rows in the blocks that were evaluated.
         feature_counts: the distributions of the features.
         scenarios: the scenarios of the data set; None if it has none.
-        unknown_labels: {output: the number of rows of each label that is not in the
-            `classes` of the output's task}.
+        unknown_labels: {output: Counter {unknown label: number of evaluated rows}}. A
+            label is unknown if it is not in the `classes` of the output's task.
     """
 
     def __init__(
@@ -70,7 +68,6 @@ class BlockEvaluator:
         self.plan = plan
         self.row_numbers = row_numbers
         self.sampled_numbers = sampled_numbers
-        self.num_read = 0
         self.feature_counts = FeatureCounts(model.features, model.folder)
         self.unknown_labels: dict[str, Counter[object]] = defaultdict(Counter)
         # A group gets the same code in all blocks.
@@ -86,46 +83,59 @@ class BlockEvaluator:
         groups = self.group_codes.encode(block)
         return replace(table, features=features, groups=groups)
 
-    def evaluate(self, block: pa.Table, table: Table) -> EvaluatedBlock | None:
+    def evaluate(
+        self, raw_block: pa.Table, encoded_block: Table, first_row: int
+    ) -> EvaluatedBlock | None:
         """Predicts the rows to evaluate of a block; None if there are none.
 
-        `table` is the block as `encode` returns it.
+        Args:
+            raw_block: the block as it was read.
+            encoded_block: the result of `encode` for this block.
+            first_row: the index of the block's first row in the table.
         """
-        evaluated = indices_in_block(self.row_numbers, self.num_read, block.num_rows)
-        sampled = indices_in_block(self.sampled_numbers, self.num_read, block.num_rows)
-        self.num_read += block.num_rows
+        num_rows = raw_block.num_rows
+        evaluated = indices_in_block(self.row_numbers, first_row, num_rows)
         if not len(evaluated):
             return None
-        sample = table.take(sampled)
-        if len(evaluated) < block.num_rows:
-            table, block = table.take(evaluated), block.take(pa.array(evaluated))
-        self.feature_counts.add(table, block)
-        for output in self.plan.outputs:
-            labels = block[output.task.label]
-            is_unknown = np.isnan(table.labels[output.label]) & ~empty_cells(labels)
-            self.unknown_labels[output.name].update(
-                labels[int(row)].as_py() for row in np.flatnonzero(is_unknown)
-            )
-        scenarios = None if self.scenarios is None else self.scenarios.of(table)
+        raw_rows, rows = raw_block, encoded_block
+        if len(evaluated) < num_rows:
+            raw_rows = raw_block.take(pa.array(evaluated))
+            rows = encoded_block.take(evaluated)
+        self.feature_counts.add(rows, raw_rows)
+        self.count_unknown_labels(raw_rows, rows)
+        sampled = indices_in_block(self.sampled_numbers, first_row, num_rows)
         return EvaluatedBlock(
-            replace(table, features={}),
-            sample,
-            self.model.network.predict(table),
-            block.select(self.plan.slice_columns),
-            scenarios,
+            table=replace(rows, features={}),
+            sample=encoded_block.take(sampled),
+            predictions=self.model.network.predict(rows),
+            slice_cells=raw_rows.select(self.plan.slice_columns),
+            scenarios=None if self.scenarios is None else self.scenarios.of(rows),
         )
 
-    def check_labels(self, table: Table) -> None:
-        """Refuses a table in which an output has labels, but only unknown labels."""
+    def count_unknown_labels(self, raw_rows: pa.Table, rows: Table) -> None:
+        """Counts the labels that are in no class; `rows` are the same rows, encoded."""
+        for output in self.plan.outputs:
+            cells = raw_rows[output.task.label]
+            is_unknown = np.isnan(rows.labels[output.label]) & ~empty_cells(cells)
+            if is_unknown.any():
+                labels = cells.to_pylist()
+                self.unknown_labels[output.name].update(compress(labels, is_unknown))
+
+    def check_labels(self, rows: Table) -> None:
+        """Refuses evaluated rows in which all labels of an output are unknown.
+
+        `rows` are the evaluated rows of all blocks.
+        """
         for output in self.plan.outputs:
             task, unknown = output.task, self.unknown_labels[output.name]
-            if unknown and np.isnan(table.labels[output.label]).all():
+            if unknown and np.isnan(rows.labels[output.label]).all():
                 label, _ = unknown.most_common(1)[0]
                 classes = [task.label_text(i) for i in range(task.num_predictions)]
                 raise DataError(
-                    f"dataset.tasks.{output.label}: column '{task.label}' has no label "
-                    f"of `classes` of the run, but holds {shown(label)}; correct the "
-                    f"labels, or remove the column{suggest(str(label), classes)}"
+                    f"dataset.tasks.{output.label}: no evaluated row has a label of "
+                    f"`classes` of the run; column '{task.label}' holds labels such as "
+                    f"{shown(label)}; correct the labels, or remove the column"
+                    f"{suggest(str(label), classes)}"
                 )
 
     def unknown_label_remarks(self) -> list[str]:

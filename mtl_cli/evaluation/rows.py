@@ -78,12 +78,15 @@ def rows_of_source(
     sample_indices = random_indices(len(row_numbers))
     evaluator = BlockEvaluator(model, plan, row_numbers, row_numbers[sample_indices])
     blocks = []
-    for block in source.blocks():
-        with source.located_errors(evaluator.num_read):
-            encoded = evaluator.encode(block)
-        on_rows(evaluator.num_read + block.num_rows, source.num_rows)
-        if evaluated := evaluator.evaluate(block, encoded):
-            blocks.append(evaluated)
+    first_row = 0
+    for raw_block in source.blocks():
+        with source.located_errors(first_row):
+            encoded_block = evaluator.encode(raw_block)
+        on_rows(first_row + raw_block.num_rows, source.num_rows)
+        block = evaluator.evaluate(raw_block, encoded_block, first_row)
+        if block is not None:
+            blocks.append(block)
+        first_row += raw_block.num_rows
     table = concatenate([block.table for block in blocks])
     evaluator.check_labels(table)
     cells = pa.concat_tables([block.slice_cells for block in blocks])

@@ -419,7 +419,7 @@ def test_table_whose_labels_are_all_unknown_is_refused(
     assert evaluated(run, tmp_path / "rows.parquet") == 2
     message = capsys.readouterr().err
     assert "dataset.tasks.level: column 'level'" in message
-    assert "has no label of `classes`" in message
+    assert "no evaluated row has a label of `classes` of the run; column" in message
     assert "did you mean" in message
 
 
