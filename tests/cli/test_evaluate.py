@@ -418,8 +418,8 @@ def test_table_whose_labels_are_all_unknown_is_refused(
     frame.to_parquet(tmp_path / "rows.parquet")
     assert evaluated(run, tmp_path / "rows.parquet") == 2
     message = capsys.readouterr().err
-    assert "dataset.tasks.level: column 'level'" in message
-    assert "no evaluated row has a label of `classes` of the run; column" in message
+    assert "dataset.tasks.level: no evaluated row has a label of `classes`" in message
+    assert "column 'level' holds labels such as 'Low'" in message
     assert "did you mean" in message
 
 
