@@ -171,7 +171,7 @@ def feature_importances(
         rows.outputs,
         rows.sample,
         request.repeats,
-        on_step=partial(request.on_progress, "shuffling"),
+        request.on_progress,
     )
 
 

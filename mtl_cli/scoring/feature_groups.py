@@ -5,6 +5,7 @@ predictions, because the model still reads the other feature. So both features w
 seem unimportant.
 """
 
+import math
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.data.sources import OnProgress, no_progress
 from mtl_cli.data.table import Array
 from mtl_cli.metrics.amounts import mid_ranks
 
@@ -32,6 +34,7 @@ MIN_FILLED = 0.8
 MIN_RATIO = 0.9
 MAX_RATIO = 1.12
 NAME_SEPARATOR = " + "
+PAIRS_PER_CALL = 1000  # `on_compared` is called after this many pairs of features
 
 
 class FeatureGroup(NamedTuple):
@@ -58,7 +61,9 @@ class FeatureGroup(NamedTuple):
 
 
 def feature_groups(
-    features: FeatureSet, encoded: dict[str, Array]
+    features: FeatureSet,
+    encoded: dict[str, Array],
+    on_compared: OnProgress = no_progress,
 ) -> list[FeatureGroup]:
     """Groups features that share a column or an embedding table, or are copies.
 
@@ -68,9 +73,11 @@ def feature_groups(
     Args:
         features: the features of the data set.
         encoded: encoded rows, {input of the network: (rows, width)}.
+        on_compared: a function that is called with the number of pairs of features that
+            are compared, and the number of all pairs.
     """
     names = list(features.by_name)
-    links = shared_inputs(features) | copies(features, encoded)
+    links = shared_inputs(features) | copies(features, encoded, on_compared)
     groups: list[set[str]] = [{name} for name in names]
     for pair in links:
         # If the two features are in different groups, these become one group.
@@ -102,7 +109,7 @@ def shared_inputs(features: FeatureSet) -> dict[tuple[str, str], str]:
 
 
 def copies(
-    features: FeatureSet, encoded: dict[str, Array]
+    features: FeatureSet, encoded: dict[str, Array], on_compared: OnProgress
 ) -> dict[tuple[str, str], str]:
     """Finds the pairs of features that are nearly copies of each other.
 
@@ -122,7 +129,10 @@ def copies(
         for name, feature in features.by_name.items()
     }
     pairs = {}
-    for a, b in combinations(compared, 2):
+    num_pairs = math.comb(len(compared), 2)
+    for num_compared, (a, b) in enumerate(combinations(compared, 2), 1):
+        if num_compared % PAIRS_PER_CALL == 0:
+            on_compared(num_compared, num_pairs)
         similarity = copy_similarity(compared[a], compared[b])
         if similarity is not None:
             pairs[a, b] = f"nearly copies ({similarity})"

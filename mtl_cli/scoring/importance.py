@@ -5,13 +5,13 @@ The importance of the feature for an output is the amount by which the output's 
 metric gets worse (Breiman, "Random Forests", 2001).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.data.sources import OnProgress, no_progress
 from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.scoring.feature_groups import FeatureGroup, feature_groups
@@ -40,7 +40,7 @@ def permutation_importance(
     outputs: list[Output],
     sample: Table,
     repeats: int,
-    on_step: OnProgress = no_progress,
+    on_progress: Callable[[str, int, int], None] = lambda work, done, total: None,
 ) -> dict[str, Any]:
     """Measures the importance of each feature for each output.
 
@@ -48,8 +48,9 @@ def permutation_importance(
         sample: the rows, with their features.
         repeats: the number of shufflings of each feature or group of features, at least
             `MIN_REPEATS`.
-        on_step: a function that is called after each feature or group, with the number
-            of features and groups that are done, and with their number in all.
+        on_progress: a function that is called after each feature or group, with the
+            name of the work, such as "shuffling", with the number of features and
+            groups that are done, and with their number in all.
 
     Returns: a dict with these keys:
         `rows`: the number of rows.
@@ -61,16 +62,20 @@ def permutation_importance(
         `only_one_task`: see `features_by_use`.
         `without_effect`: see `features_by_use`.
     """
-    groups = feature_groups(features, sample.features)
+    on_compared = partial(on_progress, "comparing features")
+    groups = feature_groups(features, sample.features, on_compared)
     features_and_groups = features_to_shuffle(groups)
+    shuffled = ShuffledRows(features, sample, repeats)
     original_scores = main_scores(outputs, sample, network.predict(sample))
     records: list[ImportanceRecord] = []
     for num_done, (names, group) in enumerate(features_and_groups, 1):
-        predictions = shuffled_predictions(network, features, sample, names, repeats)
-        shuffled_scores = [main_scores(outputs, sample, x) for x in predictions]
+        shuffled_scores = [
+            main_scores(outputs, sample, predictions)
+            for predictions in shuffled.predictions(network, names)
+        ]
         for output, drops in score_drops(original_scores, shuffled_scores).items():
             records.append(importance_record(output, names, group, drops))
-        on_step(num_done, len(features_and_groups))
+        on_progress("shuffling", num_done, len(features_and_groups))
     add_corrected_p(records)
     return {
         "rows": sample.num_rows,
@@ -106,62 +111,65 @@ def features_to_shuffle(
     return pairs
 
 
-def shuffled_predictions(
-    network: "Network",
-    features: FeatureSet,
-    sample: Table,
-    names: list[str],
-    repeats: int,
-) -> Iterator[dict[str, Array]]:
-    """Predicts rows several times, each time with some features in a random order.
+class ShuffledRows:
+    """The rows of a sample, in which some features have the values of other rows.
 
     The random orders are the same for all features. Several shufflings of a small
     sample are predicted in one call: few large batches are quicker than many small
     batches.
 
-    Yields: {output: predictions} for each of the `repeats` shufflings.
+    Attributes:
+        orders: the random orders, (repeats, rows): row i gets the values of the row
+            `orders[repeat, i]`.
+        orders_at_once: the number of orders that are predicted in one call.
+        inputs: {input of the network: the sample, `orders_at_once` times one below the
+            other}. The shuffled columns are written into these arrays and restored, as
+            a copy of all inputs for each feature would take long.
     """
-    orders = [
-        np.random.default_rng([SEED, repeat]).permutation(sample.num_rows)
-        for repeat in range(repeats)
-    ]
-    orders_at_once = max(1, ROWS_AT_ONCE // sample.num_rows)
-    for start in range(0, repeats, orders_at_once):
-        shuffled = [
-            shuffle_features(features, sample.features, names, order)
-            for order in orders[start : start + orders_at_once]
-        ]
-        stacked = {
-            name: np.concatenate([x[name] for x in shuffled]) for name in shuffled[0]
+
+    def __init__(self, features: FeatureSet, sample: Table, repeats: int) -> None:
+        self.features = features
+        self.sample = sample
+        self.orders = np.stack(
+            [
+                np.random.default_rng([SEED, repeat]).permutation(sample.num_rows)
+                for repeat in range(repeats)
+            ]
+        )
+        self.orders_at_once = min(repeats, max(1, ROWS_AT_ONCE // sample.num_rows))
+        self.inputs = {
+            name: np.concatenate([x] * self.orders_at_once)
+            for name, x in sample.features.items()
         }
-        predictions = network.predict(Table(features=stacked, labels={}, weights={}))
-        for i in range(len(shuffled)):
-            rows = slice(i * sample.num_rows, (i + 1) * sample.num_rows)
-            yield {name: x[rows] for name, x in predictions.items()}
 
+    def predictions(
+        self, network: "Network", names: list[str]
+    ) -> Iterator[dict[str, Array]]:
+        """Yields {output: predictions, (rows, ...)} for each order.
 
-def shuffle_features(
-    features: FeatureSet, encoded: dict[str, Array], names: list[str], order: Array
-) -> dict[str, Array]:
-    """Returns encoded rows in which some features have the values of other rows.
+        `names` are the features that are shuffled, all in the same order.
+        """
+        num_rows = self.sample.num_rows
+        for start in range(0, len(self.orders), self.orders_at_once):
+            orders = self.orders[start : start + self.orders_at_once]
+            self.write(names, orders)
+            inputs = {name: x[: orders.size] for name, x in self.inputs.items()}
+            predictions = network.predict(Table(inputs, labels={}, weights={}))
+            for i in range(len(orders)):
+                rows = slice(i * num_rows, (i + 1) * num_rows)
+                yield {name: x[rows] for name, x in predictions.items()}
+        original_order = np.arange(num_rows)
+        self.write(names, np.stack([original_order] * self.orders_at_once))
 
-    Inputs of the network that hold none of the features are not copied.
-
-    Args:
-        features: the features of the data set.
-        encoded: the encoded rows, {input of the network: (rows, width)}.
-        names: the names of the features to shuffle.
-        order: row i gets the values of row `order[i]`, (rows,).
-    """
-    inputs = dict(encoded)
-    for input_name, values in encoded.items():
-        columns_of = features.layout.columns_in(input_name)
-        shuffled_columns = [columns_of[name] for name in names if name in columns_of]
-        if shuffled_columns:
-            inputs[input_name] = np.array(values)
-        for columns in shuffled_columns:
-            inputs[input_name][:, columns] = values[:, columns][order]
-    return inputs
+    def write(self, names: list[str], orders: Array) -> None:
+        """Writes the values of some features in some orders, (orders, rows)."""
+        for input_name, values in self.sample.features.items():
+            columns_by_feature = self.features.layout.columns_in(input_name)
+            for name in names:
+                if name in columns_by_feature:
+                    columns = columns_by_feature[name]
+                    shuffled = values[:, columns][orders.ravel()]
+                    self.inputs[input_name][: orders.size, columns] = shuffled
 
 
 def main_scores(

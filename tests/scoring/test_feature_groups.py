@@ -130,3 +130,13 @@ def test_lambda_needs_a_number_of_rows_whose_value_occurs_again() -> None:
     pairs = np.arange(MIN_REPEATED) // 2
     assert goodman_kruskal_lambda(pairs, pairs) == 1
     assert goodman_kruskal_lambda(pairs[2:], pairs[2:]) == 0
+
+
+def test_progress_of_comparing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mtl_cli.scoring.feature_groups.PAIRS_PER_CALL", 2)
+    columns = {name: np.arange(9.0) for name in "abcd"}
+    dataset = declared("x", dict.fromkeys(columns, DENSE), TASKS)
+    fitted = fitted_features(dataset.used_features, pa.table(columns))
+    calls: list[tuple[int, int]] = []
+    feature_groups(fitted, fitted.encode(pa.table(columns)), lambda *n: calls.append(n))
+    assert calls == [(2, 6), (4, 6), (6, 6)]

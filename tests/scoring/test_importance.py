@@ -1,5 +1,6 @@
 """Permutation importance: which columns are shuffled, and what an interval holds."""
 
+import copy
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -16,9 +17,9 @@ from mtl_cli.evaluation.evaluate import EvaluationRequest
 from mtl_cli.scoring import importance as module
 from mtl_cli.scoring.feature_groups import FeatureGroup
 from mtl_cli.scoring.importance import (
+    ShuffledRows,
     features_by_use,
     permutation_importance,
-    shuffle_features,
 )
 from mtl_cli.scoring.importance_records import add_corrected_p, importance_record
 
@@ -58,33 +59,30 @@ def planted() -> tuple[Any, Table, Any]:
     return features, Table(features.encode(table), labels, weights), outputs(dataset)
 
 
-@pytest.mark.parametrize("name", FEATURES)
-def test_only_the_columns_of_the_feature_are_shuffled(name: str, planted: Any) -> None:
+@pytest.mark.parametrize("names", [*([name] for name in FEATURES), ["x", "city"]])
+@pytest.mark.parametrize("rows_at_once", [1, 2 * ROWS])
+def test_only_the_columns_of_the_features_are_shuffled(
+    names: list[str], rows_at_once: int, planted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ROWS_AT_ONCE", rows_at_once)
     features, rows, _ = planted
-    before = {key: np.array(x) for key, x in rows.features.items()}
-    order = np.random.default_rng(1).permutation(ROWS)
-    changed = shuffle_features(features, rows.features, [name], order)
-    for other in FEATURES:
-        own = features.encoded_block(rows.features, other)
-        expected = own[order] if other == name else own
-        np.testing.assert_array_equal(features.encoded_block(changed, other), expected)
-    weights = rows.features["sequence_weights"]
-    np.testing.assert_array_equal(
-        changed["sequence_weights"], weights[order] if name == "tags" else weights
-    )
-    for key, x in before.items():
-        np.testing.assert_array_equal(rows.features[key], x)
-
-
-def test_features_shuffled_together_keep_their_pairs(planted: Any) -> None:
-    features, rows, _ = planted
-    order = np.random.default_rng(1).permutation(ROWS)
-    changed = shuffle_features(features, rows.features, ["x", "city"], order)
-    for name in ("x", "city"):
+    shuffled_rows = ShuffledRows(features, rows, repeats=3)
+    # A network whose outputs are its inputs.
+    network: Any = SimpleNamespace(predict=lambda rows: copy.deepcopy(rows.features))
+    originals = list(shuffled_rows.predictions(network, []))
+    shuffled = list(shuffled_rows.predictions(network, names))
+    assert len(shuffled) == 3
+    for order, inputs in zip(shuffled_rows.orders, shuffled, strict=True):
+        for name in FEATURES:
+            values = features.encoded_block(rows.features, name)
+            expected = values[order] if name in names else values
+            changed = features.encoded_block(inputs, name)
+            np.testing.assert_array_equal(changed, expected)
+        weights = rows.features["sequence_weights"]
         np.testing.assert_array_equal(
-            features.encoded_block(changed, name),
-            features.encoded_block(rows.features, name)[order],
+            inputs["sequence_weights"], weights[order] if "tags" in names else weights
         )
+    np.testing.assert_equal(list(shuffled_rows.predictions(network, [])), originals)
 
 
 def predicting(features: Any, city_slope: float = 0.0) -> Any:
@@ -103,7 +101,7 @@ def predicting(features: Any, city_slope: float = 0.0) -> Any:
 
 def test_used_and_unused_features_are_told_apart(planted: Any) -> None:
     features, rows, tasks = planted
-    steps: list[tuple[int, int]] = []
+    steps: list[tuple[str, int, int]] = []
     result = permutation_importance(
         predicting(features), features, tasks, rows, 5, lambda *step: steps.append(step)
     )
@@ -115,7 +113,7 @@ def test_used_and_unused_features_are_told_apart(planted: Any) -> None:
             assert (record["low"], record["high"]) == (0, 0)
     assert result["only_one_task"] == {"x": "y", "z": "value"}
     assert result["without_effect"] == ["city", "town", "tags"]
-    assert steps == [(i + 1, 5) for i in range(5)]
+    assert steps == [("shuffling", i + 1, 5) for i in range(5)]
     # An error grows: shuffled z is as far from z as two draws are, sqrt(2).
     assert found["z", "value"]["importance"] == pytest.approx(np.sqrt(2), rel=0.1)
 
@@ -130,9 +128,11 @@ def test_interval_of_noise_holds_zero_in_95_percent(
     for seed in range(60):
         labels = rows.labels["y"]
         order = np.random.default_rng(1000 + seed).permutation(ROWS)
-        other = replace(
-            rows, features=shuffle_features(features, rows.features, ["city"], order)
-        )
+        shuffled = {key: np.array(x) for key, x in rows.features.items()}
+        features.encoded_block(shuffled, "city")[:] = features.encoded_block(
+            rows.features, "city"
+        )[order]
+        other = replace(rows, features=shuffled)
         monkeypatch.setattr(module, "SEED", seed)
         network = predicting(features, city_slope=0.1)
         result = permutation_importance(network, features, tasks[:1], other, 5)
