@@ -217,7 +217,7 @@ def connect_to_study(config: DictConfig, url: str) -> "optuna.Study | None":
     """Opens the storage of a search, and its study if the configuration names one."""
     import optuna
 
-    from mtl_cli.sweep.search_storage import open_storage
+    from mtl_cli.sweep.search_database import open_storage
 
     global current_storage
     sweeper = config.hydra.sweeper

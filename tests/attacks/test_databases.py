@@ -87,7 +87,7 @@ def test_parameters_of_a_waiting_trial_are_no_settings_of_its_job(
     tmp_path: Path,
 ) -> None:
     optuna = pytest.importorskip("optuna", reason="extra hpo")
-    from mtl_cli.sweep.search_storage import open_storage
+    from mtl_cli.sweep.search_database import open_storage
 
     def study() -> Any:
         storage = open_storage(f"sqlite:///{tmp_path}/optuna.db", tmp_path)
@@ -119,7 +119,7 @@ def test_database_of_too_many_trials_is_refused_before_it_is_read(
     tmp_path: Path,
 ) -> None:
     pytest.importorskip("optuna", reason="extra hpo")
-    from mtl_cli.sweep.search_storage import MAX_TRIALS, open_storage
+    from mtl_cli.sweep.search_database import MAX_TRIALS, open_storage
 
     rows = f"(SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n <= {MAX_TRIALS})"
     database(

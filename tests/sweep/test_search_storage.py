@@ -38,15 +38,14 @@ from mtl_cli.sweep.check_search import (  # noqa: E402
 from mtl_cli.sweep.grid_search import adapt_grid_sampler, limit_to_grid  # noqa: E402
 from mtl_cli.sweep.heartbeat import Heartbeat  # noqa: E402
 from mtl_cli.sweep.optuna_search import OPTUNA_SWEEPER, resume_search  # noqa: E402
-from mtl_cli.sweep.search_measure import check_measure, measure_of_search  # noqa: E402
-from mtl_cli.sweep.search_storage import (  # noqa: E402
-    CUT_OFF_ATTRIBUTE,
-    SearchStorage,
+from mtl_cli.sweep.search_database import (  # noqa: E402
+    ID_FILE,
     name_of,
     open_storage,
     read_or_make_id,
-    sampler_seed,
 )
+from mtl_cli.sweep.search_measure import check_measure, measure_of_search  # noqa: E402
+from mtl_cli.sweep.search_storage import CUT_OFF_ATTRIBUTE, SearchStorage, sampler_seed  # noqa: E402
 
 ANOTHER_DATABASE = (
     "take a database that Optuna has made and that you may write to, or use a new "
@@ -245,7 +244,7 @@ def test_name_of_a_sweep_is_kept_in_its_folder(tmp_path: Path) -> None:
 
 
 def test_sweep_with_an_emptied_file_of_its_id_gets_a_new_id(tmp_path: Path) -> None:
-    (tmp_path / search_storage.ID_FILE).write_text("\n")
+    (tmp_path / ID_FILE).write_text("\n")
     new_id = read_or_make_id(tmp_path)
     assert new_id
     assert read_or_make_id(tmp_path) == new_id
