@@ -63,11 +63,13 @@ def split_completed_line(line: str) -> tuple[list[str], list[str]]:
         words = shlex.split(line)
     except ValueError:  # the user has not yet typed the closing quotation mark
         words = line.split()
-    *words, last = [*words, *([""] if line.endswith(" ") else [])] or [""]
-    if words[-1:] == ["--plugins"] or last.startswith("--plugins="):
+    if line.endswith(" ") or not words:
+        words.append("")  # the word to complete has not begun
+    *typed_words, word = words
+    if typed_words[-1:] == ["--plugins"] or word.startswith("--plugins="):
         return [], []
-    folders, others = split_plugins(words)
-    return folders, [*others, last]
+    folders, others = split_plugins(typed_words)
+    return folders, [*others, word]
 
 
 def hydra_arguments(arguments: list[str]) -> list[str]:
@@ -130,10 +132,10 @@ def parse_checked(arguments: list[str]) -> Namespace:
 
 def warn_of_ignored_conf(parsed: Namespace) -> None:
     """Warns if Hydra will not read `./conf`, unless the command line names it."""
-    typed_folders = [Path(f) for f in (parsed.config_dir, parsed.config_path) if f]
-    if not conf_is_of_other_application() or (Path.cwd() / "conf").resolve() in [
-        folder.resolve() for folder in typed_folders
-    ]:
+    typed_folders = [f for f in (parsed.config_dir, parsed.config_path) if f]
+    if Path("conf").resolve() in [Path(folder).resolve() for folder in typed_folders]:
+        return
+    if not conf_is_of_other_application():
         return
     warnings.warn(
         "./conf holds a config.yaml, so mtl-train takes ./conf for the folder of "

@@ -112,7 +112,8 @@ def compare(options: argparse.Namespace) -> int:
     question = Question(options.baseline, options.metric, options.split, options.task)
     line_comparisons = compare_lines(runs, question)
     if line_comparisons and options.format is None and options.html is None:
-        # The terminal shows no earlier days, and `--fail-if` checks no single days.
+        # The other days are not needed: the terminal shows only the last day, and
+        # `--fail-if` checks no single days.
         question = question._replace(only_last_day=True)
     comparisons = compare_datasets(runs, question)
     failed = failed_checks(

@@ -87,7 +87,8 @@ def check_recorded_settings(composed: DictConfig, settings: list[str]) -> None:
     """Refuses a file that sets `hydra.overrides`.
 
     Hydra records each setting of the command line there, in one of the two lists
-    `hydra` and `task`. A file that adds to a list makes the lists too long.
+    `hydra` and `task`. If a file adds settings to a list, there are more recorded
+    settings than typed ones.
     """
     overrides = composed.hydra.overrides
     if len(overrides.hydra) + len(overrides.task) != len(settings):
@@ -126,9 +127,9 @@ def check_search_path(loader: ConfigLoaderImpl, config_name: str | None) -> None
 
 
 def check_plugins(composed: DictConfig) -> None:
-    """Refuses `hydra.launcher: joblib`, a text in place of the launcher's section.
+    """Refuses a text in place of the section of a launcher or a sweeper.
 
-    The same holds for `hydra.sweeper`.
+    For example, a file has the line `launcher: joblib` in its section `hydra`.
     """
     for key in ("launcher", "sweeper"):
         name = OmegaConf.select(composed.hydra, key)

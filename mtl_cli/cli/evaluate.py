@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
 
     evaluates_sweep = is_sweep(options.run)
     check_options(options, evaluates_sweep)
-    # A sweep is written to a folder.
+    # The result of a sweep is a folder. The result of a run goes to stdout by default.
     has_other_result = options.json or options.html or options.fail_if
     if options.json == STDOUT or not (evaluates_sweep or has_other_result):
         check_stdout_is_open()
@@ -109,7 +109,7 @@ def show_and_write(evaluation: "Evaluation", options: argparse.Namespace) -> Non
 def report_checks(failures: list[str], errors: list[str]) -> int:
     """Prints failed conditions and errors about unknown names; returns the exit code.
 
-    An unknown name does not hide that another condition holds.
+    Both are printed, so that an unknown name in one condition hides no other condition.
     """
     code = report_failures(PROGRAM, failures)
     for error in errors:
@@ -121,10 +121,12 @@ def check_overwrites_no_data(options: argparse.Namespace, dataset: "Dataset") ->
     """Refuses an output that would replace a table of the run's own data set."""
     from mtl_cli.data.files import is_in_table
 
+    tables = (dataset.train, dataset.valid, dataset.test)
+    locations = [location for location in tables if location is not None]
     for flag, path in (("--json", options.json), ("--html", options.html)):
-        for location in (dataset.train, dataset.valid, dataset.test):
-            if path is None or not path.exists() or location is None:
-                continue
+        if path is None or not path.exists():
+            continue
+        for location in locations:
             with contextlib.suppress(DataError):  # the table is no longer there
                 if is_in_table(path, location):
                     raise ConfigError(

@@ -10,11 +10,11 @@ from mtl_cli.core.run_folder import check_outside_run
 
 
 def check_output_file(flag: str, path: Path, options: Namespace) -> None:
-    """Refuses a file to write if it exists, or must not be written where it is.
+    """Refuses an output file that exists, or that lies where it must not be written.
 
-    The file's folder must exist, and must not lie in the run folder `options.run`,
-    which holds only the run's own files. With `options.force` the file itself may
-    exist, unless it is a file of the table `options.table`.
+    The file's folder must exist. The file must not lie in the run folder `options.run`,
+    which holds only the run's own files. With `options.force`, the file may exist,
+    unless it is a file of the table `options.table`.
 
     Args:
         flag: the flag that names the file, such as `-o`, for messages.

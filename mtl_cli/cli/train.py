@@ -52,7 +52,7 @@ from mtl_cli.sweep.optuna_search import finish_jobs_if_storage_is_lost
 
 @dataclass
 class RunOutcome:
-    """How a single run has ended. A sweep, or `--help`, sets neither attribute.
+    """How a single run has ended. After a sweep or `--help`, both attributes are None.
 
     Attributes:
         folder: the run folder, if the run has succeeded.
@@ -115,7 +115,7 @@ def train(
     except KeyboardInterrupt as stop:
         stop_sweep()
         message = with_job_counts(str(stop) or "interrupted", arguments)
-        code = getattr(stop, "code", 130)
+        code = stop.code if isinstance(stop, Stopped) else 130
         return [Failure(message, code, "KeyboardInterrupt")], None
     except SystemExit:
         stop_sweep()
@@ -183,16 +183,17 @@ def request_of(composed: DictConfig) -> RunRequest:
     unresolved: Any = OmegaConf.to_container(hydra_config, resolve=False)
     settings = map(without_added_prefix, unresolved["overrides"]["task"])
     flags = plugins.plugin_flags()
-    # The flags of mtl-cli's own primary configuration are left out.
-    has_own_name = hydra_config.job.config_name != "config"
+    # Whether the user's file, and not mtl-cli's `config.yaml`, is the primary
+    # configuration.
+    is_users_primary = hydra_config.job.config_name != "config"
     for source in hydra_config.runtime.config_sources:
         folder = Path(source.path)
         if source.provider == "command-line":
             flags.append(f"--config-dir={short_path(folder)}")
         if source.provider == "main" and folder != conf_folder():
             flags.append(f"--config-path={short_path(folder)}")
-            has_own_name = True
-    if has_own_name:
+            is_users_primary = True
+    if is_users_primary:
         flags.append(f"--config-name={hydra_config.job.config_name}")
     return RunRequest(
         composed,

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 
 def check_search(config: DictConfig) -> None:
-    """Refuses a search that has no scores, no trials, or a range without values.
+    """Refuses a search that could not work, before it starts.
 
-    A search for the worst score, or for several metrics, is refused too.
+    Such a search trains no models, has fewer than one trial, looks for the worst score
+    or for several metrics, or has a range without values.
 
     Raises:
         ConfigError: if the search is refused.
@@ -77,7 +78,7 @@ def check_ranges(config: DictConfig) -> None:
 
 
 def distribution_of(setting: Override) -> "BaseDistribution":
-    """Returns Optuna's form of the values that a search may try of a key.
+    """Converts a swept setting, such as `seed=range(1,5)`, to a distribution of Optuna.
 
     Raises:
         ValueError: if Optuna refuses the values.
@@ -95,13 +96,14 @@ def distribution_of(setting: Override) -> "BaseDistribution":
 
 
 def check_earlier_values(config: DictConfig, study: "optuna.Study") -> None:
-    """Refuses values of a key that the earlier trials of a search do not fit.
+    """Refuses to continue a search if the values of a key have changed too much.
 
-    Optuna compares only trials whose choices are the same. A trial that is still to be
-    tried, or to be tried again, needs values that the search still has.
+    Optuna compares only trials whose choices are the same: after `model=mmoe,ple`, the
+    choices `model=mmoe,esmm` are refused. Trials that are still to be tried, or to be
+    tried again, have values that the search must still offer.
 
     Raises:
-        ConfigError: if the values of a key have changed so.
+        ConfigError: if earlier trials or open trials do not fit the values of a key.
     """
     from optuna.distributions import check_distribution_compatibility
     from optuna.trial import TrialState
@@ -118,16 +120,16 @@ def check_earlier_values(config: DictConfig, study: "optuna.Study") -> None:
     ]
     for setting in swept_settings(config):
         name, distribution = setting.get_key_element(), distribution_of(setting)
-        for trial in trials:
-            if earlier := trial.distributions.get(name):
-                try:
-                    check_distribution_compatibility(earlier, distribution)
-                except ValueError:
-                    values = getattr(earlier, "choices", ["a range of another kind"])
-                    problem = (
-                        f"earlier trials chose from {comma_list(map(str, values))}"
-                    )
-                    raise changed_values_error(setting, problem) from None
+        earlier_distributions = [
+            trial.distributions[name] for trial in trials if name in trial.distributions
+        ]
+        for earlier in earlier_distributions:
+            try:
+                check_distribution_compatibility(earlier, distribution)
+            except ValueError:
+                choices = getattr(earlier, "choices", ["a range of another kind"])
+                problem = f"earlier trials chose from {comma_list(map(str, choices))}"
+                raise changed_values_error(setting, problem) from None
         for trial in open_trials:
             values = queued_values(trial)
             if name in values and not contains(distribution, values[name]):
@@ -136,7 +138,7 @@ def check_earlier_values(config: DictConfig, study: "optuna.Study") -> None:
 
 
 def contains(distribution: "BaseDistribution", value: Any) -> bool:
-    """Whether a search may try a value of any type."""
+    """Whether a search may try a value, which may have any type."""
     try:
         return bool(distribution._contains(distribution.to_internal_repr(value)))
     except (ValueError, TypeError):

@@ -5,9 +5,9 @@ run any code when it is loaded, and the database may come from someone else, as 
 in the sweep's folder. Therefore the database gets a random token instead of a state,
 and nothing is made from what the database holds.
 
-A sweep that goes on after a restart, or that shares its database with other sweeps,
-begins with a new optimizer. With each trial, Optuna tells the optimizer the completed
-trials of one more generation, until it has heard of all of them.
+A resumed sweep, or a sweep that shares its database with others, begins with a new
+optimizer. For each new trial, Optuna passes the completed trials of one more generation
+to the optimizer, until the optimizer knows all completed trials.
 """
 
 import copy
@@ -15,15 +15,15 @@ import os
 from types import SimpleNamespace
 from typing import Any
 
-# The states of this process's search, the newest last. The keys are the tokens.
-own_states: dict[bytes, Any] = {}
+# {token: state} of this process's search, the newest state last
+states_by_token: dict[bytes, Any] = {}
 
 
 def replace_pickle() -> None:
     """Makes Optuna's CMA-ES sampler use `keep_state` and `kept_state`.
 
-    Optuna has no option for this. So the name `pickle` in the private module of the
-    sampler is replaced, for the whole process.
+    Optuna has no option for this. So `pickle` is replaced in Optuna's private module of
+    the sampler, for the whole process.
     """
     import optuna.samplers._cmaes as cmaes_sampler
 
@@ -33,20 +33,20 @@ def replace_pickle() -> None:
 def keep_state(state: Any) -> bytes:
     """Keeps a copy of a `cmaes.CMA` or `cmaes.SepCMA`; returns the token for it."""
     token = os.urandom(8)
-    own_states[token] = copy.deepcopy(state)
+    states_by_token[token] = copy.deepcopy(state)
     return token
 
 
 def kept_state(token: bytes) -> Any:
-    """Returns a copy of the newest state, or None if this process has no state.
+    """Returns a copy of the newest state; None, without states, makes a new optimizer.
 
-    With None, Optuna makes a new optimizer. If the state of the token has another size
-    of population, the search was restarted with that size: then it returns a copy of
-    that state.
+    If the token's own state has another population size, the search was restarted with
+    that size. The result is then a copy of the token's own state.
     """
-    if not own_states:
+    if not states_by_token:
         return None
-    newest = next(reversed(own_states.values()))
-    state = own_states.get(token, newest)
-    has_same_size = state.population_size == newest.population_size
-    return copy.deepcopy(newest if has_same_size else state)
+    newest = list(states_by_token.values())[-1]
+    state = states_by_token.get(token, newest)
+    if state.population_size == newest.population_size:
+        state = newest
+    return copy.deepcopy(state)

@@ -6,6 +6,7 @@ Hydra's basic launcher, the process of the sweep starts and stops its jobs itsel
 """
 
 import contextlib
+import itertools
 import os
 import re
 import signal
@@ -44,7 +45,7 @@ def stop_external_jobs(sweep: Path, reason: str = "") -> None:
         sweep: the sweep's folder.
         reason: why the launcher has failed; "" if the user stops the sweep.
     """
-    leave_slurm_queue()
+    cancel_queued_slurm_jobs()
     for record in running_here(sweep):
         with contextlib.suppress(ProcessLookupError):
             os.kill(record.pid, signal.SIGINT)
@@ -58,7 +59,7 @@ def stop_external_jobs(sweep: Path, reason: str = "") -> None:
             record_cut_off_job(sweep, record, reason)
 
 
-def leave_slurm_queue() -> None:
+def cancel_queued_slurm_jobs() -> None:
     """Cancels the jobs of this process that still wait in Slurm's queue."""
     slurm = sys.modules.get("submitit.slurm.slurm")
     task_ids = slurm.SlurmJob.watcher._registered if slurm else ()
@@ -122,8 +123,7 @@ def wait_for_equal_job(job: Job) -> None:
     """Waits while another process of the launcher runs a job with the same run folder.
 
     Jobs that train different models may share the run folder of a single-task twin: a
-    run that trains each task alone. Of two jobs that have no process yet, the job with
-    the lower number goes first.
+    run that trains each task alone.
     """
     job.record.write(job.sweep)
     while not is_stopped(job.sweep) and any(
@@ -133,10 +133,12 @@ def wait_for_equal_job(job: Job) -> None:
 
 
 def goes_first(other: JobRecord, own_record: JobRecord) -> bool:
-    """Whether another job has the same run folder, and goes before the own job."""
-    is_unfinished = other.status == "running"
+    """Whether another job has the same run folder, and goes before this process's job.
+
+    Of two jobs that have no process yet, the job with the lower number goes first.
+    """
     is_same_job = other.number == own_record.number
-    if other.name != own_record.name or is_same_job or not is_unfinished:
+    if is_same_job or other.name != own_record.name or other.status != "running":
         return False
     if other.pid:
         return may_be_alive(other)
@@ -144,7 +146,7 @@ def goes_first(other: JobRecord, own_record: JobRecord) -> bool:
 
 
 def launcher_failure_message(error: Exception) -> str:
-    """Describes how a launcher has failed; "" if the error is not a launcher's."""
+    """Describes how a launcher plugin has failed; "" for errors of other packages."""
     package = type(error).__module__.partition(".")[0]
     name = type(error).__name__
     if package not in ("joblib", "submitit", "ray"):
@@ -154,9 +156,11 @@ def launcher_failure_message(error: Exception) -> str:
         return f"joblib lost a process ({', '.join(codes)}) and ends all others"
     lines = [line.strip() for line in str(error).splitlines() if line.strip("- ")]
     reason = " ".join(lines[:2])
-    # The text of a FailedJobError is a traceback, then the line "You can check ..." and
-    # the paths of logs. If Slurm has refused the job, the text is only Slurm's message.
-    is_path_line = [line.startswith("You can check") for line in lines]
-    if name == "FailedJobError" and any(is_path_line[1:]):
-        reason = lines[is_path_line.index(True) - 1]  # the end of the traceback
+    if name == "FailedJobError":
+        # The text is a traceback, then the line "You can check ..." and the paths of
+        # logs. If Slurm has refused the job, the text is only Slurm's message.
+        for line, next_line in itertools.pairwise(lines):
+            if next_line.startswith("You can check"):
+                reason = line  # the end of the traceback
+                break
     return f"a process of {package} failed: {reason}"

@@ -13,7 +13,7 @@ MAX_LENGTH_BEFORE_HASH = 80
 # The beginnings of settings that do not change what jobs compute.
 EXECUTION_PREFIXES = ("hydra.", "hydra/launcher=", "sweep.", "resume=")
 # The beginnings of the settings that stand first in the name of a job. Most sweeps
-# compare models over seeds. Long names are cut, and must still tell these jobs apart.
+# compare models over seeds, and the cut end of a long name should not hold these.
 FIRST_PREFIXES = ("model=", "seed=")
 
 
@@ -63,7 +63,7 @@ def job_name(settings: list[str]) -> str:
 
     The model and the seed come first, the other settings follow in alphabetical order.
     The name does not depend on which settings the sweep varies, so that a later sweep
-    of more settings finds the jobs. If the name must be shortened, or characters
+    with more values finds the jobs. If the name is shortened, or characters are
     replaced, a hash is added.
 
     >>> job_name(["encoder=dcn", "seed=1", "model=ple"])

@@ -27,7 +27,9 @@ from mtl_cli.sweep.search_storage import (
     SearchStorage,
 )
 
-optuna_ask, optuna_after_trial = optuna.Study.ask, GridSampler.after_trial
+# Optuna's own methods, which `adapt_grid_sampler` replaces.
+optuna_ask = optuna.Study.ask
+optuna_after_trial = GridSampler.after_trial
 
 
 def uses_grid_sampler(config: DictConfig) -> bool:
@@ -39,8 +41,8 @@ def uses_grid_sampler(config: DictConfig) -> bool:
 def adapt_grid_sampler() -> None:
     """Makes a search over a grid try each of its points once.
 
-    Neither Optuna nor the plugin has options for this. So three methods are replaced,
-    for the whole process.
+    Neither Optuna nor Hydra's plugin has options for this. So three methods are
+    replaced, for the whole process.
     """
     sweeper_class: Any = OptunaSweeperImpl
     sweeper_class._to_grid_sampler_choices = staticmethod(grid_values)
@@ -49,23 +51,25 @@ def adapt_grid_sampler() -> None:
 
 
 def end_trial(*arguments: Any) -> None:
-    """Does what `GridSampler.after_trial` does, without its error after the last point.
+    """Calls Optuna's `GridSampler.after_trial`, and drops its error at the last point.
 
-    Optuna then stops a call of `Study.optimize`. Hydra's sweeper makes no such call. If
-    a job has failed, the error would end the sweeper before it has handled all jobs.
+    The last point makes Optuna stop `Study.optimize`. Hydra's sweeper does not run in
+    `Study.optimize`, so stopping raises an error. If a job has failed, this error would
+    end the sweeper before it has handled all jobs.
     """
     with contextlib.suppress(RuntimeError):
         optuna_after_trial(*arguments)
 
 
 def grid_values(distribution: BaseDistribution) -> list[Any]:
-    """Returns the values that a grid has of a key, both ends of a range included.
+    """Lists the values of one key in a grid: both ends of a range are included.
 
     The plugin's own method leaves out the last value of a range.
 
     Raises:
-        ValueError: if the values are no list of numbers, as in `interval(0.0,0.5)`.
-        TypeError: if values cannot be sorted, as Optuna needs it, such as null and 1.
+        ValueError: if the values cannot be listed, as in `interval(0.0,0.5)`.
+        TypeError: if the values cannot be sorted, as Optuna requires, such as null and
+            1.
     """
     if isinstance(distribution, CategoricalDistribution):
         return sorted(distribution.choices)
@@ -79,9 +83,9 @@ def grid_values(distribution: BaseDistribution) -> list[Any]:
 
 
 def limit_to_grid(config: DictConfig, study: optuna.Study) -> None:
-    """Limits `n_trials` to the points that are still to be tried.
+    """Limits `n_trials` to the number of points that are still to be tried.
 
-    Optuna would go on with points that were tried, or that other sweeps try now.
+    With more trials, Optuna would repeat points.
 
     Raises:
         ConfigError: if no point is left, and no trial has a score.
@@ -104,7 +108,7 @@ def limit_to_grid(config: DictConfig, study: optuna.Study) -> None:
 
 
 def num_points_to_try(grid: GridSampler, trials: list[FrozenTrial]) -> int:
-    """Returns how many points of a grid no trial has begun, or are queued again."""
+    """Counts the points of a grid that no trial has begun, and the queued trials."""
     trials_of_points = [
         trial
         for trial in trials
@@ -117,19 +121,22 @@ def num_points_to_try(grid: GridSampler, trials: list[FrozenTrial]) -> int:
 
 
 def ask_for_point(study: optuna.Study, *arguments: Any) -> optuna.trial.Trial:
-    """Asks for a trial, if other sweeps have not taken the last points of a grid.
+    """Calls Optuna's `Study.ask` for a new trial, unless the grid has no points left.
+
+    Other sweeps with the same database may have taken the last points. If that happens
+    in the middle of this sweep's batch of trials, the rest of the batch repeats points:
+    Hydra's sweeper must finish a batch that it has begun.
 
     Raises:
-        CompleteGridError: if no point is left. In a batch of trials that has begun, the
-            other trials repeat points instead, because the batch is to be finished.
+        CompleteGridError: if no point is left.
     """
     storage = study._storage
     if isinstance(study.sampler, GridSampler) and isinstance(storage, SearchStorage):
         trials = study.get_trials(deepcopy=False)
-        in_batch = any(
+        is_in_batch = any(
             trial.state == TrialState.RUNNING and storage.is_own(trial)
             for trial in trials
         )
-        if not in_batch and num_points_to_try(study.sampler, trials) == 0:
+        if not is_in_batch and num_points_to_try(study.sampler, trials) == 0:
             raise CompleteGridError("no point of the grid is left")
     return optuna_ask(study, *arguments)

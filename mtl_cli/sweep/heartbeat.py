@@ -2,11 +2,12 @@
 
 Each running sweep has a heartbeat: a value in the database that the sweep changes every
 few seconds. If the heartbeat of a sweep stops, other sweeps try its trials again.
+
 Optuna's own heartbeats are not used, for two reasons. Optuna writes them only in
 `Study.optimize`, but Hydra's sweeper does not call `Study.optimize`. And Optuna may
-take a live trial for a dead one: Optuna reads the time of the database first, and the
-heartbeats later. The age of a heartbeat that is written in between is negative, and
-Optuna takes this age for almost a day.
+take a live trial for a dead one: it reads the time of the database first, and the
+heartbeats later. A heartbeat that is written in between has a negative age, and Optuna
+reads this age as almost a day.
 """
 
 import contextlib

@@ -18,6 +18,7 @@ from mtl_cli.core.errors import ConfigError, MtlError
 from mtl_cli.core.nested import literal_config
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.run_status import status_of
+from mtl_cli.core.signals import Stopped
 from mtl_cli.runs.job_records import JobRecord, is_stopped
 
 PARENT_CHECK_SECONDS = 1.0
@@ -71,7 +72,7 @@ def run_job(job: Job) -> None:
         execute_job(job)
     except KeyboardInterrupt as stop:
         record.status = "interrupted"
-        record.code = getattr(stop, "code", 130)
+        record.code = stop.code if isinstance(stop, Stopped) else 130
         record.error = str(stop) or "interrupted"
     except (Exception, SystemExit) as error:
         record.status = "failed"
@@ -110,10 +111,11 @@ def die_with_parent() -> None:
     def watch(parent_pid: int, sentinel: int | None) -> None:
         if sentinel is not None:
             connection.wait([sentinel])
-        # A worker of joblib has no sentinel. If the parent ends, the system gives the
-        # worker another parent.
-        while sentinel is None and os.getppid() == parent_pid:
-            time.sleep(PARENT_CHECK_SECONDS)
+        else:
+            # A worker of joblib has no sentinel. When the parent ends, the system gives
+            # the worker another parent.
+            while os.getppid() == parent_pid:
+                time.sleep(PARENT_CHECK_SECONDS)
         os.kill(os.getpid(), signal.SIGKILL)
 
     arguments = (parent.pid, parent.sentinel)
@@ -159,9 +161,10 @@ def execute_job(job: Job) -> None:
 def note_scores(job: Job) -> None:
     """Notes the first metric of each task of a finished run, and the run's objective.
 
-    The first metrics are of the validation rows, else of the test rows, else of the
-    training rows. The objective is the monitored metric of the validation rows. Without
-    validation rows it is None, because a search must not choose by other rows.
+    The metrics are those of the validation rows, if there are any; else of the test
+    rows, else of the training rows. The objective is the monitored metric of the
+    validation rows. Without validation rows it stays None, because a search must not
+    choose by other rows.
     """
     from mtl_cli.config.check import check
     from mtl_cli.config.monitor import metrics_of_run
@@ -172,9 +175,9 @@ def note_scores(job: Job) -> None:
     scores = read_scores(job.folder, config.outputs)
     if not scores:  # a run with check_only=true has no scores
         return
-    by_output = next(scores[s] for s in ("valid", "test", "train") if s in scores)
+    split = next(split for split in ("valid", "test", "train") if split in scores)
     job.record.scores = {
-        output.name: by_output[output.name][output.first_metric]
+        output.name: scores[split][output.name][output.first_metric]
         for output in config.outputs
         if not output.added_by_heads
     }

@@ -23,7 +23,7 @@ from mtl_cli.sweep.job import Job, run_job
 from mtl_cli.sweep.job_deaths import exit_reason, record_death
 
 GRACE_SECONDS = 60  # an interrupted job that runs for longer than this is killed
-MAX_WAIT_SECONDS = 86_400  # the operating system takes no wait of more than 24 days
+MAX_WAIT_SECONDS = 86_400  # the operating system refuses to wait more than 24 days
 
 
 @dataclass
@@ -31,8 +31,6 @@ class RunningJob:
     """A job and its process.
 
     Attributes:
-        job: the job.
-        process: the process of the job.
         deadline: the monotonic time after which the process is killed.
         start: the monotonic time at which the process started.
         is_interrupted: whether the sweep was stopped while the job ran.
@@ -71,8 +69,8 @@ def terminal_signals_ignored() -> Iterator[None]:
     numbers = (signal.SIGINT, signal.SIGHUP)
     handlers = {number: signal.getsignal(number) for number in numbers}
     in_main_thread = threading.current_thread() is threading.main_thread()
-    # Only the main thread can set a handler. Python cannot restore a handler that was
-    # set by C code: it is None here.
+    # Only the main thread can set a handler. A handler of C code is None here: Python
+    # could not restore it.
     if None in handlers.values() or not in_main_thread:
         yield
         return
@@ -146,15 +144,15 @@ def stop_all_jobs() -> None:
 def complete_record(running_job: RunningJob, is_late: bool) -> None:
     """Completes the record of a job whose process has ended or was killed.
 
-    The job is removed from `running`.
-    `is_late` says whether the process was killed after its deadline.
+    The job is removed from `running`. `is_late` says whether the process was killed
+    after its deadline.
     """
     running.remove(running_job)
     job = running_job.job
     process = running_job.process
     process.join()
-    # The deadline counts from `start` too, so a job that has run out of time has at
-    # least the seconds of `sweep.timeout_minutes`.
+    # Counted from `start`, as the deadline is: so a job that was killed after its
+    # deadline has run for at least `sweep.timeout_minutes`.
     seconds = time.monotonic() - running_job.start
     try:
         record = job.record.read(job.sweep)

@@ -150,7 +150,7 @@ class JobTable:
         self.leaderboard_is_old = False
 
     def table(self, records: list[JobRecord], one_line: bool = False) -> Table:
-        """Returns a table with one row per job."""
+        """Returns a table with one row per job. `one_line` cuts long settings."""
         titles = list(dict.fromkeys(title for r in records for title in r.shown_scores))
         table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
         for name in ("job", "settings", "status", "seconds", *titles):

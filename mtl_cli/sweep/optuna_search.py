@@ -53,10 +53,10 @@ def is_search(config: DictConfig) -> bool:
 def resume_search(config: DictConfig, measure: dict[str, str]) -> bool:
     """Prepares a search to continue the trials of earlier starts of the same sweep.
 
-    `n_trials` counts the completed trials of all starts. A trial that was cut off, or
-    whose job was killed or stopped, is tried again first, once per start, and resumes
-    in its run folder. The function changes the section `hydra.sweeper` of the
-    configuration. A sweep that is no search stays as it is.
+    `n_trials` counts the completed trials of all starts. A trial is tried again first,
+    once per start, if its sweep was killed, or its job was killed or stopped; its run
+    is resumed. The function changes the section `hydra.sweeper` of the configuration. A
+    sweep that is no search stays as it is.
 
     Args:
         config: the configuration of the sweep.
@@ -64,11 +64,11 @@ def resume_search(config: DictConfig, measure: dict[str, str]) -> bool:
 
     Returns: whether earlier starts have completed all trials.
     """
-    # The plugin would log failed trials; our own table shows them.
+    # Plugins would log failed trials; our own table shows them.
     logging.getLogger("hydra_plugins").setLevel(logging.CRITICAL)
-    sweeper = config.hydra.sweeper
     if not is_search(config):
         return False
+    sweeper = config.hydra.sweeper
     # The objective of a job is better if it is greater. The plugin's default is to
     # minimize.
     sweeper.direction = "maximize"
@@ -119,7 +119,7 @@ def adapt_optuna() -> None:
 
 
 def continue_study(sweeper: DictConfig, study: "optuna.Study") -> None:
-    """Makes a sweeper run only the trials that a study lacks."""
+    """Queues cut-off trials again, and lowers `n_trials` by the complete trials."""
     from optuna.trial import TrialState
 
     from mtl_cli.sweep.heartbeat import Heartbeat
@@ -202,9 +202,9 @@ def open_study(config: DictConfig) -> "optuna.Study | None":
             sqlalchemy.exc.DBAPIError,
             optuna.exceptions.StorageInternalError,
         ) as error:
-            # If SQLite has waited for a lock in vain, another try would also wait in
-            # vain. If two processes have read and now want to write, SQLite raises the
-            # same error without waiting, and another try helps.
+            # Another attempt does not help if SQLite has waited for a lock in vain. It
+            # helps if SQLite raised the same error at once: then two processes had read
+            # and wanted to write.
             has_waited = time.monotonic() - began > 1
             is_locked = database_reason(error) == LOCKED_DATABASE and has_waited
             if attempt == MAX_ATTEMPTS or is_locked:

@@ -76,12 +76,13 @@ def number_of_jobs(config: DictConfig, keys: SweepKeys | None) -> int | None:
             f"the sweep has more than {MAX_JOBS:,} jobs; give fewer values, or split "
             "the sweep"
         )
-    # A search chooses one job after another, and jobs may set other values of the keys.
+    # A search chooses its jobs one after another. If the keys are not known yet, each
+    # job may have other repeats and twins.
     if settings is None or keys is None:
         return None
     swept_keys = {setting.key_or_group for setting in settings}
-    # Several jobs may share a twin, see `CompareOptions`, or a repeat: of
-    # `seed=1,2 repeats=2`, the seed 2.
+    # Two configurations may share a twin, see `CompareOptions`, or a repeat:
+    # `seed=1,2 repeats=2` has only one run with the seed 2.
     shares_runs = keys.compare.single_task or bool(keys.compare.scenarios)
     shares_runs = shares_runs or (keys.repeats > 1 and "seed" in swept_keys)
     # A sweep over `repeats` or `compare` gives each job its own number of runs.

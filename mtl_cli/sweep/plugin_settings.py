@@ -26,7 +26,8 @@ SUBMITIT = "hydra_plugins.hydra_submitit_launcher"
 RAY = "hydra_plugins.hydra_ray_launcher"
 
 MISSING = object()  # stands for the value of a key that a configuration lacks
-SUBMITIT_PREFIX = "start-"  # of the names of the folders of `new_submitit_folder`
+# A folder of `new_submitit_folder` has a name that begins with this prefix.
+SUBMITIT_PREFIX = "start-"
 new_submitit_folders: set[Path] = set()  # those that this process has made
 
 
@@ -36,10 +37,10 @@ def uses_basic_launcher(hydra_config: HydraConf | DictConfig) -> bool:
 
 
 def prefix_new_keys(config: DictConfig) -> None:
-    """Adds the prefix `++` to swept keys that no file sets: Hydra needs the prefix.
+    """Adds the prefix `++` to the keys that a file sweeps and that no file sets.
 
-    The keys are swept by a file, as in `hydra.sweeper.params`. `mtl-train` adds the
-    prefix to keys on the command line, see `config.overrides`.
+    Without the prefix, Hydra refuses such keys. The keys stand in a section such as
+    `hydra.sweeper.params`. `cli.arguments` adds the prefix to keys on the command line.
     """
     sweeper = config.hydra.sweeper
     for section in ("params", "list_params", "grid_params"):
@@ -65,9 +66,9 @@ def prefixed_if_new(key: str, config: DictConfig) -> str:
 def remove_replaced_params(config: DictConfig) -> None:
     """Removes the keys of `hydra.sweeper.params` that the command line sets too.
 
-    Optuna's sweeper would count the values of a file as points of a grid although the
-    command line gives the key one value. If the file gives the key one value, the
-    sweeper would ignore several values of the command line.
+    Otherwise Optuna's sweeper would mix the two. If the command line gives a key one
+    value, the sweeper would still count the file's values as points of a grid. If the
+    file gives the key one value, it would ignore several values of the command line.
     """
     params: Any = OmegaConf.select(config, "hydra.sweeper.params")
     if not params:
@@ -176,18 +177,24 @@ def remove_submitit_pickles(sweep: Path) -> None:
     parent = sweep.absolute() / ".submitit"
     if parent.is_symlink():
         return
-    for folder in parent.glob(f"{SUBMITIT_PREFIX}*"):
-        entry = folder.lstat()
-        # `new_submitit_folder` has made no link, and no folder that others may read.
-        # Some file systems, such as CIFS, show other users and modes than these.
-        is_private = entry.st_uid == os.geteuid() and not entry.st_mode & 0o077
-        is_ours = is_private or folder in new_submitit_folders
-        if stat.S_ISDIR(entry.st_mode) and is_ours:
-            for path, _, names in walk(folder):
-                for file in (Path(path, name) for name in names):
-                    is_regular = file.is_file() and not file.is_symlink()
-                    if file.suffix == ".pkl" and is_regular:
-                        file.unlink(missing_ok=True)
+    for folder in filter(is_submitit_folder, parent.glob(f"{SUBMITIT_PREFIX}*")):
+        for path, _, names in walk(folder):
+            for file in (Path(path, name) for name in names if name.endswith(".pkl")):
+                if file.is_file() and not file.is_symlink():
+                    file.unlink(missing_ok=True)
+
+
+def is_submitit_folder(path: Path) -> bool:
+    """Whether `new_submitit_folder` has made a folder, now or at an earlier start.
+
+    That function makes no links, and no folders that other users may read. But some
+    file systems, such as CIFS, show another owner or mode than a folder was made with.
+    """
+    entry = path.lstat()
+    if not stat.S_ISDIR(entry.st_mode):
+        return False
+    is_private = entry.st_uid == os.geteuid() and not entry.st_mode & 0o077
+    return is_private or path in new_submitit_folders
 
 
 def print_warnings_once() -> None:

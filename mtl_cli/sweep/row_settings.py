@@ -6,7 +6,7 @@ from mtl_cli.comparison.same_rows import SPLIT_KEYS
 from mtl_cli.core.locations import absolute_paths
 from mtl_cli.data.dataset import Dataset
 
-# The keys of `dataset` that say how rows are read and used, not which rows there are.
+# The keys of `dataset` that determine how rows are read and used, not which rows.
 NOT_ABOUT_ROWS = (
     "name",
     "format",
@@ -23,14 +23,14 @@ NOT_ABOUT_ROWS = (
 def row_settings(dataset: Dataset) -> dict[str, str]:
     """Returns the settings that choose a data set's validation rows and their labels.
 
-    Jobs with equal settings have the same validation rows. The keys of a generator are
-    among the settings. If a file holds the validation rows, the other files and the
-    split do not matter. Paths are absolute, as several paths can name one file. See
-    `comparison.same_rows` for the rule of finished runs.
+    Jobs with equal settings have the same validation rows. The settings include the
+    keys of a generator. If a file holds the validation rows, the other files and the
+    split do not matter. Paths are made absolute, because several relative paths can
+    name one file. `comparison.same_rows` has the rule for finished runs.
 
     Returns: {key below `dataset`: value as text}.
     """
-    left_out = {*NOT_ABOUT_ROWS}
+    left_out = set(NOT_ABOUT_ROWS)
     if dataset.only_scenario is None:
         left_out.add("scenario")
     if dataset.valid is not None:

@@ -34,18 +34,20 @@ MAX_VALUES_LENGTH = 200  # the largest length of the earlier values in a message
 def measure_of_search(config: DictConfig) -> dict[str, str]:
     """Returns what the objective of a search measures.
 
+    An example: {"trainer.monitor": "mean", "dataset": "adult",
+    "dataset.valid_fraction": "0.1", ..., "metrics": "income.auc, never_married.auc",
+    "data_hash": HASH}. The keys of `dataset` are those of `row_settings`.
+
     Args:
         config: the configuration of the search, before its jobs are composed.
 
-    Returns: {key: value as text}, for `trainer.monitor` and for the data set and its
-        keys that choose the validation rows and labels; and the monitored metrics, as
-        `metrics`, and the hash of the data, as `data_hash`. {} if the configuration is
-        wrong: the jobs report errors.
+    Returns: {key: value as text}. {} if the configuration is wrong: the jobs then
+        report the error.
 
     Raises:
-        ConfigError: if the search tries several values of a key that changes what is
-            measured, or options of a config group that differ in such a key; or if
-            there are no validation rows.
+        ConfigError: if the trials would measure different things, because the search
+            tries several values of such a key, or several options that set such a key;
+            or if there are no validation rows.
     """
     from mtl_cli.comparison.same_rows import SPLIT_KEYS
     from mtl_cli.config.sweep_jobs import check_job, compose_job
@@ -62,7 +64,7 @@ def measure_of_search(config: DictConfig) -> dict[str, str]:
     for group, trial_settings in example_trials(settings):
         try:
             checked = check_job(compose_job(config, trial_settings, number=0))
-        except Exception:  # of any class, for instance of a plugin
+        except Exception:  # the job reports the error, which may come from a plugin
             continue
         measure_of_option = measure_of_trial(checked, swept_keys)
         if keys := differing_keys(measure, measure_of_option):
@@ -75,28 +77,31 @@ def measure_of_search(config: DictConfig) -> dict[str, str]:
 
 
 def example_trials(settings: list[Override]) -> Iterator[tuple[str, list[str]]]:
-    """Yields the settings of trials that show what each option of a swept group sets.
+    """Yields trials that together have each option of each swept config group.
 
-    The first trial has the first option of each swept config group. Each later trial
-    has another option of one group. All trials leave out the other swept keys: the name
-    of a key shows whether it changes the measure, see `refuse_swept`.
+    For `model=ple,mmoe seed=1,2`, these are a trial with `model=ple` and a trial with
+    `model=mmoe`. The first trial has the first option of each group. Each later trial
+    has another option of one group. Other swept keys, such as `seed`, are left out: the
+    name of a key already shows whether it changes the measure, see `refuse_swept`.
 
     Yields: (group, settings of the trial); the first trial has the group "".
     """
     loader = GlobalHydra.instance().config_loader()
-    fixed = [str(s.input_line) for s in settings if not s.is_sweep_override()]
-    options = {
+    fixed_settings = [str(s.input_line) for s in settings if not s.is_sweep_override()]
+    options_by_group = {
         setting.get_key_element(): list(setting.sweep_string_iterator())
         for setting in settings
         if setting.is_choice_sweep()
         and loader.get_group_options(setting.key_or_group, results_filter=None)
     }
-    first = {group: f"{group}={names[0]}" for group, names in options.items()}
-    yield "", [*fixed, *first.values()]
-    for group, names in options.items():
-        for name in names[1:]:
-            trial = first | {group: f"{group}={name}"}
-            yield without_signs(group), [*fixed, *trial.values()]
+    first_choices = {
+        group: f"{group}={options[0]}" for group, options in options_by_group.items()
+    }
+    yield "", [*fixed_settings, *first_choices.values()]
+    for group, options in options_by_group.items():
+        for option in options[1:]:
+            choices = first_choices | {group: f"{group}={option}"}
+            yield without_signs(group), [*fixed_settings, *choices.values()]
 
 
 def measure_of_trial(config: "Config", swept_keys: list[str]) -> dict[str, str]:
@@ -130,8 +135,8 @@ def measure_of_trial(config: "Config", swept_keys: list[str]) -> dict[str, str]:
 def data_hash(dataset: "Dataset") -> dict[str, str]:
     """Returns {`data_hash`: hash of the files that training and validation read}.
 
-    Returns {} if the files cannot be read, because the jobs report that. Returns {} for
-    generated rows too, because `row_settings` has the keys that choose these rows.
+    Returns {} if the files cannot be read: the jobs report that. Returns {} for
+    generated rows too: the keys of `row_settings` determine these rows.
     """
     from mtl_cli.data.dataset import Dataset
     from mtl_cli.data.load import hash_rows
@@ -148,15 +153,18 @@ def data_hash(dataset: "Dataset") -> dict[str, str]:
 def differing_keys(first: dict[str, str], second: dict[str, str]) -> list[str]:
     """Returns the keys in which two measures differ.
 
-    A key that changes other keys too stands for these keys.
+    If the change of one key causes the changes of others, only that key is returned.
+    `DATA_HASH` is returned only if no other key differs.
     """
     common_keys = [key for key in second if key in first]
     keys = [key for key in common_keys if first[key] != second[key]]
-    if "dataset" in keys:  # stands for all keys of the data set
+    if "dataset" in keys:
         keys = [key for key in keys if not key.startswith("dataset.")]
-    if {"trainer.monitor", "dataset"} & {*keys}:  # their change explains `metrics`
+    if {"trainer.monitor", "dataset"} & {*keys}:
         keys = [key for key in keys if key != "metrics"]
-    return [key for key in keys if key != DATA_HASH] or keys
+    if keys == [DATA_HASH]:
+        return keys
+    return [key for key in keys if key != DATA_HASH]
 
 
 def refuse_swept(keys: list[str], swept_keys: list[str]) -> None:
@@ -179,10 +187,12 @@ def keys_of_labels_and_metrics(tasks: "dict[str, Task]") -> list[str]:
 def check_measure(study: "optuna.Study", measure: dict[str, str]) -> None:
     """Refuses to add trials to a study whose earlier trials have another measure.
 
-    Each start notes its measure in the study until a trial of the study is completed.
-    Trials that another program has begun are refused too: their measure is not known.
-    Points that another program has queued are trials of the search that tries them, and
-    failed trials have no score.
+    Trials of another program are refused too, because their measure is not known.
+    Waiting and failed trials of another program do no harm: a waiting trial will be
+    measured by the search that runs it, and a failed trial has no score.
+
+    A start of the search notes its measure in the study, as long as no trial of the
+    study is complete.
     """
     from optuna.trial import TrialState
 

@@ -37,8 +37,8 @@ class Session:
         starts_all_jobs_itself: whether this process starts all jobs. A search may end
             with fewer jobs, and an external launcher starts jobs elsewhere.
         has_started_all: whether the launcher has started all jobs.
-        search_is_complete: whether earlier starts of the sweep have completed all
-            trials of a search.
+        search_is_complete: whether all trials of a search were complete before this
+            start of the sweep.
         num_checked_jobs: number of jobs whose configurations have been checked.
     """
 
@@ -104,9 +104,9 @@ class Session:
         self.lock.close()
 
     def job_counts_message(self) -> str:
-        """Returns the numbers of jobs by state, for the message about a stopped sweep.
+        """Returns a text such as "jobs: 2 done, 1 interrupted, 3 not started".
 
-        The message is "" before the first job.
+        The text is "" before the first job.
         """
         started = [record for record in self.table.records() if record.has_started]
         states = ["done" if r.status == "skipped" else r.status for r in started]
@@ -138,7 +138,7 @@ current: Session | None = None  # None in a process that runs no sweep
 def open_session(
     folder: Path, resume: str, num_jobs: int | None, fixed_keys: set[str]
 ) -> Session:
-    """Locks the folder of a sweep, forgets the jobs of earlier starts, shows the table.
+    """Locks the folder of a sweep, removes old records of jobs, and shows the table.
 
     Args:
         folder: the sweep's folder; made if it is missing.
@@ -168,7 +168,7 @@ def open_session(
     for name in os.listdir(folder / RECORDS):
         if RECORD_NAME.fullmatch(name):
             (folder / RECORDS / name).unlink()
-    # Without this file, a start with nothing to do would leave no trace of a sweep.
+    # This file marks the folder as a sweep's, even if no job starts.
     (folder / RECORDS / MARK).touch()
     from mtl_cli.sweep.job_table import JobTable
 

@@ -27,18 +27,18 @@ from mtl_cli.sweep.plan import keys_of_values
 from mtl_cli.sweep.plugin_settings import uses_basic_launcher
 from mtl_cli.sweep.repeats_and_twins import Variant, repeats_and_twins
 
-# {run folder: record} of the jobs that this process has started. No job starts twice,
-# although a search may try the same parameters twice, and two jobs may have the same
-# single-task twin. Only records are kept: thousands of configurations would fill the
-# memory.
-started: dict[Path, JobRecord] = {}
+# The records of the jobs that this process has started, by run folder. No run folder
+# gets two jobs, although a search may try the same parameters twice, and two jobs may
+# have the same single-task twin. Only records are kept, not jobs: thousands of
+# configurations would fill the memory.
+records_by_folder: dict[Path, JobRecord] = {}
 
 
 class Objective:
     """The mean objective of some jobs. `float(objective)` waits until the jobs end.
 
-    A worker process of a launcher returns its objective to the process of the sweep,
-    which has not started the jobs. So the objective holds the jobs' records itself.
+    A worker process of a launcher sends its objective to the process of the sweep. That
+    process has not started the jobs, so the objective holds the jobs' records itself.
     """
 
     def __init__(self, records: list[JobRecord], sweep: Path) -> None:
@@ -65,20 +65,22 @@ def start_jobs(composed: DictConfig) -> Objective:
     The function then returns while its jobs are running. Other launchers call the
     function in one process per configuration. The function then waits for its jobs.
 
-    The function empties the configuration to save memory. The objective is the mean
-    over the repeats; twins do not count. Only searches use the objective.
+    The objective is the mean over the repeats, without the twins. Only searches use it.
+    The function empties `composed` to save memory.
     """
     hydra_config = HydraConfig.get()
     sweep = Path(hydra_config.runtime.output_dir)
     is_basic = uses_basic_launcher(hydra_config)
-    if not is_basic and not started:
+    if not is_basic and not records_by_folder:
         # A worker of joblib would outlive a killed sweep, and would start its jobs.
         die_with_parent()
     # On a cluster, this process may have another current folder than the sweep.
     os.chdir(hydra_config.runtime.cwd)
     if is_stopped(sweep):
         raise JobError("the sweep has been stopped")
-    if not started:  # Hydra writes multirun.yaml before it starts the first job
+    if (
+        not records_by_folder
+    ):  # Hydra writes multirun.yaml before it starts the first job
         session.mask_multirun(sweep)
 
     values: Any = OmegaConf.to_container(composed, resolve=True)
@@ -94,16 +96,17 @@ def start_jobs(composed: DictConfig) -> Objective:
     threads = 0 if jobs_at_once == 1 else max(1, num_cores() // jobs_at_once)
     jobs = new_jobs(variants, threads)
     for job in jobs:
-        if job.folder not in started:
-            started[job.folder] = job.record
-            if not is_basic:
-                wait_for_equal_job(job)
-            if not skip_if_done(job):
-                timeout = options.timeout_seconds
-                job_processes.start_process(job, jobs_at_once, timeout)
+        if job.folder in records_by_folder:
+            continue
+        records_by_folder[job.folder] = job.record
+        if not is_basic:
+            wait_for_equal_job(job)
+        if not skip_if_done(job):
+            job_processes.start_process(job, jobs_at_once, options.timeout_seconds)
     if not is_basic:
         wait_unless_stopped(sweep)
-    return Objective([started[job.folder] for job in jobs[:num_repeats]], sweep)
+    repeats = jobs[:num_repeats]
+    return Objective([records_by_folder[job.folder] for job in repeats], sweep)
 
 
 def requested_runs(composed: Variant) -> tuple[list[Variant], int, SweepOptions]:

@@ -67,7 +67,7 @@ def cmaes_study(monkeypatch: pytest.MonkeyPatch) -> "optuna.Study":
     import optuna
 
     # A generation has 6 trials. Trial 0 is drawn at random.
-    monkeypatch.setattr(cmaes_state, "own_states", {})
+    monkeypatch.setattr(cmaes_state, "states_by_token", {})
     optuna_search.adapt_optuna()
     study = optuna.create_study(sampler=optuna.samplers.CmaEsSampler(seed=1))
     study.optimize(quadratic, 1 + 6 * 4)
@@ -92,7 +92,7 @@ def test_state_that_a_database_holds_is_not_loaded(
 def test_search_by_cmaes_is_told_its_earlier_trials_after_a_restart(
     cmaes_study: "optuna.Study",
 ) -> None:
-    cmaes_state.own_states.clear()  # as in a new process
+    cmaes_state.states_by_token.clear()  # as in a new process
     generations = []
     for _ in range(6):
         cmaes_study.optimize(quadratic, 1)
@@ -105,7 +105,7 @@ def test_search_by_cmaes_is_told_its_earlier_trials_after_a_restart(
 def test_trials_of_a_batch_are_told_a_generation_each_after_a_restart(
     cmaes_study: "optuna.Study",
 ) -> None:
-    cmaes_state.own_states.clear()  # as in a new process
+    cmaes_state.states_by_token.clear()  # as in a new process
     batch = [cmaes_study.ask() for _ in range(4)]
     for trial, value in [(trial, quadratic(trial)) for trial in batch]:
         cmaes_study.tell(trial, value)

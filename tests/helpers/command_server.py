@@ -34,7 +34,7 @@ def answer(folder: str, arguments: list[str]) -> list[object]:
     # Clears the state that an earlier command has left in this process.
     GlobalHydra.instance().clear()
     session.current = None
-    start_jobs.started.clear()
+    start_jobs.records_by_folder.clear()
     sys.argv = ["mtl-train", *arguments]
     out, err, code = io.StringIO(), io.StringIO(), None
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

@@ -151,11 +151,11 @@ def test_waiting_jobs_leave_the_queue_of_slurm(
     scancel = tmp_path / "scancel"
     scancel.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\n')
     scancel.chmod(0o755)
-    external_launchers.leave_slurm_queue()
+    external_launchers.cancel_queued_slurm_jobs()
     assert not (tmp_path / "calls").exists()
     for task in ("7_0", "7_1", "9"):
         watcher.register_job(task)
-    external_launchers.leave_slurm_queue()
+    external_launchers.cancel_queued_slurm_jobs()
     assert (tmp_path / "calls").read_text() == "--quiet --state=PENDING 7 9\n"
 
 

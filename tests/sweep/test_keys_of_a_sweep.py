@@ -39,7 +39,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     )
     jobs: Started = []
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(start_jobs, "started", {})
+    monkeypatch.setattr(start_jobs, "records_by_folder", {})
     monkeypatch.setattr(start_jobs.HydraConfig, "get", lambda: hydra)
     monkeypatch.setattr(start_jobs, "uses_basic_launcher", lambda _: True)
     monkeypatch.setattr(start_jobs, "is_stopped", lambda _: False)
@@ -52,7 +52,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def start(*settings: str) -> Started:
         jobs.clear()
-        start_jobs.started.clear()
+        start_jobs.records_by_folder.clear()
         hydra.overrides.task = list(settings)
         with initialize_config_dir(str(conf_folder()), version_base="1.3"):
             start_jobs.start_jobs(compose("config", overrides=list(settings)))
