@@ -18,14 +18,14 @@ from mtl_cli.core.prediction_names import (
     weight_name,
 )
 
-TABLE = (
+TABLE_HELP = (
     "the training rows: .csv, .tsv (also .gz, .zst, .bz2), .parquet, .feather, .arrow, "
     "a folder of .parquet files, or a pattern in quotes, such as 'logs/*.parquet'"
 )
-TASK = "name of a task, and the name of its label column if the names differ"
-SPACE = "TASK uses only the rows where COLUMN, or another task, is 1"
-COLUMNS = "names of the columns, if the first line holds no names"
-NO_HEADER = "names the columns column_1, column_2, ..."
+TASK_HELP = "name of a task, and the name of its label column if the names differ"
+SPACE_HELP = "TASK uses only the rows where COLUMN, or another task, is 1"
+COLUMNS_HELP = "names of the columns, if the first line holds no names"
+NO_HEADER_HELP = "names the columns column_1, column_2, ..."
 EXAMPLES = """examples:
   mtl-init shop/train.csv --task click buy --space buy:click --test shop/test.csv
   mtl-init adult.data --no-header --task income=column_15
@@ -33,19 +33,11 @@ EXAMPLES = """examples:
 
 
 class InitParser(Parser):
-    """A parser whose errors explain a missing TABLE, or several TABLEs."""
+    """A parser whose error for a missing TABLE says that TABLE comes first."""
 
     def error(self, message: str) -> NoReturn:
         if "required: TABLE" in message:
             message += "; it comes before --task"
-        # A shell replaces a pattern without quotes by the names of all files.
-        unknown = message.partition("unrecognized arguments: ")[2].split(" ")
-        if os.path.isfile(unknown[0]):  # also false for a text that is no path
-            raise ConfigError(
-                "give one TABLE: a file, folder or pattern; "
-                f"'{unknown[0]}' is a second; name the folder of the files, or quote "
-                "the pattern, as in 'logs/*.parquet'"
-            )
         super().error(message)
 
 
@@ -57,10 +49,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         epilog=EXAMPLES,
     )
     add = parser.add_argument
-    add("table", metavar="TABLE", help=TABLE)
-    list_option: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
-    add("--task", metavar="NAME[=COLUMN]", help=TASK, **list_option)
-    add("--space", metavar="TASK:COLUMN", help=SPACE, **list_option)
+    add("table", metavar="TABLE", help=TABLE_HELP)
+    several: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
+    add("--task", metavar="NAME[=COLUMN]", help=TASK_HELP, **several)
+    add("--space", metavar="TASK:COLUMN", help=SPACE_HELP, **several)
     add("--name", help="name of the data set; by default the name of the table")
     add(
         "--test",
@@ -68,10 +60,19 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         help="the test rows; by default a tenth of the training rows",
     )
     header = parser.add_mutually_exclusive_group()
-    header.add_argument("--columns", metavar="A,B,...", help=COLUMNS)
-    header.add_argument("--no-header", action="store_true", help=NO_HEADER)
+    header.add_argument("--columns", metavar="A,B,...", help=COLUMNS_HELP)
+    header.add_argument("--no-header", action="store_true", help=NO_HEADER_HELP)
     add("--force", action="store_true", help="overwrites the YAML")
-    return parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    # A shell replaces a pattern without quotes by the names of all files.
+    if unknown and os.path.isfile(unknown[0]):
+        raise ConfigError(
+            f"give one TABLE: a file, folder or pattern; '{unknown[0]}' is a second; "
+            "name the folder of the files, or quote the pattern, as in 'logs/*.parquet'"
+        )
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return options
 
 
 def parse_tasks(arguments: list[str]) -> dict[str, str]:
@@ -86,38 +87,36 @@ def parse_tasks(arguments: list[str]) -> dict[str, str]:
         name, equals, column = argument.partition("=")
         if equals and not column:
             raise ConfigError(f"--task: '{argument}' should be NAME or NAME=COLUMN")
-        check_task_name(name, column or name)
+        column = column or name
+        check_task_name(name, column)
         if name in tasks:
             raise ConfigError(f"--task: names {name} twice; name each task once")
-        tasks[name] = column if equals else name
-    for name_of_column in (prediction_name, weight_name):
-        for name in map(name_of_column, tasks):
-            if name in tasks:
-                raise ConfigError(
-                    f"--task: a column of the predictions is named '{name}'; write "
-                    f"--task my_{name}={tasks[name]}"
-                )
+        tasks[name] = column
+    prediction_columns = {*map(prediction_name, tasks), *map(weight_name, tasks)}
+    for name, column in tasks.items():
+        if name in prediction_columns:
+            raise ConfigError(
+                f"--task: a column of the predictions is named '{name}'; write "
+                f"--task my_{name}={column}"
+            )
     return tasks
 
 
 def check_task_name(name: str, column: str) -> None:
-    """Refuses a name of a task that is not valid, or is reserved.
+    """Refuses a task's name that is not valid, or is reserved.
 
-    Args:
-        name: the name.
-        column: the label column of the task, for the advice in the message.
+    The message advises another name; `column` is the label column in that advice.
     """
     from mtl_cli.data.dataset import RULES_OF_PATTERNS, TASK_NAME_PATTERN
 
     if not re.fullmatch(TASK_NAME_PATTERN, name):
         cleaned = re.sub(r"^[^A-Za-z]+|[^A-Za-z0-9]+", "_", name).strip("_")
-        valid_name = cleaned or "task"
         raise ConfigError(
             f"--task: the name '{name}' {RULES_OF_PATTERNS[TASK_NAME_PATTERN]}; write "
-            f"--task '{valid_name}={column}'"
+            f"--task '{cleaned or 'task'}={column}'"
         )
-    # AUTO and MEAN are values of trainer.monitor. The others are names of columns of
-    # the predictions.
+    # AUTO and MEAN are values of trainer.monitor. The other three names are columns of
+    # the table of predictions.
     if name in (AUTO, MEAN, ROW, GROUP, SCENARIO):
         raise ConfigError(
             f"--task: the name '{name}' is reserved; write --task my_{name}={column}"
@@ -127,8 +126,8 @@ def check_task_name(name: str, column: str) -> None:
 def parse_spaces(arguments: list[str], tasks: list[str]) -> dict[str, str]:
     """Returns {task: space} for arguments `TASK:COLUMN`.
 
-    The space of a task is a column or another task. The task counts only the rows where
-    its space is 1.
+    The space of a task is a column or another task. Only the rows where the space is 1
+    count for the task.
 
     Raises:
         ConfigError: if an argument is not `TASK:COLUMN`, or if a task does not exist,
@@ -155,10 +154,9 @@ def parse_spaces(arguments: list[str], tasks: list[str]) -> dict[str, str]:
 
 
 def parse_columns(arguments: argparse.Namespace) -> list[str] | None:
-    """Returns the column names that the user gives for a text file.
+    """Returns the names of --columns, [] for --no-header, or None without either.
 
-    Returns [] for --no-header: the columns are then numbered. Returns None if the first
-    line of the file holds the names.
+    See `detect_csv_options` for the meaning of [] and None.
     """
     if arguments.no_header:
         return []
@@ -181,9 +179,10 @@ def parse_columns(arguments: argparse.Namespace) -> list[str] | None:
 def dataset_name(table: str) -> str:
     """Returns a valid name for a data set, made from the path of its table.
 
-    The name comes from the last part of the absolute path, without its ending. Links
-    are not followed.
+    >>> dataset_name("shop/train-1.csv.gz"), dataset_name("shop/2026.parquet")
+    ('train-1', 'data_2026')
     """
+    # The table may be `.` or `..`: the absolute path names the folder.
     stem = Path(os.path.abspath(table)).name.partition(".")[0]
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-")
     if name[:1].isalpha() and not hydra_reads_as_value(name):
@@ -192,6 +191,6 @@ def dataset_name(table: str) -> str:
 
 
 def hydra_reads_as_value(name: str) -> bool:
-    """Whether Hydra takes a word for null, a boolean or a number, not for a name."""
+    """Whether Hydra reads a text as null, a boolean or a number."""
     number = r"(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(e-?\d[\d_]*)?"
     return bool(re.fullmatch(rf"null|true|false|inf|nan|{number}", name, re.IGNORECASE))
