@@ -18,16 +18,16 @@ from mtl_cli.init.value_kinds import NUMBER, Kind, kind_of_values, matches
 
 Array = npt.NDArray[Any]
 
-# A column with at most this number of distinct values has one embedding or bucket per
-# value.
+# A column with at most this number of distinct values gets one embedding or one bucket
+# per value.
 MAX_CATEGORIES = 20
 MAX_EXACT = 2**53  # float64 holds all whole numbers up to this number
 MAX_NON_NUMBERS = 100  # the largest number of values that `non_numbers` returns
 # A column of numbers may hold at most this number of different texts, such as marks of
 # missing values. A column with more texts is a column of text.
 MAX_TEXTS_AMONG_NUMBERS = 5
-# Functions that test for Arrow types whose values cannot be written as text.
-TYPES_WITHOUT_TEXT = (
+# Each function tests for an Arrow type whose values cannot be written as text.
+TESTS_FOR_TYPES_WITHOUT_TEXT = (
     pa.types.is_null,
     pa.types.is_binary,
     pa.types.is_large_binary,
@@ -51,10 +51,7 @@ class ColumnProfile:
             Arrow lists, the distinct values within all lists.
         counts: the number of times that each of `values` occurs.
         numbers: `values` as float64; None if the values are not numbers.
-        elements: the profile of the values within all lists; None if the column does
-            not hold lists.
-        lengths: the number of values in each list; None if the column does not hold
-            lists.
+        lists: what the lists hold; None if the column does not hold lists.
     """
 
     name: str
@@ -64,8 +61,7 @@ class ColumnProfile:
     values: pa.Array
     counts: Array
     numbers: Array | None = None
-    elements: "ColumnProfile | None" = None
-    lengths: Array | None = None
+    lists: "ListProfile | None" = None
 
     @property
     def num_filled(self) -> int:
@@ -121,8 +117,8 @@ class ColumnProfile:
         return np.where(self.codes < 0, np.nan, self.numbers[self.codes])
 
     @cached_property
-    def is_text(self) -> npt.NDArray[np.bool_]:
-        """Whether each of `values` is a text that is not a number."""
+    def non_number_mask(self) -> npt.NDArray[np.bool_]:
+        """Whether each of `values` is a text that is not a number: (values,)."""
         return ~matches(self.values, NUMBER)
 
     def non_numbers(self) -> tuple[list[str], int]:
@@ -130,25 +126,37 @@ class ColumnProfile:
 
         At most `MAX_NON_NUMBERS` texts are returned; the number counts all cells.
         """
-        values = self.values.filter(self.is_text).slice(0, MAX_NON_NUMBERS)
-        return values.to_pylist(), int(self.counts[self.is_text].sum())
+        texts = self.values.filter(self.non_number_mask).slice(0, MAX_NON_NUMBERS)
+        return texts.to_pylist(), int(self.counts[self.non_number_mask].sum())
 
-    def split(self, separator: str) -> "ColumnProfile":
+    def split(self, separator: str) -> "ListProfile":
         """Returns the profile of the lists into which a separator splits the texts."""
         lists = pc.split_pattern(self.values, separator)
         list_of_element = pc.list_parent_indices(lists).to_numpy()
         encoded = pc.list_flatten(lists).dictionary_encode()
         codes, values = encoded.indices.to_numpy(), encoded.dictionary
-        # A list counts as often as its cell occurs.
+        # `lists` holds each distinct cell once. The values of a cell count as often as
+        # the cell occurs.
         counts = np.bincount(codes, self.counts[list_of_element]).astype("int64")
         kind = kind_of_values(values.type, values)
         lengths = pc.list_value_length(lists).to_numpy()
-        return replace(
-            self,
-            kind="list",
-            elements=ColumnProfile(self.name, kind, values.type, codes, values, counts),
-            lengths=lengths[self.codes[self.codes >= 0]],
+        return ListProfile(
+            ColumnProfile(self.name, kind, values.type, codes, values, counts),
+            lengths[self.codes[self.codes >= 0]],
         )
+
+
+@dataclass(frozen=True)
+class ListProfile:
+    """What the lists of a column hold.
+
+    Attributes:
+        elements: the profile of the values within all lists, as if in one column.
+        lengths: the number of values in each list, (lists,).
+    """
+
+    elements: ColumnProfile
+    lengths: Array
 
 
 def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
@@ -157,14 +165,12 @@ def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
     arrow_type = array.type
     if is_list(arrow_type):
         return profile_lists(name, array)
-    has_no_text = any(has_type(arrow_type) for has_type in TYPES_WITHOUT_TEXT)
+    has_no_text = any(test(arrow_type) for test in TESTS_FOR_TYPES_WITHOUT_TEXT)
     if has_no_text or unusable_type(array):
         codes = missing_as_minus_1(array)
-        filled_kind: Kind = "other" if (codes == 0).any() else "empty"
-        no_values = pa.nulls(0, pa.string())
-        return ColumnProfile(
-            name, filled_kind, arrow_type, codes, no_values, counts=np.zeros(0)
-        )
+        kind: Kind = "other" if (codes == 0).any() else "empty"
+        no_values, no_counts = pa.nulls(0, pa.string()), np.zeros(0)
+        return ColumnProfile(name, kind, arrow_type, codes, no_values, no_counts)
     encoded = floats_as_whole(array).dictionary_encode()
     codes = encoded.indices.fill_null(-1).to_numpy()
     values = encoded.dictionary.cast(pa.string())
@@ -189,8 +195,7 @@ def profile_lists(name: str, array: pa.Array) -> ColumnProfile:
         arrow_type=array.type,
         codes=missing_as_minus_1(array),
         numbers=None,
-        elements=elements,
-        lengths=lengths,
+        lists=ListProfile(elements, lengths),
     )
 
 
@@ -200,10 +205,9 @@ def missing_as_minus_1(array: pa.Array) -> Array:
 
 
 def normalized(cells: pa.ChunkedArray) -> pa.Array:
-    """Converts a column to one array of a common type, with null in place of NaN.
+    """Converts a column to one array, in which NaN and empty texts become null.
 
-    Large strings become `string`, float16 becomes float32, and an empty text becomes
-    null, as in training.
+    Large strings become `string`, and float16 becomes float32.
     """
     arrow_type = cells.type
     if pa.types.is_large_string(arrow_type):
@@ -217,7 +221,7 @@ def normalized(cells: pa.ChunkedArray) -> pa.Array:
 
 
 def floats_as_whole(array: pa.Array) -> pa.Array:
-    """Converts floats to int64 if training takes them for whole numbers.
+    """Converts floats to int64 if all are whole numbers and exact in their float type.
 
     pandas stores a column of whole numbers as floats if some cells are empty. Other
     arrays are returned unchanged.

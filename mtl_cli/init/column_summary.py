@@ -15,17 +15,16 @@ def summarize(column: ColumnProfile) -> str:
 
     For example "text, 3 distinct, 2.0% missing: DE, FR, US".
     """
-    # A profile of the kind `empty` or `other` holds no values, so only the type is
-    # described.
-    is_list_of_others = column.elements is not None and column.elements.kind == "other"
-    if column.kind in ("empty", "other") or is_list_of_others:
+    # The profile of a column or of list elements holds no values if its kind is `empty`
+    # or `other`. Then the summary names the type in place of values.
+    lists = column.lists
+    if column.kind in ("empty", "other") or (lists and lists.elements.kind == "other"):
         return f"{column.arrow_type}{missing_share(column)}"
-    if column.elements is not None and column.lengths is not None:
-        shortest, longest = column.lengths.min(), column.lengths.max()
-        values = column.elements
+    if lists is not None:
         return (
-            f"lists of {shortest} to {longest}, {values.num_distinct:,} distinct: "
-            f"{examples(values)}{missing_share(column)}"
+            f"lists of {lists.lengths.min()} to {lists.lengths.max()}, "
+            f"{lists.elements.num_distinct:,} distinct: {examples(lists.elements)}"
+            f"{missing_share(column)}"
         )
     counts = f", {column.num_distinct:,} distinct{missing_share(column)}"
     if time_range := first_and_last_time(column):
@@ -42,11 +41,11 @@ def summarize(column: ColumnProfile) -> str:
     return f"{kind} {number_range(numbers, column.kind == 'whole')}{counts}"
 
 
-def number_range(numbers: Array, all_whole: bool) -> str:
+def number_range(numbers: Array, are_whole: bool) -> str:
     """Describes the range of some numbers, float64 (values,), as in "18 to 89"."""
     low, high = numbers.min(), numbers.max()
-    if all_whole and max(-low, high) >= MAX_EXACT:
-        # The numbers were rounded to float64, so they are not shown.
+    if are_whole and max(-low, high) >= MAX_EXACT:
+        # float64 may have rounded these whole numbers, so they are not shown.
         return "above 2^53" if low >= MAX_EXACT else "with some beyond 2^53"
     return f"{low:.15g} to {high:.15g}"
 
@@ -54,9 +53,9 @@ def number_range(numbers: Array, all_whole: bool) -> str:
 def first_and_last_time(column: ColumnProfile) -> tuple[str, str] | None:
     """Returns the first and the last time as text; None if a column holds no times.
 
-    A column of numbers holds times if its name suggests times, and if all numbers are
-    times in one unit since 1970 (seconds, milliseconds, microseconds or nanoseconds),
-    or if all numbers are dates such as 20241231.
+    A column of numbers holds times if its name suggests times, and its numbers are
+    either all dates such as 20241231, or all times from 1989 to 2049, counted since
+    1970 in seconds, milliseconds, microseconds or nanoseconds.
     """
     if column.kind == "time":
         times = column.values.to_pylist()
@@ -68,10 +67,8 @@ def first_and_last_time(column: ColumnProfile) -> tuple[str, str] | None:
     for units_per_second in (1, 1e3, 1e6, 1e9):
         first_second, last_second = low / units_per_second, high / units_per_second
         if first_second >= 6e8 and last_second <= 2.5e9:  # 1989 to 2049
-            first, last = (
-                datetime.fromtimestamp(second, UTC).isoformat(" ")
-                for second in (first_second, last_second)
-            )
+            first = datetime.fromtimestamp(first_second, UTC).isoformat(" ")
+            last = datetime.fromtimestamp(last_second, UTC).isoformat(" ")
             return first, last
     if are_dates(numbers):
         return f"{low:.0f}", f"{high:.0f}"

@@ -1,13 +1,14 @@
 """Rules that propose features for columns of text or of lists, see `column_rules`."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.init.column_profile import MAX_CATEGORIES, Array, ColumnProfile
+from mtl_cli.init.column_profile import MAX_CATEGORIES, ColumnProfile, ListProfile
 from mtl_cli.init.column_proposal import (
     ColumnProposal,
     join_remarks,
@@ -19,15 +20,15 @@ from mtl_cli.init.value_kinds import matches
 
 # {separator of lists in text: share of the cells that must contain the separator}
 SEPARATORS = {"|": 0.2, ";": 0.2, "^": 0.2, ", ": 0.5, ",": 0.5, " ": 0.5}
-# If text is split at the separators of lists, the number of distinct parts is at most
-# this share of the number of distinct cells. Words of sentences repeat less often.
+# Texts are lists only if their distinct parts are at most this share of the distinct
+# texts. The words of sentences repeat less often.
 MAX_DISTINCT_PARTS = 0.6
 # Parts between spaces are ids, and not words, if this share of the parts has a digit.
 MIN_SHARE_WITH_DIGIT = 0.9
 # `max_length` keeps this share of the lists whole.
 LENGTH_QUANTILE = 0.95
 
-# Text is free text if it is above both limits.
+# A column that is above both limits holds free text.
 FREE_TEXT_LENGTH = 40  # characters of a cell, on average
 MIN_DISTINCT_FREE_TEXT = 0.3  # the number of distinct values / the number of cells
 
@@ -39,21 +40,21 @@ def list_column(column: ColumnProfile) -> ColumnProposal | None:
         separator = list_separator(column)
         if separator is None:
             return None
-        column = column.split(separator)
-    elements = column.elements
-    lengths = column.lengths
-    if column.kind != "list" or elements is None or lengths is None:
+        column = replace(column, kind="list", lists=column.split(separator))
+    lists = column.lists
+    if lists is None:
         return None
+    elements = lists.elements
     if elements.kind == "empty":
         return leave_out(column, "the lists hold only empty values")
-    # A sequence reads ids: texts, whole numbers and booleans. Other values are ids too
-    # if they are stored as text.
+    # A sequence reads ids: texts, whole numbers and booleans. Decimals and times are
+    # ids too if they are stored as text.
     are_ids = elements.kind in ("text", "whole", "boolean") or elements.stored_as_text
     if pa.types.is_floating(elements.arrow_type) or not are_ids:
         return leave_out_lists(column, elements)
     if elements.counts.max() == 1:
         return leave_out(column, "each value occurs only once in all lists")
-    return propose_sequence(column, elements, lengths, separator)
+    return propose_sequence(column, lists, separator)
 
 
 def leave_out_lists(column: ColumnProfile, elements: ColumnProfile) -> ColumnProposal:
@@ -67,27 +68,20 @@ def leave_out_lists(column: ColumnProfile, elements: ColumnProfile) -> ColumnPro
 
 
 def propose_sequence(
-    column: ColumnProfile,
-    elements: ColumnProfile,
-    lengths: Array,
-    separator: str | None,
+    column: ColumnProfile, lists: ListProfile, separator: str | None
 ) -> ColumnProposal:
-    """Proposes a sequence feature.
+    """Proposes a sequence feature for a column of lists.
 
-    Args:
-        column: a column of lists.
-        elements: the profile of the values within all lists.
-        lengths: the number of values in each list, (lists,).
-        separator: the separator of lists in text; None for lists of Arrow.
+    `separator` is the separator of lists in text, None for Arrow lists.
     """
-    max_length = max(1, math.ceil(np.quantile(lengths, LENGTH_QUANTILE)))
+    max_length = max(1, math.ceil(np.quantile(lists.lengths, LENGTH_QUANTILE)))
     keys: dict[str, Any] = {"kind": "sequence", "max_length": max_length}
     if separator is not None:
         keys["separator"] = separator
-    more_keys, remark = min_count_keys(elements.counts, "all values in the lists")
+    more_keys, remark = min_count_keys(lists.elements.counts, "all values in the lists")
     keys |= more_keys
-    if lengths.max() > max_length:
-        share = (lengths <= max_length).mean()
+    if lists.lengths.max() > max_length:
+        share = (lists.lengths <= max_length).mean()
         length_remark = f"max_length keeps {share:.0%} of the lists whole"
         remark = join_remarks(length_remark, remark)
     return ColumnProposal(column, "feature", keys, remark)
@@ -96,11 +90,10 @@ def propose_sequence(
 def list_separator(column: ColumnProfile) -> str | None:
     """Returns the separator of the lists in a text column; None without lists."""
     for separator, min_share in SEPARATORS.items():
-        contains = np.asarray(pc.match_substring(column.values, separator))
-        num_cells = column.counts[contains].sum()
-        if num_cells < min_share * column.num_filled:
-            continue
-        if makes_lists(column, separator):
+        has_separator = np.asarray(pc.match_substring(column.values, separator))
+        num_cells = column.counts[has_separator].sum()
+        is_frequent = num_cells >= min_share * column.num_filled
+        if is_frequent and makes_lists(column, separator):
             return separator
     return None
 
@@ -108,11 +101,11 @@ def list_separator(column: ColumnProfile) -> str | None:
 def makes_lists(column: ColumnProfile, separator: str) -> bool:
     """Whether the parts between separators are values of lists, not words of sentences.
 
-    Values of lists repeat more often than words of sentences do. Between spaces, values
+    Values of lists repeat more often than words of sentences do. Values between spaces
     also contain digits, as ids do.
     """
     parts = column.split(separator).elements
-    if parts is None or parts.num_distinct > MAX_DISTINCT_PARTS * column.num_distinct:
+    if parts.num_distinct > MAX_DISTINCT_PARTS * column.num_distinct:
         return False
     if separator != " ":
         return True
