@@ -6,18 +6,28 @@ from collections.abc import Container
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.init.task_rules import NOES
 from mtl_cli.init.value_kinds import kind_of_values
+from mtl_cli.init.yes_no import are_yes_and_no
 
-# Marks of missing values among labels that say yes or no.
-MARKS_AMONG_LABELS = [
-    *("NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "\\N", "?")
+# Marks of missing values among labels that say yes or no in words. There `none` and `-`
+# may mean no, so they are not marks.
+MARKS_AMONG_ANSWERS = [
+    r"NA",
+    r"N/A",
+    r"n/a",
+    r"<NA>",
+    r"#N/A",
+    r"NaN",
+    r"nan",
+    r"NULL",
+    r"null",
+    r"\N",
+    r"?",
 ]
-# Marks among numbers and times, also if these are labels. Among labels that are words,
-# `none` and `-` may mean no, so there they are not marks.
+# Marks of missing values among numbers and times.
 MARKS_AMONG_NUMBERS = [
-    *MARKS_AMONG_LABELS,
-    *("na", "Null", "None", "none", "nil", "-", "--", "."),
+    *MARKS_AMONG_ANSWERS,
+    *["na", "Null", "None", "none", "nil", "-", "--", "."],
 ]
 
 
@@ -27,8 +37,8 @@ def find_null_values(
     """Finds the marks of missing values in the columns of some tables.
 
     A text of `MARKS_AMONG_NUMBERS` is a mark in a column whose other cells all hold
-    numbers, or all hold times. A text of `MARKS_AMONG_LABELS` is also a mark in a label
-    column whose other cells all say yes or no in words.
+    numbers, or all hold times. A text of `MARKS_AMONG_ANSWERS` is also a mark in a
+    label column whose other cells all say yes or no in words.
 
     Returns: {mark: names of the columns in which the mark was recognized}.
     """
@@ -46,29 +56,23 @@ def marks_among(values: pa.Array, is_label: bool) -> list[str]:
 
     See `find_null_values` for the rules.
     """
-    others, present = split_marks(values, MARKS_AMONG_NUMBERS)
-    if not present:
+    marks, others = split_marks(values, MARKS_AMONG_NUMBERS)
+    if not marks:
         return []
     if kind_of_values(others.type, others) in ("whole", "decimal", "time"):
-        return present
+        return marks
     if not is_label:
         return []
-    others, present = split_marks(values, MARKS_AMONG_LABELS)
-    return present if are_yes_and_no(others.to_pylist()) else []
+    marks, others = split_marks(values, MARKS_AMONG_ANSWERS)
+    return marks if are_yes_and_no(others.to_pylist()) else []
 
 
-def split_marks(values: pa.Array, marks: list[str]) -> tuple[pa.Array, list[str]]:
-    """Returns the values that are no marks, and the values that are marks."""
-    is_mark = pc.is_in(values, pa.array(marks))
-    return values.filter(pc.invert(is_mark)), values.filter(is_mark).to_pylist()
-
-
-def are_yes_and_no(texts: list[str]) -> bool:
-    """Whether each text says yes or no, and both answers occur."""
-    answers = {text.lower() for text in texts}
-    yes = answers & NOES.keys()
-    no = answers.intersection(*(NOES[answer] for answer in yes)) if yes else set()
-    return bool(no) and answers == yes | no
+def split_marks(
+    values: pa.Array, possible_marks: list[str]
+) -> tuple[list[str], pa.Array]:
+    """Returns the values that are among the possible marks, and the other values."""
+    is_mark = pc.is_in(values, pa.array(possible_marks))
+    return values.filter(is_mark).to_pylist(), values.filter(pc.invert(is_mark))
 
 
 def null_value_notes(
@@ -76,8 +80,8 @@ def null_value_notes(
 ) -> list[str]:
     """Returns one note per mark: the columns that hold the mark, with counts of cells.
 
-    A mark counts as an empty cell in all columns, even in columns in which the mark was
-    not recognized. There the mark may be a word, so the note is a warning.
+    A mark counts as an empty cell in all columns of text files. The note is a warning
+    if a column holds the mark in which it was not recognized: there it may be a word.
     """
     notes = []
     for mark, recognized_in in columns_by_mark.items():
@@ -88,11 +92,11 @@ def null_value_notes(
         columns = [name for name, count in num_cells.items() if count]
         counts = [f"{name} ({num_cells[name]:,})" for name in columns]
         doubtful = [name for name in columns if name not in recognized_in]
-        text = f"'{mark}' counts as an empty cell: {', '.join(counts)}"
+        note = f"'{mark}' counts as an empty cell: {', '.join(counts)}"
         if doubtful:
-            text = (
-                f"WARNING: {text}; if '{mark}' is a word in {', '.join(doubtful)}, "
+            note = (
+                f"WARNING: {note}; if '{mark}' is a word in {', '.join(doubtful)}, "
                 "remove it from csv.null_values"
             )
-        notes.append(text)
+        notes.append(note)
     return notes

@@ -16,9 +16,10 @@ MAX_CLASSES = 30
 # Amounts with at least this share of zeros may be a task of kind `wlr` (weighted
 # logistic regression) or `ziln` (zero-inflated lognormal).
 MANY_ZEROS = 0.1
-# The ratio of the quantile 0.99 to the median. Above the first ratio, amounts may be a
-# task of kind `wlr`. Above the second ratio, a remark explains the transform `log1p`.
+# Labels have a long tail if the ratio of their quantile 0.99 to their median is larger
+# than this number. Then amounts may be a task of kind `wlr`.
 LONG_TAIL = 5
+# If the ratio is larger than this number, a remark explains the transform `log1p`.
 VERY_LONG_TAIL = 20
 
 
@@ -62,15 +63,11 @@ def binary_of_zero_and_one(column: ColumnProfile) -> TaskProposal:
 
 
 def binary_of_values(
-    column: ColumnProfile, positive: list[str], reason: str = "", warning: str = ""
+    column: ColumnProfile, positive: list[str], reason: str
 ) -> TaskProposal:
     """Returns a binary task whose label is 1 where a column holds a positive value.
 
-    Args:
-        positive: the values that count as 1.
-        reason: why these values count as 1.
-        warning: what may be wrong with the other values. Either a reason or a warning
-            is given.
+    `reason` says why the values `positive` count as 1.
     """
     values = column.values.to_pylist()
     y = np.isin(column.codes, [values.index(value) for value in positive])
@@ -78,23 +75,18 @@ def binary_of_values(
     yaml_values = list(dict.fromkeys(yaml_value(column, value) for value in positive))
     keys: dict[str, Any] = {"label": column.name, "kind": "binary"}
     keys["positive"] = yaml_values[0] if len(yaml_values) == 1 else yaml_values
-    share = f"{np.nanmean(y):.1%} of {labels_and_missing(column)} are 1"
-    if warning:
-        proposal_reason = f"WARNING: {warning}"
-        remark = f"{share}; {proposal_reason}"
-    else:
-        proposal_reason = f"1 is {', '.join(map(shorten, positive))}: {reason}"
-        remark = f"{share}; {reason}"
-    return TaskProposal(keys, {"positive": remark}, proposal_reason, y)
+    remark = f"{np.nanmean(y):.1%} of {labels_and_missing(column)} are 1; {reason}"
+    reason = f"1 is {', '.join(map(shorten, positive))}: {reason}"
+    return TaskProposal(keys, {"positive": remark}, reason, y)
 
 
 def multiclass(column: ColumnProfile) -> TaskProposal:
     """Returns a multiclass task with all values of a column as its classes."""
-    counts = column.most_frequent()
-    classes = list({yaml_value(column, value) for value in counts})
+    count_by_value = column.most_frequent()
+    classes = list({yaml_value(column, value) for value in count_by_value})
     # Numbers come first, then texts.
     classes.sort(key=lambda value: (isinstance(value, str), value))
-    rarest, count = list(counts.items())[-1]  # the most frequent value comes first
+    *_, (rarest, count) = count_by_value.items()  # the most frequent value comes first
     rarest_class = (
         f"the rarest class is {shorten(rarest)}, with {counted(count, 'row')}"
     )
@@ -120,8 +112,7 @@ def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
 
     With `standard`, a model learns the mean of the labels, so R2 and RMSE are best.
     With the transform `log1p`, a model learns a value near the median of the labels:
-    MAE is lower, but R2 is often below 0. A remark says so if the labels have a very
-    long tail. For amounts, remarks name the kinds `wlr` and `ziln`.
+    MAE is lower, but R2 is often below 0.
 
     Raises:
         DataError: if a label is infinite. The message begins with `message_start`.
@@ -143,7 +134,7 @@ def describe_amounts(labels: Array, label_count: str) -> tuple[dict[str, str], s
 
     Args:
         labels: the labels that count, (labels,), without missing labels.
-        label_count: a text with the number of labels, see `labels_and_missing`.
+        label_count: a text such as "90 labels, 10.0% missing (not counted)".
     """
     median, high = np.quantile(labels, [0.5, 0.99])
     transform_remark = (
@@ -176,17 +167,14 @@ def describe_amounts(labels: Array, label_count: str) -> tuple[dict[str, str], s
 
 
 def labels_and_missing(column: ColumnProfile) -> str:
-    """Returns the number of labels and the share of missing labels.
-
-    For example "90 labels, 10.0% missing (not counted)".
-    """
+    """Returns a text such as "90 labels, 10.0% missing (not counted)"."""
     missing = f"{missing_share(column)} (not counted)" if column.num_missing else ""
     return f"{column.num_filled:,} labels{missing}"
 
 
 def yaml_value(column: ColumnProfile, value: str) -> str | int:
-    """Returns the value in the YAML for a label's text: an int for a whole number."""
+    """Returns a label as written in the YAML: an int for a text such as 4 or 4.0."""
     if column.kind == "whole":
-        return int(value)
+        return int(value)  # exact, where float(value) may be rounded
     is_whole = column.numbers is not None and float(value) % 1 == 0
     return int(float(value)) if is_whole else value
