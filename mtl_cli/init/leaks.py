@@ -11,8 +11,8 @@ from mtl_cli.init.dependence import auc_of_column, correlation, dependence_of_ta
 from mtl_cli.init.name_hints import OUTCOME_WORDS, last_word
 from mtl_cli.init.task_proposal import TaskProposal
 
-SUSPICIOUS_CORRELATION = SUSPICIOUS_AUC  # the same limit serves for both
-MAX_CHANCE = 1e-6  # the largest probability that a finding is by chance
+SUSPICIOUS_CORRELATION = SUSPICIOUS_AUC  # both limits have the same value
+MAX_CHANCE = 1e-6  # the largest probability that a leak is found by chance
 
 
 def mark_leak(
@@ -24,7 +24,7 @@ def mark_leak(
 
     If the name of a feature suggests an outcome, such as `bought`, a remark asks
     whether the feature is known before the prediction. Other proposals are returned
-    unchanged.
+    unchanged. `columns` are all columns of the table by name.
     """
     column = proposal.column
     if not proposal.is_feature:
@@ -36,8 +36,7 @@ def mark_leak(
             remark = f"the feature would give the label away: {name} under another name"
             return leave_out(column, remark, proposal.keys)
     for name, task in compared_tasks.items():
-        label_codes = columns[task.label].codes
-        if sign := sign_of_leak(column, name, task, label_codes):
+        if sign := sign_of_leak(column, name, task, columns[task.label].codes):
             return warn_of_leak(proposal, sign)
     if last_word(column.name) in OUTCOME_WORDS and not proposal.explanation:
         remark = "is the column known before the prediction? If not, remove the feature"
@@ -69,9 +68,7 @@ def equals_label(column: ColumnProfile, task: TaskProposal, label_codes: Array) 
         # other values as 0. A feature may repeat the values, or only these zeros and
         # ones.
         targets.append(np.where(np.isnan(task.y), -1, task.y).astype("int64"))
-    return any(
-        dependence_of_target(column, target) == "one to one" for target in targets
-    )
+    return any(dependence_of_target(column, t) == "one to one" for t in targets)
 
 
 def sign_of_leak(
@@ -79,8 +76,8 @@ def sign_of_leak(
 ) -> str:
     """Describes a sign that a column is known only after the label; "" without a sign.
 
-    The text ends a sentence that begins with "the column". `name` is the name of the
-    task. See `equals_label` for the other arguments.
+    For example "alone predicts click with AUC 0.9990". `name` is the name of the task.
+    See `equals_label` for the other arguments.
     """
     if task.task_class.BINARY_LABELS:
         auc = auc_of_column(column, task.y)
@@ -89,10 +86,9 @@ def sign_of_leak(
         value = positive_only_value(column, task.y)
         return f"is {value} only where {name} is 1" if value else ""
     if task.task_class.HAS_CLASSES:
-        has_one_class_each = dependence_of_target(column, label_codes) == "many to one"
-        if not has_one_class_each:
-            return ""
-        return f"determines {name}: each of its values occurs with one class only"
+        if dependence_of_target(column, label_codes) == "many to one":
+            return f"determines {name}: each of its values occurs with one class only"
+        return ""
     strength = correlation(column, task.y)
     if strength > SUSPICIOUS_CORRELATION:
         return f"alone predicts {name} with correlation {strength:.4f}"
@@ -104,13 +100,13 @@ def positive_only_value(column: ColumnProfile, y: Array) -> str:
 
     For example, if the label is a click, a column of conversions is 1 only in rows with
     label 1. If p is the share of rows with label 1, then n rows with the same value all
-    have label 1 by chance with the probability p^n. The value is returned only if p^n
-    is below `MAX_CHANCE`, otherwise "".
+    have label 1 by chance with the probability p^n. If this probability is not below
+    `MAX_CHANCE`, or no such value exists, returns "".
     """
     is_labelled = (column.codes >= 0) & ~np.isnan(y)
-    positive_share = y[is_labelled].mean() if is_labelled.any() else 1.0
-    if column.num_distinct != 2 or positive_share == 1:
+    if column.num_distinct != 2 or not is_labelled.any():
         return ""
+    positive_share = y[is_labelled].mean()
     for code, value in enumerate(column.values):
         labels = y[is_labelled & (column.codes == code)]
         if (
@@ -136,14 +132,23 @@ def mark_copies(proposals: list[ColumnProposal]) -> list[ColumnProposal]:
         column = proposal.column
         if proposal.is_feature and column.kind != "list" and column.num_distinct > 2:
             counts = np.sort(column.counts).tobytes()
-            alike = columns_by_counts.setdefault(counts, [])
-            for other in alike:
-                if dependence_of_target(column, other.codes) == "one to one":
-                    remark = f"the column says the same as {other.name}"
-                    remark = join_remarks(proposal.remark, remark)
-                    proposal = replace(proposal, remark=remark)
-                    break
+            earlier_columns = columns_by_counts.setdefault(counts, [])
+            original = find_original(column, earlier_columns)
+            if original is None:
+                earlier_columns.append(column)
             else:
-                alike.append(column)
+                remark = f"the column says the same as {original.name}"
+                remark = join_remarks(proposal.remark, remark)
+                proposal = replace(proposal, remark=remark)
         marked.append(proposal)
     return marked
+
+
+def find_original(
+    column: ColumnProfile, earlier_columns: list[ColumnProfile]
+) -> ColumnProfile | None:
+    """Returns the first earlier column whose values correspond one to one."""
+    for earlier in earlier_columns:
+        if dependence_of_target(column, earlier.codes) == "one to one":
+            return earlier
+    return None

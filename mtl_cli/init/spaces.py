@@ -14,67 +14,66 @@ from mtl_cli.init.column_proposal import join_remarks
 from mtl_cli.init.task_proposal import TaskProposal, describe_amounts
 from mtl_cli.init.task_rules import propose_task
 
-# Fewer labels above 0 than this number might lie in a space by chance. At least this
-# number would have to lie outside if the space did not matter.
+# The limits of `seems_to_need`. With fewer labels above 0, chance may decide.
 MIN_POSITIVES = 20
-# At most this share of the labels above 0 may lie outside of a space. Such labels are
+# At most this share of the labels above 0 lies outside of the space. These labels are
 # taken for errors in the data.
 MAX_OUTSIDE_SHARE = 0.05
-# Labels outside of a space must be above 0 at most this many times as often as inside.
+# The share of labels above 0 outside of the space, divided by the share inside.
 MAX_RATIO_OF_RATES = 0.25
 
 
 def notes_on_spaces(
     tasks: dict[str, TaskProposal], spaces: dict[str, str]
 ) -> list[str]:
-    """Returns notes that name the spaces that tasks without a space may need."""
-    notes = [
+    """Returns notes that name the spaces that tasks without a space seem to need."""
+    return [
         note_on_space(tasks, task, space)
         for space in tasks
         for task in tasks
         if task not in spaces and task != space
+        if seems_to_need(tasks[task], tasks[space])
     ]
-    return list(filter(None, notes))
+
+
+def seems_to_need(task: TaskProposal, space: TaskProposal) -> bool:
+    """Whether a task, such as `buy`, seems to need another task, `click`, as its space.
+
+    This is so if nearly all labels above 0 lie in the rows where the space is 1, and if
+    that is not chance: of the rows where the space is 0, far fewer have a label above
+    0. Also, a conversion such as `buy` must be 1 in at most half of the rows where the
+    space is 1, and an amount such as `price` must be above 0 in more than half of them.
+    """
+    is_amount = not task.task_class.HAS_CLASSES
+    may_need_space = is_amount or task.task_class.BINARY_LABELS
+    if not (may_need_space and space.task_class.BINARY_LABELS):
+        return False
+    num_positive = int((task.y > 0).sum())
+    fills_half_of_space = 2 * num_positive > (space.y == 1).sum()
+    if num_positive < MIN_POSITIVES or fills_half_of_space != is_amount:
+        return False
+    num_outside = num_labels_outside(task, space)
+    if num_outside > MAX_OUTSIDE_SHARE * num_positive:
+        return False
+    is_labelled = ~np.isnan(task.y)
+    rate_inside = (task.y[is_labelled & (space.y == 1)] > 0).mean()
+    # The number of labels above 0 outside of the space, if the space did not matter.
+    expected_outside = rate_inside * (is_labelled & (space.y == 0)).sum()
+    if expected_outside < MIN_POSITIVES:
+        return False
+    return bool(num_outside <= MAX_RATIO_OF_RATES * expected_outside)
+
+
+def num_labels_outside(task: TaskProposal, space: TaskProposal) -> int:
+    """Returns the number of a task's labels other than 0 where the space is 0."""
+    return int(((space.y == 0) & (np.nan_to_num(task.y) != 0)).sum())
 
 
 def note_on_space(tasks: dict[str, TaskProposal], task: str, space: str) -> str:
-    """Returns a note if a task seems to need another task as its space; otherwise "".
-
-    A task seems to need the space if nearly all of its labels above 0 lie in the rows
-    where the space is 1, and if this is not chance: of the rows where the space is 0,
-    far fewer have a label above 0. Also, a conversion such as `buy` must be 1 in at
-    most half of the rows where the space is 1, and an amount such as `price` must be
-    above 0 in more than half of them.
-
-    Args:
-        tasks: {task: its proposal}.
-        task: the task, such as `buy`.
-        space: the other task, such as `click`.
-    """
-    y = tasks[task].y
-    y_of_space = tasks[space].y
-    is_amount = not tasks[task].task_class.HAS_CLASSES
-    may_need_space = is_amount or tasks[task].task_class.BINARY_LABELS
-    if not (may_need_space and tasks[space].task_class.BINARY_LABELS):
-        return ""
-    num_positive = int((y > 0).sum())
-    num_in_space = int((y_of_space == 1).sum())
-    is_outside = (y_of_space == 0) & (np.nan_to_num(y) != 0)
-    num_outside = int(is_outside.sum())
-    fills_half_of_space = 2 * num_positive > num_in_space
-    if num_positive < MIN_POSITIVES or fills_half_of_space != is_amount:
-        return ""
-    if num_outside > MAX_OUTSIDE_SHARE * num_positive:
-        return ""
-    rate_inside = (y[(y_of_space == 1) & ~np.isnan(y)] > 0).mean()
-    expected_outside = rate_inside * ((y_of_space == 0) & ~np.isnan(y)).sum()
-    if (
-        expected_outside < MIN_POSITIVES
-        or num_outside > MAX_RATIO_OF_RATES * expected_outside
-    ):
-        return ""
+    """Returns the note on a task that seems to need another task as its space."""
+    num_outside = num_labels_outside(tasks[task], tasks[space])
     exception = f", except in {num_outside:,} rows" if num_outside else ""
-    value = "above 0" if is_amount else "1"
+    value = "1" if tasks[task].task_class.HAS_CLASSES else "above 0"
     return (
         f"{task} is {value} only where {space} is 1{exception}; to use only these rows "
         f"for {task}, add --space {task}:{space}"
@@ -87,10 +86,10 @@ def limit_to_space(
     tasks: dict[str, TaskProposal],
     columns: dict[str, ColumnProfile],
 ) -> TaskProposal:
-    """Returns a task's proposal without the labels of rows outside the task's space.
+    """Returns a task's proposal without the labels outside the task's space.
 
-    The space is the name of another task, or of a column of 0 and 1. The rows where
-    this task or column is 1 are inside the space.
+    `space` is the name of another task, or of a column of 0 and 1. The rows where the
+    space is 1 are inside the space.
     """
     argument = f"--space {task}:{space}"
     space_proposal = propose_space(argument, space, tasks, columns)
@@ -120,7 +119,7 @@ def limit_to_space(
 def describe_labels(
     proposal: TaskProposal, labels: Array, label_count: str
 ) -> tuple[dict[str, str], str]:
-    """Returns the `remarks` and the `reason` of a `TaskProposal` for a task in a space.
+    """Returns the new `remarks` and `reason` of a task that is limited to a space.
 
     See `describe_amounts` for `labels` and `label_count`.
     """
@@ -150,8 +149,9 @@ def propose_space(
         content = "is empty"
         if column.num_filled:
             examples = ", ".join(column.most_frequent(3))
-            content = f"holds {column.num_distinct:,} different values, such as "
-            content += examples
+            content = (
+                f"holds {column.num_distinct:,} different values, such as {examples}"
+            )
         raise DataError(
             f"{argument}: column '{space}' {content}; a space holds 0 and 1"
         )
