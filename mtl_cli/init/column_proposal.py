@@ -8,24 +8,21 @@ from typing import Any, Literal
 from mtl_cli.init.column_profile import MAX_CATEGORIES, Array, ColumnProfile
 from mtl_cli.init.column_summary import summarize
 
-# A column with at most this number of distinct values needs no `min_count`, see
-# `min_count_keys`.
-FEW_VALUES = 200
+# A column with at most this number of distinct values needs no `min_count`.
+MAX_VALUES_WITHOUT_MIN_COUNT = 200
+# `min_count` is 5 or 10 only if rarer values fill at most this share of the cells.
+MAX_RARE_SHARE = 0.05
 # If a column has more distinct values than this number, the values are hashed.
 MAX_VOCABULARY = 50_000
-# The largest number of hash buckets, as a power of 2.
-MAX_LOG2_HASH_BUCKETS = 20
-# The largest numbers of buckets of a numeric feature. The second number is for columns
-# of more than `MAX_CATEGORIES` distinct values whose buckets have no embeddings.
+MAX_LOG2_HASH_BUCKETS = 20  # at most 2^20 hash buckets
+# The limits of the number of buckets of a numeric feature, see `max_num_buckets`.
 MAX_BUCKETS = 32
 MAX_BUCKETS_WITHOUT_EMBEDDINGS = 16
-MIN_BUCKETS = 4  # the number of buckets for a column of many values in few rows
-# A value is a spike if it fills at least this share of the cells.
-MIN_SPIKE = 0.25
+MIN_BUCKETS = 4
+ROWS_PER_BUCKET = 50
+# A value is a spike if it fills at least this share of the cells, see `numeric_keys`.
+MIN_SPIKE_SHARE = 0.25
 MIN_ROWS_FOR_EMBEDDINGS = 10_000
-ROWS_PER_BUCKET = 50  # the smallest mean number of rows in a bucket
-# With a `min_count` of 5 or 10, rarer values fill at most this share of the cells.
-MAX_RARE_SHARE = 0.05
 
 Role = Literal["feature", "time", "weight", "left out"]
 
@@ -35,13 +32,10 @@ class ColumnProposal:
     """The proposal for one column.
 
     Attributes:
-        column: the column's profile.
-        role: the use of the column.
-        keys: the feature's keys in the YAML. For a column that is left out, the keys
-            that the user may write to make it a feature. None if the column would make
-            no useful feature.
+        keys: the feature's keys in the YAML. For a column that is not a feature, the
+            keys that would make it one; None if it would not be a useful feature.
         remark: the reason for the proposal, or what the user should check; may be "".
-        warning: what the user must check; "" if the user need not check anything.
+        warning: what the user must check, or "".
         may_leak: whether the column may be known only after the prediction.
     """
 
@@ -70,7 +64,7 @@ class ColumnProposal:
 
 
 def join_remarks(*remarks: str) -> str:
-    """Joins the remarks that are not empty to one text."""
+    """Joins remarks to one text, without empty remarks."""
     return "; ".join(filter(None, remarks))
 
 
@@ -105,7 +99,9 @@ def propose_numbers(
     return ColumnProposal(column, "feature", numeric_keys(column), remark, warning)
 
 
-def numeric_keys(column: ColumnProfile, missing: bool = False) -> dict[str, Any]:
+def numeric_keys(
+    column: ColumnProfile, will_have_missing: bool = False
+) -> dict[str, Any]:
     """Returns the keys of a numeric feature.
 
     The feature is usually `piecewise_linear`: each bucket of numbers gives a ramp, a
@@ -116,20 +112,18 @@ def numeric_keys(column: ColumnProfile, missing: bool = False) -> dict[str, Any]
 
     Args:
         column: a column of numbers, or of text that a user may convert to numbers.
-        missing: whether missing values get a bucket even if no cell is empty.
+        will_have_missing: whether the user is asked to empty some cells.
     """
-    is_spiked = (
+    needs_embeddings = (
         column.num_distinct > MAX_CATEGORIES
         and column.num_filled >= MIN_ROWS_FOR_EMBEDDINGS
-        and column.counts.max() >= MIN_SPIKE * column.num_filled
+        and column.counts.max() >= MIN_SPIKE_SHARE * column.num_filled
     )
-    keys: dict[str, Any] = {
-        "kind": "bucketized" if is_spiked else "piecewise_linear",
-        "num_buckets": max_num_buckets(column, is_spiked),
-    }
-    if is_spiked:
-        keys["ramps"] = True
-    if missing or column.num_missing:
+    num_buckets = max_num_buckets(column, needs_embeddings)
+    keys: dict[str, Any] = {"kind": "piecewise_linear", "num_buckets": num_buckets}
+    if needs_embeddings:
+        keys |= {"kind": "bucketized", "ramps": True}
+    if will_have_missing or column.num_missing:
         keys["missing"] = "bucket"
     return keys
 
@@ -138,16 +132,14 @@ def max_num_buckets(column: ColumnProfile, has_embeddings: bool) -> int:
     """Returns the largest number of buckets of a numeric feature, a power of 2.
 
     A column of few distinct values gets one bucket per value. A column of many values
-    gets fewer buckets in a small table: at least `ROWS_PER_BUCKET` rows per bucket on
-    average, but never fewer than `MIN_BUCKETS` buckets.
+    gets fewer buckets in a small table: buckets of `ROWS_PER_BUCKET` rows or more on
+    average, but at least `MIN_BUCKETS` buckets.
     """
     if column.num_distinct <= MAX_CATEGORIES:
-        return MAX_BUCKETS
+        return MAX_BUCKETS  # training makes one bucket per distinct value
     max_buckets = MAX_BUCKETS if has_embeddings else MAX_BUCKETS_WITHOUT_EMBEDDINGS
-    most_for_rows = max(MIN_BUCKETS, column.num_filled // ROWS_PER_BUCKET)
-    log2_buckets = int(math.log2(min(max_buckets, most_for_rows)))
-    num_buckets: int = 2**log2_buckets
-    return num_buckets
+    max_for_rows = max(MIN_BUCKETS, column.num_filled // ROWS_PER_BUCKET)
+    return 1 << int(math.log2(min(max_buckets, max_for_rows)))
 
 
 def min_count_keys(counts: Array, noun: str) -> tuple[dict[str, Any], str]:
@@ -155,8 +147,7 @@ def min_count_keys(counts: Array, noun: str) -> tuple[dict[str, Any], str]:
 
     Values that occur less often than `min_count` have no embeddings of their own: they
     share and train the embedding of unknown values. `min_count` is at least 2, since
-    the embedding of a value that occurs once would help no other row. `min_count` is 5
-    or 10 if the rarer values fill at most `MAX_RARE_SHARE` of the cells.
+    the embedding of a value that occurs once would help no other row.
 
     Returns ({}, "") if there are few values, if no value occurs only once, or if every
     value occurs only once.
@@ -165,16 +156,15 @@ def min_count_keys(counts: Array, noun: str) -> tuple[dict[str, Any], str]:
         counts: the number of times that each value occurs.
         noun: the noun for what was counted, such as "the cells", for the remark.
     """
-    if len(counts) <= FEW_VALUES or counts.min() > 1 or counts.max() == 1:
+    has_few_values = len(counts) <= MAX_VALUES_WITHOUT_MIN_COUNT
+    if has_few_values or counts.min() > 1 or counts.max() == 1:
         return {}, ""
     total = int(counts.sum())
     min_count = 2
     for candidate in (5, 10):
         if counts[counts < candidate].sum() <= MAX_RARE_SHARE * total:
             min_count = candidate
-    frequent = counts[counts >= min_count]
-    share = frequent.sum() / total
-    remark = (
-        f"min_count keeps {len(frequent):,} values, which are {share:.1%} of {noun}"
-    )
+    kept_counts = counts[counts >= min_count]
+    num_kept, share = len(kept_counts), kept_counts.sum() / total
+    remark = f"min_count keeps {num_kept:,} values, which are {share:.1%} of {noun}"
     return {"min_count": min_count}, remark

@@ -1,8 +1,7 @@
 """Rules that propose the use of a column.
 
-Each rule is a function that returns a proposal, or None if the rule does not apply.
-`propose_column` tries the rules in a fixed order. The rules for text and lists are in
-`convertible_text` and `text_rules`.
+Each rule is a function that returns a proposal, or None if the rule does not apply. The
+rules for text and lists are in `convertible_text` and `text_rules`.
 """
 
 import numpy as np
@@ -16,7 +15,7 @@ from mtl_cli.init.column_proposal import (
     propose_numbers,
 )
 from mtl_cli.init.column_summary import first_and_last_time, shorten
-from mtl_cli.init.convertible_text import convertible_text, thousands_warning
+from mtl_cli.init.convertible_text import convertible_text_column, thousands_warning
 from mtl_cli.init.name_hints import (
     BIRTH_WORDS,
     PROPENSITY_WORDS,
@@ -29,15 +28,14 @@ from mtl_cli.init.name_hints import (
 )
 from mtl_cli.init.text_rules import list_column, text_column
 
-# Ids of requests occur in fewer rows than this number on average; ids of users and
-# items occur in more rows.
+# An id of a user or an item occurs in at least this number of rows on average, an id of
+# a request in fewer.
 MIN_ROWS_PER_ENTITY = 20
 
-# If the name of a column suggests neither ids nor amounts, `repeat_as_ids` takes whole
-# numbers for ids within these limits.
+# The limits of `repeat_as_ids`.
 MIN_DISTINCT_IDS = 1000
 MIN_ROWS_PER_ID = 5  # on average
-MAX_SHARE_PER_ID = 0.25  # each number fills a smaller share of the cells
+MAX_SHARE_PER_ID = 0.25  # of the cells
 
 
 def propose_column(column: ColumnProfile) -> ColumnProposal:
@@ -46,8 +44,8 @@ def propose_column(column: ColumnProfile) -> ColumnProposal:
         unusable_column(column)
         or time_column(column)
         or weight_column(column)
-        or log_column(column)
-        or convertible_text(column)
+        or propensity_or_request_column(column)
+        or convertible_text_column(column)
         or list_column(column)
         or decimal_column(column)
         or whole_number_column(column)
@@ -91,12 +89,8 @@ def weight_column(column: ColumnProfile) -> ColumnProposal | None:
     return ColumnProposal(column, "weight", numeric_keys(column), remark)
 
 
-def log_column(column: ColumnProfile) -> ColumnProposal | None:
-    """Leaves out propensities and ids of requests; logs of impressions often hold both.
-
-    A propensity, the probability that the row was shown, is not known before the
-    prediction. The id of a request is always new.
-    """
+def propensity_or_request_column(column: ColumnProfile) -> ColumnProposal | None:
+    """Leaves out propensities and ids of requests, which logs of impressions hold."""
     if column.numbers is not None and has_word(column.name, PROPENSITY_WORDS):
         remark = (
             "the name suggests the probability that the row was shown, which is not "
@@ -104,8 +98,8 @@ def log_column(column: ColumnProfile) -> ColumnProposal | None:
             "probability may serve as weight_column"
         )
         return leave_out(column, remark, numeric_keys(column))
-    is_rare = column.num_filled < MIN_ROWS_PER_ENTITY * column.num_distinct
-    if suggests_request(column.name) and is_rare and column.num_distinct > 2:
+    rarely_repeats = column.num_filled < MIN_ROWS_PER_ENTITY * column.num_distinct
+    if suggests_request(column.name) and rarely_repeats and column.num_distinct > 2:
         remark = "the name suggests ids of requests: new rows have new ids"
         return leave_out(column, remark)
     return None
@@ -119,19 +113,17 @@ def decimal_column(column: ColumnProfile) -> ColumnProposal | None:
     if not is_finite.all():
         num_cells = int(column.counts[~is_finite].sum())
         remark = f"infinite numbers in {num_cells:,} cells: empty these cells"
-        return leave_out(column, remark, numeric_keys(column, missing=True))
+        return leave_out(column, remark, numeric_keys(column, will_have_missing=True))
     if suggests_id(column.name) and column.all_whole:
         return decimal_ids(column, column.numbers)
     return propose_numbers(column, warning=thousands_warning(column))
 
 
 def decimal_ids(column: ColumnProfile, numbers: Array) -> ColumnProposal:
-    """Proposes ids in text as categories, and leaves out ids of other types.
-
-    Ids that are stored as floats come here only if their type does not hold them
-    exactly. Otherwise the column has the kind `whole`.
-    """
+    """Proposes ids such as the text 4.0 as categories, and leaves out other ids."""
     if not column.stored_as_text:
+        # Floats that hold ids exactly have the kind `whole`. So these floats are too
+        # large to be exact, or the type is Arrow's decimal.
         remark = (
             f"the name suggests ids, but the type is {column.arrow_type}: store the "
             "ids as whole numbers or as text"
@@ -148,7 +140,7 @@ def decimal_ids(column: ColumnProfile, numbers: Array) -> ColumnProposal:
 def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:
     """Proposes whole numbers or booleans as categories or as a numeric feature.
 
-    The first line of this table that is true decides:
+    The first line of this table that applies decides:
 
         at most 2 distinct values, or booleans             categories
         at most 20, and the name suggests an entity        categories
@@ -161,7 +153,7 @@ def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:
         the numbers repeat as ids do (`repeat_as_ids`)     categories, with a remark
         otherwise                                          numbers, with a remark
 
-    A name can suggest an entity and an amount, such as `item_price`. With at most 20
+    A name such as `item_price` suggests both an entity and an amount. With at most 20
     distinct values, the entity decides; this changes little, since a numeric feature
     then has one bucket per value. With more values, the amount decides.
     """
@@ -201,9 +193,8 @@ def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:
 def repeat_as_ids(column: ColumnProfile, numbers: Array) -> bool:
     """Whether a column has many distinct whole numbers that repeat as ids do.
 
-    Each number occurs several times, and none is negative. Amounts may repeat in the
-    same way, but often a single amount, such as 0, fills a large share of the column.
-    A single id does not.
+    Ids are not negative, and occur several times on average. So do some amounts, but
+    often a single amount, such as 0, fills a large share of the cells; no id does.
     """
     if column.num_distinct < MIN_DISTINCT_IDS or numbers.min() < 0:
         return False

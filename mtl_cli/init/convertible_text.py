@@ -1,4 +1,4 @@
-"""A rule for text that a user can convert to numbers, times, lists or columns."""
+"""A rule for text that a user should convert to numbers, times, lists or columns."""
 
 from typing import NamedTuple
 
@@ -20,12 +20,12 @@ from mtl_cli.init.name_hints import suggests_id
 from mtl_cli.init.value_kinds import matches
 
 
-class ConvertibleText(NamedTuple):
+class TextKind(NamedTuple):
     """A kind of text that a user should convert before a feature can read it.
 
     Attributes:
         pattern: the regular expression that cells of this kind match.
-        remark: what the cells are, and what to do, for the user.
+        remark: tells the user what the cells are, and how to convert them.
     """
 
     pattern: str
@@ -33,97 +33,95 @@ class ConvertibleText(NamedTuple):
 
 
 MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
-DATES = (
+DATES_REMARK = (
     "the cells are dates: write all dates in the form 2024-12-31 or, with a time, "
     "2024-12-31 12:00:00"
 )
-DATES_OR_VERSIONS = (
+DATES_OR_VERSIONS_REMARK = (
     "the cells are days and months, or versions: write dates in the form 2024-12-31; "
     "for versions, use kind sparse"
 )
 # The comma of these numbers is a decimal comma or separates thousands.
-THOUSANDS = ConvertibleText(
+THOUSANDS = TextKind(
     r"^-?[1-9][0-9]{0,2}(,[0-9]{3}){1,3}$",
     "the cells are numbers with commas: write 6405 or 6.405 for 6,405",
 )
-THOUSANDS_WITH_SPACES = ConvertibleText(
+THOUSANDS_WITH_SPACES = TextKind(
     r"^-?[1-9][0-9]{0,2}( [0-9]{3}){1,3}$",
     "the cells are numbers with spaces: write 6405 for 6 405; for codes, use kind "
     "sparse",
 )
-ANY_NUMBER = ConvertibleText(
+ANY_NUMBER = TextKind(
     f"^{SPREADSHEET_NUMBER}$",
     "the cells are numbers with a sign, a unit or separators of thousands: write plain "
     "numbers, as in -1234.5",
 )
-# The first kind that describes a column decides.
-NUMBERS = (
+# The order counts: the first kind that describes a column gives the remark.
+NUMBER_KINDS = (
     THOUSANDS,
     THOUSANDS_WITH_SPACES,
-    ConvertibleText(
+    TextKind(
         rf"^{SIGN}?[0-9]+((\.|{THOUSANDS_MARK})[0-9]{{3}})*,[0-9]+([eE][-+]?[0-9]+)?$",
         "the cells are numbers with a decimal comma: write a point, as in 1234.5",
     ),
-    ConvertibleText(
+    TextKind(
         rf"^(\({DIGITS}\)|{DIGITS}-)$",
         "the cells are negative numbers in brackets or with a minus at the end: write "
         "-112 for (112) or 112-",
     ),
     ANY_NUMBER,
 )
-CONVERTIBLE_TEXT = (
-    *NUMBERS,
-    ConvertibleText(
+ALL_KINDS = (
+    *NUMBER_KINDS,
+    TextKind(
         r"^-?[0-9]+\.[0-9]+[,;] ?-?[0-9]+\.[0-9]+$",
         "the cells are pairs of numbers: make a column of each number",
     ),
-    ConvertibleText(
+    TextKind(
         r"^([0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4})"
         r"([ T].*)?$",
-        DATES,
+        DATES_REMARK,
     ),
-    ConvertibleText(
+    TextKind(
         rf"(?i)^({MONTH}[ -][0-9]{{1,2}},?|[0-9]{{1,2}}\.?[ -]{MONTH},?)"
         r"[ -][0-9]{2,4}([ T].*)?$",
-        DATES,
+        DATES_REMARK,
     ),
-    ConvertibleText(
+    TextKind(
         r"^[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?( ?[aApP][mM])?$",
         "the cells are times of day or durations: write numbers, such as seconds, "
         "as in 42601 for 11:50:01; for codes, use kind sparse",
     ),
-    ConvertibleText(
+    TextKind(
         r"^\[.*\]$", "the cells are lists in brackets: write lists in the form a|b|c"
     ),
-    ConvertibleText(r"^\{.*\}$", "the cells are records: make one column per field"),
+    TextKind(r"^\{.*\}$", "the cells are records: make one column per field"),
 )
-# Lists of numbers of three digits, codes such as 88,89,903, and phone numbers match
-# patterns of numbers too. Amounts often have fewer digits before the first comma or
-# space than these patterns need.
+# Some kinds of numbers also match lists of codes, such as 101,205 or 88,89,903, and
+# phone numbers, such as +49 30 1234. If most texts match this pattern, the column holds
+# codes or phone numbers: in a column of amounts, many have fewer digits.
 CODES_OR_PHONE_NUMBER = (
     r"^([1-9][0-9]{2}([, ][0-9]{3})+|[1-9][0-9](,[0-9]{2})+,[0-9]{3}"
     r"|\+([0-9 ]+|[0-9]+(\.[0-9]+){2,}))$"
 )
-# A pattern describes a column if more than this share of its distinct texts match.
+# A kind describes a column if more than this share of its distinct texts match.
 MIN_MATCHING_SHARE = 0.9
-# Patterns of other texts than numbers are tried only if at least this share of the
-# distinct values are texts other than plain numbers.
+# If fewer of the distinct values than this share are texts, and the rest plain numbers,
+# only `NUMBER_KINDS` are tried.
 MIN_SHARE_OF_TEXTS = 0.2
 # Numbers whose points may separate thousands: either without a point or with three
 # digits after the point.
 THREE_DIGITS_AFTER_POINT = r"^-?(0|[1-9][0-9]{0,2}(\.[0-9]{3})?)$"
-# Days and months, or versions, such as 3.7 and 3.10. Decimals of a file are either all
-# written with zeros at their end, or without.
 DAY_AND_MONTH = r"^([1-9]|[12][0-9]|3[01])\.([1-9]|1[0-2])$"
 
 
-def convertible_text(column: ColumnProfile) -> ColumnProposal | None:
-    """Leaves out text of a kind in `CONVERTIBLE_TEXT`, and numbers with a few words."""
+def convertible_text_column(column: ColumnProfile) -> ColumnProposal | None:
+    """Leaves out text that the user should convert, and numbers with a few words."""
     if column.kind == "decimal" and are_dates_or_versions(column):
-        return leave_out(column, DATES_OR_VERSIONS)
+        return leave_out(column, DATES_OR_VERSIONS_REMARK)
     if column.kind != "text" or column.num_distinct < 2:
         return None
-    if remark := convertible_remark(column, NUMBERS):
+    if remark := convertible_remark(column, NUMBER_KINDS):
         return leave_out(column, remark)
     texts, num_cells = column.non_numbers()
     num_numbers = column.num_distinct - len(texts)
@@ -138,26 +136,25 @@ def convertible_text(column: ColumnProfile) -> ColumnProposal | None:
             "clear such cells, or list the text in csv.null_values if the file is a "
             "text file"
         )
-        keys = numeric_keys(column, missing=True)
+        keys = numeric_keys(column, will_have_missing=True)
         return ColumnProposal(column, "left out", keys, warning=warning)
-    if column.is_text.mean() < MIN_SHARE_OF_TEXTS:
+    if column.non_number_mask.mean() < MIN_SHARE_OF_TEXTS:
         return None
-    remark = convertible_remark(column, CONVERTIBLE_TEXT)
+    remark = convertible_remark(column, ALL_KINDS)
     return leave_out(column, remark) if remark else None
 
 
 def convertible_remark(
-    column: ColumnProfile, kinds: tuple[ConvertibleText, ...] = NUMBERS
+    column: ColumnProfile, kinds: tuple[TextKind, ...] = NUMBER_KINDS
 ) -> str:
     """Returns the remark of the first kind that describes a column's texts, or ""."""
-    values = column.values.filter(column.is_text)
-    are_other = matches(values, CODES_OR_PHONE_NUMBER).mean() > MIN_MATCHING_SHARE
+    texts = column.values.filter(column.non_number_mask)
+    if matches(texts, CODES_OR_PHONE_NUMBER).mean() > MIN_MATCHING_SHARE:
+        not_codes = (THOUSANDS, THOUSANDS_WITH_SPACES, ANY_NUMBER)
+        kinds = tuple(kind for kind in kinds if kind not in not_codes)
     for kind in kinds:
-        if matches(values, kind.pattern).mean() <= MIN_MATCHING_SHARE:
-            continue
-        if are_other and kind in (THOUSANDS, THOUSANDS_WITH_SPACES, ANY_NUMBER):
-            continue
-        return kind.remark
+        if matches(texts, kind.pattern).mean() > MIN_MATCHING_SHARE:
+            return kind.remark
     return ""
 
 
@@ -187,7 +184,11 @@ def thousands_warning(column: ColumnProfile) -> str:
 
 
 def are_dates_or_versions(column: ColumnProfile) -> bool:
-    """Whether texts that can be read as decimals are days and months, or versions."""
+    """Whether texts that can be read as decimals are days and months, or versions.
+
+    Decimals are not written as 3.7 beside 3.10: a program that keeps the 0 at the end
+    would write 3.70.
+    """
     values = column.values
     return bool(
         column.stored_as_text

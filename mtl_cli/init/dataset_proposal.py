@@ -21,7 +21,7 @@ from mtl_cli.init.task_proposal import TaskProposal
 from mtl_cli.init.task_rules import propose_task
 
 MIN_TIMES = 3  # one time each for training, validation and test rows
-# The least that a column must have to group rows for group AUC.
+# A column is proposed for group AUC only with at least these numbers.
 MIN_GROUPS = 21
 MIN_ROWS_PER_GROUP = 2  # on average
 
@@ -65,12 +65,12 @@ class DatasetProposal:
         Such a column has a time in every row, enough different times for all splits,
         and no dates of birth.
         """
-        for proposal in self.columns:
-            column = proposal.column
-            is_birth = has_word(column.name, BIRTH_WORDS)
-            is_row_time = proposal.role == "time" and not is_birth
-            can_split = column.num_distinct >= MIN_TIMES and not column.num_missing
-            if is_row_time and can_split:
+        for column in [p.column for p in self.columns if p.role == "time"]:
+            if (
+                not column.num_missing
+                and column.num_distinct >= MIN_TIMES
+                and not has_word(column.name, BIRTH_WORDS)
+            ):
                 return column.name
         return None
 
@@ -78,11 +78,9 @@ class DatasetProposal:
     def group_column(self) -> str | None:
         """The first feature that can group rows for group AUC; None if there is none.
 
-        Such a feature holds users or sessions, and no empty cells. See `MIN_GROUPS` and
-        `MIN_ROWS_PER_GROUP`.
+        Such a feature holds users or sessions, and no empty cells.
         """
-        for proposal in self.features:
-            column = proposal.column
+        for column in [proposal.column for proposal in self.features]:
             if (
                 suggests_person(column.name)
                 and column.kind != "list"
@@ -108,29 +106,30 @@ def propose_dataset(
         DataError: if a column is missing or does not fit its task or space, or if no
             column can be a feature.
     """
-    by_name = {column.name: column for column in columns}
+    column_by_name = {column.name: column for column in columns}
     tasks = {}
     for task, label in labels.items():
-        column = find_column(f"--task {task}", label, by_name)
+        column = find_column(f"--task {task}", label, column_by_name)
         tasks[task] = propose_task(task, f"--task {task}", column)
     notes = notes_on_spaces(tasks, spaces)
-    # The right side is computed before `tasks` changes. So a task that is the space of
-    # another task counts with all its labels, even if it has a space itself.
-    tasks |= {
-        task: limit_to_space(task, space, tasks, by_name)
+    # All spaces are computed from `tasks` without spaces. So a task that is the space
+    # of another task counts with all its labels, even if it has a space itself.
+    tasks_with_space = {
+        task: limit_to_space(task, space, tasks, column_by_name)
         for task, space in spaces.items()
     }
-    task_of_column = {s: task for task, s in spaces.items() if s not in tasks}
+    tasks |= tasks_with_space
+    task_by_space_column = {s: task for task, s in spaces.items() if s not in tasks}
     entities = [column for column in columns if is_entity(column)]
     proposals = []
     for column in columns:
         if column.name in labels.values():
             continue
-        if column.name in task_of_column:  # the column is the space of this task
-            proposals.append(leave_out_space(column, task_of_column[column.name]))
+        if task_of_space := task_by_space_column.get(column.name):
+            proposals.append(leave_out_space(column, task_of_space))
         else:
             proposal = leave_out_time_of_entity(propose_column(column), entities)
-            proposals.append(mark_leak(proposal, tasks, by_name))
+            proposals.append(mark_leak(proposal, tasks, column_by_name))
     proposals = mark_copies(proposals)
     notes += notes_on_shared_tables(proposals)
     dataset = DatasetProposal(tasks, proposals, notes)
@@ -173,11 +172,11 @@ def leave_out_time_of_entity(
     time = proposal.column
     if proposal.role != "time" or time.num_distinct < 2:
         return proposal
-    for column in entities:
-        if column.name == time.name:
+    for entity in entities:
+        if entity.name == time.name:
             continue
-        has_both = (column.codes >= 0) & (time.codes >= 0)
-        codes = column.codes[has_both].astype("int64")
+        has_both = (entity.codes >= 0) & (time.codes >= 0)
+        codes = entity.codes[has_both].astype("int64")
         # Each pair of an entity and a time becomes one integer.
         pairs = codes * time.num_distinct + time.codes[has_both]
         num_entities = len(np.unique(codes))
@@ -185,7 +184,7 @@ def leave_out_time_of_entity(
         # With few entities, or with one row per entity, this may be true by chance.
         if has_one_time_each and 2 < num_entities <= len(codes) // 2:
             remark = (
-                f"each {column.name} has one time, so this is not the time of the row"
+                f"each {entity.name} has one time, so this is not the time of the row"
             )
             return leave_out(time, remark)
     return proposal

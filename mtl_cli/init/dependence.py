@@ -8,8 +8,8 @@ from mtl_cli.data.univariate_auc import MIN_ROWS_PER_CLASS, univariate_auc
 from mtl_cli.init.column_profile import Array, ColumnProfile
 
 Dependence = Literal["one to one", "many to one", "none"]
-# The smallest mean number of rows per value. With fewer rows, each value may go with
-# one target value by chance.
+# The smallest mean number of rows per value. With fewer rows, each value may occur with
+# a single target value by chance.
 MIN_ROWS_PER_VALUE = 10
 # At least this share of the rows with a target must also have a value in the column.
 MIN_COMMON_SHARE = 0.5
@@ -25,9 +25,9 @@ def dependence_of_target(column: ColumnProfile, target: Array) -> Dependence:
         target: the index of each row's target value, -1 for a missing value, (rows,).
 
     Returns:
-        one to one: each value of the column occurs with one target value, and each
-            target value occurs with one value of the column.
-        many to one: each value of the column occurs with one target value, and in
+        one to one: each value of the column occurs with one target value only, and each
+            target value with one value of the column only.
+        many to one: each value of the column occurs with one target value only, and in
             `MIN_ROWS_PER_VALUE` rows or more on average.
         none: neither is true, or too few rows have a value and a target value, or the
             column's values repeat too rarely to decide.
@@ -69,8 +69,7 @@ def correlation(column: ColumnProfile, y: Array) -> float:
 def auc_of_column(column: ColumnProfile, y: Array) -> float:
     """Returns the AUC that a column alone reaches; 0.5 if too few rows have a label.
 
-    Missing cells count as one more value. In a column of numbers, this value is below
-    all numbers.
+    Missing cells count as one more value: in a column of numbers, as minus infinity.
     """
     is_labelled = ~np.isnan(y)
     codes = column.codes[is_labelled] + 1  # 0 for a missing cell

@@ -12,9 +12,9 @@ from mtl_cli.data.files import Files, format_by_ending
 # {the first four bytes of a file: its format}. A Feather file begins with ARROW1.
 FORMAT_BY_FIRST_BYTES = {b"PAR1": "parquet", b"ARRO": "feather"}
 USUAL_DELIMITERS = {"csv": ",", "tsv": "\t"}
-DELIMITERS = ",\t;|"
-# The delimiter is detected from the start of a file: at most this number of lines, and
-# at most this number of bytes. The `csv` module refuses a cell of more characters.
+DELIMITERS = [",", "\t", ";", "|"]
+# The delimiter is detected from at most this number of lines, and at most this number
+# of bytes at the start of a file. The `csv` module refuses a cell of more characters.
 MAX_LINES = 200
 MAX_BYTES = 1 << 17
 # The share of the lines that must have as many cells as the first line.
@@ -39,17 +39,16 @@ def detect_csv_options(files: Files, columns: list[str] | None) -> Csv:
 
     Args:
         files: the files of the table; their format is known.
-        columns: the names of the columns, if the file has no header. An empty list
-            gives the names column_1, column_2 and so on. None if the first line holds
-            the names.
+        columns: the names of the columns, if the file has no header; [] stands for
+            column_1, column_2 and so on. None if the first line holds the names.
 
     Raises:
         DataError: if the file has a single column, or does not fit `columns`.
     """
-    block = first_bytes(files)
+    start = first_bytes(files)
     usual = USUAL_DELIMITERS[files.format]
-    delimiter = detect_delimiter(whole_lines(block), usual)
-    first_cells = read_header(block, delimiter)
+    delimiter = detect_delimiter(whole_lines(start), usual)
+    first_cells = read_header(start, delimiter)
     if columns and len(columns) != len(first_cells):
         raise DataError(
             f"--columns: gives {len(columns)} names, but the first line of "
@@ -67,40 +66,39 @@ def detect_csv_options(files: Files, columns: list[str] | None) -> Csv:
 
 
 def first_bytes(files: Files) -> bytes:
-    """Returns the start of the first file, with its header, if the file is text.
+    """Returns the start of the first file, which is long enough to hold a header.
 
     Raises:
         ValueError: if the file is not text. `read_errors` turns it into a `DataError`.
     """
     with files.system.open_input_stream(files.paths[0]) as stream:
-        block: bytes = stream.read(HEADER_BYTES)
-    check_is_text(block)
-    return block
+        start: bytes = stream.read(HEADER_BYTES)
+    check_is_text(start)
+    return start
 
 
-def whole_lines(block: bytes) -> list[str]:
+def whole_lines(start: bytes) -> list[str]:
     """Returns the whole lines within the first `MAX_BYTES`, without blank lines."""
-    block = block[:MAX_BYTES]
+    start = start[:MAX_BYTES]
     # Bytes that are not UTF-8 are replaced here, and refused when the file is read.
-    lines = re.split("\r\n|\n|\r", block.decode("utf-8-sig", "replace"))
-    if len(block) == MAX_BYTES and len(lines) > 1:
+    lines = re.split("\r\n|\n|\r", start.decode("utf-8-sig", "replace"))
+    if len(start) == MAX_BYTES and len(lines) > 1:
         lines.pop()  # the end of the last line may be missing
     return [line for line in lines if line.strip()][:MAX_LINES]
 
 
 def detect_delimiter(lines: list[str], usual: str) -> str:
-    """Returns the first delimiter that cuts the lines into equally many cells.
+    """Returns the first delimiter that splits nearly all lines into equally many cells.
 
-    The first line must have at least two cells, and `MIN_EQUAL_SHARE` of all lines must
-    have as many cells as the first line. The usual delimiter is tried first. If no
-    delimiter fits, the usual delimiter is returned.
+    The first line must have at least two cells. The usual delimiter is tried first. If
+    no delimiter fits, the usual delimiter is returned.
     """
     if not lines:
         return usual
-    for delimiter in usual + DELIMITERS:
-        num_cells = [len(cells) for cells in csv.reader(lines, delimiter=delimiter)]
-        num_in_first_line = num_cells[0]
-        num_equal = num_cells.count(num_in_first_line)
-        if num_in_first_line > 1 and num_equal >= MIN_EQUAL_SHARE * len(num_cells):
+    for delimiter in [usual, *DELIMITERS]:
+        nums_of_cells = [len(cells) for cells in csv.reader(lines, delimiter=delimiter)]
+        num_in_first = nums_of_cells[0]
+        num_equal = nums_of_cells.count(num_in_first)
+        if num_in_first > 1 and num_equal >= MIN_EQUAL_SHARE * len(nums_of_cells):
             return delimiter
     return usual

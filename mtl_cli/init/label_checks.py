@@ -9,7 +9,7 @@ from mtl_cli.init.task_proposal import MAX_CLASSES
 
 
 def check_label(message_start: str, column: ColumnProfile) -> None:
-    """Refuses a column that cannot hold labels."""
+    """Refuses a column that cannot hold labels; errors begin with `message_start`."""
     if column.kind == "empty":
         raise DataError(
             f"{message_start} is empty in all rows; a label needs two different values"
@@ -34,22 +34,22 @@ def check_label(message_start: str, column: ColumnProfile) -> None:
         if special := special_text_in(value):
             raise DataError(
                 f"{message_start} holds '{value}', and configs cannot hold "
-                f"'{special}'; replace it"
+                f"'{special}'; replace the value"
             )
 
 
 def special_text_in(text: str) -> str:
-    """Returns the part of a text that OmegaConf would not take as it is, or "".
+    """Returns the part of a text that OmegaConf would not read as text, or "".
 
     OmegaConf reads `${` as a reference to another key, and `???` as a missing value.
     """
     if "${" in text:
         return "${"
-    return text if text == "???" else ""
+    return "???" if text == "???" else ""
 
 
 def too_many_texts_error(message_start: str, column: ColumnProfile) -> DataError:
-    """Returns the error for a column of too many different texts."""
+    """Returns the error for a label column of too many different texts."""
     texts, num_cells = column.non_numbers()
     if remark := convertible_remark(column):
         fix = remark

@@ -5,10 +5,10 @@ import pytest
 
 from mtl_cli.init.column_profile import profile_column
 from mtl_cli.init.column_rules import propose_column
-from mtl_cli.init.convertible_text import CONVERTIBLE_TEXT, thousands_warning
+from mtl_cli.init.convertible_text import ALL_KINDS, thousands_warning
 from mtl_cli.init.value_kinds import matches
 
-# Cells of each kind in `CONVERTIBLE_TEXT`, in the same order.
+# Cells of each kind in `ALL_KINDS`, in the same order.
 EXAMPLES = [
     ("6,405", "1,234,567"),
     ("6 405", "1 234 567"),
@@ -24,13 +24,11 @@ EXAMPLES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("kind", "examples"), [*zip(CONVERTIBLE_TEXT, EXAMPLES, strict=True)]
-)
+@pytest.mark.parametrize(("kind", "examples"), [*zip(ALL_KINDS, EXAMPLES, strict=True)])
 def test_first_matching_kind_of_an_example_is_its_own(kind, examples):
     for example in examples:
         cells = pa.array([example])
-        matching = [k for k in CONVERTIBLE_TEXT if matches(cells, k.pattern).all()]
+        matching = [k for k in ALL_KINDS if matches(cells, k.pattern).all()]
         assert matching[0] == kind, example
 
 

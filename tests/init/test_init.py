@@ -993,7 +993,7 @@ MISTAKES = {
     "shop.csv --task a=click a_prediction=buy": "a column of the predictions is named "
     "'a_prediction'; write --task my_a_prediction=buy",
     "shop.csv --task b_row_weight=click b=buy": "predictions is named 'b_row_weight'",
-    "marks.csv --task click": "holds '???', and configs cannot hold '???'; replace it",
+    "marks.csv --task click": "configs cannot hold '???'; replace the value",
     "marks.csv --task m=${ad}": "'${ad}' has a name with '${', which configs cannot",
     f"shop.csv {'x' * 300} --task click": "unrecognized arguments: xxx",
     "shop.csv --task click --name old": "conf/dataset/old.yaml exists; choose another",
