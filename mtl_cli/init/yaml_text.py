@@ -7,7 +7,7 @@ from mtl_cli.data.csv_options import Csv
 from mtl_cli.init.column_proposal import ColumnProposal, join_remarks
 from mtl_cli.init.dataset_proposal import DatasetProposal
 from mtl_cli.init.name_hints import suggests_person
-from mtl_cli.init.preview import TablePreview
+from mtl_cli.init.read_tables import Tables
 from mtl_cli.init.task_proposal import TaskProposal
 from mtl_cli.init.yaml_lines import (
     COMMENT_COLUMN,
@@ -18,8 +18,8 @@ from mtl_cli.init.yaml_lines import (
     scalar,
 )
 
-# The comments beside features are aligned. A feature whose text is longer than this
-# number of characters pushes its own comment to the right.
+# The comments beside features are aligned. A feature that is wider than this number of
+# characters pushes its own comment to the right.
 MAX_FEATURE_WIDTH = 60
 # The keys of all kinds of tasks, in the order in which they are written. Only the keys
 # of the task's kind are written.
@@ -27,21 +27,13 @@ TASK_KEYS = ["label", "kind", "positive", "classes", "loss", "transform", "weigh
 TASK_KEYS += ["positive_weight", "sampling_rate", "space", "metrics", "tower_units"]
 
 
-def dataset_yaml(
-    name: str,
-    train: TablePreview,
-    test: TablePreview | None,
-    table_format: str,
-    proposal: DatasetProposal,
-    null_values: dict[str, list[str]],
-) -> str:
-    """Returns the YAML of a data set; `null_values` come from `find_null_values`."""
-    csv_options = [table.csv for table in (train, test) if table and table.csv]
+def dataset_yaml(name: str, tables: Tables, proposal: DatasetProposal) -> str:
+    """Returns the YAML of a data set."""
     lines = [
-        *table_lines(name, train, test, table_format),
-        *csv_lines(csv_options, null_values),
+        *table_lines(name, tables),
+        *csv_lines(tables.csv_options, tables.null_values),
         key_line("stream", "auto", "true: rows are read from disk during the training"),
-        *split_lines(proposal, test is not None),
+        *split_lines(proposal, has_test=tables.test is not None),
         "",
         "features:",
         *feature_lines(proposal),
@@ -53,10 +45,9 @@ def dataset_yaml(
     return "\n".join(lines) + "\n"
 
 
-def table_lines(
-    name: str, train: TablePreview, test: TablePreview | None, table_format: str
-) -> list[str]:
+def table_lines(name: str, tables: Tables) -> list[str]:
     """Returns the first comments, and the lines of the keys that name the tables."""
+    train, test = tables.train, tables.test
     which_rows = "all" if train.complete else "the first"
     read_rows = f"{which_rows} {train.table.num_rows:,} rows"
     test_path = None if test is None else test.path
@@ -69,17 +60,12 @@ def table_lines(
         key_line("train", train.path),
         key_line("valid", None, "null: a share of valid_from, see valid_fraction"),
         key_line("test", test_path, test_hint),
-        key_line("format", table_format, format_hint),
+        key_line("format", tables.format, format_hint),
     ]
 
 
 def csv_lines(csv_options: list[Csv], null_values: dict[str, list[str]]) -> list[str]:
-    """Returns the lines of the section `csv`.
-
-    Args:
-        csv_options: the options of each table that is a text file.
-        null_values: see `find_null_values`.
-    """
+    """Returns the lines of the section `csv`; see `Tables` for the arguments."""
     csv = csv_options[0] if csv_options else Csv()
     column_hint = "names of the columns, if the first line holds none"
     column_lines = [key_line("  columns", None, column_hint)]
@@ -105,20 +91,19 @@ def split_lines(proposal: DatasetProposal, has_test: bool) -> list[str]:
 
     If there is a test table, the rows of the training table are not split by time.
     """
-    split_by = "random"
-    split_column = None
+    split_by, split_column = "random", None
     split_hint = "or group, time, order"
     if proposal.split_column and has_test:
         split_hint += f"; for time, write split_column: {proposal.split_column}"
     elif proposal.split_column:
-        split_by = "time"
-        split_column = proposal.split_column
+        split_by, split_column = "time", proposal.split_column
         split_hint = "the latest rows are held out; or random, group"
     weight_hint = "the column with the weight of each row; null: all weights are 1"
     weights = [p.column.name for p in proposal.columns if p.role == "weight"]
     if weights:
         weight_hint += f"; perhaps {weights[0]}"
     group_hint = "the column of groups for group AUC; null: no group AUC"
+    # Users or sessions with empty cells cannot be the `group_column`.
     columns = [p.column for p in proposal.features if p.column.kind != "list"]
     people = [c.name for c in columns if suggests_person(c.name) and c.num_missing]
     if people:
@@ -142,11 +127,11 @@ def split_lines(proposal: DatasetProposal, has_test: bool) -> list[str]:
 
 def feature_lines(proposal: DatasetProposal) -> Iterator[str]:
     """Yields one line per feature, and one comment per column that is not a feature."""
-    features = {feature_entry(feature): feature for feature in proposal.features}
-    width = min(MAX_FEATURE_WIDTH, max(map(len, features)))
-    for text, feature in features.items():
+    entries = [feature_entry(feature) for feature in proposal.features]
+    width = min(MAX_FEATURE_WIDTH, max(map(len, entries)))
+    for entry, feature in zip(entries, proposal.features, strict=True):
         remarks = join_remarks(feature.summary, feature.explanation)
-        yield f"  {text.ljust(width)}  {comment(remarks)}"
+        yield f"  {entry.ljust(width)}  {comment(remarks)}"
     not_features = [column for column in proposal.columns if not column.is_feature]
     if not_features:
         yield from ("", "  # Not features:")
