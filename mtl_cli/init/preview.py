@@ -1,4 +1,4 @@
-"""Reads the first rows of a table, its preview, as `mtl-train` reads the table."""
+"""Reads the preview of a table, its first rows, as `mtl-train` reads the table."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -27,8 +27,7 @@ from mtl_cli.init.yaml_lines import scalar
 MAX_ROWS = 200_000
 MAX_BYTES = 2**30  # reading stops earlier if the rows take more memory than this
 ROWS_PER_READ = 10_000
-# The largest length of a column's name in the YAML, with quotes: PyYAML cannot read a
-# longer key.
+# PyYAML cannot read a key of more characters, quotes included.
 MAX_NAME_LENGTH = 1024
 # A YAML with a longer list of columns cannot be read.
 MAX_COLUMNS = MAX_YAML_LIST
@@ -47,7 +46,7 @@ class TablePreview:
             read as text, without spaces around the cells and names.
         complete: whether `table` holds all rows of the table.
         orders: {column: its values in their order}, for ordered categoricals.
-        folders: names of folders such as `hour=00` that readers may take for columns.
+        folders: folders such as `hour=00`, from which other programs read a column.
     """
 
     path: str
@@ -81,34 +80,40 @@ def read_preview(
     # The format is detected below. Until then, `auto` finds the Parquet files of a
     # folder.
     files = find_files(key, path, "auto" if data_path(path).is_dir() else ANY_FORMAT)
-    options = None
+    csv = None
+    orders = {}
     with read_errors(key, path):
         files = files._replace(format=detect_format(files))
         if files.format in OPEN_COLUMNAR:
             if columns is not None:
                 raise DataError(f"--columns, --no-header: '{path}' is not a text file")
-            parts = columnar_parts(files)
+            first_parts, complete = take_first(columnar_parts(files))
+            orders = ordered_values(files)
         else:
-            options = training_csv or detect_csv_options(files, columns)
-            parts = text_parts(files, options.model_copy(update={"trim": False}))
-        first_parts, is_complete = take_first(parts)
-        orders = ordered_values(files) if options is None else {}
+            csv = training_csv or detect_csv_options(files, columns)
+            first_parts, complete = take_first(text_parts(files, csv))
     if not any(part.num_rows for part in first_parts):
         raise no_rows_error(files)
     # Without `combine_chunks`, a file of small batches would make thousands of chunks,
     # which are slow to read.
     table = pa.concat_tables(first_parts).slice(0, MAX_ROWS).combine_chunks()
-    if options is not None:
-        options, table = trimmed(options, table)
+    if csv is not None:
+        csv, table = trim_cells_and_names(csv, table)
     check_lengths_of_names(key, path, table.column_names)
-    by_ending = format_by_ending(files.paths[0]) is not None
     folders = [
         folder
         for column, folder in folders_like_columns(files.paths[0]).items()
         if column not in table.column_names
     ]
     return TablePreview(
-        path, files.format, by_ending, options, table, is_complete, orders, folders
+        path=path,
+        format=files.format,
+        ending_names_format=format_by_ending(files.paths[0]) is not None,
+        csv=csv,
+        table=table,
+        complete=complete,
+        orders=orders,
+        folders=folders,
     )
 
 
@@ -138,7 +143,7 @@ def check_number_of_columns(files: Files, names: list[str]) -> None:
 
 
 def check_lengths_of_names(key: str, path: str, names: list[str]) -> None:
-    """Refuses a name that is too long for a key of YAML; see `MAX_NAME_LENGTH`."""
+    """Refuses a name that is too long for a key of YAML."""
     for name in names:
         # In the YAML, a quote or emoji takes several characters: \" or \U0001F600.
         length = len(scalar(name))
@@ -151,7 +156,7 @@ def check_lengths_of_names(key: str, path: str, names: list[str]) -> None:
 
 
 def columnar_parts(files: Files) -> Iterator[pa.Table]:
-    """Yields the parts of Parquet or Feather files, without nameless columns."""
+    """Yields the rows of Parquet or Feather files, without nameless columns."""
     with open_columnar_file(files, files.paths[0]) as file:
         names = list(filter(None, file.schema.names))
     check_number_of_columns(files, names)
@@ -163,7 +168,7 @@ def columnar_parts(files: Files) -> Iterator[pa.Table]:
 def ordered_values(files: Files) -> dict[str, list[str]]:
     """Returns {column: its values in their order} for ordered categoricals.
 
-    Pandas and R write such columns. Only the first rows are read.
+    Pandas and R write such columns.
     """
     with open_columnar_file(files, files.paths[0]) as file:
         names = [
@@ -171,24 +176,26 @@ def ordered_values(files: Files) -> dict[str, list[str]]:
             for field in file.schema
             if pa.types.is_dictionary(field.type) and field.type.ordered and field.name
         ]
-        first_batch = next(iter(file.batches(names, 1)), None) if names else None
-        if first_batch is None:
+        if not names:
             return {}
-        return {
-            name: list(map(str, first_batch.column(name).dictionary.to_pylist()))
-            for name in names
-        }
+        for batch in file.batches(names, 1):
+            return {
+                name: list(map(str, batch.column(name).dictionary.to_pylist()))
+                for name in names
+            }
+    return {}
 
 
-def text_parts(files: Files, options: Csv) -> Iterator[pa.Table]:
-    """Yields the parts of a text file, with every cell as text."""
+def text_parts(files: Files, csv: Csv) -> Iterator[pa.Table]:
+    """Yields the rows of a text file, with every cell as text, spaces included."""
     if len(files.paths) > 1:
         raise DataError(
             f"{files.key}: '{files.name}' names {len(files.paths)} text files; name "
             "one file here, and then write the pattern into the YAML as `train`"
         )
     (file_path,) = files.paths
-    header = CsvFile(files, file_path, options, ColumnRequest({}, {})).header
+    untrimmed = csv.model_copy(update={"trim": False})
+    header = CsvFile(files, file_path, untrimmed, ColumnRequest({}, {})).header
     names = [name for name in header if name.strip()]
     check_number_of_columns(files, names)
     counts = Counter(map(str.strip, names))
@@ -203,17 +210,17 @@ def text_parts(files: Files, options: Csv) -> Iterator[pa.Table]:
         )
     keys, types = dict.fromkeys(names, files.key), dict.fromkeys(names, pa.string())
     request = ColumnRequest(keys, types)
-    for batch in CsvFile(files, file_path, options, request).batches():
+    for batch in CsvFile(files, file_path, untrimmed, request).batches():
         yield pa.table(batch)
 
 
-def trimmed(options: Csv, table: pa.Table) -> tuple[Csv, pa.Table]:
-    """Cuts the spaces around cells and names.
+def trim_cells_and_names(csv: Csv, table: pa.Table) -> tuple[Csv, pa.Table]:
+    """Removes the spaces around cells and names.
 
-    Returns: the options, with the key `trim` true if there were spaces; and the table
-        without these spaces.
+    Returns: `csv`, with the key `trim` true if there were spaces; and the table without
+        these spaces.
     """
     columns = [trim_to_null(column) for column in table.columns]
     trimmed_table = pa.table(columns, [name.strip() for name in table.column_names])
     had_spaces = not trimmed_table.equals(table)
-    return options.model_copy(update={"trim": had_spaces}), trimmed_table
+    return csv.model_copy(update={"trim": had_spaces}), trimmed_table

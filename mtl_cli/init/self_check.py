@@ -29,14 +29,15 @@ def parse_dataset(text: str) -> Dataset:
 
 
 def load_as_training_does(dataset: Dataset) -> list[str]:
-    """Loads a data set as `mtl-train` does, and returns warnings about its monitor.
+    """Loads a data set as `mtl-train` does.
+
+    Returns: warnings about tasks that the default of `trainer.monitor` leaves out.
 
     Raises:
         DataError: if `mtl-train` would refuse the data set.
     """
     outputs = Heads().outputs(dataset.tasks)
     data = load(dataset, outputs)
-    # The default of `trainer.monitor` must be defined on the validation rows.
     return unmonitored_warnings(check_monitor(AUTO, outputs, data.splits["valid"]))
 
 
@@ -63,12 +64,14 @@ def check_proposal(
     while True:
         try:
             warnings = load_as_training_does(dataset)
-            return proposal, [f"WARNING: {warning}" for warning in warnings]
         except DataError as error:
-            remaining = without_refused_feature(proposal, str(error))
-            if remaining is None:
-                warning = f"WARNING: mtl-train refuses the data set as it is: {error}"
-                return proposal, [warning]
+            problem = str(error)
+        else:
+            return proposal, [f"WARNING: {warning}" for warning in warnings]
+        remaining = without_refused_feature(proposal, problem)
+        if remaining is None:
+            warning = f"WARNING: mtl-train refuses the data set as it is: {problem}"
+            return proposal, [warning]
         proposal = remaining
         dataset = parse_dataset(to_yaml(proposal))
 
@@ -76,12 +79,14 @@ def check_proposal(
 def without_refused_feature(
     proposal: DatasetProposal, problem: str
 ) -> DatasetProposal | None:
-    """Returns a proposal without the feature that a message of `mtl-train` is about.
+    """Returns a proposal without the feature that `mtl-train` refuses.
 
-    Returns None if the message is not about a feature, or if no feature would be left.
+    Returns None if `problem`, the message of `mtl-train`, is not about a feature, or if
+    no feature would be left.
     """
     for i, refused in enumerate(proposal.columns):
         name = refused.column.name
+        # The message begins with the feature.
         starts = (f"feature {name}:", f"dataset.features.{name}:")
         if refused.is_feature and problem.startswith(starts):
             remark = f"mtl-train refuses the feature: {problem}"

@@ -17,8 +17,7 @@ def check_first_line(
     """Refuses a text file whose first line seems to be read in the wrong way.
 
     Without --columns and --no-header, the first line should hold names. With one of
-    these arguments, the first line should hold values. A first line that holds the name
-    of a label certainly holds names.
+    these arguments, the first line should hold values.
     """
     if train.csv is None:
         return
@@ -26,9 +25,10 @@ def check_first_line(
     if train.csv.columns is not None:
         check_no_header(train.path, columns)
         return
-    has_label = any(column.name in labels for column in columns)
-    reason = why_header_holds_values(columns)
-    if reason and not has_label:
+    # A first line with the name of a label certainly holds names.
+    if any(column.name in labels for column in columns):
+        return
+    if reason := why_header_holds_values(columns):
         raise DataError(
             f"the first line of '{train.path}' looks like values, not names "
             f"({reason}); give the names with --columns a,b,c or take --no-header"
@@ -53,13 +53,13 @@ def why_header_holds_values(columns: list[ColumnProfile]) -> str:
         if are_numbers and number_names not in (from_0, from_1):
             return f"'{names_above_numbers[0]}' is a number, like the cells below it"
         return ""
-    repeated = [
+    names_among_values = [
         column.name
         for column in columns
         if column.kind == "text" and column.most_frequent().get(column.name, 0) > 1
     ]
-    if 2 * len(repeated) > len(columns):
-        return f"'{repeated[0]}' occurs again in its column"
+    if 2 * len(names_among_values) > len(columns):
+        return f"'{names_among_values[0]}' occurs again in its column"
     return ""
 
 
@@ -69,8 +69,7 @@ def check_no_header(path: str, columns: list[ColumnProfile]) -> None:
         if column.kind != "text" or column.codes[0] < 0:
             continue
         first_value = column.values[int(column.codes[0])].as_py()
-        texts, num_texts = column.non_numbers()
-        only_first_is_text = texts == [first_value] and num_texts == 1
+        only_first_is_text = column.non_numbers() == ([first_value], 1)
         if only_first_is_text and column.num_filled > 1:
             raise DataError(
                 f"--columns, --no-header: the first line of '{path}' seems to hold "
@@ -82,12 +81,7 @@ def check_no_header(path: str, columns: list[ColumnProfile]) -> None:
 def check_test_table(
     train: TablePreview, test: TablePreview, proposal: DatasetProposal
 ) -> None:
-    """Refuses a test table that lacks a needed column or holds unknown labels.
-
-    Unknown labels are labels of a binary task that the training table does not hold, or
-    text in place of numbers. Training would count the former as 0. Training refuses an
-    unknown class of a multiclass task, and `check_proposal` warns of that.
-    """
+    """Refuses a test table that lacks a needed column or holds unknown labels."""
     names = test.table.column_names
     for name in proposal.needed_columns:
         if name not in names:
@@ -97,13 +91,12 @@ def check_test_table(
         train_labels = profile_column(task.label, train.table[task.label])
         test_labels = profile_column(task.label, test.table[task.label])
         message_start = f"--test: column '{task.label}' of '{test.path}' holds"
-        if task.task_class.BINARY_LABELS:
-            # A label may first occur below the rows of the preview.
-            if train.complete:
-                check_labels(message_start, train.path, train_labels, test_labels)
-        elif task.task_class.HAS_CLASSES:
-            continue
-        elif test_labels.numbers is None and test_labels.num_filled:
+        has_numbers = test_labels.numbers is not None or not test_labels.num_filled
+        # If `train` holds the first rows only, a label may first occur below them.
+        if task.task_class.BINARY_LABELS and train.complete:
+            check_labels(message_start, train.path, train_labels, test_labels)
+        # `check_proposal` warns of unknown classes, because training refuses them.
+        if not task.task_class.HAS_CLASSES and not has_numbers:
             raise DataError(
                 f"{message_start} {test_labels.kind}, but '{train.path}' holds "
                 "numbers; give numbers in both tables"
@@ -116,15 +109,15 @@ def check_labels(
     train_labels: ColumnProfile,
     test_labels: ColumnProfile,
 ) -> None:
-    """Refuses a test table with a label that the training table does not hold."""
+    """Refuses a binary label that the training table lacks; it would count as 0."""
     train_counts = train_labels.most_frequent()
-    # In a table that holds only numbers, `yaml_value` gives the number 1; in a table
-    # that also holds words, it gives the text "1". So labels are also compared as text.
+    # `yaml_value` gives the number 1 for a label "1" or "1.0" in a table of numbers,
+    # and the text "1" in a table with words. So labels are also compared as text.
     known_labels = {yaml_value(train_labels, value) for value in train_counts}
     for value, count in test_labels.most_frequent().items():
-        is_known = yaml_value(test_labels, value) in known_labels
-        if not is_known and value not in train_counts:
-            raise DataError(
-                f"{message_start} '{value}' in {count:,} rows, but '{train_path}' "
-                f"holds {comma_list(train_counts)}; use the same labels in both tables"
-            )
+        if value in train_counts or yaml_value(test_labels, value) in known_labels:
+            continue
+        raise DataError(
+            f"{message_start} '{value}' in {count:,} rows, but '{train_path}' holds "
+            f"{comma_list(train_counts)}; use the same labels in both tables"
+        )
