@@ -10,6 +10,7 @@ from mtl_cli.core.command_line import Parser, parse_assignments, run_command
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.standard_streams import write_to_stdout
+from mtl_cli.core.terminal import progress_on_stderr
 
 PROGRAM = "mtl-export"
 EXAMPLES = """examples:
@@ -99,12 +100,16 @@ def export(options: argparse.Namespace) -> None:
         path, result = options.verify, verify(options.verify)
     else:
         path = options.target
-        result = export_model(
-            lambda: saved_model.load(options.run).with_constants(constants, "--set"),
-            path,
-            options.format or "saved_model",
-            options.force,
-        )
+        with progress_on_stderr() as on_progress:
+            result = export_model(
+                lambda: saved_model.load(options.run).with_constants(
+                    constants, "--set"
+                ),
+                path,
+                options.format or "saved_model",
+                options.force,
+                on_step=lambda text: on_progress(text, 0, 0),
+            )
     line = (
         f"{path}: {result.num_rows} example rows replayed, the largest error against "
         f"the run is {result.error:.1e} ({result.column})"

@@ -19,7 +19,10 @@ from mtl_cli.core.standard_streams import (
 )
 
 LINE_WIDTH = 120  # characters of a line, if stdout is not a terminal
-SECONDS_PER_LINE = 60.0  # between lines of progress, without a terminal
+# The time between lines of progress, without a terminal: of a training, and of
+# commands, which take less time.
+SECONDS_PER_LINE = 60.0
+SECONDS_PER_LINE_OF_COMMANDS = 10.0
 
 
 class StdoutConsole(Console):
@@ -116,7 +119,7 @@ def progress_on_stderr() -> Iterator[Callable[[str, int, int], None]]:
     def print_line(text: str) -> None:
         console.print(Text(printable(text)))
 
-    with progress_line(console, print_line) as show:
+    with progress_line(console, print_line, SECONDS_PER_LINE_OF_COMMANDS) as show:
 
         def show_work(description: str, done: int, total: int) -> None:
             nonlocal current_work, start, done_at_start

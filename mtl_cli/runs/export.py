@@ -60,7 +60,11 @@ class Replay(NamedTuple):
 
 
 def export_model(
-    load_model: Callable[[], TrainedModel], target: Path, format_name: str, force: bool
+    load_model: Callable[[], TrainedModel],
+    target: Path,
+    format_name: str,
+    force: bool,
+    on_step: Callable[[str], object] = lambda text: None,
 ) -> Replay:
     """Writes a model in another format, completely or not at all.
 
@@ -70,6 +74,8 @@ def export_model(
         target: the file or folder to write.
         format_name: the name of the format, a file in `mtl_cli/exports`.
         force: whether to replace an earlier export.
+        on_step: a function that is called at the start of each long step, with a text
+            such as "writing the model".
 
     Returns: the result of replaying the example rows.
 
@@ -98,7 +104,9 @@ def export_model(
     # The target may have changed since the first check, so it is checked again.
     check_earlier_export = partial(check_export_target, force=force)
     with replacing_folder(target, check_earlier_export) as path:
+        on_step("writing the model")
         export_format.write(model, record, path)
+        on_step(f"replaying {NUM_EXAMPLES} example rows")
         result = replay(export_format, record, path, target, FIX_OF_GRAPH)
         if path.is_dir():
             write_record_with_hashes(path, record)

@@ -4,6 +4,7 @@ import errno
 import json
 import shutil
 import signal
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,21 @@ def test_export_with_a_set_column_has_no_such_input(
     record = json.loads((tmp_path / "model" / "export.json").read_text("utf-8"))
     assert list(record["inputs"]) == ["user", "word"]
     assert record["constants"] == {"price": "1.5"}
+
+
+def test_long_steps_are_named_while_they_run(
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # Without a terminal, a line is printed at most every ten seconds.
+    assert exports(run, tmp_path / "quick") == 0
+    assert "replaying" not in capsys.readouterr().err
+    monkeypatch.setattr("mtl_cli.core.terminal.time.monotonic", count(0, 11).__next__)
+    assert exports(run, tmp_path / "model") == 0
+    err = capsys.readouterr().err
+    assert "writing the model\nreplaying 64 example rows\n" in err
 
 
 def test_folders_above_the_target_are_made(run: Path, tmp_path: Path) -> None:
