@@ -18,7 +18,7 @@ from mtl_cli.comparison.trade_off_chart import trade_off_chart
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.message_text import counted
 from mtl_cli.core.other_files import read_json_object
-from mtl_cli.pages.charts import NUM_COLORS, color
+from mtl_cli.pages.charts import NUM_COLORS, color_class
 from mtl_cli.pages.render import render
 from mtl_cli.scoring.gate_rows import GateRow, gate_rows
 
@@ -76,7 +76,9 @@ def template_variables(comparison: DatasetComparison) -> dict[str, object]:
         "are_single_runs": are_single_runs([comparison]),
         "best_chosen_on": best_chosen_on(comparison),
         "num_plotted": len(indices),
-        "legend": [(color(i), configurations[i].name) for i in indices[:NUM_COLORS]],
+        "legend": [
+            (color_class(i), configurations[i].name) for i in indices[:NUM_COLORS]
+        ],
         **chart_variables(comparison),
         "num_gate_tables": len(gate_tables),
         "gate_tables": gate_tables[:MAX_GATE_TABLES],

@@ -12,7 +12,7 @@ from mtl_cli.comparison.plots import plotted_indices
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import finite_number
 from mtl_cli.comparison.task import Task
-from mtl_cli.pages.charts import Axis, Chart, axis_around, color, cut_label
+from mtl_cli.pages.charts import Axis, Chart, axis_around, color_class, cut_label
 
 MAX_SETTING_VALUES = 12  # a setting with more values has no chart
 # Lengths and positions in SVG units. LEFT is the x position of the y axis. TOP and
@@ -71,7 +71,7 @@ def setting_chart(comparison: DatasetComparison, key: str, task: Task) -> Chart 
         mean_points.append((middle, y(fmean(dot.mean for dot in dots))))
         for i, mean in dots:
             name = comparison.configurations[i].name
-            chart.dot((middle, y(mean)), DOT_RADIUS, f"seed {color(i)}", name)
+            chart.dot((middle, y(mean)), DOT_RADIUS, f"seed {color_class(i)}", name)
     chart.path(mean_points, "trend")
     setting_name = short_key(key, comparison.differing_keys)
     center = (x.start + x.stop) / 2

@@ -10,7 +10,7 @@ from mtl_cli.comparison.intervals import Interval
 from mtl_cli.comparison.plots import plotted_indices
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.task import Task
-from mtl_cli.pages.charts import NUM_COLORS, Axis, Chart, axis_around, color
+from mtl_cli.pages.charts import NUM_COLORS, Axis, Chart, axis_around, color_class
 
 MAX_POINT_NAME = 24  # a longer name does not fit beside its point
 # Lengths and positions in SVG units. LEFT is the x position of the y axis. TOP and
@@ -111,7 +111,7 @@ def draw_point(
     Without known intervals, for instance for a single seed, there are no lines.
     """
     center_x, center_y = x(point.x.mean), y(point.y.mean)
-    css_color = color(point.config_index)
+    css_color = color_class(point.config_index)
     if point.x.half_width is not None and point.y.half_width is not None:
         left, right = map(x, point.x.ends)
         low, high = map(y, point.y.ends)

@@ -27,8 +27,8 @@ MIN_EXPONENTIAL = 1e7
 Point = tuple[float, float]  # x and y in SVG units
 
 
-def color(index: int) -> str:
-    """Returns the CSS class of the series with an index. Indices count from 0."""
+def color_class(index: int) -> str:
+    """Returns the CSS class of a series; `index` counts the series from 0."""
     return f"c{index}" if index < NUM_COLORS else "cx"
 
 
@@ -61,9 +61,8 @@ class Axis:
         # The step is 1, 2, 5 or 10 times a power of ten: the smallest step that gives
         # few enough ticks.
         power = 10 ** math.floor(math.log10(span / NUM_TICKS))
-        small_steps = [power, power * 2, power * 5]
-        few_enough = [s for s in small_steps if span / s <= NUM_TICKS + 1]
-        step = few_enough[0] if few_enough else power * 10
+        steps = [power, power * 2, power * 5, power * 10]
+        step = next(s for s in steps if s == steps[-1] or span / s <= NUM_TICKS + 1)
         # Without the margin of 1e-9, rounding errors could remove a tick at `low` or
         # `high`.
         first = math.ceil(self.low / step - 1e-9)
@@ -76,24 +75,33 @@ def axis_around(values: Iterable[float], start: float, stop: float) -> Axis:
     finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     low, high = min(finite), max(finite)
     largest = max(abs(low), abs(high))
-    # Float64 could not hold ticks between values that are equal but for rounding.
-    margin = max((high - low) * 0.06, largest * 1e-9)
     if low == high:
         margin = largest * 0.01 or 1.0
+    else:
+        # If the values differ by rounding errors only, 6 % of their distance is so
+        # little that float64 has no ticks in between.
+        margin = max((high - low) * 0.06, largest * 1e-9)
     return Axis(low - margin, high + margin, start, stop)
 
 
 def tick_text(value: float, ticks: Sequence[float]) -> str:
-    """Returns the label of a tick, with enough decimals to distinguish the ticks."""
-    step = abs(value) or 1.0
-    if len(ticks) > 1:
-        step = abs(ticks[1] - ticks[0])
-    # 10^exponent is the largest power of ten up to the step, despite rounding errors.
-    exponent = math.floor(math.log10(step) + 1e-9)
+    """Returns the label of a tick, with enough decimals to distinguish the ticks.
+
+    `ticks` are the values of all ticks of the axis, at equal distances.
+    """
+    step = abs(ticks[1] - ticks[0]) if len(ticks) > 1 else abs(value) or 1.0
+    # The place of the first digit of the step: 1 for 20, 0 for 2, -1 for 0.2.
+    step_place = first_digit_place(step)
     if value and max(map(abs, ticks)) >= MIN_EXPONENTIAL:
-        digits = math.floor(math.log10(abs(value)) + 1e-9) - exponent
-        return f"{value:.{max(0, digits)}e}"
-    return f"{value:,.{max(0, -exponent)}f}"
+        decimals = max(0, first_digit_place(value) - step_place)
+        return f"{value:.{decimals}e}"
+    return f"{value:,.{max(0, -step_place)}f}"
+
+
+def first_digit_place(value: float) -> int:
+    """Returns the exponent in the scientific notation of a value: 1 for 20."""
+    # Rounding errors could make the logarithm of a power of ten a little too small.
+    return math.floor(math.log10(abs(value)) + 1e-9)
 
 
 @dataclass(frozen=True)
@@ -106,9 +114,9 @@ class Mark:
     tooltip: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Chart:
-    """A chart, as the SVG elements that are drawn one after another.
+    """A chart, as SVG elements. The methods add elements to the chart.
 
     Attributes:
         label: a description for readers who cannot see the chart.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mtl_cli.pages.charts import Axis, Chart, axis_around, color, cut_label
+from mtl_cli.pages.charts import Axis, Chart, axis_around, color_class, cut_label
 
 # Sizes and distances in SVG units.
 WIDTH, ROW_HEIGHT = 460, 34
@@ -80,7 +80,7 @@ def draw_bar(chart: Chart, x: Axis, bar_y: float, bar: Bar) -> None:
     name_y = bar_y - NAME_OFFSET
     max_length = min(MAX_NAME_LENGTH, max(2, MAX_ROW_LENGTH - len(bar.text)))
     name = cut_label(bar.name, max_length)
-    css_class = color(bar.color)
+    css_class = color_class(bar.color)
     chart.text((x.start, name_y), name, css_class="row")
     chart.text((x.stop, name_y), bar.text, "end", "tick")
     chart.line((x(bar.low), bar_y), (x(bar.high), bar_y), f"bar {css_class}")

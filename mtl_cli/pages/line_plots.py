@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mtl_cli.pages.charts import Axis, Chart, axis_around, color
+from mtl_cli.pages.charts import Axis, Chart, axis_around, color_class
 
 # Sizes and distances in SVG units.
 WIDTH, HEIGHT = 460, 304
@@ -62,7 +62,7 @@ class LinePlot:
 
     def legend(self) -> list[tuple[str, str]]:
         """Returns the CSS class and the label of each line."""
-        return [(color(line.color), line.label) for line in self.lines]
+        return [(color_class(line.color), line.label) for line in self.lines]
 
     def chart(self) -> Chart:
         """Draws the plot as SVG."""
@@ -94,7 +94,7 @@ def draw_line(chart: Chart, x: Axis, y: Axis, line: Line) -> None:
     """Draws a line through its finite points, with dots where there are tooltips."""
     # A line has one tooltip per point, or none.
     tooltips = line.tooltips or [""] * len(line.x)
-    css_class = color(line.color)
+    css_class = color_class(line.color)
     points = []
     for x_value, y_value, tooltip in zip(line.x, line.y, tooltips, strict=True):
         if math.isfinite(y_value):
