@@ -22,10 +22,11 @@ class GradNorm(Balancing):
     in the first batch with rows of the task. mean_s is the mean over the tasks whose
     gradient is not 0.
 
-    W is the last shared layer: of the embedding tables and of the kernels of encoder
-    and experts, the one that the largest number of tasks trains, and among several such
-    the last one in the network. Only the shared entries of W count (see `Balancing`).
-    If none of these tables and kernels has shared entries, W is all variables.
+    W is the last shared layer. The candidates are the embedding tables and the kernels
+    of the encoder and the experts; gates and towers are none. W is the candidate that
+    most tasks train; among several such candidates, it is the last one in the network.
+    Only the shared entries of W count (see `Balancing`). If no candidate has shared
+    entries, W is all variables.
 
     w_t starts at 1, and Adam trains w_t. Tasks without rows in the batch keep their
     weights. The weights of all other tasks are scaled after each step, so that the sum
@@ -48,7 +49,8 @@ class GradNorm(Balancing):
     learning_rate: Positive
 
     def initial_state(self, num_tasks: int, num_variables: int) -> dict[str, Array]:
-        # `values` is w. A first loss of 0 means: the task has had no rows yet.
+        # The entry `values` is w. The entry `first_losses` is L_t(0), or 0 as long as
+        # the task has had no rows.
         state = initial_adam_state(np.ones(num_tasks, "float32"))
         return state | {"first_losses": np.zeros(num_tasks, "float32")}
 

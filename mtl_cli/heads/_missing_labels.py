@@ -1,8 +1,8 @@
-"""Warns of a step's labels that are missing depending on the step before it.
+"""Warns if the labels of a step are missing more or less often after the step before.
 
-Rows without a label of a step do not count in the step's loss. If, for example, only
-labels of clicked rows are missing, too few of the rows that count are clicked, and the
-product of click and conversion is learnt too low.
+For example, the conversion labels of some clicked rows are missing, but no others. Rows
+without a conversion label do not count in the conversion's loss. So too few of the rows
+that count are clicked, and the product of click and conversion is learnt too low.
 """
 
 import numpy as np
@@ -10,16 +10,16 @@ import numpy as np
 from mtl_cli.heads.base import Labels
 from mtl_cli.tasks.base import Array
 
-# A later step's labels are missing unevenly if all of these limits are exceeded. Days
-# that are left out whole may have more or fewer clicks than other days, so small
-# differences are no fault.
+# A warning needs a difference above all of these limits. Small differences are no
+# fault: if the labels of whole days are missing, these days may have more or fewer
+# clicks than other days.
 MIN_MISSING_Z = 5.0  # the difference of two shares in standard errors
 MIN_MISSING_DIFFERENCE = 0.01  # between the shares of missing labels
 MIN_MISSING_ODDS_RATIO = 1.5
 
 
 def uneven_missing_warnings(previous: str, name: str, labels: Labels) -> list[str]:
-    """Returns a warning if a step's missing labels depend on the step before it.
+    """Returns a warning if missing labels of a step depend on the step before it.
 
     Args:
         previous: the step before.
@@ -34,19 +34,19 @@ def uneven_missing_warnings(previous: str, name: str, labels: Labels) -> list[st
     if not differ_clearly(missing_after, missing_before):
         return []
     if missing_after.mean() > missing_before.mean():
-        bias, share = "low", "few"
+        bias, amount = "low", "few"
         fix = (
             f"if these labels come late, empty {name} on all rows of the last days, "
             f"also where {previous} = 0, or wait for the labels"
         )
     else:
-        bias, share = "high", "many"
+        bias, amount = "high", "many"
         fix = f"write {name} = 0 where {previous} = 0"
     return [
         f"labels of {name} are missing on {missing_after.sum():,} of "
         f"{len(missing_after):,} training rows with {previous} = 1, but on "
         f"{missing_before.sum():,} of {len(missing_before):,} with {previous} = 0: too "
-        f"{share} of the rows that {name} learns from have {previous} = 1, so {name} "
+        f"{amount} of the rows that {name} learns from have {previous} = 1, so {name} "
         f"is predicted too {bias}, and its metrics do not show this; {fix}"
     ]
 

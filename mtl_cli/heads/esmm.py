@@ -63,11 +63,12 @@ class ESMM(Chain):
             )
 
     def label_warnings(self, tasks: Tasks, labels: Labels) -> list[str]:
-        """Warns of tasks that no key names, and as the base class does."""
+        """Returns the warnings of `Chain`, after a warning if the tasks are ambiguous."""
         click, conversion = self.steps(tasks)
         binary = [name for name, task in tasks.items() if task.BINARY_LABELS]
         warnings = []
-        if len(binary) > 2 and None in (self.click_task, self.conversion_task):
+        names_both = self.click_task is not None and self.conversion_task is not None
+        if len(binary) > 2 and not names_both:
             warnings.append(
                 f"{self.NAME} takes {click} for the click and {conversion} for the "
                 f"conversion, of the tasks {', '.join(binary)}; to choose others, set "

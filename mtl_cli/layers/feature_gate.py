@@ -24,9 +24,10 @@ class FeatureGate(Routing):
 
         sum_l softmax(W_g x)_l 2 sigmoid(A_gl B_gl x)
 
-    where the sum goes over `ranks`. B_gl is a matrix with `ranks[l]` rows, and A_gl a
-    matrix with `ranks[l]` columns. A low rank needs far fewer weights than one matrix
-    of `units` rows and columns. Multiply the input by the factors to apply the gate.
+    The sum has one term l for each entry of `ranks`. B_gl is a matrix with `ranks[l]`
+    rows, and A_gl a matrix with `ranks[l]` columns. If the rank is low, both together
+    have far fewer weights than one matrix of `units` rows and columns. Multiply the
+    input by the factors to apply the gate.
     The paper writes FeaGate for the sum, v for x, and LoRA_l(v) = 2 sigmoid(v B_l A_l),
     where v is a row vector.
 
@@ -81,8 +82,8 @@ class FeatureGate(Routing):
             "initializer": initializer,
             "dtype": self.dtype_policy,
         }
-        # The kernels W_g, B_g1, B_g2, ... lie side by side in one kernel, so that one
-        # product reads x. Their widths:
+        # The kernels W_g, B_g1, B_g2, ... lie side by side in one kernel, `down`, so
+        # that one product reads x. `widths` are the widths of these kernels.
         self.widths = [len(ranks), *ranks]
         self.down = ParallelDense(num, sum(self.widths), use_bias=False, **options)
         self.variables_by_expert = tuple(f"up_{i}.kernel" for i in range(len(ranks)))

@@ -23,8 +23,9 @@ MIN_U = 1e-6
 class HardConcrete(Routing):
     """Computes a weight z in [0, 1] for each connection from an expert to a reader.
 
-    A connection is cut if z = 0, and open otherwise. Each connection has one trained
-    value, log alpha. In training, z is drawn in each step:
+    In SNR, an expert is a sub-network, and a reader is a sub-network of the next level
+    or a task. A connection is cut if z = 0, and open otherwise. Each connection has one
+    trained value, log alpha. In training, z is drawn in each step:
 
         u     ~ U(0, 1)
         s     = sigmoid((log u - log(1 - u) + log alpha) / beta)
@@ -104,12 +105,13 @@ class HardConcrete(Routing):
         variable = ops.cast(self.scaled_log_alpha, "float32")
         log_alpha = self.scale * variable[:, None]  # (routes, 1, experts)
         num_rows = ops.shape(x)[-2]
-        logit = log_alpha
         if training:
             p_open = ops.sigmoid(log_alpha - BETA * math.log(-GAMMA / ZETA))
             expected_num_open = ops.sum(p_open)
             self.add_loss(self.l0 * expected_num_open)
             logit = self.draw_logit(log_alpha, num_rows if self.per_row else 1)
+        else:
+            logit = log_alpha
         s = ops.sigmoid(logit)
         s_bar = s * (ZETA - GAMMA) + GAMMA
         z = ops.clip(s_bar, 0.0, 1.0)

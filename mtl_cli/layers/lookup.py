@@ -131,13 +131,15 @@ def pool_sequences(
 
     Returns: `(sets, batch, features, dim)`.
     """
-    trains_unknown = [name for name, t in layout.tables.items() if t.trains_unknown]
+    tables_with_trained_unknown = [
+        name for name, table in layout.tables.items() if table.trains_unknown
+    ]
     stop = vectors.shape[2] - sum(block.width for block, _ in sequences)
     vectors_by_block = [vectors[:, :, :stop]] if stop else []
     for block, columns in sequences:
         start, stop = stop, stop + block.width
         weights = inputs["sequence_weights"][:, columns]
-        if block.table not in trains_unknown:
+        if block.table not in tables_with_trained_unknown:
             weights = ops.where(inputs["sequences"][:, columns] > 0, weights, 0.0)
         vectors_by_block.append(pool(vectors[:, :, start:stop], weights, block.pooling))
     return ops.concatenate(vectors_by_block, axis=2)

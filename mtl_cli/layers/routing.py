@@ -144,8 +144,9 @@ class Routing(keras.layers.Layer):
     reads_rows: bool = True
     # The kind of the weights in reports, such as `native`; "" for the usual kind.
     label: str = ""
-    # Whether the weights only scale units, or the weights of other gates. Otherwise
-    # each reader sums its experts with the weights: a weight above 0 uses the expert.
+    # Whether the weights only scale something: units, or the weights of other gates.
+    # Otherwise each reader sums its experts with the weights: a weight above 0 uses the
+    # expert.
     only_scales: bool = False
     # Whether the experts are single units. Reports then show one mean weight per owner,
     # and `start_from` copies the weights of all units of a feature together.

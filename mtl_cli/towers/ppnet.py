@@ -76,13 +76,13 @@ class PPNet(Towers):
             v = select_tasks(hidden, tasks)  # v_t^1
             units = names_of_input_units(hidden, encodings)
             for layer, width in enumerate(hidden_widths, start=1):
-                d = self._factors(u, tasks, layer, units, **dense_options)
+                d = self._factors(u, tasks, layer=layer, units=units, **dense_options)
                 name = layer_name(tasks, f"layer_{layer}")
                 mlp = ParallelMLP(len(tasks), [width], name=name, **dense_options)
                 v = mlp(d * v)  # v_t^{l+1}, (tasks, batch, width)
                 units = experts_of(HIDDEN, width)
-            last = len(widths)  # layer L + 1
-            d = self._factors(u, tasks, last, units, **dense_options)
+            last = len(widths)  # L + 1
+            d = self._factors(u, tasks, layer=last, units=units, **dense_options)
             return connect_last_layers(
                 d * v,
                 num_towers=len(tasks),
