@@ -19,7 +19,7 @@ from mtl_cli.tasks.base import Task
 class Chain(Heads):
     """Heads that multiply the predictions of the towers along a chain of tasks.
 
-    The tasks of the chain are its steps. The label y_t of step t is 1 if a row has
+    The tasks of the chain are called steps. The label y_t of step t is 1 if a row has
     reached the step. For a row with the features x,
 
         p(y_t = 1 | x) = p(y_1 = 1 | x) * prod_{s=2..t} p(y_s = 1 | y_{s-1} = 1, x)
@@ -149,18 +149,17 @@ class Chain(Heads):
         """
         steps = self.steps(tasks)
         warnings = []
-        for position, name in enumerate(steps[1:], start=1):
-            earlier = steps[:position]
-            reached_rows = labels[name] == 1
-            skipping_rows = reached_rows & np.any(
-                [labels[step] == 0 for step in earlier], axis=0
-            )
-            if skipping_rows.any():
+        for i, name in enumerate(steps[1:], start=1):
+            earlier_steps = steps[:i]
+            has_reached = labels[name] == 1
+            has_skipped = np.any([labels[step] == 0 for step in earlier_steps], axis=0)
+            num_skipped = (has_reached & has_skipped).sum()
+            if num_skipped:
                 warnings.append(
-                    f"the labels break the funnel rule of {self.NAME}: "
-                    f"{skipping_rows.sum():,} of {reached_rows.sum():,} training rows "
-                    f"with {name} = 1 have {' = 0 or '.join(earlier)} = 0, so that "
-                    f"{self.EQUATION} cannot fit all these labels"
+                    f"the labels are no chain, as {self.NAME} needs it: "
+                    f"{num_skipped:,} of {has_reached.sum():,} training rows "
+                    f"with {name} = 1 have {' = 0 or '.join(earlier_steps)} = 0, so "
+                    f"that {self.EQUATION} cannot fit all these labels"
                 )
         for previous, name in pairwise(steps):
             warnings += uneven_missing_warnings(previous, name, labels)

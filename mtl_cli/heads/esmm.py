@@ -63,7 +63,7 @@ class ESMM(Chain):
             )
 
     def label_warnings(self, tasks: Tasks, labels: Labels) -> list[str]:
-        """Returns the warnings of `Chain`, after a warning if the tasks are ambiguous."""
+        """Returns a warning if the tasks are ambiguous, and the warnings of `Chain`."""
         click, conversion = self.steps(tasks)
         binary = [name for name, task in tasks.items() if task.BINARY_LABELS]
         warnings = []

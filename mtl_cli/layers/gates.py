@@ -154,16 +154,19 @@ def mix_tensors(weights: Tensor, expert_tensors: Sequence[Tensor]) -> Tensor:
     Raises:
         ValueError: if there are not as many weights as experts.
     """
+    num_experts = sum(experts.shape[-3] for experts in expert_tensors)
+    if weights.shape[-1] != num_experts:
+        raise ValueError(
+            f"weights {weights.shape} are for {weights.shape[-1]} experts, but the "
+            f"tensors hold {num_experts} experts; give one weight for each expert."
+        )
     sums = []
     start = 0
-    *first_tensors, last_tensor = expert_tensors
-    for experts in first_tensors:
+    for experts in expert_tensors:
         stop = start + experts.shape[-3]
         sums.append(Mix()(weights[..., start:stop], experts))
         start = stop
-    # The last tensor gets all remaining weights. If these are more than its experts,
-    # `Mix` raises the ValueError.
-    return reduce(add, [*sums, Mix()(weights[..., start:], last_tensor)])
+    return reduce(add, sums)
 
 
 @tf.custom_gradient
@@ -184,7 +187,7 @@ def mix(weights: Tensor, experts: Tensor) -> Tensor:
 
 
 def weight_gradient(grad_mixed: Tensor, experts: Tensor) -> Tensor:
-    """Returns the gradient of the weights of `Mix`, faster than XLA's own gradient.
+    """Computes the gradient of the weights of `Mix`, faster than XLA's own gradient.
 
     The gradient of a weight is the product of the output's gradient and the expert's
     output, summed over the units. XLA's own gradient stores all products, (gates,
