@@ -77,7 +77,7 @@ def connect_and_build(
     length = config.training_length(inputs.num_training_rows)
     if config.trainer.strategy == "multi_worker":
         workers, rank = cluster.workers_and_rank()
-        # If the size is wrong, the user should not wait for the other processes first.
+        # Refuses a wrong size now: the user need not wait for the other processes.
         rows_per_process(length.batch_size, inputs.num_training_rows, len(workers))
         others = workers[:rank] + workers[rank + 1 :]
         console.print_line(f"waiting for the other processes: {comma_list(others)}")
@@ -97,7 +97,7 @@ def connect_and_build(
 
 
 def warn_of_changes(old: dict[str, Any], new: dict[str, Any], console: Console) -> None:
-    """Warns of each change since a checkpoint that may change the results of the run.
+    """Warns of each change of the environment that may change the results of the run.
 
     Args:
         old: the environment of the process that wrote the checkpoint.
@@ -122,8 +122,9 @@ def write_first_weights(inputs: RunInputs, network: "Network") -> "Network":
     """Sets the weights of a new network that do not start at random values.
 
     These are the biases of the towers if `trainer.initial_bias` is `labels`, the
-    pretrained vectors, and the weights of the earlier run. The vectors of a trained
-    table go on from the earlier run, but a frozen table always comes from the file.
+    pretrained vectors, and the weights of the earlier run. If a table has both
+    pretrained vectors and weights of the earlier run, it takes the weights of the
+    earlier run; but a frozen table takes the pretrained vectors.
 
     Returns: the network, with the optimizer's state of the earlier run if there is one.
     """
@@ -141,8 +142,10 @@ def write_first_weights(inputs: RunInputs, network: "Network") -> "Network":
         network, config, inputs.folder, inputs.console, data.features, earlier
     )
     tables = data.features.layout.tables
-    frozen = {name: x for name, x in inputs.vectors.items() if tables[name].frozen}
-    pretrained.write_into_tables(network, config, data.features, frozen)
+    frozen_vectors = {
+        name: vectors for name, vectors in inputs.vectors.items() if tables[name].frozen
+    }
+    pretrained.write_into_tables(network, config, data.features, frozen_vectors)
     return network
 
 

@@ -70,11 +70,11 @@ def diagnose(
     # A formula, DeLong's, gives the sampling error of an AUC. Outputs with another main
     # metric are left out: their tests would need a slow bootstrap.
     rows_to_test = [rows for rows in rows_of_outputs if rows.has_quick_error_formula]
-    slow = [
+    slow_outputs = [
         rows.output.name for rows in rows_of_outputs if not rows.has_quick_error_formula
     ]
-    if slow:
-        remarks.append(f"slices of {', '.join(slow)}, whose tests take long")
+    if slow_outputs:
+        remarks.append(f"slices of {', '.join(slow_outputs)}, whose tests take long")
     _, tested_slices = score_slices(rows_to_test, slices)
     importances, more_remarks = measure_importance(run, rows_of_outputs, sample)
     remarks += more_remarks
@@ -97,9 +97,9 @@ def slices_to_test(run: TrainedRun, sample: Table) -> tuple[list[Slices], list[s
     features = slices_by_feature(run.data.features, sample.features)
     features = sorted(features, key=best_auc, reverse=True)
     num_outputs = len(run.config.outputs)
-    tests_up_to = np.cumsum([len(feature.names) * num_outputs for feature in features])
+    num_tests = [len(feature.names) * num_outputs for feature in features]
     # The first feature is always tested, even if it has many values.
-    num_chosen = max(1, int((tests_up_to <= MAX_TESTS).sum()))
+    num_chosen = max(1, int((np.cumsum(num_tests) <= MAX_TESTS).sum()))
     if num_chosen >= len(features):
         return features, []
     remark = (
@@ -112,13 +112,15 @@ def slices_to_test(run: TrainedRun, sample: Table) -> tuple[list[Slices], list[s
 def measure_importance(
     run: TrainedRun, rows_of_outputs: list[ScoredRows], sample: Table
 ) -> tuple[dict[str, Any], list[str]]:
-    """Measures the importance of features, on so few rows that it takes little time.
+    """Measures the importance of features on a part of the sample, to take little time.
 
-    The rows are chosen from the sample; `rows_of_outputs` are the rows of the sample on
-    which each output is scored.
+    Args:
+        run: the trained run.
+        rows_of_outputs: for each output, the rows of the sample on which it is scored.
+        sample: the sample of the examined split.
 
-    Returns: the result of `permutation_importance`, {} if nothing is measured; and a
-        remark for each part that is left out.
+    Returns: the importances, {} if nothing is measured; and a remark for each part that
+        is left out.
     """
     num_rows = min(sample.num_rows, num_affordable_rows(run))
     if num_rows < min(sample.num_rows, MIN_ROWS):
@@ -151,9 +153,10 @@ def measure_importance(
 
 
 def num_affordable_rows(run: TrainedRun) -> int:
-    """Returns on how many rows importance can be measured; see `PREDICTED_FRACTION`.
+    """Returns the largest number of rows to measure importance on.
 
-    Each row is predicted `REPEATS` times for each feature.
+    Each row is predicted `REPEATS` times for each feature. `PREDICTED_FRACTION` limits
+    the number of all predictions.
     """
     predictions_per_row = len(run.data.features.by_name) * REPEATS
     num_trained_rows = run.data.splits["train"].num_rows * len(run.history.epochs)

@@ -33,8 +33,8 @@ def get_format(name: str) -> ExportFormat:
 def check_export_target(target: Path, force: bool) -> None:
     """Checks that an export may be written to a target.
 
-    It must be possible to make the folders above the target that do not exist yet. If
-    the target exists, `force` must be set, and the target must be a complete export to
+    If folders above the target are missing, it must be possible to make them. If the
+    target exists, `force` must be set, and the target must be a complete export to
     which no file has been added.
 
     Args:
@@ -44,8 +44,10 @@ def check_export_target(target: Path, force: bool) -> None:
     Raises:
         ConfigError: if the export must not be written.
     """
+    # The export makes `first_new_path` in a folder that exists, and all paths below it.
     paths = (target, *target.parents)
-    check_folder_of(next((p for p in paths if p.parent.exists()), target))
+    first_new_path = next((path for path in paths if path.parent.exists()), target)
+    check_folder_of(first_new_path)
     if not target.exists() and not target.is_symlink():
         return
     if not force:
@@ -121,8 +123,8 @@ def find_record(path: Path) -> ExportRecord | None:
         return None
     for name in option_names(AXIS):
         record = get_format(name).read_record(path)
-        # All formats that write folders read the same file, `export.json`. The record
-        # says which of these formats has written the folder.
+        # All formats that write folders read the same file, `export.json`, so a format
+        # also finds the records of the other formats.
         if record is not None and record["format"] == name:
             check_record(record)
             return cast(ExportRecord, record)

@@ -25,7 +25,7 @@ from mtl_cli.features.base import Dimension, Feature
 from mtl_cli.runs.earlier_run_folder import KEY, check_finished
 from mtl_cli.runs.provenance import changed_plugins
 from mtl_cli.runs.saved_model import LearntModel, load_learnt
-from mtl_cli.tasks.base import Statistics
+from mtl_cli.tasks.base import Statistics, Task
 
 # The file in the run folder with the values from the earlier run. With this file, a run
 # that was cut off can be resumed even if the earlier run's folder is gone.
@@ -137,12 +137,12 @@ def read_kept(config: Config, file: Path) -> EarlierRun:
     """
     try:
         earlier = TypeAdapter(EarlierRun).validate_json(read_text(file))
-        for key, names, names_here in (
+        for key, kept_names, names_in_run in (
             ("learnt", earlier.learnt, config.dataset.used_features),
             ("tasks", earlier.tasks, config.chosen_tasks),
             ("labels", earlier.labels, config.chosen_tasks),
         ):
-            if unknown := set(names) - set(names_here):
+            if unknown := set(kept_names) - set(names_in_run):
                 raise ValueError(f"{key}: '{min(unknown)}' is not in this run")
     except (OSError, ValueError) as error:
         reason = first_line(error)
@@ -163,50 +163,52 @@ def continued_from(
     The path and the environment are the earlier run's folder and `environment.json`.
     Raises a `ConfigError` if no feature goes on.
     """
-    features, labels, earlier_config = earlier
     new_features = config.dataset.used_features
     # {feature that does not go on: the reason}
     reasons = reasons_not_continued(
-        new_features, features.by_name, config.start_from.refit
+        new_features, earlier.features.by_name, config.start_from.refit
     )
     messages = [f"feature {name} {reason}" for name, reason in reasons.items()]
-    if names := changed_plugins(earlier_config, path):
+    if names := changed_plugins(earlier.config, path):
         messages.append(
             f"the code of the plugin of {names} has changed since {path} was trained, "
             "so what goes on may not fit this code; let features that it changes start "
             "fresh by start_from.refit"
         )
-    continued = {name: f for name, f in new_features.items() if name not in reasons}
+    continued = {
+        name: feature for name, feature in new_features.items() if name not in reasons
+    }
     if not continued:
         listed = "; ".join(f"{name} {reason}" for name, reason in reasons.items())
         raise ConfigError(
             f"{KEY}: no feature of {path} goes on in dataset {config.dataset.name}: "
             f"{listed}; name a run that has features with the same keys"
         )
-    learnt = {name: dict(features.learnt[name]) for name in continued}
+    learnt = {name: dict(earlier.features.learnt[name]) for name in continued}
+    # The earlier run may have kept the length of a still earlier run: decide anew.
     for values in learnt.values():
         values.pop("embedding_dim", None)
     for name, length in kept_vector_lengths(config, earlier, continued).items():
         learnt[name]["embedding_dim"] = length
-    tasks = continued_tasks(config, earlier_config, messages)
+    tasks, task_messages = continued_tasks(config, earlier.config)
     hashes = {key: environment.get(key) for key in ("config_hash", "data_hash")}
     return EarlierRun(
         lineage={"run": path.resolve().name, **hashes},
         learnt=learnt,
         tasks=tasks,
-        labels={task: labels[task] for task in tasks if task in labels},
-        messages=messages,
+        labels={task: earlier.labels[task] for task in tasks if task in earlier.labels},
+        messages=[*messages, *task_messages],
     )
 
 
 def kept_vector_lengths(
     config: Config, earlier: LearntModel, continued: dict[str, Feature]
 ) -> dict[str, int]:
-    """Returns {feature: length of its vectors} for features that keep this length.
+    """Returns {feature: length of its vectors}, for features that keep this length.
 
     The length `auto` follows from the size of the vocabulary. A vocabulary that grows
-    must not change the length. So if both runs ask for `auto`, the feature keeps the
-    length that it had in the earlier run.
+    must not change the length, because the vectors of the earlier run would not fit. So
+    if both runs ask for `auto`, the feature keeps its length.
 
     `continued` are the new run's features that go on, {name: feature}.
     """
@@ -224,25 +226,35 @@ def kept_vector_lengths(
 
 def embedding_dim(config: Config, feature: Feature) -> Dimension:
     """Returns the configured length of a feature's vectors, or `auto`."""
-    own_dim: Dimension | None = getattr(feature, "embedding_dim", None)
-    return config.encoder.embedding_dim if own_dim is None else own_dim
+    # Only some kinds of features have this key. It replaces the key of the encoder.
+    dim: Dimension | None = getattr(feature, "embedding_dim", None)
+    return config.encoder.embedding_dim if dim is None else dim
 
 
-def continued_tasks(config: Config, earlier: Config, messages: list[str]) -> list[str]:
-    """Returns the tasks whose towers go on; adds a message for each other task."""
-    continued = []
-    for name, task in config.chosen_tasks.items():
-        earlier_task = earlier.chosen_tasks.get(name)
-        keys = (task.kind, task.encoding_keys())
-        if earlier_task is None:
+def continued_tasks(
+    config: Config, earlier_config: Config
+) -> tuple[list[str], list[str]]:
+    """Returns the tasks whose towers go on, and a message for each other task."""
+    tasks, earlier_tasks = config.chosen_tasks, earlier_config.chosen_tasks
+    continued, messages = [], []
+    for name, task in tasks.items():
+        if name not in earlier_tasks:
             messages.append(f"task {name} is new, so its tower starts fresh")
-        elif (earlier_task.kind, earlier_task.encoding_keys()) != keys:
-            messages.append(f"task {name} has other keys, so its tower starts fresh")
-        else:
+        elif is_same_task(task, earlier_tasks[name]):
             continued.append(name)
+        else:
+            messages.append(f"task {name} has other keys, so its tower starts fresh")
     messages += [
         f"task {name} is not in this run, so it is left out"
-        for name in earlier.chosen_tasks
-        if name not in config.chosen_tasks
+        for name in earlier_tasks
+        if name not in tasks
     ]
-    return continued
+    return continued, messages
+
+
+def is_same_task(task: Task, earlier_task: Task) -> bool:
+    """Whether two runs define a task with the same kind and the same labels."""
+    return (
+        task.kind == earlier_task.kind
+        and task.encoding_keys() == earlier_task.encoding_keys()
+    )

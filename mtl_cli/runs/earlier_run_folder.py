@@ -20,9 +20,11 @@ def check_finished(path: Path) -> None:
         real_path, is_folder = path.resolve(), path.is_dir()
     except (OSError, ValueError, RuntimeError) as error:  # such as a loop of links
         raise ConfigError(f"{KEY}: {shown(str(path))}: {first_line(error)}") from None
-    no_run = f"{path} is not the folder of a run; name the folder of a finished run"
+    message = (
+        f"{KEY}: {path} is not the folder of a run; name the folder of a finished run"
+    )
     if any(map(real_path.is_relative_to, SYSTEM_FOLDERS)):
-        raise ConfigError(f"{KEY}: {no_run}")
+        raise ConfigError(message)
     if not is_folder:
         raise ConfigError(
             f"{KEY}: there is no folder {path}; name the folder of a finished run"
@@ -36,7 +38,7 @@ def check_finished(path: Path) -> None:
     if status is None:
         runs = names_of_finished_runs(path)
         example = f", such as {path / runs[0]}" if runs else ""
-        raise ConfigError(f"{KEY}: {no_run}{example}")
+        raise ConfigError(f"{message}{example}")
     if status != "done":
         raise ConfigError(
             f"{KEY}: the run in {path} is not finished, its status is {status}; finish "
@@ -46,10 +48,10 @@ def check_finished(path: Path) -> None:
 
 def names_of_finished_runs(folder: Path) -> list[str]:
     """Returns the names of the folders of finished runs in a folder, newest first."""
-    times = {}
+    time_by_name = {}
     for file in folder.glob(f"*/{STATUS}"):
         # The run may have been removed since, or its status cannot be read.
         with contextlib.suppress(FileNotFoundError, ConfigError):
             if status_of(file.parent).get("status") == "done":
-                times[file.parent.name] = file.parent.stat().st_mtime
-    return sorted(times, key=times.__getitem__, reverse=True)
+                time_by_name[file.parent.name] = file.parent.stat().st_mtime
+    return sorted(time_by_name, key=time_by_name.__getitem__, reverse=True)

@@ -81,8 +81,10 @@ def take_weights(
     fresh_scenarios = scenarios_to_start_fresh(config, model.config, earlier)
 
     def is_usable(name: BlockName) -> bool:
-        is_fresh = name.scenario is not None and bool(fresh_scenarios)
-        return name.part not in fresh_parts and not is_fresh and goes_on(name, earlier)
+        """Whether the block may be copied from the earlier run, if the shapes fit."""
+        if name.part in fresh_parts or (name.scenario is not None and fresh_scenarios):
+            return False
+        return goes_on(name, earlier)
 
     earlier_blocks = named_blocks(model.network, model.config, model.features)
     blocks = named_blocks(network, config, features)
@@ -152,7 +154,7 @@ def load_earlier_model(path: Path) -> TrainedModel:
 
 
 def goes_on(name: BlockName, earlier: EarlierRun) -> bool:
-    """Whether a block may be copied: its feature or its task goes on, or it has none.
+    """Whether the feature or the task of a block goes on; True for other blocks.
 
     Only blocks of embeddings belong to a feature, and only blocks of towers to a task.
     """
@@ -197,10 +199,11 @@ def parts_to_start_fresh(config: Config, earlier_config: Config) -> dict[Part, s
 def scenarios_to_start_fresh(
     config: Config, earlier_config: Config, earlier: EarlierRun
 ) -> list[str]:
-    """Returns a message if the weights of single scenarios start fresh.
+    """Returns a message if the weights of single scenarios start fresh, else [].
 
-    The weights go on if the ids of the scenarios mean the same values in both runs. The
-    list is empty in that case, and if one of the networks does not read the scenario.
+    These weights are numbered by the ids of the scenarios. They go on only if an id
+    means the same scenario in both runs. If one of the networks does not read the
+    scenario, there are no such weights to copy, so there is no message either.
     """
     if not (config.reads_scenario and earlier_config.reads_scenario):
         return []

@@ -84,7 +84,9 @@ def execute_as_chief(
 ) -> tuple[Path, bool]:
     """Runs a checked configuration, or reports that the run is finished.
 
-    `start` is None if the run is finished. The function returns what `execute` returns.
+    `start` is None if the run is finished.
+
+    Returns: the run folder, and whether this process has executed the run.
     """
     if start is None:
         report_finished_run(config, request.folder)
@@ -120,7 +122,7 @@ def report_finished_run(config: "Config", run_path: Path) -> None:
 def removed_afterwards(path: Path) -> Iterator[None]:
     """Removes a run folder after the block.
 
-    The folder stays after an unexpected error, because it holds the traceback.
+    After an unexpected error the folder stays, because its log holds the traceback.
     """
     holds_traceback = False
     try:
@@ -191,8 +193,8 @@ def copy_log(log: Path, run_path: Path, rank: int) -> Path:
 def execute_in_folder(config: "Config", start: "RunStart", request: RunRequest) -> None:
     """Runs a checked configuration, and sends its results to the tracker.
 
-    A tracker does not hear of a check of the data: it would list the check as a run.
-    The run folder of `start` records how the run ended.
+    With `check_only`, nothing is sent: the tracker would list the check as a run. The
+    run folder of `start` records how the run ended.
     """
     from mtl_cli.runs.provenance import config_hash
     from mtl_cli.runs.recorded_run import recorded_run
@@ -217,5 +219,12 @@ def execute_in_folder(config: "Config", start: "RunStart", request: RunRequest) 
         with tracked_run(
             tracker, folder.path, console.warn, values, earlier_epochs
         ) as tracked:
-            scores = run(config, folder, console, settings, checkpoint, tracked.epoch)
+            scores = run(
+                config,
+                folder,
+                console,
+                settings,
+                checkpoint=checkpoint,
+                on_epoch=tracked.epoch,
+            )
             tracked.end(scores)

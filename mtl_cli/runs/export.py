@@ -55,7 +55,7 @@ class Replay(NamedTuple):
 
     num_rows: int  # the number of example rows
     column: str  # the column of predictions with the largest error
-    error: float  # the largest error, see `ExportFormat`
+    error: float  # the largest error, see `prediction_errors`
     has_hashes: bool = True  # whether the record holds hashes of the export's files
 
 
@@ -116,11 +116,11 @@ def export_model(
 def warn_of_changed_inputs(target: Path, record: ExportRecord) -> None:
     """Warns if an export replaces an export with other inputs.
 
-    A program that serves the earlier export sends the inputs of that export.
+    A program that uses the earlier export would go on to send the earlier inputs.
     """
     try:
         earlier = find_record(target)
-    except DAMAGED_FILE_ERRORS:  # the check of the target refuses such an export
+    except DAMAGED_FILE_ERRORS:  # `check_export_target` refuses such an export later
         return
     if earlier is None:
         return
@@ -139,8 +139,8 @@ def warn_of_changed_inputs(target: Path, record: ExportRecord) -> None:
 def write_record_with_hashes(folder: Path, record: ExportRecord) -> None:
     """Adds the hashes of an export's files to the record in its folder.
 
-    The hashes show later whether somebody has added or changed a file: before an export
-    with `force` replaces the folder, and when the export is verified.
+    The hashes show whether somebody has added or changed a file. They are compared
+    before an export with `force` replaces the folder, and when the export is verified.
     """
     text = json.dumps({**record, HASHES_KEY: hashes_of(folder)})
     (folder / RECORD_FILE).write_text(text, "utf-8")
@@ -235,16 +235,18 @@ def replay(
         errors[name] = float(np.max(prediction_errors(predicted, expected)))
     # A NaN counts as the largest error. All comparisons with NaN are false, so `max`
     # alone might miss it.
-    worst = max(errors, key=lambda name: (math.isnan(errors[name]), errors[name]))
-    error = errors[worst]
+    worst_column = max(
+        errors, key=lambda name: (math.isnan(errors[name]), errors[name])
+    )
+    error = errors[worst_column]
     tolerance = export_format.tolerance
-    if not error <= tolerance:  # `not <=` is also true for NaN
+    if math.isnan(error) or error > tolerance:
         raise ExportError(
-            f"{target} predicts {worst} differently than the run did: the largest "
-            f"error in {rows.num_rows} example rows is {error:.1e}, but at most "
-            f"{tolerance:.0e} is expected; {fix}"
+            f"{target} predicts {worst_column} differently than the run did: the "
+            f"largest error in {rows.num_rows} example rows is {error:.1e}, but at "
+            f"most {tolerance:.0e} is expected; {fix}"
         )
-    return Replay(rows.num_rows, worst, error)
+    return Replay(rows.num_rows, worst_column, error)
 
 
 def prediction_errors(predicted: Floats, expected: Floats) -> Floats:

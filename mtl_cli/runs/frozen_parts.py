@@ -1,8 +1,8 @@
 """Checks that no weight is frozen at the random value that it starts with.
 
-A part of the network that `start_from.freeze` names keeps what the earlier run has
-learnt. A frozen part that starts fresh would keep random weights instead: the tasks
-would be predicted from a random projection, often with plausible scores.
+`start_from.freeze` names parts of the network that keep the weights of the earlier run.
+A frozen part without such weights would keep random weights: the tasks would be
+predicted from a random projection, often with plausible scores.
 """
 
 from collections.abc import Collection, Mapping
@@ -28,41 +28,54 @@ def check_frozen_parts(
         config: the configuration of the new run.
         earlier: what the new run takes from the earlier run.
         blocks: all blocks of the new network.
-        fresh: the blocks of the new network that start fresh.
-        reasons: {part that starts fresh as a whole: the reason}.
+        fresh: the blocks that start with random weights.
+        reasons: {part of which all blocks start with random weights: the reason}.
 
-    Returns: a warning if features start fresh and some of their weights are frozen.
+    Returns: a warning about features that do not go on from the earlier run, if some of
+        their weights are frozen.
 
     Raises:
-        ConfigError: if other weights are frozen although they start fresh.
+        ConfigError: if other frozen weights start at random.
     """
-    features: dict[str, None] = {}
-    parts: list[str] = []
+    fresh_features: dict[str, None] = {}  # an ordered set
+    parts: list[str] = []  # the parts with weights of these features
     for part in config.start_from.freeze:
-        fresh_here = [name for name in fresh if name.part == part]
-        # If a feature goes on, its weights start fresh only with their whole layer.
-        of_layers = [x for x in fresh_here if feature_of(x) in ("", *earlier.learnt)]
-        starts_fresh = len(fresh_here) == sum(name.part == part for name in blocks)
-        if fresh_here and (of_layers or starts_fresh):
+        fresh_blocks = [block for block in fresh if block.part == part]
+        if not fresh_blocks:
+            continue
+        is_whole_part = len(fresh_blocks) == sum(block.part == part for block in blocks)
+        # Fresh blocks that are not due to a fresh feature: a whole layer starts fresh.
+        layer_blocks = [
+            block
+            for block in fresh_blocks
+            if feature_of(block) in ("", *earlier.learnt)
+        ]
+        if is_whole_part or layer_blocks:
             reason = reasons.get(part, "no weights of the earlier run fit them")
             text = f"would stay at random weights, because {reason}"
-            lines = describe_blocks(of_layers, text)
-            line = f"{part} {text}" if starts_fresh else lines[0]
+            line = (
+                f"{part} {text}"
+                if is_whole_part
+                else describe_blocks(layer_blocks, text)[0]
+            )
             raise ConfigError(
                 f"start_from.freeze: {line}; leave {part} out of start_from.freeze"
             )
-        if fresh_here:
-            features |= dict.fromkeys(map(feature_of, fresh_here))
-            parts.append(part)
-    if not features:
+        fresh_features |= dict.fromkeys(map(feature_of, fresh_blocks))
+        parts.append(part)
+    if not fresh_features:
         return []
     return [
         f"start_from.freeze: these features start fresh, so their weights in "
-        f"{', '.join(parts)} stay random: {comma_list(features)}; leave "
+        f"{', '.join(parts)} stay random: {comma_list(fresh_features)}; leave "
         f"{', '.join(parts)} out of start_from.freeze to train these weights"
     ]
 
 
-def feature_of(name: BlockName) -> str:
-    """Returns the feature of a table or of a kernel's rows; "" for other blocks."""
-    return name.owner if name.part == "embeddings" else name.feature
+def feature_of(block: BlockName) -> str:
+    """Returns the feature of a block; "" if the block belongs to no single feature.
+
+    An embedding table has a feature, and so have the rows of a kernel that multiply the
+    encoding of the feature.
+    """
+    return block.owner if block.part == "embeddings" else block.feature

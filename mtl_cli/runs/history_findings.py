@@ -14,14 +14,15 @@ from mtl_cli.training.progress import History
 MIN_DIFFERENCE = 0.005
 
 
-def better_epochs(config: Config, history: History) -> list[str]:
+def better_epoch_findings(config: Config, history: History) -> list[str]:
     """Returns a line for each task that was clearly better after another epoch.
 
-    All tasks share the epoch that is kept: the best epoch by the mean over the tasks.
-    So a task that learns faster or slower than other tasks may lose. Returns [] if
-    there is only one task, or if early stopping is off. Also returns [] if
-    `trainer.monitor` is not `auto`: the user has then chosen the metric by which an
-    epoch is kept. Tasks with few validation rows have no line, see `monitor_weight`.
+    Early stopping keeps the epoch that is best by the mean over the tasks. So a task
+    that learns faster or slower than the others may be better after another epoch.
+    Tasks with few validation rows have no line, see `monitor_weight`.
+
+    Returns [] if there is only one task, if early stopping is off, or if the user has
+    chosen by `trainer.monitor` which epoch is kept.
     """
     monitored = monitored_metrics(config.trainer.monitor, config.outputs)
     stops_early = config.trainer.patience is not None
@@ -74,8 +75,8 @@ def last_epoch_finding(config: Config, history: History, num_rows: int) -> list[
 def useless_tasks_finding(outputs: list[Output], scores: Scores) -> list[str]:
     """Returns a line about tasks that are no better than a constant prediction.
 
-    The constant is the mean label, or the share of each class. Tasks with another loss
-    than the usual one of their kind are left out: they may not predict means.
+    The constant is the mean label, or the share of each class. A task whose `loss` is
+    not the default of its kind is left out, because it may not predict means.
 
     Args:
         outputs: the outputs.
@@ -87,7 +88,7 @@ def useless_tasks_finding(outputs: list[Output], scores: Scores) -> list[str]:
         if metric is None or not has_usual_loss(output.task):
             continue
         value = scores.get(output.name, {}).get(metric.name)
-        # The constant has the R2 or D2 0, or the normalised entropy 1.
+        # For a constant prediction, R2 and D2 are 0, and normalised entropy is 1.
         value_of_constant = 0 if metric.direction == 1 else 1
         if value is not None and metric.direction * (value - value_of_constant) <= 0:
             cases.append(f"{output.name} ({metric.name} {value:.4f})")
@@ -100,9 +101,9 @@ def useless_tasks_finding(outputs: list[Output], scores: Scores) -> list[str]:
 
 
 def has_usual_loss(task: Task) -> bool:
-    """Whether a task has the usual loss of its kind, or its kind offers no choice."""
-    loss = type(task).model_fields.get("loss")
-    return loss is None or vars(task)["loss"] == loss.default
+    """Whether a task has the default loss of its kind, or the kind offers no choice."""
+    field = type(task).model_fields.get("loss")
+    return field is None or vars(task)["loss"] == field.default
 
 
 def validation_values(history: History, output: str, metric: str) -> dict[int, float]:

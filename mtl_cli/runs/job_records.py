@@ -35,8 +35,8 @@ MAX_NAME_BYTES = 255  # the limit of most file systems
 class JobRecord:
     """The state of one job of a sweep, since the sweep was last started."""
 
-    # Such as `3` for the job of configuration 3 of the sweep. If the configuration has
-    # several jobs, by `repeats` or twins, their numbers are `3.1`, `3.2`, ...
+    # `3` for the job of the sweep's configuration 3. If the configuration has several
+    # jobs, because of `repeats` or twins, their numbers are `3.1`, `3.2`, ...
     number: str
     name: str  # the name of the job's run folder
     settings: list[str]  # the settings `key=value` from which the job was composed
@@ -147,7 +147,7 @@ def order_of_number(number: str) -> list[int]:
 
 
 def mark_as_stopped(sweep: Path) -> None:
-    """Keeps further jobs of a sweep from starting, on all machines."""
+    """Prevents further jobs of a sweep from starting, on all machines."""
     (sweep / RECORDS / STOP_FILE).touch()
 
 

@@ -12,70 +12,77 @@ from mtl_cli.data.sampling_correction import sampled_task
 from mtl_cli.models.base import COMMON_KEYS
 from mtl_cli.runs.training_table import run_trained_on
 
-# Settings that start like this are left out of a suggested command. The keys of sweeps
-# among them mean nothing for a single run, or would start a whole sweep.
-LEFT_OUT = ("hydra.", "resume=", "sweep=", "sweep.", "repeats=", "compare=", "compare.")
+# Settings that start like this are left out of a suggested command. Keys of sweeps mean
+# nothing for a single run, or would start a whole sweep.
+KEYS_OF_SWEEPS = ("sweep=", "sweep.", "repeats=", "compare=", "compare.")
+LEFT_OUT_PREFIXES = ("hydra.", "resume=", *KEYS_OF_SWEEPS)
 
 
 def next_commands(
     config: Config, folder: Path, settings: list[str]
 ) -> list[tuple[str, str]]:
-    """Returns commands to run after training, in the order in which to try them.
+    """Returns (command, purpose) for each command to try next, the best first.
 
-    Each entry is a pair: a command and its purpose. `settings` are the flags and
-    settings of the run.
+    `settings` are the flags and settings of the run.
     """
     return [comparison_command(config, settings), *commands_for_model(folder)]
 
 
 def comparison_command(config: Config, settings: list[str]) -> tuple[str, str]:
-    """Returns a command that gives scores to compare a run with, and its purpose.
+    """Returns a command that gives scores to compare a run with, and its purpose."""
+    if command := command_to_score_earlier_run(config, settings):
+        purpose = "scores the earlier run on the test rows of this run"
+    else:
+        command = command_to_train_other_run(config, settings)
+        purpose = "trains a run to compare this run with"
+    return shlex.join(command), purpose
 
-    - After a run that started from an earlier run and has a test file, the command
-      scores the earlier run on this file, if its rows are new to the earlier run. A new
-      run to compare with would lack the training rows of the earlier run.
-    - After another multi-task run, the command trains the same tasks separately, by a
+
+def command_to_score_earlier_run(config: Config, settings: list[str]) -> list[str]:
+    """Returns a command that scores the earlier run on the test file of this run.
+
+    A new run to compare with would lack the training rows of the earlier run, so the
+    earlier run is the better comparison. Returns [] if there is no earlier run or no
+    test file, or if the rows of the test file are not new to the earlier run.
+    """
+    earlier, test = config.start_from.run, config.dataset.test
+    # With `valid_from=test`, only a part of the file holds the test rows of the run.
+    if earlier is None or test is None or config.dataset.valid_from == "test":
+        return []
+    if run_trained_on(test, config.dataset.format, Path(earlier)) is not None:
+        return []
+    plugins = [setting for setting in settings if setting.startswith("--plugins=")]
+    return ["mtl-evaluate", earlier, *path_list(test), *plugins]
+
+
+def command_to_train_other_run(config: Config, settings: list[str]) -> list[str]:
+    """Returns a command that trains a run to compare a run with.
+
+    - After a multi-task run, the command trains the same tasks separately, by a
       single-task model as large as one expert at each level of the run's model.
-    - If the heads of this run decide the weights of rows, a run without them has other
+    - If the heads of the run decide the weights of rows, a run without them has other
       weights and cannot be compared. The command then keeps the heads, and chooses
       another sharing scheme.
     - After any other run, the command repeats the run with several seeds.
     """
-    earlier, test = config.start_from.run, config.dataset.test
-    # With `valid_from=test`, only a part of the file holds the test rows of the run.
-    if (
-        earlier is not None
-        and test is not None
-        and config.dataset.valid_from != "test"
-        and run_trained_on(test, config.dataset.format, Path(earlier)) is None
-    ):
-        plugins = [s for s in settings if s.startswith("--plugins=")]
-        tables = path_list(test)
-        command = ["mtl-evaluate", earlier, *tables, *plugins]
-        purpose = "scores the earlier run on the test rows of this run"
-        return shlex.join(command), purpose
-    purpose = "trains a run to compare this run with"
+    plain_settings = [setting.lstrip("+") for setting in settings]
     kept_settings = [
         setting
-        for setting in (setting.lstrip("+") for setting in settings)
-        if not setting.startswith(LEFT_OUT)
+        for setting in plain_settings
+        if not setting.startswith(LEFT_OUT_PREFIXES)
     ]
     # A saved configuration has no config groups, so `model=` cannot choose a model.
     # A primary configuration of the user's own may set keys that a twin lacks.
     flags = ("--config-path", "--config-name")
     has_own_config = any(setting.startswith(flags) for setting in kept_settings)
     is_multi_task = len(config.chosen_tasks) > 1 and config.model.name != "single_task"
-    if is_multi_task and not has_own_config and earlier is None:
-        if heads_weigh_rows(config):
-            new_settings = with_other_sharing(config, kept_settings)
-        else:
-            model = config.model.model_dump(mode="json")
-            new_settings = settings_of_twin(model, kept_settings)
-        command = ["mtl-train", *new_settings]
-    else:
+    if not is_multi_task or has_own_config or config.start_from.run is not None:
         without_seed = [s for s in kept_settings if not s.startswith("seed=")]
-        command = ["mtl-train", "-m", *without_seed, "seed=1,2,3"]
-    return shlex.join(command), purpose
+        return ["mtl-train", "-m", *without_seed, "seed=1,2,3"]
+    if heads_weigh_rows(config):
+        return ["mtl-train", *with_other_sharing(config, kept_settings)]
+    model = config.model.model_dump(mode="json")
+    return ["mtl-train", *settings_of_twin(model, kept_settings)]
 
 
 def heads_weigh_rows(config: Config) -> bool:
@@ -100,7 +107,7 @@ def with_other_sharing(config: Config, settings: list[str]) -> list[str]:
 
 
 def commands_for_model(folder: Path) -> list[tuple[str, str]]:
-    """Returns commands that use the model of a run: pairs of a command and purpose."""
+    """Returns (command, purpose) for each command that uses the model of a run."""
     run = shlex.quote(str(short_path(folder)))
     flags = "".join(f" {shlex.quote(flag)}" for flag in plugin_flags())
     return [

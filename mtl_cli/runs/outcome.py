@@ -37,10 +37,10 @@ def failure_message(error: BaseException) -> str:
 
 
 def plugin_hint(config: "Config") -> str:
-    """Returns the end of the message of an unexpected error that names plugins' files.
+    """Returns the end of an error message: the files of the plugins that a run uses.
 
-    An option that returns something wrong makes the code that calls it fail, so the
-    error itself does not tell the option.
+    If an option of a plugin returns something wrong, the code that calls the option
+    fails. So the error itself does not name the plugin. Returns "" without plugins.
     """
     from mtl_cli.runs.provenance import plugin_files
 
@@ -49,10 +49,10 @@ def plugin_hint(config: "Config") -> str:
 
 
 def is_expected(error: BaseException) -> bool:
-    """Whether the message of an error says enough, so that nobody needs a traceback.
+    """Whether an error needs no traceback, because its message says enough.
 
-    These are errors with a message for the user (`MtlError`), a stop by a signal or by
-    Ctrl-C, and a closed output.
+    True for errors with a message for the user (`MtlError`), for a stop by a signal or
+    by Ctrl-C, and for a closed output.
     """
     if isinstance(error, SystemExit):
         return error.code == OUTPUT_CLOSED
@@ -74,7 +74,7 @@ def stop_message(stop: Stopped, command: list[str]) -> str:
         return f"{stop}; no checkpoint was written yet"
     newest = checkpoints[0]
     return (
-        f"{stop}; all up to {describe_checkpoint(newest)} is safe in "
+        f"{stop}; the training up to {describe_checkpoint(newest)} is saved in "
         f"{short_path(newest)}; to go on: {resume_command(command)}"
     )
 

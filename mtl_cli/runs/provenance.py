@@ -22,10 +22,10 @@ if TYPE_CHECKING:  # the imports take a tenth of a second
     from mtl_cli.data.load import Data
 
 # Keys that may change when a run is resumed, so the hash of a configuration leaves them
-# out. Of these keys, only `strategy` can change the results: it changes the number of
-# processes. Each process draws its own dropout masks, and its batch normalisation uses
-# only the rows of the batch that this process has.
-# The value is an argument `exclude` of pydantic: True excludes the whole section.
+# out. The value is an argument `exclude` of pydantic: True excludes the whole section.
+# Only `strategy` can change the results, because it changes the number of processes:
+# each process draws its own dropout masks, and its batch normalisation uses only the
+# rows of the batch that this process has.
 KEYS_FREE_TO_CHANGE: Any = {
     "resume": True,
     "tracker": True,
@@ -39,9 +39,14 @@ TRAIN_HASH = "train_hash"  # the key that holds the hash of the training table
 
 def config_hash(config: "Config") -> str:
     """Returns a hash of a configuration, without `KEYS_FREE_TO_CHANGE`."""
-    values = config.model_dump(mode="json", exclude=KEYS_FREE_TO_CHANGE)
-    text = json.dumps(mask_secrets(values), sort_keys=True)
+    text = json.dumps(fixed_values(config), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def fixed_values(config: "Config") -> dict[str, Any]:
+    """Returns the values of a configuration that a resumed run must not change."""
+    values = config.model_dump(mode="json", exclude=KEYS_FREE_TO_CHANGE)
+    return mask_secrets(values)
 
 
 def environment(config: "Config", data: "Data") -> dict[str, Any]:
@@ -61,7 +66,7 @@ def environment(config: "Config", data: "Data") -> dict[str, Any]:
 
 
 def git_commit() -> str | None:
-    """Returns the git commit of this code; None if the code is not a git checkout."""
+    """Returns the git commit of mtl-cli's code; None outside of a git checkout."""
     checkout = PACKAGE.parent
     if not (checkout / ".git").exists():
         return None
@@ -90,7 +95,10 @@ def plugin_files(config: "Config") -> list[str]:
 
 
 def learnt_options(config: "Config") -> list[object]:
-    """Returns the options that decide what the model learns and predicts."""
+    """Returns the objects of all options that decide what a model learns and predicts.
+
+    They do not include the tracker, for example.
+    """
     model = config.model
     options: list[object] = [
         config.dataset,
@@ -132,14 +140,13 @@ def config_difference_message(config: "Config", run: Path) -> str:
         saved = config.read_saved(read_config(run))
     except (OSError, ValueError, TypeError):
         return "the run's config.yaml cannot be read"
-    old, new = (
-        mask_secrets(each.model_dump(mode="json", exclude=KEYS_FREE_TO_CHANGE))
-        for each in (saved, config)
-    )
-    changes = change_messages(old, new)[:MAX_SHOWN_DIFFERENCES]
-    # The hash of the run differs from the hash of the configuration. If no key differs,
+    changes = change_messages(fixed_values(saved), fixed_values(config))
+    # This function is called if the hash of the configuration differs from the hash
+    # that the run has recorded. If the file equals the configuration nevertheless,
     # somebody has edited the file since the run began.
-    return "; ".join(changes) or "the run's config.yaml was changed"
+    return "; ".join(changes[:MAX_SHOWN_DIFFERENCES]) or (
+        "the run's config.yaml was changed"
+    )
 
 
 def change_messages(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

@@ -26,7 +26,7 @@ from mtl_cli.scoring.check_monitor import (
     unmonitored_warnings,
 )
 
-SECONDS_PER_LINE = 10.0  # without a terminal
+SECONDS_PER_LINE = 10.0  # the time between two lines of progress without a terminal
 
 
 def read_data(
@@ -48,7 +48,7 @@ def read_data(
         f"{config.dataset.name}: {rows} rows, {len(config.dataset.used_features)} "
         f"features, {data.loading}"
     )
-    left_out = unmonitored(config, data)
+    reason_by_unmonitored_task = find_unmonitored_tasks(config, data)
     vectors = pretrained.read_all(config, data.features)
     for name in vectors:
         console.print_line(pretrained_line(name, vectors[name], config, data, earlier))
@@ -59,21 +59,23 @@ def read_data(
         *label_warnings(config, data.splits["train"]),
     ]
     if config.trainer.patience is not None:
-        warnings += unmonitored_warnings(left_out)
-        watched = monitored_metrics(config.trainer.monitor, config.outputs, left_out)
-        outputs = [output for output, _ in watched]
+        warnings += unmonitored_warnings(reason_by_unmonitored_task)
+        monitored = monitored_metrics(
+            config.trainer.monitor, config.outputs, reason_by_unmonitored_task
+        )
+        outputs = [output for output, _ in monitored]
         warnings += few_valid_rows_findings(outputs, data.splits["valid"])
     for warning in warnings:
         console.warn(warning)
-    return data, vectors, list(left_out)
+    return data, vectors, list(reason_by_unmonitored_task)
 
 
 def load_data(config: Config, console: Console, earlier: EarlierRun | None) -> Data:
     """Loads the data.
 
-    Features and tasks that go on from an earlier run keep what they have learnt there,
-    such as vocabularies and statistics of labels. Raises a `DataError` if the earlier
-    statistics of a task's labels are damaged.
+    Features and tasks that go on from an earlier run keep what they have learnt there:
+    vocabularies, for example, and statistics of labels. Raises a `DataError` if the
+    earlier statistics of a task's labels are damaged.
     """
     learnt = earlier.learnt if earlier else None
     with encoding_progress(console) as on_rows:
@@ -94,9 +96,10 @@ def pretrained_line(
     data: Data,
     earlier: EarlierRun | None,
 ) -> str:
-    """Counts the values of an embedding table that start from pretrained vectors.
+    """Says how many values of an embedding table start from pretrained vectors.
 
-    If a trained table goes on from the earlier run, only its new values do so.
+    If a trained table goes on from the earlier run, only its new values start from
+    pretrained vectors.
     """
     num_values = len(data.features.learnt[name]["vocabulary"])
     is_frozen = data.features.layout.tables[name].frozen
@@ -123,14 +126,15 @@ def earlier_rows_warnings(config: Config) -> list[str]:
     for split, location in config.dataset.locations.items():
         if not is_training_table(location, config.dataset.format, Path(run)):
             continue
-        effect = (
-            f"so the scores of these {split} rows are better than those of new rows; "
-            "name rows that no earlier run was trained on"
-        )
         if split == "train":
             effect = (
                 "so this run trains on them again; if the rows were delivered twice, "
                 "leave this run out"
+            )
+        else:
+            effect = (
+                f"so the scores of these {split} rows are better than those of new "
+                "rows; name rows that no earlier run was trained on"
             )
         warnings.append(
             f"dataset.{split} holds the rows that {run}, the earlier run, was trained "
@@ -152,16 +156,17 @@ def label_warnings(config: Config, train: Table) -> list[str]:
     ]
 
 
-def unmonitored(config: Config, data: Data) -> dict[str, str]:
+def find_unmonitored_tasks(config: Config, data: Data) -> dict[str, str]:
     """Returns the tasks that `trainer.monitor` leaves out: {task: reason}.
 
-    Raises a `DataError` if early stopping is on and could watch no task.
+    Raises a `DataError` if early stopping is on, but no task is left to monitor.
     """
-    valid = data.splits.get("valid")
+    monitor, valid = config.trainer.monitor, data.splits.get("valid")
     if valid is None:
         return {}
-    find = unmonitored_tasks if config.trainer.patience is None else check_monitor
-    return find(config.trainer.monitor, config.outputs, valid)
+    if config.trainer.patience is None:  # without early stopping
+        return unmonitored_tasks(monitor, config.outputs, valid)
+    return check_monitor(monitor, config.outputs, valid)
 
 
 @contextmanager

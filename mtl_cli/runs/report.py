@@ -39,7 +39,7 @@ def write_tables(run: TrainedRun, predictions: dict[str, dict[str, Array]]) -> N
         predictions["test"],
         None if scenarios is None else scenarios.of(test),
     )
-    # Arrow gets an open file: it takes no path whose bytes are not UTF-8.
+    # Arrow gets an open file, because it refuses paths that are not UTF-8.
     with run.folder.replacing("predictions.parquet") as path, path.open("wb") as file:
         frame.to_parquet(file, index=False)
 
@@ -47,8 +47,8 @@ def write_tables(run: TrainedRun, predictions: dict[str, dict[str, Array]]) -> N
 def write_report(run: FinishedRun, console: Console) -> None:
     """Writes the plots and the pages of a run.
 
-    A run always has `report.html` and `model_card.md`. A file in `plots/` needs epochs
-    or scored rows to plot. Plots that a task cannot draw are left out with a warning.
+    These are `report.html`, `model_card.md`, and the files in `plots/` for which the
+    run has epochs or scored rows. If a task's plots fail, a warning is printed instead.
     """
     plots = plots_by_output(run, console)
     write_plots(run, plots)
@@ -73,9 +73,9 @@ def plots_by_output(run: FinishedRun, console: Console) -> dict[str, list[LinePl
 def warned_of_error(part: str, run: TrainedRun, console: Console) -> Iterator[None]:
     """Turns an unexpected error of the block into a warning that the run lacks a part.
 
-    The blocks describe a run whose model and scores are complete. A mistake in such a
-    block, such as one in the code of a plugin, must not lose the training. `part` names
-    what the block makes.
+    `part` is what the block makes, such as `report`. When it is made, the model and the
+    scores are complete: a mistake in the block, or in a plugin that the block calls,
+    must not lose them.
     """
     try:
         yield

@@ -32,7 +32,13 @@ MAX_LISTED_SLICES = 3  # the number of slices that are listed per output
 def page(
     run: FinishedRun, run_summary: dict[str, Any], plots: dict[str, list[LinePlot]]
 ) -> str:
-    """Returns the page as HTML, given the result of `summary` and {output: plots}."""
+    """Returns the page as HTML.
+
+    Args:
+        run: the finished run.
+        run_summary: the variables that `summary` returns.
+        plots: {output: plots of its predictions}.
+    """
     outputs = run.config.outputs
     configuration = mask_secrets(run.config.model_dump(mode="json"))
     return render(
@@ -92,10 +98,11 @@ def drawn_network(run: FinishedRun) -> Chart:
 
 
 def model_card(run: FinishedRun, run_summary: dict[str, Any]) -> str:
-    """Returns the model card as Markdown, given the result of `summary`.
+    """Returns the model card as Markdown.
 
-    The card lists the weakest slice of each output, if that slice is surely weaker than
-    the other rows, and what was not tested.
+    `run_summary` are the variables that `summary` returns. The card lists the weakest
+    slice of each output, if that slice is surely weaker than the other rows. It also
+    lists what was not tested.
     """
     weaknesses = [
         f"{output.title}: {slice_text(slices[0], len(slices))}, on "
@@ -114,7 +121,7 @@ def model_card(run: FinishedRun, run_summary: dict[str, Any]) -> str:
 
 
 def summary(run: FinishedRun) -> dict[str, Any]:
-    """Returns the templates' values that the page and the model card share."""
+    """Returns the template variables that the page and the model card share."""
     config = run.config
     return {
         "title": f"{config.model.name} on {config.dataset.name}",
@@ -128,9 +135,9 @@ def summary(run: FinishedRun) -> dict[str, Any]:
 
 
 def fact_table(run: FinishedRun) -> dict[str, str]:
-    """Returns the table of facts, {name: value}.
+    """Returns {name of a fact: its text}, such as `parameters` and `seed`.
 
-    For an ensemble, the names of its runs take the place of epochs and seed.
+    An ensemble has the names of its runs in place of the epochs and the seed.
     """
     config, environment = run.config, mask_secrets(run.environment)
     splits, versions = run.data.report["splits"], environment["versions"]

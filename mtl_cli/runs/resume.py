@@ -78,7 +78,7 @@ def choose_start(config: Config, path: Path, is_named_by_time: bool) -> RunStart
 
 
 def start_beside(config: Config, path: Path) -> RunStart | None:
-    """Returns the start in the newest unfinished run beside `path` that is not locked.
+    """Resumes the newest unfinished run beside `path` that no process has locked.
 
     Returns None if there is no such run.
     """
@@ -130,7 +130,7 @@ def released_after_error(folder: RunFolder) -> Iterator[None]:
 
 
 def start_as_decided(config: Config, folder: RunFolder) -> RunStart | None:
-    """Returns the start in a locked folder.
+    """Starts, replaces or resumes the run in a locked folder, as `decide` says.
 
     If the requested run is finished, frees the lock and returns None.
     """
@@ -146,10 +146,10 @@ def start_as_decided(config: Config, folder: RunFolder) -> RunStart | None:
 
 
 def resumed_start(config: Config, folder: RunFolder, hint: str = "") -> RunStart:
-    """Returns the start of an unfinished run at its newest intact checkpoint.
+    """Resumes an unfinished run at its newest intact checkpoint.
 
-    Without an intact checkpoint, the run starts at its beginning. `hint` is the end of
-    the message to the user, with a semicolon in front.
+    Without an intact checkpoint, the run starts at its beginning. `hint` is added to
+    the message for the user, such as `; resume=never starts a new run`.
 
     Raises:
         ConfigError: if `resume=must` finds no intact checkpoint.

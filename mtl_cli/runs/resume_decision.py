@@ -57,7 +57,7 @@ def decide(config: Config, path: Path, record: dict[str, Any]) -> Decision:
 def nothing_to_resume_error(predicate: str) -> ConfigError:
     """Returns the error of `resume=must` if there is no run to resume.
 
-    `predicate` ends the sentence "no run of this configuration, data and plugins ...".
+    `predicate` completes the message, such as `is unfinished beside outputs/runs/x`.
     """
     return ConfigError(
         "resume: 'must' needs an unfinished run, but no run of this configuration, "

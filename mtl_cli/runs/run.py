@@ -43,7 +43,7 @@ def run(
         config: the checked configuration.
         folder: the run folder, locked for this process.
         console: prints to the terminal and to the log.
-        settings: the flags and settings of the command line.
+        settings: the flags and settings that the user typed, for suggested commands.
         checkpoint: the state to continue from; None to train from the beginning.
         on_epoch: a function that is called with each finished epoch.
 
@@ -144,17 +144,17 @@ def fit(
         return train(
             config,
             network,
-            data.splits["train"],
-            data.splits.get("valid"),
-            Progress(display.step, show_and_report),
-            checkpoint_plan if replicas.is_chief else None,
-            replicas,
-            inputs.unmonitored,
+            table=data.splits["train"],
+            valid=data.splits.get("valid"),
+            progress=Progress(display.step, show_and_report),
+            checkpoint_plan=checkpoint_plan if replicas.is_chief else None,
+            replicas=replicas,
+            unmonitored=inputs.unmonitored,
         )
 
 
 def end_training_stage(timer: StageTimer, history: History) -> None:
-    """Ends the stage "train", and turns its parts into separate stages."""
+    """Ends the stage "train", and shows compiling, validation and checkpoints apart."""
     timer.end_stage("train")
     timer.split_off("train", "trace and compile the steps", history.compile_seconds)
     timer.split_off("train", "validate", history.validation_seconds)

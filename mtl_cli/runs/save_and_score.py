@@ -10,7 +10,7 @@ from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.diagnosis import diagnose
 from mtl_cli.runs.history_findings import (
-    better_epochs,
+    better_epoch_findings,
     last_epoch_finding,
     useless_tasks_finding,
 )
@@ -47,8 +47,8 @@ def save_and_score(
     write_tables(run, predictions)
     timer.end_stage("save, predict and score")
 
-    # A start that was killed may have left these files. If this start fails to make one
-    # of them, the run must not show the file of the killed start.
+    # An earlier process of this run, killed at its end, may have left these files. If
+    # this process fails to write one of them, the old file must not stay.
     for name in ("gates.json", "report.html", "model_card.md"):
         (folder.path / name).unlink(missing_ok=True)
     split = main_split(scores)
@@ -82,13 +82,13 @@ def print_results(
     split: str,
     scores: dict[str, Scores],
 ) -> None:
-    """Prints what is to be known about the kept epoch and the gates, and the scores.
+    """Prints findings about the kept epoch, the tasks and the gates; prints the scores.
 
-    `scores` holds all splits; the scores of `split` are printed.
+    `scores` holds all splits, {split: {output: score}}; those of `split` are printed.
     """
     num_rows = run.data.splits["train"].num_rows
     for line in [
-        *better_epochs(run.config, run.history),
+        *better_epoch_findings(run.config, run.history),
         *last_epoch_finding(run.config, run.history, num_rows),
     ]:
         console.print_line(line)
@@ -106,17 +106,15 @@ def predict_and_score(
 ) -> tuple[dict[str, dict[str, Array]], dict[str, Scores]]:
     """Predicts the rows of each split, and scores the predictions.
 
-    Training rows that are streamed from disk would take long to score, so they are only
-    scored if there are no other rows.
+    Training rows that are streamed from disk take long to score. They are scored only
+    if there are no other rows.
 
     Returns: {split: {output: predictions}} and {split: {output: score}}.
     """
     data = run.data
-    splits = [
-        split for split in data.splits if split != "train" or not data.is_streamed
-    ]
-    if not splits:
-        splits = ["train"]
+    splits = list(data.splits)
+    if data.is_streamed and len(splits) > 1:
+        splits.remove("train")
     predictions = {split: run.network.predict(data.splits[split]) for split in splits}
     scores = {}
     for split in sorted(splits):
@@ -129,7 +127,7 @@ def predict_and_score(
 
 
 def print_paths(folder: RunFolder, console: Console) -> None:
-    """Says where the run folder is, and the report if there is one."""
+    """Prints the path of the run folder, and of the report if there is one."""
     console.print_line(f"run folder: {short_path(folder.path)}")
     report = folder.path / "report.html"
     if report.exists():
@@ -181,10 +179,11 @@ def calibrate_predictions(run: TrainedRun, console: Console) -> None:
     texts = [f"{name} {calibration}" for name, calibration in calibrations.items()]
     console.print_line(f"calibrated on validation rows: {', '.join(texts)}")
     for name, calibration in calibrations.items():
-        num_rows, num_left_out = calibration.rows, calibration.rows_left_out
+        num_left_out = calibration.rows_left_out
         if num_left_out:
+            num_rows = calibration.rows + num_left_out
             console.warn(
-                f"{name}: {num_left_out:,} of {num_rows + num_left_out:,} validation "
+                f"{name}: {num_left_out:,} of {num_rows:,} validation "
                 "rows are left out of the calibration, because their predictions are "
                 "not finite numbers; look for huge numbers in the features of the "
                 "validation rows"

@@ -117,7 +117,7 @@ def load(run: Path) -> TrainedModel:
 
 
 def warn_of_changed_plugins(run: Path, config: Config) -> None:
-    """Warns if a plugin of a run's model is no longer the code that the run trained."""
+    """Warns if a plugin of a run's model has changed since the run was trained."""
     if names := changed_plugins(config, run):
         warnings.warn(
             f"{run}: the code of the plugin of {names} has changed since this model "
@@ -132,13 +132,12 @@ def load_data(model: TrainedModel, on_rows: OnProgress = no_progress) -> Data:
 
     If the run started from an earlier run, its features have learnt from the rows of
     both runs, but its data holds only its own rows. Therefore the features continue
-    from their learnt values here, and encode the rows as in training.
+    from the values that the model has learnt, and encode the rows as in training.
     """
-    config, earlier = model.config, None
+    config, learnt = model.config, None
     if config.start_from.run is not None:
-        learnt = model.features.learnt
-        earlier = {name: dict(values) for name, values in learnt.items()}
-    return load_dataset(config.dataset, config.outputs, earlier, on_rows)
+        learnt = {name: dict(x) for name, x in model.features.learnt.items()}
+    return load_dataset(config.dataset, config.outputs, learnt, on_rows)
 
 
 def load_learnt(run: Path) -> LearntModel:

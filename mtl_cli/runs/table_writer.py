@@ -1,4 +1,7 @@
-"""Writes a table, in pieces, to stdout or to a file whose ending names the format."""
+"""Writes the table of `mtl-predict`, block by block, to stdout or to a file.
+
+The ending of the file's name tells the format.
+"""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -17,13 +20,13 @@ from mtl_cli.core.message_text import comma_list
 from mtl_cli.core.standard_streams import stdout_write_errors
 
 STDOUT = "-"  # as a target: CSV to stdout
-# {ending of a file's name: function that opens a file with a schema for writing}
+# {ending of a file's name: function that takes a file and a schema, and makes a writer}
 WRITERS: dict[str, Callable[[Any, pa.Schema], Any]] = {
     ".csv": pyarrow.csv.CSVWriter,
     ".feather": pa.ipc.new_file,
     ".parquet": pyarrow.parquet.ParquetWriter,
 }
-# {ending of a compressed file's name: program that compresses stdin}
+# {ending of a compressed file's name: program that compresses what it reads}
 COMPRESSORS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2"}
 
 
@@ -31,28 +34,31 @@ class TableWriter:
     """Writes tables with the same columns to one file, one below the other.
 
     Args:
-        sink: the path of the file, or an open file.
+        file: the open file.
         ending: the key of `WRITERS` that tells the format.
-        named_errors: returns a context that adds the sink's name to errors of writing.
-            By default, the context adds nothing: a file is written inside of
-            `replacing`, and `replacing` adds the file's name.
+        named_errors: makes a context in which write errors name the target. Needed for
+            stdout only; for files, `replacing` does it.
     """
 
     def __init__(
         self,
-        sink: Any,
+        file: Any,
         ending: str,
         named_errors: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        self.sink, self.ending, self.named_errors = sink, ending, named_errors
+        self.file, self.ending, self.named_errors = file, ending, named_errors
         self.writer: Any = None  # opened with the schema of the first table
 
     def write(self, table: pa.Table) -> None:
-        """Appends a table. Raises a `ConfigError` if the format cannot hold it."""
+        """Appends a table.
+
+        Raises a `ConfigError` if the format cannot hold a column. Every format holds
+        predictions, so this is a column that `--keep` names.
+        """
         try:
             with self.named_errors():
                 if self.writer is None:
-                    self.writer = WRITERS[self.ending](self.sink, table.schema)
+                    self.writer = WRITERS[self.ending](self.file, table.schema)
                 self.writer.write_table(table)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             problem = f"the columns: {first_line(error)}"
@@ -86,8 +92,8 @@ def check_prediction_target(target: str) -> None:
 def opened_target(target: str, may_replace: bool = True) -> Iterator[TableWriter]:
     """Yields a writer to a file or to stdout.
 
-    The file appears at the end of the block, completely or not at all. `may_replace`
-    says whether an existing file is replaced.
+    The file appears at the end of the block, completely or not at all. If the file
+    exists and `may_replace` is False, an error is raised.
     """
     if target == STDOUT:
         writer = TableWriter(sys.stdout.buffer, ".csv", stdout_write_errors)
@@ -95,7 +101,7 @@ def opened_target(target: str, may_replace: bool = True) -> Iterator[TableWriter
         writer.close()
         return
     check_prediction_target(target)
-    # Arrow gets an open file: it takes no path whose bytes are not UTF-8.
+    # Arrow gets an open file, because it refuses paths that are not UTF-8.
     with (
         replacing(Path(target), RUN_AGAIN, may_replace) as path,
         path.open("wb") as file,

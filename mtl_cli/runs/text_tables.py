@@ -27,11 +27,11 @@ def score_tables(scores: Scores) -> list[Cells]:
 
 
 def tables_by_metrics(rows: Iterable[tuple[str, dict[str, str], Score]]) -> list[Cells]:
-    """Groups outputs with the same metrics into tables: a header, one row per output.
+    """Makes one table for all outputs with the same metrics: a header, and their rows.
 
     Args:
-        rows: the title, {metric: value as text}, and the score of each output. The
-            numbers of rows, of positive labels and of groups come from the score.
+        rows: (title, {metric: value as text}, score) of each output. The numbers of
+            rows, of positive labels and of groups come from the score.
     """
     tables: dict[tuple[str, ...], Cells] = {}
     for title, metrics, score in rows:

@@ -112,8 +112,8 @@ class TrackedRun:
             return
         call = partial(self.tracker.end, scores)
         self.add(Event(call, len(flat_numbers(dict(scores or {}))), is_end=True))
-        # A second call of `end` means that a signal has interrupted the first call, so
-        # the run must not wait again.
+        # If `end` is called twice, a signal has interrupted the first call. So the
+        # second call does not wait.
         is_interrupted, self.end_has_begun = self.end_has_begun, True
         if not is_interrupted:
             self.wait_until_sent()
@@ -219,8 +219,8 @@ def tracked_run(
 ) -> Iterator[TrackedRun]:
     """Starts a tracker, sends earlier epochs that it lacks, and yields the connection.
 
-    If the run succeeds, the block itself calls `end` with the final scores. If the run
-    fails, `end` is called here.
+    The block calls `end` with the final scores. If the block raises an error, `end` is
+    called here, without scores.
 
     Args:
         tracker: the tracker to call.

@@ -61,17 +61,16 @@ class Outcomes:
     def note(self, event: Event, outcome: Outcome, error: BaseException | None) -> None:
         """Notes the outcome of a call, and its error if the event was not sent.
 
-        The first refusal explains the following refusals, so they do not change
-        `reason`.
+        `reason` stays that of the first refusal: later refusals often follow from it.
         """
         self.last = outcome
         if error is None:
             return
         if outcome is Outcome.AWAY or not self.refused:
-            # The text of a `KeyError`, for one, says nothing without the class. Errors
-            # of the network have complete texts.
-            is_complete = isinstance(error, OSError)
-            self.reason = first_line(error) if is_complete else failure_message(error)
+            # Errors of the network are clear without their class. Others are not: the
+            # text of a `KeyError` is only the key.
+            is_clear = isinstance(error, OSError)
+            self.reason = first_line(error) if is_clear else failure_message(error)
         if outcome is Outcome.REFUSED:
             self.refused.append(event)
         if event.must_succeed:

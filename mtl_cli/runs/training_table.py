@@ -11,15 +11,15 @@ from mtl_cli.runs.saved_model import load_config
 
 
 def run_trained_on(table: Location, file_format: str, run: Path) -> Path | None:
-    """Finds the run that was trained on a table: a run, or the run it started from.
+    """Finds out whether a run, or the run that it started from, trained on a table.
 
     Args:
         table: the table.
         file_format: the format of the table, as in `dataset.format`.
-        run: the folder of a run.
+        run: the folder of the run.
 
-    Returns: the folder of the first such run; None if there is none. A run whose files
-        are missing or damaged is not looked at.
+    Returns: the folder of the run that trained on the table, or None. If a run's files
+        are missing or damaged, the run counts as not trained on the table.
     """
     if is_training_table(table, file_format, run):
         return run
@@ -35,10 +35,10 @@ def run_trained_on(table: Location, file_format: str, run: Path) -> Path | None:
 def is_training_table(table: Location, file_format: str, run: Path) -> bool:
     """Whether a table is the training table of a run.
 
-    Paths and URLs are not compared, because a training table may have been moved, and
-    another table may have taken its place. Instead, the table's hash is compared with
-    the hash that the run has recorded. So no file is opened that the configuration of
-    the run names: a run may come from someone else.
+    The table's hash is compared with the hash that the run has recorded. Paths and URLs
+    are not compared, because a training table may have been moved, and another table
+    may have taken its place. Also, the run may come from someone else, so the files
+    that its configuration names are not opened.
     """
     try:
         expected = read_json_object(run / "environment.json").get(TRAIN_HASH)

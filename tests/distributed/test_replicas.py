@@ -332,7 +332,7 @@ def test_sigterm_of_one_process_stops_all_after_a_checkpoint(signalled, tmp_path
     chief, worker = outcomes(processes)
     for code, _, err in (chief, worker):
         assert (code, err.count("\n")) == (143, 1), err
-    assert "is safe in run/checkpoints/" in chief[2]
+    assert "is saved in run/checkpoints/" in chief[2]
     assert worker[2] == "mtl-train: error: stopped by SIGTERM\n"
     assert json.loads((tmp_path / "run/status.json").read_text())["status"] == (
         "interrupted"

@@ -316,7 +316,7 @@ def test_ctrl_c_writes_a_checkpoint_and_says_how_to_resume(start: Path) -> None:
     assert last.startswith("stopped: interrupted; all up to step ") or (
         last.startswith("stopped: interrupted; all up to epoch ")
     )
-    assert "is safe in run/checkpoints/" in last
+    assert "is saved in run/checkpoints/" in last
     command = shlex.join(["mtl-train", *LONG, "hydra.run.dir=run"])
     assert last.endswith(f"; to go on: {command}")
     assert status_of(start / "run")["error"] == "interrupted"

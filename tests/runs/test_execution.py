@@ -21,7 +21,7 @@ from mtl_cli.runs.execution import RunRequest, execute, execute_as_worker
 def end_of_worker(folder, error, monkeypatch):
     """Returns what worker 3 of a run raises if its training raises an error."""
 
-    def fail(*_):
+    def fail(*_, **__):
         raise error
 
     monkeypatch.setattr(mtl_cli.runs.run, "run", fail)
@@ -69,7 +69,7 @@ def test_traceback_of_a_worker_on_another_machine_outlives_its_temporary_folder(
 
 
 def test_error_of_a_worker_without_a_log_is_told(tmp_path, monkeypatch):
-    def fail(*_):
+    def fail(*_, **__):
         raise WriteError("cannot write status.json: No space left on device")
 
     monkeypatch.setattr(RunFolder, "begin", fail)
@@ -90,7 +90,7 @@ def test_error_of_a_worker_without_a_log_is_told(tmp_path, monkeypatch):
 def test_check_that_is_broken_off_leaves_no_folder(
     error, is_kept, tmp_path, monkeypatch
 ):
-    def fail(*_):
+    def fail(*_, **__):
         raise error
 
     monkeypatch.setattr(mtl_cli.runs.run, "run", fail)
@@ -114,7 +114,7 @@ def test_check_that_is_broken_off_leaves_no_folder(
 def test_unexpected_error_names_the_file_of_its_traceback(
     error, message, tmp_path, monkeypatch
 ):
-    def fail(*_):
+    def fail(*_, **__):
         raise error
 
     monkeypatch.setattr(mtl_cli.runs.run, "run", fail)
@@ -131,7 +131,7 @@ def test_unexpected_error_names_the_file_of_its_traceback(
 def test_empty_folder_is_removed_if_the_check_of_the_configuration_ends(
     error, tmp_path, monkeypatch
 ):
-    def fail(*_):
+    def fail(*_, **__):
         raise error
 
     monkeypatch.setattr(mtl_cli.config.check, "check", fail)

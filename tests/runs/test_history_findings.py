@@ -6,7 +6,7 @@ from helpers.epochs import epoch
 
 from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.runs.history_findings import (
-    better_epochs,
+    better_epoch_findings,
     last_epoch_finding,
     useless_tasks_finding,
 )
@@ -31,7 +31,9 @@ INCOME_PEAKS_FIRST = [
 
 
 def test_task_that_was_better_after_another_epoch_is_named() -> None:
-    found = better_epochs(networks.config(), history(*INCOME_PEAKS_FIRST, kept=2))
+    found = better_epoch_findings(
+        networks.config(), history(*INCOME_PEAKS_FIRST, kept=2)
+    )
     assert found == [
         "income was better after epoch 1: ne of validation rows is 0.5000 there, and "
         "0.5200 after the kept epoch 2; trainer.monitor=income.ne keeps the best epoch "
@@ -43,24 +45,24 @@ def test_task_with_few_validation_rows_of_a_label_is_not_named() -> None:
     found = history(*INCOME_PEAKS_FIRST, kept=2)
     for positives in (49, 951):
         found.epochs[1].valid["income"]["positives"] = positives
-        assert better_epochs(networks.config(), found) == []
+        assert better_epoch_findings(networks.config(), found) == []
 
 
 def test_small_differences_are_not_named() -> None:
     values = [{"income": 0.50, "never_married": 0.36}]
     values += [{"income": 0.5049, "never_married": 0.35}]
-    assert better_epochs(networks.config(), history(*values, kept=2)) == []
+    assert better_epoch_findings(networks.config(), history(*values, kept=2)) == []
     values[1]["income"] = 0.506
-    assert len(better_epochs(networks.config(), history(*values, kept=2))) == 1
+    assert len(better_epoch_findings(networks.config(), history(*values, kept=2))) == 1
 
 
 def test_epochs_with_an_undefined_value_or_without_one_are_left_out() -> None:
     undefined: dict[str, float | None] = {"income": None, "never_married": 0.352}
     values = [undefined, {}, *INCOME_PEAKS_FIRST]
-    (line,) = better_epochs(networks.config(), history(*values, kept=4))
+    (line,) = better_epoch_findings(networks.config(), history(*values, kept=4))
     assert line.startswith("income was better after epoch 3: ")
-    assert better_epochs(networks.config(), history(*values, kept=1)) == []
-    assert better_epochs(networks.config(), History()) == []
+    assert better_epoch_findings(networks.config(), history(*values, kept=1)) == []
+    assert better_epoch_findings(networks.config(), History()) == []
 
 
 @pytest.mark.parametrize(
@@ -68,7 +70,7 @@ def test_epochs_with_an_undefined_value_or_without_one_are_left_out() -> None:
 )
 def test_nothing_is_named_if_the_user_has_chosen_the_epoch(override: str) -> None:
     config = networks.config(override)
-    assert better_epochs(config, history(*INCOME_PEAKS_FIRST, kept=2)) == []
+    assert better_epoch_findings(config, history(*INCOME_PEAKS_FIRST, kept=2)) == []
 
 
 def test_higher_is_better_for_r2() -> None:
@@ -79,7 +81,7 @@ def test_higher_is_better_for_r2() -> None:
         for r2 in (0.3, 0.2, 0.1)
     ]
     epochs = [epoch(i, valid=s) for i, s in enumerate(scores, 1)]
-    (line,) = better_epochs(config, History(epochs, 2))
+    (line,) = better_epoch_findings(config, History(epochs, 2))
     assert "rating was better after epoch 1: r2 of validation rows is 0.3000" in line
 
 

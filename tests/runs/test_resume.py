@@ -704,7 +704,7 @@ def assert_stopped(folder, sent, code, word):
         "0000001-epochs-000000000"
     )
     safe = os.path.relpath(newest_checkpoint(run)[0].path, folder)
-    assert f"is safe in {safe}; to go on: mtl-train {SMALL[0]} " in err
+    assert f"is saved in {safe}; to go on: mtl-train {SMALL[0]} " in err
     assert status_of(run)["status"] == "interrupted"
     return run
 

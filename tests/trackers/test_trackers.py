@@ -73,7 +73,7 @@ def test_tracker_does_not_hear_of_a_check_of_the_data(
         raise AssertionError("the tracker heard of a check")
 
     monkeypatch.setattr(TensorBoard, "start", fail)
-    monkeypatch.setattr("mtl_cli.runs.run.run", lambda *_: {})
+    monkeypatch.setattr("mtl_cli.runs.run.run", lambda *_, **__: {})
     chosen = config("tracker=tensorboard", "check_only=true")
     folder = RunFolder(tmp_path)
     (tmp_path / "config.yaml").touch()
