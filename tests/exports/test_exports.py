@@ -52,6 +52,7 @@ from mtl_cli.runs.export import prediction_errors, verify
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.* no training row has:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.* the training rows lack:UserWarning"),
     pytest.mark.filterwarnings("ignore:.* outside the range:UserWarning"),
 ]
 
