@@ -1,9 +1,9 @@
 """The base classes of sharing schemes: the keys and methods that every scheme has.
 
-A sharing scheme is the part of a network between the encoder and the towers. Each file
-of the package `models` holds the class of one scheme, a subclass of `Sharing`. The key
-`model` of a configuration names this file, because papers call a whole network by its
-sharing scheme: `model=mmoe`. The keys of the scheme are in the section `model` too.
+A sharing scheme is the part of a network between the encoder and the towers. Papers
+call a whole network by this part, so `model=mmoe` chooses the sharing scheme MMoE: the
+subclass of `Sharing` in `models/mmoe.py`. The section `model` of a configuration holds
+the keys of the scheme, and those of its heads, towers and gates.
 """
 
 from abc import abstractmethod
@@ -16,17 +16,18 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from mtl_cli.columns.encodings import Encodings
-from mtl_cli.core.option_classes import (
-    build_option,
-    keys_of_options,
-    option_name_validator,
-    without_keys_of_other_options,
-)
+from mtl_cli.core.option_classes import option_name_validator
 from mtl_cli.core.options import FractionBelowOne, NotNegative, NumParts, Options, Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.gates.base import Gate
 from mtl_cli.heads.base import Heads, Tasks
-from mtl_cli.models._json_schema import with_keys_of_options
+from mtl_cli.models._inner_options import (
+    GATES,
+    HEADS,
+    TOWERS,
+    check_keys_are_known,
+    with_keys_of_options,
+)
 from mtl_cli.towers.base import Towers, TowerSpec
 
 if TYPE_CHECKING:
@@ -43,25 +44,24 @@ Initializer = Literal[
 class Sharing(Options):
     """The base class of sharing schemes. The fields are keys of `conf/model/*.yaml`.
 
-    A sharing scheme connects the encodings of a row to one hidden vector per task. The
-    equations of all schemes use the same letters:
+    A sharing scheme computes one hidden vector per task from the encoding of a row. The
+    docstrings of all schemes use these letters:
 
         x    the encoding of a row: an output of the encoder, an input of `share`
         t    a task, one of the T tasks
         f    an expert or a bottom network
         g    a gate
         z_t  the hidden vector of task t: an output of `share`
-        h_t  the tower of task t: every scheme has towers, see `layers/towers.py`
+        h_t  the tower of task t, see `layers/towers.py`
         y_t  the logits of task t: y_t = h_t(z_t)
 
-    If the paper of a scheme writes other letters, the scheme's docstring lists them.
-    [a; b] is a list or vector that holds the elements of a, then the elements of b. A
-    relu in an equation is the activation function that the key `activation` chooses.
-    The heads turn the logits of all tasks into the logits of all outputs.
+    [a; b] joins the lists or vectors a and b. relu stands for the function that the key
+    `activation` chooses.
 
     Attributes:
-        gate_keys: names of the keys on which the meaning of the gates' weights depends:
-            with another value, a run cannot go on with the weights of an earlier run.
+        gate_reset_keys: keys of the scheme that decide what the gates' weights mean. If
+            `start_from` names a run with another value of such a key, the gates start
+            fresh.
         reads_scenario: whether `share` reads the scenario of a row. If so, the data set
             needs the key `scenario`.
         name: name of the scheme's module.
@@ -72,14 +72,14 @@ class Sharing(Options):
         batch_norm: whether hidden units are normalised over the batch.
         l2: strength of the L2 penalty on dense kernels.
         initializer: Keras initializer of the dense kernels.
-        heads: name of the heads' file in `mtl_cli/heads`: `independent`; `esmm`, where
+        heads: how the logits of the tasks become outputs: `independent`; `esmm`, where
             pCTCVR = pCTR x pCVR; `escm2`: `esmm` with an added loss of pCVR; `funnel`:
-            `esmm` for any number of steps; or `ordered`, with a penalty on rows where a
-            task is predicted above the task before it. The keys of the heads are keys
-            of `model` too.
-        towers: name of the towers' file in `mtl_cli/towers`: `independent`, or towers
-            that read each other, single features or the scenario. The keys of the
-            towers are keys of `model` too.
+            `esmm` for any number of steps; `ordered`, with a penalty on rows where a
+            task is predicted above the task before it; or another file of
+            `mtl_cli/heads`. The keys of the heads are keys of `model` too.
+        towers: how the hidden vectors become logits: `independent`; or another file of
+            `mtl_cli/towers`, with towers that read each other, single features or the
+            scenario. The keys of the towers are keys of `model` too.
         members: number of members, the networks that a run trains side by side. The
             members share most weights. Each member has its own vector that scales the
             encoding, its own last layer in each tower, and its own loss. A prediction
@@ -88,7 +88,7 @@ class Sharing(Options):
 
     model_config = ConfigDict(extra="allow")  # the keys of heads, gates and towers
 
-    gate_keys: ClassVar[tuple[str, ...]] = ()
+    gate_reset_keys: ClassVar[tuple[str, ...]] = ()
     reads_scenario: ClassVar[bool] = False
 
     name: str
@@ -103,16 +103,13 @@ class Sharing(Options):
     members: NumParts = 1
 
     def num_encodings(self, num_tasks: int) -> int:
-        """Returns the number of encodings that `share` reads.
-
-        Each encoding has embeddings of its own.
-        """
+        """Returns how many encodings `share` reads, each with embeddings of its own."""
         return 1
 
     def named_features(self) -> dict[str, list[str]]:
-        """Returns the features that keys of `model` name: {key: the features}.
+        """Returns {key of `model`: features}, for keys whose values name features.
 
-        If the data set lacks one of these features, the user gets an error.
+        The caller checks that the data set has these features.
         """
         return {}
 
@@ -121,7 +118,7 @@ class Sharing(Options):
 
     @abstractmethod
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
-        """Connects the encodings to the hidden vectors that the towers read.
+        """Computes the hidden vectors, which the towers read, from the encodings.
 
         Args:
             encodings: `encodings.outputs` holds the encodings x, `num_encodings`
@@ -148,7 +145,7 @@ class Sharing(Options):
     def networks(
         self, num: int, units: Sequence[int], name: str, **options: Any
     ) -> "ParallelMLP":
-        """Builds `num` networks side by side; `options` override `dense_options`."""
+        """Builds a layer of `num` networks; `options` override `dense_options`."""
         from mtl_cli.layers import ParallelMLP
 
         return ParallelMLP(num, units, name=name, **self.dense_options | options)
@@ -167,38 +164,38 @@ class Sharing(Options):
 
     @cached_property
     def heads_option(self) -> Heads:
-        """The heads that the key `heads` names, validated with their keys."""
-        # `model_extra` holds all keys that are no fields: the keys of heads, gates and
-        # towers. An unknown key is passed to the heads, and the heads refuse it.
-        others = self._keys_of("gates", Gate) | self._keys_of("towers", Towers)
-        extra = self.model_extra or {}
-        keys = {key: value for key, value in extra.items() if key not in others}
-        return build_option("heads", self.heads, Heads, keys, "model.heads")
+        """The heads that the key `heads` names, with their keys."""
+        return HEADS.build(self.heads, self._extra_keys)
 
     @cached_property
     def towers_option(self) -> Towers:
-        """The towers that the key `towers` names, validated with their keys."""
-        keys = self._keys_of("towers", Towers)
-        return build_option("towers", self.towers, Towers, keys, "model.towers")
+        """The towers that the key `towers` names, with their keys."""
+        return TOWERS.build(self.towers, self._extra_keys)
+
+    def inner_options(self) -> list[Options]:
+        """Returns the chosen heads and towers, and the gates if the scheme has gates.
+
+        Raises:
+            ValueError: if one of their keys has a wrong value.
+        """
+        return [self.heads_option, self.towers_option]
 
     @model_validator(mode="after")
-    def _check_heads_towers_and_gates(self) -> "Sharing":
-        _ = self.towers_option, self.heads_option  # raises an error if a key is wrong
+    def _check_extra_keys(self) -> "Sharing":
+        """Raises an error if a key of heads, towers or gates is unknown or wrong."""
+        check_keys_are_known(self._extra_keys)
+        self.inner_options()  # raises an error if a value is wrong
         self._check_gates()
         return self
 
     def _check_gates(self) -> None:
-        """Raises an error if a key of gates differs from its default.
+        """Raises ValueError if the keys of gates do not fit the scheme."""
+        GATES.check_unused(self._extra_keys, type(self))  # this scheme has no gates
 
-        The key would have no effect, because this scheme has no gates.
-        """
-        keys = self._keys_of("gates", Gate)
-        without_keys_of_other_options(keys, type(self), "gates", Gate, "model.gate")
-
-    def _keys_of(self, axis: str, base: type[Options]) -> dict[str, Any]:
-        """Selects the keys in `model` that some class in the folder `axis` declares."""
-        keys, extra = keys_of_options(axis, base), self.model_extra or {}
-        return {key: value for key, value in extra.items() if key in keys}
+    @property
+    def _extra_keys(self) -> dict[str, Any]:
+        """{key: value} of the keys of heads, towers and gates."""
+        return self.model_extra or {}
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -215,8 +212,8 @@ class GatedSharing(Sharing):
 
     Attributes:
         gate_units: hidden widths of each gate; empty for linear gates.
-        gate: name of the gates' file in `mtl_cli/gates`, such as `softmax`. The keys of
-            the gates are keys of `model` too.
+        gate: how the gates weigh the experts: a file of `mtl_cli/gates`, such as
+            `softmax`. The keys of the gates are keys of `model` too.
     """
 
     gate_units: Units
@@ -224,12 +221,14 @@ class GatedSharing(Sharing):
 
     @cached_property
     def gate_option(self) -> Gate:
-        """The gates that the key `gate` names, validated with their keys."""
-        keys = self._keys_of("gates", Gate)
-        return build_option("gates", self.gate, Gate, keys, "model.gate")
+        """The gates that the key `gate` names, with their keys."""
+        return GATES.build(self.gate, self._extra_keys)
+
+    def inner_options(self) -> list[Options]:
+        return [*super().inner_options(), self.gate_option]
 
     def gates(self, routes: Sequence["Route"], name: str) -> "Routing":
-        """Builds one gate for each route. All routes have equally many experts."""
+        """Builds a layer with one gate per route. Routes have equally many experts."""
         return self.gate_option.layer(
             len(routes),
             len(routes[0].experts),
@@ -243,7 +242,7 @@ class GatedSharing(Sharing):
         self.gate_option.check(self.gate_units)
 
 
-# Keys of `model` that have the same meaning for every sharing scheme. The single-task
-# twin of a run (the run's configuration, for one task) keeps the values of these keys.
-# The twin has neither the heads nor the towers of the run, as these may link tasks.
+# Keys that mean the same for every sharing scheme. The single-task twin of a run (its
+# configuration, for one task) keeps their values, but not `heads` and `towers`, which
+# may link tasks.
 COMMON_KEYS = frozenset(Sharing.model_fields) - {"name", "heads", "towers"}

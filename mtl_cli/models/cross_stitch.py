@@ -40,7 +40,7 @@ class CrossStitch(Sharing):
         learning of A comes from the scale c, not from the optimizer.
     """
 
-    gate_keys: ClassVar[tuple[str, ...]] = ("stitch_start", "stitch_scale")
+    gate_reset_keys: ClassVar[tuple[str, ...]] = ("stitch_start", "stitch_scale")
 
     bottom_units: NonEmptyUnits
     stitch_start: FractionBelowOne

@@ -45,7 +45,7 @@ class SNR(Sharing):
         2018.
     """
 
-    gate_keys: ClassVar[tuple[str, ...]] = ("snr_scale",)
+    gate_reset_keys: ClassVar[tuple[str, ...]] = ("snr_scale",)
 
     num_levels: NumParts
     num_networks: NumParts

@@ -180,7 +180,7 @@ def parts_to_start_fresh(config: Config, earlier_config: Config) -> dict[Part, s
         )
         parts |= dict.fromkeys(("experts", "gates", "towers"), message)
     else:
-        for key in config.model.gate_keys:
+        for key in config.model.gate_reset_keys:
             old, new = getattr(earlier_config.model, key), getattr(config.model, key)
             if new != old:
                 parts["gates"] = (

@@ -14,7 +14,6 @@ from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import PACKAGE, short_path
 from mtl_cli.core.plugin_code import code_hashes
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.models.base import GatedSharing
 from mtl_cli.runs.saved_config import read_config
 
 if TYPE_CHECKING:  # the imports take a tenth of a second
@@ -100,20 +99,16 @@ def learnt_options(config: "Config") -> list[object]:
     They do not include the tracker, for example.
     """
     model = config.model
-    options: list[object] = [
+    return [
         config.dataset,
         *config.dataset.used_features.values(),
         *config.chosen_tasks.values(),
         config.encoder,
         model,
-        model.heads_option,
-        model.towers_option,
+        *model.inner_options(),
         config.optimizer,
         config.balancing,
     ]
-    if isinstance(model, GatedSharing):
-        options.append(model.gate_option)
-    return options
 
 
 def changed_plugins(config: "Config", run: Path) -> str:

@@ -1,0 +1,91 @@
+"""The keys of heads, gates and towers, which are keys of the section `model` too."""
+
+from dataclasses import dataclass
+from typing import Any, Generic
+
+from pydantic import ValidationError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import InitErrorDetails
+
+from mtl_cli.core.option_classes import (
+    Option,
+    build_option,
+    without_keys_of_other_options,
+    keys_of_options,
+    option_class,
+    option_names,
+)
+from mtl_cli.core.options import Options
+from mtl_cli.gates.base import Gate
+from mtl_cli.heads.base import Heads
+from mtl_cli.towers.base import Towers
+
+
+@dataclass(frozen=True)
+class Group(Generic[Option]):
+    """A group of options of which the section `model` chooses one, such as the heads.
+
+    Attributes:
+        key: the key of `model` that chooses an option.
+        folder: the folder of the options.
+        base: the base class of the options.
+    """
+
+    key: str
+    folder: str
+    base: type[Option]
+
+    def build(self, name: str, values: dict[str, Any]) -> Option:
+        """Builds the option `name` with its keys, which `select` finds in `values`."""
+        keys = self.select(values)
+        return build_option(self.folder, name, self.base, keys, f"model.{self.key}")
+
+    def check_unused(self, values: dict[str, Any], scheme: type[Options]) -> None:
+        """Raises ValueError if a key of these options is not at its default.
+
+        The key would have no effect, because the sharing scheme has no such options.
+        """
+        keys = self.select(values)
+        without_keys_of_other_options(
+            keys, scheme, self.folder, self.base, f"model.{self.key}"
+        )
+
+    def select(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Returns those of the values {key: value} whose key some option here has."""
+        known_keys = keys_of_options(self.folder, self.base)
+        return {key: value for key, value in values.items() if key in known_keys}
+
+
+HEADS = Group("heads", "heads", Heads)
+GATES = Group("gate", "gates", Gate)
+TOWERS = Group("towers", "towers", Towers)
+GROUPS: tuple[Group[Any], ...] = (HEADS, GATES, TOWERS)
+
+
+def check_keys_are_known(values: dict[str, Any]) -> None:
+    """Raises an error if no option of heads, gates and towers has one of the keys."""
+    known_keys = {key for group in GROUPS for key in group.select(values)}
+    unknown_keys = [
+        InitErrorDetails(type="extra_forbidden", loc=(key,), input=value)
+        for key, value in values.items()
+        if key not in known_keys
+    ]
+    if unknown_keys:
+        raise ValidationError.from_exception_data("model", unknown_keys)
+
+
+def with_keys_of_options(schema: JsonSchemaValue) -> JsonSchemaValue:
+    """Adds the keys of all heads, gates and towers to the schema of a scheme.
+
+    A scheme without gates gets no keys of gates.
+    """
+    properties = schema["properties"]
+    for group in GROUPS:
+        if group.key not in properties:
+            continue
+        names = option_names(group.folder)
+        properties[group.key]["enum"] = names
+        for name in names:
+            cls = option_class(group.folder, name, group.base)
+            properties |= cls.model_json_schema().get("properties", {})
+    return schema | {"additionalProperties": False}
