@@ -26,16 +26,18 @@ def converted_network(model: TrainedModel, outputs: list[str]) -> "ModelProto":
     import tensorflow as tf
     import tf2onnx
 
-    from mtl_cli.network.serving import Scorer
+    from mtl_cli.network.serving import named_predictions
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    score = Scorer(model.network, model.config)
     tensors = model.network.predictions.inputs
     encoded_names = [tensor.name for tensor in tensors]
 
     def predict(*inputs: Any) -> list[Any]:
         *encoded, is_accepted = inputs
-        columns = score(dict(zip(encoded_names, encoded, strict=True)), is_accepted)
+        inputs_by_name = dict(zip(encoded_names, encoded, strict=True))
+        columns = named_predictions(
+            model.network, model.config, inputs_by_name, is_accepted
+        )
         return [columns[name] for name in outputs]
 
     specs = [

@@ -41,18 +41,19 @@ class SavedModel(ExportFormat):
     def write(self, model: TrainedModel, record: ExportRecord, path: Path) -> None:
         import tensorflow as tf
 
-        from mtl_cli.network.serving import RawScorer
+        from mtl_cli.network.serving import trace_serving_function
 
         check_names(record["inputs"])
         check_size(model)
-        scorer = RawScorer(model.network, model.features, model.config)
         # The name of a column may be no identifier of Python, so it cannot be the name
         # of a function's argument. Therefore the arguments get other names here, and
         # `rename_inputs` replaces these names in the file by the names of the columns.
         columns_by_argument = argument_names(record["inputs"])
-        function = scorer.trace(columns_by_argument)
+        function, resources = trace_serving_function(
+            model.network, model.features, model.config, columns_by_argument
+        )
         module = tf.Module()
-        module.resources = scorer.resources
+        module.resources = resources
         save_module(module, function, path)
         rename_inputs(path / "saved_model.pb", columns_by_argument)
         (path / RECORD_FILE).write_text(json.dumps(record), "utf-8")

@@ -1,6 +1,6 @@
 """Scores encoded rows or raw rows inside TensorFlow, for exported models."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -13,10 +13,11 @@ from mtl_cli.graphs.base import InputKind
 from mtl_cli.graphs.tensorflow import Tables, TensorFlowOps
 
 if TYPE_CHECKING:
+    from tensorflow.types.experimental import ConcreteFunction
+
     from mtl_cli.network.network import Network
 
-# The shape and the dtype of the tensors for each kind of input: (rows,), or
-# (rows, length) for sequences.
+# {kind of a raw column: its tensor}: (rows,), or (rows, length) for sequences.
 TENSOR_SPECS: dict[InputKind, tf.TensorSpec] = {
     "text": tf.TensorSpec([None], tf.string),
     "number": tf.TensorSpec([None], tf.float64),
@@ -25,76 +26,73 @@ TENSOR_SPECS: dict[InputKind, tf.TensorSpec] = {
 }
 
 
-class Scorer:
-    """Scores encoded rows and names the predictions as `mtl-predict` does."""
+class ServingFunction(NamedTuple):
+    """A TensorFlow function that encodes and scores raw rows, for a saved model.
 
-    def __init__(self, network: "Network", config: Config) -> None:
-        self.network = network.predictions
-        self.outputs = config.predicted
+    Attributes:
+        function: the traced function, from raw columns to named predictions.
+        resources: the weights and vocabularies that the function reads. TensorFlow
+            saves only those that the saved model lists.
+    """
 
-    def __call__(
-        self, inputs: dict[str, Tensor], is_accepted: Tensor
-    ) -> dict[str, Tensor]:
-        """Predicts encoded rows, the inputs of the network, (rows, width) each.
-
-        `is_accepted` says for each row whether it is accepted, (rows,). The predictions
-        of all other rows become NaN.
-
-        Returns: {name of a column: predictions, (rows,)}.
-        """
-        predictions = self.network(inputs, training=False)
-        columns = {}
-        for prediction, output in self.outputs.items():
-            names = output.task.prediction_column_names(prediction)
-            values = tf.unstack(predictions[prediction], axis=1)  # (rows,) each
-            for name, column in zip(names, values, strict=True):
-                nan = tf.cast(np.nan, column.dtype)
-                columns[name] = tf.where(is_accepted, column, nan)
-        return columns
+    function: "ConcreteFunction"
+    resources: list[Tensor]
 
 
-class RawScorer:
-    """Encodes and scores raw rows with TensorFlow alone."""
+def trace_serving_function(
+    network: "Network", features: FeatureSet, config: Config, arguments: dict[str, str]
+) -> ServingFunction:
+    """Traces the function that a saved model serves.
 
-    def __init__(
-        self, network: "Network", features: FeatureSet, config: Config
-    ) -> None:
-        self.score = Scorer(network, config)
-        self.features = features
-        self.tables: Tables = {}
+    Args:
+        network: the trained network.
+        features: the features, which encode raw rows.
+        config: the configuration of the network.
+        arguments: {name of an argument of the function: column of the data}.
 
-    @property
-    def resources(self) -> list[Tensor]:
-        """The weights and vocabularies that the traced function reads.
+    Raises:
+        ConfigError: if a feature cannot be exported.
+    """
+    kinds = features.input_kinds
+    vocabularies: Tables = {}  # filled while the function is traced
 
-        TensorFlow saves only those weights and vocabularies that a saved model lists.
-        """
-        # `weight.value` is a plain TensorFlow variable. Keras' own object would save
-        # more than the values.
-        weights = [weight.value for weight in self.score.network.weights]
-        return [*weights, *self.tables.values()]
+    def score(**tensors: Tensor) -> dict[str, Tensor]:
+        columns = {arguments[name]: tensor for name, tensor in tensors.items()}
+        ops = TensorFlowOps(columns, kinds, vocabularies)
+        inputs = feature_graph(features, ops)
+        return named_predictions(network, config, inputs, ops.is_accepted())
 
-    def trace(self, arguments: dict[str, str]) -> Tensor:
-        """Traces a TensorFlow function from raw columns to named predictions.
+    specs = {
+        name: tf.TensorSpec.from_spec(TENSOR_SPECS[kinds[column]], name)
+        for name, column in arguments.items()
+    }
+    function = tf.function(score, autograph=False).get_concrete_function(**specs)
+    # `weight.value` is a plain TensorFlow variable. Keras' own object would save more
+    # than the values.
+    weights = [weight.value for weight in network.predictions.weights]
+    return ServingFunction(function, [*weights, *vocabularies.values()])
 
-        Args:
-            arguments: {name of an argument of the function: column of the data}.
 
-        Returns: the traced function.
+def named_predictions(
+    network: "Network", config: Config, inputs: dict[str, Tensor], is_accepted: Tensor
+) -> dict[str, Tensor]:
+    """Predicts encoded rows, and names the predictions as `mtl-predict` does.
 
-        Raises:
-            ConfigError: if a feature cannot be exported.
-        """
-        kinds = self.features.input_kinds
+    Args:
+        network: the trained network.
+        config: the configuration of the network.
+        inputs: the inputs of the network, `(rows, width)` each.
+        is_accepted: whether the features accept the values of each row, `(rows,)`. The
+            predictions of all other rows become NaN.
 
-        def score(**tensors: Tensor) -> dict[str, Tensor]:
-            columns = {arguments[name]: tensor for name, tensor in tensors.items()}
-            ops = TensorFlowOps(columns, kinds, self.tables)
-            inputs = feature_graph(self.features, ops)
-            return self.score(inputs, ops.is_accepted())
-
-        specs = {
-            name: tf.TensorSpec.from_spec(TENSOR_SPECS[kinds[column]], name)
-            for name, column in arguments.items()
-        }
-        return tf.function(score, autograph=False).get_concrete_function(**specs)
+    Returns: {name of a column: predictions, `(rows,)`}.
+    """
+    predictions = network.predictions(inputs, training=False)
+    columns = {}
+    for prediction, output in config.predicted.items():
+        names = output.task.prediction_column_names(prediction)
+        values = tf.unstack(predictions[prediction], axis=1)  # (rows,) each
+        for name, column in zip(names, values, strict=True):
+            nan = tf.cast(np.nan, column.dtype)
+            columns[name] = tf.where(is_accepted, column, nan)
+    return columns
