@@ -1,10 +1,9 @@
 """Reads pretrained vectors from files, and writes them into embedding tables.
 
-The words of this module:
-
-- A *value* is a value of the feature, as text. Line i of the file `pretrained.ids` is
-  the value to which vector i in the file `pretrained.vectors` belongs.
-- The *id* of a value is the row of the value's vector in the embedding table, from 1.
+A feature with the key `pretrained` has two files. Line i of the text file
+`pretrained.ids` is a value of the feature, such as `shoes`; row i of the array in
+`pretrained.vectors` is the vector of this value. The *id* of a value is the row of its
+vector in the embedding table, from 1.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,12 +25,11 @@ Vectors = npt.NDArray[np.float32]
 
 
 class PretrainedVectors(NamedTuple):
-    """The initial vectors of some ids of an embedding table.
+    """The initial vectors of some rows of an embedding table.
 
     Attributes:
-        ids: the ids, (n,). In a frozen table, the vectors of all other ids are zeros;
-            in a trained table, they start at random.
-        vectors: the vector of each id, (n, dim).
+        ids: the rows of the table, (n,).
+        vectors: the initial vector of each of these rows, (n, dim).
     """
 
     ids: npt.NDArray[np.int64]
@@ -39,71 +37,75 @@ class PretrainedVectors(NamedTuple):
 
 
 def read_all(config: Config, features: FeatureSet) -> dict[str, PretrainedVectors]:
-    """Reads {embedding table: vectors} of all features with the key `pretrained`.
+    """Returns {feature: its vectors}, for all features with the key `pretrained`.
 
     Raises:
         DataError: if a file is missing or malformed, or does not fit the feature.
     """
-    vectors_by_table = {}
+    vectors_by_feature = {}
     for name, feature in features.by_name.items():
         pretrained: Pretrained | None = getattr(feature, "pretrained", None)
         if pretrained is not None:
             table = features.layout.tables[name]
             dim = table.vector_length(config.encoder.embedding_dim)
             vocabulary: list[str] = features.learnt[name]["vocabulary"]
-            vectors_by_table[name] = read_table(name, pretrained, dim, vocabulary)
-    return vectors_by_table
+            vectors_by_feature[name] = read_vectors_of_feature(
+                name, pretrained, dim, vocabulary
+            )
+    return vectors_by_feature
 
 
-def read_table(
-    name: str, pretrained: Pretrained, dim: int, vocabulary: list[str]
+def read_vectors_of_feature(
+    feature: str, pretrained: Pretrained, dim: int, vocabulary: list[str]
 ) -> PretrainedVectors:
-    """Reads the vectors of one embedding table.
+    """Reads the vectors of one feature.
 
-    If a line of the file `pretrained.ids` is not in the vocabulary, the line and its
-    vector are left out.
+    Vectors of values that are not in the vocabulary are left out.
 
     Args:
-        name: the feature that owns the table.
+        feature: the name of the feature.
         pretrained: the paths of the files.
-        dim: the length of the table's vectors.
+        dim: the length of the vectors in the feature's embedding table.
         vocabulary: the values of the feature, in the order of their ids 1, 2, ...
     """
-    key = f"dataset.features.{name}.pretrained"
+    key = f"dataset.features.{feature}.pretrained"
     vectors = read_vectors(f"{key}.vectors", pretrained.vectors)
     values = read_values(f"{key}.ids", pretrained.ids)
-    check_sizes(name, pretrained, values, vectors, dim)
+    if len(values) == len(vectors) + 1 and not values[-1]:
+        values.pop()  # a blank line at the end of the file
+    check_sizes(feature, pretrained, values, vectors, dim)
     if not vocabulary:
         raise DataError(
             f"{key}: no value of the feature is frequent enough to get a vector; lower "
-            f"dataset.features.{name}.min_count or leave out pretrained"
+            f"dataset.features.{feature}.min_count or leave out pretrained"
         )
-    id_by_value = {value: i + 1 for i, value in enumerate(vocabulary)}
-    lines = [line for line, value in enumerate(values) if value in id_by_value]
-    if not lines:
+    id_by_value = {value: i for i, value in enumerate(vocabulary, start=1)}
+    known_rows = [row for row, value in enumerate(values) if value in id_by_value]
+    if not known_rows:
         raise DataError(
-            f"{key}.ids: none of the {len(values):,} ids in {pretrained.ids}, such as "
-            f"{values[0]!r}, is a value of the feature, such as {vocabulary[0]!r}; "
-            "write, on each line, the value of the feature that has this vector"
+            f"{key}.ids: no line of {pretrained.ids} is a value of the feature: the "
+            f"file has {values[0]!r}, the feature has {vocabulary[0]!r}; write one "
+            "value of the feature per line"
         )
-    ids = np.array([id_by_value[values[line]] for line in lines])
-    return PretrainedVectors(ids, vectors[lines])
+    ids = np.array([id_by_value[values[row]] for row in known_rows])
+    return PretrainedVectors(ids, vectors[known_rows])
 
 
 def check_sizes(
-    name: str, pretrained: Pretrained, values: list[str], vectors: Vectors, dim: int
+    feature: str, pretrained: Pretrained, values: list[str], vectors: Vectors, dim: int
 ) -> None:
     """Raises DataError if the files do not fit each other or the embedding table.
 
-    See `read_table` for the arguments.
+    `values` and `vectors` are the contents of the files. See `read_vectors_of_feature`
+    for the other arguments.
     """
-    feature_key = f"dataset.features.{name}"
+    feature_key = f"dataset.features.{feature}"
     key = f"{feature_key}.pretrained"
     if len(values) != len(vectors):
         raise DataError(
             f"{key}.ids: {pretrained.ids} has {len(values):,} lines, but "
-            f"{pretrained.vectors} has {len(vectors):,} vectors; give each vector "
-            "one line"
+            f"{pretrained.vectors} has {len(vectors):,} vectors; write one line per "
+            "vector"
         )
     if vectors.shape[1] != dim:
         raise DataError(
@@ -112,13 +114,15 @@ def check_sizes(
             f"{feature_key}.embedding_dim={vectors.shape[1]}"
         )
     if not values:
-        raise DataError(f"{key}.ids: {pretrained.ids} is empty; write one id per line")
+        raise DataError(
+            f"{key}.ids: {pretrained.ids} is empty; write one value per line"
+        )
 
 
 def read_vectors(key: str, path: str) -> Vectors:
     """Reads an `.npy` file of vectors as float32, (N, dim).
 
-    `key` is the key that names the file. Errors start with this key.
+    `key` is the key of the configuration that holds `path`; errors start with it.
     """
     try:
         check_data_file(data_path(path))
@@ -137,20 +141,22 @@ def read_vectors(key: str, path: str) -> Vectors:
             f"{key}: {path} holds {vectors.dtype} {vectors.shape}, not an array "
             "(N, dim) of floats; write such an array with numpy.save"
         )
-    # A comparison with NaN is false, so its negation finds NaN as well.
-    is_not_finite = ~(np.abs(vectors) <= np.finfo("float32").max)
-    if is_not_finite.any():
-        row = int(np.argmax(is_not_finite.any(axis=1)))
+    with np.errstate(over="ignore"):  # numbers beyond float32 become infinite
+        vectors_in_float32 = np.asarray(vectors, "float32")
+    is_finite = np.isfinite(vectors_in_float32).all(axis=1)
+    if not is_finite.all():
+        row = int(np.argmin(is_finite))
         raise DataError(
-            f"{key}: row {row + 1} of {path} is not finite in float32; correct it"
+            f"{key}: row {row + 1} of {path} has a number that is not finite in "
+            "float32; correct it"
         )
-    return np.asarray(vectors, "float32")
+    return vectors_in_float32
 
 
 def read_values(key: str, path: str) -> list[str]:
     """Reads the file `pretrained.ids`: one value of the feature per line.
 
-    `key` is the key that names the file. Errors start with this key.
+    `key` is the key of the configuration that holds `path`; errors start with it.
     """
     try:
         check_data_file(data_path(path))
@@ -159,15 +165,16 @@ def read_values(key: str, path: str) -> list[str]:
     except (OSError, ValueError) as error:
         raise DataError(
             f"{key}: cannot read {path}: {first_line(error)}; give "
-            "UTF-8 text with one id per line"
+            "UTF-8 text with one value per line"
         ) from None
-    first_lines: dict[str, int] = {}
-    for i, value in enumerate(values):
-        if first_lines.setdefault(value, i) < i:
+    line_by_value: dict[str, int] = {}
+    for line, value in enumerate(values, start=1):
+        if value in line_by_value:
             raise DataError(
-                f"{key}: lines {first_lines[value] + 1} and {i + 1} of {path} are both "
-                f"{value!r}; give each id one line and one vector"
+                f"{key}: lines {line_by_value[value]} and {line} of {path} are both "
+                f"{value!r}; give each value one line and one vector"
             )
+        line_by_value[value] = line
     return values
 
 
@@ -175,27 +182,29 @@ def write_into_tables(
     network: "Network",
     config: Config,
     features: FeatureSet,
-    vectors_by_table: dict[str, PretrainedVectors],
+    vectors_by_feature: dict[str, PretrainedVectors],
 ) -> None:
-    """Writes vectors that `read_all` has returned into a network's embedding tables.
+    """Writes the vectors that `read_all` returns into a network's embedding tables.
 
     The other vectors of a frozen table become zeros, because training would not change
-    the random vectors that they start with. A network with several sets of embeddings
-    gets the same vectors in each set.
+    the random vectors that they start with. A network with several sets of embeddings,
+    such as one set per task, gets the same vectors in each set.
     """
     from mtl_cli.layers.lookup import table_groups
 
     for group in table_groups(features.layout, config.encoder.embedding_dim):
-        tables = group.sizes.keys() & vectors_by_table.keys()
-        if not tables:
+        names = group.sizes.keys() & vectors_by_feature.keys()
+        if not names:
             continue
-        # The sets of embeddings lie side by side.
+        # The tables of a group lie one below the other in one weight, the sets of
+        # embeddings side by side.
         weight = network.logits.get_layer(group.layer).table
-        rows = weight.numpy()
-        num_sets = rows.shape[1] // group.dim
-        for name in tables:
-            ids, vectors = vectors_by_table[name]
+        values = weight.numpy()
+        num_sets = values.shape[1] // group.dim
+        for name in names:
+            ids, vectors = vectors_by_feature[name]
+            table = values[group.rows_by_table[name]]  # a view, so that changes reach `values`
             if group.frozen:
-                rows[group.rows_by_table[name]] = 0
-            rows[group.rows_by_table[name]][ids] = np.tile(vectors, (1, num_sets))
-        weight.assign(rows)
+                table[:] = 0
+            table[ids] = np.tile(vectors, (1, num_sets))
+        weight.assign(values)

@@ -1575,7 +1575,7 @@ PRETRAINED = {
     "no_ids": (
         VECTORS,
         None,
-        "ids: cannot read ids.txt: ... No such file ... one id per line",
+        "ids: cannot read ids.txt: ... No such file ... one value per line",
     ),
     "no_npy_file": (
         b"1 2 3\n",
@@ -1612,33 +1612,34 @@ PRETRAINED = {
     "nan": (
         np.array([[1.0] * 4, [np.nan] * 4, [1.0] * 4]),
         NAMES,
-        "vectors: row 2 of vectors.npy is not finite in float32; correct it",
+        "vectors: row 2 of vectors.npy has a number that is not finite in float32; "
+        "correct it",
     ),
     "beyond_float32": (
         np.array([[1.0] * 4, [1.0] * 4, [1e39] * 4]),
         NAMES,
-        "vectors: row 3 of vectors.npy is not finite in float32",
+        "vectors: row 3 of vectors.npy has a number that is not finite in float32",
     ),
     "fewer_ids": (
         VECTORS,
         "c1\nc2\n",
-        "ids: ids.txt has 2 lines, but vectors.npy has 3 vectors; give each vector one",
+        "ids: ids.txt has 2 lines, but vectors.npy has 3 vectors; write one line per",
     ),
     "id_twice": (
         VECTORS,
         "c1\nc2\nc1\n",
-        "ids: lines 1 and 3 of ids.txt are both 'c1'; give each id one line and one",
+        "ids: lines 1 and 3 of ids.txt are both 'c1'; give each value one line and one",
     ),
     "ids_of_something_else": (
         VECTORS,
         "x1\nx2\nx3\n",
-        "ids: none of the 3 ids in ids.txt, such as 'x1', is a value of the feature, "
-        "such as 'c0'; write, on each line, the value",
+        "ids: no line of ids.txt is a value of the feature: the file has 'x1', the "
+        "feature has 'c0'; write one value of the feature per line",
     ),
     "nothing": (
         np.ones((0, 4), "float32"),
         "",
-        "ids: ids.txt is empty; write one id per line",
+        "ids: ids.txt is empty; write one value per line",
     ),
     "ids_in_latin_1": (
         VECTORS,
