@@ -1,13 +1,20 @@
 """Lists the nodes of a network, from inputs to outputs, for a drawing."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import keras
 
 from mtl_cli.core.message_text import counted
-from mtl_cli.layers import FusedEmbedding, Mix, ParallelDense, ParallelMLP, Routing
+from mtl_cli.layers import (
+    FusedEmbedding,
+    GateNU,
+    Mix,
+    ParallelDense,
+    ParallelMLP,
+    Routing,
+)
 from mtl_cli.network.parts import parse_layer_name
 from mtl_cli.pages.network_chart import Node
 
@@ -24,10 +31,10 @@ def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
     """Returns the nodes of a functional model that returns {output: logits}.
 
     Each node comes after the nodes that it reads. Layers with weights, gates, mixtures
-    of experts, inputs and outputs become nodes. Other operations, such as a
-    concatenation, become lines between nodes. A sum of mixtures is one node; the
-    mixtures that it sums have no nodes. A layer that is connected several times becomes
-    one node for each of its calls.
+    of experts, inputs, outputs and the heads' products of outputs become nodes. Other
+    operations, such as a concatenation, become lines between nodes. A sum of mixtures
+    is one node; the mixtures that it sums have no nodes. A layer that is connected
+    several times becomes one node for each of its calls.
     """
     nodes: list[Node] = []
     calls = calls_of(model)
@@ -35,8 +42,8 @@ def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
     inputs = inputs_of_calls(calls, call_of)
     sums = [call for call in calls if is_sum_of_mixtures(call, inputs)]
     summands = {source for call in sums for source in inputs[call]}
-    # {call: the nodes that its result comes from}: the node of the call or, if the call
-    # has no node, the nodes that the call reads.
+    # {call: where lines from the call's result start}: the node of the call or, if the
+    # call has no node, the nodes that the call reads.
     origins: dict[Call, list[int]] = {}
     for call in calls:
         sources = without_repetitions(origins[source] for source in inputs[call])
@@ -45,19 +52,49 @@ def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
             nodes.append(node_of(call.operation, tasks, sources))
             sources = [len(nodes) - 1]
         origins[call] = sources
-    outputs = {
-        name: origins[call_of[id(tensor)]] for name, tensor in model.output.items()
-    }
-    if len(outputs) > MAX_OUTPUTS:
-        outputs = {f"{len(outputs)} outputs": without_repetitions(outputs.values())}
-    nodes += [Node(name, "", "output", sources) for name, sources in outputs.items()]
+    output_calls = {call_of[id(tensor)]: name for name, tensor in model.output.items()}
+    if len(model.output) > MAX_OUTPUTS:
+        sources = without_repetitions(origins[call] for call in output_calls)
+        return [*nodes, Node(f"{len(model.output)} outputs", "", "output", sources)]
+    positions: dict[Call, int] = {}  # the positions in `nodes` of the outputs
+    for call in sorted(output_calls, key=calls.index):
+        sources = origins[call]
+        if factors := factors_of_product(call, inputs, output_calls):
+            nodes.append(Node("Π", "", "sum", [positions[x] for x in factors]))
+            sources = [len(nodes) - 1]
+        nodes.append(Node(output_calls[call], "", "output", sources))
+        positions[call] = len(nodes) - 1
     return nodes
+
+
+def factors_of_product(
+    call: Call, inputs: dict[Call, list[Call]], output_calls: Collection[Call]
+) -> list[Call]:
+    """Returns the outputs whose product, as probabilities, another output is.
+
+    For example, pCTCVR of the heads `esmm` is the product of the outputs pCTR and pCVR.
+    The list is empty if the output is no product.
+    """
+    factors: list[Call] = []
+    is_product = False
+    to_visit = [call]
+    while to_visit:
+        visited = to_visit.pop()
+        # The heads compute the logit of a product with this operation, see
+        # `heads/_chain.py`.
+        is_product |= type(visited.operation).__name__ == "Logsumexp"
+        for source in inputs[visited]:
+            if source in output_calls:
+                factors.append(source)
+            elif not becomes_node(source.operation):
+                to_visit.append(source)
+    return sorted(set(factors), key=factors.index) if is_product else []
 
 
 def calls_by_output(calls: Sequence[Call]) -> dict[int, Call]:
     """Returns {`id` of a tensor: the call that computes the tensor}."""
-    # The attribute `_keras_history` of a tensor also names a call. But this call may
-    # belong to another model of the same tensors: `training.step` makes such models.
+    # Not `tensor._keras_history`: its call may belong to another model of the same
+    # tensors, and `training.step` makes such models.
     return {id(tensor): call for call in calls for tensor in call.output_tensors}
 
 
@@ -75,12 +112,12 @@ def inputs_of_calls(
 
 
 def without_repetitions(lists: Iterable[list[int]]) -> list[int]:
-    """Joins lists, and keeps only the first of equal items."""
+    """Joins lists of nodes, and keeps each node once."""
     return list(dict.fromkeys(itertools.chain(*lists)))
 
 
 def becomes_node(operation: keras.Operation) -> bool:
-    """Whether an operation becomes a node, if no sum of mixtures contains it."""
+    """Whether an operation becomes a node, unless a sum of mixtures contains it."""
     has_weights = isinstance(operation, keras.Layer) and bool(operation.weights)
     return has_weights or isinstance(operation, keras.layers.InputLayer | Mix | Routing)
 
@@ -119,8 +156,10 @@ def node_of(
     if isinstance(operation, Mix) or not isinstance(operation, keras.Layer):
         return Node("Σ", "", "sum", sources)  # a mixture, or a sum of mixtures
     if isinstance(operation, Routing):
-        num_experts = operation.output.shape[-1]
-        sizes = f"over {counted(num_experts, operation.expert_noun)}"
+        noun = operation.expert_noun
+        if isinstance(operation, GateNU) and not operation.reports_owners:
+            noun = "expert"  # such as POSO's gate of experts
+        sizes = f"over {counted(operation.output.shape[-1], noun)}"
         return Node(title, sizes, "gate", sources)
     if isinstance(operation, FusedEmbedding):
         num_rows = counted(sum(operation.vocabulary_sizes), "row")

@@ -25,7 +25,8 @@ class Node:
     Attributes:
         title: the name of the node, such as `level 1 shared experts`.
         sizes: the sizes of the node, such as `4 networks of 64 → 32`; "" for none.
-        kind: `input`, `layer`, `gate`, `sum` or `output`; also the CSS class.
+        kind: `input`, `layer`, `gate`, `sum` (also of a product) or `output`; also the
+            CSS class.
         sources: the indices of the nodes that the node reads, in the list of all nodes.
     """
 
@@ -66,15 +67,17 @@ def mean_source_x(node: Node, positions: dict[int, Point]) -> float:
 def rows_of(nodes: Sequence[Node]) -> list[list[int]]:
     """Returns the indices of the nodes in each row, from the inputs to the outputs.
 
-    A node is one row above the highest node that the node reads. All outputs are in the
-    highest row. Each node stands in the list after the nodes that it reads.
+    A node is one row above the highest node that the node reads. Outputs that no node
+    reads are in the highest row. Each node stands in the list after the nodes that it
+    reads.
     """
     levels: list[int] = []
     for node in nodes:
         source_levels = [levels[source] for source in node.sources]
         levels.append(max(source_levels, default=-1) + 1)
+    read_nodes = {source for node in nodes for source in node.sources}
     for i, node in enumerate(nodes):
-        if node.kind == "output":
+        if node.kind == "output" and i not in read_nodes:
             levels[i] = max(levels)
     return [
         [i for i, level in enumerate(levels) if level == row]
@@ -103,7 +106,7 @@ def draw_curve(chart: Chart, start: Point, stop: Point, kind: str) -> None:
 
 
 def draw_node(chart: Chart, position: Point, node: Node) -> None:
-    """Draws a node with its title and sizes: a box, or a circle for a sum."""
+    """Draws a node with its title and sizes: a box, or a circle of kind `sum`."""
     x, y = position
     if node.kind == "sum":
         chart.line((x, y - BOX_HEIGHT / 2), (x, y + BOX_HEIGHT / 2), "flow")

@@ -29,7 +29,7 @@ def test_every_layer_with_weights_and_every_output_is_a_node(model: str) -> None
     layers = [x for x in network.layers if x.weights or isinstance(x, Routing)]
     assert sum(node.kind in ("layer", "gate") for node in found) == len(layers)
     outputs = [node.title for node in found if node.kind == "output"]
-    assert outputs == list(network.output)
+    assert sorted(outputs) == sorted(network.output)
     assert all(node.sources for node in found if node.kind != "input")
     assert all(source < i for i, node in enumerate(found) for source in node.sources)
 
@@ -84,6 +84,24 @@ def test_level_of_ple_reads_what_the_paper_says() -> None:
     assert by_title["level 2 gates"].sizes == "over 8 experts"
     assert by_title["level 1 specific experts"].sizes.startswith("8 networks of ")
     assert sum(node.kind == "sum" for node in found) == 3
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_product_of_heads_reads_its_factors(members: int) -> None:
+    found = nodes("model=esmm", f"model.members={members}")
+    by_title = {node.title: node for node in found}
+    assert titles(found, by_title["Π"].sources) == {
+        "income",
+        "never_married_given_income",
+    }
+    assert titles(found, by_title["never_married"].sources) == {"Π"}
+    rows = rows_of(found)
+    assert [found[i].title for row in rows[-2:] for i in row] == ["Π", "never_married"]
+
+
+def test_gate_of_poso_weighs_experts() -> None:
+    by_title = {node.title: node for node in nodes("model=poso")}
+    assert by_title["personal gate"].sizes.endswith(" experts")
 
 
 def test_towers_are_named_by_their_tasks() -> None:
