@@ -12,7 +12,8 @@ class DCN(Encoder):
 
     x_0 holds the embeddings and dense features of a row side by side. <x_l, w_l> is the
     dot product. The vectors w_l and b_l are the weights of layer l. The interactions
-    are the output of the last layer; `Encoder` adds the deep network.
+    are the output of the last layer; `Encoder` adds the deep network. DeepCTR calls the
+    cross layers `interaction.CrossNet`.
 
     Attributes:
         num_cross_layers: number of layers; each raises the degree of interactions by 1.

@@ -28,7 +28,9 @@ class XDeepFM(Encoder):
         Interactions for Recommender Systems", KDD 2018.
         Differs from the paper in: a feature map goes either to the next layer or to the
         output, not to both; layers have a bias and a ReLU; there is no linear part. The
-        halved maps, the bias and the ReLU are as in DeepCTR.
+        halved maps, the bias and the ReLU are as in DeepCTR's `interaction.CIN`. Only
+        features with embeddings take part; a dense feature must be declared as
+        bucketized to take part.
     """
 
     cin_units: NonEmptyUnits

@@ -23,10 +23,10 @@ class AITM(Sharing):
         y_t = h_t(z_t)
 
     x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. k is the width of q_t, and transfer_t is one dense layer of k units. u is
-    one of the two vectors that task t attends to, and a_u the score of u. <a, b> is the
-    dot product. The matrices V, Q and K are the same for all tasks. The paper
-    writes h1, h2 and h3 for V, Q and K, g_t for transfer_t, v for x, and w_u for
+    `Sharing`. k is the width of q_t. transfer_t is one dense layer of k units, with
+    activation and dropout. Task t attends to two vectors u, and a_u is the score of u.
+    <a, b> is the dot product. The matrices V, Q and K are the same for all tasks. The
+    paper writes h1, h2 and h3 for V, Q and K, g_t for transfer_t, v for x, and w_u for
     softmax(a)_u.
 
     The networks f_t are the paper's towers, so the towers h_t have no hidden layers in
@@ -53,7 +53,7 @@ class AITM(Sharing):
         f = self.networks(len(tasks), self.bottom_units, name="bottoms")
         q = f(x)  # q_t, (tasks, batch, k)
         k = self.bottom_units[-1]
-        # `project` computes V u, Q u and K u: h1(u), h2(u) and h3(u) in the paper.
+        # Its three layers, in this order: V, Q and K (h1, h2 and h3 in the paper).
         project = ParallelDense(
             3,
             k,

@@ -269,7 +269,7 @@ class HoME(GatedSharing):
                 owners=owners,
                 name=f"{level}_feature_{kind}_gates",
             )
-            v = feature_gates(v) * v
+            v = feature_gates(v) * v  # v * F(v), from here on the input of mlp
         # The last layer of an expert always has batch normalisation and swish (`silu`).
         num_hidden = len(self.expert_units) - 1
         experts = self.networks(

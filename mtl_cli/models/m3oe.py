@@ -30,11 +30,11 @@ class M3oE(GatedSharing):
     scenario, every term with an index s is the mean over all scenarios. W_s and b_s
     belong to scenario s. * is the element-wise product. g_ts is the gate of task t for
     scenario s. sg stops gradients: a gate does not train e. Each layer of mlp, mlp' and
-    the experts maps its input v to activation(layer norm(W v + b)); mlp' has one layer.
-    alpha_D, alpha_T, beta_D and beta_T are sigmoids of four trained numbers that all
-    scenarios and tasks share, see `layers/balanced_weights.py`. With one scenario, c_s
-    is beta_D C_s; with one task, p_t is beta_T P_t. The paper calls a scenario a domain
-    d, and writes h_d for e.
+    the experts maps its input v to activation(layer norm(A v + a)) with weights A and
+    a; mlp' has one layer. alpha_D, alpha_T, beta_D and beta_T are sigmoids of four
+    trained numbers that all scenarios and tasks share, see
+    `layers/balanced_weights.py`. With one scenario, c_s is beta_D C_s; with one task,
+    p_t is beta_T P_t. The paper calls a scenario a domain d, and writes h_d for e.
 
     Attributes:
         star_units: width of u.

@@ -27,10 +27,11 @@ class STEM(GatedSharing):
         y_t   = h_t(z_t)
 
     h_t is the tower and y_t the logits of task t; see `Sharing`. F_t, F_s, S_t and S_s
-    are lists of experts' outputs, and S_ti^j is one output. A gate g is a softmax; in
-    the paper, a gate has hidden layers. sg stops gradients: the loss of a task does not
-    reach the experts of other tasks. With one level, the loss does not reach the
-    embeddings of other tasks either.
+    are lists of experts' outputs, and S_ti^j is one output. The code never forms the
+    list S_t^j: `mix_specific` sums its parts with and without sg. A gate g is a
+    softmax; in the paper, a gate has hidden layers. sg stops gradients: the loss of a
+    task does not reach the experts of other tasks. With one level, the loss does not
+    reach the embeddings of other tasks either.
 
     Attributes:
         num_levels: number of levels, J.
