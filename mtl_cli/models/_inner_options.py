@@ -10,10 +10,10 @@ from pydantic_core import InitErrorDetails
 from mtl_cli.core.option_classes import (
     Option,
     build_option,
-    without_keys_of_other_options,
     keys_of_options,
     option_class,
     option_names,
+    without_keys_of_other_options,
 )
 from mtl_cli.core.options import Options
 from mtl_cli.gates.base import Gate

@@ -203,7 +203,9 @@ def write_into_tables(
         num_sets = values.shape[1] // group.dim
         for name in names:
             ids, vectors = vectors_by_feature[name]
-            table = values[group.rows_by_table[name]]  # a view, so that changes reach `values`
+            table = values[
+                group.rows_by_table[name]
+            ]  # a view, so that changes reach `values`
             if group.frozen:
                 table[:] = 0
             table[ids] = np.tile(vectors, (1, num_sets))
