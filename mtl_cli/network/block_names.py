@@ -37,6 +37,8 @@ class BlockName(NamedTuple):
         piece: the name of a piece of the owner's weights, such as `0.kernel` for the
             kernel of the first layer. In an embedding table, the task that owns the
             vectors; "" if all tasks share the vectors.
+        expert: in a gate, the expert that the block is for, such as `buy 2`; "" if the
+            block is for all experts.
         feature: the feature that the rows of a kernel read, or whose columns the block
             scales; "" if the block does not belong to a single feature.
         feature_slice: the number of the slice of the feature, see `FeatureSlice`.
@@ -50,6 +52,7 @@ class BlockName(NamedTuple):
     layer: str
     owner: str
     piece: str
+    expert: str = ""
     feature: str = ""
     feature_slice: int = 1
     feature_order: str = ""
@@ -62,14 +65,14 @@ class BlockName(NamedTuple):
 
 
 def describe_blocks(blocks: Iterable[BlockName], text: str) -> list[str]:
-    """Describes blocks in one line per layer: `towers: tower of click, buy: TEXT`.
+    """Describes blocks for messages, one line per layer.
 
-    Many blocks of experts are counted: `gates: gates of click for 8 experts: TEXT`.
-
-    The weights of single scenarios have a line of their own: `towers: scenarios app, tv
-    of tower of click, buy: TEXT`. `text` says what happens to the blocks.
+    For example, `towers: tower of click, buy: TEXT`, where `text` says what happens to
+    the blocks. `describe_owners` describes `click, buy`. The weights of single
+    scenarios have a line of their own: `towers: scenarios app, tv of tower of click,
+    buy: TEXT`.
     """
-    # {(part, layer, whether the blocks belong to scenarios): the blocks}
+    # {(part, layer, whether the blocks belong to single scenarios): the blocks}
     groups: dict[tuple[str, str, bool], list[BlockName]] = defaultdict(list)
     for name in blocks:
         groups[name.part, name.layer, name.scenario is not None].append(name)
@@ -77,7 +80,7 @@ def describe_blocks(blocks: Iterable[BlockName], text: str) -> list[str]:
     for (part, layer, _), names in groups.items():
         owners = ", ".join(describe_owners(names))
         of_owners = f" of {owners}" if owners else ""
-        # The keys of a dict, because a set would not keep their order.
+        # A dict, because a set would not keep the order.
         scenarios = dict.fromkeys(n.scenario.name for n in names if n.scenario)
         prefix = f"{describe_scenarios(scenarios)} of " if scenarios else ""
         lines.append(f"{part}: {prefix}{layer}{of_owners}: {text}")
@@ -97,18 +100,18 @@ def describe_owners(blocks: Iterable[BlockName]) -> list[str]:
     `click for 8 experts`. For an embedding table, `user of click` is the table of the
     feature user with the vectors of the task click.
     """
-    # {owner: the experts of its columns; "" stands for other blocks of the owner}
-    experts: dict[str, dict[str, None]] = defaultdict(dict)
+    # {owner: the experts of its blocks}, "" for blocks that are for all experts. The
+    # inner dicts are sets that keep the order.
+    experts_by_owner: dict[str, dict[str, None]] = defaultdict(dict)
     for name in blocks:
-        if name.part == "embeddings":
-            owner = f"{name.owner} of {name.piece}" if name.piece else name.owner
-            experts[owner][""] = None
-        else:
-            experts[name.owner][name.piece.partition(" ")[2]] = None
+        owner = name.owner
+        if name.part == "embeddings" and name.piece:
+            owner = f"{name.owner} of {name.piece}"
+        experts_by_owner[owner][name.expert] = None
     texts = []
-    for owner, names in experts.items():
-        columns = [f"{owner} for {name}" for name in names if name]
+    for owner, experts in experts_by_owner.items():
+        columns = [f"{owner} for expert {expert}" for expert in experts if expert]
         if len(columns) > MAX_COLUMNS:
             columns = [f"{owner} for {len(columns)} experts"]
-        texts += [owner, *columns] if owner and "" in names else columns
+        texts += [owner, *columns] if owner and "" in experts else columns
     return texts

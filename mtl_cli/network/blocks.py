@@ -40,9 +40,9 @@ from mtl_cli.network.transfer import Block
 # The name, in messages, of the layer that scales the encodings for each member.
 INPUT_SIGNS = "input signs"
 
-# The name of a block, the weight that holds the block, and the slices of this weight.
+# A block: its name, the weight that holds the block, and the slices of this weight.
 NamedSlice = tuple[BlockName, keras.Variable, Index]
-# The name of a block or of a larger piece that is still to be split, and the piece.
+# A piece of a weight that may still be split into blocks, and the name so far.
 NamedPiece = tuple[BlockName, NetworkPiece]
 
 
@@ -79,7 +79,7 @@ class WeightSplitter:
         self.tasks = list(config.chosen_tasks)
         self.parts = part_of_layers(network)
         self.layers = {x.name: x for x in network.logits.layers if x.weights}
-        self.set_owners = embedding_owners(config)
+        self.owners_of_sets = embedding_owners(config)
         self.feature_columns = FeatureColumns(network, config, layout)
 
     def blocks(self) -> Iterator[NamedSlice]:
@@ -89,19 +89,21 @@ class WeightSplitter:
         encoder_layers: dict[str, list[keras.Layer]] = {}
         for name, layer in self.layers.items():
             if name in tables:
-                yield from self._tables(layer, "table", tables[name], self.set_owners)
+                yield from self._blocks_of_tables(
+                    layer, "table", tables[name], self.owners_of_sets
+                )
             elif self.parts[name] in ("embeddings", "encoder"):
                 encoder_layers.setdefault(type(layer).__name__, []).append(layer)
             else:
-                yield from self._task_layer(layer)
+                yield from self._blocks_of_task_layer(layer)
         for layers_of_class in encoder_layers.values():
-            yield from self._encoder_layers(layers_of_class)
+            yield from self._blocks_of_encoder_layers(layers_of_class)
 
-    def _task_layer(self, layer: keras.Layer) -> Iterator[NamedSlice]:
+    def _blocks_of_task_layer(self, layer: keras.Layer) -> Iterator[NamedSlice]:
         """Yields the blocks of a layer after the encoder: experts, gates and towers."""
         part = self.parts[layer.name]
         if isinstance(layer, EnsembleInputs):
-            slices = self.feature_columns.slices_of_factors(layer)
+            slices = self.feature_columns.slices_of_scaled_columns(layer)
             for member in range(layer.num_members):
                 name = BlockName(part, INPUT_SIGNS, f"member {member + 1}", "scale")
                 index = (slice(member, member + 1), ALL, ALL)
@@ -109,18 +111,18 @@ class WeightSplitter:
                     yield split_name, layer.scale, split
             return
         kind = layer.name
-        own_tasks: list[str] = []
+        tasks_in_name: list[str] = []
         parsed = parse_layer_name(layer.name, self.tasks)
         if parsed is not None:
-            own_tasks = parsed.tasks
-            # In the singular, without the numbers of tasks: `tower_logits`
+            tasks_in_name = parsed.tasks
+            # `towers_0_2_logits` becomes `tower_logits`.
             words = [parsed.kind.removesuffix("s"), parsed.suffix]
             kind = "_".join(filter(None, words))
-        owners = network_owners(layer, self.tasks, own_tasks)
-        scenarios = network_scenarios(layer, len(owners), own_tasks)
-        yield from self._networks(part, kind, layer, owners, scenarios)
+        owners = network_owners(layer, self.tasks, tasks_in_name)
+        scenarios = network_scenarios(layer, len(owners), tasks_in_name)
+        yield from self._blocks_of_networks(part, kind, layer, owners, scenarios)
 
-    def _networks(
+    def _blocks_of_networks(
         self,
         part: Part,
         kind: str,
@@ -130,24 +132,26 @@ class WeightSplitter:
     ) -> Iterator[NamedSlice]:
         """Yields the blocks of a layer that computes networks side by side.
 
-        Each piece of a network's weights is a block, with four exceptions. A weight
-        with one entry per scenario has one block per scenario. A gate's kernel has one
-        column per expert, and each column is a block. A kernel that reads features has
-        one block per feature, and so have factors that scale the columns of features.
+        Each piece of a network's weights is a block, with four exceptions:
+
+        - A weight with one entry per scenario is split by scenario.
+        - A gate's kernel is split into its columns, one per expert.
+        - A kernel that reads features is split by feature.
+        - Factors that scale the columns of features are split by feature.
 
         `owners` and `scenarios` hold the name of the owner and the index of the
         scenario of each network.
         """
-        rows = self.feature_columns.slices_of_rows(layer)
+        rows = self.feature_columns.slices_of_kernel_rows(layer)
         order = ""
         if part == "encoder" and not rows:
             order = self.feature_columns.feature_order
         name = BlockName(part, kind, owner="", piece="", feature_order=order)
-        pieces = self._by_network(name, layer, owners, scenarios)
-        pieces = self._by_expert(layer, pieces)
-        yield from self._by_feature(layer, pieces, rows)
+        pieces = self._split_by_network(name, layer, owners, scenarios)
+        pieces = self._split_by_expert(layer, pieces)
+        yield from self._split_by_feature(layer, pieces, rows)
 
-    def _by_network(
+    def _split_by_network(
         self,
         name: BlockName,
         layer: keras.Layer,
@@ -156,45 +160,44 @@ class WeightSplitter:
     ) -> Iterator[NamedPiece]:
         """Splits the weights of a layer by network and scenario.
 
-        `name` is the name of all blocks of the layer, without what tells them apart.
+        `name` holds what the names of all blocks of the layer have in common.
         """
         for piece, scenario_index in pieces_by_scenario(layer):
-            owner, scenario = "", self._scenario(scenario_index)
+            owner, scenario = "", self._scenario_at(scenario_index)
             if piece.network != ALL_NETWORKS:
                 owner = owners[piece.network]
-                scenario = scenario or self._scenario(scenarios[piece.network])
+                scenario = scenario or self._scenario_at(scenarios[piece.network])
             yield name._replace(owner=owner, piece=piece.name, scenario=scenario), piece
 
-    def _by_expert(
+    def _split_by_expert(
         self, layer: keras.Layer, pieces: Iterable[NamedPiece]
     ) -> Iterator[NamedPiece]:
         """Splits the last axis of a gate's pieces into one column per expert."""
-        weighs_experts = isinstance(layer, Routing) and not layer.reports_owners
+        is_gate_of_experts = isinstance(layer, Routing) and not layer.reports_owners
         for name, piece in pieces:
-            if not weighs_experts or piece.name not in layer.variables_by_expert:
+            if not is_gate_of_experts or piece.name not in layer.variables_by_expert:
                 yield name, piece
                 continue
             *other_axes, columns = piece.index
             route = layer.routes[piece.network // layer.networks_per_route]
             for i, expert in enumerate(route.experts, start=columns.start or 0):
-                expert_name = f"{piece.name} expert {expert.name(self.tasks)}"
                 column = replace(piece, index=(*other_axes, slice(i, i + 1)))
-                yield name._replace(piece=expert_name), column
+                yield name._replace(expert=expert.name(self.tasks)), column
 
-    def _by_feature(
+    def _split_by_feature(
         self, layer: keras.Layer, pieces: Iterable[NamedPiece], rows: list[FeatureSlice]
     ) -> Iterator[NamedSlice]:
         """Splits kernels that read features, and factors of the columns of features.
 
         `rows` are the rows of each feature in the kernels.
         """
-        factors = self.feature_columns.slices_of_factors(layer)
+        factors = self.feature_columns.slices_of_scaled_columns(layer)
         kernels = {id(kernel) for kernel in input_kernels(layer)}
         for name, piece in pieces:
             axis, slices = -1, []
             if id(piece.variable) in kernels:
                 axis, slices = -2, rows
-            elif factors and holds_factors(layer, piece, factors):
+            elif factors and has_factor_per_column(layer, piece, factors):
                 slices = factors
             for split_name, split in self._split_axis(name, piece.index, axis, slices):
                 yield split_name, piece.variable, split
@@ -202,7 +205,7 @@ class WeightSplitter:
     def _split_axis(
         self, name: BlockName, index: Index, axis: int, slices: list[FeatureSlice]
     ) -> Iterator[tuple[BlockName, Index]]:
-        """Splits an axis of a block by feature; without slices, keeps the block."""
+        """Splits an axis of a block by feature; without slices, yields the block."""
         if not slices:
             yield name, index
         start = index[axis].start or 0
@@ -215,13 +218,15 @@ class WeightSplitter:
             else:
                 yield numbered._replace(feature=feature), tuple(split)
 
-    def _scenario(self, index: int | None) -> Scenario | None:
+    def _scenario_at(self, index: int | None) -> Scenario | None:
         """Returns the scenario with an index, from 0; None if the index is None."""
         if index is None:
             return None
         return Scenario(index + 1, self.scenario_names[index])
 
-    def _encoder_layers(self, layers: list[keras.Layer]) -> Iterator[NamedSlice]:
+    def _blocks_of_encoder_layers(
+        self, layers: list[keras.Layer]
+    ) -> Iterator[NamedSlice]:
         """Yields the blocks of the encoder's layers of one class.
 
         Keras names these layers by their class and a count, in the order in which the
@@ -230,28 +235,30 @@ class WeightSplitter:
         """
         # Sorting by length first puts `dense_2` before `dense_10`.
         layers = sorted(layers, key=lambda layer: (len(layer.name), layer.name))
-        layers_per_set = len(layers) // len(self.set_owners)
+        layers_per_set = len(layers) // len(self.owners_of_sets)
         for i, layer in enumerate(layers):
-            owner = self.set_owners[i // layers_per_set]
+            owner = self.owners_of_sets[i // layers_per_set]
             number = i % layers_per_set  # the position among the layers of this set
             if isinstance(layer, FusedEmbedding):
                 # The first-order weights of DeepFM are vectors of length 1.
                 group = table_groups(self.layout, 1)[number]
                 kind = "first-order table"
-                yield from self._tables(layer, kind, group.rows_by_table, [owner])
+                yield from self._blocks_of_tables(
+                    layer, kind, group.rows_by_table, [owner]
+                )
                 continue
             kind = f"{type(layer).__name__} {number + 1}"
             num = num_networks(layer)
-            yield from self._networks(
+            yield from self._blocks_of_networks(
                 "encoder", kind, layer, [owner] * num, [None] * num
             )
 
-    def _tables(
+    def _blocks_of_tables(
         self,
         layer: FusedEmbedding,
         kind: str,
         rows_by_table: dict[str, slice],
-        set_owners: list[str],
+        owners_of_sets: list[str],
     ) -> Iterator[NamedSlice]:
         """Yields a block for each embedding table and each set of embeddings.
 
@@ -259,14 +266,14 @@ class WeightSplitter:
         embeddings lie side by side.
         """
         for table, rows in rows_by_table.items():
-            for i, owner in enumerate(set_owners):
+            for i, owner in enumerate(owners_of_sets):
                 first_column = i * layer.embedding_dim
                 columns = slice(first_column, first_column + layer.embedding_dim)
                 name = BlockName("embeddings", kind, table, owner)
                 yield name, layer.table, (rows, columns)
 
 
-def holds_factors(
+def has_factor_per_column(
     layer: keras.Layer, piece: NetworkPiece, slices: list[FeatureSlice]
 ) -> bool:
     """Whether a piece of a layer that scales columns has an entry for each column.

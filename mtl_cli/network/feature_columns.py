@@ -11,7 +11,7 @@ of 6 rows: rows 0 and 1 belong to `user`, rows 2 to 4 to `item`, and row 5 to `p
 """
 
 import itertools
-from collections import Counter
+from collections import Counter, deque
 from enum import Enum, auto
 from typing import NamedTuple, TypeAlias
 
@@ -40,7 +40,7 @@ class Column(NamedTuple):
 
 
 class Unnamed(Enum):
-    """A tensor of which no column has the name of a feature."""
+    """A tensor none of whose columns belongs to a feature."""
 
     # The output of a layer with weights.
     HIDDEN = auto()
@@ -51,7 +51,7 @@ class Unnamed(Enum):
 
 # All columns of a tensor.
 Columns: TypeAlias = list[Column] | Unnamed
-# The name of a column beside columns of features that belongs to no feature.
+# The name of a column that belongs to no feature, in a tensor with columns that do.
 HIDDEN_COLUMN = "hidden unit"
 
 
@@ -60,9 +60,10 @@ class FeatureSlice(NamedTuple):
 
     Attributes:
         feature: the name of the feature.
-        number: the number of the slice among the slices of the feature, counted from
-            the last, which is 1. A feature may have both an embedding and dense columns
-            in x. Other columns of the feature may stand before x, but not after x.
+        number: the number of the slice among the slices of the feature, 1 for the last.
+            A feature may have several: an embedding and dense columns in x, and, for
+            some gates, other columns before x. Counted from the end, the slices in x
+            have the same numbers in all layers.
         columns: the positions of the columns.
     """
 
@@ -93,45 +94,47 @@ class FeatureColumns:
         self.feature_order = f"all of {', '.join(dict.fromkeys(features))}"
         width = network.encodings[0].shape[-1]
         self.encoding_columns = self._columns_of_encoding(config, width)
-        self.known = {id(x): self.x_columns for x in network.x}
-        self.known |= {id(x): self.encoding_columns for x in network.encodings}
+        self.columns_by_tensor = {id(x): self.x_columns for x in network.x}
+        self.columns_by_tensor |= {
+            id(x): self.encoding_columns for x in network.encodings
+        }
 
-    def slices_of_rows(self, layer: keras.Layer) -> list[FeatureSlice]:
+    def slices_of_kernel_rows(self, layer: keras.Layer) -> list[FeatureSlice]:
         """Returns the rows of each feature in the `input_kernels` of a layer.
 
         The list is empty for a layer that does not read features.
         """
         if not input_kernels(layer):
             return []
-        return feature_slices(self.of_tensor(inputs_of_call(layer, 0)[0]))
+        return feature_slices(self.columns_of(inputs_of_call(layer, 0)[0]))
 
-    def slices_of_factors(self, layer: keras.Layer) -> list[FeatureSlice]:
+    def slices_of_scaled_columns(self, layer: keras.Layer) -> list[FeatureSlice]:
         """Returns the columns of each feature that a layer scales.
 
         The list is empty for a layer that scales no columns of features.
         """
         if getattr(layer, "keeps_columns", False):
-            return feature_slices(self.of_tensor(inputs_of_call(layer, 0)[0]))
+            return feature_slices(self.columns_of(inputs_of_call(layer, 0)[0]))
         if isinstance(layer, Routing) and layer.reports_owners:
-            return feature_slices(self._scaled_by(layer))
+            return feature_slices(self._columns_scaled_by(layer))
         return []
 
-    def of_tensor(self, tensor: Tensor) -> Columns:
+    def columns_of(self, tensor: Tensor) -> Columns:
         """Returns the feature of each column of a tensor."""
-        if id(tensor) in self.known:
-            return self.known[id(tensor)]
+        if id(tensor) in self.columns_by_tensor:
+            return self.columns_by_tensor[id(tensor)]
         operation, call, _ = tensor._keras_history
         inputs = inputs_of_call(operation, call)
         width: int = tensor.shape[-1]
         if isinstance(operation, Routing) and not operation.weights_are_shares:
             return Unnamed.FACTORS
         if getattr(operation, "keeps_columns", False):
-            return self.of_tensor(inputs[0])
+            return self.columns_of(inputs[0])
         if isinstance(operation, FusedEmbedding) or not inputs:
             return self._of_all_features(width)
         if getattr(operation, "weights", None):
             return Unnamed.HIDDEN
-        columns = [self.of_tensor(x) for x in inputs]
+        columns = [self.columns_of(x) for x in inputs]
         if all(isinstance(c, Unnamed) for c in columns):
             is_hidden = Unnamed.HIDDEN in columns
             return Unnamed.HIDDEN if is_hidden else Unnamed.FACTORS
@@ -145,16 +148,20 @@ class FeatureColumns:
         """Returns columns that depend on all features and their order."""
         return [Column(self.feature_order)] * width
 
-    def _scaled_by(self, gate: Routing) -> Columns:
-        """Returns the feature of each unit that a gate's factors multiply."""
-        operations: list[keras.Operation] = [gate]
-        for operation in operations:  # the list grows
-            for node in operation._outbound_nodes:
-                for tensor in node.input_tensors:
-                    columns = self.of_tensor(tensor)
+    def _columns_scaled_by(self, gate: Routing) -> Columns:
+        """Returns the feature of each unit that a gate's factors multiply.
+
+        Follows the factors through the network, up to the first operation that also
+        reads something else: the units.
+        """
+        to_visit: deque[keras.Operation] = deque([gate])
+        while to_visit:
+            for call in to_visit.popleft()._outbound_nodes:
+                for tensor in call.input_tensors:
+                    columns = self.columns_of(tensor)
                     if columns is not Unnamed.FACTORS:
                         return columns
-                operations.append(node.operation)
+                to_visit.append(call.operation)
         return Unnamed.HIDDEN
 
     def _columns_of_encoding(self, config: Config, width: int) -> list[Column]:
@@ -221,7 +228,7 @@ def feature_slices(columns: Columns) -> list[FeatureSlice]:
         return []
     slices = []
     counts: Counter[str] = Counter()
-    stop = len(columns)
+    stop = len(columns)  # from the last column to the first, because of the numbers
     for column, group in itertools.groupby(reversed(columns)):
         start = stop - len(list(group))
         counts[column.feature] += 1

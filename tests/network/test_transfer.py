@@ -194,11 +194,11 @@ def test_added_experts_leave_the_earlier_ones_and_their_gates_in_place():
         "model=cgc", "model.num_specific_experts=2", "model.num_shared_experts=3"
     )
     found = started(more, two)
-    fresh = {(name.layer, name.owner, name.piece) for name in found.fresh}
+    fresh = {(x.layer, x.owner, x.piece, x.expert) for x in found.fresh}
     for task in ("income", "rating"):
-        assert ("level_1_specific_experts", f"{task} 2", "0.kernel") in fresh
-        assert ("level_1_gates", task, f"logits.kernel expert {task} 2") in fresh
-        assert ("level_1_gates", task, "logits.kernel expert shared 3") in fresh
+        assert ("level_1_specific_experts", f"{task} 2", "0.kernel", "") in fresh
+        assert ("level_1_gates", task, "logits.kernel", f"{task} 2") in fresh
+        assert ("level_1_gates", task, "logits.kernel", "shared 3") in fresh
     assert len(fresh) == 3 * 4 + 2 * 2  # kernels and biases, columns of two gates
     layers = [{x.name: x for x in t[0].logits.layers} for t in (two, more)]
     specific, gates = "level_1_specific_experts", "level_1_gates"
@@ -326,14 +326,14 @@ def test_members_keep_their_input_signs_and_heads_where_members_are_added(settin
 
 def test_many_columns_of_a_gate_are_counted():
     def described(*names):
-        blocks = [BlockName("gates", "gates", task, piece) for task, piece in names]
+        blocks = [BlockName("gates", "gates", *name) for name in names]
         return describe_blocks(blocks, "new")
 
-    two = [("click", f"0.kernel expert {i}") for i in (1, 2)]
+    two = [("click", "0.kernel", str(i)) for i in (1, 2)]
     assert described(*two) == [
         "gates: gates of click for expert 1, click for expert 2: new"
     ]
-    many = [(task, f"0.kernel expert {i}") for i in range(1, 9) for task in ("a", "b")]
+    many = [(task, "0.kernel", str(i)) for i in range(1, 9) for task in ("a", "b")]
     assert described(("a", "bias"), *many) == [
         "gates: gates of a, a for 8 experts, b for 8 experts: new"
     ]

@@ -14,8 +14,8 @@ PRICE = BlockName("embeddings", "table", "price", "")
 EXPERT = BlockName("experts", "experts", "1", "0.kernel")
 USER_ROWS = EXPERT._replace(feature="user")
 PRICE_ROWS = EXPERT._replace(feature="price")
-GATE = BlockName("gates", "gate", "click", "kernel 1")
-NEW_GATE = BlockName("gates", "gate", "buy", "kernel 1")
+GATE = BlockName("gates", "gate", "click", "kernel", "1")
+NEW_GATE = BlockName("gates", "gate", "buy", "kernel", "1")
 TOWER = BlockName("towers", "tower", "click", "0.kernel")
 NEW_TOWER = BlockName("towers", "tower", "buy 2", "0.kernel")
 OUT = "of start_from.freeze"
@@ -54,7 +54,7 @@ def test_parts_that_go_on_or_are_not_frozen_pass() -> None:
             "gates",
             [GATE],
             [NEW_GATE],
-            "gates: gate of buy for 1: would stay at random weights, because no "
+            "gates: gate of buy for expert 1: would stay at random weights, because no "
             f"weights of the earlier run fit them; leave gates out {OUT}",
         ),
         (  # only the kernel has another shape
