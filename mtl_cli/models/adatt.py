@@ -88,7 +88,7 @@ class AdaTT(GatedSharing):
 
         n, m = self.num_specific_experts, self.num_shared_experts
         name = f"level_{level}"
-        # The names of the experts, for reports
+        # The names of the experts, for reports: a list per task, and the shared ones
         specific_names, shared_names = specific_and_shared_experts(num_tasks, n, m)
         all_names = [*chain(*specific_names), *shared_names]
         outputs = self._connect_experts(x_tasks, x_shared, num_tasks, name)  # E^j
@@ -96,11 +96,11 @@ class AdaTT(GatedSharing):
         routes = [self._route(t, all_names) for t in range(num_tasks)]
         g_tasks = self.gates(routes, f"{name}_gates")(x_tasks)
         y_tasks = mix_tensors(g_tasks, outputs)  # the sum over E^j
-        if n:
+        if n > 0:
             routes = [Route(t, own_names) for t, own_names in enumerate(specific_names)]
             y_tasks += self._native_sum(outputs[0], routes, f"{name}_native_weights")
-        if level == self.num_levels or not m:
-            return y_tasks, None
+        if level == self.num_levels or m == 0:
+            return y_tasks, None  # there is no x_s^j
 
         routes = [self._route(SHARED, all_names)]
         g_shared = self.gates(routes, f"{name}_shared_gate")(x_shared)
@@ -112,6 +112,7 @@ class AdaTT(GatedSharing):
 
     @property
     def _has_native_weights(self) -> bool:
+        """Whether a fusion unit has several experts of its own to weigh."""
         return max(self.num_specific_experts, self.num_shared_experts) > 1
 
     def _route(self, owner: int | str, experts: Sequence["Expert"]) -> "Route":
@@ -130,18 +131,18 @@ class AdaTT(GatedSharing):
     ) -> list[Tensor]:
         """Connects the experts of a level; the names of their layers start with `name`.
 
-        Returns: E_1 ... E_T, `(experts of all tasks, batch, units)`, if tasks have
-            experts; then E_s, `(shared experts, batch, units)`, if there is a shared
-            unit.
+        Returns: a list with E_1 ... E_T, `(experts of all tasks, batch, units)`, if the
+            tasks have experts; then E_s, `(shared experts, batch, units)`, if there is
+            a shared unit.
         """
         n, m = self.num_specific_experts, self.num_shared_experts
         outputs = []
-        if n:
+        if n > 0:
             f = self.networks(
                 num_tasks * n, self.expert_units, f"{name}_specific_experts"
             )
             outputs.append(f(x_tasks))
-        if m:
+        if m > 0:
             f = self.networks(m, self.expert_units, f"{name}_shared_experts")
             outputs.append(f(x_shared))
         return outputs

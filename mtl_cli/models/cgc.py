@@ -74,7 +74,7 @@ class CGC(GatedSharing):
 
         n, m = self.num_specific_experts, self.num_shared_experts
         units = self.expert_units
-        # The names of the experts, for reports
+        # The names of the experts, for reports: a list per task, and the shared ones
         specific_names, shared_names = specific_and_shared_experts(num_tasks, n, m)
         shared_experts = self.networks(m, units, f"{name}_shared_experts")
         routes = [
@@ -83,7 +83,7 @@ class CGC(GatedSharing):
         ]
         task_gates = self.gates(routes, f"{name}_gates")
         specific_experts = None
-        if n:
+        if n > 0:
             specific_experts = self.networks(
                 num_tasks * n, units, f"{name}_specific_experts"
             )

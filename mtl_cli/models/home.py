@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.message_text import unknown_name_message
@@ -98,19 +98,24 @@ class HoME(GatedSharing):
 
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         (x,) = encodings.outputs  # one encoding, (batch, dim)
-        groups = self.groups or {"all": list(tasks)}
+        tasks_by_group = self.groups or {"all": list(tasks)}
         # Reports name experts by their owners. A group with the name of a task gets the
         # prefix `group`, so that the two differ.
-        names = [f"group {name}" if name in tasks else name for name in groups]
-        v_groups, v_s = self._first_level(x, names)
-        group_index = {
-            task: k for k, group in enumerate(groups.values()) for task in group
+        groups = [f"group {name}" if name in tasks else name for name in tasks_by_group]
+        group_by_task = {
+            task: k
+            for k, tasks_of_group in enumerate(tasks_by_group.values())
+            for task in tasks_of_group
         }
-        group_of_task = [group_index[task] for task in tasks]
-        return self._second_level(v_groups, v_s, names, group_of_task)
+        v_groups, v_s = self._connect_first_level(x, groups)
+        return self._connect_second_level(
+            v_groups, v_s, groups, [group_by_task[task] for task in tasks]
+        )
 
-    def _first_level(self, x: Tensor, groups: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Connects the first level.
+    def _connect_first_level(
+        self, x: Tensor, groups: Sequence[str]
+    ) -> tuple[Tensor, Tensor]:
+        """Connects the first level. `groups` are the names of the groups.
 
         Returns: v_k of the groups, `(groups, batch, units)`, and v_s, `(batch, units)`.
         """
@@ -120,29 +125,32 @@ class HoME(GatedSharing):
         from mtl_cli.layers.gates import mix_tensors
 
         n = self.num_group_experts
-        # The names of each group's experts.
-        own_experts = {k: experts_of(k, n) for k in groups}
-        shared = experts_of(SHARED, self.num_shared_experts)
+        names_by_group = {group: experts_of(group, n) for group in groups}
+        shared_names = experts_of(SHARED, self.num_shared_experts)
         # (groups, n, batch, units)
-        e_groups = self._connect_group_experts(x, groups, "level_1")
-        e_shared = self._connect_experts(
-            x, self.num_shared_experts, [SHARED], "level_1", "shared"
-        )[0]
-        routes = [Route(k, experts + shared) for k, experts in own_experts.items()]
+        e_groups = self._connect_experts("group", groups, x, "level_1")
+        # (experts, batch, units)
+        e_shared = self._connect_experts("shared", [SHARED], x, "level_1")[0]
+        routes = [
+            Route(group, names + shared_names)
+            for group, names in names_by_group.items()
+        ]
         gates = self.gates(routes, "level_1_group_gates")  # G_k
         v_groups = mix_tensors(gates(x), [e_groups, e_shared])
-        all_experts = [*chain(*own_experts.values()), *shared]
-        gate = self.gates([Route(None, all_experts)], "level_1_shared_gate")  # G_s
+        all_names = [*chain(*names_by_group.values()), *shared_names]
+        gate = self.gates([Route(None, all_names)], "level_1_shared_gate")  # G_s
         # The experts of all groups on one axis, (groups * n, batch, units)
         shape = (len(groups) * n, -1, self.expert_units[-1])
         e_all_groups = ops.reshape(e_groups, shape)
         v_s = mix_tensors(gate(x), [e_all_groups, e_shared])[0]
         if self.self_gates:
-            routes = [Route(k, experts) for k, experts in own_experts.items()]
-            v_groups += self._self_gated(x, e_groups, routes, "level_1_self_gates")
+            routes = [Route(group, names) for group, names in names_by_group.items()]
+            v_groups += self._sum_by_self_gates(
+                x, e_groups, routes, "level_1_self_gates"
+            )
         return v_groups, v_s
 
-    def _second_level(
+    def _connect_second_level(
         self,
         v_groups: Tensor,
         v_s: Tensor,
@@ -155,7 +163,7 @@ class HoME(GatedSharing):
             v_groups: the vectors v_k of the groups, `(groups, batch, units)`.
             v_s: the shared vector, `(batch, units)`.
             groups: the names of the groups.
-            group_of_task: the position in `groups` of each task's group.
+            group_of_task: the index of each task's group in `groups`.
 
         Returns: the hidden vectors z_t of the tasks, `(tasks, batch, units)`.
         """
@@ -164,44 +172,42 @@ class HoME(GatedSharing):
         from mtl_cli.layers import Route, experts_of
         from mtl_cli.layers.gates import mix_tensors
 
-        level = "level_2"
         tasks = range(len(group_of_task))
         # [v_k; v_s] of each group, (groups, batch, 2 * units)
         u_groups = ops.concatenate([v_groups, ops.stack([v_s] * len(groups))], axis=-1)
         # u_t of each task, (tasks, batch, 2 * units)
         u = ops.stack([u_groups[k] for k in group_of_task])
-        e_tasks = self._connect_experts(
-            u, self.num_specific_experts, tasks, level, "specific"
-        )
-        e_groups = self._connect_group_experts(u_groups, groups, level)
+        e_tasks = self._connect_experts("specific", tasks, u, "level_2")
+        e_groups = self._connect_experts("group", groups, u_groups, "level_2")
         # The experts of each task's group, (tasks, experts, batch, units)
         e_group_by_task = ops.stack([e_groups[k] for k in group_of_task])
-        e_shared = self._connect_experts(
-            v_s, self.num_shared_experts, [SHARED], level, "shared"
-        )[0]
-        shared = experts_of(SHARED, self.num_shared_experts)
+        e_shared = self._connect_experts("shared", [SHARED], v_s, "level_2")[0]
+        shared_names = experts_of(SHARED, self.num_shared_experts)
         routes = []
         for task, k in enumerate(group_of_task):
-            own_experts = experts_of(task, self.num_specific_experts)
-            group_experts = experts_of(groups[k], self.num_group_experts)
-            routes.append(Route(task, [*own_experts, *group_experts, *shared]))
-        gates = self.gates(routes, f"{level}_gates")  # G_t
+            own_names = experts_of(task, self.num_specific_experts)
+            group_names = experts_of(groups[k], self.num_group_experts)
+            routes.append(Route(task, [*own_names, *group_names, *shared_names]))
+        gates = self.gates(routes, "level_2_gates")  # G_t
         z = mix_tensors(gates(u), [e_tasks, e_group_by_task, e_shared])
         if self.self_gates:
             routes = [Route(t, experts_of(t, self.num_specific_experts)) for t in tasks]
-            z += self._self_gated(u, e_tasks, routes, f"{level}_self_gates")
+            z += self._sum_by_self_gates(u, e_tasks, routes, "level_2_self_gates")
         return z
 
-    def _self_gated(
+    def _sum_by_self_gates(
         self, v: Tensor, experts: Tensor, routes: Sequence["Route"], name: str
     ) -> Tensor:
-        """Returns S(v) [the owners' own experts], `(owners, batch, units)`.
+        """Connects the self-gates S of some tasks or groups, the owners of experts.
 
         Args:
             v: the input of the self-gates, `(batch, dim)`, or `(owners, batch, dim)`.
             experts: the outputs of the experts, `(owners, experts, batch, units)`.
             routes: the owners and the names of their experts.
             name: the name of the layer of self-gates.
+
+        Returns: the sum of each owner's experts with the weights S(v), `(owners, batch,
+            units)`.
         """
         from mtl_cli.layers import GateNU, Mix
 
@@ -223,41 +229,33 @@ class HoME(GatedSharing):
             )
         return Mix()(gates(v), experts)
 
-    def _connect_group_experts(
-        self, v: Tensor, groups: Sequence[str], level: str
-    ) -> Tensor:
-        """Connects the experts of the groups; see `_connect_experts`."""
-        n = self.num_group_experts
-        # Reports and `start_from` need the owner of each expert. The name of a layer
-        # says whether the owners are the tasks or `shared`, but does not name groups.
-        owners_of_experts = [k for k in groups for _ in range(n)]
-        return self._connect_experts(v, n, groups, level, "group", owners_of_experts)
-
     def _connect_experts(
         self,
-        v: Tensor,
-        num_experts: int,
+        kind: Literal["specific", "group", "shared"],
         owners: Sequence[int | str],
+        v: Tensor,
         level: str,
-        kind: str,
-        owners_of_experts: Sequence[str] | None = None,
     ) -> Tensor:
-        """Connects `num_experts` experts E(v) and a feature gate F of each owner.
+        """Connects the experts E(v) of some owners, and one feature gate F per owner.
 
         Args:
+            kind: the kind of the experts.
+            owners: the tasks, the groups or `shared`.
             v: the input, `(batch, dim)`; or `(owners, batch, dim)` if each owner has an
                 input of its own.
-            num_experts: number of experts of each owner.
-            owners: tasks, groups or `shared`.
             level: the start of the layers' names.
-            kind: the kind of the owners, another word in these names.
-            owners_of_experts: the owner of each expert, if `kind` does not tell it.
 
-        Returns: the experts' outputs, `(owners, num_experts, batch, units)`.
+        Returns: the experts' outputs, `(owners, experts of an owner, batch, units)`.
         """
         from keras import ops
 
         from mtl_cli.layers import FeatureGate
+
+        num_experts = {
+            "specific": self.num_specific_experts,
+            "group": self.num_group_experts,
+            "shared": self.num_shared_experts,
+        }[kind]
 
         if self.feature_gate_ranks:
             feature_gates = FeatureGate(
@@ -270,6 +268,11 @@ class HoME(GatedSharing):
                 name=f"{level}_feature_{kind}_gates",
             )
             v = feature_gates(v) * v  # v * F(v), from here on the input of mlp
+        # Reports and `start_from` need the owner of each expert. They find tasks and
+        # `shared` by the layer's name, but not groups.
+        owners_of_experts = None
+        if kind == "group":
+            owners_of_experts = [group for group in owners for _ in range(num_experts)]
         # The last layer of an expert always has batch normalisation and swish (`silu`).
         num_hidden = len(self.expert_units) - 1
         experts = self.networks(
