@@ -113,7 +113,7 @@ class Encoder(Options):
             inputs: {name in `layout.INPUT_TYPES`: the input, `(batch, columns)`}. An
                 input that no feature fills is left out.
             layout: the columns of each feature in the inputs.
-            num_sets: number of encodings.
+            num_sets: number of encodings, and of sets of embeddings.
             dense_options: arguments of the layers of `deep`, see `ParallelMLP`.
 
         Returns: the encodings, `(batch, dim)` each, and the x of each encoding before

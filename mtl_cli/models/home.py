@@ -256,7 +256,6 @@ class HoME(GatedSharing):
             "group": self.num_group_experts,
             "shared": self.num_shared_experts,
         }[kind]
-
         if self.feature_gate_ranks:
             feature_gates = FeatureGate(
                 num=len(owners),
@@ -267,7 +266,7 @@ class HoME(GatedSharing):
                 owners=owners,
                 name=f"{level}_feature_{kind}_gates",
             )
-            v = feature_gates(v) * v  # v * F(v), from here on the input of mlp
+            v = feature_gates(v) * v  # v * F(v), the input of mlp
         # Reports and `start_from` need the owner of each expert. They find tasks and
         # `shared` by the layer's name, but not groups.
         owners_of_experts = None

@@ -131,9 +131,10 @@ class FeatureColumns:
         if getattr(operation, "keeps_columns", False):
             return self.columns_of(inputs[0])
         if isinstance(operation, FusedEmbedding) or not inputs:
-            return self._of_all_features(width)
+            return self._columns_of_all_features(width)
         if getattr(operation, "weights", None):
             return Unnamed.HIDDEN
+        # From here on, the operation has no weights: it joins, combines or selects.
         columns = [self.columns_of(x) for x in inputs]
         if all(isinstance(c, Unnamed) for c in columns):
             is_hidden = Unnamed.HIDDEN in columns
@@ -142,10 +143,12 @@ class FeatureColumns:
         if sum(widths) == width:
             return columns_side_by_side(columns, widths)
         common = common_columns(columns)[selected_columns(operation, call)]
-        return common if len(common) == width else self._of_all_features(width)
+        if len(common) == width:
+            return common
+        return self._columns_of_all_features(width)
 
-    def _of_all_features(self, width: int) -> list[Column]:
-        """Returns columns that depend on all features and their order."""
+    def _columns_of_all_features(self, width: int) -> list[Column]:
+        """Returns `width` columns that depend on all features and their order."""
         return [Column(self.feature_order)] * width
 
     def _columns_scaled_by(self, gate: Routing) -> Columns:
@@ -167,10 +170,10 @@ class FeatureColumns:
     def _columns_of_encoding(self, config: Config, width: int) -> list[Column]:
         """Returns the `width` columns of an encoding."""
         interactions = config.encoder.interaction_columns()
-        # A subclass may override `interact` alone. The inherited names do not fit then.
+        # If a subclass overrides `interact` alone, the inherited names do not fit.
         overrides = overridden_below(type(config.encoder), "interaction_columns")
         if interactions is None or "interact" in overrides:
-            return self._of_all_features(width)
+            return self._columns_of_all_features(width)
         if not config.encoder.deep_units:  # x takes the place of a deep network
             return [*self.x_columns, *map(Column, interactions)]
         deep = [f"deep {i}" for i in range(config.encoder.deep_units[-1])]

@@ -22,8 +22,8 @@ MAX_ROWS = 1_000_000
 def set_initial_biases(network: Network, config: Config, table: Table) -> None:
     """Sets the biases of the towers' last layers. `table` holds the training rows.
 
-    Afterwards, a network whose kernels are all 0 would predict the same for every row:
-    the prediction that suits the labels of the task best, see `Task.initial_logits`.
+    With these biases, and all kernels at 0, a network would predict the same for every
+    row: the value that suits the labels of the task best, see `Task.initial_logits`.
     """
     tasks = config.chosen_tasks
     model = config.model

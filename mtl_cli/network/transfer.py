@@ -90,7 +90,7 @@ def match(
         new_shapes: the shapes of all weights of the new network.
     """
     matched = Match([], [], [], [], [])
-    # A block may hold only the rows of one feature in a kernel.
+    # The blocks of one kernel may differ only in the feature whose rows they hold.
     earlier_kernels = {name.of_all_features for name in earlier}
     for name, target in new.items():
         source = earlier.get(name)
@@ -111,8 +111,8 @@ def match(
             matched.copies.append(Copy(source, target))
         else:
             matched.changed.append(name)
-    # A block of a feature is not dropped if the new network still has the kernel: the
-    # kernel then reads fewer features.
+    # If the new network has the kernel, but not the block of a feature, then the kernel
+    # reads fewer features. Nothing is dropped.
     new_kernels = {name.of_all_features for name in new}
     for name in earlier:
         if name.of_all_features not in new_kernels:
@@ -140,13 +140,13 @@ def copy_weights(
     `earlier` and `new` are the models `Network.logits`.
     """
     earlier_weights = earlier.weights
-    for position, pairs in group_by_weight(copies).items():
+    for position, sources in group_by_weight(copies).items():
         weight = new.weights[position]
         values = weight.numpy()
-        positions = {source.weight for source, _ in pairs}
-        arrays = {i: earlier_weights[i].numpy() for i in positions}
-        for source, index in pairs:
-            values[index] = arrays[source.weight][source.index]
+        earlier_positions = {source.weight for source, _ in sources}
+        earlier_values = {i: earlier_weights[i].numpy() for i in earlier_positions}
+        for source, index in sources:
+            values[index] = earlier_values[source.weight][source.index]
         weight.assign(values)
 
 

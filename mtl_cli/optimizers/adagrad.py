@@ -15,8 +15,8 @@ class Adagrad(Optimizer):
 
     Attributes:
         initial_accumulator_value: the value of s before the first step. With a value
-            such as 0.1, embeddings hardly move: the gradient of an embedding is a mean
-            over the batch, of which few rows may hold its id, so g^2 is far smaller.
+            such as 0.1, embeddings hardly move: the loss is a mean over the batch, and
+            few of its rows hold a given id, so the g^2 of an embedding is far below s.
         epsilon: constant added to s, so that no step divides by 0.
 
     Reference: Duchi et al., "Adaptive Subgradient Methods", JMLR 12, 2011.

@@ -18,8 +18,8 @@ class Adam(Optimizer):
         x -= a m / (sqrt(v) + epsilon)
 
     x is one entry of the weight, g the gradient of this entry, and r the learning rate
-    of the step. m and v start at 0, so they are too small in the first steps. In the
-    equation of a, the square root and the divisor correct this.
+    of the step. m and v start at 0, so they are too small in the first steps. The
+    square root and the divisor in a correct this.
 
     Attributes:
         beta_1: weight of the earlier steps in the running mean m.

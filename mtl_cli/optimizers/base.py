@@ -30,14 +30,15 @@ class SlotSpec(NamedTuple):
 class Optimizer(Options):
     """The base class of optimizers. The fields are the keys of `conf/optimizer/*.yaml`.
 
-    A subclass implements the same update twice. The optimizer of
-    `make_keras_optimizer` updates whole weights. `row_change` computes the update of
-    some rows of an embedding table, with the slots that `row_slots` describes.
-    `training/lazy_tables.py` applies this update to the rows that a batch reads, so
-    that a step need not read and write all rows of a large table. The docstring of
-    `row_change` says when the two updates agree. The key `lazy` selects the tables that
-    `row_change` updates. A class that overrides only `make_keras_optimizer` of another
-    optimizer has no such update, and needs `lazy: false`.
+    A subclass implements the same update twice:
+
+    - `make_keras_optimizer` makes the optimizer that updates whole weights.
+    - `row_change` updates some rows of an embedding table. With it, a step reads and
+      writes only the rows that its batch reads, not all rows of a large table, see
+      `training/lazy_tables.py`. The key `lazy` selects the tables.
+
+    The docstring of `row_change` says when the two updates agree. An optimizer that
+    inherits `row_change` but makes another Keras optimizer needs `lazy: false`.
 
     Attributes:
         is_always_lazy: whether `lazy: auto` selects embedding tables of every size.
