@@ -107,8 +107,10 @@ class WeightSplitter:
             for member in range(layer.num_members):
                 name = BlockName(part, INPUT_SIGNS, f"member {member + 1}", "scale")
                 index = (slice(member, member + 1), ALL, ALL)
-                for split_name, split in self._split_axis(name, index, -1, slices):
-                    yield split_name, layer.scale, split
+                for block_name, block_index in self._split_axis(
+                    name, index, axis=-1, slices=slices
+                ):
+                    yield block_name, layer.scale, block_index
             return
         kind = layer.name
         tasks_in_name: list[str] = []
@@ -191,16 +193,16 @@ class WeightSplitter:
 
         `rows` are the rows of each feature in the kernels.
         """
-        factors = self.feature_columns.slices_of_scaled_columns(layer)
+        scaled_columns = self.feature_columns.slices_of_scaled_columns(layer)
         kernels = {id(kernel) for kernel in input_kernels(layer)}
         for name, piece in pieces:
             axis, slices = -1, []
             if id(piece.variable) in kernels:
                 axis, slices = -2, rows
-            elif factors and has_factor_per_column(layer, piece, factors):
-                slices = factors
-            for split_name, split in self._split_axis(name, piece.index, axis, slices):
-                yield split_name, piece.variable, split
+            elif scaled_columns and has_factor_per_column(layer, piece, scaled_columns):
+                slices = scaled_columns
+            for block_name, index in self._split_axis(name, piece.index, axis, slices):
+                yield block_name, piece.variable, index
 
     def _split_axis(
         self, name: BlockName, index: Index, axis: int, slices: list[FeatureSlice]
@@ -210,13 +212,13 @@ class WeightSplitter:
             yield name, index
         start = index[axis].start or 0
         for feature, number, columns in slices:
-            split = list(index)
-            split[axis] = slice(start + columns.start, start + columns.stop)
-            numbered = name._replace(feature_slice=number)
+            block_index = list(index)
+            block_index[axis] = slice(start + columns.start, start + columns.stop)
+            block_name = name._replace(feature_slice=number)
             if feature == self.feature_columns.feature_order:
-                yield numbered._replace(feature_order=feature), tuple(split)
+                yield block_name._replace(feature_order=feature), tuple(block_index)
             else:
-                yield numbered._replace(feature=feature), tuple(split)
+                yield block_name._replace(feature=feature), tuple(block_index)
 
     def _scenario_at(self, index: int | None) -> Scenario | None:
         """Returns the scenario with an index, from 0; None if the index is None."""

@@ -70,10 +70,10 @@ def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
 def factors_of_product(
     call: Call, inputs: dict[Call, list[Call]], output_calls: Collection[Call]
 ) -> list[Call]:
-    """Returns the outputs whose product, as probabilities, another output is.
+    """Returns the calls of the outputs that an output is the product of.
 
-    For example, pCTCVR of the heads `esmm` is the product of the outputs pCTR and pCVR.
-    The list is empty if the output is no product.
+    For example, the probability pCTCVR of the heads `esmm` is the product of the
+    outputs pCTR and pCVR. The list is empty if the output of `call` is no product.
     """
     factors: list[Call] = []
     is_product = False
@@ -88,7 +88,7 @@ def factors_of_product(
                 factors.append(source)
             elif not becomes_node(source.operation):
                 to_visit.append(source)
-    return sorted(set(factors), key=factors.index) if is_product else []
+    return list(dict.fromkeys(factors)) if is_product else []
 
 
 def calls_by_output(calls: Sequence[Call]) -> dict[int, Call]:
