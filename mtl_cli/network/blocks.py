@@ -196,12 +196,12 @@ class WeightSplitter:
         scaled_columns = self.feature_columns.slices_of_scaled_columns(layer)
         kernels = {id(kernel) for kernel in input_kernels(layer)}
         for name, piece in pieces:
-            axis, slices = -1, []
+            blocks: Iterable[tuple[BlockName, Index]] = [(name, piece.index)]
             if id(piece.variable) in kernels:
-                axis, slices = -2, rows
+                blocks = self._split_axis(name, piece.index, -2, rows)
             elif scaled_columns and has_factor_per_column(layer, piece, scaled_columns):
-                slices = scaled_columns
-            for block_name, index in self._split_axis(name, piece.index, axis, slices):
+                blocks = self._split_axis(name, piece.index, -1, scaled_columns)
+            for block_name, index in blocks:
                 yield block_name, piece.variable, index
 
     def _split_axis(
