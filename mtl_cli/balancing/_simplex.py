@@ -7,10 +7,10 @@ of tasks.
 
 from mtl_cli.core.tensors import Tensor
 
-# `minimum_on_simplex` makes this many moves per task. For 20 random gradients with 200
-# entries, whose norms differ by factors up to 500, ||g_alpha|| then ends within 0.01 %
-# of its minimum. If gradients oppose each other, it may exceed the minimum by several
-# per cent.
+# `minimum_on_simplex` makes this many moves per task. For 20 random gradients of 200
+# entries with norms from 1 to 500, ||g_alpha|| then ends within 0.01 % of its minimum.
+# If gradients oppose each other, ||g_alpha|| may exceed the minimum by several per
+# cent.
 MOVES_PER_TASK = 8
 # `positive_norm` raises smaller squared norms to this value.
 MIN_SQUARED_NORM = 1e-12

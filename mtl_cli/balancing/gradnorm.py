@@ -116,8 +116,8 @@ def norms_at_last_shared_layer(observation: Observation) -> Tensor:
     norms_of_matrices = tf.sqrt(tf.gather(squares, last_matrix_first))  # (matrices, T)
     # The number of tasks that train each matrix.
     num_tasks = tf.math.count_nonzero(norms_of_matrices, axis=1)
-    chosen = tf.argmax(num_tasks)  # of several maxima, the first
-    return tf.where(num_tasks[chosen] > 0, norms_of_matrices[chosen], norms)
+    w = tf.argmax(num_tasks)  # the index of W; of several maxima, the first
+    return tf.where(num_tasks[w] > 0, norms_of_matrices[w], norms)
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:

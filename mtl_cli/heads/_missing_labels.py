@@ -10,9 +10,9 @@ import numpy as np
 from mtl_cli.heads.base import Labels
 from mtl_cli.tasks.base import Array
 
-# A warning needs a difference above all of these limits. Small differences are no
-# fault: if the labels of whole days are missing, these days may have more or fewer
-# clicks than other days.
+# A warning needs a difference above all of these limits. A small difference is no
+# fault. For example, all labels of some days may be missing, and these days may have
+# more or fewer clicks than other days.
 MIN_MISSING_Z = 5.0  # the difference of two shares in standard errors
 MIN_MISSING_DIFFERENCE = 0.01  # between the shares of missing labels
 MIN_MISSING_ODDS_RATIO = 1.5

@@ -45,9 +45,10 @@ class ESCM2(ESMM):
         so L_CVR is larger than the mean over all impressions, by the factor (all rows)
         / (sampled rows). The paper's other variant, ESCM2-DR, adds a tower that
         estimates l(r, pCVR), and corrects L_CVR by its estimate. ESCM2-DR is left out:
-        the correction does not depend on pCVR, so the conversion tower would have the
-        same gradient as here, unless the loss of the new tower, which compares its
-        estimate with l(r, pCVR), trained the conversion tower too.
+        the correction does not depend on pCVR, so L_CVR would train the conversion
+        tower as it does here. The loss of the new tower compares the estimate with
+        l(r, pCVR). The new loss trains the conversion tower only in code that does not
+        stop the gradient of l(r, pCVR), such as PaddleRec's.
     """
 
     NAME: ClassVar[str] = "escm2"

@@ -1,4 +1,4 @@
-"""One weight for a task's own expert and one for all other experts, as in M3oE."""
+"""M3oE's weights: one for a task's own expert, and one for all other experts."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar

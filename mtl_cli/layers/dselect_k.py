@@ -28,7 +28,7 @@ EPSILON = 1e-6  # added inside the logarithm of the entropy, as in the authors' 
 # the code of the first expert. There the smooth step is flat, so all gates stay with
 # this expert for ever.
 INVALID_CODE_STRENGTH = 0.01
-MIN_DIVISOR = 1e-3  # of the same penalty, which could be infinite otherwise
+MIN_DIVISOR = 1e-3  # keeps the same penalty finite
 
 
 def uniform(limit: float) -> dict[str, Any]:
@@ -62,11 +62,11 @@ class DSelectKGates(Routing):
         entropy * sum_j sum_i -r_ji log(r_ji)
         0.01 sum_j 1 / sum_i r_ji
 
-    The first, an entropy, makes each selector choose a single expert. The second keeps
-    the selectors away from codes of E and above, because no expert has these codes. Its
-    factor 0.01 is `INVALID_CODE_STRENGTH`. If E is a power of two, there are no such
-    codes, and the second penalty is left out. Both are summed over the gates, and are
-    means over the rows of a batch.
+    The first, an entropy, makes each selector choose a single expert. The second, with
+    the strength 0.01 (`INVALID_CODE_STRENGTH`), keeps the selectors away from codes of
+    E and above, because no expert has these codes. If E is a power of two, there are no
+    such codes, and the second penalty is left out. Both are summed over the gates, and
+    are means over the rows of a batch.
 
     Args:
         num: number of gates.
@@ -79,8 +79,8 @@ class DSelectKGates(Routing):
         is_static: whether the weights are the same for all rows.
         routes: see `Gates`.
         adds_row_penalties: whether the layer adds the penalties of each row to its
-            losses, `(batch,)`, instead of their mean over the rows. This is only for
-            training loops that take the mean themselves, as `mtl-train` does.
+            losses, `(batch,)`, instead of their mean over the rows. Set it to True only
+            for a training loop that takes the mean itself, as `mtl-train` does.
         **kwargs: further arguments of `ParallelMLP`, for the hidden layers, and of a
             Keras layer. `l2` counts for the kernels of the selectors and of w as well.
 
@@ -210,7 +210,7 @@ class DSelectKGates(Routing):
         With `adds_row_penalties`, each row has a penalty. Static gates have one row.
 
         Args:
-            r: how much each selector chooses each expert, `(num, rows, k, E)`.
+            r: the result of `selector_weights`, `(num, rows, k, E)`.
             row_weights: the weights of each gate's penalties in each row, `(num,
                 rows)`; None if all weights are 1.
         """

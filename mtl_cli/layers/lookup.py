@@ -79,7 +79,9 @@ def look_up(
     tables_of_ids: list[str | None] = []  # the table that each column reads
     for block, _ in layout.blocks_of("ids"):
         tables_of_ids += [block.table] * block.width
-    chosen = [i for i, table in enumerate(tables_of_ids) if table in group.sizes]
+    columns_of_group = [
+        i for i, table in enumerate(tables_of_ids) if table in group.sizes
+    ]
     sequences = [
         (block, columns)
         for block, columns in layout.blocks_of("sequences")
@@ -87,11 +89,11 @@ def look_up(
     ]
     # All ids to look up, and the table that each of their columns reads.
     ids = []
-    table_of_column = [tables_of_ids[i] for i in chosen]
-    if chosen and len(chosen) == len(tables_of_ids):
+    table_of_column = [tables_of_ids[i] for i in columns_of_group]
+    if columns_of_group and len(columns_of_group) == len(tables_of_ids):
         ids = [inputs["ids"]]  # nothing is copied
-    elif chosen:
-        ids = [ops.take(inputs["ids"], chosen, axis=1)]
+    elif columns_of_group:
+        ids = [ops.take(inputs["ids"], columns_of_group, axis=1)]
     for block, columns in sequences:
         ids.append(inputs["sequences"][:, columns])
         table_of_column += [block.table] * block.width
@@ -118,8 +120,8 @@ def pool_sequences(
 ) -> Tensor:
     """Pools the vectors of each sequence, and keeps all other vectors.
 
-    Unknown values of a sequence have id 0. They do not count if training does not
-    change the vector of id 0: see `EmbeddingTable.trains_unknown`.
+    Unknown values of a sequence have id 0. If training does not change the vector of id
+    0 (see `EmbeddingTable.trains_unknown`), unknown values do not count.
 
     Args:
         vectors: the vectors of the features with one id per row, then the vectors of

@@ -150,10 +150,10 @@ def connect_by_widths(
 
     Args:
         widths_by_task: the widths of the layers of each task's tower.
-        connect_equal_towers: connects one group of towers with equal widths. Its
-            arguments are the widths and the indices of the tasks. It returns the
-            outputs of these tasks, `(tasks, batch, units)`, or `(batch, units)` if the
-            tasks have the same output.
+        connect_equal_towers: a function that connects one group of towers with equal
+            widths. The arguments are the widths and the indices of the tasks; the
+            result holds the outputs of these tasks, `(tasks, batch, units)`, or
+            `(batch, units)` if the tasks have the same output.
 
     Returns: the output of each task, `(batch, units)`, in the order of the tasks.
     """
