@@ -33,9 +33,9 @@ class ArrowStream(Protocol):
 
 @dataclass(frozen=True)
 class FrameTable:
-    """A DataFrame that converts to Arrow only the columns that `select` names.
+    """A DataFrame of pandas of which `select` converts some columns to Arrow.
 
-    The other columns may hold cells that Arrow cannot hold.
+    The other columns are not converted, so they may hold cells that Arrow cannot hold.
 
     Attributes:
         frame: the rows.
@@ -66,19 +66,20 @@ class FrameTable:
 
         from mtl_cli.columns.arrow_types import with_plain_types
 
-        position = {name: i for i, name in enumerate(self.column_names)}
-        frame = self.frame.iloc[:, [position[column] for column in columns]]
+        index_by_name = {name: i for i, name in enumerate(self.column_names)}
+        frame = self.frame.iloc[:, [index_by_name[column] for column in columns]]
         try:
             table = pa.Table.from_pandas(intervals_as_text(frame), preserve_index=False)
             return with_plain_types(table)
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            reason = "; ".join(map(str, error.args))
-            fix = "give all its cells one type"
-            raise DataError(f"{self.method}: {reason}; {fix}") from None
+            reason = "; ".join(map(str, error.args))  # names the column
+            raise DataError(
+                f"{self.method}: {reason}; give all its cells one type"
+            ) from None
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             # Such an error, for instance about a sparse column or whole numbers above
-            # 2^64, does not name the column. So each column is converted alone: the
-            # call for the wrong column raises the error below.
+            # 2^64, does not name the column. So each column is converted alone, until
+            # the call for the wrong column raises the error below.
             if len(columns) > 1:
                 for column in columns:
                     self.select([column])
@@ -107,27 +108,27 @@ def intervals_as_text(frame: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def named_index_as_columns(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Adds a column for each level of the index whose name no column has.
+    """Adds a column for each named level of the index, unless a column has its name.
 
-    A Parquet file that pandas writes has the same columns, except that it has no column
-    for a `RangeIndex`.
+    So a frame has the same columns as a Parquet file that pandas has written, except
+    that such a file has no column for a `RangeIndex`.
     """
     columns = set(map(str, frame.columns))
-    levels = {
-        name: i
+    levels = [
+        i
         for i, name in enumerate(frame.index.names)
         if name is not None and str(name) not in columns
-    }
+    ]
     if not levels or frame.columns.nlevels > 1:
         return frame
-    return frame.reset_index(level=list(levels.values()))
+    return frame.reset_index(level=levels)
 
 
 def as_rows(table: object, method: str) -> "TableInMemory | None":
     """Returns the rows that a caller has passed; None if the object is no table.
 
     Args:
-        table: the object.
+        table: what the caller has passed.
         method: the method of `Model` that was called, such as `predict`, for messages.
 
     Raises:

@@ -17,7 +17,10 @@ Result = TypeVar("Result")
 
 
 class KnownNames(dict[str, Any]):
-    """The names that type hints use; names that only type checkers import are `Any`."""
+    """The names that type hints may use. An unknown name counts as `Any`.
+
+    Names that only type checkers import are unknown when the program runs.
+    """
 
     def __missing__(self, name: str) -> Any:
         return Any
@@ -31,7 +34,7 @@ def checked_call(function: Callable[Arguments, Result]) -> Callable[Arguments, R
     """
     function_signature = signature(function)
     annotations = dict(function.__annotations__)
-    # The hint of the result may name a part of a module that only type checkers import.
+    # The result is not checked. Its hint could name a part of an unknown module.
     del annotations["return"]
     hints = get_type_hints(
         SimpleNamespace(__annotations__=annotations),
@@ -47,12 +50,13 @@ def checked_call(function: Callable[Arguments, Result]) -> Callable[Arguments, R
         for name, value in arguments.items():
             hint = hints.get(name, Any)
             kind = function_signature.parameters[name].kind
-            is_variadic = kind == Parameter.VAR_POSITIONAL
-            for argument in value if is_variadic else [value]:
-                if not has_type(argument, hint):
+            # `*args` is a tuple: the hint is that of its items.
+            values = value if kind == Parameter.VAR_POSITIONAL else [value]
+            for checked_value in values:
+                if not has_type(checked_value, hint):
                     raise ConfigError(
                         f"{function.__name__}: {name}: expected {hint_text(hint)}, but "
-                        f"got {shown(argument)}"
+                        f"got {shown(checked_value)}"
                     )
         try:
             return function(*args, **kwargs)
@@ -66,8 +70,8 @@ def checked_call(function: Callable[Arguments, Result]) -> Callable[Arguments, R
 def has_type(value: object, hint: Any) -> bool:
     """Whether a value has the type of a hint.
 
-    Each collection with one dimension counts as a sequence, for instance an index of
-    pandas. A whole number of NumPy counts as an `int`.
+    Any collection with one dimension counts as a `Sequence`, such as an index of
+    pandas, but not a text. A whole number of NumPy counts as an `int`.
     """
     kind = get_origin(hint) or hint
     if kind is Any:
@@ -82,7 +86,7 @@ def has_type(value: object, hint: Any) -> bool:
         return isinstance(value, Integral)
     if kind is Sequence:
         is_single = isinstance(value, str | bytes | Mapping | Iterator)
-        # An array of NumPy is iterable, but without dimensions it has no items.
+        # An array of NumPy with `ndim` 0 is iterable, but has no items.
         has_one_dimension = getattr(value, "ndim", 1) == 1
         if is_single or not has_one_dimension or not isinstance(value, Iterable):
             return False
@@ -124,7 +128,7 @@ def with_arguments_for_flags(message: str, hints: Mapping[str, Any]) -> str:
             return f'{name}="{value}"'
         return f"{name}=True" if hints[name] is bool else name
 
-    # Any word may follow a flag, as in "--by or --force". So only words in capitals,
-    # such as FOLDER, and the names of formats count as values.
+    # In "--by or --force", the word `or` is not the value of a flag. So only words in
+    # capitals, such as FOLDER, and the names of formats count as values.
     values = r"[A-Z=]+|(?<=--format )[a-z_]+"
     return re.sub(rf"(?<!\S)--([a-z]+)(?: ({values})\b)?", argument, message)

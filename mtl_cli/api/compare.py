@@ -24,7 +24,7 @@ class Comparison:
     Attributes:
         datasets: the comparisons, one for each data set of the runs.
         lines: the comparisons of lines, one for each data set that has lines. A line is
-            a series of runs, each started from the run of the day before.
+            a chain of daily runs: each starts from the run of the day before.
         warnings: reasons to trust the comparison less, such as few seeds.
     """
 
@@ -125,7 +125,7 @@ def compare(
             with another model than `single_task`, or else the first configuration.
         metric: the metric to compare; None for the first metric of each task.
         split: the split whose scores are compared: `test`, `valid` or `train`. None
-            takes `test`, or `valid` for a data set whose runs have no test rows.
+            takes `test`, or `valid` for data sets without test rows.
         tasks: the name of the task to compare, or several names; empty for all.
         plugins: the folder of plugins, or several folders, see `mtl_cli.load`. If a
             plugin defines the kind of a task, the task's metrics need the plugin.
@@ -148,6 +148,6 @@ def compare(
     if not paths:
         raise ConfigError("mtl_cli.compare: no folder; name runs or sweeps to compare")
     runs = read_runs(paths)
-    names = [tasks] if isinstance(tasks, str) else list(tasks)
-    question = Question(baseline, metric, split, names)
+    task_names = [tasks] if isinstance(tasks, str) else list(tasks)
+    question = Question(baseline, metric, split, task_names)
     return Comparison(compare_datasets(runs, question), compare_lines(runs, question))

@@ -69,10 +69,10 @@ class Model:
             multiclass task has one column per class, `TASK.CLASS`. If `table` is a
             DataFrame, the result has the same index.
 
-        A `UserWarning` names each feature whose values are unknown, or numbers outside
-        the range of the training rows, in more than half of the rows. Another one names
-        each feature with an unknown value that the training rows spell differently,
-        such as `paris` for `Paris`.
+        If more than half of the rows have an unknown value of a feature, or a number
+        outside the range of the training rows, a `UserWarning` names the feature. A
+        `UserWarning` also names features with a value that the training rows spell
+        differently, such as `paris` for `Paris`.
 
         Raises:
             DataError: if a column is missing, or has values of another type than the
@@ -176,9 +176,8 @@ class Model:
             from mtl_cli.runs.export import export_model
 
             model = self._model.with_constants(set, "export: set")
-            # `export_model` takes a function, because the command `mtl-export` loads
-            # the model only after the target has been checked. Here it is loaded
-            # already.
+            # The model is loaded already. The command `mtl-export` loads it only after
+            # a check of the target, so `export_model` takes a function.
             export_model(lambda: model, Path(target), format, force)
 
 

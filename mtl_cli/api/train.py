@@ -29,8 +29,8 @@ from mtl_cli.core.errors import (
 from mtl_cli.core.nested import flatten
 from mtl_cli.sweep.folder_names import is_swept
 
-# {name of an exception in the child: exception to raise in this process}; any other
-# exception becomes a `TrainingError`.
+# {class of an error in the child: class to raise in this process}. Errors of other
+# classes become a `TrainingError`.
 ERRORS: dict[str, type[BaseException]] = {
     "ConfigError": ConfigError,
     "DataError": DataError,
@@ -99,7 +99,7 @@ def overrides_of(settings: Mapping[str, object]) -> list[str]:
     flat = flatten(settings)
     parser = OverridesParser.create()
     for key in flat:
-        try:
+        try:  # only the key matters here, not the value 1
             parser.parse_override(f"{key}=1")
         except HydraException:
             raise unreadable_key_error(key, key) from None
@@ -109,7 +109,8 @@ def overrides_of(settings: Mapping[str, object]) -> list[str]:
 def run_child(arguments: list[str]) -> dict[str, Any]:
     """Runs `mtl-train` with some arguments in a child process.
 
-    Returns: the outcome that the child has written; see `mtl_cli.cli.child`.
+    Returns: the JSON object that the child has written: {"failures": [...], "folder":
+        run folder or None}; see `mtl_cli.cli.child`.
 
     Raises:
         KeyboardInterrupt: if Ctrl-C has ended the child before it wrote an outcome.

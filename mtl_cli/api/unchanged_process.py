@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from mtl_cli.core import tensorflow_runtime
 from mtl_cli.core.errors import ConfigError
 
-# Several threads may load models at once. The settings that a thread saves would be
-# those that another thread has just changed, so one thread waits for the other.
+# Several threads may load models at once. Without the lock, a thread would save, and
+# later restore, settings that another thread has just changed.
 _lock = threading.RLock()
-_process: int | None = None  # the process id, once this module has loaded TensorFlow
+# The id of the process that has loaded TensorFlow; None if none has. A forked process
+# inherits the id of its parent.
+_tensorflow_pid: int | None = None
 
 
 @contextlib.contextmanager
@@ -29,9 +31,11 @@ def unchanged_process() -> Iterator[None]:
 
     Raises a `ConfigError` if TensorFlow cannot work here, see `check_tensorflow`.
     """
-    global _process
-    check_fork()  # first: the lock of a forked process may be held for ever
-    _process = os.getpid()
+    global _tensorflow_pid
+    # First: if a thread of the parent held the lock at the fork, the forked process
+    # would wait for ever.
+    check_fork()
+    _tensorflow_pid = os.getpid()
     # The import of TensorFlow draws random numbers, so the states are saved before.
     with (
         _lock,
@@ -65,7 +69,7 @@ def check_fork() -> None:
     The threads of TensorFlow are missing in a forked process, so its operations would
     never end.
     """
-    if _process not in (None, os.getpid()):
+    if _tensorflow_pid not in (None, os.getpid()):
         raise ConfigError(
             "TensorFlow does not work in this process, which was forked after a model "
             "was loaded; load models only after the fork, or start processes by "

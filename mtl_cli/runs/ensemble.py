@@ -43,7 +43,7 @@ class AveragedRun:
 
     model: TrainedModel
     hashes: dict[str, Any]  # `config_hash` and `data_hash` of `environment.json`
-    plugins: dict[str, Any]  # {PLUGINS: their hashes} of `environment.json`; {} if none
+    plugins: dict[str, Any]  # the entry `PLUGINS` of `environment.json`; {} if none
     written_config: dict[str, Any]  # the content of `config.yaml`
 
     @property

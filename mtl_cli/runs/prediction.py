@@ -112,10 +112,11 @@ def predict_files(
 def fixes_by_set(features: FeatureSet) -> dict[str, str]:
     """Returns {column: the advice to use `--set` if a table lacks the column}.
 
-    `--set` gives a text. Columns of lists are left out: a text is not a list. Columns
-    that `--set` must set together are left out too: the table may lack only one.
+    Columns of lists are left out, because `--set` gives a text, not a list. Columns of
+    a feature that must be set together are left out too, because a table may lack only
+    one of them.
     """
-    set_together = {
+    columns_to_set_together = {
         column
         for name, feature in features.by_name.items()
         if feature.aligns_columns and len(feature.source_columns(name)) > 1
@@ -124,7 +125,7 @@ def fixes_by_set(features: FeatureSet) -> dict[str, str]:
     return {
         column: f"or give all rows one value: --set {column}=VALUE"
         for column, kind in features.column_kinds.items()
-        if kind in ("text", "number") and column not in set_together
+        if kind in ("text", "number") and column not in columns_to_set_together
     }
 
 
@@ -171,11 +172,10 @@ def opened_table(
 ) -> Iterator[Source]:
     """Opens a table with the columns of the features and the columns to keep.
 
-    The columns of features have the same types as in training. If the table is a text
-    file, a column that is only kept, and not read by a feature, is read as text. The
-    ending of the table's name tells the format; if it does not, the table has the
-    format of the run's data set. The other keys of the data set, such as the delimiter,
-    are always used.
+    The columns of features have the same types as in training. In a text file, a column
+    that is only kept is read as text. The ending of the table's name tells the format;
+    without such an ending, the table has the format of the run's data set. Other keys
+    of the data set, such as the delimiter, are always used.
     """
     kept_columns = {column: "--keep" for column in keep if column not in request.keys}
     types = dict.fromkeys(kept_columns, pa.string())

@@ -7,16 +7,17 @@ from mtl_cli.runs.tracker_events import Outcome
 
 
 def error_warning(tracker_name: str, reason: str, outcome: Outcome) -> str:
-    """Returns a warning about the first error, with the effect of the error.
+    """Returns a warning about the first error, which says what the error leads to.
 
     Args:
         tracker_name: the option of the group `tracker`, such as `mlflow`.
         reason: the text of the error.
         outcome: the outcome of the call that raised the error.
     """
-    effect = "but some values are missing in the tracker"
     if outcome is Outcome.AWAY:
         effect = "and the missing values are sent when the tracker answers"
+    else:
+        effect = "but some values are missing in the tracker"
     return f"tracker: {tracker_name}: {reason}; training goes on, {effect}"
 
 

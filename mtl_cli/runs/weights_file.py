@@ -11,7 +11,7 @@ from mtl_cli.core.other_files import UnsafeFileError
 WEIGHTS = "model/model.weights.h5"  # below the run folder
 # Limits for a file of weights. The file of any network stays far below them.
 MAX_ENTRIES = 100_000  # the number of groups and arrays
-MAX_DEPTH = 32  # the number of groups that lie in each other
+MAX_DEPTH = 32  # the number of nested groups
 
 
 class WeightsInMemory(io.BytesIO):
@@ -29,8 +29,8 @@ def array_sizes(weights: Path) -> list[int]:
     """Returns the number of weights in each array of a file, without reading them.
 
     Raises an `UnsafeFileError` if the file leads to another file, or may fill the
-    memory. Such a file holds links, far too many groups, arrays of other types than
-    numbers or compressed arrays, or is smaller than its arrays.
+    memory: if it holds links, far too many groups, compressed arrays or arrays without
+    numbers, or if it is smaller than its arrays.
     """
     import h5py
 
