@@ -35,9 +35,11 @@ class TensorBoard(Tracker):
         )
 
         self._last_epoch = number
-        for path in self._folder.glob("*.tfevents.*"):
+        # `is_file` leaves out pipes, which somebody may have put there.
+        for path in filter(Path.is_file, self._folder.glob("*.tfevents.*")):
             for event in EventFileLoader(str(path)).Load():
-                self._written |= {(x.tag, event.step) for x in event.summary.value}
+                for value in event.summary.value:
+                    self._written.add((value.tag, event.step))
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:
         self._last_epoch = number
