@@ -1,6 +1,7 @@
-"""Checks whether the metrics that `trainer.monitor` names are defined.
+"""Checks whether the validation rows define the metrics that early stopping watches.
 
-For example, AUC is undefined if the labels of all validation rows are equal.
+The setting `trainer.monitor` names these metrics. For example, AUC is undefined if the
+labels of all validation rows are equal.
 """
 
 import numpy as np
@@ -14,32 +15,36 @@ from mtl_cli.tasks.base import Task
 
 
 def check_monitor(monitor: str, outputs: list[Output], valid: Table) -> dict[str, str]:
-    """Returns `unmonitored_tasks`, and refuses a monitor that watches no task.
+    """Returns {task: reason} for the tasks that early stopping leaves out.
+
+    See `unmonitored_tasks`.
 
     Raises:
-        DataError: if all metrics that `trainer.monitor` names are undefined.
+        DataError: if no task is left.
     """
-    problems = undefined_metrics(monitor, outputs, valid)
-    if len(problems) < len(monitored_metrics(monitor, outputs)):
-        return problems
-    raise DataError(
-        f"trainer.monitor: {next(iter(problems.values()))}; give more validation rows, "
-        "monitor another task or metric, or set trainer.patience=null"
-    )
+    reasons = undefined_metrics(monitor, outputs, valid)
+    if len(reasons) == len(monitored_metrics(monitor, outputs)):
+        first_reason, *_ = reasons.values()
+        raise DataError(
+            f"trainer.monitor: {first_reason}; give more validation rows, monitor "
+            "another task or metric, or set trainer.patience=null"
+        )
+    return reasons
 
 
 def unmonitored_tasks(
     monitor: str, outputs: list[Output], valid: Table
 ) -> dict[str, str]:
-    """Returns the tasks that the means `auto` and `mean` leave out: {task: reason}.
+    """Returns {task: reason} for the tasks that the means `auto` and `mean` leave out.
 
-    The mean leaves out the tasks whose metric is undefined on the validation rows. The
+    A mean leaves out the tasks whose metric is undefined on the validation rows. The
     labels and weights of these rows decide, so all epochs watch the same tasks. If the
     metrics of all tasks are undefined, no task is left out, and the mean is undefined.
     """
-    problems = undefined_metrics(monitor, outputs, valid)
-    are_all_undefined = len(problems) == len(monitored_metrics(monitor, outputs))
-    return {} if are_all_undefined else problems
+    reasons = undefined_metrics(monitor, outputs, valid)
+    if len(reasons) == len(monitored_metrics(monitor, outputs)):
+        return {}
+    return reasons
 
 
 def unmonitored_warnings(left_out: dict[str, str]) -> list[str]:
@@ -54,34 +59,31 @@ def unmonitored_warnings(left_out: dict[str, str]) -> list[str]:
 def undefined_metrics(
     monitor: str, outputs: list[Output], valid: Table
 ) -> dict[str, str]:
-    """Returns the monitored tasks whose metric is undefined.
-
-    Returns: {task: which metric is undefined, and why}.
-    """
-    problems = {}
+    """Returns {task: reason} for the watched tasks whose metric is undefined."""
+    reasons = {}
     for output, metric in monitored_metrics(monitor, outputs):
         labels, weights = valid.labels[output.label], valid.weights[output.name]
-        # Whether a metric is defined usually depends on labels, weights and groups
-        # only. But some metrics are undefined for predictions that a model never gives,
-        # such as a mean of 0 for counts, or if all predictions are equal.
+        # Labels, weights and groups usually decide whether a metric is defined. But
+        # some metrics are also undefined for predictions that no model gives, such as a
+        # mean of 0 for counts, or equal predictions for all rows.
         predictions = plausible_predictions(output.task, labels)
         scores = score(
             output.task, labels, predictions, weights, valid.groups, names=[metric]
         )
         if scores[metric] is None:
-            problems[output.name] = (
+            reasons[output.name] = (
                 f"{metric} of task {output.name} is undefined on the validation rows "
                 f"({scores['why'][metric]})"
             )
-    return problems
+    return reasons
 
 
 def plausible_predictions(task: Task, labels: Array) -> Array:
     """Returns predictions that a model could give: halfway to the label of each row.
 
-    A probability lies halfway between 0 or 1, as the label says, and equal
-    probabilities. Any other prediction lies halfway between the label and the mean
-    label.
+    For classes: the average of the label's one-hot vector and of equal probabilities.
+    For example, a binary label of 1 gives the probability 0.75. For other labels: the
+    average of the label and of the mean label.
 
     Args:
         task: the task.
@@ -91,13 +93,12 @@ def plausible_predictions(task: Task, labels: Array) -> Array:
     """
     width = task.num_predictions
     has_label = np.isfinite(labels)
-    targets = np.where(has_label, labels, 0).astype("float64")
-    center = 0.5
-    if task.HAS_CLASSES and width > 1:
-        targets, center = np.eye(width)[targets.astype("int64")], 1 / width
-    elif not task.HAS_CLASSES and has_label.any():
-        center = targets[has_label].mean() or 1.0  # counts have no mean of 0
-    predictions: Array = targets / 2 + center / 2
-    if width > 1 and predictions.ndim == 1:
-        return np.repeat(predictions[:, None], width, axis=1)
-    return predictions
+    targets: Array = np.where(has_label, labels, 0).astype("float64")
+    if task.HAS_CLASSES and width == 1:
+        return (targets + 0.5) / 2
+    if task.HAS_CLASSES:
+        one_hot: Array = np.eye(width)[targets.astype("int64")]
+        return (one_hot + 1 / width) / 2
+    mean = targets[has_label].mean() if has_label.any() else 0.0
+    predictions = (targets + (mean or 1.0)) / 2  # a mean of 0 is not plausible
+    return predictions if width == 1 else np.tile(predictions[:, None], width)

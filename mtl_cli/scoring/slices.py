@@ -59,8 +59,8 @@ def slices_by(column: str, cells: pa.ChunkedArray, are_ids: bool) -> Slices:
     """
     check_slice_column(column, cells)
     value_names, value_codes = codes_of_values(cells, are_ids)
-    frequent, slice_codes = merge_rare_values(value_codes)
-    names = [value_names[code] for code in frequent]
+    frequent_codes, slice_codes = merge_rare_values(value_codes)
+    names = [value_names[code] for code in frequent_codes]
     return named_slices(column, names, slice_codes)
 
 
@@ -86,12 +86,13 @@ def slices_by_feature(features: FeatureSet, encoded: dict[str, Array]) -> list[S
     for name, feature in features.by_name.items():
         values = feature.summary(features.encoded_block(encoded, name))  # (rows,)
         distinct, value_codes = np.unique(values, return_inverse=True)
-        frequent, slice_codes = merge_rare_values(value_codes)
+        frequent_codes, slice_codes = merge_rare_values(value_codes)
         learnt = features.learnt_of_table_owner(name)
-        names = feature.value_names(distinct[frequent], learnt)
-        if names and (slice_codes != slice_codes[0]).any():
-            printable_names = [printable(text) for text in names]
-            slices_by_column.append(named_slices(name, printable_names, slice_codes))
+        value_names = feature.value_names(distinct[frequent_codes], learnt)
+        has_several_slices = (slice_codes != slice_codes[0]).any()
+        if value_names is not None and has_several_slices:
+            names = [printable(text) for text in value_names]
+            slices_by_column.append(named_slices(name, names, slice_codes))
     return slices_by_column
 
 
@@ -108,11 +109,12 @@ def merge_rare_values(value_codes: Array) -> tuple[Array, Array]:
     counts = np.bincount(value_codes)
     # If there are too many values, one of the slices is `OTHER`.
     max_frequent = MAX_SLICES if len(counts) <= MAX_SLICES else MAX_SLICES - 1
-    most_frequent = np.argsort(-counts, kind="stable")[:max_frequent]
-    frequent = np.sort(most_frequent[counts[most_frequent] >= MIN_ROWS])
-    slice_of_value = np.full(len(counts), len(frequent))
-    slice_of_value[frequent] = np.arange(len(frequent))
-    return frequent, slice_of_value[value_codes]
+    codes_by_count = np.argsort(-counts, kind="stable")[:max_frequent]
+    frequent_codes = np.sort(codes_by_count[counts[codes_by_count] >= MIN_ROWS])
+    num_frequent = len(frequent_codes)
+    slice_of_value = np.full(len(counts), num_frequent)
+    slice_of_value[frequent_codes] = np.arange(num_frequent)
+    return frequent_codes, slice_of_value[value_codes]
 
 
 def named_slices(column: str, names: list[str], slice_codes: Array) -> Slices:

@@ -1,4 +1,4 @@
-"""The base class of the kinds of tasks whose labels are classes."""
+"""The base of the task kinds that predict one of several classes, as `multiclass`."""
 
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated
@@ -45,7 +45,7 @@ class ClassTask(Task):
     def _check_classes(cls, classes: list[str | int]) -> list[str | int]:
         text, count = Counter(map(str, classes)).most_common(1)[0]
         if count > 1:
-            raise ValueError(f"names {text} {count} times; name each class once")
+            raise ValueError(f"lists {text!r} {count} times; list each class once")
         return classes
 
     @property
@@ -66,7 +66,8 @@ class ClassTask(Task):
         from mtl_cli.columns.numeric import CellError, first_wrong
 
         labels = self.read_known_labels(message_start, column)
-        if wrong := first_wrong(np.isnan(labels) & ~empty_cells(column)):
+        is_unknown = np.isnan(labels) & ~empty_cells(column)
+        if wrong := first_wrong(is_unknown):
             row, count_text = wrong
             wrong_value = column[row].as_py()
             hint = suggest(str(wrong_value), [str(v) for v in self.classes])
@@ -82,19 +83,20 @@ class ClassTask(Task):
     def read_known_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:
         """Converts each label to its index in `classes`, float32 (rows,).
 
-        A label that is not in `classes` and an empty cell become NaN.
+        An empty cell becomes NaN, and so does a value that is not in `classes`.
         """
         from mtl_cli.columns.cells import cells_equal, empty_cells
 
         labels = np.full(len(column), np.nan, "float32")
-        if empty_cells(column).all():
+        if empty_cells(column).all():  # the column's type may not hold the classes
             return labels
-        try:
-            for index, value in enumerate(self.classes):
-                labels[cells_equal(column, value)] = index
-        except ValueError as error:
-            message = f"{message_start} {error}; correct `classes`"
-            raise DataError(message) from None
+        for index, value in enumerate(self.classes):
+            try:
+                has_class = cells_equal(column, value)
+            except ValueError as error:
+                message = f"{message_start} {error}; correct `classes`"
+                raise DataError(message) from None
+            labels[has_class] = index
         return labels
 
     def class_sizes(self, labels: Floats, weights: Floats) -> Floats:

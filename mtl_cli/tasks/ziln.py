@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # The smallest sigma. Without this limit, the likelihood of a label that the features
 # determine would have no upper bound.
 MIN_SIGMA = 0.05
-# The constant c of `ZILN`: sigma is 1 where the logit l_2 is 0.
+# The constant c in the equations of `ZILN`: sigma is 1 where the logit l_2 is 0.
 SIGMA_LOGIT = math.log(math.expm1(1 - MIN_SIGMA))
 
 
@@ -36,8 +36,8 @@ class ZILN(AmountTask):
         mean  = p exp(m + s mu + (s sigma)^2 / 2)
 
     The constant c makes sigma 1 where l_2 is 0. The loss of a row is the negative
-    log-likelihood of the label, plus a constant if y > 0. The loss is never negative,
-    and does not depend on the label's unit.
+    log-likelihood of the label, plus a term that depends on the label alone. The loss
+    is never negative, and does not depend on the label's unit.
 
     Reference: Wang, Liu and Miao, "A Deep Probabilistic Model for Customer Lifetime
         Value Prediction", 2019, section 3.
@@ -56,7 +56,7 @@ class ZILN(AmountTask):
         return np.log(np.where(labels > 0, labels, np.nan))
 
     def label_statistics(self, labels: "LabelSummary") -> Statistics:
-        """Returns the mean and the deviation of log y over the rows with y > 0."""
+        """Returns m and s: mean and deviation of log y over the rows with y > 0."""
         return {"mean": labels.mean, "deviation": labels.standard_deviation or 1.0}
 
     def initial_logits(
@@ -70,7 +70,8 @@ class ZILN(AmountTask):
         weights = weights[is_positive]
         positives = weights.sum()
         zeros = len(labels) - positives
-        z = (np.log(labels[is_positive]) - statistics["mean"]) / statistics["deviation"]
+        m, s = statistics["mean"], statistics["deviation"]
+        z = (np.log(labels[is_positive]) - m) / s
         # Half a row more of each kind keeps the logits finite. The half row with an
         # amount has the mean and the deviation of the training rows.
         mu = weights @ z / (positives + 0.5)
@@ -104,7 +105,8 @@ class ZILN(AmountTask):
         )
         # log 0 would make the gradient NaN, even where the loss does not use it.
         log_y = tf.math.log(tf.where(is_positive, tf.cast(labels, tf.float64), 1.0))
-        z = tf.cast((log_y - statistics["mean"]) / statistics["deviation"], tf.float32)
+        m, s = statistics["mean"], statistics["deviation"]
+        z = tf.cast((log_y - m) / s, tf.float32)
         amount_losses = tf.math.log(sigma / MIN_SIGMA) + 0.5 * tf.square(
             (z - mu) / sigma
         )

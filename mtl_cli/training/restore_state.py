@@ -27,9 +27,9 @@ def restore(state: TrainingState, saved: Checkpoint) -> None:
             state.step_values = [read_step_values(state, arrays)]
         if "average-0" in arrays:
             state.average = MovingAverage(read_weights(state, arrays, "average"))
-        # `is_at_best_epoch` reads the epochs, the values of the steps and the average,
-        # which are restored above.
+        # The properties and methods below read the state that is restored above.
         if values.best and state.is_at_best_epoch:
+            # These weights are not stored twice, see `TrainingState.arrays`.
             state.best_weights = state.weights_to_keep()
         elif values.best:
             state.best_weights = read_weights(state, arrays, "best")
@@ -49,9 +49,9 @@ def restore_variables(state: TrainingState, arrays: Arrays) -> None:
 
 
 def read_step_values(state: TrainingState, arrays: Arrays) -> Array:
-    """Reads the values of the steps in the unfinished epoch, (steps, 3, T).
+    """Reads the values of the steps in the unfinished epoch, (steps, 3, tasks).
 
-    T is the number of tasks. `losses.VALUES_PER_TASK` describes the values.
+    See `losses.VALUES_PER_TASK` for the three values.
     """
     step_values = arrays[STEP_VALUES_KEY]
     shape = (VALUES_PER_TASK, len(state.steps.tasks))

@@ -21,7 +21,8 @@ from mtl_cli.training.progress import Epoch, History
 from mtl_cli.training.steps import Steps
 
 Array = npt.NDArray[Any]
-# The key of `TrainingState.step_values` in a checkpoint.
+# The key of `TrainingState.step_values` in a checkpoint. Earlier runs have checkpoints
+# with this key.
 STEP_VALUES_KEY = "taken"
 
 
@@ -48,12 +49,13 @@ class TrainingState:
     """Everything that a training needs to continue after any of its steps.
 
     Attributes:
-        network: the network to train.
+        network: the network to train; `network.logits` is its Keras model.
         steps: the steps that train the network.
         checkpoint_plan: None writes no checkpoints.
         history: the finished epochs.
-        step_values: the losses and weights of the tasks in the steps of the unfinished
-            epoch, in the arrays that `Steps.epoch` has yielded.
+        step_values: the values of each step of the unfinished epoch, as `Steps.epoch`
+            has yielded them: arrays of shape (steps, 3, number of tasks). See
+            `losses.VALUES_PER_TASK` for the three values.
         seconds: duration of the unfinished epoch's steps.
         average: the moving average of the weights over the finished epochs; empty
             without `trainer.ema_decay`, and in processes other than the chief.
@@ -105,7 +107,11 @@ class TrainingState:
         }
 
     def arrays(self) -> Iterator[tuple[str, Array]]:
-        """Yields the key and the values of each array, one at a time to save memory."""
+        """Yields the key and the values of each array, one at a time to save memory.
+
+        The best weights are left out if `weights_to_keep` returns them, because
+        `restore_state.restore` then calls this method too.
+        """
         for name, variable in self.variables().items():
             yield name, variable.numpy()
         if self.step_values:
@@ -120,8 +126,8 @@ class TrainingState:
     def is_at_best_epoch(self) -> bool:
         """Whether `weights_to_keep` returns the weights of the best epoch.
 
-        True if the last finished epoch is the best epoch, and its weights are still
-        there. The first step of the next epoch changes the network's weights. Their
+        The last finished epoch must be the best epoch, and its weights must still be
+        there: the first step of the next epoch changes the network's weights, but their
         moving average changes only at the end of an epoch.
         """
         epochs = self.history.epochs
@@ -134,7 +140,7 @@ class TrainingState:
         if self.checkpoint_plan is None:
             return
         start = time.monotonic()
-        values = {
+        json_values = {  # see `checkpoint.CheckpointValues`
             "environment": self.checkpoint_plan.environment,
             "epochs": [asdict(epoch) for epoch in self.history.epochs],
             "kept": self.history.best_epoch,
@@ -143,7 +149,7 @@ class TrainingState:
         }
         folder = self.checkpoint_plan.folder
         num_epochs = len(self.history.epochs)
-        checkpoint.save(folder, num_epochs, self.steps_done, self.arrays(), values)
+        checkpoint.save(folder, num_epochs, self.steps_done, self.arrays(), json_values)
         self.saved_at = time.monotonic()
         self.history.checkpoint_seconds += self.saved_at - start
 
@@ -154,31 +160,30 @@ class TrainingState:
             self.save()
 
     def stop_if_signalled(self) -> None:
-        """Saves the state and stops, if a process has received a signal to end.
+        """Saves the state and stops, if any process has received a signal to end.
 
-        All processes stop after the same step, because they first exchange their
-        pending signals. A signal that comes after the exchange stays pending until the
-        next call. `core.signals` lists the signals.
+        In each call, all processes exchange their pending signals. So all processes
+        stop after the same step. A signal that comes after the exchange stops the
+        processes in the next call. `core.signals` lists the signals.
 
         Raises:
             Stopped: if a process has received such a signal.
         """
         replicas = self.steps.replicas
-        # The signal may have come to this process, or to another process.
-        number = replicas.all_reduce_max(signals.pending(), signals.SIGNALS)
-        if not number:
+        signal = replicas.all_reduce_max(signals.pending(), signals.SIGNALS)
+        if signal == 0:  # no process has received a signal
             return
         # Without steps since the last epoch, the state is saved already.
         if self.step_values:
             self.save()
         replicas.barrier()
-        raise signals.Stopped(number)
+        raise signals.Stopped(signal)
 
     def broadcast(self) -> None:
-        """Sends the chief's variables, epochs and step to all other processes.
+        """Sends the chief's variables and progress to all other processes.
 
-        Only the chief reports epochs. The other processes need the number of epochs,
-        the best epoch and its monitored value to stop early together with the chief.
+        Only the chief reports epochs. The other processes need its progress to continue
+        at the same step, and to stop early after the same epoch.
         """
         replicas = self.steps.replicas
         if replicas.size == 1:
@@ -186,16 +191,30 @@ class TrainingState:
         for variable in self.variables().values():
             variable.assign(replicas.broadcast(variable))
         counts = [len(self.history.epochs), self.history.best_epoch, self.steps_done]
-        counts = replicas.broadcast(np.array(counts)).tolist()
-        num_epochs, best_epoch, steps_done = counts
+        num_epochs, best_epoch, steps_done = replicas.broadcast(
+            np.array(counts)
+        ).tolist()
         best_value = replicas.broadcast_number(self.history.best_value)
         # Each process divides by `seconds` to compute the speed of an epoch. If a run
         # was interrupted after the last step of an epoch, no further step adds to
         # `seconds`: without the chief's value, the other processes would divide by 0.
         self.seconds = float(replicas.broadcast(np.float64(self.seconds)))
-        if replicas.is_chief:
-            return
-        # Only the chief reports epochs: here they have no losses, scores and durations.
+        if not replicas.is_chief:
+            self._follow_chief(num_epochs, best_epoch, steps_done, best_value)
+
+    def _follow_chief(
+        self,
+        num_epochs: int,
+        best_epoch: int,
+        steps_done: int,
+        best_value: float | None,
+    ) -> None:
+        """Sets the progress of a process other than the chief.
+
+        `History` and `steps_done` compute these four numbers from the epochs and from
+        the step values. Nothing else in the epochs and step values is used in this
+        process, so it stays empty or 0.
+        """
         self.history.epochs = [
             Epoch(
                 number=number,

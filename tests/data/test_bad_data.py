@@ -1467,7 +1467,8 @@ DECLARED = {
     ),
     "class_named_twice": (
         {"tasks": {"plan": PLAN["plan"] | {"classes": [1, 2, "1"]}}},
-        'dataset.tasks.plan.classes: [1, 2, "1"] names 1 2 times; name each class once',
+        "dataset.tasks.plan.classes: [1, 2, \"1\"] lists '1' 2 times; "
+        "list each class once",
     ),
     "one_class_named": (
         {"tasks": {"plan": PLAN["plan"] | {"classes": ["free"]}}},
