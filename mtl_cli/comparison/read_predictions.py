@@ -36,7 +36,7 @@ from mtl_cli.core.prediction_names import (
 from mtl_cli.data.table import NO_GROUP
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
 from mtl_cli.runs.predictions_file import prediction_array
-from mtl_cli.tasks.base import metrics_named
+from mtl_cli.tasks._metrics import metrics_named
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,7 +11,7 @@ from mtl_cli.comparison.same_rows import runs_have_same_rows
 from mtl_cli.comparison.seed_tests import Noise, pooled_noise, seed_test, values_to_test
 from mtl_cli.comparison.task import Score, Task, score_of
 from mtl_cli.comparison.twins import single_scenario_twins, single_task_twins
-from mtl_cli.tasks.base import metrics_named
+from mtl_cli.tasks._metrics import metrics_named
 
 
 def add_score_differences(

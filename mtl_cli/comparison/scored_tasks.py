@@ -8,7 +8,7 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import printable, suggest
 from mtl_cli.metrics.score_dict import Score as RecordedScore
 from mtl_cli.metrics.score_dict import metrics_of
-from mtl_cli.tasks.base import metrics_named
+from mtl_cli.tasks._metrics import metrics_named
 
 
 def scored_tasks(

@@ -9,7 +9,7 @@ from mtl_cli.comparison.same_rows import split_settings
 from mtl_cli.comparison.task import Task
 from mtl_cli.comparison.twins import unmet_twin_settings
 from mtl_cli.core.message_text import comma_list, counted, line_if_any
-from mtl_cli.tasks.base import metrics_named
+from mtl_cli.tasks._metrics import metrics_named
 
 MIN_SEEDS = 3  # configurations with fewer seeds get a warning
 MAX_UNSCORED = 12  # the largest number of configurations whose unscored runs are named

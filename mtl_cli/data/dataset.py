@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from typing import Annotated, Any, Literal
 
 import pyarrow as pa
-from pydantic import Field, SerializeAsAny, model_validator
+from pydantic import AfterValidator, Field, SerializeAsAny, model_validator
 
 from mtl_cli.core.locations import Location
 from mtl_cli.core.message_text import unknown_name_message
@@ -13,6 +13,7 @@ from mtl_cli.core.options import CountOrZero, FractionBelowOne, Options, Scenari
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.shared_tables import check_shared_tables
 from mtl_cli.features.base import Feature
+from mtl_cli.tasks._metrics import check_metric_names
 from mtl_cli.tasks.base import Task
 
 TablePath = Annotated[str, Field(min_length=1)]
@@ -31,7 +32,11 @@ OmittedIfNull = Field(exclude_if=lambda value: value is None)
 AnyFeature = Annotated[
     SerializeAsAny[Feature], option_validator("features", Feature, key="kind")
 ]
-AnyTask = Annotated[SerializeAsAny[Task], option_validator("tasks", Task, key="kind")]
+AnyTask = Annotated[
+    SerializeAsAny[Task],
+    option_validator("tasks", Task, key="kind"),
+    AfterValidator(check_metric_names),
+]
 
 
 class Group(Options):

@@ -8,15 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import suggest
 from mtl_cli.core.option_classes import option_class, without_keys_of_other_options
 from mtl_cli.core.options import Options, Positive, Units
-from mtl_cli.core.plugins import sources
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.log_loss import losses_of_classes
 from mtl_cli.metrics.metric import Floats, Metric
-from mtl_cli.metrics.regression import truth_rmse
 from mtl_cli.pages.line_plots import LinePlot
 from mtl_cli.tasks._plots import calibration_plot
 
@@ -93,9 +90,6 @@ class Task(Options):
 
     @model_validator(mode="after")
     def _check_metrics(self) -> "Task":
-        source = sources(AXIS).get(self.kind)
-        if source is not None and source.is_plugin:
-            all_metrics()  # raises an error if a metric has the name of another one
         names = [metric.name for metric in self.METRICS]
         for name in self.metrics or []:
             if name not in names:
@@ -104,14 +98,13 @@ class Task(Options):
         for metric in map(self.metric, self.metric_names):
             if metric.several_predictions == (self.num_predictions > 1):
                 continue
-            taken, fix = (
-                "one prediction",
-                "write @metric(..., several_predictions=True)",
-            )
             if metric.several_predictions:
-                taken, fix = "several predictions", "remove several_predictions=True"
+                needs, fix = "several predictions", "remove several_predictions=True"
+            else:
+                needs = "one prediction"
+                fix = "write @metric(..., several_predictions=True)"
             raise ValueError(
-                f"metrics: {metric.name!r} takes {taken} per row, but kind "
+                f"metrics: {metric.name!r} takes {needs} per row, but kind "
                 f"{self.kind!r} predicts {self.num_predictions}; {fix}"
             )
         return self
@@ -361,32 +354,3 @@ class Task(Options):
 def task_class(kind: str) -> type[Task]:
     """Returns the class of a kind of task."""
     return option_class(AXIS, kind, Task)
-
-
-def metrics_named(name: str) -> list[Metric]:
-    """Returns all different metrics with a name.
-
-    Two kinds of mtl-cli may have different metrics with the same name, such as the
-    `log_loss` of binary and of multiclass tasks.
-    """
-    return [metric for metric in all_metrics() if metric.name == name]
-
-
-def all_metrics() -> list[Metric]:
-    """Returns the different metrics of all kinds of tasks.
-
-    Raises:
-        ConfigError: if a plugin has a metric with the name of another metric.
-            `mtl-compare` knows metrics only by their names.
-    """
-    owners = {truth_rmse: "mtl-cli"}
-    for kind, source in sources(AXIS).items():  # the kinds of mtl-cli come first
-        for metric in task_class(kind).METRICS:
-            owner = next((o for m, o in owners.items() if m.name == metric.name), None)
-            if source.is_plugin and owner is not None and metric not in owners:
-                raise ConfigError(
-                    f"{source.label}: the name {metric.name!r} belongs to a metric of "
-                    f"{owner} already; take another name, or import it"
-                )
-            owners.setdefault(metric, source.label)
-    return list(owners)

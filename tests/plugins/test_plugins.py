@@ -21,7 +21,8 @@ from mtl_cli.core.plugin_code import code_hashes
 from mtl_cli.distributed import child_processes
 from mtl_cli.models.base import Sharing
 from mtl_cli.runs import saved_model
-from mtl_cli.tasks.base import metrics_named, task_class
+from mtl_cli.tasks._metrics import metrics_named
+from mtl_cli.tasks.base import task_class
 
 MODEL = """
 from mtl_cli.models.base import Sharing
