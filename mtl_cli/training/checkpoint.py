@@ -56,9 +56,9 @@ class CheckpointValues(Options):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint on disk: its path, and the content of its JSON file.
+    """A checkpoint on disk: its path, and the unchecked content of its JSON file.
 
-    The file's name holds the number of finished epochs, and the number of finished
+    The path's name holds the number of finished epochs, and the number of finished
     steps of the next epoch.
     """
 
@@ -102,11 +102,11 @@ class Checkpoint:
 
     @contextmanager
     def open_arrays(self) -> Iterator["NpzFile"]:
-        """Opens the arrays. Each array is read when the block uses the array.
+        """Opens the arrays for a `with` block, which reads them one by one.
 
         Raises:
             DataError: if the file is damaged, or if the block raises one of
-                `DAMAGED_FILE_ERRORS`, for example because an array does not fit.
+                `DAMAGED_FILE_ERRORS`, for example because an array has a wrong shape.
         """
         try:
             with np.load(self.path, allow_pickle=False) as arrays:
@@ -187,14 +187,14 @@ def newest_checkpoint(run: Path) -> tuple[Checkpoint | None, list[Path]]:
     return None, damaged
 
 
-def remove_later(run: Path, saved: Checkpoint | None) -> None:
-    """Removes the checkpoints of later steps than the checkpoint that a run resumes.
+def remove_checkpoints_after(checkpoint: Checkpoint | None, run: Path) -> None:
+    """Removes a run's checkpoints of later steps than the given checkpoint.
 
-    If there is no such checkpoint, all checkpoints are removed. The removed checkpoints
-    are damaged, see `newest_checkpoint`. `save` would otherwise keep them, because they
-    seem to be the newest, and remove intact checkpoints.
+    A run resumes its newest intact checkpoint, so the removed checkpoints are damaged.
+    `save` would otherwise keep them, because they seem to be the newest, and remove
+    intact checkpoints. If `checkpoint` is None, all checkpoints are removed.
     """
-    last_name = "" if saved is None else saved.path.name
+    last_name = "" if checkpoint is None else checkpoint.path.name
     for path in checkpoint_files(run):
         if path.name > last_name:
             path.unlink(missing_ok=True)

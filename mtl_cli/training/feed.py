@@ -1,9 +1,8 @@
 """Feeds training rows to the steps, from memory or from disk.
 
-A feed yields the rows of an epoch as buffers: rows on the device, and the order in
-which the steps take these rows. If several processes train together, each process has
-a feed of its own. The feed of a process yields only the rows that this process trains
-on.
+A feed yields the rows of an epoch as buffers. A buffer holds rows on the device, and
+the order in which the steps take these rows. If several processes train together, each
+process has its own feed, which yields only the rows that this process trains on.
 """
 
 import math
@@ -40,10 +39,10 @@ class ShuffleBuffer(NamedTuple):
 
     Attributes:
         data: the rows.
-        order: indices of rows of `data`. Each step takes the next indices, one for each
-            row that this process has in a batch.
-        num_rows: number of indices at the start of `order` whose rows are trained on.
-            Later indices only fill the last batch.
+        order: indices of rows of `data`. Each step takes the next indices: as many as
+            this process has rows in a batch.
+        num_rows: number of indices in `order` to train on. All later indices only fill
+            the last batch.
         num_steps: number of batches.
     """
 
@@ -134,9 +133,8 @@ class StreamFeed:
 
         The seed and the epoch determine the order of the rows. The steps take whole
         batches from each buffer but the last. The rows that are left over are put into
-        the next buffer. These may be all rows of a buffer: the last block of the table
-        may be short, and a buffer with this block may have fewer rows than a large
-        batch.
+        the next buffer. All rows of a buffer may be left over: the last block of the
+        table may be short, so that a buffer with this block is smaller than a batch.
         """
         size = batch_size // self.num_processes  # rows of this process in a batch
         random = np.random.default_rng([seed, epoch])
@@ -178,8 +176,8 @@ class StreamFeed:
 Feed = MemoryFeed | StreamFeed
 
 
-def feed_of(table: Table, tasks: list[str], shard: Shard = (0, 1)) -> Feed:
-    """Returns the feed of one process: from disk for a stored table, else from memory.
+def make_feed(table: Table, tasks: list[str], shard: Shard = (0, 1)) -> Feed:
+    """Makes the feed of one process: from disk for a stored table, else from memory.
 
     The feed holds the labels and weights of the given tasks only.
     """
@@ -204,6 +202,6 @@ def pad(table: Table, num_rows: int) -> Table:
     """Adds rows of zeros at the end of a table, up to `num_rows` rows in all."""
     padded = {}
     for name, x in as_arrays(table).items():
-        only_rows = [(0, num_rows - len(x))] + [(0, 0)] * (x.ndim - 1)
-        padded[name] = np.pad(x, only_rows)
+        rows_to_add = [(0, num_rows - len(x))]
+        padded[name] = np.pad(x, rows_to_add + [(0, 0)] * (x.ndim - 1))
     return as_table(padded)

@@ -88,7 +88,8 @@ def task_losses(
             (logit.shape[0],),
             "return one loss per row; a single logit is `logits[:, 0]`",
         )
-        weighted_sum = tf.reduce_sum(weight * mean_of_members(losses, weight))
+        mean_loss = mean_of_members(losses, tf.size(weight))  # of each row
+        weighted_sum = tf.reduce_sum(weight * mean_loss)
         means.append(tf.math.divide_no_nan(weighted_sum, total_weight))
     return tf.stack(means)
 
@@ -163,45 +164,44 @@ def penalties_of_heads(
         tasks: see `task_losses`, also for `logits`.
         batch: this process's share of the batch.
 
-    Returns: a list of one vector, (batch,) or (members * batch,), or an empty list. The
-        vector holds the penalty of each row, for each member.
+    Returns: a list of one vector with the penalty of each row, for each member,
+        (members * batch,); or [] if the heads have no penalty.
 
     Raises:
         ConfigError: if `row_penalty` of the heads does not return one value per row.
     """
-    labels = {}
-    weights = {}
+    labels, weights = {}, {}
     for name, total_weight in zip(tasks, batch.total_weights, strict=True):
         logit = logits[name]
         weight = batch.rows.weights[name]
         label = tf.where(weight > 0, batch.rows.labels[name], 0.0)
         labels[name] = repeat_for_members(label, logit)
-        # The mean of these weights over the whole batch is 1.
+        # The weights are scaled so that their mean over the whole batch is 1.
         weight = tf.math.divide_no_nan(weight * batch.num_rows, total_weight)
         weights[name] = repeat_for_members(weight, logit)
     penalty = heads.row_penalty(logits, tasks, labels, weights)
     if penalty is None:
         return []
-    check_shape("model.heads: `row_penalty`", penalty, (logit.shape[0],))
+    first_logit, *_ = logits.values()
+    check_shape("model.heads: `row_penalty`", penalty, (first_logit.shape[0],))
     return [penalty]
 
 
-def repeat_for_members(x: Tensor, like: Tensor) -> Tensor:
-    """Repeats one value per row, (batch,), for each member.
+def repeat_for_members(values: Tensor, logits: Tensor) -> Tensor:
+    """Repeats one value per row, (batch,), for each member: (members * batch,).
 
-    `like` is a tensor with members * batch rows.
-
-    Returns: the values, (members * batch,).
+    The number of members follows from the rows of `logits`, (members * batch, ...).
     """
-    return tf.tile(x, [tf.shape(like)[0] // tf.shape(x)[0]])
+    num_members = tf.shape(logits)[0] // tf.shape(values)[0]
+    return tf.tile(values, [num_members])
 
 
-def mean_of_members(x: Tensor, like: Tensor) -> Tensor:
-    """Returns the mean over the members for each row, (batch,).
+def mean_of_members(values: Tensor, num_rows: Tensor | int) -> Tensor:
+    """Returns the mean over the members for each of the `num_rows` rows, (batch,).
 
-    `x` holds members * batch values, and `like` is a tensor with batch rows.
+    `values` has one value per row and member, (members * batch,).
     """
-    return tf.reduce_mean(tf.reshape(x, [-1, tf.shape(like)[0]]), axis=0)
+    return tf.reduce_mean(tf.reshape(values, [-1, num_rows]), axis=0)
 
 
 def sum_of_penalties(
@@ -209,31 +209,31 @@ def sum_of_penalties(
 ) -> Tensor:
     """Returns this process's share of the total penalty of a step, a scalar.
 
-    The shares of all processes add up to the total.
-
-    A scalar is a penalty on the network's weights, alike in all processes, or a loss
-    that a layer adds for its rows. The total holds the mean over the processes, so each
-    process adds 1 / num_processes of the scalar.
-    A vector holds one penalty per row, (batch,) or (members * batch,). As the losses of
-    tasks, the total holds the mean over the rows for which `is_real`, (batch,), is 1.
+    The shares of all processes add up to the total penalty.
 
     Args:
+        penalties: scalars and vectors. A scalar is a penalty on the network's weights,
+            alike in all processes, or a loss that a layer adds for its rows. Scalars
+            are averaged over the processes. A vector has one penalty per row, (batch,)
+            or (members * batch,). Vectors are averaged over the real rows of the batch.
+        is_real: see `BatchShare`.
         num_rows: number of real rows in the whole batch, over all processes.
+        num_processes: number of processes.
     """
     total = tf.constant(0.0)
     for penalty in penalties:
-        if penalty.shape.rank:
-            penalty = mean_of_members(penalty / num_rows, is_real)
-            total += tf.reduce_sum(tf.where(is_real > 0, penalty, 0.0))
-        else:
+        if penalty.shape.rank == 0:
             total += penalty / num_processes
+        else:
+            penalty = mean_of_members(penalty / num_rows, tf.size(is_real))
+            total += tf.reduce_sum(tf.where(is_real > 0, penalty, 0.0))
     return total
 
 
 def mean_losses(step_values: Array) -> Array:
     """Returns the mean loss of each task over the rows of many steps, (T,).
 
-    `step_values` holds the values of each step and task, (steps, 3, T), in the order of
+    `step_values` are the values of the steps, (steps, 3, T), in the order of
     `VALUES_PER_TASK`. A task without rows in these steps has loss 0.
     """
     losses, weights, _ = np.moveaxis(step_values.astype("float64"), 1, 0)

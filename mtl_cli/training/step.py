@@ -1,4 +1,4 @@
-"""Takes one optimizer step: from a batch of rows to new weights."""
+"""Takes one optimizer step: computes new weights from a batch of rows."""
 
 from collections.abc import Callable
 from functools import partial
@@ -31,9 +31,10 @@ class Step:
     before the optimizer changes the weights.
 
     A *lazy table* is an embedding table of which a step updates only the rows that the
-    batch reads. A row is *packed* if its optimizer slots lie beside it; see
-    `lazy_tables.py`. Lists of rows have one tensor per lazy table. Letters in shapes: T
-    is the number of tasks.
+    batch reads. A *packed row* is a row side by side with its optimizer slots, such as
+    Adam's moments; see `lazy_tables.py`. The lists `table_rows`, `packed_rows` and
+    `positions` have one tensor per lazy table. Letters in shapes: T is the number of
+    tasks.
 
     Attributes:
         tables: the lazy tables.
@@ -61,16 +62,15 @@ class Step:
         self.replicas = replicas
         self.tables = make_lazy_tables(network.logits, config.optimizer)
         self.ids_model, self.model = cut_at_tables(network.logits, self.tables)
-        # A run that starts from an earlier run's optimizer continues the count of the
-        # optimizer's steps, but begins the schedule of the learning rate anew.
+        # A run that starts with an earlier run's optimizer continues to count its
+        # steps, but begins the schedule of the learning rate anew.
         earlier = network.earlier_optimizer
         first_step = 0 if earlier is None else earlier.step
         total_steps = num_epochs * steps_per_epoch
         self.optimizer = config.optimizer.build(total_steps, first_step)
         self.optimizer.build(self.model.trainable_variables)
-        # Keras does not know the gradients of lazy tables, so a norm that Keras
-        # computes would lack these gradients. Therefore `_update` clips all gradients,
-        # and Keras clips none.
+        # Keras does not know the gradients of lazy tables, so its global norm would
+        # lack these gradients. Therefore `_update` clips all gradients, and Keras none.
         self.clip_norm = self.optimizer.global_clipnorm
         self.optimizer.global_clipnorm = None
         self.balancer = Balancer(
@@ -82,13 +82,13 @@ class Step:
             first_step,
         )
 
-    def take_function(
+    def make_take_step(
         self, compile_parts: bool
     ) -> Callable[..., tuple[Tensor, list[Tensor]]]:
-        """Returns the function that takes a step: `_take`, with parts compiled by XLA.
+        """Returns `_take`, as a function of a batch, with parts compiled by XLA.
 
         XLA compiles each part at its first call. XLA would copy a whole lazy table in
-        order to write to the table. XLA also cannot communicate with other processes.
+        order to write to the table, and XLA cannot communicate with other processes.
         Therefore XLA compiles only the parts of a step that do neither. Without lazy
         tables and other processes, `Steps` compiles the whole step, and `compile_parts`
         is False.
@@ -108,8 +108,8 @@ class Step:
         Args:
             features: the features in this process's share of the batch.
 
-        Returns: one item per lazy table, with the `positions` of the ids in this
-            process's share only.
+        Returns: one item per lazy table. Its `indices` are those of the whole batch,
+            and its `positions` those of the ids in this process's share.
         """
         if self.ids_model is None:
             return []
@@ -136,14 +136,13 @@ class Step:
         Args:
             compute_gradients: `_compute_gradients`, perhaps compiled.
             update: `_update`, perhaps compiled.
-            rows: this process's share of the batch.
+            rows: the rows in this process's share of the batch.
             is_real: 0 for rows that fill up the last batch, 1 for all others, (batch,).
             packed_rows: the packed rows of each lazy table that the batch reads.
             positions: the position of each id's row among these rows, for each table.
 
-        Returns: two values. The first has the shape (3, T): the losses before the step,
-            the sums of the rows' weights, and the weights that the balancing method has
-            given the tasks. The second is `packed_rows` after the step.
+        Returns: the values of the step, (3, T), in the order of `VALUES_PER_TASK`, with
+            the losses before the step; and `packed_rows` after the step.
         """
         table_rows = [
             table.without_slots(packed)
@@ -185,23 +184,26 @@ class Step:
         variables = self.model.trainable_variables
         reads_gradients = self.balancer.reads_gradients
         features = batch.rows.features
-        tables = list(zip(self.tables, table_rows, positions, strict=True))
         with tf.GradientTape(persistent=reads_gradients) as tape:
             tape.watch(table_rows)
-            vectors = [table.layer_output(*arguments) for table, *arguments in tables]
+            vectors = [
+                table.layer_output(rows, positions_of_ids)
+                for table, rows, positions_of_ids in zip(
+                    self.tables, table_rows, positions, strict=True
+                )
+            ]
             inputs = [features, vectors] if vectors else features
             logits = self.model(inputs, training=True)
             losses, penalty = self._losses(logits, batch)
-            weighted_losses = losses * (
-                self.task_weights * self.balancer.loss_weights()
-            )
+            weights = self.task_weights * self.balancer.loss_weights()
+            weighted_losses = losses * weights
             summands = [*tf.unstack(weighted_losses), penalty]
             total = tf.reduce_sum(weighted_losses) + penalty
         if not reads_gradients:
             gradients, row_gradients = tape.gradient(total, (variables, table_rows))
             return losses, gradients, row_gradients
-        # A tape makes gradients of zeros only for TensorFlow's own variables, so Keras'
-        # variables are unwrapped.
+        # If a loss does not depend on a variable, the tape returns zeros only for
+        # TensorFlow's own variables, so Keras' variables are unwrapped by `value`.
         sources = [*(variable.value for variable in variables), *table_rows]
         stacked = stacked_gradients(tape, summands, sources)
         return losses, stacked[: len(variables)], stacked[len(variables) :]
@@ -209,9 +211,10 @@ class Step:
     def _losses(
         self, logits: dict[str, Tensor], batch: BatchShare
     ) -> tuple[Tensor, Tensor]:
-        """Computes this process's share of the losses, (T,), and of the penalties.
+        """Computes this process's share of the losses and of the penalty.
 
-        The penalties are the sum of the model's and the heads' penalties, a scalar.
+        Returns: the losses, (T,); and the sum of the penalties of the model and of the
+            heads, a scalar.
         """
         losses = task_losses(
             self.tasks,

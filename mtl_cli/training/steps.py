@@ -20,9 +20,9 @@ from mtl_cli.training.step import Step
 
 STEPS_PER_CALL = 64
 
-# XLA takes about 3 s to compile a PLE. The compiled PLE then needs only a third of the
-# time per row. If all epochs together have at least this number of rows, compiling
-# saves more time than it takes. With `epochs: auto`, the usual epochs count.
+# If all epochs together have at least this number of rows, compiling with XLA saves
+# more time than it takes. For example, XLA takes about 3 s to compile a PLE. The
+# compiled PLE then needs only a third of the time per row.
 ROWS_WORTH_COMPILING = 60_000
 
 
@@ -34,9 +34,8 @@ class Steps:
     batch itself, so that no Python code runs between the steps.
 
     The last batch of an epoch is filled up with rows from the start of its buffer.
-    These rows have weight 0, so they add nothing to a loss. However, batch
-    normalisation counts these rows, and the lazy tables also update the table rows that
-    these rows look up.
+    These rows have weight 0, so they add nothing to a loss. However, they count in
+    batch normalisation, and lazy tables update the table rows that they look up.
 
     Letters in shapes: T is the number of tasks.
 
@@ -71,10 +70,10 @@ class Steps:
         self.step = Step(
             config,
             network,
-            self.length.epochs,
-            self.steps_per_epoch,
-            self.rows_per_process,
-            self.replicas,
+            num_epochs=self.length.epochs,
+            steps_per_epoch=self.steps_per_epoch,
+            rows_per_process=self.rows_per_process,
+            replicas=self.replicas,
         )
         self.tables = self.step.tables
         self.model = self.step.model
@@ -94,7 +93,7 @@ class Steps:
             number: number of the epoch, from 1.
             steps_done: number of steps that were taken before an interruption.
 
-        Yields: the values of the steps after each call of the compiled function,
+        Yields: after each call of the compiled function, the values of its steps,
             (steps, 3, T), in the order of `VALUES_PER_TASK`.
         """
         steps_before = 0  # number of steps in earlier buffers
@@ -103,6 +102,7 @@ class Steps:
             first_step = max(0, steps_done - steps_before)
             for step in range(first_step, buffer.num_steps, self.steps_per_call):
                 steps_of_call = slice(step, step + self.steps_per_call)
+                # The last call of a buffer may take fewer steps.
                 num_steps = min(self.steps_per_call, buffer.num_steps - step)
                 step_of_epoch = steps_before + step
                 seeds = [self.seed, number, step_of_epoch, self.replicas.rank]
@@ -163,10 +163,11 @@ class Steps:
         """Creates the function `run`. The first call compiles the function.
 
         XLA compiles all of `run`, unless there are lazy tables or other processes: then
-        XLA compiles only parts of a step, see `Step.take_function`.
+        XLA compiles only parts of a step, see `Step.make_take_step`.
         """
         compile_all = self.use_xla and self.replicas.size == 1 and not self.tables
-        self.take_step = self.step.take_function(self.use_xla and not compile_all)
+        compile_parts = self.use_xla and not compile_all
+        self.take_step = self.step.make_take_step(compile_parts)
         self.run = tf.function(self._run, jit_compile=compile_all, autograph=False)
 
     def _run(
@@ -224,8 +225,8 @@ def read_batch(data: TensorTable, indices: Tensor, is_real: Tensor) -> TensorTab
 def reseed(model: keras.Model, seeds: list[int]) -> None:
     """Sets the random state of every layer that draws random values, such as dropout.
 
-    Otherwise the dropout masks would depend on the number of steps since the process
-    began, and a resumed run would draw other masks (keras #19796). Each layer gets a
+    Otherwise the random values would depend on the number of steps since the process
+    began, and a resumed run would draw other values (keras #19796). Each layer gets a
     state of its own, made from `seeds` and the position of the layer.
     """
     generators = [
@@ -242,5 +243,7 @@ def is_worth_compiling(config: Config, num_rows: int) -> bool:
     """Whether XLA should compile the steps of a run on `num_rows` training rows."""
     if config.trainer.compile != "auto":
         return config.trainer.compile
-    usual = config.trainer.length(num_rows, is_rate_constant=False)
-    return num_rows * usual.epochs >= ROWS_WORTH_COMPILING
+    # With `epochs: auto`, a constant learning rate allows more epochs, but early
+    # stopping usually ends such a run before. So these epochs do not count here.
+    length = config.trainer.length(num_rows, is_rate_constant=False)
+    return num_rows * length.epochs >= ROWS_WORTH_COMPILING

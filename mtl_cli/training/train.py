@@ -15,8 +15,8 @@ from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.heads.base import OutputMetric
 from mtl_cli.network.network import Network
 from mtl_cli.training import optimizer_state
-from mtl_cli.training.checkpoint import remove_later
-from mtl_cli.training.feed import Feed, feed_of
+from mtl_cli.training.checkpoint import remove_checkpoints_after
+from mtl_cli.training.feed import Feed, make_feed
 from mtl_cli.training.losses import mean_losses, mean_task_weights
 from mtl_cli.training.progress import Epoch, History, Progress
 from mtl_cli.training.restore_state import restore
@@ -50,10 +50,10 @@ def train(
         checkpoint_plan: None writes neither checkpoints nor the state of the optimizer
             after the last step.
         replicas: the processes that train together; None if this process is alone.
-        unmonitored: the tasks that `trainer.monitor` leaves out, see
-            `scoring/check_monitor.py`.
+        unmonitored: the tasks that early stopping does not watch, see
+            `unmonitored_tasks` in `scoring/check_monitor.py`.
 
-    Returns: the epochs, including the epochs before an interruption.
+    Returns: the history of all epochs, also of the epochs before an interruption.
 
     Raises:
         TrainingError: if a loss or a weight is no longer a finite number, or if early
@@ -62,17 +62,18 @@ def train(
             is written before.
     """
     replicas = replicas or Replicas()
-    feed = feed_of(table, list(config.chosen_tasks), (replicas.rank, replicas.size))
+    shard = (replicas.rank, replicas.size)
+    feed = make_feed(table, list(config.chosen_tasks), shard)
     steps = Steps(config, network, feed.rows_per_epoch, replicas)
     state = TrainingState(network, steps, checkpoint_plan)
     monitored = monitored_metrics(config.trainer.monitor, config.outputs, unmonitored)
-    saved = None if checkpoint_plan is None else checkpoint_plan.resume_from
-    if saved is not None:
-        restore(state, saved)
+    checkpoint = None if checkpoint_plan is None else checkpoint_plan.resume_from
+    if checkpoint is not None:
+        restore(state, checkpoint)
     elif network.earlier_optimizer is not None:
         optimizer_state.restore(network, steps, network.earlier_optimizer)
     if checkpoint_plan is not None:
-        remove_later(checkpoint_plan.folder.path, saved)
+        remove_checkpoints_after(checkpoint, run=checkpoint_plan.folder.path)
     state.broadcast()  # only the chief has a checkpoint to resume from
     while not is_over(steps.length, state.history):
         epoch = train_epoch(config, state, feed, progress)
@@ -88,7 +89,7 @@ def train(
 
 
 def is_over(length: Length, history: History) -> bool:
-    """Whether all epochs are trained, or the last `patience` epochs were not better."""
+    """Whether all epochs are trained, or none of the last `patience` is the best."""
     num_epochs = len(history.epochs)
     if num_epochs == length.epochs:
         return True
@@ -102,8 +103,8 @@ def train_epoch(
 ) -> Epoch:
     """Trains on all rows once, or on the remaining rows of an interrupted epoch.
 
-    Returns the whole epoch, including the steps before an interruption. The epoch has
-    not been validated yet.
+    Returns the whole epoch, including the steps before an interruption, without the
+    results of a validation.
     """
     tasks = list(config.chosen_tasks)
     steps = state.steps
@@ -114,13 +115,16 @@ def train_epoch(
     buffers = feed.buffers(config.seed, number, steps.batch_size)
     compile_seconds_before = steps.compile_seconds
     compile_seconds = 0.0
-    start = time.perf_counter() - state.seconds
+    seconds_before = state.seconds  # 0 unless the epoch was interrupted
+    start = time.perf_counter()
     for values in steps.epoch(buffers, number, steps_done):  # (steps, 3, T)
         state.step_values.append(values)
-        if not np.isfinite(values[:, 0]).all():
+        losses = values[:, 0]
+        if not np.isfinite(losses).all():
             raise not_finite_error(config, np.concatenate(state.step_values), number)
         compile_seconds = steps.compile_seconds - compile_seconds_before
-        state.seconds = time.perf_counter() - start - compile_seconds
+        seconds = time.perf_counter() - start - compile_seconds
+        state.seconds = seconds_before + seconds
         steps_done += len(values)
         finished_fraction = steps_done / steps.steps_per_epoch
         samples_per_second = steps_done * steps.batch_size / state.seconds
@@ -128,15 +132,15 @@ def train_epoch(
         progress.step(number, finished_fraction, means, samples_per_second)
         state.stop_if_signalled()
         state.save_if_due()
-    epoch = trained_epoch(state, tasks, number, compile_seconds)
+    epoch = summarize_steps(state, tasks, number, compile_seconds)
     state.step_values, state.seconds = [], 0.0
     return epoch
 
 
-def trained_epoch(
+def summarize_steps(
     state: TrainingState, tasks: list[str], number: int, compile_seconds: float
 ) -> Epoch:
-    """Returns the outcome of all steps of an epoch, before its validation."""
+    """Returns an epoch with the means over its steps, before its validation."""
     steps = state.steps
     step_values = np.concatenate(state.step_values)
     epoch = Epoch(
@@ -154,7 +158,7 @@ def trained_epoch(
 
 
 def by_task(tasks: list[str], values: npt.NDArray[np.floating]) -> dict[str, float]:
-    """Returns {task: value} for one value per task, (T,)."""
+    """Returns {task: value}. There is one value per task, (T,)."""
     return dict(zip(tasks, values.tolist(), strict=True))
 
 
@@ -164,24 +168,22 @@ def not_finite_error(
     """Returns the error that names the first step and task whose loss is not finite.
 
     If the balancing method has made an infinite or NaN weight in an earlier step, the
-    error names this weight instead. `step_values` are the losses, weights of rows and
-    weights of tasks of the first steps of an epoch, (steps, 3, T).
+    error names this weight instead. `step_values` are the values of the first steps of
+    an epoch, (steps, 3, T), in the order of `VALUES_PER_TASK`.
     """
-    losses, _, weights = np.moveaxis(step_values, 1, 0)
+    losses, _, task_weights = np.moveaxis(step_values, 1, 0)  # (steps, T) each
     tasks = list(config.chosen_tasks)
     step, task = np.argwhere(~np.isfinite(losses))[0]
-    what, value, fix = "loss", losses[step, task], NOT_FINITE_FIX
-    wrong_weights = np.argwhere(~np.isfinite(weights[:step]))
+    subject, values, fix = "loss", losses, NOT_FINITE_FIX
+    wrong_weights = np.argwhere(~np.isfinite(task_weights[:step]))
     if len(wrong_weights):
         step, task = wrong_weights[0]
-        what, value = (
-            f"balancing={config.balancing.name}: the weight",
-            weights[step, task],
-        )
+        subject = f"balancing={config.balancing.name}: the weight"
+        values = task_weights
         fix = f"correct or change this method, or {NOT_FINITE_FIX}"
     return TrainingError(
-        f"{what} of task {tasks[task]} became {value} in epoch {epoch}, step "
-        f"{step + 1}; {fix}"
+        f"{subject} of task {tasks[task]} became {values[step, task]} in epoch {epoch},"
+        f" step {step + 1}; {fix}"
     )
 
 
@@ -192,10 +194,10 @@ def finish_epoch(
     valid: Table | None,
     monitored: list[OutputMetric],
 ) -> None:
-    """Averages and validates the weights, and adds an epoch to the history.
+    """Averages and validates the weights, and adds the epoch to the history.
 
-    If the epoch is the best so far and early stopping is on, a copy of the weights is
-    kept.
+    If the epoch is the best so far and early stopping is on, `state` keeps a copy of
+    the weights.
     """
     history = state.history
     steps = state.steps
@@ -203,9 +205,10 @@ def finish_epoch(
     length = steps.length
     # A run of one epoch has no average: the average would equal the weights.
     decay = config.trainer.ema_decay if length.epochs > 1 else 0.0
-    if valid is not None or decay or epoch.number == length.epochs:
+    needs_weights = valid is not None or decay > 0
+    if needs_weights or epoch.number == length.epochs:
         steps.copy_tables_to_network()
-    if decay and steps.replicas.is_chief:  # only the chief validates
+    if decay > 0 and steps.replicas.is_chief:  # only the chief validates
         state.average.update(network.logits, epoch.number, decay)
     if valid is not None:
         with state.average.swapped(network.logits):
@@ -223,16 +226,16 @@ def set_final_weights(state: TrainingState) -> None:
     Raises:
         TrainingError: in the chief, if a weight is not a finite number.
     """
-    history, logits = state.history, state.network.logits
+    history, model = state.history, state.network.logits
     if state.best_weights is not None:
         history.kept_epoch = history.best_epoch
-        logits.set_weights(state.best_weights)
+        model.set_weights(state.best_weights)
     else:
         history.kept_epoch = len(history.epochs)
         if state.average.arrays:
-            logits.set_weights(state.average.arrays)
+            model.set_weights(state.average.arrays)
     # Only the chief's weights are checked and saved: after a resume, the other
     # processes do not have the weights of an earlier best epoch.
     is_chief = state.steps.replicas.is_chief
-    if is_chief and not all(np.isfinite(w).all() for w in logits.get_weights()):
+    if is_chief and not all(np.isfinite(w).all() for w in model.get_weights()):
         raise TrainingError(f"training made weights infinite or NaN; {NOT_FINITE_FIX}")

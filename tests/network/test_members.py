@@ -143,7 +143,7 @@ def test_penalties_of_rows_are_means_over_members():
     penalty = tf.constant([1.0, 2.0, 9.0, 3.0, 4.0, 9.0])  # two members
     assert float(sum_of_penalties([penalty], is_real, tf.constant(1.0), 1)) == 5.0
     np.testing.assert_array_equal(repeat_for_members(is_real, penalty)[3:], is_real)
-    np.testing.assert_array_equal(mean_of_members(penalty, is_real), [2, 3, 9])
+    np.testing.assert_array_equal(mean_of_members(penalty, 3), [2, 3, 9])
 
 
 def test_one_member_adds_no_layer():

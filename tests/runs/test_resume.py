@@ -328,7 +328,7 @@ def test_truncated_checkpoint_gives_way_to_the_one_before(tmp_path):
         assert (found.path, damaged) == (before, [last])
     before.write_bytes(b"")
     assert newest_checkpoint(tmp_path) == (None, [last, before])
-    checkpoint.remove_later(tmp_path, None)
+    checkpoint.remove_checkpoints_after(None, tmp_path)
     assert checkpoint_files(tmp_path) == []
 
 

@@ -14,7 +14,7 @@ from mtl_cli.network.build import build
 from mtl_cli.runs import saved_model
 from mtl_cli.scoring.scores import score_outputs
 from mtl_cli.training import feed as feed_module
-from mtl_cli.training.feed import MemoryFeed, StreamFeed, feed_of
+from mtl_cli.training.feed import MemoryFeed, StreamFeed, make_feed
 from mtl_cli.training.progress import Progress
 from mtl_cli.training.train import train
 
@@ -197,7 +197,7 @@ def test_stream_chooses_the_feed(file):
         assert data.is_streamed is stream
         held = StoredTable if stream else Table
         assert {type(table) for table in data.splits.values()} == {held}
-        assert isinstance(feed_of(data.splits["train"], list(TASKS)), kind)
+        assert isinstance(make_feed(data.splits["train"], list(TASKS)), kind)
 
 
 def test_auto_streams_what_is_larger_than_the_limit(file, monkeypatch):
