@@ -1,7 +1,7 @@
 """Balances the tasks in each step: keeps a method's state, and combines gradients.
 
-Letters in shapes: T is the number of tasks, and P the number of the network's trained
-variables. A lazy table counts as one variable; see `lazy_tables.py`.
+Letters in shapes: T is the number of tasks. P is the number of the network's trained
+variables; each lazy table counts as one of them, see `lazy_tables.py`.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from mtl_cli.training.lazy_tables import LazyTable
 
 
 class Balancer:
-    """A balancing method with its state, and the facts that the method reads in a step.
+    """Runs a balancing method in each step, and keeps the method's state.
 
     Attributes:
         method: the balancing method.
@@ -99,7 +99,7 @@ class Balancer:
         products = tf.stack([inner_products(x[:-1], mask) for x, mask in pairs])
         observation = observation._replace(products=products)
         state = self._update_state(observation)
-        shape = (len(gradients), len(self.tasks))
+        shape = (len(gradients), len(self.tasks))  # (P, T)
         factors = tf.broadcast_to(
             self.method.gradient_factors(state, observation), shape
         )
@@ -161,7 +161,7 @@ def matrices_before_towers(
 def stacked_gradients(
     tape: tf.GradientTape, summands: list[Tensor], sources: list[Any]
 ) -> list[Tensor]:
-    """Returns the gradients of each source for all summands, (summands, ...).
+    """Returns one tensor per source: its gradients for all summands, (summands, ...).
 
     If a summand does not depend on a source, the gradient is zeros, not None.
     """
@@ -176,8 +176,8 @@ def stacked_gradients(
 def shared_entries(gradients: Tensor) -> Tensor:
     """Returns a mask that is true for the shared entries of a variable, (...).
 
-    An entry is shared if two tasks or more have a gradient there that is not 0.
-    `gradients` are the tasks' gradients of the variable, (T, ...).
+    An entry of a weight is shared if the gradients of at least two tasks are not 0
+    there. `gradients` are the tasks' gradients of the variable, (T, ...).
     """
     return tf.math.count_nonzero(gradients, axis=0) > 1
 

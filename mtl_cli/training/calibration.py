@@ -1,6 +1,6 @@
 """Calibrates the predictions of a trained network on the validation rows.
 
-The logits of each tower become `scale * logit + shift * direction`. The direction is 1,
+Each logit of a tower becomes `scale * logit + shift * direction`. The direction is 1,
 except for tasks whose logits mean different things, such as `ziln`; see
 `Task.shift_direction`. For probabilities, the method `temperature` fits the scale, and
 the method `platt` fits the scale and the shift. For mean amounts, the method `factor`
@@ -43,9 +43,9 @@ class TowerCalibration:
         initial_shift: the part of the shift that corrects for the task's keys
             `positive_weight` and `sampling_rate`. With the method `none`, the shift is
             this part.
-        losses: {method: mean loss}, for `none` and for the method that was fitted.
-            Measured on validation rows that the fit has not seen. See
-            `Task.calibration_losses` for the loss. {} if too few rows are left to fit.
+        losses: {method: mean loss}, for `none` and for the method that was fitted, on
+            validation rows that the fit has not seen; see `Task.calibration_losses`.
+            {} if too few rows are left to fit.
         rows: number of validation rows with a weight above 0, without the rows that
             are left out.
         rows_left_out: number of validation rows with a weight above 0 whose loss does
@@ -151,25 +151,30 @@ def fit_and_measure(
         must_help: whether the logits stay as they are if the method does not lower the
             mean loss.
 
-    Returns: None if there are too few labels, see `Task.can_calibrate`. If there are
-        too few labels only because rows are left out, the method is `none`.
+    Returns: None if there are too few labels, see `Task.can_calibrate`. If rows are
+        left out, and too few labels remain, the result has the method `none` instead.
     """
     is_finite = finite_rows(rows)
     num_left_out = int((~is_finite).sum())
     rows = rows.select(is_finite)
+    can_calibrate = rows.task.can_calibrate(rows.label, NUM_FOLDS)
+    if not can_calibrate and num_left_out == 0:
+        return None
     losses: dict[CalibrationMethod, float] = {}
-    if rows.task.can_calibrate(rows.label, NUM_FOLDS):
-        losses["none"] = unseen_loss("none", rows)
-        losses[method] = unseen_loss(method, rows)
+    if can_calibrate:
+        losses = {"none": unseen_loss("none", rows), method: unseen_loss(method, rows)}
         helps = losses[method] < losses["none"]
         if must_help and not helps:
             method = "none"
-    elif num_left_out:
-        method = "none"
     else:
-        return None
+        method = "none"
     scale, shift = fit(method, rows)
-    initial_shift = rows.task.logit_shift
     return TowerCalibration(
-        method, scale, shift, initial_shift, losses, len(rows), num_left_out
+        method=method,
+        scale=scale,
+        shift=shift,
+        initial_shift=rows.task.logit_shift,
+        losses=losses,
+        rows=len(rows),
+        rows_left_out=num_left_out,
     )

@@ -1,6 +1,6 @@
 """Fits the scale and the shift of a tower's logits on validation rows.
 
-See `calibration.py` for the methods that fit one of the two or both.
+`calibration.py` describes the methods: each fits the scale, the shift, or both.
 """
 
 from dataclasses import dataclass, field, replace
@@ -25,7 +25,7 @@ FITTED: dict[CalibrationMethod, tuple[bool, bool]] = {
     "factor": (False, True),
 }
 NUM_FOLDS = 5
-# A fit keeps the scale near 1 and the shift near its initial value. The penalty
+# A penalty keeps the scale near 1 and the shift near its initial value. The penalty
 # (log scale)^2 + (change of shift)^2 counts like the loss of this many rows.
 # `docs/explanation/defaults.md` says how the numbers were chosen.
 PRIOR_ROWS: dict[CalibrationMethod, float] = {
@@ -87,8 +87,8 @@ class TowerRows:
 def fit(method: CalibrationMethod, rows: TowerRows) -> tuple[float, float]:
     """Returns the scale and the shift with the lowest penalised loss of the rows.
 
-    A scale that the method does not fit stays 1, and a shift stays the task's initial
-    shift. See `PRIOR_ROWS` for the penalty.
+    A scale that the method does not fit is 1. A shift that the method does not fit is
+    the task's initial shift. See `PRIOR_ROWS` for the penalty.
     """
     if method == "none":
         return 1.0, rows.task.logit_shift
@@ -119,9 +119,9 @@ def finite_rows(rows: TowerRows) -> npt.NDArray[np.bool_]:
     """
     initial_shift = rows.task.logit_shift
     with np.errstate(all="ignore"):
-        first = rows.losses(1.0, initial_shift)
-        last = rows.losses(1.0, initial_shift + MAX_SHIFT_CHANGE)
-    return np.isfinite(first) & np.isfinite(last)
+        initial_losses = rows.losses(1.0, initial_shift)
+        losses_at_limit = rows.losses(1.0, initial_shift + MAX_SHIFT_CHANGE)
+    return np.isfinite(initial_losses) & np.isfinite(losses_at_limit)
 
 
 def unseen_loss(method: CalibrationMethod, rows: TowerRows) -> float:

@@ -2,14 +2,13 @@
 
 These rows are read from the table before a step and written back after the step. XLA
 compiles the step without the table: the step only sees these rows. The optimizer's
-method `row_change` computes how a row changes, see `mtl_cli/optimizers/base.py`. For
-example, the method of Adam is in `mtl_cli/optimizers/adam.py`.
+method `row_change` computes how a row changes, see `mtl_cli/optimizers/base.py`.
 
 The words of this module:
 
-- A *slot* is an array that the optimizer keeps for a table, such as Adam's moments. A
-  slot has one value per entry of the table, or one value per row.
-- A *packed row* is a row of the table side by side with its slots.
+- A *slot* is an array that the optimizer keeps for a table, such as one of Adam's
+  moments. A slot has one value per entry of the table, or one value per row.
+- A *packed row* is a row of the table side by side with its values in all slots.
 """
 
 from collections.abc import Sequence
@@ -40,7 +39,8 @@ class RowsOfBatch(NamedTuple):
 
     Attributes:
         indices: the index of each distinct row, (batch * columns,). XLA needs a fixed
-            length, but ids may repeat. So the index of the padding row fills the end.
+            length, but ids may repeat. So the index of the padding row fills the end:
+            the number of rows, 100 in the example.
         positions: the position of each id's row in `indices`, (batch, columns).
     """
 
@@ -91,7 +91,7 @@ class LazyTable:
         self.packed.scatter_update(tf.IndexedSlices(packed_rows, indices))
 
     def without_slots(self, packed_rows: Tensor) -> Tensor:
-        """Returns the rows in packed rows, (n, width)."""
+        """Returns packed rows without their slots, (n, width)."""
         return packed_rows[:, : self.width]
 
     def layer_output(self, rows: Tensor, positions: Tensor) -> Tensor:
@@ -106,7 +106,7 @@ class LazyTable:
     def add_l2_gradient(self, gradient: Tensor, rows: Tensor) -> Tensor:
         """Adds the gradient of the L2 penalty on the rows that a batch reads.
 
-        A table that is not lazy has the penalty on all rows in each step, see
+        In a table that is not lazy, each step penalises all rows instead, see
         `Encoder.l2_embedding`.
         """
         return gradient + 2 * self.layer.l2 * rows if self.layer.l2 else gradient
@@ -156,14 +156,13 @@ def make_lazy_tables(model: keras.Model, optimizer: Optimizer) -> list[LazyTable
     """
     if not optimizer.lazy:
         return []
-    is_selective = optimizer.lazy == "auto" and not optimizer.is_always_lazy
-    min_size = LARGE_TABLE if is_selective else 0
+    only_large = optimizer.lazy == "auto" and not optimizer.is_always_lazy
     layers = [
         layer
         for layer in model.layers
         if isinstance(layer, FusedEmbedding)
         and layer.trainable
-        and np.prod(layer.table.shape) > min_size
+        and (np.prod(layer.table.shape) > LARGE_TABLE or not only_large)
     ]
     overrides = overridden_below(type(optimizer), "row_change")
     if layers and "make_keras_optimizer" in overrides:
@@ -181,9 +180,9 @@ def cut_at_tables(
 ) -> tuple[keras.Model | None, keras.Model]:
     """Cuts a network at its lazy tables into two models.
 
-    Returns: a model that computes the ids to look up, for each table; and a model that
-        computes the logits from the features and the tables' vectors. Without lazy
-        tables, these are None and the network itself.
+    Returns: a model that computes the ids to look up in each table from the features;
+        and a model that computes the logits from the features and from the vectors that
+        the tables give. Without lazy tables, these are None and the network itself.
     """
     if not tables:
         return None, model

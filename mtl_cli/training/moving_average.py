@@ -14,14 +14,13 @@ Array = npt.NDArray[Any]
 class MovingAverage:
     """The moving average of a network's weights over epochs.
 
-    In the average after epoch n, the weights of epoch k count in proportion to
-    decay^(n - k):
+    With w_n for the weights after epoch n, the average a_n after epoch n is
 
         a_1 = w_1
         a_n = a_(n-1) + (w_n - a_(n-1)) (1 - decay) / (1 - decay^n)
 
-    w_n are the weights after epoch n. Weights that are whole numbers are not averaged:
-    the average holds the last value of these weights.
+    So the weights after epoch k count in proportion to decay^(n - k). Weights that are
+    whole numbers are not averaged: the average holds their last value.
 
     Attributes:
         arrays: the average of each weight of the network; empty before the first
@@ -39,8 +38,7 @@ class MovingAverage:
             self.arrays = [np.asarray(weight) for weight in model.get_weights()]
             return
         fraction = np.float32((1 - decay) / (1 - decay**epoch))
-        # NumPy does not warn of infinite weights here: the training raises an error
-        # about them at its end.
+        # No warnings of infinite weights: the training ends with an error about them.
         with np.errstate(over="ignore", invalid="ignore"):
             # To save memory, weights are read one at a time.
             for average, variable in zip(self.arrays, model.weights, strict=True):

@@ -27,11 +27,10 @@ OPTIMIZER = "model/optimizer.npz"
 def save(folder: RunFolder, network: Network, steps: Steps) -> None:
     """Writes the state of the optimizer after the last step.
 
-    The file holds one array for each slot of each weight. The array's name is
-    `WEIGHT-SLOT`: the position of the weight in the network, and the position of the
-    slot among the slots of the weight. A lazy embedding table has the same slots in the
-    file as a table that is updated as a whole, so a later run may update the table in
-    either way.
+    The file holds one array for each slot of each weight. The array `2-0` is the first
+    slot of the third weight of the network. A lazy embedding table has the same slots
+    in the file as a table that is updated as a whole, so a later run may update the
+    table in either way.
     """
     facts = {"step": int(steps.optimizer.iterations)}
     with folder.replacing(OPTIMIZER) as path:
@@ -39,7 +38,7 @@ def save(folder: RunFolder, network: Network, steps: Steps) -> None:
 
 
 def read_step(path: Path) -> int | None:
-    """Returns the number of steps in a file of `save`; None if the file is damaged."""
+    """Returns the step in a file that `save` has written; None if it is damaged."""
     step = (read_intact(path) or {}).get("step")
     # `type`, because `isinstance` would accept True as an int.
     return step if type(step) is int and step >= 0 else None
@@ -50,8 +49,8 @@ def slots(network: Network, steps: Steps) -> Iterator[tuple[str, Array]]:
     lazy_tables = lazy_tables_by_weight(steps)
     keras_slots = slots_of_keras(steps)
     for i, weight in enumerate(network.logits.weights):
-        if id(weight) in lazy_tables:
-            for k, slot in enumerate(lazy_tables[id(weight)].slots()):
+        if table := lazy_tables.get(id(weight)):
+            for k, slot in enumerate(table.slots()):
                 yield f"{i}-{k}", slot
         for k, variable in enumerate(keras_slots.get(id(weight), [])):
             yield f"{i}-{k}", variable.numpy()
@@ -160,7 +159,7 @@ def copy_into_slot(
         # A slot with one value per row has one column, so only the rows are selected.
         # Only tables have such slots, and tables have two axes.
         has_two_axes = earlier.ndim == slot.ndim == 2
-        is_per_row = has_two_axes and earlier.shape[-1] == slot.shape[-1] == 1
+        is_per_row = has_two_axes and earlier.shape[1] == slot.shape[1] == 1
         num_axes = 1 if is_per_row else len(index)
         slot[index[:num_axes]] = earlier[source.index[:num_axes]]
     return slot
