@@ -30,8 +30,8 @@ def score_outputs(
     The predictions are (rows,) or (rows, classes). If `scenarios` are given, the rows
     of each scenario are scored too.
 
-    Returns: {output: its score}. A score here also has the keys `space` and `scenarios`
-        that `metrics.score_dict` describes, if they apply.
+    Returns: {output: its score}. If they apply, a score here also has the keys `space`
+        and `scenarios`, see `metrics.score_dict`.
     """
     scores: Scores = {}
     masks = {} if scenarios is None else scenarios.masks
@@ -46,14 +46,15 @@ def score_outputs(
             groups,
             truths.get(output.name),
         )
-        values = score(output.task, *columns)
+        scores[output.name] = score(output.task, *columns)
         if output.space is not None:
-            values["space"] = f"{output.space} = 1"
+            scores[output.name]["space"] = f"{output.space} = 1"
+        score_by_scenario = {}
         for name, mask in masks.items():
             on_scenario: list[Any] = [None if x is None else x[mask] for x in columns]
-            score_by_scenario = values.setdefault("scenarios", {})
             score_by_scenario[name] = score(output.task, *on_scenario)
-        scores[output.name] = values
+        if score_by_scenario:
+            scores[output.name]["scenarios"] = score_by_scenario
     return scores
 
 
@@ -84,18 +85,18 @@ def score(
     is_scored = weight > 0
     columns = [np.asarray(x[is_scored], "float64") for x in (label, prediction, weight)]
     scored_label, scored_prediction, _ = columns
-    values: Score = {}
+    score: Score = {}
     reasons: dict[str, str] = {}
 
     def add(metric: Metric, problem: str, arguments: list[Array]) -> None:
-        """Adds the value of a metric, or the reason why the metric is undefined."""
+        """Adds the value of a metric, or None and the reason why it is undefined."""
+        if problem:
+            score[metric.name], reasons[metric.name] = None, problem
+            return
         try:
-            if problem:
-                raise UndefinedError(problem)
-            values[metric.name] = metric(*arguments)
-        except UndefinedError as reason:
-            values[metric.name] = None
-            reasons[metric.name] = str(reason)
+            score[metric.name] = metric(*arguments)
+        except UndefinedError as error:
+            score[metric.name], reasons[metric.name] = None, str(error)
 
     problem = prediction_problem(scored_prediction)
     for name in task.metric_names if names is None else names:
@@ -104,17 +105,17 @@ def score(
             add(metric, problem, columns)
         elif group is not None:
             scored_group = group[is_scored]
-            values["groups"] = num_usable_groups(scored_label, scored_group)
+            score["groups"] = num_usable_groups(scored_label, scored_group)
             add(metric, problem, [*columns, scored_group])
-    values["rows"] = len(scored_label)
+    score["rows"] = len(scored_label)
     if task.BINARY_LABELS:
-        values["positives"] = int((scored_label > 0.5).sum())
+        score["positives"] = int((scored_label > 0.5).sum())
     # Unlike other metrics, `truth_rmse` counts all rows, also rows of weight 0.
     if truth is not None and len(truth):
         add(truth_rmse, prediction_problem(prediction), [truth, prediction])
     if reasons:
-        values["why"] = reasons
-    return values
+        score["why"] = reasons
+    return score
 
 
 def prediction_problem(prediction: Array) -> str:
@@ -158,8 +159,8 @@ def monitored_value(metrics: list[OutputMetric], scores: Scores) -> float | None
 def monitor_weight(score: Score) -> float:
     """Returns the weight of a task in the monitored mean, above 0 and at most 1.
 
-    A binary task counts less if fewer than `MIN_VALID_ROWS` validation rows have its
-    rarer label, and any other task if it has fewer rows.
+    The weight is below 1 if the task has fewer than `MIN_VALID_ROWS` validation rows.
+    For a binary task, only the rows with its rarer label count.
     """
     num_rows: int = score["rows"]
     if "positives" in score:
@@ -170,17 +171,18 @@ def monitor_weight(score: Score) -> float:
 def monitored_score(
     metrics: list[OutputMetric], monitored: float | None
 ) -> dict[str, float | None]:
-    """Returns a title, such as `mean ne`, and the monitored value to show under it.
+    """Returns a title and the monitored value to show under it, such as `mean ne`.
 
-    A negated metric is shown as it is, without the minus sign. If only some of the
-    metrics are negated, the title shows the signs, as in `mean of -ne and r2`.
+    A metric for which lower is better is shown without the minus sign of the monitored
+    value. If higher is better for other metrics, the title shows the signs instead, as
+    in `mean of -ne and r2`.
 
     Args:
         metrics: the result of `monitored_metrics`.
         monitored: the result of `monitored_value`.
 
-    Returns: {title: value}; {} if the metric is the first metric of a single task, as
-        the scores of the tasks already show it.
+    Returns: {title: value}; {} if the value is the first metric of a single task, which
+        the scores of the tasks already show.
     """
     if not metrics:
         return {}
@@ -194,10 +196,10 @@ def monitored_score(
     if len(set(directions.values())) > 1:
         signed = [f"-{name}" if d < 0 else name for name, d in directions.items()]
         return {f"mean of {' and '.join(signed)}": monitored}
-    scored = first_output.name if len(metrics) == 1 else "mean"
+    task_or_mean = first_output.name if len(metrics) == 1 else "mean"
     direction = first_output.task.metric(first_name).direction
     value = None if monitored is None else monitored * direction
-    return {f"{scored} {' and '.join(directions)}": value}
+    return {f"{task_or_mean} {' and '.join(directions)}": value}
 
 
 def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:
@@ -207,19 +209,12 @@ def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:
         checked its data.
 
     Raises:
-        DataError: if the file is damaged. In every split, the first metric of each
-            output must be a finite number or None.
+        DataError: if the file is damaged, see `check_first_metrics`.
     """
     path = run / "metrics.json"
     try:
         scores_by_split: dict[str, Scores] = read_json_object(path)
-        if not scores_by_split:
-            raise ValueError
-        for scores in scores_by_split.values():
-            for output in outputs:
-                value = scores[output.name][output.first_metric]
-                if value is not None and not abs(value) < math.inf:
-                    raise ValueError
+        check_first_metrics(scores_by_split, outputs)
     except FileNotFoundError:
         return {}
     except DAMAGED_FILE_ERRORS:
@@ -228,6 +223,23 @@ def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:
             "then trains this run again"
         ) from None
     return scores_by_split
+
+
+def check_first_metrics(
+    scores_by_split: dict[str, Scores], outputs: list[Output]
+) -> None:
+    """Raises one of `DAMAGED_FILE_ERRORS` if scores were not written by a run.
+
+    There must be a split, and the first metric of each output must be a finite number
+    or None.
+    """
+    if not scores_by_split:
+        raise ValueError("there is no split")
+    for scores in scores_by_split.values():
+        for output in outputs:
+            value = scores[output.name][output.first_metric]
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"{output.first_metric} is {value}")
 
 
 def main_split(scores: dict[str, Scores]) -> str:

@@ -1,6 +1,9 @@
 """The scores, the test and the rank of one output on one slice of a table."""
 
-from typing import NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict
+
+from mtl_cli.heads.base import Output
+from mtl_cli.metrics.score_dict import Score
 
 
 class SliceTest(NamedTuple):
@@ -32,6 +35,26 @@ class Verdict(NamedTuple):
     p_corrected: float
     surely_weaker: bool
     rank: int
+
+
+class ScoredSlice(NamedTuple):
+    """The scores of one output on one slice, before the verdict on the slice.
+
+    Attributes:
+        column: the column of the slices.
+        name: the name of the slice.
+        score: the counts, and the metrics of the task and the main metric.
+        main: the main metric with its interval, see `value_with_interval`.
+        calibration: see `ScoredRows.calibration`; {} if it is unknown.
+        test: None if the slice is not tested.
+    """
+
+    column: str
+    name: str
+    score: Score
+    main: dict[str, Any]
+    calibration: dict[str, Any]
+    test: SliceTest | None
 
 
 class SliceRecord(TypedDict):
@@ -73,3 +96,35 @@ class SliceRecord(TypedDict):
     error: float | None
     why: str
     metrics: dict[str, float | None]
+
+
+def slice_record(
+    output: Output, main_metric: str, scored: ScoredSlice, verdict: Verdict | None
+) -> SliceRecord:
+    """Returns the record of a slice. The verdict is None if the slice is not tested."""
+    score, test = scored.score, scored.test
+    reasons = score.get("why", {})
+    metric_names = output.task.metric_names
+    return {
+        "column": scored.column,
+        "slice": scored.name,
+        "task": output.name,
+        "metric": main_metric,
+        "rows": score["rows"],
+        "positives": score.get("positives"),
+        "value": scored.main["value"],
+        "low": scored.main["low"],
+        "high": scored.main["high"],
+        "rest": None if test is None else test.rest,
+        "difference": None if test is None else test.difference,
+        "p": None if test is None else test.p,
+        "p_corrected": None if verdict is None else verdict.p_corrected,
+        "surely_weaker": None if verdict is None else verdict.surely_weaker,
+        "rank": None if verdict is None else verdict.rank,
+        "predicted": scored.calibration.get("predicted"),
+        "actual": scored.calibration.get("actual"),
+        "ratio": scored.calibration.get("ratio"),
+        "error": scored.calibration.get("error"),
+        "why": "; ".join(f"{name}: {reason}" for name, reason in reasons.items()),
+        "metrics": {name: score[name] for name in metric_names if name in score},
+    }

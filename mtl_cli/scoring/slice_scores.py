@@ -6,7 +6,13 @@ import numpy as np
 
 from mtl_cli.data.table import Array
 from mtl_cli.scoring.scored_rows import ScoredRows, value_with_interval
-from mtl_cli.scoring.slice_records import SliceRecord, SliceTest, Verdict
+from mtl_cli.scoring.slice_records import (
+    ScoredSlice,
+    SliceRecord,
+    SliceTest,
+    Verdict,
+    slice_record,
+)
 from mtl_cli.scoring.slices import OTHER, Slices
 from mtl_cli.statistics.sampling_error import (
     SamplingError,
@@ -20,8 +26,6 @@ MIN_OF_CLASS = 20
 # If a slice has a smaller fraction of all rows than this, the sampling error on the
 # other rows is estimated from the error on all rows, to save a bootstrap.
 SMALL_FRACTION = 0.2
-# The entries of `ScoredRows.calibration` in a slice's record.
-CALIBRATION_KEYS = ("predicted", "actual", "ratio", "error")
 
 
 def score_slices(
@@ -30,9 +34,9 @@ def score_slices(
     """Scores each output on each slice, and ranks the tested slices of each output.
 
     The main metric on a slice is tested against the main metric on all other rows, if
-    the slice has `MIN_OF_CLASS` rows of each class and is not `OTHER`. A slice of a
-    task of several classes must have the classes of the other rows. The p-values of
-    an output are corrected for the number of its tests (Holm).
+    the slice has `MIN_OF_CLASS` rows of each class and is not `OTHER`. For a task of
+    several classes, the slice must also have the same classes as the other rows. The
+    p-values of an output are corrected for the number of its tests (Holm).
 
     Returns: the records of all columns, slices and outputs, see `SliceRecord`; and
         {output: the records of its tested slices in the order of their ranks}.
@@ -51,25 +55,26 @@ def score_output(rows: ScoredRows, slices_by_column: list[Slices]) -> list[Slice
 
     Returns: one record per slice, see `SliceRecord`.
     """
+    main_metric = rows.main_metric.name
     error_on_all = None
     # DeLong's formula is quick, but the bootstrap takes seconds for many rows.
     if slices_by_column and not rows.has_quick_error_formula:
-        error_on_all = rows.sampling_error(rows.main_metric.name)
+        error_on_all = rows.sampling_error(main_metric)
     if rows.prediction.ndim == 1:
         # The rows are sorted here once. Each slice and its other rows are then in the
         # order of their predictions too, so that their metrics do not sort them again.
         rows = rows.take(np.argsort(rows.prediction, kind="stable"))
-    records, tests = [], []
-    for slices in slices_by_column:
-        for slice_index in range(len(slices.names)):
-            record, test = score_slice(rows, slices, slice_index, error_on_all)
-            records.append(record)
-            tests.append(test)
+    scored_slices = [
+        score_slice(rows, slices, slice_index, error_on_all)
+        for slices in slices_by_column
+        for slice_index in range(len(slices.names))
+    ]
+    tests = [scored.test for scored in scored_slices]
     verdicts = judge_slices(tests, rows.main_direction)
-    for record, verdict in zip(records, verdicts, strict=True):
-        if verdict is not None:
-            record["p_corrected"], record["surely_weaker"], record["rank"] = verdict
-    return records
+    return [
+        slice_record(rows.output, main_metric, scored, verdict)
+        for scored, verdict in zip(scored_slices, verdicts, strict=True)
+    ]
 
 
 def score_slice(
@@ -77,7 +82,7 @@ def score_slice(
     slices: Slices,
     slice_index: int,
     error_on_all: SamplingError | None,
-) -> tuple[SliceRecord, SliceTest | None]:
+) -> ScoredSlice:
     """Scores an output on one slice, and tests the slice against all other rows.
 
     Args:
@@ -86,56 +91,36 @@ def score_slice(
         slice_index: the index of the slice in `slices.names`.
         error_on_all: the sampling error of the main metric on `rows`, if a bootstrap is
             needed to estimate it.
-
-    Returns: the record, and the test; None if the slice is not tested. In the record,
-        `p_corrected`, `surely_weaker` and `rank` are None: the caller sets them.
     """
     is_inside = slices.codes[rows.row_indices] == slice_index
     inside = rows.take(is_inside)
     main_metric = rows.main_metric.name
-    task_metrics = rows.output.task.metric_names
     # The key `metrics` of the task may leave out the main metric.
-    score = inside.score(list(dict.fromkeys([*task_metrics, main_metric])))
+    metric_names = dict.fromkeys([*rows.output.task.metric_names, main_metric])
+    score = inside.score(list(metric_names))
     value = score[main_metric]
     error = None if value is None else inside.sampling_error(main_metric)
     test = None
-    slice_name = slices.names[slice_index]
-    if slice_name != OTHER and inside.smaller_class_size >= MIN_OF_CLASS:
+    name = slices.names[slice_index]
+    if name != OTHER and inside.smaller_class_size >= MIN_OF_CLASS:
         others = rows.take(~is_inside)
         if have_same_classes(inside, others):
-            error_on_others = error_on_rest(error_on_all, is_inside)
-            degrees = degrees_of_freedom(inside, others)
             test = compare_with_rest(
-                value, error, others, main_metric, error_on_others, degrees
+                value,
+                error,
+                others,
+                main_metric,
+                error_on_others=error_on_rest(error_on_all, is_inside),
+                degrees_of_freedom=degrees_of_freedom(inside, others),
             )
-    interval = value_with_interval(value, error)
-    calibration = inside.calibration() or dict.fromkeys(CALIBRATION_KEYS)
-    reasons = score.get("why", {})
-    rest_value, difference, p = (None, None, None) if test is None else test
-    record: SliceRecord = {
-        "column": slices.column,
-        "slice": slice_name,
-        "task": rows.output.name,
-        "metric": main_metric,
-        "rows": score["rows"],
-        "positives": score.get("positives"),
-        "value": interval["value"],
-        "low": interval["low"],
-        "high": interval["high"],
-        "rest": rest_value,
-        "difference": difference,
-        "p": p,
-        "p_corrected": None,
-        "surely_weaker": None,
-        "rank": None,
-        "predicted": calibration["predicted"],
-        "actual": calibration["actual"],
-        "ratio": calibration["ratio"],
-        "error": calibration["error"],
-        "why": "; ".join(f"{name}: {reason}" for name, reason in reasons.items()),
-        "metrics": {name: score[name] for name in task_metrics if name in score},
-    }
-    return record, test
+    return ScoredSlice(
+        column=slices.column,
+        name=name,
+        score=score,
+        main=value_with_interval(value, error),
+        calibration=inside.calibration() or {},
+        test=test,
+    )
 
 
 def have_same_classes(inside: ScoredRows, others: ScoredRows) -> bool:
@@ -159,9 +144,9 @@ def have_same_classes(inside: ScoredRows, others: ScoredRows) -> bool:
 def degrees_of_freedom(inside: ScoredRows, others: ScoredRows) -> float:
     """Returns the degrees of freedom of the test of a slice against all other rows.
 
-    The bootstrap estimates a sampling error from the rows, or groups with rows, that do
-    not have the most frequent label. If they are few, the error is rough. Infinity for
-    DeLong's formula and for `gauc`: their errors know their own degrees of freedom.
+    A bootstrap's error is rough if few rows, or few groups, have another label than the
+    most frequent one. So their number is returned. For DeLong's formula and for `gauc`,
+    infinity is returned: their errors have their own degrees of freedom.
     """
     if inside.has_quick_error_formula or inside.main_metric.grouped:
         return np.inf
@@ -200,7 +185,11 @@ def compare_with_rest(
     """Tests a metric's value on a slice against the same metric on all other rows.
 
     Args:
-        error_on_others: the error on the other rows if it is known already.
+        value: the metric on the slice; None if it is undefined.
+        error: the sampling error of `value`; None if it is unknown.
+        others: all other rows.
+        metric: the name of the metric.
+        error_on_others: the sampling error on the other rows; None to estimate it here.
         degrees_of_freedom: the largest degrees of freedom of the test.
 
     Returns: None if the metric or its sampling error is unknown on the slice or on the
@@ -232,6 +221,7 @@ def judge_slices(tests: list[SliceTest | None], direction: int) -> list[Verdict 
 
     Returns: one verdict per slice; None for a slice that is not tested.
     """
+    # The keys of the following dicts are the indices of the tested slices.
     tested = {index: test for index, test in enumerate(tests) if test is not None}
     corrected = holm([test.p for test in tested.values()])
     p_corrected = dict(zip(tested, corrected, strict=True))
