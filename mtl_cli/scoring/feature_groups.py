@@ -77,7 +77,8 @@ def feature_groups(
             are compared, and the number of all pairs.
     """
     names = list(features.by_name)
-    links = shared_inputs(features) | copies(features, encoded, on_compared)
+    # {names of the two features: why they belong together}
+    links = find_shared_inputs(features) | find_copies(features, encoded, on_compared)
     groups: list[set[str]] = [{name} for name in names]
     for pair in links:
         # If the two features are in different groups, these become one group.
@@ -93,7 +94,7 @@ def feature_groups(
     ]
 
 
-def shared_inputs(features: FeatureSet) -> dict[tuple[str, str], str]:
+def find_shared_inputs(features: FeatureSet) -> dict[tuple[str, str], str]:
     """Finds the pairs of features that share a column or an embedding table.
 
     Returns: {names of the two features: what they share}.
@@ -108,7 +109,7 @@ def shared_inputs(features: FeatureSet) -> dict[tuple[str, str], str]:
     return pairs
 
 
-def copies(
+def find_copies(
     features: FeatureSet, encoded: dict[str, Array], on_compared: OnProgress
 ) -> dict[tuple[str, str], str]:
     """Finds the pairs of features that are nearly copies of each other.
@@ -119,11 +120,10 @@ def copies(
 
     Returns: {names of the two features: how similar they are}.
     """
-    num_rows = min(MAX_ROWS, len(next(iter(encoded.values()))))
     compared = {
-        name: compared_feature(
+        name: make_comparable(
             feature,
-            features.encoded_block(encoded, name)[:num_rows],
+            features.encoded_block(encoded, name)[:MAX_ROWS],
             encoded_empty_cell(features, name),
         )
         for name, feature in features.by_name.items()
@@ -140,30 +140,30 @@ def copies(
 
 
 def encoded_empty_cell(features: FeatureSet, name: str) -> Array | None:
-    """Returns what an empty cell of a feature is encoded as, (columns,).
+    """Returns the values that a feature gives an empty cell, (columns,).
 
     Returns None if the feature refuses empty cells.
     """
-    feature, alone = features.by_name[name], features.only(name)
+    feature, only_feature = features.by_name[name], features.only(name)
     cell_type = pa.float64() if feature.numeric else pa.null()
     columns = feature.source_columns(name)
     empty_row = pa.table({column: pa.nulls(1, cell_type) for column in columns})
     try:
-        encoded = alone.encode(empty_row)
+        encoded = only_feature.encode(empty_row)
     except DataError:
         return None
-    cell: Array = alone.encoded_block(encoded, name)[0]
-    return cell
+    encoded_cell: Array = only_feature.encoded_block(encoded, name)[0]
+    return encoded_cell
 
 
-class ComparedFeature(NamedTuple):
-    """The values of a feature, in the form in which `copies` compares them.
+class ComparableFeature(NamedTuple):
+    """The values of a feature, in the form in which `find_copies` compares them.
 
     Attributes:
         codes: whole numbers from 0, (rows,). Rows with equal values have equal codes.
-        num_distinct: the number of distinct values, without that of empty cells.
-        is_filled: whether the cell is not empty, (rows,). A value that is encoded as an
-            empty cell counts as empty, such as an unseen value, or the mean with
+        num_distinct: the number of distinct values, without the value of empty cells.
+        is_filled: whether the cell is not empty, (rows,). A value that is encoded like
+            an empty cell counts as empty too, such as an unseen value, or the mean with
             `missing: mean`.
         ranks: the ranks of the values, with mean 0 and deviation 1, (rows,); None for a
             feature that is not numeric.
@@ -175,10 +175,10 @@ class ComparedFeature(NamedTuple):
     ranks: Array | None
 
 
-def compared_feature(
+def make_comparable(
     feature: "Feature", columns: Array, empty_cell: Array | None
-) -> ComparedFeature:
-    """Prepares a feature for `copies`.
+) -> ComparableFeature:
+    """Prepares a feature for `find_copies`.
 
     Args:
         feature: the feature.
@@ -187,8 +187,9 @@ def compared_feature(
     """
     distinct, codes = np.unique(columns, axis=0, return_inverse=True)
     codes = codes.reshape(-1)
-    is_value = np.ones(len(distinct), bool)
-    if empty_cell is not None:
+    if empty_cell is None:
+        is_value = np.ones(len(distinct), bool)
+    else:
         is_value = (distinct != empty_cell).any(axis=1)
     summary = feature.summary(columns)  # one number per row
     ranks = None
@@ -196,25 +197,23 @@ def compared_feature(
         # Ties have the mean rank.
         ranks = standardised(mid_ranks(summary, np.ones(len(summary))))
     num_distinct = max(1, int(is_value.sum()))
-    return ComparedFeature(codes, num_distinct, is_value[codes], ranks)
+    return ComparableFeature(codes, num_distinct, is_value[codes], ranks)
 
 
-def copy_similarity(a: ComparedFeature, b: ComparedFeature) -> str | None:
+def copy_similarity(a: ComparableFeature, b: ComparableFeature) -> str | None:
     """Returns how similar two features are, as text; None if they are not copies."""
-    are_numeric = a.ranks is not None and b.ranks is not None
-    ratio = a.num_distinct / b.num_distinct
-    if not are_numeric and not MIN_RATIO <= ratio <= MAX_RATIO:
-        return None
     are_filled = a.is_filled & b.is_filled
-    some_are_left_out = MIN_FILLED <= are_filled.mean() < 1
-    rows = are_filled if some_are_left_out else slice(None)
+    leaves_rows_out = MIN_FILLED <= are_filled.mean() < 1
+    rows = are_filled if leaves_rows_out else slice(None)
     if a.ranks is not None and b.ranks is not None:
         x, y = a.ranks, b.ranks
-        if some_are_left_out:
+        if leaves_rows_out:
             x, y = standardised(x[rows]), standardised(y[rows])
         correlation = abs(float(np.mean(x * y)))
         is_copy = correlation >= MIN_SIMILARITY
         return f"rank correlation {correlation:.3f}" if is_copy else None
+    if not MIN_RATIO <= a.num_distinct / b.num_distinct <= MAX_RATIO:
+        return None
     weaker_lambda = min(
         goodman_kruskal_lambda(a.codes[rows], b.codes[rows]),
         goodman_kruskal_lambda(b.codes[rows], a.codes[rows]),

@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 
 def summarize_gates(gate_weights: GateWeights) -> GateUsage:
     """Summarizes how gates weigh their experts on some rows."""
-    located_gates = []
+    located_gates = []  # pairs of the location of a gate's experts, and the gate
     for layer in gate_weights.layers:
         weights = gate_weights.weights.get(layer.name)
-        if weights is None:
+        if weights is None:  # gates with a single expert
             continue
         for gate in summarize_layer(layer, weights, gate_weights.is_in_space):
+            # The entry `level` of a summary is the whole place of the gate.
             location = gate["level"] if layer.only_scales else place_of(layer).level
             located_gates.append((location, gate))
     return {
@@ -62,12 +63,9 @@ def summarize_layer(
         if layer.reports_owners:
             gate_weights, experts = average_by_owner(gate_weights, experts)
         names = [expert.name(tasks) for expert in experts]
+        place = " ".join(filter(None, [level, kind, owner_name]))
         summary = summarize_gate(
-            " ".join(filter(None, [level, kind, owner_name])),
-            task,
-            gate_weights,
-            names,
-            are_shares=layer.weights_are_shares,
+            place, task, gate_weights, names, are_shares=layer.weights_are_shares
         )
         named_experts = zip(names, experts, strict=True)
         not_trained = [name for name, expert in named_experts if not expert.trained]
@@ -77,7 +75,7 @@ def summarize_layer(
     return summaries
 
 
-class GatePlace(NamedTuple):
+class LayerPlace(NamedTuple):
     """The position of a layer of gates in the network.
 
     Attributes:
@@ -89,15 +87,15 @@ class GatePlace(NamedTuple):
     kind: str
 
 
-def place_of(layer: "Routing") -> GatePlace:
+def place_of(layer: "Routing") -> LayerPlace:
     """Returns the place of a layer of gates.
 
-    The level and some kinds are in the layer's name: the gates of `level_1_self_gates`
-    have the level `level_1` and the kind `self`. Other kinds are the layer's `label`.
+    The level and some kinds are read from the layer's name: `level_1_self_gates` gives
+    the level `level_1` and the kind `self`. Other kinds are the layer's `label`.
     """
     match = re.search(r"((?:level|layer)_\d+)_?(self|feature)?", layer.name)
     level, kind = match.groups("") if match else ("", "")
-    return GatePlace(level, f"{kind} {layer.label}".strip())
+    return LayerPlace(level, f"{kind} {layer.label}".strip())
 
 
 def average_by_owner(
@@ -112,8 +110,7 @@ def average_by_owner(
         experts: the experts, in the order of their weights.
 
     Returns: the mean weights, `(rows, owners)`; and one expert per owner, without a
-        number, that represents all experts of the owner. The representative is trained
-        if one of these experts is trained.
+        number, in place of all experts of the owner. It is trained if one of them is.
     """
     indices_by_owner: dict[int | str, list[int]] = {}
     for i, expert in enumerate(experts):
@@ -219,13 +216,12 @@ def dead_experts(
             scales. Experts with the same location and name are the same expert.
         used_anyway: experts that are never dead, each as `LEVEL EXPERT`.
     """
-    is_used: dict[str, bool] = {}
+    experts: dict[str, None] = {}  # all experts in order, without repetitions
+    used = set(used_anyway)
     for location, gate in located_gates:
         for name in gate["weights"]:
             expert = f"{location} {name}".strip()
-            is_used[expert] = is_used.get(expert, False) or name not in gate["unused"]
-    return [
-        expert
-        for expert, used in is_used.items()
-        if not used and expert not in used_anyway
-    ]
+            experts[expert] = None
+            if name not in gate["unused"]:
+                used.add(expert)
+    return [expert for expert in experts if expert not in used]

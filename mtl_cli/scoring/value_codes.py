@@ -43,7 +43,7 @@ def codes_of_values(cells: pa.ChunkedArray, are_ids: bool) -> tuple[list[str], A
     is_empty = empty_cells(cells)
     cells_or_times = dates_from_text(cells, is_empty)
     numbers = None if are_ids else as_float64(cells_or_times, is_empty)
-    if numbers is None:
+    if numbers is None:  # neither numbers nor times to cut into ranges
         return distinct_values(cells)
     distinct = np.unique(numbers[~is_empty])
     if len(distinct) <= MAX_DISTINCT_NUMBERS:
@@ -67,8 +67,8 @@ def numbers_from_text(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     """
     if not is_text(cells.type):
         return cells
-    is_code = pa.compute.match_substring_regex(cells, r"^[+-]?0\d")
-    if pa.compute.any(is_code).as_py():
+    has_leading_zero = pa.compute.match_substring_regex(cells, r"^[+-]?0\d")
+    if pa.compute.any(has_leading_zero).as_py():
         return cells
     # A float64 cannot hold all long ids, so whole numbers are tried first.
     dtypes = pa.int64(), pa.uint64(), pa.float64()
@@ -79,7 +79,7 @@ def numbers_from_text(cells: pa.ChunkedArray) -> pa.ChunkedArray:
 def as_float64(cells: pa.ChunkedArray, is_empty: Array) -> Array | None:
     """Converts numbers or times to float64, (rows,); an empty cell becomes 0.
 
-    If `subtrahend` is not 0, it is subtracted from the numbers.
+    Large whole numbers are converted after subtracting `offset_for_float64`.
 
     Returns: None if the cells are neither numbers nor times.
     """
@@ -89,8 +89,9 @@ def as_float64(cells: pa.ChunkedArray, is_empty: Array) -> Array | None:
         return None
     if types.is_temporal(dtype):
         cells = as_whole_numbers(cells)
-    if smallest := subtrahend(cells):
-        cells = pa.compute.subtract(cells, pa.scalar(smallest, cells.type))
+    offset = offset_for_float64(cells)
+    if offset != 0:
+        cells = pa.compute.subtract(cells, pa.scalar(offset, cells.type))
     try:
         numbers = pa.compute.fill_null(nearest_float64(cells), 0.0)
     except pa.ArrowException:  # for instance bytes
@@ -98,11 +99,11 @@ def as_float64(cells: pa.ChunkedArray, is_empty: Array) -> Array | None:
     return np.where(is_empty, 0.0, numbers.to_numpy())
 
 
-def subtrahend(cells: pa.ChunkedArray) -> int:
-    """Returns the smallest of whole numbers that are too large for a float64.
+def offset_for_float64(cells: pa.ChunkedArray) -> int:
+    """Returns the number to subtract from whole numbers, so that float64 can hold them.
 
-    Returns 0 if a float64 can hold the numbers, or cannot hold their distances from the
-    smallest number either.
+    This is the smallest number. If float64 can hold the numbers as they are, or cannot
+    hold their distances from the smallest number either, the offset is 0.
     """
     if not pa.types.is_integer(cells.type):
         return 0
@@ -135,8 +136,8 @@ def number_ranges(
     edges = np.unique(np.quantile(numbers[~is_empty], quantiles, method="lower")) + 0.0
     if pa.types.is_temporal(cells.type):
         texts = [time_edge_text(edge, numbers, is_empty, cells) for edge in edges]
-    elif smallest := subtrahend(cells):
-        texts = [str(smallest + int(edge)) for edge in edges]
+    elif offset := offset_for_float64(cells):
+        texts = [str(offset + int(edge)) for edge in edges]
     else:
         texts = [edge_text(edge, distinct) for edge in edges]
     names = [f"up to {texts[0]}"]
@@ -166,7 +167,7 @@ def edge_text(edge: float, distinct: Array) -> str:
     next_number = distinct[position] if position < len(distinct) else np.inf
     for num_digits in range(6, 17):
         text = f"{edge:.{num_digits}g}"
-        if float(text) < edge:  # the next number with as many digits
+        if float(text) < edge:  # take the next number with as many digits
             above = Decimal(text).next_plus(Context(prec=num_digits))
             text = f"{float(above):.{num_digits}g}"
         if float(text) == edge or edge < float(text) < next_number:
@@ -222,12 +223,12 @@ def distinct_values(cells: pa.ChunkedArray) -> tuple[list[str], Array]:
 
 
 def value_text(value: Any) -> str:
-    """Returns a value as text. NaN, the only value unequal to itself, is empty.
+    """Returns a value as text; NaN counts as empty.
 
-    A whole number among floats has no decimals: an empty cell makes a column of whole
-    numbers a column of floats.
+    A float that is a whole number is written without decimals, because an empty cell
+    turns a column of whole numbers into a column of floats.
     """
-    if value is None or value != value:
+    if value is None or is_nan(value):
         return EMPTY
     if isinstance(value, float):
         is_whole = value.is_integer() and abs(value) <= LARGEST_EXACT
@@ -235,9 +236,13 @@ def value_text(value: Any) -> str:
     return printable(str(value))
 
 
+def is_nan(value: object) -> bool:
+    """Whether a value of any type is NaN: the only value that is unequal to itself."""
+    return bool(value != value)
+
+
 def sort_key(value: object) -> tuple[bool, float, str]:
     """Returns a key that sorts numbers by size, and other values after them as text."""
-    # NaN is not a number here: only NaN is unequal to itself.
-    if isinstance(value, int | float | Decimal) and value == value:
+    if isinstance(value, int | float | Decimal) and not is_nan(value):
         return False, float(value), ""
     return True, 0.0, str(value)
