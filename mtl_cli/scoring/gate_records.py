@@ -38,15 +38,15 @@ class GateSummary(TypedDict):
             count for the task, or all sampled rows if `task` is None. Rows with a
             weight that is not a finite number are left out. Without rows, `weights` is
             empty, and the entropies are absent.
-        weights: {expert: mean weight}. The mean weights are not divided by their sum.
+        weights: {expert: mean weight over the rows}, not divided by their sum.
         entropy_of_mean: the entropy of the mean weights, from 0 (all weight on one
             expert) to 1 (all experts have equal weights).
         mean_entropy: the entropy of each row's weights, from 0 to 1, averaged over the
             rows. The mean entropy is far below `entropy_of_mean` if each row uses few
             experts, but different rows use different experts.
-        unused: the experts that the gate does not use. Of n experts, these are the
-            experts with a mean weight below `UNUSED_FRACTION` / n. If the weights are
-            factors, these are the experts with a mean weight of 0.
+        unused: the experts that the gate does not use: if the gate has n experts, those
+            with a mean weight below `UNUSED_FRACTION` / n. If the weights are factors,
+            those with a mean weight of 0.
         polarised: the expert whose mean weight is above `POLARISED_WEIGHT`;
             None if there is none.
         not_trained: the experts that the gate weighs, but does not train, because a

@@ -23,8 +23,8 @@ class AmountTask(Task):
 
     The loss of a subclass must not depend on the label's unit. A calibration multiplies
     the predictions by exp(shift). So a subclass with several logits overrides
-    `shift_direction`: the change of each logit that makes the logarithm of the
-    prediction grow by 1.
+    `shift_direction`, which says how far each logit moves if the logarithm of the
+    prediction grows by 1.
     """
 
     METRICS: ClassVar[tuple[Metric, ...]] = (gini, spearman, d2, pcoc, r2, rmse, mae)
@@ -51,7 +51,7 @@ class AmountTask(Task):
         return {"auto": "factor", "platt": "factor"}
 
     def can_calibrate(self, labels: Floats, min_rows: int) -> bool:
-        """Whether enough labels are above 0."""
+        """Whether at least `min_rows` labels are above 0."""
         return bool((labels > 0).sum() >= min_rows)
 
     @abstractmethod
@@ -65,9 +65,8 @@ class AmountTask(Task):
 
         Amounts are in units of `typical_amount`. A calibration chooses the factor of
         the predictions with the lowest mean deviance. With this factor, the mean of
-        (label - prediction) / sqrt(prediction) is zero. The division keeps the few
-        largest amounts from deciding the factor, as they would if the sums of labels
-        and predictions were made equal.
+        (label - prediction) / sqrt(prediction) is 0. A factor that makes the sums of
+        labels and predictions equal would depend on the few largest amounts alone.
         """
         unit = self.typical_amount(statistics)
         predicted = np.maximum(predictions[:, 0] / unit, SMALLEST_PREDICTION)

@@ -64,7 +64,7 @@ class Task(Options):
     # mean values, and that can be averaged over tasks. Early stopping uses this metric
     # if `trainer.monitor` is `auto`.
     PROPER_METRIC: ClassVar[Metric | None] = None
-    # Keys that do not change the encoded labels: only training reads them.
+    # Keys that change only the training, not the encoded labels.
     TRAINING_KEYS: ClassVar[set[str]] = {"loss", "weight", "metrics", "tower_units"}
     # Whether labels are 0 and 1, and a prediction is the probability of 1.
     BINARY_LABELS: ClassVar[bool] = False
@@ -137,16 +137,16 @@ class Task(Options):
 
     @property
     def logit_shift(self) -> float:
-        """The number to add to the trained logits, to correct the predictions.
+        """The number to add to the trained logits, so that probabilities are right.
 
-        Without the correction, the predicted probabilities are wrong if training gives
-        rows with label 1 another weight, or if the data lack some rows with label 0.
+        Without it, they are wrong if training gives rows with label 1 another weight,
+        or if the data lack some rows with label 0.
         """
         return 0.0
 
     @property
     def odds_factor(self) -> float:
-        """The factor by which the weight of label 1 raises the odds that are learnt."""
+        """The factor of the learnt odds, if training gives label 1 another weight."""
         return 1.0
 
     @property
@@ -199,10 +199,11 @@ class Task(Options):
         """
 
     def read_known_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:
-        """Does the same as `read_labels`, but labels without a class become NaN.
+        """Converts a label column like `read_labels`, but unknown classes become NaN.
 
-        An evaluation leaves out the rows of these labels. Training refuses them. So
-        does an evaluation if a subclass overrides only `read_labels`.
+        An evaluation calls this method, and so leaves out rows whose class is not in
+        the configuration. Training calls `read_labels`, which raises an error. If a
+        subclass overrides only `read_labels`, an evaluation calls `read_labels` too.
         """
         return self.read_labels(message_start, column)
 
@@ -215,16 +216,17 @@ class Task(Options):
         return labels
 
     def summarized(self, labels: Floats) -> Floats:
-        """Returns the numbers that a `LabelSummary` summarizes, (rows,).
+        """Returns the numbers whose mean and deviation a task needs, (rows,).
 
-        NaN stands for a label that the summary leaves out.
+        For example, `ziln` needs those of the labels' logarithms. NaN leaves a label
+        out. A `LabelSummary` of these numbers is passed to `label_statistics`.
         """
         return labels
 
     def label_statistics(self, labels: "LabelSummary") -> Statistics:
         """Returns the statistics that losses and predictions use; {} for none.
 
-        `labels` summarizes the numbers that `summarized` returns.
+        `labels` is the summary of the numbers that `summarized` returns.
         """
         return {}
 
@@ -237,7 +239,7 @@ class Task(Options):
         """
 
     def unscaled_targets(self, labels: Floats) -> Floats | None:
-        """Returns the numbers that the logits learn, (rows,), if they have a unit.
+        """Returns the numbers that the logits learn, (rows,), if these have a unit.
 
         Returns None if the loss does not depend on the unit of the labels.
         """
@@ -249,7 +251,7 @@ class Task(Options):
         """Returns the logits with which a tower starts: the same for all rows.
 
         Of all logits that do not depend on the row, these have the lowest loss for the
-        labels. A kind without such a method starts at 0.
+        labels. A kind that does not override this method starts at 0.
 
         Args:
             labels: the labels of training rows.
@@ -275,7 +277,7 @@ class Task(Options):
 
     @property
     def calibration_methods(self) -> Mapping[str, CalibrationMethod]:
-        """{value of `trainer.calibration`: the calibration that the value chooses}.
+        """{value of `trainer.calibration`: the method that calibrates this kind}.
 
         With a value that is not among the keys, the logits stay as trained.
         """
@@ -292,7 +294,8 @@ class Task(Options):
 
     def can_calibrate(self, labels: Floats, min_rows: int) -> bool:
         """Whether labels suffice for a calibration: two classes of `min_rows` rows."""
-        return bool((np.bincount(labels.astype("int64")) >= min_rows).sum() >= 2)
+        rows_by_class = np.bincount(labels.astype("int64"))
+        return bool((rows_by_class >= min_rows).sum() >= 2)
 
     def calibration_losses(
         self, labels: Floats, predictions: Floats, statistics: Statistics
@@ -306,7 +309,7 @@ class Task(Options):
         return losses_of_classes(labels, predictions)
 
     def prediction_column_names(self, name: str) -> list[str]:
-        """Returns the names of the columns in a table of predictions, one or several.
+        """Returns the names of an output's columns in a table of predictions.
 
         `name` is the name of the output.
         """

@@ -77,16 +77,16 @@ class Binary(Task):
         """Corrects for `positive_weight` and for a `sampling_rate` that is a number.
 
         The data hold all rows with label 1 and the fraction r of the rows with label 0.
-        So the odds of label 1 are 1 / r times as high as they should be, and a weight w
-        of rows with label 1 makes them w times as high. The logit is the logarithm of
-        the odds, so the correction adds log(r / w).
+        This makes the odds of label 1 1 / r times as high as they should be. A weight w
+        of the rows with label 1 makes them another w times as high. The logit is the
+        logarithm of the odds, so the correction adds log(r / w).
         """
         return math.log(self.kept_negatives / self.odds_factor)
 
     @property
     def odds_factor(self) -> float:
         # With the loss `focal`, predictions are no true probabilities, and no factor of
-        # the odds would correct them for the weight.
+        # the odds corrects them for the weight.
         return self.positive_weight if self.loss == "bce" else 1.0
 
     @property
@@ -122,12 +122,13 @@ class Binary(Task):
             check_labels(message_start, labels, ~np.isin(labels, (0, 1)), "0 or 1")
         else:
             labels = np.zeros(len(column))
-            try:
-                for value in self.required_values:
-                    labels[cells_equal(column, value)] = 1
-            except ValueError as error:
-                message = f"{message_start} {error}; correct `positive`"
-                raise DataError(message) from None
+            for value in self.required_values:
+                try:
+                    is_positive = cells_equal(column, value)
+                except ValueError as error:
+                    message = f"{message_start} {error}; correct `positive`"
+                    raise DataError(message) from None
+                labels[is_positive] = 1
             labels[empty_cells(column)] = np.nan
         return labels.astype("float32")
 
@@ -136,7 +137,7 @@ class Binary(Task):
     ) -> Floats:
         """Returns the logarithm of the odds of label 1, (1,).
 
-        With the loss `focal`, the best logit is searched, because it has no formula.
+        For the loss `focal`, no formula gives the best logit, so it is searched.
         """
         positives = float(weights @ labels)
         negatives = len(labels) - positives  # the weights sum to the number of rows

@@ -14,7 +14,7 @@ from mtl_cli.tasks.base import Statistics
 
 
 class Ordinal(ClassTask):
-    """A label that is one of several classes in an order, such as a rating (CORN).
+    """A label that is one of several ordered classes, such as a rating (CORN).
 
     The rank y of a label is the position of its class in `classes`, from 0 to K - 1.
     Logit l_k, for k from 0 to K - 2, predicts whether a label is above rank k if it is
@@ -82,7 +82,7 @@ class Ordinal(ClassTask):
 
         log_above = ops.cumsum(ops.log_sigmoid(logits), axis=-1)  # log P(y > k)
         # The logarithms of P(y > -1) = 1 and P(y <= K - 1) = 1.
-        certain = ops.zeros_like(logits[..., :1])
-        log_reached = ops.concatenate([certain, log_above], axis=-1)
-        log_stops = ops.concatenate([ops.log_sigmoid(-logits), certain], axis=-1)
+        log_of_one = ops.zeros_like(logits[..., :1])
+        log_reached = ops.concatenate([log_of_one, log_above], axis=-1)
+        log_stops = ops.concatenate([ops.log_sigmoid(-logits), log_of_one], axis=-1)
         return ops.exp(log_reached + log_stops)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from mtl_cli.columns.labels import LabelSummary
 
-# The most steps in which the best first logit is searched. Labels from -1e38 to 1e38
-# take about 200 steps.
+# The largest number of steps in the search for the initial logit. Labels from -1e38 to
+# 1e38 take about 200 steps.
 MAX_STEPS = 1000
 
 
@@ -84,7 +84,8 @@ class Regression(Task):
     ) -> Floats:
         """Returns the mean of the transformed labels, (1,).
 
-        With the loss `mae`, it is their median, and with `huber` a number between both.
+        With the loss `mae`, returns their median. With `huber`, returns a number
+        between mean and median.
         """
         from scipy.optimize import brentq
 
@@ -94,14 +95,15 @@ class Regression(Task):
         if self.loss == "mse":
             return np.array([weights @ targets / len(targets)])
 
-        def descent(logit: float) -> float:
-            """Returns the slope of the loss at a logit, with the other sign."""
+        def negative_slope(logit: float) -> float:
+            """Returns minus the slope of the loss: 0 at the lowest loss."""
             errors = targets - logit
             slopes = np.sign(errors) if self.loss == "mae" else np.clip(errors, -1, 1)
             return float(weights @ slopes)
 
         lowest, highest = targets.min(), targets.max()
-        return np.array([brentq(descent, lowest, highest, maxiter=MAX_STEPS)])
+        best = brentq(negative_slope, lowest, highest, maxiter=MAX_STEPS)
+        return np.array([best])
 
     def row_losses(
         self, labels: Tensor, logits: Tensor, statistics: Statistics
