@@ -94,8 +94,11 @@ class Config(Options):
     def read_saved(cls, values: Any) -> "Config":
         """Reads the configuration of an earlier run, perhaps of an earlier version.
 
-        Such a configuration may hold keys of other options with earlier defaults. They
-        have no effect. Raises pydantic's `ValidationError` if the values are wrong.
+        Accepts any values for keys of options that the run does not use: that version
+        saved these keys with its own defaults, and they have no effect.
+
+        Raises:
+            ValidationError: if the values are wrong.
         """
         with ignored_keys_of_other_options():
             return cls.model_validate(values)
@@ -136,7 +139,7 @@ class Config(Options):
             )
 
     def _check_features(self) -> None:
-        """Refuses a key that names a feature which the data set lacks."""
+        """Refuses a feature that a key names but the data set lacks."""
         features_by_key = {
             "start_from.refit": self.start_from.refit,
             "encoder.domain_features": self.encoder.domain_features,
@@ -170,6 +173,7 @@ class Config(Options):
             )
 
     def _check_names(self) -> None:
+        """Refuses an output whose name has another meaning for a run."""
         outputs = [output.name for output in self.outputs]
         names = [ROW, AUTO, MEAN, *outputs]
         for output in outputs:
@@ -238,8 +242,8 @@ class Config(Options):
         return self.model.members > 1 or bool(self.ensemble)
 
     @property
-    def predicted(self) -> dict[str, Output]:
-        """{name of a prediction of the network: the output that is predicted}.
+    def output_by_prediction(self) -> dict[str, Output]:
+        """{name of a prediction: the output that is predicted}.
 
         If the model predicts spreads, an output has two predictions: value and spread.
         """

@@ -89,7 +89,7 @@ def named_predictions(
     """
     predictions = network.predictions(inputs, training=False)
     columns = {}
-    for prediction, output in config.predicted.items():
+    for prediction, output in config.output_by_prediction.items():
         names = output.task.prediction_column_names(prediction)
         values = tf.unstack(predictions[prediction], axis=1)  # (rows,) each
         for name, column in zip(names, values, strict=True):

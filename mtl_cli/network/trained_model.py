@@ -45,6 +45,6 @@ class TrainedModel:
         rows = Table(features=encoded, labels={}, weights={})
         predictions = self.network.predict(rows)
         columns: dict[str, Array] = {}
-        for name, output in self.config.predicted.items():
+        for name, output in self.config.output_by_prediction.items():
             columns |= output.task.prediction_columns(name, predictions[name])
         return columns
