@@ -21,26 +21,26 @@ AXIS_OF_GROUP: dict[str, tuple[str, type[Options]]] = {
     "optimizer": ("optimizers", Optimizer),
     "tracker": ("trackers", Tracker),
 }
-# The groups whose options are classes; the key `name` chooses a class. The options of
-# `dataset` are YAML files; the key `generator` chooses the class for such a file.
+# In these groups, each option is a class, and the key `name` chooses the class. In
+# `dataset`, each option is a YAML file, and the key `generator` chooses its class.
 GROUPS_OF_CLASSES = AXIS_OF_GROUP.keys() - {"dataset"}
 GROUPS = (*AXIS_OF_GROUP, "trainer")
-# {folder of options: base class} for the options that the key `kind` chooses inside
-# `dataset`.
+# {folder of options: base class} for the options that `kind` chooses: a feature's key
+# `dataset.features.NAME.kind`, and a task's key `dataset.tasks.NAME.kind`.
 KINDS: dict[str, type[Options]] = {"features": Feature, "tasks": Task}
 
 
 def classes_of_group(group: str) -> dict[str, type[Options]]:
-    """Returns {option: class that validates its files} for a config group.
+    """Returns {option: class that validates its YAML files} for a config group.
 
-    The class of the option "" validates the files that name no option.
+    The key "" stands for YAML files that name no option: `trainer`, and data sets that
+    read files in place of a generator.
     """
     if group == "trainer":
         return {"": Trainer}
-    axis, base = AXIS_OF_GROUP[group]
-    options = {name: option_class(axis, name, base) for name in option_names(axis)}
-    # A data set that reads files has no generator.
-    return {"": base, **options} if group == "dataset" else options
+    folder, base = AXIS_OF_GROUP[group]
+    classes = {name: option_class(folder, name, base) for name in option_names(folder)}
+    return {"": base, **classes} if group == "dataset" else classes
 
 
 def option_key(group: str) -> str:

@@ -12,7 +12,7 @@ PARTS: tuple[Part, ...] = get_args(Part)
 
 
 class StartFrom(Options):
-    """An earlier run to start from, and the parts that are frozen, reset or refitted.
+    """An earlier run to start from, and what is frozen, reset or refitted.
 
     Attributes:
         run: folder of the finished run to start from. Training starts with the weights
@@ -46,6 +46,7 @@ class StartFrom(Options):
                 )
         if set(self.freeze) == set(PARTS):
             raise ValueError(
-                f"freeze: no part is left to train; leave one out of {', '.join(PARTS)}"
+                "freeze: no part is left to train; remove a part from the list "
+                f"{', '.join(PARTS)}"
             )
         return self

@@ -10,10 +10,9 @@ STEPS_PER_EPOCH = 60
 MIN_BATCH_SIZE, MAX_BATCH_SIZE = 32, 512  # powers of two
 USUAL_EPOCHS = 20
 USUAL_STEPS = 1200
-# If training can stop early, it may take this many times its usual epochs.
-LONGER_TRAINING = 3
+EARLY_STOPPING_FACTOR = 3
 MIN_PATIENCE = 3  # epochs
-STEPS_OF_PATIENCE = 180
+PATIENCE_STEPS = 180
 
 
 class Trainer(Options):
@@ -77,9 +76,8 @@ class Trainer(Options):
     batch_size: Literal["auto"] | Count
     patience: Literal["auto"] | Count | None
     monitor: str
-    # Configurations that were saved without this key are of runs without an average.
+    # The next two defaults are for runs that were saved before these keys existed.
     ema_decay: FractionBelowOne = 0.0
-    # Configurations that were saved without this key are of runs with biases of 0.
     initial_bias: Literal["labels", "zeros"] = "zeros"
     calibration: Literal["auto", "none", "temperature", "platt"]
     compile: Literal["auto"] | bool
@@ -99,15 +97,15 @@ class Trainer(Options):
 
         With `auto`, the batch size is a power of two from `MIN_BATCH_SIZE` to
         `MAX_BATCH_SIZE`, chosen so that an epoch has about `STEPS_PER_EPOCH` steps. The
-        usual epochs together have about `USUAL_STEPS` steps, but there are at least
-        `USUAL_EPOCHS` epochs. The patience is about `STEPS_OF_PATIENCE` steps, but at
-        least `MIN_PATIENCE` epochs. A training that can stop early may take
-        `LONGER_TRAINING` times the usual epochs: on some tables it still improves after
-        the usual ones. The learning rate must be constant for that, because a schedule
-        spans all epochs, so the rate would hardly have fallen at an early stop.
+        training has about `USUAL_STEPS` steps, but at least `USUAL_EPOCHS` epochs. The
+        patience is about `PATIENCE_STEPS` steps, but at least `MIN_PATIENCE` epochs.
+        The epochs of a small table have few steps, so a small table gets more epochs
+        and more patience.
 
-        A small table has few steps in an epoch, so one epoch hardly shows whether
-        training improves. Small tables therefore get more epochs and more patience.
+        With early stopping and a constant learning rate, the number of epochs is
+        multiplied by `EARLY_STOPPING_FACTOR`, because on some tables training still
+        improves after the usual epochs. A schedule would stretch over all these epochs,
+        and at an early stop the rate would hardly have fallen.
         """
         batch_size = self.batch_size
         if batch_size == "auto":
@@ -117,8 +115,8 @@ class Trainer(Options):
         steps_per_epoch = math.ceil(num_rows / batch_size)
         epochs = max(USUAL_EPOCHS, USUAL_STEPS // steps_per_epoch)
         if self.patience is not None and is_rate_constant:
-            epochs *= LONGER_TRAINING
-        patience = max(MIN_PATIENCE, STEPS_OF_PATIENCE // steps_per_epoch)
+            epochs *= EARLY_STOPPING_FACTOR
+        patience = max(MIN_PATIENCE, PATIENCE_STEPS // steps_per_epoch)
         return Length(
             batch_size,
             epochs=epochs if self.epochs == "auto" else self.epochs,
@@ -127,7 +125,7 @@ class Trainer(Options):
 
 
 class Length(NamedTuple):
-    """The length of a training: these keys of `Trainer`, without `auto`."""
+    """The length of a training: keys of `Trainer`, with numbers in place of `auto`."""
 
     batch_size: int
     epochs: int
