@@ -26,6 +26,7 @@ TASK_HELP = "name of a task, and the name of its label column if the names diffe
 SPACE_HELP = "TASK uses only the rows where COLUMN, or another task, is 1"
 COLUMNS_HELP = "names of the columns, if the first line holds no names"
 NO_HEADER_HELP = "names the columns column_1, column_2, ..."
+NUMBERED_COLUMNS: list[str] = []  # stands for column_1, column_2 and so on
 EXAMPLES = """examples:
   mtl-init shop/train.csv --task click buy --space buy:click --test shop/test.csv
   mtl-init adult.data --no-header --task income=column_15
@@ -154,12 +155,12 @@ def parse_spaces(arguments: list[str], tasks: list[str]) -> dict[str, str]:
 
 
 def parse_columns(arguments: argparse.Namespace) -> list[str] | None:
-    """Returns the names of --columns, [] for --no-header, or None without either.
+    """Returns the names of --columns; None if the first line of the file holds names.
 
-    See `detect_csv_options` for the meaning of [] and None.
+    Returns `NUMBERED_COLUMNS` for --no-header.
     """
     if arguments.no_header:
-        return []
+        return NUMBERED_COLUMNS
     if arguments.columns is None:
         return None
     names = [name.strip() for name in arguments.columns.split(",")]

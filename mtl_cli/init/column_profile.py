@@ -51,7 +51,7 @@ class ColumnProfile:
             Arrow lists, the distinct values within all lists.
         counts: the number of times that each of `values` occurs.
         numbers: `values` as float64; None if the values are not numbers.
-        lists: what the lists hold; None if the column does not hold lists.
+        lists: the contents of the lists; None if the column does not hold lists.
     """
 
     name: str
@@ -148,7 +148,7 @@ class ColumnProfile:
 
 @dataclass(frozen=True)
 class ListProfile:
-    """What the lists of a column hold.
+    """The values and the lengths of the lists of a column.
 
     Attributes:
         elements: the profile of the values within all lists, as if in one column.

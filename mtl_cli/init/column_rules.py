@@ -90,7 +90,7 @@ def weight_column(column: ColumnProfile) -> ColumnProposal | None:
 
 
 def propensity_or_request_column(column: ColumnProfile) -> ColumnProposal | None:
-    """Leaves out propensities and ids of requests, which logs of impressions hold."""
+    """Leaves out propensities and ids of requests, as in logs of impressions."""
     if column.numbers is not None and has_word(column.name, PROPENSITY_WORDS):
         remark = (
             "the name suggests the probability that the row was shown, which is not "

@@ -15,8 +15,8 @@ def summarize(column: ColumnProfile) -> str:
 
     For example "text, 3 distinct, 2.0% missing: DE, FR, US".
     """
-    # The profile of a column or of list elements holds no values if its kind is `empty`
-    # or `other`. Then the summary names the type in place of values.
+    # A profile of the kind `empty` or `other` holds no values, so the summary names the
+    # type.
     lists = column.lists
     if column.kind in ("empty", "other") or (lists and lists.elements.kind == "other"):
         return f"{column.arrow_type}{missing_share(column)}"

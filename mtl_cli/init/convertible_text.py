@@ -106,8 +106,8 @@ CODES_OR_PHONE_NUMBER = (
 )
 # A kind describes a column if more than this share of its distinct texts match.
 MIN_MATCHING_SHARE = 0.9
-# If fewer of the distinct values than this share are texts, and the rest plain numbers,
-# only `NUMBER_KINDS` are tried.
+# If texts other than plain numbers are a smaller share of the distinct values, only
+# `NUMBER_KINDS` are tried.
 MIN_SHARE_OF_TEXTS = 0.2
 # Numbers whose points may separate thousands: either without a point or with three
 # digits after the point.

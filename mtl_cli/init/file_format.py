@@ -8,6 +8,7 @@ from mtl_cli.core.message_text import shown
 from mtl_cli.data.csv_header import HEADER_BYTES, check_is_text, read_header
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.files import Files, format_by_ending
+from mtl_cli.init.arguments import NUMBERED_COLUMNS
 
 # {the first four bytes of a file: its format}. A Feather file begins with ARROW1.
 FORMAT_BY_FIRST_BYTES = {b"PAR1": "parquet", b"ARRO": "feather"}
@@ -39,8 +40,8 @@ def detect_csv_options(files: Files, columns: list[str] | None) -> Csv:
 
     Args:
         files: the files of the table; their format is known.
-        columns: the names of the columns, if the file has no header; [] stands for
-            column_1, column_2 and so on. None if the first line holds the names.
+        columns: the names of the columns, or `NUMBERED_COLUMNS`, if the file has no
+            header. None if the first line holds the names.
 
     Raises:
         DataError: if the file has a single column, or does not fit `columns`.
@@ -49,7 +50,9 @@ def detect_csv_options(files: Files, columns: list[str] | None) -> Csv:
     usual = USUAL_DELIMITERS[files.format]
     delimiter = detect_delimiter(whole_lines(start), usual)
     first_cells = read_header(start, delimiter)
-    if columns and len(columns) != len(first_cells):
+    if columns == NUMBERED_COLUMNS:
+        columns = [f"column_{i + 1}" for i in range(len(first_cells))]
+    if columns is not None and len(columns) != len(first_cells):
         raise DataError(
             f"--columns: gives {len(columns)} names, but the first line of "
             f"'{files.name}' has {len(first_cells)} cells: {' | '.join(first_cells)}; "
@@ -60,13 +63,11 @@ def detect_csv_options(files: Files, columns: list[str] | None) -> Csv:
             f"{files.key}: '{files.name}' has one column, {shown(first_cells[0])}; "
             "expected cells separated by commas, tabs, semicolons or bars"
         )
-    if columns == []:
-        columns = [f"column_{i + 1}" for i in range(len(first_cells))]
     return Csv(delimiter=None if delimiter == usual else delimiter, columns=columns)
 
 
 def first_bytes(files: Files) -> bytes:
-    """Returns the start of the first file, which is long enough to hold a header.
+    """Returns enough bytes from the start of the first file to hold a header.
 
     Raises:
         ValueError: if the file is not text. `read_errors` turns it into a `DataError`.

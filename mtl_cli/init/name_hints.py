@@ -14,11 +14,11 @@ def split_words(name: str) -> list[str]:
 
 
 ID_WORDS = split_words("id ids uid uuid guid pid aid cid sid gid key hash idx index")
-# Words for values that are no amounts, although they may be numbers.
+# Words for codes: values that are no amounts, even if the values are numbers.
 CODE_WORDS = split_words(
     "code codes zip zipcode postcode sku isbn type category cat kind class"
 )
-# Words for places, industries and the like, see `suggests_place`.
+# Words for places, industries and occupations: tables often hold their codes.
 PLACE_WORDS = split_words(
     "region city country state county province district municipality commune sic naics "
     "industry occupation school hospital"
@@ -84,9 +84,9 @@ def ends_in_id(name: str) -> bool:
 def suggests_place(name: str) -> bool:
     """Whether a name suggests codes of places, such as `home_commune` or `from_state`.
 
-    Such a name ends in a place. The name suggests a quantity instead if an earlier word
-    names amounts or times, as in `income_county`, or if the place follows another word
-    and a preposition, as in `students_per_school`.
+    Such a name ends in a word for places. The name suggests a quantity instead if an
+    earlier word is a word for amounts or times, as in `income_county`, or if the last
+    word follows another word and a preposition, as in `students_per_school`.
     """
     *before, last = split_words(name) or [""]
     # FIPS numbers are codes of places, in columns such as `statefips`.

@@ -39,10 +39,10 @@ def notes_on_spaces(
 def seems_to_need(task: TaskProposal, space: TaskProposal) -> bool:
     """Whether a task, such as `buy`, seems to need another task, `click`, as its space.
 
-    This is so if nearly all labels above 0 lie in the rows where the space is 1, and if
-    that is not chance: of the rows where the space is 0, far fewer have a label above
-    0. Also, a conversion such as `buy` must be 1 in at most half of the rows where the
-    space is 1, and an amount such as `price` must be above 0 in more than half of them.
+    Nearly all labels above 0 must lie in the rows where the space is 1, and not by
+    chance: labels above 0 must be far rarer in the rows where the space is 0. In the
+    rows where the space is 1, a conversion such as `buy` must be 1 in at most half of
+    the rows, and an amount such as `price` must be above 0 in more than half.
     """
     is_amount = not task.task_class.HAS_CLASSES
     may_need_space = is_amount or task.task_class.BINARY_LABELS

@@ -16,10 +16,9 @@ MAX_CLASSES = 30
 # Amounts with at least this share of zeros may be a task of kind `wlr` (weighted
 # logistic regression) or `ziln` (zero-inflated lognormal).
 MANY_ZEROS = 0.1
-# Labels have a long tail if the ratio of their quantile 0.99 to their median is larger
-# than this number. Then amounts may be a task of kind `wlr`.
+# The ratio of the quantile 0.99 to the median. Above `LONG_TAIL`, a remark names the
+# kind `wlr`; above `VERY_LONG_TAIL`, a remark explains the transform `log1p`.
 LONG_TAIL = 5
-# If the ratio is larger than this number, a remark explains the transform `log1p`.
 VERY_LONG_TAIL = 20
 
 

@@ -20,8 +20,8 @@ from mtl_cli.init.task_proposal import (
 from mtl_cli.init.yes_no import yes_no_values
 
 MAX_EXAMPLES = 3  # values or rows that a message names
-# The limits of `falls_from_zero`, which separate counts from codes, and from grades
-# such as 1 to 5.
+# The limits of `falls_from_zero` separate counts from codes, and from grades such as 1
+# to 5.
 MIN_DISTINCT_COUNTS = 4
 # The frequency of the largest number, divided by the frequency of the smallest number
 # above 0. If 0 is just the usual class, as for kinds of faults, the share is larger.
@@ -184,9 +184,9 @@ def falls_from_zero(numbers: Array, counts: Array) -> bool:
 def has_long_tail(numbers: Array, counts: Array) -> bool:
     """Whether the numbers begin with 0 or 1, and most labels above that are small.
 
-    This also finds counts that do not fall steadily, because large counts are missing
-    or round counts are frequent. Labels that equal the lowest number are not used: a
-    usual class 0 would be frequent too. See `falls_from_zero` for the arguments.
+    Unlike `falls_from_zero`, accepts gaps between large counts, and round counts that
+    are frequent. Labels that equal the lowest number are not used: a usual class 0
+    would be frequent too. See `falls_from_zero` for the arguments.
     """
     lowest, highest = numbers[0], numbers[-1]
     if lowest not in (0, 1) or len(numbers) < MIN_DISTINCT_IN_TAIL:

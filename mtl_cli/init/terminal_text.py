@@ -8,7 +8,7 @@ from mtl_cli.init.column_proposal import ColumnProposal
 from mtl_cli.init.dataset_proposal import DatasetProposal
 
 MAX_CELL_WIDTH = 32  # a longer cell of the printed table pushes its row to the right
-MAX_LISTED_COLUMNS = 50  # the most columns, apart from labels, that the table shows
+MAX_LISTED_COLUMNS = 50  # columns of the printed table, besides the labels
 
 
 def terminal_text(
@@ -25,13 +25,14 @@ def terminal_text(
         ]
     if notes:
         lines += ["", *(f"note: {printable(text)}" for text in notes)]
-    done = f"wrote {target}; check this file, then run"
+    replaced = ""
     is_bundled = (conf_folder() / "dataset" / f"{name}.yaml").exists()
     if is_bundled and user_conf_folder():
-        done = (
-            f"wrote {target}, which commands in this folder now use in place of the "
-            f"bundled data set {name}; check this file, then run"
+        replaced = (
+            ", which commands in this folder now use in place of the bundled data set "
+            f"{name}"
         )
+    done = f"wrote {target}{replaced}; check this file, then run"
     train = f"  mtl-train dataset={name}"
     lines += ["", done, f"{train} check_only=true", f"{train} model=mmoe"]
     return "\n".join(lines) + "\n"
@@ -51,11 +52,9 @@ def column_table(target: Path, proposal: DatasetProposal) -> list[str]:
     num_hidden = len(columns) - MAX_LISTED_COLUMNS
     if num_hidden > 0:
         # False sorts before True.
-        columns = sorted(columns, key=lambda c: c.is_feature and not c.warning)
-    rows += [
-        (column.column.name, *use_and_reason(column))
-        for column in columns[:MAX_LISTED_COLUMNS]
-    ]
+        columns = sorted(columns, key=lambda p: p.is_feature and not p.warning)
+    for column_proposal in columns[:MAX_LISTED_COLUMNS]:
+        rows.append((column_proposal.column.name, *use_and_reason(column_proposal)))
     lines = aligned(rows)
     if num_hidden > 0:
         lines.append(f"... and {num_hidden:,} more columns; {target} has all columns")

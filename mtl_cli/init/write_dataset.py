@@ -59,10 +59,7 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     write_yaml(target, to_yaml(proposal), may_replace=arguments.force)
     notes = [
         *tables.null_notes,
-        *(
-            f"{folder} is the name of a folder, {WRITE_INTO_FILES}"
-            for folder in train.folders
-        ),
+        *[f"{f} is the name of a folder, {WRITE_INTO_FILES}" for f in train.folders],
         *notes_on_ordered_classes(train, proposal),
         *proposal.notes,
         *check_notes,
@@ -83,7 +80,7 @@ def notes_on_ordered_classes(
 
 
 def check_paths(paths: list[str | None]) -> None:
-    """Refuses a path in which OmegaConf would read a reference to another key."""
+    """Refuses a path with `${`: OmegaConf would read a reference to another key."""
     for path in filter(None, paths):
         if "${" in path:
             raise ConfigError(f"{path}: configs cannot hold '${{'; rename the file")

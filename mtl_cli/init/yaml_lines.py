@@ -1,8 +1,8 @@
 """Lines of YAML: a key with its value and a comment.
 
-PyYAML does not write these lines, for two reasons. PyYAML breaks a long list only after
-the line has exceeded the width. Also, PyYAML quotes only the texts that PyYAML itself
-would read as something else; OmegaConf reads more texts as numbers, see `scalar`.
+PyYAML does not write these lines, for two reasons: it breaks a long list only after the
+line has exceeded the width, and it leaves texts such as 1e3 without quotes, although
+OmegaConf reads them as numbers.
 """
 
 import re
@@ -17,9 +17,8 @@ from mtl_cli.core.message_text import visible
 # The column in which the comments beside the keys begin.
 COMMENT_COLUMN = 24
 MAX_LIST_WIDTH = 87
-# Text of harmless characters, also within {} and []. The text begins with a letter or
-# _, so OmegaConf never reads the text as a number. `keeps_meaning_unquoted` excludes
-# words such as true and null.
+# Text of characters that need no quotes, even within {} and []. The text begins with a
+# letter or _, so OmegaConf does not read the text as a number.
 UNQUOTED = re.compile(r"[^\W\d](?:[\w ()/.+-]*[\w)+])?")
 
 
@@ -66,8 +65,7 @@ def on_one_line(value: object) -> str:
 def scalar(value: object) -> str:
     """Returns a number, boolean, null or text as YAML on one line.
 
-    Text is quoted if a YAML reader might read it as something else. For example,
-    OmegaConf reads 1e3 as a number, and PyYAML reads it as text.
+    Text is quoted if PyYAML or OmegaConf might read it as something else.
     """
     if not isinstance(value, str):
         # The dump may have a second line: "...", the end of the YAML document.

@@ -28,7 +28,7 @@ YES_AND_NO_WORDS = [
     ("हाँ", "नहीं"),
 ]
 ANSWERS = [(set(yes.split()), set(no.split())) for yes, no in YES_AND_NO_WORDS]
-YES = set().union(*(yes for yes, _ in ANSWERS))
+YES_WORDS = set().union(*(yes for yes, _ in ANSWERS))
 # At most this share of the cells of a yes/no column say neither yes nor no.
 MAX_UNEXPECTED_SHARE = 0.05
 
@@ -49,8 +49,8 @@ class YesNoValues(NamedTuple):
 
 def are_yes_and_no(texts: list[str]) -> bool:
     """Whether each text says yes or no, all in one language, and both answers occur."""
-    words = {text.lower() for text in texts}
-    return any(words & yes and words & no and words <= yes | no for yes, no in ANSWERS)
+    found = {text.lower() for text in texts}
+    return any(found & yes and found & no and found <= yes | no for yes, no in ANSWERS)
 
 
 def yes_no_values(column: ColumnProfile) -> YesNoValues | None:
@@ -58,10 +58,9 @@ def yes_no_values(column: ColumnProfile) -> YesNoValues | None:
 
     In a yes/no column, one answer says yes and another says no. The cells with other
     answers are at most `MAX_UNEXPECTED_SHARE` of the cells, and fewer than the cells
-    that say yes, and fewer than the cells that say no.
+    that say yes, and fewer than the cells that say no. Values that differ only in
+    spelling are one answer: `1.0` and `1`, `Yes` and `yes`, or `True` and `1`.
     """
-    # Values that differ only in spelling are one answer: `1.0` and `1`, `Yes` and
-    # `yes`, or `True` and `1`.
     values_by_answer: defaultdict[str, list[str]] = defaultdict(list)
     counts: Counter[str] = Counter()
     for value, count in column.most_frequent().items():
@@ -76,7 +75,7 @@ def yes_no_values(column: ColumnProfile) -> YesNoValues | None:
     max_unexpected = min(MAX_UNEXPECTED_SHARE * column.num_filled, rarer_count - 1)
     if num_unexpected > max_unexpected or not are_yes_and_no([frequent, rarer]):
         return None
-    yes, no = (frequent, rarer) if frequent in YES else (rarer, frequent)
+    yes, no = (frequent, rarer) if frequent in YES_WORDS else (rarer, frequent)
     yes_values, no_values = values_by_answer.pop(yes), values_by_answer.pop(no)
     unexpected = list(chain.from_iterable(values_by_answer.values()))
     return YesNoValues(yes_values, no_values, unexpected)
