@@ -5,6 +5,7 @@ configuration of the run. The names of slices are known only after the evaluatio
 `results.split_known` checks all names again.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,8 +41,10 @@ def check_flags(
         ConfigError: if a flag names an unknown column or number.
         DataError: if no run can be evaluated on the table.
     """
+    if not runs:
+        return  # the evaluation says that the sweep holds no finished run
     names: list[str] = []
-    forms: list[tuple[str, str]] = []
+    slice_names: list[re.Pattern[str]] = []
     errors: list[MtlError] = []
     for run in runs:
         try:
@@ -50,17 +53,11 @@ def check_flags(
             errors.append(error)
             continue
         names += number_names(dataset, outputs, has_table=table is not None)
-        forms += slice_forms(outputs, slice_columns)
-    if not runs:
-        return  # the evaluation says that the sweep holds no finished run
+        slice_names += slice_name_patterns(outputs, slice_columns)
     if len(errors) == len(runs):
         raise errors[0]
     for condition in conditions:
-        has_form = any(
-            condition.name.startswith(start) and condition.name.endswith(end)
-            for start, end in forms
-        )
-        if not has_form:
+        if not any(pattern.fullmatch(condition.name) for pattern in slice_names):
             check_known(condition, names, "evaluation")
 
 
@@ -107,14 +104,15 @@ def number_names(
             yield f"predictions.{name}.psi"
 
 
-def slice_forms(
+def slice_name_patterns(
     outputs: list[Output], slice_columns: list[str]
-) -> Iterator[tuple[str, str]]:
-    """Yields the start and the end of the names of the numbers of slices.
+) -> Iterator[re.Pattern[str]]:
+    """Yields patterns of the names of numbers of slices: `income.slices.city.*.auc`.
 
-    The names of the slices, between start and end, are not known yet.
+    The names of the slices are not known yet, so any text may stand in their place.
     """
     for output in outputs:
         for column in slice_columns:
             for metric in output.task.metric_names:
-                yield f"{output.name}.slices.{column}.", f".{metric}"
+                start, end = f"{output.name}.slices.{column}.", f".{metric}"
+                yield re.compile(f"{re.escape(start)}.*{re.escape(end)}", re.DOTALL)

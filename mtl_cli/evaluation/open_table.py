@@ -52,9 +52,9 @@ def opened_for_evaluation(
         with naming_full_disk(folder):
             spill = folder / "rows"
             source = open_source("TABLE", location, plan.dataset, plan.request, spill)
-        trained = run_trained_on(location, plan.dataset.format, model.folder)
-        if trained is not None:
-            plan.remarks.append(training_rows_remark(model.folder, trained))
+        trained_run = run_trained_on(location, plan.dataset.format, model.folder)
+        if trained_run is not None:
+            plan.remarks.append(training_rows_remark(model.folder, trained_run))
         # Messages name stdin, not the temporary copy of its rows.
         yield replace(source, path=name), plan
 
@@ -67,11 +67,16 @@ def open_in_memory(
     Returns: the rows and the plan.
     """
     table_name = "the table"
-    config, columns = model.config, table.column_names
-    plan = plan_evaluation(config, config.dataset, columns, slice_columns, table_name)
+    plan = plan_evaluation(
+        model.config,
+        model.config.dataset,
+        columns=table.column_names,
+        slice_columns=slice_columns,
+        table_name=table_name,
+    )
     if not table.num_rows:
         raise DataError("TABLE: the table has no rows")
-    plan.request.check("TABLE", table_name, columns)
+    plan.request.check("TABLE", table_name, table.column_names)
     selected = with_lists_of_views(table.select(plan.request.columns))
     rows = with_plain_types(selected)
     for column in slice_columns:
@@ -79,9 +84,12 @@ def open_in_memory(
     return Source(table_name, rows.num_rows, read=lambda _: iter([rows])), plan
 
 
-def training_rows_remark(run: Path, trained: Path) -> str:
-    """Returns the remark on a table that a run, or its earlier run, was trained on."""
-    name = "the run" if trained == run else f"{trained}, the earlier run,"
+def training_rows_remark(run: Path, trained_run: Path) -> str:
+    """Returns the remark on a table whose rows `trained_run` was trained on.
+
+    `trained_run` is the evaluated run, or an earlier run from which it started.
+    """
+    name = "the run" if trained_run == run else f"{trained_run}, the earlier run,"
     return (
         f"TABLE holds the rows that {name} was trained on, so these scores are better "
         "than scores on new rows; evaluate rows that the model has not seen"

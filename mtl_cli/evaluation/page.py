@@ -63,12 +63,12 @@ def slice_charts(evaluation: EvaluationResults) -> dict[str, list[Chart]]:
     for column in columns:
         for task, result in evaluation.tasks.items():
             bars = slice_bars(evaluation, column, task)
-            main = result["metrics"].get(result["main_metric"], {})
-            value_on_all_rows = main.get("value")
+            main_result = result["metrics"].get(result["main_metric"], {})
+            value_on_all_rows = main_result.get("value")
             if bars and value_on_all_rows is not None:
-                axis = evaluation.title_with_metric(task)
-                title = f"{axis} by {column}"
-                plot = IntervalPlot(title, axis, bars, value_on_all_rows)
+                axis_name = evaluation.title_with_metric(task)
+                title = f"{axis_name} by {column}"
+                plot = IntervalPlot(title, axis_name, bars, value_on_all_rows)
                 charts.setdefault(f"By {column}", []).append(plot.chart())
     return charts
 

@@ -17,7 +17,8 @@ from mtl_cli.data.sources import schema_of_table, with_format_of
 from mtl_cli.heads.base import Output
 from mtl_cli.scoring.slices import check_slice_column
 
-BY = "--by"  # as the key of a column that is read for slices alone
+# The entry in `ColumnRequest.keys` of a column that is read for slices only.
+BY = "--by"
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,21 @@ def plan_for_files(
 ) -> EvaluationPlan:
     """Plans the evaluation of a table in files, see `plan_evaluation`.
 
-    A column of `slice_columns` whose type makes no slices is refused too.
+    Raises a `DataError` too if a column of `slice_columns` has a type that makes no
+    slices.
     """
     dataset = with_format_of(config.dataset, location)
-    # If one of several files has no rates, it is refused: its rows would count as rows
-    # without sampling, or the rows of the other files would.
+    # If any file has sampling rates, the column is requested, and files without it are
+    # refused. Otherwise some files would decide whether the others count as sampled.
     rates = rate_columns(dataset)
     schema = schema_of_table("TABLE", location, dataset, in_any_file=rates)
-    plan = plan_evaluation(config, dataset, schema.names, slice_columns, table_name)
+    plan = plan_evaluation(
+        config,
+        dataset,
+        columns=schema.names,
+        slice_columns=slice_columns,
+        table_name=table_name,
+    )
     for column in slice_columns:
         for i in schema.get_all_field_indices(column):
             check_slice_column(column, pa.chunked_array([], schema.field(i).type))
@@ -136,7 +144,7 @@ def requested_columns(
     """Returns the columns to read: of features, labels and slices."""
     request = request_of_data(dataset, outputs)
     slice_keys = {c: BY for c in slice_columns if c not in request.keys}
-    # In a text file, the cells of the slices' columns are read as text.
+    # In a text file, a column that is read for slices only has no type: it is text.
     slice_types = dict.fromkeys(slice_keys, pa.string())
     fix = (
         "evaluate the files with and without this column apart, or, if no rows of this "
@@ -150,7 +158,7 @@ def requested_columns(
 
 
 def rate_columns(dataset: Dataset) -> list[str]:
-    """Returns the columns that the keys `sampling_rate` of tasks name."""
+    """Returns the columns of sampling rates, such as `rate` of `sampling_rate: rate`."""
     columns = [task.kept_negatives_column for task in dataset.tasks.values()]
     return [column for column in columns if column is not None]
 

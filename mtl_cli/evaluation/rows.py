@@ -13,7 +13,7 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.data.scenarios import RowScenarios, find_scenarios
 from mtl_cli.data.sources import OnProgress, Source
 from mtl_cli.data.table import Array, Table, concatenate
-from mtl_cli.evaluation.blocks import BlockEvaluator
+from mtl_cli.evaluation.blocks import BlockEvaluator, EvaluatedBlock
 from mtl_cli.evaluation.feature_drift import FeatureCounts
 from mtl_cli.evaluation.plan import BY, EvaluationPlan
 from mtl_cli.heads.base import Output
@@ -89,17 +89,6 @@ def rows_of_source(
         first_row += raw_block.num_rows
     table = concatenate([block.table for block in blocks])
     evaluator.check_labels(table)
-    cells = pa.concat_tables([block.slice_cells for block in blocks])
-
-    def slice_cells(column: str) -> pa.ChunkedArray:
-        # In a text file, a column that is read for slices alone has no type.
-        is_untyped = source.is_text and plan.request.keys[column] == BY
-        return numbers_from_text(cells[column]) if is_untyped else cells[column]
-
-    scenarios = None
-    if of_blocks := [b.scenarios for b in blocks if b.scenarios is not None]:
-        indices = np.concatenate([of_block.indices for of_block in of_blocks])
-        scenarios = RowScenarios(of_blocks[0].names, indices)
     return EvaluatedRows(
         table_name=source.path,
         outputs=plan.outputs,
@@ -108,14 +97,36 @@ def rows_of_source(
             name: np.concatenate([block.predictions[name] for block in blocks])
             for name in blocks[0].predictions
         },
-        slice_columns={column: slice_cells(column) for column in plan.slice_columns},
+        slice_columns=slice_columns(source, plan, blocks),
         sample=concatenate([block.sample for block in blocks]),
         sample_indices=sample_indices,
         feature_counts=evaluator.feature_counts,
         row_numbers=row_numbers,
-        scenarios=scenarios,
+        scenarios=joined_scenarios(blocks),
         remarks=[*plan.remarks, *remarks, *evaluator.unknown_label_remarks()],
     )
+
+
+def slice_columns(
+    source: Source, plan: EvaluationPlan, blocks: list[EvaluatedBlock]
+) -> dict[str, pa.ChunkedArray]:
+    """Returns {column that makes slices: its cells in all blocks}."""
+    cells = pa.concat_tables([block.slice_cells for block in blocks])
+    columns = {column: cells[column] for column in plan.slice_columns}
+    if source.is_text:
+        for column in plan.slice_columns:
+            if plan.request.keys[column] == BY:  # read as text, see `requested_columns`
+                columns[column] = numbers_from_text(cells[column])
+    return columns
+
+
+def joined_scenarios(blocks: list[EvaluatedBlock]) -> RowScenarios | None:
+    """Returns the scenarios of the rows of all blocks; None without scenarios."""
+    scenarios = [b.scenarios for b in blocks if b.scenarios is not None]
+    if not scenarios:
+        return None
+    indices = np.concatenate([s.indices for s in scenarios])
+    return RowScenarios(scenarios[0].names, indices)
 
 
 def row_numbers_to_evaluate(
@@ -123,9 +134,8 @@ def row_numbers_to_evaluate(
 ) -> tuple[Array, list[str]]:
     """Returns the indices of the rows to evaluate, and remarks for the user.
 
-    All rows are evaluated, unless the run was trained on a single scenario. In this
-    case, only the rows of the scenario are evaluated; to find these rows, the whole
-    table is read.
+    All rows are evaluated, unless the run was trained on a single scenario. Then the
+    whole table is read to find the rows of the scenario.
 
     Returns: the indices, ascending, (rows,); and a remark if some rows are left out.
 

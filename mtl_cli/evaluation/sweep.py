@@ -136,5 +136,12 @@ def evaluate_run(
     keras.backend.clear_session()  # frees the networks of earlier runs
     model = saved_model.load(run.path)
     evaluation, rows = evaluate(model, table, request)
-    write_copy(run, table, model.config, evaluation, rows, folder)
+    write_copy(
+        run,
+        table=table,
+        config=model.config,
+        evaluation=evaluation,
+        rows=rows,
+        folder=folder,
+    )
     return evaluation

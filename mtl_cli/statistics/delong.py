@@ -109,11 +109,14 @@ def macro_auc_influence(
 def standard_error(label: Floats, influence: Floats, units: SamplingUnits) -> float:
     """Returns the standard error of an AUC or a macro AUC, or of a difference of two.
 
-    The influences of the rows of a unit are summed up by class. The variance has three
-    parts. Within a class, the sums of the units vary. Between classes, the mean sums on
-    a macro AUC differ: another sample has other fractions of the classes, and these
-    fractions shift the macro AUC, too. The mean sum on an AUC is 0 in both classes.
-    Across classes, the sums of a unit vary together.
+    For each class and unit, x is the sum of the influences of the unit's rows of the
+    class. The variance has three parts:
+
+    - Within a class, x varies between the units.
+    - Another sample has other fractions of the classes. This shifts a macro AUC, since
+      the mean of x differs between its classes. For an AUC, the mean of x is 0 in both
+      classes, so this part is 0.
+    - If a unit has rows of several classes, its x of these classes vary together.
 
     Args:
         label: the class of each row, (rows,). Each class has rows of two units or more.
@@ -122,23 +125,26 @@ def standard_error(label: Floats, influence: Floats, units: SamplingUnits) -> fl
         units: the units of the rows.
     """
     variance = 0.0
-    total, squares = np.zeros(units.num), np.zeros(units.num)  # over classes
+    # Sums over the classes, (units,).
+    sum_of_x, sum_of_squares = np.zeros(units.num), np.zeros(units.num)
     for c in np.unique(label):
         unit, x = units.sums(influence, label == c)
         variance += len(x) * (x.var(ddof=1) + x.mean() ** 2)
-        total[unit] += x
-        squares[unit] += x**2
-    covariance = units.num / (units.num - 1) * np.sum(total**2 - squares)
+        sum_of_x[unit] += x
+        sum_of_squares[unit] += x**2
+    # The square of the sum minus the squares: the products of x of different classes.
+    products = np.sum(sum_of_x**2 - sum_of_squares)
+    covariance = units.num / (units.num - 1) * products
     return float(np.sqrt(max(0.0, variance + covariance)))
 
 
 def degrees_of_freedom(label: Floats, influence: Floats, units: SamplingUnits) -> float:
     """Returns the degrees of freedom of `standard_error` (Welch 1947).
 
-    If a class has few rows, the variance of its influences is estimated roughly, and a
-    test by the normal distribution would call too many differences real. Units with
-    rows of several classes count once: the degrees are at most the number of units
-    minus 1.
+    If a class has few rows, the estimate of its variance is rough, and a test by the
+    normal distribution would call too many differences real. A unit with rows of
+    several classes adds to several variances, but is only one unit. So the degrees are
+    at most the number of units minus 1.
 
     Args:
         label: the class of each row, (rows,). Each class has rows of two units or more.

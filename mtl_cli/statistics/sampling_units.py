@@ -22,21 +22,21 @@ class SamplingUnits:
     """The units that another sample of rows would replace as a whole.
 
     Attributes:
-        of_row: the number of each row's unit, from 0, (rows,).
+        unit_of_row: the number of each row's unit, from 0, (rows,).
         num: the number of units. No unit is without rows.
     """
 
-    of_row: Indices
+    unit_of_row: Indices
     num: int
 
     @property
     def are_rows(self) -> bool:
         """Whether each row is a unit of its own."""
-        return self.num == len(self.of_row)
+        return self.num == len(self.unit_of_row)
 
     def num_with(self, mask: npt.NDArray[np.bool_]) -> int:
         """Returns the number of units with a row where `mask`, (rows,), is True."""
-        return int(np.count_nonzero(np.bincount(self.of_row[mask])))
+        return int(np.count_nonzero(np.bincount(self.unit_of_row[mask])))
 
     def sums(
         self, values: Floats, mask: npt.NDArray[np.bool_]
@@ -50,28 +50,29 @@ class SamplingUnits:
         Returns: the numbers of the units that have such rows, ascending, and the sum of
             each of these units.
         """
-        unit = self.of_row[mask]
+        unit = self.unit_of_row[mask]
         present = np.flatnonzero(np.bincount(unit))
         return present, np.asarray(np.bincount(unit, values[mask])[present], "float64")
 
     def draw(self, num: int, random: np.random.Generator) -> Indices:
-        """Draws units with replacement, and returns the indices of their rows.
+        """Draws `num` units with replacement, and returns the indices of their rows.
 
-        The indices ascend. The rows of a unit that is drawn twice come twice.
+        The indices ascend. If a unit is drawn twice, each of its rows comes twice.
         """
         drawn = random.integers(0, self.num, num)
-        if self.num > 4 * num:  # Counting the draws of all units would be slow.
+        if self.num > 4 * num:  # To count the draws of each unit would be slow.
             return np.sort(self._rows_of(drawn))
         num_draws = np.bincount(drawn, minlength=self.num)
-        return np.repeat(np.arange(len(self.of_row)), num_draws[self.of_row])
+        return np.repeat(np.arange(len(self.unit_of_row)), num_draws[self.unit_of_row])
 
     def draw_copies(
         self, num: int, random: np.random.Generator
     ) -> tuple[Indices, Indices]:
-        """Draws units with replacement, and numbers what is drawn.
+        """Draws `num` units with replacement, and numbers the draws from 0.
 
-        Returns: the indices of their rows, unit after unit; and for each of these rows
-            the number of the draw, from 0. A unit that is drawn twice has two numbers.
+        Returns: the indices of the rows of the drawn units, draw after draw; and for
+            each of these rows the number of its draw. So a unit that is drawn twice
+            appears as two units.
         """
         drawn = random.integers(0, self.num, num)
         if self.are_rows:
@@ -80,9 +81,12 @@ class SamplingUnits:
         return self._rows_of(drawn), np.repeat(np.arange(num), sizes[drawn])
 
     def sort_rows(self) -> None:
-        """Sorts the rows by unit, if draws need this order; threads then share it."""
+        """Sorts the rows by unit, if draws need this order.
+
+        Threads that draw then share the order, and do not each compute it.
+        """
         if not self.are_rows:
-            _ = self._rows_by_unit
+            _ = self._rows_by_unit  # computes the cached property
 
     def _rows_of(self, units: Indices) -> Indices:
         """Returns the indices of the rows of some units, unit after unit."""
@@ -90,16 +94,19 @@ class SamplingUnits:
             return units
         order, starts, sizes = self._rows_by_unit
         sizes_of_units = sizes[units]
-        ends = np.cumsum(sizes_of_units)  # in the result
-        offsets = starts[units] - (ends - sizes_of_units)
-        rows: Indices = order[np.repeat(offsets, sizes_of_units) + np.arange(ends[-1])]
+        # Where the rows of each of `units` begin in the result.
+        starts_in_result = np.cumsum(sizes_of_units) - sizes_of_units
+        shifts = np.repeat(starts[units] - starts_in_result, sizes_of_units)
+        rows: Indices = order[np.arange(len(shifts)) + shifts]
         return rows
 
     @cached_property
     def _rows_by_unit(self) -> tuple[Indices, Indices, Indices]:
-        """The rows sorted by unit; of each unit, its first index there and its size."""
-        sizes = np.bincount(self.of_row)
-        order = np.argsort(self.of_row, kind="stable")
+        """The indices of the rows sorted by unit, (rows,); and for each unit the position
+        of its first row in this order, and its number of rows, (units,).
+        """
+        sizes = np.bincount(self.unit_of_row)
+        order = np.argsort(self.unit_of_row, kind="stable")
         return order, np.cumsum(sizes) - sizes, sizes
 
 
@@ -126,7 +133,7 @@ def sampling_units(num_rows: int, group: Groups | None) -> SamplingUnits:
     num = num_groups + num_rows - len(codes)
     if num == num_rows or num == 1:
         return each_row
-    of_row = np.empty(num_rows, "int64")
-    of_row[has_group] = (np.cumsum(is_present) - 1)[codes]
-    of_row[~has_group] = np.arange(num_groups, num)
-    return SamplingUnits(of_row, num)
+    unit_of_row = np.empty(num_rows, "int64")
+    unit_of_row[has_group] = (np.cumsum(is_present) - 1)[codes]
+    unit_of_row[~has_group] = np.arange(num_groups, num)
+    return SamplingUnits(unit_of_row, num)
