@@ -8,6 +8,7 @@ small.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -77,8 +78,8 @@ class SamplingUnits:
         drawn = random.integers(0, self.num, num)
         if self.are_rows:
             return drawn, np.arange(num)
-        _, _, sizes = self._rows_by_unit
-        return self._rows_of(drawn), np.repeat(np.arange(num), sizes[drawn])
+        sizes = self._rows_by_unit.sizes[drawn]
+        return self._rows_of(drawn), np.repeat(np.arange(num), sizes)
 
     def sort_rows(self) -> None:
         """Sorts the rows by unit, if draws need this order.
@@ -101,13 +102,24 @@ class SamplingUnits:
         return rows
 
     @cached_property
-    def _rows_by_unit(self) -> tuple[Indices, Indices, Indices]:
-        """The indices of the rows sorted by unit, (rows,); and for each unit the position
-        of its first row in this order, and its number of rows, (units,).
-        """
+    def _rows_by_unit(self) -> "RowsByUnit":
         sizes = np.bincount(self.unit_of_row)
         order = np.argsort(self.unit_of_row, kind="stable")
-        return order, np.cumsum(sizes) - sizes, sizes
+        return RowsByUnit(order, starts=np.cumsum(sizes) - sizes, sizes=sizes)
+
+
+class RowsByUnit(NamedTuple):
+    """The rows, sorted by their unit.
+
+    Attributes:
+        order: the indices of the sorted rows, (rows,).
+        starts: the index in `order` of each unit's first row, (units,).
+        sizes: the number of rows of each unit, (units,).
+    """
+
+    order: Indices
+    starts: Indices
+    sizes: Indices
 
 
 def sampling_units(num_rows: int, group: Groups | None) -> SamplingUnits:

@@ -228,8 +228,8 @@ def test_group_that_is_drawn_twice_counts_as_two_groups() -> None:
         assert numbers.tolist() == sorted(numbers) and {*numbers} == {0, 1, 2, 3}
         for number in range(4):
             own = rows[numbers == number]
-            (unit,) = set(units.of_row[own].tolist())
-            assert own.tolist() == np.flatnonzero(units.of_row == unit).tolist()
+            (unit,) = set(units.unit_of_row[own].tolist())
+            assert own.tolist() == np.flatnonzero(units.unit_of_row == unit).tolist()
 
 
 def test_error_of_an_own_metric_of_groups_needs_no_classes() -> None:
