@@ -83,9 +83,11 @@ class FrameTable:
             if len(columns) > 1:
                 for column in columns:
                     self.select([column])
+            reason = first_line(error)
+            if isinstance(error, pa.ArrowException):  # it may have several texts
+                reason = "; ".join(map(str, error.args))
             raise DataError(
-                f"{self.method}: column {columns[0]}: {first_line(error)}; convert the "
-                "column"
+                f"{self.method}: column {columns[0]}: {reason}; convert the column"
             ) from None
 
 

@@ -158,7 +158,7 @@ def requested_columns(
 
 
 def rate_columns(dataset: Dataset) -> list[str]:
-    """Returns the columns of sampling rates, such as `rate` of `sampling_rate: rate`."""
+    """Returns the columns of sampling rates: `rate` for `sampling_rate: rate`."""
     columns = [task.kept_negatives_column for task in dataset.tasks.values()]
     return [column for column in columns if column is not None]
 

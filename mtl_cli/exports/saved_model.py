@@ -1,6 +1,5 @@
 """The export format `saved_model`: a folder for TensorFlow and TensorFlow Serving."""
 
-import errno
 import json
 import os
 import re
@@ -8,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtl_cli.core.atomic_write import FULL_DISK
 from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.exports.base import (
     RECORD_FILE,
@@ -137,9 +137,9 @@ def save_module(module: Any, function: Any, path: Path) -> None:
         tf.saved_model.save(module, str(path), signatures={SIGNATURE: function})
     except tf.errors.OpError as error:
         # TensorFlow puts the names of its operations around the system's message.
-        disk_full_text = os.strerror(errno.ENOSPC)
-        if disk_full_text in str(error):
-            raise OSError(errno.ENOSPC, disk_full_text) from error
+        for code in FULL_DISK:
+            if os.strerror(code) in str(error):
+                raise OSError(code, os.strerror(code)) from error
         raise OSError(first_line(error)) from error
 
 

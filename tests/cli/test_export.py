@@ -183,27 +183,41 @@ def test_full_disk_leaves_the_earlier_export(
     assert exports("--verify", tmp_path / "model") == 0
 
 
-def assert_full_disk_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def assert_full_disk_is_told(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    problem: str = "No space left on device",
+    fix: str = "mend that",
+) -> None:
     """Checks the message about the export `model`, and that nothing is left of it."""
     err = capsys.readouterr().err
-    full = "cannot write {}: No space left on device; mend that"
-    assert full.format(folder / "model") in err and err.count("\n") == 1
+    message = f"cannot write {folder / 'model'}: {problem}; {fix}"
+    assert message in err and err.count("\n") == 1
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("problem", "fix"),
+    [
+        ("No space left on device", "mend that"),
+        ("File too large", "raise the limit of a file's size"),
+    ],
+)
 def test_full_disk_that_tensorflow_reports_ends_in_one_line(
+    problem: str,
+    fix: str,
     run: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def save(*arguments: Any, **settings: Any) -> None:
-        text = "{{function_node __wrapped__SaveV2}} No space left on device"
+        text = f"{{{{function_node __wrapped__SaveV2}}}} {problem}"
         raise tf.errors.ResourceExhaustedError(None, None, text)
 
     monkeypatch.setattr(tf.saved_model, "save", save)
     assert exports(run, tmp_path / "model") == 1
-    assert_full_disk_is_told(tmp_path, capsys)
+    assert_full_disk_is_told(tmp_path, capsys, problem, fix)
 
 
 def test_full_disk_that_mlflow_reports_ends_in_one_line(

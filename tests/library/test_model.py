@@ -280,6 +280,13 @@ def test_columns_of_a_frame_may_be_named_by_numbers() -> None:
     assert rows.to_pydict() == {"1": [0.5, 1.5]}
 
 
+def test_column_of_a_type_that_arrow_lacks_is_refused_in_plain_words() -> None:
+    frame = pd.DataFrame({"x": np.array([0.5, 1.5], "longdouble"), "y": [1, 2]})
+    request = ColumnRequest(dict.fromkeys("xy", "dataset.features"), {})
+    with pytest.raises(mtl_cli.DataError, match=r": column x: Unsupported .*; Conv"):
+        select_feature_columns(frame, request)
+
+
 def test_intervals_of_pandas_cut_are_read_as_text(model: Model) -> None:
     frame = rows(300).to_pandas()
     frame["band"] = pd.cut(frame["price"], [-9, 0, 9])
