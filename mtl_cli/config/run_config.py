@@ -94,11 +94,8 @@ class Config(Options):
     def read_saved(cls, values: Any) -> "Config":
         """Reads the configuration of an earlier run, perhaps of an earlier version.
 
-        Accepts any values for keys of options that the run does not use: that version
-        saved these keys with its own defaults, and they have no effect.
-
-        Raises:
-            ValidationError: if the values are wrong.
+        Keys of options that the run does not use may have any value, since they have no
+        effect. Raises pydantic's `ValidationError` if another value is wrong.
         """
         with ignored_keys_of_other_options():
             return cls.model_validate(values)

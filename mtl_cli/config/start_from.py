@@ -46,7 +46,6 @@ class StartFrom(Options):
                 )
         if set(self.freeze) == set(PARTS):
             raise ValueError(
-                "freeze: no part is left to train; remove a part from the list "
-                f"{', '.join(PARTS)}"
+                f"freeze: no part is left to train; remove one of {', '.join(PARTS)}"
             )
         return self

@@ -40,7 +40,6 @@ class ColumnProfile:
     """The kind of a column's values, and how often each value occurs.
 
     Attributes:
-        name: the column's name.
         kind: the kind of the values. Text that can be read as numbers or ISO times
             counts as numbers or times. Floats such as 4.0 count as whole numbers; text
             such as 4.0 does not.

@@ -123,25 +123,30 @@ def convertible_text_column(column: ColumnProfile) -> ColumnProposal | None:
         return None
     if remark := convertible_remark(column, NUMBER_KINDS):
         return leave_out(column, remark)
-    texts, num_cells = column.non_numbers()
-    num_numbers = column.num_distinct - len(texts)
-    if (
-        len(texts) <= MAX_TEXTS_AMONG_NUMBERS
-        and num_numbers > MAX_CATEGORIES
-        and not suggests_id(column.name)
-    ):
-        quoted = ", ".join(f"'{shorten(text)}'" for text in texts)
-        warning = (
-            f"the cells are numbers, except {quoted} in {counted(num_cells, 'cell')}: "
-            "clear such cells, or list the text in csv.null_values if the file is a "
-            "text file"
-        )
-        keys = numeric_keys(column, will_have_missing=True)
-        return ColumnProposal(column, "left out", keys, warning=warning)
+    if proposal := numbers_with_few_texts(column):
+        return proposal
     if column.non_number_mask.mean() < MIN_SHARE_OF_TEXTS:
         return None
     remark = convertible_remark(column, ALL_KINDS)
     return leave_out(column, remark) if remark else None
+
+
+def numbers_with_few_texts(column: ColumnProfile) -> ColumnProposal | None:
+    """Leaves out a column of many numbers and a few texts, such as `unknown`."""
+    texts, num_cells = column.non_numbers()
+    num_numbers = column.num_distinct - len(texts)
+    if len(texts) > MAX_TEXTS_AMONG_NUMBERS or num_numbers <= MAX_CATEGORIES:
+        return None
+    if suggests_id(column.name):
+        return None
+    quoted = ", ".join(f"'{shorten(text)}'" for text in texts)
+    warning = (
+        f"the cells are numbers, except {quoted} in {counted(num_cells, 'cell')}: "
+        "clear such cells, or list the text in csv.null_values if the file is a text "
+        "file"
+    )
+    keys = numeric_keys(column, will_have_missing=True)
+    return ColumnProposal(column, "left out", keys, warning=warning)
 
 
 def convertible_remark(
@@ -150,8 +155,8 @@ def convertible_remark(
     """Returns the remark of the first kind that describes a column's texts, or ""."""
     texts = column.values.filter(column.non_number_mask)
     if matches(texts, CODES_OR_PHONE_NUMBER).mean() > MIN_MATCHING_SHARE:
-        not_codes = (THOUSANDS, THOUSANDS_WITH_SPACES, ANY_NUMBER)
-        kinds = tuple(kind for kind in kinds if kind not in not_codes)
+        kinds_like_codes = (THOUSANDS, THOUSANDS_WITH_SPACES, ANY_NUMBER)
+        kinds = tuple(kind for kind in kinds if kind not in kinds_like_codes)
     for kind in kinds:
         if matches(texts, kind.pattern).mean() > MIN_MATCHING_SHARE:
             return kind.remark

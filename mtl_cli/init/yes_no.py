@@ -34,13 +34,7 @@ MAX_UNEXPECTED_SHARE = 0.05
 
 
 class YesNoValues(NamedTuple):
-    """The values of a yes/no column, by what they say.
-
-    Attributes:
-        yes: the values that say yes.
-        no: the values that say no.
-        unexpected: all other values.
-    """
+    """The values of a yes/no column: those for yes, those for no, and all others."""
 
     yes: list[str]
     no: list[str]
