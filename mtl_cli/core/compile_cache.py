@@ -22,8 +22,8 @@ def enable() -> None:
     """Makes TensorFlow keep compiled code in the cache, before it compiles anything.
 
     If `TF_XLA_FLAGS` already names a folder, the call changes nothing. No code is kept
-    if `MTL_CACHE` is empty, or if the disk is nearly full: TensorFlow ends a run if it
-    cannot write the code.
+    if `MTL_CACHE` is empty, if the folder cannot be used, or if the disk is nearly
+    full: TensorFlow ends a run if it cannot write the code.
     """
     flags = os.environ.get("TF_XLA_FLAGS", "")
     if FLAG in flags:
@@ -51,7 +51,7 @@ def remove_old_files(folder: Path) -> None:
 
 
 def is_private(folder: Path) -> bool:
-    """Whether only this user can write to a folder; its files are executed as code."""
+    """Whether this user, and nobody else, can write to a folder of compiled code."""
     status = folder.lstat()
     is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
     return is_own and not status.st_mode & 0o022 and os.access(folder, os.W_OK)
@@ -80,10 +80,10 @@ def machine_hash() -> str:
 
     Compiled code works only with the version and the processor that it was made for.
     """
-    parts = [version("tensorflow"), platform.machine(), platform.processor()]
-    # The line with the instructions that the processor has: "flags" on x86, "Features"
-    # on ARM. The line is the same for all cores.
+    texts = [version("tensorflow"), platform.machine(), platform.processor()]
+    # The line with the processor's instructions: "flags" on x86, "Features" on ARM. The
+    # file repeats it for each core.
     with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:
         lines = (line for line in file if line.startswith(("flags", "Features")))
-        parts.append(next(lines, ""))
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+        texts.append(next(lines, ""))
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]

@@ -27,7 +27,7 @@ PLUGIN_CUTOFF = 0.8
 
 Option = TypeVar("Option", bound=Options)
 
-# Whether `without_keys_of_other_options` accepts any values of the dropped keys.
+# Whether `check_keys_of_other_options` accepts any values of the keys.
 _accepts_any_value = ContextVar("_accepts_any_value", default=False)
 
 
@@ -117,7 +117,7 @@ def build_option(
 
 @contextmanager
 def ignored_keys_of_other_options() -> Iterator[None]:
-    """Lets `without_keys_of_other_options` drop keys whatever their values are.
+    """Lets `without_keys_of_other_options` drop keys with any values.
 
     The configuration of a saved model holds such keys, with the defaults of the version
     that saved it.
@@ -139,31 +139,48 @@ def without_keys_of_other_options(
     `transform`, and `standard` is its default, so the key has no effect and is dropped.
     Keys that no option has stay in the section: pydantic reports them later.
 
-    Args:
-        values: {key: value} of a section of the configuration. Anything that is no dict
-            is returned as it is, since pydantic reports it.
-        cls: the class of the chosen option.
-        axis: the axis of the option.
-        base: the base class of the axis.
-        selector: the key that chooses the option, for the message.
-
-    Raises:
-        ValueError: if a key of other options has a value that is not its default in any
-            of them, so that the user expects an effect.
+    For the arguments and errors, see `check_keys_of_other_options`. Anything that is no
+    dict is returned as it is: pydantic reports it later.
     """
     # The class is the base class if the section names no option: pydantic will report
     # that the name is missing.
     if not isinstance(values, dict) or cls is base:
         return values
+    dropped_keys = check_keys_of_other_options(values, cls, axis, base, selector)
+    return {key: value for key, value in values.items() if key not in dropped_keys}
+
+
+def check_keys_of_other_options(
+    values: dict[str, Any],
+    cls: type[Options],
+    axis: str,
+    base: type[Options],
+    selector: str,
+) -> list[str]:
+    """Finds the keys of a section that other options have, but not the chosen one.
+
+    Args:
+        values: {key: value} of a section of the configuration.
+        cls: the class of the chosen option.
+        axis: the axis of the other options.
+        base: the base class of this axis.
+        selector: the key that chooses the option, for the message.
+
+    Returns: the keys.
+
+    Raises:
+        ValueError: if such a key has a value that is not its default in any option, so
+            that the user expects an effect.
+    """
     unknown_keys = [key for key in values if key not in cls.model_fields]
     if not unknown_keys:
-        return dict(values)
-    keys_of_others = defaults_by_option(axis, base, unknown_keys)
+        return []
+    defaults_by_key = defaults_by_option(axis, base, unknown_keys)
     if not _accepts_any_value.get():
-        for key, defaults in keys_of_others.items():
+        for key, defaults in defaults_by_key.items():
             if not is_one_of(values[key], defaults.values()):
                 raise ValueError(no_effect_message(key, defaults, selector))
-    return {key: value for key, value in values.items() if key not in keys_of_others}
+    return list(defaults_by_key)
 
 
 def is_one_of(value: object, defaults: Iterable[object]) -> bool:

@@ -4,9 +4,9 @@ Usually a signal ends the run at once, by raising `Stopped`. During training, th
 signal is deferred: the signal waits until the training has written a checkpoint and
 raises `Stopped`, or until the training ends. A second signal ends the run at once.
 
-A signal that repeats the signal before within `REPEAT_SECONDS` is dropped. For example,
-the program `timeout` sends its signal to the command, and then to the command's group,
-so the command gets the signal twice.
+If the same signal comes again within `REPEAT_SECONDS`, it is dropped. For example, the
+program `timeout` sends its signal to the command, and then to the command's group, so
+the command gets the signal twice.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ SIGNALS = [int(signal.SIGHUP), int(signal.SIGINT), int(signal.SIGTERM)]
 EXIT_CODE_BASE = 128
 REPEAT_SECONDS = 0.3  # people seldom press Ctrl-C twice within this time
 
-_is_deferring = False  # whether the first signal has to wait
+_is_deferring = False  # whether the next signal has to wait
 _pending = 0  # the number of the signal that waits; 0 if no signal waits
 _last_signal = (0, 0.0)  # the number and the monotonic time of the last signal
 
@@ -78,7 +78,7 @@ def _end(number: int, _frame: FrameType | None) -> None:
 
 
 def _is_repeated(number: int) -> bool:
-    """Whether a signal repeats the signal before within `REPEAT_SECONDS`."""
+    """Records a signal; returns whether it came in the last `REPEAT_SECONDS` too."""
     global _last_signal
     last_number, last_time = _last_signal
     now = time.monotonic()
@@ -89,7 +89,7 @@ def _is_repeated(number: int) -> bool:
 
 
 def _handle(number: int, _frame: FrameType | None) -> None:
-    """Raises `Stopped`, or remembers the signal if it has to wait."""
+    """Raises `Stopped`; if signals are deferred, remembers the first signal instead."""
     global _pending
     if number == signal.SIGHUP:
         drop_closed_terminal()
@@ -113,8 +113,8 @@ def deferred() -> Iterator[None]:
     """Makes the first signal wait until the block ends.
 
     The block may look for a signal with `pending`, and raise `Stopped` earlier. The end
-    of the block also ends an earlier `defer`: no code after the block looks for a
-    signal that waits.
+    of the block also ends an earlier `defer`, because no code after the block looks for
+    a signal that waits.
 
     Raises:
         Stopped: if a signal waits when the block ends. If the block ends with an error,

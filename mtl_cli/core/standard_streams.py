@@ -17,9 +17,11 @@ def prepare_streams() -> None:
     """Opens closed streams, and lets stdout and stderr take every character.
 
     A stream may be closed at the start, as in `COMMAND >&-`. The next file to be opened
-    would get the stream's number, and a library that prints would write into it. The
-    encoding of a terminal may lack characters, such as "±". Such characters are printed
-    as "?", because an error would lose the results of the command.
+    would get the stream's number, and a library that prints would write into this file.
+    Therefore the null device is opened in place of the stream.
+
+    The encoding of a terminal may lack characters, such as "±". Such characters are
+    printed as "?", because an error would lose the results of the command.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -32,9 +34,10 @@ def prepare_streams() -> None:
 
 
 def check_stdout_is_open() -> None:
-    """Refuses a stdout that was closed at the start, for a command whose result it is.
+    """Raises a `ConfigError` if stdout was closed when the command started.
 
-    `prepare_streams` has opened the null device instead: the result would be lost.
+    For commands that print their result. `prepare_streams` has opened the null device
+    in place of stdout, so the result would be lost.
     """
     if sys.__stdout__ is None:  # Python leaves this name as it was at the start
         raise ConfigError(

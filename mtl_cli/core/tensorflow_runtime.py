@@ -21,8 +21,9 @@ CUDA_FOLDER = "--xla_gpu_cuda_data_dir"  # a flag of XLA
 # Keras imports these packages if they are installed, for functions that mtl-cli does
 # not use. Without them, the import takes a fifth less time.
 UNUSED_PACKAGES = "sklearn", "matplotlib"
-# Keras reads these settings from the user's file `keras.json`. Other programs share the
-# file, and the settings change numbers. So mtl-cli sets them to Keras' defaults.
+# Keras reads these settings from the user's file `keras.json`, which other programs
+# share. A setting in this file would change the numbers of a run. Therefore mtl-cli
+# sets Keras' defaults.
 KERAS_DEFAULTS: Any = {
     "floatx": "float32",
     "epsilon": 1e-7,
@@ -30,8 +31,11 @@ KERAS_DEFAULTS: Any = {
 }
 # The errors that Keras raises if it cannot use `keras.json`.
 KERAS_JSON_ERRORS = (
-    *(AttributeError, TypeError, ValueError),
-    *(IsADirectoryError, PermissionError),
+    AttributeError,
+    TypeError,
+    ValueError,
+    IsADirectoryError,
+    PermissionError,
 )
 # The packages whose versions are recorded in `environment.json`.
 RECORDED_PACKAGES = [
@@ -51,7 +55,7 @@ RECORDED_PACKAGES = [
 def start(seed: int, deterministic: bool) -> None:
     """Imports and seeds TensorFlow and Keras.
 
-    If `deterministic`, a repeated run gives exactly the same numbers.
+    With `deterministic`, a repeated run gives exactly the same numbers.
     """
     load()
     import keras
@@ -71,11 +75,10 @@ def ignore_tools_of_start_folder() -> None:
     """Makes XLA ignore `./cuda_sdk_lib`: this folder may come from somebody else.
 
     On a machine with a GPU, XLA by default looks there first for NVIDIA's compiler. A
-    flag therefore names a folder that does not exist; XLA then looks in the usual
-    places.
+    flag that names no folder makes XLA look in the usual places instead.
     """
     flags = os.environ.get("XLA_FLAGS", "")
-    # The variable holds flags, or the path of a file with flags.
+    # The variable holds flags, or the path of a file with flags. Such a path stays.
     is_path = bool(flags) and not flags.lstrip().startswith("-")
     if CUDA_FOLDER not in flags and not is_path:
         os.environ["XLA_FLAGS"] = f"{flags} {CUDA_FOLDER}={os.devnull}".strip()
@@ -162,10 +165,11 @@ def hidden_modules(*names: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def without_garbage_collection() -> Iterator[None]:
-    """Spares the garbage collector the objects of the modules that the block imports.
+    """Makes the garbage collector skip the objects that exist at the end of the block.
 
-    These are about a million objects, and they live as long as the process. Visiting
-    them again and again would take a tenth of the processor time of a short training.
+    The modules that the block imports have about a million objects, which live as long
+    as the process. Visiting them again and again would take a tenth of the processor
+    time of a short training.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -204,7 +208,7 @@ def quiet_stderr() -> Iterator[None]:
 
 
 def keras_json() -> str:
-    """Returns the path of the file that Keras reads settings from."""
+    """Returns the path of `keras.json`, the file from which Keras reads settings."""
     home = os.path.expanduser("~")
     if not os.access(home, os.W_OK):  # as Keras does
         home = "/tmp"
@@ -222,7 +226,7 @@ def set_keras_settings(floatx: str, epsilon: float, image_data_format: str) -> N
 
 @contextlib.contextmanager
 def default_keras_settings() -> Iterator[None]:
-    """Sets `KERAS_DEFAULTS`. Restores settings and dtype policy after the block."""
+    """Sets `KERAS_DEFAULTS`, and restores settings and dtype policy after the block."""
     import keras
 
     policy = keras.config.dtype_policy()

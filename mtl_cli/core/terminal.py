@@ -41,14 +41,14 @@ class StdoutConsole(Console):
 
 
 def new_console(**settings: Any) -> Console:
-    """Returns a console that writes to stdout, with more settings of `Console`."""
+    """Returns a console for stdout; `settings` are further arguments of `Console`."""
     console = StdoutConsole(highlight=False, soft_wrap=True, **settings)
     set_width(console)
     return console
 
 
 def set_width(console: Console) -> None:
-    """Sets the width of a console for stdout where rich would take 80 characters."""
+    """Sets the width of a console for stdout if rich would assume 80 characters."""
     if not console.is_terminal:
         console.width = LINE_WIDTH
     elif console.is_dumb_terminal:  # as in Emacs, where TERM=dumb
@@ -63,12 +63,13 @@ def progress_line(
 ) -> Iterator[Callable[..., None]]:
     """Shows the progress inside the block in one line.
 
-    A terminal shows one line that changes. The line appears at the first call of the
-    function and disappears at the end. Without a terminal, as in notebooks or pipes,
-    `print_line` prints a line every `seconds`, so that short work prints no line.
+    A terminal shows one line that changes. The line appears at the first call of
+    `show`, and disappears at the end of the block. Without a terminal, as in notebooks
+    or pipes, `print_line` prints a line at most every `seconds`; short work prints no
+    line.
 
-    Yields: `show(text)`. With `show(text, at_once=True)`, a line is printed in any case
-        without a terminal.
+    Yields: the function `show(text)`. Without a terminal, `show(text, at_once=True)`
+        prints the line without waiting.
     """
     live = Live(console=console, transient=True)
     last_line_time = time.monotonic()
@@ -95,10 +96,10 @@ def work_text(
 
     Args:
         description: what the work is.
-        done: the amount of work that is done now.
-        total: the amount of all work; 0 as long as the amount is not known.
-        seconds: for how long the work has been watched.
-        done_before: how much of the work was done when the watch began.
+        done: how much of the work is done now, in any unit.
+        total: how much work there is in all; 0 if this is not known yet.
+        seconds: the time since the measurement of the speed began.
+        done_before: how much of the work was done when the measurement began.
     """
     if done <= done_before or not total:
         return description
@@ -110,8 +111,8 @@ def work_text(
 def progress_on_stderr() -> Iterator[Callable[[str, int, int], None]]:
     """Shows the progress of a command's pieces of work on stderr.
 
-    Yields: a function to call with (description, done, total), see `work_text`. The
-        speed of a piece of work is measured from the first call for it.
+    Yields: the function `show_work(description, done, total)`, see `work_text`. A new
+        description begins a new piece of work, whose speed is measured from then on.
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     current_work, start, done_at_start = "", 0.0, 0

@@ -1,7 +1,7 @@
 """Refuses YAML that would take too much memory or time to read.
 
-A text may be too long or too deep. A few lines of YAML may also expand to billions of
-values by aliases, or for hours by interpolations of OmegaConf.
+A text may be too long, or nested too deeply. Aliases may expand a few lines to billions
+of values. Interpolations of OmegaConf may keep the processor busy for hours.
 """
 
 import contextlib
@@ -18,11 +18,10 @@ import yaml
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.other_files import UnsafeFileError
 
-MAX_YAML_BYTES = 4 << 20  # the largest file; also the limit of a text in characters
+MAX_YAML_BYTES = 4 << 20  # the largest file; a text may have as many characters
 # Far below Python's limit on nested calls, far above the depth of any configuration.
 MAX_YAML_DEPTH = 64
-# Aliases let a YAML file of a few hundred bytes expand to billions of values.
-MAX_YAML_VALUES = 200_000
+MAX_YAML_VALUES = 200_000  # after aliases are expanded
 # OmegaConf makes an object of each value, and copies it about ten times while Hydra
 # composes a configuration: 3,000 values take a second of CPU time. No key needs a list
 # of more than 5,000 values.
@@ -34,7 +33,7 @@ LONG_NUMBER = re.compile(r"[-+]?\d[\da-fA-FxX_:]{1000,}")
 
 @dataclass
 class OpenNode:
-    """A list or mapping whose end was not read yet.
+    """A list or mapping whose end has not been read yet.
 
     Attributes:
         anchor: the name by which aliases refer to the node.
@@ -64,8 +63,8 @@ def check_yaml(text: str, name: str) -> None:
         )
     stream = io.StringIO(text)
     stream.name = name  # the errors of PyYAML show this name
-    sizes: dict[str | None, int] = {}  # {anchor: the size of its node, 0 if still open}
-    open_nodes = [OpenNode()]  # the first node holds the documents
+    sizes: dict[str | None, int] = {}  # {anchor: size of its node, 0 if still open}
+    open_nodes = [OpenNode()]  # each in the one before; the first holds the documents
     for event in yaml.parse(stream, Loader=yaml.CSafeLoader):
         if isinstance(event, yaml.CollectionStartEvent):
             open_nodes.append(open_node(event))
@@ -93,7 +92,7 @@ def check_yaml(text: str, name: str) -> None:
 
 
 def open_node(event: yaml.CollectionStartEvent) -> OpenNode:
-    """Returns the node of a list or mapping that begins."""
+    """Makes the node of a list or mapping from the event of its start."""
     node = OpenNode(event.anchor)
     if isinstance(event, yaml.SequenceStartEvent) and event.start_mark:
         node.line_of_list = event.start_mark.line + 1
@@ -101,7 +100,7 @@ def open_node(event: yaml.CollectionStartEvent) -> OpenNode:
 
 
 def check_depth(depth: int, name: str) -> None:
-    """Refuses a node that lies in too many others."""
+    """Refuses a node that lies in too many other nodes."""
     if depth > MAX_YAML_DEPTH:
         raise UnsafeFileError(
             f"{name} is nested more than {MAX_YAML_DEPTH} levels deep"
@@ -110,7 +109,7 @@ def check_depth(depth: int, name: str) -> None:
 
 def check_closed_node(node: OpenNode, name: str) -> None:
     """Refuses a list that is too long, and a node that expands to too many values."""
-    if node.line_of_list and node.num_children > MAX_YAML_LIST:
+    if node.line_of_list is not None and node.num_children > MAX_YAML_LIST:
         raise UnsafeFileError(
             f"{name}: the list in line {node.line_of_list} has "
             f"{node.num_children:,} values; at most {MAX_YAML_LIST:,} are read"
@@ -146,10 +145,10 @@ def limited_reading() -> Iterator[None]:
             "smaller, or remove interpolations that expand to many values"
         )
 
-    handler = signal.signal(signal.SIGVTALRM, stop)
+    earlier_handler = signal.signal(signal.SIGVTALRM, stop)
     signal.setitimer(signal.ITIMER_VIRTUAL, READ_SECONDS)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, handler)
+        signal.signal(signal.SIGVTALRM, earlier_handler)

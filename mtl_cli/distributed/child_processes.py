@@ -20,7 +20,7 @@ from mtl_cli.distributed import cluster
 class Child(NamedTuple):
     """A child process, and the file to which the process writes its stderr.
 
-    A pipe instead of the file would block the process as soon as the pipe is full.
+    With a pipe in place of the file, the process would block when the pipe is full.
     """
 
     process: subprocess.Popen[bytes]
@@ -33,9 +33,8 @@ Children = Sequence[Child]
 def start_children(run_folder: Path, num_processes: int) -> Children:
     """Starts the other `num_processes - 1` processes of a run.
 
-    In this process and in each child, the function sets the variable `TF_CONFIG` to the
-    addresses of all processes. The children run the saved configuration in the run
-    folder.
+    The children run the configuration that is saved in the run folder. The environment
+    variable `TF_CONFIG` tells each process, this one too, the addresses of all.
     """
     workers = [f"127.0.0.1:{port}" for port in free_ports(num_processes)]
     command = [sys.executable, "-m", "mtl_cli.cli.train"]
@@ -70,14 +69,14 @@ def start_child(command: Sequence[str], variables: dict[str, str]) -> Child:
 def exit_reason(children: Children) -> str:
     """Returns why a child has ended, for the end of a message; "" if all still run.
 
-    The reason is ` (last line of stderr)`, or ` (exit code N)` if the child has printed
-    nothing. If several children have ended, the reason comes from a failed child.
+    The reason is the last line of the child's stderr, such as " (out of memory)", or
+    else " (exit code 1)". If several children have ended, a failed child gives it.
     """
     ended = [child for child in children if child.process.poll() is not None]
-    ended.sort(key=lambda child: child.process.returncode == 0)
     if not ended:
         return ""
-    process, stderr = ended[0]
+    failed = [child for child in ended if child.process.returncode != 0]
+    process, stderr = (failed or ended)[0]
     stderr.seek(0)
     lines = stderr.read().decode(errors="replace").strip().splitlines()
     return f" ({lines[-1] if lines else f'exit code {process.returncode}'})"
@@ -91,8 +90,8 @@ def terminate(children: Children) -> None:
 
 def free_ports(count: int) -> list[int]:
     """Returns different ports on which no process of this machine listens."""
-    # Port 0 lets the system choose a free port. All sockets stay open until all ports
-    # are chosen, so that no port is chosen twice.
+    # For port 0, the system chooses a free port. The sockets stay open until the last
+    # port is chosen, so that no port is chosen twice.
     servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [server.getsockname()[1] for server in servers]
     for server in servers:

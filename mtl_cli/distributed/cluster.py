@@ -6,6 +6,7 @@ of this process.
 
 import json
 import os
+from collections import Counter
 
 from pydantic import BaseModel, ValidationError
 
@@ -20,9 +21,9 @@ TF_CONFIG_FORMAT = (
     '"task": {"type": "worker", "index": 0}}'
 )
 # In TensorFlow's words, each process is a task of a job. Only the tasks of these jobs
-# train. Their ranks count the tasks of the first job, then the tasks of the next job.
-# Kubeflow calls the job of the first task `chief` or, in older manifests, `master`. If
-# there is neither a chief nor a master, worker 0 is the chief.
+# train. Ranks number first the tasks of `chief`, then of `master`, then of `worker`.
+# Kubeflow's first process is the task of the job `chief` or, in older manifests,
+# `master`. Without these jobs, worker 0 has rank 0 and is the chief.
 TRAINING_JOBS = ("chief", "master", "worker")
 
 
@@ -34,22 +35,27 @@ class ClusterTask(BaseModel):
 
 
 class TfConfig(BaseModel):
-    """The content of `TF_CONFIG`: {job: addresses of its tasks}, and this process."""
+    """The content of `TF_CONFIG`.
+
+    Attributes:
+        cluster: {job: addresses of its tasks}.
+        task: the task of this process.
+    """
 
     cluster: dict[str, list[str]]
     task: ClusterTask
 
 
 def rank(strategy: str | None) -> int:
-    """Returns the rank of this process. The chief has the rank 0.
+    """Returns the rank of this process; 0 for the chief, which writes the run folder.
 
-    The chief writes the run folder. With other strategies than `multi_worker`, this
-    process is the chief.
+    With other strategies than `multi_worker`, this process is the chief.
     """
     if strategy != "multi_worker":
         return 0
     if TF_CONFIG in os.environ:
-        return read_tf_config()[1]
+        _, rank = workers_and_rank_of_tf_config()
+        return rank
     if SLURM_RANK in os.environ and SLURM_SIZE in os.environ:
         return int(os.environ[SLURM_RANK])
     raise ConfigError(
@@ -61,7 +67,7 @@ def rank(strategy: str | None) -> int:
 def workers_and_rank() -> tuple[list[str], int]:
     """Returns the address of each process by rank, and the rank of this process."""
     if TF_CONFIG in os.environ:
-        return read_tf_config()
+        return workers_and_rank_of_tf_config()
     return slurm_workers(), rank("multi_worker")
 
 
@@ -69,11 +75,11 @@ def is_evaluator(strategy: str | None) -> bool:
     """Whether `TF_CONFIG` gives this process the task to evaluate checkpoints."""
     if strategy != "multi_worker" or TF_CONFIG not in os.environ:
         return False
-    return parsed_tf_config().task.type == "evaluator"
+    return parse_tf_config().task.type == "evaluator"
 
 
-def parsed_tf_config() -> TfConfig:
-    """Parses `TF_CONFIG`, or raises a `ConfigError`."""
+def parse_tf_config() -> TfConfig:
+    """Parses the environment variable `TF_CONFIG`, or raises a `ConfigError`."""
     try:
         return TfConfig.model_validate_json(os.environ[TF_CONFIG])
     except ValidationError as error:
@@ -81,31 +87,33 @@ def parsed_tf_config() -> TfConfig:
 
 
 def tf_config_error(reason: str) -> ConfigError:
-    """Returns the error for a wrong `TF_CONFIG`."""
+    """Makes an error about `TF_CONFIG`, with the expected format as the fix."""
     return ConfigError(f"{TF_CONFIG}: {reason}; write {TF_CONFIG_FORMAT}")
 
 
-def read_tf_config() -> tuple[list[str], int]:
-    """Returns the addresses and the rank in `TF_CONFIG`, or raises a `ConfigError`."""
-    config = parsed_tf_config()
-    jobs, own_task = config.cluster, (config.task.type, config.task.index)
-    check_jobs([*jobs, config.task.type])
-    if len([*jobs.get("chief", []), *jobs.get("master", [])]) > 1:
+def workers_and_rank_of_tf_config() -> tuple[list[str], int]:
+    """Returns the address of each process by rank, and the rank of this process.
+
+    Raises:
+        ConfigError: if `TF_CONFIG` is wrong.
+    """
+    config = parse_tf_config()
+    addresses_by_job, this_task = config.cluster, config.task
+    check_jobs([*addresses_by_job, this_task.type])
+    num_tasks = Counter({job: len(x) for job, x in addresses_by_job.items()})
+    if num_tasks["chief"] + num_tasks["master"] > 1:
         raise tf_config_error("there is more than one chief")
-    # The tasks in the order of their ranks, each as (job, index).
-    tasks = [
-        (job, index) for job in TRAINING_JOBS for index in range(len(jobs.get(job, [])))
-    ]
-    if own_task not in tasks:
-        job, index = own_task
+    # All tasks by rank, each as (job, index).
+    tasks = [(job, index) for job in TRAINING_JOBS for index in range(num_tasks[job])]
+    if (this_task.type, this_task.index) not in tasks:
         raise tf_config_error(
-            f"the index of this task is {index}, but the job {job} has "
-            f"{len(jobs.get(job, []))} tasks, numbered from 0"
+            f"the index of this task is {this_task.index}, but the job "
+            f"{this_task.type} has {num_tasks[this_task.type]} tasks, numbered from 0"
         )
-    addresses = [jobs[job][index] for job, index in tasks]
-    for address in addresses:
+    workers = [addresses_by_job[job][index] for job, index in tasks]
+    for address in workers:
         check_port(address)
-    return addresses, tasks.index(own_task)
+    return workers, tasks.index((this_task.type, this_task.index))
 
 
 def check_jobs(names: list[str]) -> None:
@@ -142,9 +150,9 @@ def slurm_workers() -> list[str]:
     tasks_per_host = slurm.expand_tasks_per_node(
         os.environ["SLURM_STEP_TASKS_PER_NODE"]
     )
-    # Two Slurm jobs on the same node should not use the same ports. Their ids often
-    # follow each other. So each of 1,250 successive ids has 16 ports of its own, enough
-    # for one process per GPU.
+    # Two Slurm jobs on one node should not use the same ports. Such jobs often have
+    # successive ids. Therefore each of 1,250 successive ids has 16 ports of its own,
+    # enough for one process per GPU.
     first_port = 12_000 + int(os.environ.get("SLURM_JOB_ID", "0")) % 1_250 * 16
     return [
         f"{host}:{first_port + i}"

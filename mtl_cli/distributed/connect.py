@@ -39,8 +39,10 @@ def connect(
 
     Args:
         strategy: `trainer.strategy`.
-        run_folder: the run folder, with the saved configuration for other processes.
-        environment: the values for `environment.json`, to compare the processes.
+        run_folder: the run folder. It holds the configuration that the children of a
+            `mirrored` run read.
+        environment: the values for `environment.json`. Some of them, such as the hash
+            of the data, must be equal in all processes.
         warn: a function that prints a warning.
 
     Returns: the connected processes; None if the chief's run is finished already.
@@ -68,16 +70,16 @@ def connect(
 def connect_workers(
     environment: dict[str, Any], children: Children = ()
 ) -> Replicas | None:
-    """Connects the processes that the environment variables name; see `connect`."""
+    """Connects the processes whose addresses `TF_CONFIG` holds; see `connect`."""
     workers, rank = cluster.workers_and_rank()
     if not join_rendezvous(workers, rank, environment, children):
         return None
-    # From here on, if a signal ended this process alone, the other processes would wait
-    # for it inside TensorFlow. So signals are only noted, until the training can stop
+    # From here on, a signal must not end this process alone: the other processes would
+    # wait for it inside TensorFlow. Therefore signals wait until the training can stop
     # all processes together.
     signals.defer()
     choose_gpu(workers, rank)
-    # TensorFlow's strategy replaces our handler of SIGTERM; ours is put back below.
+    # TensorFlow's strategy replaces this handler; it is put back below.
     sigterm_handler = signal.getsignal(signal.SIGTERM)
     limit_registration_time(len(workers), REGISTRATION_SECONDS)
     try:
@@ -102,6 +104,7 @@ def choose_gpu(workers: list[str], rank: int) -> None:
     """Makes one GPU visible to TensorFlow, a different GPU for each local process."""
     devices = gpus()
     hosts = [host_and_port(worker)[0] for worker in workers]
-    local_rank = hosts[:rank].count(hosts[rank])  # among the processes of this machine
+    # The rank among the processes of this machine.
+    local_rank = hosts[:rank].count(hosts[rank])
     if len(devices) > 1:
         tf.config.set_visible_devices(devices[local_rank % len(devices)], "GPU")

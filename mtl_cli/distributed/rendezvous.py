@@ -26,12 +26,11 @@ INTRODUCTION_TIMEOUT_SECONDS = 5.0  # from a connection to its introduction
 # A stranger on the network could send a line without an end. An introduction has about
 # a thousand characters.
 MAX_INTRODUCTION_LENGTH = 100_000
-# A worker waits this much longer for the chief's answer than the chief waits for
-# workers: the chief may be reading another introduction when its own time ends.
+# A worker waits this much longer than the chief, whose answer may be late: when the
+# chief's time ends, it may be reading another introduction.
 ANSWER_MARGIN_SECONDS = 30.0
-# Keys of `environment.json` that must be equal in all processes, and their names in
-# messages.
-MUST_AGREE = {
+# {key of `environment.json` that must be equal in all processes: name in messages}.
+COMPARED_KEYS = {
     "config_hash": "the configuration",
     "data_hash": "the data",
     "git_commit": "the code",
@@ -39,7 +38,7 @@ MUST_AGREE = {
     "versions": "the versions of packages",
     "start_from": "the run to start from",
 }
-INTRODUCTION_KEYS = ("index", *MUST_AGREE)  # the index is the worker's rank
+INTRODUCTION_KEYS = ("index", *COMPARED_KEYS)  # the index is the worker's rank
 # The answers of the chief to a worker; any other answer is an error message.
 WELCOME = "welcome"
 FINISHED = "finished"
@@ -80,23 +79,23 @@ def wait_for_workers(
     """
     with contextlib.ExitStack() as stack:
         connections: dict[int, socket.socket] = {}  # of present workers, by rank
-        differences: dict[int, str] = {}  # {rank: message, "" for an equal worker}
+        differences: dict[int, str] = {}  # {rank: error message, "" if equal}
         for connection, introduction in introductions(workers, children):
             stack.enter_context(connection)
-            connections[introduction["index"]] = connection
-            differences[introduction["index"]] = difference_message(
-                chief_introduction, introduction
-            )
-        message = missing_worker_message(workers, list(connections))
-        message = message or "; ".join(filter(None, differences.values()))
+            rank = introduction["index"]
+            connections[rank] = connection
+            differences[rank] = difference_message(chief_introduction, introduction)
+        error = missing_worker_message(workers, list(connections))
+        if not error:
+            error = "; ".join(filter(None, differences.values()))
         for connection in connections.values():
-            answer(connection, message or WELCOME)
-    if message:
-        raise ConfigError(message)
+            answer(connection, error or WELCOME)
+    if error:
+        raise ConfigError(error)
 
 
 def missing_worker_message(workers: list[str], present_ranks: list[int]) -> str:
-    """Returns an error about the first worker that is missing; "" if none is."""
+    """Returns an error about the first missing worker; "" if all are present."""
     for rank, address in enumerate(workers):
         if rank != 0 and rank not in present_ranks:
             return (
@@ -117,10 +116,10 @@ def dismiss_workers(workers: list[str]) -> None:
 def introductions(
     workers: list[str], children: Children = ()
 ) -> Iterator[tuple[socket.socket, dict[str, Any]]]:
-    """Yields the connection and the introduction of each worker that comes.
+    """Yields the connection and the introduction of each worker that connects.
 
-    Ends when all workers have come, or after `TIMEOUT_SECONDS`. A worker that was
-    started again may come twice; its later connection replaces the earlier one.
+    Ends when all workers have connected, or after `TIMEOUT_SECONDS`. A worker that was
+    started again may connect twice; the later connection replaces the earlier one.
     """
     missing_ranks = set(range(1, len(workers)))
     try:
@@ -140,7 +139,7 @@ def introductions(
                 raise LostWorkerError(f"a process of this run has ended{reason}")
             try:
                 connection = server.accept()[0]
-            except OSError:  # no worker has come within `RETRY_SECONDS`
+            except OSError:  # no worker has connected within `RETRY_SECONDS`
                 continue
             introduction = read_introduction(connection)
             if introduction and introduction["index"] in range(1, len(workers)):
@@ -163,7 +162,7 @@ def read_introduction(connection: socket.socket) -> dict[str, Any] | None:
 
 
 def answer(connection: socket.socket, text: str) -> None:
-    """Sends one line to a worker. An error is ignored: the worker has ended."""
+    """Sends one line to a worker. Ignores an error, since the worker has ended then."""
     with contextlib.suppress(OSError):
         connection.sendall(f"{text}\n".encode())
 
@@ -172,10 +171,16 @@ def report_to_chief(chief: str, introduction: dict[str, Any]) -> str:
     """Sends this worker's introduction to the chief, and returns the answer.
 
     Tries again while the chief does not listen yet, and if the chief ends before it
-    answers. The answer is `WELCOME` or `FINISHED`; any other is a `ConfigError`.
+    answers.
+
+    Returns: `WELCOME` or `FINISHED`.
+
+    Raises:
+        ConfigError: with the chief's answer, if it is another; or if there is no answer
+            within `TIMEOUT_SECONDS`.
     """
-    reply = ""
     for _ in attempts():
+        reply = ""
         with (
             contextlib.suppress(OSError),
             socket.create_connection(
@@ -197,8 +202,10 @@ def report_to_chief(chief: str, introduction: dict[str, Any]) -> str:
 
 
 def difference_message(chief: dict[str, Any], worker: dict[str, Any]) -> str:
-    """Returns an error about a worker that differs from the chief; "" if equal."""
-    differing = [name for key, name in MUST_AGREE.items() if chief[key] != worker[key]]
+    """Returns an error about a worker that differs from the chief, or ""."""
+    differing = [
+        name for key, name in COMPARED_KEYS.items() if chief[key] != worker[key]
+    ]
     if not differing:
         return ""
     return (

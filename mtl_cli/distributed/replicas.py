@@ -24,8 +24,8 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.distributed.child_processes import Children, exit_reason, terminate
 
 T = TypeVar("T")
-# The errors that TensorFlow's collectives may raise after another process has ended too
-# early. mtl-cli's error then is a `LostWorkerError`.
+# The errors that TensorFlow's collectives may raise if another process ends too early.
+# mtl-cli turns them into a `LostWorkerError`.
 LOST_WORKER_ERRORS = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -38,8 +38,8 @@ LOST_WORKER_ERRORS = (
 def rows_per_process(batch_size: int, num_rows: int, num_processes: int) -> int:
     """Returns the number of rows of each batch that one process reads.
 
-    A batch holds at most all rows. The number of all rows is rounded up to a multiple
-    of the number of processes.
+    A batch never holds more than all rows. For this limit, the number of rows is
+    rounded up to a multiple of the number of processes.
 
     Args:
         batch_size: the requested number of rows in a batch.
@@ -137,14 +137,14 @@ class Replicas:
         return None if np.isnan(number) else number
 
     def all_reduce_max(self, value: int, choices: list[int]) -> int:
-        """Returns the largest of all processes' values, each 0 or one of `choices`."""
+        """Returns the largest value of all processes. Each is 0 or one of `choices`."""
         if self.strategy is None:
             return value
         # `all_reduce` can only sum. Therefore each process adds 1 to the count of its
         # value, and the result is the largest value whose count is not 0.
         one_hot = tf.constant([float(value == choice) for choice in choices])
         counts = self.all_reduce(one_hot)
-        present = [x for x, count in zip(choices, counts, strict=True) if count]
+        present = [x for x, count in zip(choices, counts, strict=True) if count > 0]
         return max([0, *present])
 
     @contextlib.contextmanager
@@ -176,9 +176,9 @@ class Replicas:
         """Waits at the end of the work until all processes have come to this point.
 
         Without the barrier, a process could exit while another process still waits for
-        a sum that includes the numbers of the first process. A process that leaves the
-        barrier early may exit while another process still waits there. The waiting
-        process then gets an error. The error is ignored, because no work is left.
+        its numbers. At the barrier itself, a process may also exit while another still
+        waits. The waiting process then gets an error, which is ignored, because no work
+        is left.
         """
         with contextlib.suppress(*LOST_WORKER_ERRORS):
             self._wait_for_all()

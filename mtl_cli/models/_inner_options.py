@@ -10,10 +10,10 @@ from pydantic_core import InitErrorDetails
 from mtl_cli.core.option_classes import (
     Option,
     build_option,
+    check_keys_of_other_options,
     keys_of_options,
     option_class,
     option_names,
-    without_keys_of_other_options,
 )
 from mtl_cli.core.options import Options
 from mtl_cli.gates.base import Gate
@@ -46,7 +46,7 @@ class Group(Generic[Option]):
         The key would have no effect, because the sharing scheme has no such options.
         """
         keys = self.select(values)
-        without_keys_of_other_options(
+        check_keys_of_other_options(
             keys, scheme, self.folder, self.base, f"model.{self.key}"
         )
 

@@ -554,13 +554,13 @@ DIES_AFTER_THE_RENDEZVOUS = """
 import os, sys
 from mtl_cli.core.errors import LostWorkerError
 from mtl_cli.distributed import connect
-from mtl_cli.distributed.rendezvous import MUST_AGREE
+from mtl_cli.distributed.rendezvous import COMPARED_KEYS
 
 connect.REGISTRATION_SECONDS = 5
 if sys.argv[1] == "dies":
     connect.choose_gpu = lambda *arguments: os._exit(9)
 try:
-    connect.connect("multi_worker", None, dict.fromkeys(MUST_AGREE, ""), print)
+    connect.connect("multi_worker", None, dict.fromkeys(COMPARED_KEYS, ""), print)
     print("connected", flush=True)
 except LostWorkerError as error:
     print(error, flush=True)

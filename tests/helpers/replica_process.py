@@ -25,7 +25,7 @@ from helpers.networks import config as configured  # noqa: E402
 from mtl_cli.data.load import load  # noqa: E402
 from mtl_cli.distributed.cluster import TF_CONFIG  # noqa: E402
 from mtl_cli.distributed.connect import connect  # noqa: E402
-from mtl_cli.distributed.rendezvous import MUST_AGREE  # noqa: E402
+from mtl_cli.distributed.rendezvous import COMPARED_KEYS  # noqa: E402
 from mtl_cli.distributed.replicas import Replicas  # noqa: E402
 from mtl_cli.network.build import build  # noqa: E402
 from mtl_cli.training.progress import Progress  # noqa: E402
@@ -77,7 +77,7 @@ def main() -> None:
     configurations = json.loads(Path(sys.argv[1]).read_text())
     folder = Path(sys.argv[2])
     strategy = "multi_worker" if TF_CONFIG in os.environ else None
-    replicas = connect(strategy, folder, dict.fromkeys(MUST_AGREE, ""), print)
+    replicas = connect(strategy, folder, dict.fromkeys(COMPARED_KEYS, ""), print)
     folder.mkdir()
     for i, overrides in enumerate(configurations):
         np.savez(folder / f"{i}.npz", **trained(overrides, replicas))
