@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from mtl_cli.core import tensorflow_runtime
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.keras_settings import default_keras_settings
 
 # Several threads may load models at once. Without the lock, a thread would save, and
 # later restore, settings that another thread has just changed.
@@ -47,7 +48,7 @@ def unchanged_process() -> Iterator[None]:
             tensorflow_runtime.load(is_own_process=False)
         tensorflow_runtime.log_only_errors()
         check_tensorflow()
-        with tensorflow_runtime.default_keras_settings():
+        with default_keras_settings():
             yield
 
 

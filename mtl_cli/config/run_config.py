@@ -11,7 +11,8 @@ from mtl_cli.config.start_from import StartFrom
 from mtl_cli.config.sweep_options import CompareOptions, SweepOptions
 from mtl_cli.config.trainer import Length, Trainer
 from mtl_cli.core.message_text import suggest, unknown_name_message
-from mtl_cli.core.option_classes import ignored_keys_of_other_options, option_validator
+from mtl_cli.core.option_classes import option_validator
+from mtl_cli.core.option_keys import ignored_keys_of_other_options
 from mtl_cli.core.options import Count, Options, Seed
 from mtl_cli.core.prediction_names import (
     GROUP,

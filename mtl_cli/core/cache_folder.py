@@ -1,4 +1,4 @@
-"""The folder of the cache, which holds encoded data, hashes and compiled code."""
+"""The folder of the cache: it holds encoded data, hashes and compiled code."""
 
 import errno
 import os

@@ -62,7 +62,7 @@ def run_command(
     except UnicodeEncodeError as error:
         return fail(program, not_utf8_message(error), 2)
     except OSError as error:  # about a path, such as a name that is too long
-        # This error may have no file name, so it is handled first.
+        # Too many open files: such an error may have no file name, so it comes first.
         if error.errno in TOO_MANY_OPEN_FILES:
             return fail(program, TOO_MANY_FILES, 1)
         if error.filename is None:  # the user cannot mend such an error

@@ -39,8 +39,8 @@ def comma_list(items: Iterable[str], max_items: int = MAX_ITEMS) -> str:
 def line_if_any(text: str, names: list[str]) -> list[str]:
     """Returns a list with the line `TEXT: NAME, NAME`, or [] if there are no names.
 
-    The names are those of runs, tasks or features. A number in brackets may follow a
-    name, as in "age (0.31)".
+    Names are names of runs, tasks or features. A number in brackets may follow a name,
+    as in "age (0.31)".
 
     >>> line_if_any("not used", ["age", "city"])
     ['not used: age, city']

@@ -97,9 +97,9 @@ def is_outside(artifacts: str, store: Path | None, may_be_remote: bool = False) 
 def check_connection(uri: str) -> None:
     """Raises a `TimeoutError` if a server is not reached within `CONNECT_SECONDS`.
 
-    MLflow's own time limit is for connecting and answering together. It is long, since
-    a server may be slow to answer. Without this check, the user would wait as long for
-    a server that does not exist.
+    MLflow has one time limit for connecting and answering together. The limit is long,
+    since a server may be slow to answer. Without this check, the user would wait as
+    long for a server that does not exist.
     """
     if not uri.startswith("http"):
         return

@@ -131,8 +131,8 @@ def attribute_texts(cls: type) -> dict[str, str]:
         section = re.search(r"^Attributes:\n((?:(?: +.*)?\n?)*)", doc, re.MULTILINE)
         if section is None:
             continue
-        # An entry begins with `NAME:`, indented by 4 blanks. The split also gives an
-        # empty text, which is in front of the first entry.
+        # An entry begins with `NAME:`, indented by 4 blanks. The split also gives the
+        # empty text before the first entry.
         _, *entries = re.split(r"^    (?=\w+:)", section[1], flags=re.MULTILINE)
         for entry in entries:
             name, _, text = entry.split("\n\n")[0].partition(":")

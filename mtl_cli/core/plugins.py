@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
-from importlib.metadata import Distribution, EntryPoint, distributions
 from pathlib import Path
 from types import ModuleType
 from zlib import crc32
 
+from mtl_cli.core.entry_points import entry_points, package_paths
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import conf_folder, short_path
 
@@ -36,7 +36,6 @@ AXES = (
     "trackers",
 )
 CONF = "conf"  # the folder of YAML files in a plugin
-ENTRY_POINTS_FILE = "entry_points.txt"  # in the metadata of an installed package
 # The start of the name of the Python package that a folder of `--plugins` becomes.
 FOLDER_PACKAGE = "mtl_plugin_"
 
@@ -146,7 +145,7 @@ def _package_name(folder: Path) -> str:
 def _conf_folders(plugin_folders: tuple[Path, ...]) -> list[Path]:
     """Returns the `conf_folders`, if `--plugins` named these folders."""
     folders = [folder / CONF for folder in plugin_folders]
-    for entry in _entry_points(CONF, _package_paths(tuple(sys.path), Path.cwd())):
+    for entry in entry_points(CONF, package_paths()):
         spec = importlib.util.find_spec(entry.value)
         if spec is not None:
             folders += map(Path, spec.submodule_search_locations or [])
@@ -170,19 +169,18 @@ def _check_config_names(plugin_folders: tuple[Path, ...]) -> None:
 
 def _sources(axis: str, plugin_folders: tuple[Path, ...]) -> dict[str, OptionSource]:
     """Returns the `sources` of an axis, if `--plugins` named these folders."""
-    package_paths = _package_paths(tuple(sys.path), Path.cwd())
-    return _cached_sources(axis, plugin_folders, package_paths)
+    return _cached_sources(axis, plugin_folders, package_paths())
 
 
 # The result is cached, because a data set asks for the same axis once per feature.
 @cache
 def _cached_sources(
-    axis: str, plugin_folders: tuple[Path, ...], package_paths: tuple[str, ...]
+    axis: str, plugin_folders: tuple[Path, ...], paths: tuple[str, ...]
 ) -> dict[str, OptionSource]:
     named_sources = [
         *_builtin_sources(axis),
         *_folder_sources(axis, plugin_folders),
-        *_entry_point_sources(axis, package_paths),
+        *_entry_point_sources(axis, paths),
     ]
     sources: dict[str, OptionSource] = {}
     for name, source in named_sources:
@@ -215,10 +213,10 @@ def _folder_sources(
 
 
 def _entry_point_sources(
-    axis: str, package_paths: tuple[str, ...]
+    axis: str, paths: tuple[str, ...]
 ) -> Iterator[tuple[str, OptionSource]]:
     """Yields the name and source of each option of an installed package."""
-    for entry in _entry_points(axis, package_paths):
+    for entry in entry_points(axis, paths):
         label = f"entry point {entry.value!r}"
         yield entry.name, OptionSource(label, entry.load, is_plugin=True)
 
@@ -230,41 +228,3 @@ def _module_names(folders: Sequence[str]) -> list[str]:
     """
     names = sorted(module.name for module in pkgutil.iter_modules(folders))
     return [name for name in names if name != "base" and not name.startswith("_")]
-
-
-@cache
-def _package_paths(sys_path: tuple[str, ...], cwd: Path) -> tuple[str, ...]:
-    """Returns the folders of installed packages: `sys.path` without the current folder.
-
-    A package that just lies in the current folder does not count as installed.
-    """
-    folders = [Path(path).resolve() for path in sys_path if path]
-    return tuple(str(folder) for folder in folders if folder != cwd)
-
-
-def _entry_points(name: str, package_paths: tuple[str, ...]) -> list[EntryPoint]:
-    """Returns the entry points of the group `mtl_cli.NAME`; NAME is an axis or CONF."""
-    entries = _all_entry_points(package_paths)
-    return [entry for entry in entries if entry.group == f"mtl_cli.{name}"]
-
-
-@cache
-def _all_entry_points(package_paths: tuple[str, ...]) -> list[EntryPoint]:
-    """Returns the entry points of all installed packages for mtl-cli."""
-    installed = list(distributions(path=list(package_paths)))
-    # In most environments, no package has an entry point for mtl-cli. The function then
-    # returns here, because reading the name of every package is slow.
-    entry_points = (package.read_text(ENTRY_POINTS_FILE) for package in installed)
-    if not any("[mtl_cli." in (text or "") for text in entry_points):
-        return []
-    # If two packages have the same name, Python imports the first package. Therefore
-    # only the entry points of the first package count.
-    packages: dict[str, Distribution] = {}
-    for package in installed:
-        packages.setdefault(package.name, package)
-    return [
-        entry
-        for package in packages.values()
-        for entry in package.entry_points
-        if entry.group.startswith("mtl_cli.")
-    ]

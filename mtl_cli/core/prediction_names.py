@@ -35,7 +35,7 @@ def conditional_name(task: str, given: str) -> str:
 
 
 def label_of_output(name: str) -> str:
-    """Returns the name of the column with the labels of an output, which is its task.
+    """Returns the name of the column with an output's labels: the name of its task.
 
     >>> label_of_output("buy"), label_of_output("buy_given_click")
     ('buy', 'buy')

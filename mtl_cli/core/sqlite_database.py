@@ -40,9 +40,8 @@ TOKEN = re.compile(
     re.DOTALL,
 )
 NAME = re.compile(r"[\w\"`\[]")  # the first character of a token that may be a name
-# A name before `(` calls a function, unless it is one of these keywords, which MLflow
-# and Optuna write before `(`, or the name of a table, which follows one of the words
-# `BEFORE_TABLE`.
+# A name before `(` calls a function, with two exceptions. MLflow and Optuna write these
+# keywords before `(`; and after one of the words `BEFORE_TABLE`, the name is a table's.
 BEFORE_BRACKET = {"CHECK", "KEY", "UNIQUE", "DEFAULT", "AS", "IN", "AND", "OR", "NOT"}
 BEFORE_BRACKET |= {"WHERE", "VARCHAR", "FLOAT", "NUMERIC"}
 BEFORE_TABLE = {"TABLE", "ON", "REFERENCES"}

@@ -9,10 +9,15 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version
-from typing import Any
 
 from mtl_cli.core import compile_cache
 from mtl_cli.core.errors import ConfigError, MtlError, first_line
+from mtl_cli.core.keras_settings import (
+    KERAS_DEFAULTS,
+    KERAS_JSON_ERRORS,
+    keras_json,
+    set_keras_settings,
+)
 from mtl_cli.core.machine import num_cores
 
 # The environment variable with the number of threads of one operation.
@@ -21,22 +26,6 @@ CUDA_FOLDER = "--xla_gpu_cuda_data_dir"  # a flag of XLA
 # Keras imports these packages if they are installed, for functions that mtl-cli does
 # not use. Without them, the import takes a fifth less time.
 UNUSED_PACKAGES = "sklearn", "matplotlib"
-# Keras reads these settings from the user's file `keras.json`, which other programs
-# share. A setting in this file would change the numbers of a run. Therefore mtl-cli
-# sets Keras' defaults.
-KERAS_DEFAULTS: Any = {
-    "floatx": "float32",
-    "epsilon": 1e-7,
-    "image_data_format": "channels_last",
-}
-# The errors that Keras raises if it cannot use `keras.json`.
-KERAS_JSON_ERRORS = (
-    AttributeError,
-    TypeError,
-    ValueError,
-    IsADirectoryError,
-    PermissionError,
-)
 # The packages whose versions are recorded in `environment.json`.
 RECORDED_PACKAGES = [
     "mtl-cli",
@@ -167,9 +156,9 @@ def hidden_modules(*names: str) -> Iterator[None]:
 def without_garbage_collection() -> Iterator[None]:
     """Makes the garbage collector skip the objects that exist at the end of the block.
 
-    The modules that the block imports have about a million objects, which live as long
-    as the process. Visiting them again and again would take a tenth of the processor
-    time of a short training.
+    The modules that the block imports have about a million objects, and these live as
+    long as the process. Visiting them again and again would take a tenth of the
+    processor time of a short training.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -207,38 +196,6 @@ def quiet_stderr() -> Iterator[None]:
             os.close(stderr)
 
 
-def keras_json() -> str:
-    """Returns the path of `keras.json`, the file from which Keras reads settings."""
-    home = os.path.expanduser("~")
-    if not os.access(home, os.W_OK):  # as Keras does
-        home = "/tmp"
-    return os.path.join(os.environ.get("KERAS_HOME", f"{home}/.keras"), "keras.json")
-
-
-def set_keras_settings(floatx: str, epsilon: float, image_data_format: str) -> None:
-    """Sets the settings that Keras reads from `keras.json`."""
-    import keras
-
-    keras.config.set_floatx(floatx)
-    keras.config.set_epsilon(epsilon)
-    keras.config.set_image_data_format(image_data_format)
-
-
-@contextlib.contextmanager
-def default_keras_settings() -> Iterator[None]:
-    """Sets `KERAS_DEFAULTS`, and restores settings and dtype policy after the block."""
-    import keras
-
-    policy = keras.config.dtype_policy()
-    settings = {name: getattr(keras.config, name)() for name in KERAS_DEFAULTS}
-    set_keras_settings(**KERAS_DEFAULTS)
-    try:
-        yield
-    finally:
-        set_keras_settings(**settings)
-        keras.config.set_dtype_policy(policy)
-
-
 def describe() -> dict[str, object]:
     """Returns the versions, devices and thread counts for `environment.json`."""
     import tensorflow as tf
@@ -261,7 +218,7 @@ def number_in_environment(variable: str) -> int:
     """Returns the number in an environment variable, or 0 if it holds no number.
 
     TensorFlow reads a variable in the same way if no number of threads has been set in
-    Python. 0 threads means: as many as cores.
+    Python. For 0, it takes one thread per core.
     """
     value = os.environ.get(variable, "").strip()
     return int(value) if value.isdecimal() else 0

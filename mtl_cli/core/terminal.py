@@ -19,8 +19,8 @@ from mtl_cli.core.standard_streams import (
 )
 
 LINE_WIDTH = 120  # characters of a line, if stdout is not a terminal
-# The time between lines of progress, without a terminal: of a training, and of
-# commands, which take less time.
+# The time between two lines of progress of a training, without a terminal. Commands
+# take less time, so their lines follow more quickly.
 SECONDS_PER_LINE = 60.0
 SECONDS_PER_LINE_OF_COMMANDS = 10.0
 
@@ -96,10 +96,10 @@ def work_text(
 
     Args:
         description: what the work is.
-        done: how much of the work is done now, in any unit.
-        total: how much work there is in all; 0 if this is not known yet.
+        done: the amount of work that is done now, in any unit.
+        total: the amount of all work; 0 if the amount is not known yet.
         seconds: the time since the measurement of the speed began.
-        done_before: how much of the work was done when the measurement began.
+        done_before: the amount that was done when the measurement began.
     """
     if done <= done_before or not total:
         return description
@@ -112,7 +112,7 @@ def progress_on_stderr() -> Iterator[Callable[[str, int, int], None]]:
     """Shows the progress of a command's pieces of work on stderr.
 
     Yields: the function `show_work(description, done, total)`, see `work_text`. A new
-        description begins a new piece of work, whose speed is measured from then on.
+        description begins a new piece of work and a new measurement of the speed.
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     current_work, start, done_at_start = "", 0.0, 0

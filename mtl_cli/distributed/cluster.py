@@ -47,9 +47,10 @@ class TfConfig(BaseModel):
 
 
 def rank(strategy: str | None) -> int:
-    """Returns the rank of this process; 0 for the chief, which writes the run folder.
+    """Returns the rank of this process; 0 for the chief.
 
-    With other strategies than `multi_worker`, this process is the chief.
+    The chief writes the run folder. With other strategies than `multi_worker`, this
+    process is the chief.
     """
     if strategy != "multi_worker":
         return 0

@@ -39,8 +39,8 @@ def connect(
 
     Args:
         strategy: `trainer.strategy`.
-        run_folder: the run folder. It holds the configuration that the children of a
-            `mirrored` run read.
+        run_folder: the run folder. The other processes of a `mirrored` run read the
+            configuration in it.
         environment: the values for `environment.json`. Some of them, such as the hash
             of the data, must be equal in all processes.
         warn: a function that prints a warning.

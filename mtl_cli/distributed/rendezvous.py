@@ -26,8 +26,8 @@ INTRODUCTION_TIMEOUT_SECONDS = 5.0  # from a connection to its introduction
 # A stranger on the network could send a line without an end. An introduction has about
 # a thousand characters.
 MAX_INTRODUCTION_LENGTH = 100_000
-# A worker waits this much longer than the chief, whose answer may be late: when the
-# chief's time ends, it may be reading another introduction.
+# A worker waits this much longer than the chief. The chief's answer may be late: when
+# its time ends, the chief may be reading another introduction.
 ANSWER_MARGIN_SECONDS = 30.0
 # {key of `environment.json` that must be equal in all processes: name in messages}.
 COMPARED_KEYS = {

@@ -177,8 +177,8 @@ class Replicas:
 
         Without the barrier, a process could exit while another process still waits for
         its numbers. At the barrier itself, a process may also exit while another still
-        waits. The waiting process then gets an error, which is ignored, because no work
-        is left.
+        waits. The error in the waiting process is then ignored, because no work is
+        left.
         """
         with contextlib.suppress(*LOST_WORKER_ERRORS):
             self._wait_for_all()

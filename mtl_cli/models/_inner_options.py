@@ -7,13 +7,11 @@ from pydantic import ValidationError
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import InitErrorDetails
 
-from mtl_cli.core.option_classes import (
-    Option,
+from mtl_cli.core.option_classes import Option, option_class, option_names
+from mtl_cli.core.option_keys import (
     build_option,
     check_keys_of_other_options,
     keys_of_options,
-    option_class,
-    option_names,
 )
 from mtl_cli.core.options import Options
 from mtl_cli.gates.base import Gate

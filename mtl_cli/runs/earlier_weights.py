@@ -16,8 +16,8 @@ from pathlib import Path
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import Part
 from mtl_cli.core.errors import DataError
+from mtl_cli.core.keras_settings import default_keras_settings
 from mtl_cli.core.run_folder import RunFolder
-from mtl_cli.core.tensorflow_runtime import default_keras_settings
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.scenarios import network_scenario_names
 from mtl_cli.network.block_names import BlockName, describe_blocks

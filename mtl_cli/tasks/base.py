@@ -9,7 +9,8 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from mtl_cli.core.message_text import suggest
-from mtl_cli.core.option_classes import option_class, without_keys_of_other_options
+from mtl_cli.core.option_classes import option_class
+from mtl_cli.core.option_keys import without_keys_of_other_options
 from mtl_cli.core.options import Options, Positive, Units
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.log_loss import losses_of_classes

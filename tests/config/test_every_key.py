@@ -26,7 +26,8 @@ from mtl_cli.config.groups import GROUPS
 from mtl_cli.config.json_schema import Schema, group_schema, run_schema
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import MtlError
-from mtl_cli.core.option_classes import keys_of_options, option_class
+from mtl_cli.core.option_classes import option_class
+from mtl_cli.core.option_keys import keys_of_options
 from mtl_cli.core.options import Options
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.load import load

@@ -8,7 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 from mtl_cli.config.groups import AXIS_OF_GROUP, KINDS
 from mtl_cli.config.sweep_options import SweepOptions
 from mtl_cli.config.trainer import Trainer
-from mtl_cli.core.option_classes import build_option, option_class, option_names
+from mtl_cli.core.option_classes import option_class, option_names
+from mtl_cli.core.option_keys import build_option
 from mtl_cli.core.options import FractionBelowOne, Options
 from mtl_cli.gates.base import Gate
 from mtl_cli.heads.base import Heads

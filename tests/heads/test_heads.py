@@ -8,7 +8,7 @@ import pytest
 from helpers import networks
 
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.core.option_classes import build_option
+from mtl_cli.core.option_keys import build_option
 from mtl_cli.core.prediction_names import label_of_output
 from mtl_cli.heads.base import Heads
 from mtl_cli.heads.esmm import ESMM
