@@ -22,7 +22,7 @@ class Evaluation(EvaluationResults):
         table_name: the table that was evaluated.
         rows: the number of evaluated rows.
         tasks: {output: its metrics with intervals, its calibration, its weakest slice}.
-        gates: how much the gates use each expert, on all rows and on each slice; {} if
+        gates: the use of each expert by the gates, on all rows and on each slice; {} if
             the model has no gates.
         remarks: what is left out or unexpected, one line each.
     """

@@ -50,8 +50,8 @@ def plan_for_files(
     slices.
     """
     dataset = with_format_of(config.dataset, location)
-    # If any file has sampling rates, the column is requested, and files without it are
-    # refused. Otherwise some files would decide whether the others count as sampled.
+    # If any file has sampling rates, all files must have them: without rates, the rows
+    # of a file would count as rows that were not sampled.
     rates = rate_columns(dataset)
     schema = schema_of_table("TABLE", location, dataset, in_any_file=rates)
     plan = plan_evaluation(

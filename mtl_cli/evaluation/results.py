@@ -30,7 +30,7 @@ class EvaluationResults:
         drift_records: the drift of each feature, and of each output or class.
         importances: the importance of features, see `permutation_importance`; {} if it
             was not measured.
-        gates: how the gates use their experts, see `GateUsage`; {} without gates.
+        gates: the use of the experts by the gates, see `GateUsage`; {} without gates.
         remarks: what is left out of the evaluation, or unexpected, one line each.
     """
 

@@ -134,7 +134,7 @@ def row_numbers_to_evaluate(
 ) -> tuple[Array, list[str]]:
     """Returns the indices of the rows to evaluate, and remarks for the user.
 
-    All rows are evaluated, unless the run was trained on a single scenario. Then the
+    Every row is evaluated, unless the run was trained on a single scenario: then the
     whole table is read to find the rows of the scenario.
 
     Returns: the indices, ascending, (rows,); and a remark if some rows are left out.

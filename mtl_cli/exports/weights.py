@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from mtl_cli.core.options import first_problem
 from mtl_cli.core.other_files import check_npz, check_numbers, read_json_object
-from mtl_cli.exports._weights_manifest import describe_model, named_weights
+from mtl_cli.exports._weights_manifest import describe_model
+from mtl_cli.exports._weights_tensors import named_weights
 from mtl_cli.exports.base import ExportFormat, ExportRecord
 from mtl_cli.network.trained_model import TrainedModel
 
@@ -32,7 +33,7 @@ class Weights(ExportFormat):
 
     The keys of the manifest, see `_weights_manifest.py`:
 
-    - `tensors`: see `describe_tensors`.
+    - `tensors`: see `describe_tensors` in `_weights_tensors.py`.
     - `features`: see `describe_features`.
     - `encoding`: see `describe_encoding`.
     - `labels`: {task: statistics of its labels in the training rows}.

@@ -2,8 +2,8 @@
 
 Sorting is most of the work of such a metric. In most cases, labels are 0 or 1, all
 weights are equal, and the predictions are float32 values. `sort_packed` sorts such
-rows several times as fast. Rows that are sorted already, such as those of a bootstrap
-sample, are not sorted again.
+rows several times as fast. Sorted rows, such as the rows of a bootstrap sample, are not
+sorted again.
 """
 
 import numpy as np

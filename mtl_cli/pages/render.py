@@ -37,7 +37,7 @@ def environment() -> Environment:
 def visible_value(value: object) -> object:
     """Replaces control characters in a text that a template writes, but no line breaks.
 
-    A name may hold U+202E. It would make browsers show the line from right to left.
+    For example, U+202E in a name would make browsers show the line from right to left.
     """
     if isinstance(value, str) and not isinstance(value, Markup):
         return "\n".join(map(visible, value.split("\n")))

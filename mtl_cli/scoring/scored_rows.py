@@ -13,10 +13,10 @@ from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.metrics.score_dict import Score
 from mtl_cli.pages.line_plots import LinePlot
 from mtl_cli.scoring.scores import prediction_problem, score
+from mtl_cli.statistics.intervals import interval
 from mtl_cli.statistics.sampling_error import (
     INFLUENCES,
     SamplingError,
-    interval,
     num_less_frequent,
     sampling_error,
 )

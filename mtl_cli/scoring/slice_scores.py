@@ -14,11 +14,8 @@ from mtl_cli.scoring.slice_records import (
     slice_record,
 )
 from mtl_cli.scoring.slices import OTHER, Slices
-from mtl_cli.statistics.sampling_error import (
-    SamplingError,
-    num_less_frequent,
-    on_symmetric_scale,
-)
+from mtl_cli.statistics.intervals import on_symmetric_scale
+from mtl_cli.statistics.sampling_error import SamplingError, num_less_frequent
 from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL, holm, t_test
 
 # The number of rows of each class that a slice needs to be tested.

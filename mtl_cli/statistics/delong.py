@@ -3,8 +3,8 @@
 Rows may have weights. In the AUC, a row of weight 2 counts as two rows. In the
 variance, it counts as one row, since another sample would replace the row as a whole.
 If all weights are equal, the variance agrees with DeLong et al., Biometrics 1988, and
-is computed as in Sun and Xu, IEEE SPL 2014. Rows of one group depend on each other; the
-variance of grouped rows is that of Obuchowski, Biometrics 1997.
+is computed as in Sun and Xu, IEEE SPL 2014. Rows of one group depend on each other; for
+such rows, Obuchowski, Biometrics 1997, gives the variance.
 """
 
 import numpy as np
@@ -113,9 +113,9 @@ def standard_error(label: Floats, influence: Floats, units: SamplingUnits) -> fl
     class. The variance has three parts:
 
     - Within a class, x varies between the units.
-    - Another sample has other fractions of the classes. This shifts a macro AUC, since
+    - Another sample has other fractions of the classes. They shift a macro AUC, since
       the mean of x differs between its classes. For an AUC, the mean of x is 0 in both
-      classes, so this part is 0.
+      classes, so the fractions add nothing.
     - If a unit has rows of several classes, its x of these classes vary together.
 
     Args:

@@ -42,11 +42,11 @@ class SamplingUnits:
     def sums(
         self, values: Floats, mask: npt.NDArray[np.bool_]
     ) -> tuple[Indices, Floats]:
-        """Sums values of rows by unit.
+        """Sums the values of the rows of each unit.
 
         Args:
             values: a value of each row, (rows,).
-            mask: which rows count, (rows,).
+            mask: True for the rows to sum up, (rows,).
 
         Returns: the numbers of the units that have such rows, ascending, and the sum of
             each of these units.

@@ -39,7 +39,7 @@ from mtl_cli.exports import _tf2onnx
 from mtl_cli.exports import onnx as onnx_format
 from mtl_cli.exports import saved_model as saved_model_format
 from mtl_cli.exports import weights as weights_format
-from mtl_cli.exports._weights_manifest import (
+from mtl_cli.exports._weights_tensors import (
     embedding_tables,
     layer_tasks,
     named_weights,

@@ -18,7 +18,7 @@ from mtl_cli.config.check import check
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import StartFrom
 from mtl_cli.core.errors import ConfigError, DataError, MtlError
-from mtl_cli.exports._weights_manifest import named_weights
+from mtl_cli.exports._weights_tensors import named_weights
 from mtl_cli.metrics.log_loss import log_loss
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.earlier_run import read_earlier_run

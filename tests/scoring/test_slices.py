@@ -22,7 +22,7 @@ from mtl_cli.scoring.slice_scores import (
 from mtl_cli.scoring.slices import Slices, slices_by, slices_by_feature
 from mtl_cli.scoring.value_codes import MAX_DISTINCT_NUMBERS, numbers_from_text
 from mtl_cli.statistics import sampling_error
-from mtl_cli.statistics.sampling_error import on_symmetric_scale
+from mtl_cli.statistics.intervals import on_symmetric_scale
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.multiclass import Multiclass
 from mtl_cli.tasks.wlr import WLR
