@@ -134,7 +134,8 @@ def as_rows(table: object, method: str) -> "TableInMemory | None":
         method: the method of `Model` that was called, such as `predict`, for messages.
 
     Raises:
-        DataError: if Arrow cannot read the rows of another library.
+        DataError: if an Arrow table is damaged, or if Arrow cannot read the rows of
+            another library.
     """
     import pandas as pd
     import pyarrow as pa
@@ -143,6 +144,13 @@ def as_rows(table: object, method: str) -> "TableInMemory | None":
         return FrameTable(named_index_as_columns(table), method)
     rows: TableInMemory
     if isinstance(table, pa.Table):
+        try:
+            table.validate()
+        except pa.ArrowInvalid as error:
+            raise DataError(
+                f"{method}: the Arrow table is damaged: {first_line(error)}; make this "
+                "column again"
+            ) from None
         rows = table
         return rows
     if hasattr(table, "__arrow_c_stream__"):

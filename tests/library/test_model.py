@@ -1,5 +1,6 @@
 """`mtl_cli.load` and `Model.predict`: the numbers of the run, for any table."""
 
+import contextlib
 import copy
 import json
 import logging
@@ -211,6 +212,19 @@ def test_wrong_cells_and_wrong_tables_are_told_in_one_line(model: Model) -> None
         with pytest.raises(mtl_cli.DataError, match=message) as raised:
             model.predict(table)
         assert "\n" not in str(raised.value)
+
+
+def test_damaged_arrow_table_is_named_in_one_line(model: Model) -> None:
+    start, length = (pa.array([number] * 9, pa.int32()) for number in (3, 2))
+    views = pa.ListViewArray.from_arrays(start, length, pa.array(list("abcdefgh")))
+    lists = views.cast(pa.list_(pa.string()))  # damaged in pyarrow 26
+    with contextlib.suppress(pa.ArrowInvalid):
+        lists.validate()
+        pytest.skip("this version of pyarrow casts list views without a fault")
+    table = rows(9).append_column("damaged", lists)
+    message = "predict: the Arrow table is damaged: Column .*; make this column again"
+    with pytest.raises(mtl_cli.DataError, match=message):
+        model.predict(table)
 
 
 class StreamOnly:
