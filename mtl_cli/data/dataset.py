@@ -129,6 +129,11 @@ class Dataset(Options):
     groups: dict[str, Group] = Field(default_factory=dict)
     group: str | None = None
 
+    @property
+    def is_generated(self) -> bool:
+        """Whether a generator makes the rows. Each subclass of `Dataset` is one."""
+        return type(self) is not Dataset
+
     def generate(self) -> dict[str, pa.Table]:
         """Returns {`train` or `test`: rows} if the data set generates them, else {}."""
         return {}

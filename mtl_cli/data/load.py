@@ -168,7 +168,7 @@ def versions_of_splits(dataset: Dataset, left_out: str | None = None) -> dict[st
 
     Generated data has one text for all splits: {"generator": text}.
     """
-    if type(dataset) is not Dataset:  # a subclass of `Dataset` is a generator
+    if dataset.is_generated:
         keys = dataset.model_dump_json(exclude=set(Dataset.model_fields))
         return {"generator": keys + cache.code_version([dataset])}
     return {

@@ -45,14 +45,15 @@ def command_to_score_earlier_run(config: Config, settings: list[str]) -> list[st
     earlier run is the better comparison. Returns [] if there is no earlier run or no
     test file, or if the rows of the test file are not new to the earlier run.
     """
-    earlier, test = config.start_from.run, config.dataset.test
-    # With `valid_from=test`, only a part of the file holds the test rows of the run.
-    if earlier is None or test is None or config.dataset.valid_from == "test":
+    earlier, dataset = config.start_from.run, config.dataset
+    if earlier is None or dataset.test is None or dataset.is_generated:
         return []
-    if run_trained_on(test, config.dataset.format, Path(earlier)) is not None:
+    if dataset.valid_from == "test":  # only a part of the file holds the test rows
+        return []
+    if run_trained_on(dataset.test, dataset.format, Path(earlier)) is not None:
         return []
     plugins = [setting for setting in settings if setting.startswith("--plugins=")]
-    return ["mtl-evaluate", earlier, *path_list(test), *plugins]
+    return ["mtl-evaluate", earlier, *path_list(dataset.test), *plugins]
 
 
 def command_to_train_other_run(config: Config, settings: list[str]) -> list[str]:

@@ -8,6 +8,7 @@ from helpers.composition import composed
 from helpers.planted_data import config, values
 from omegaconf import OmegaConf
 
+from mtl_cli.config.check import check
 from mtl_cli.config.run_config import Config
 from mtl_cli.core import plugins
 from mtl_cli.runs.next_commands import next_commands
@@ -127,6 +128,12 @@ def test_commands_for_a_model_name_the_plugins(monkeypatch: pytest.MonkeyPatch) 
 def test_all_files_of_the_test_rows_are_named() -> None:
     later = chosen("start_from.run=first", test=["1.csv", "2.csv"])
     assert next_command(later, SETTINGS) == "mtl-evaluate first 1.csv 2.csv"
+
+
+def test_generated_test_rows_are_no_file_to_evaluate() -> None:
+    settings = ["dataset=synthetic_mmoe", "start_from.run=first"]
+    repeated = "mtl-train -m dataset=synthetic_mmoe start_from.run=first seed=1,2,3"
+    assert next_command(check(composed(*settings)), settings) == repeated
 
 
 def test_run_with_a_start_and_no_test_file_of_its_own_is_repeated() -> None:
