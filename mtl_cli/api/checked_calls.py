@@ -34,7 +34,7 @@ def checked_call(function: Callable[Arguments, Result]) -> Callable[Arguments, R
     """
     function_signature = signature(function)
     annotations = dict(function.__annotations__)
-    # The result is not checked. Its hint could name a part of an unknown module.
+    # The result is not checked, and its hint could name a part of an unknown module.
     del annotations["return"]
     hints = get_type_hints(
         SimpleNamespace(__annotations__=annotations),
@@ -50,7 +50,7 @@ def checked_call(function: Callable[Arguments, Result]) -> Callable[Arguments, R
         for name, value in arguments.items():
             hint = hints.get(name, Any)
             kind = function_signature.parameters[name].kind
-            # `*args` is a tuple: the hint is that of its items.
+            # The hint of `*args` is the hint of each item.
             values = value if kind == Parameter.VAR_POSITIONAL else [value]
             for checked_value in values:
                 if not has_type(checked_value, hint):

@@ -120,9 +120,9 @@ class Model:
             by: the name of a column, or several names. Each value of the column, or
                 each range of its numbers, is a slice with metrics of its own.
             importance: whether to measure how important each feature is for each task.
-            repeats: how often each feature is shuffled to measure its importance, at
-                least 2; None for 10 times. With many features and tasks, more repeats
-                show more.
+            repeats: the number of times that each feature is shuffled to measure its
+                importance, at least 2; None for 10 times. With many features and tasks,
+                more repeats show more.
 
         Returns: the evaluation, with the tables `metrics`, `slices`, `drift` and
             `importance`.

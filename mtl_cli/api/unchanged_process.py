@@ -33,8 +33,8 @@ def unchanged_process() -> Iterator[None]:
     Raises a `ConfigError` if TensorFlow cannot work here, see `check_tensorflow`.
     """
     global _tensorflow_pid
-    # First: if a thread of the parent held the lock at the fork, the forked process
-    # would wait for ever.
+    # The lock comes after this check: if a thread of the parent held the lock at the
+    # fork, the forked process would wait for ever.
     check_fork()
     _tensorflow_pid = os.getpid()
     # The import of TensorFlow draws random numbers, so the states are saved before.

@@ -116,7 +116,7 @@ def measure_importance(
 
     Args:
         run: the trained run.
-        rows_of_outputs: for each output, the rows of the sample on which it is scored.
+        rows_of_outputs: the rows of the sample on which each output is scored.
         sample: the sample of the examined split.
 
     Returns: the importances, {} if nothing is measured; and a remark for each part that

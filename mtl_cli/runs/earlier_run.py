@@ -226,7 +226,7 @@ def kept_vector_lengths(
 
 def embedding_dim(config: Config, feature: Feature) -> Dimension:
     """Returns the configured length of a feature's vectors, or `auto`."""
-    # Only some kinds of features have this key. It replaces the key of the encoder.
+    # Some kinds of features have this key. The value replaces the encoder's value.
     dim: Dimension | None = getattr(feature, "embedding_dim", None)
     return config.encoder.embedding_dim if dim is None else dim
 

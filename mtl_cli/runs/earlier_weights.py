@@ -201,9 +201,9 @@ def scenarios_to_start_fresh(
 ) -> list[str]:
     """Returns a message if the weights of single scenarios start fresh, else [].
 
-    These weights are numbered by the ids of the scenarios. They go on only if an id
-    means the same scenario in both runs. If one of the networks does not read the
-    scenario, there are no such weights to copy, so there is no message either.
+    The id of a scenario numbers its weights, so the weights go on only if an id means
+    the same scenario in both runs. If one of the networks does not read the scenario,
+    there are no weights to copy, and no message.
     """
     if not (config.reads_scenario and earlier_config.reads_scenario):
         return []

@@ -139,8 +139,8 @@ def warn_of_changed_inputs(target: Path, record: ExportRecord) -> None:
 def write_record_with_hashes(folder: Path, record: ExportRecord) -> None:
     """Adds the hashes of an export's files to the record in its folder.
 
-    The hashes show whether somebody has added or changed a file. They are compared
-    before an export with `force` replaces the folder, and when the export is verified.
+    The hashes show whether somebody has added or changed a file. `verify` compares
+    them, and so does an export with `force` before it replaces the folder.
     """
     text = json.dumps({**record, HASHES_KEY: hashes_of(folder)})
     (folder / RECORD_FILE).write_text(text, "utf-8")

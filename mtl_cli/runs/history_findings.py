@@ -18,7 +18,7 @@ def better_epoch_findings(config: Config, history: History) -> list[str]:
     """Returns a line for each task that was clearly better after another epoch.
 
     Early stopping keeps the epoch that is best by the mean over the tasks. So a task
-    that learns faster or slower than the others may be better after another epoch.
+    that learns faster or slower than other tasks may be better after another epoch.
     Tasks with few validation rows have no line, see `monitor_weight`.
 
     Returns [] if there is only one task, if early stopping is off, or if the user has

@@ -96,7 +96,7 @@ def plugin_files(config: "Config") -> list[str]:
 def learnt_options(config: "Config") -> list[object]:
     """Returns the objects of all options that decide what a model learns and predicts.
 
-    They do not include the tracker, for example.
+    The tracker, for example, is left out.
     """
     model = config.model
     return [
@@ -136,9 +136,9 @@ def config_difference_message(config: "Config", run: Path) -> str:
     except (OSError, ValueError, TypeError):
         return "the run's config.yaml cannot be read"
     changes = change_messages(fixed_values(saved), fixed_values(config))
-    # This function is called if the hash of the configuration differs from the hash
-    # that the run has recorded. If the file equals the configuration nevertheless,
-    # somebody has edited the file since the run began.
+    # The caller knows that the hash of the configuration differs from the hash that the
+    # run has recorded. If the file equals the configuration nevertheless, somebody has
+    # edited the file since the run began.
     return "; ".join(changes[:MAX_SHOWN_DIFFERENCES]) or (
         "the run's config.yaml was changed"
     )

@@ -101,8 +101,8 @@ def model_card(run: FinishedRun, run_summary: dict[str, Any]) -> str:
     """Returns the model card as Markdown.
 
     `run_summary` are the variables that `summary` returns. The card lists the weakest
-    slice of each output, if that slice is surely weaker than the other rows. It also
-    lists what was not tested.
+    slice of each output, if that slice is surely weaker than the other rows, and names
+    what was not tested.
     """
     weaknesses = [
         f"{output.title}: {slice_text(slices[0], len(slices))}, on "

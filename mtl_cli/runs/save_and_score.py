@@ -84,7 +84,7 @@ def print_results(
 ) -> None:
     """Prints findings about the kept epoch, the tasks and the gates; prints the scores.
 
-    `scores` holds all splits, {split: {output: score}}; those of `split` are printed.
+    `scores` is {split: {output: score}}. Only the scores of `split` are printed.
     """
     num_rows = run.data.splits["train"].num_rows
     for line in [
@@ -106,8 +106,8 @@ def predict_and_score(
 ) -> tuple[dict[str, dict[str, Array]], dict[str, Scores]]:
     """Predicts the rows of each split, and scores the predictions.
 
-    Training rows that are streamed from disk take long to score. They are scored only
-    if there are no other rows.
+    Scoring training rows that are streamed from disk takes long, so these rows are
+    scored only if there are no other rows.
 
     Returns: {split: {output: predictions}} and {split: {output: score}}.
     """

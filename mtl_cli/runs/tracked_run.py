@@ -121,7 +121,7 @@ class TrackedRun:
         self.warn_of_missing_values(scores is None, is_interrupted)
 
     def close(self) -> None:
-        """Ends the thread. It changes nothing afterwards."""
+        """Ends the thread. Afterwards the thread changes nothing."""
         with self.lock:
             self.is_open = False
             self.lock.notify_all()

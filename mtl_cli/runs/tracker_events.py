@@ -61,7 +61,8 @@ class Outcomes:
     def note(self, event: Event, outcome: Outcome, error: BaseException | None) -> None:
         """Notes the outcome of a call, and its error if the event was not sent.
 
-        `reason` stays that of the first refusal: later refusals often follow from it.
+        `reason` is about the first refusal, because later refusals often follow from
+        the first one.
         """
         self.last = outcome
         if error is None:

@@ -7,7 +7,7 @@ from mtl_cli.runs.tracker_events import Outcome
 
 
 def error_warning(tracker_name: str, reason: str, outcome: Outcome) -> str:
-    """Returns a warning about the first error, which says what the error leads to.
+    """Returns a warning about the first error: the error and its effect.
 
     Args:
         tracker_name: the option of the group `tracker`, such as `mlflow`.

@@ -29,8 +29,8 @@ def array_sizes(weights: Path) -> list[int]:
     """Returns the number of weights in each array of a file, without reading them.
 
     Raises an `UnsafeFileError` if the file leads to another file, or may fill the
-    memory: if it holds links, far too many groups, compressed arrays or arrays without
-    numbers, or if it is smaller than its arrays.
+    memory. Such a file holds links, far too many groups, compressed arrays or arrays
+    without numbers, or is smaller than its arrays.
     """
     import h5py
 

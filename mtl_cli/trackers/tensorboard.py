@@ -35,7 +35,7 @@ class TensorBoard(Tracker):
         )
 
         self._last_epoch = number
-        # `is_file` leaves out pipes, which somebody may have put there.
+        # Somebody may have put a pipe there. A pipe is no file.
         for path in filter(Path.is_file, self._folder.glob("*.tfevents.*")):
             for event in EventFileLoader(str(path)).Load():
                 for value in event.summary.value:
