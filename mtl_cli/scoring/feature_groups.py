@@ -77,10 +77,10 @@ def feature_groups(
             are compared, and the number of all pairs.
     """
     names = list(features.by_name)
-    # {names of the two features: why they belong together}
-    links = find_shared_inputs(features) | find_copies(features, encoded, on_compared)
+    shared = find_shared_inputs(features)
+    reason_by_pair = shared | find_copies(features, encoded, on_compared)
     groups: list[set[str]] = [{name} for name in names]
-    for pair in links:
+    for pair in reason_by_pair:
         # If the two features are in different groups, these become one group.
         linked = [group for group in groups if not group.isdisjoint(pair)]
         groups = [group for group in groups if group not in linked]
@@ -88,7 +88,7 @@ def feature_groups(
     return [
         FeatureGroup(
             sorted(group, key=names.index),
-            [f"{a}, {b}: {reason}" for (a, b), reason in links.items() if a in group],
+            [f"{a}, {b}: {x}" for (a, b), x in reason_by_pair.items() if a in group],
         )
         for group in sorted(groups, key=lambda group: min(map(names.index, group)))
     ]
@@ -163,8 +163,7 @@ class ComparableFeature(NamedTuple):
         codes: whole numbers from 0, (rows,). Rows with equal values have equal codes.
         num_distinct: the number of distinct values, without the value of empty cells.
         is_filled: whether the cell is not empty, (rows,). A value that is encoded like
-            an empty cell counts as empty too, such as an unseen value, or the mean with
-            `missing: mean`.
+            an empty cell, such as an unseen value, counts as empty too.
         ranks: the ranks of the values, with mean 0 and deviation 1, (rows,); None for a
             feature that is not numeric.
     """
@@ -187,9 +186,8 @@ def make_comparable(
     """
     distinct, codes = np.unique(columns, axis=0, return_inverse=True)
     codes = codes.reshape(-1)
-    if empty_cell is None:
-        is_value = np.ones(len(distinct), bool)
-    else:
+    is_value = np.ones(len(distinct), bool)
+    if empty_cell is not None:
         is_value = (distinct != empty_cell).any(axis=1)
     summary = feature.summary(columns)  # one number per row
     ranks = None

@@ -110,7 +110,8 @@ def average_by_owner(
         experts: the experts, in the order of their weights.
 
     Returns: the mean weights, `(rows, owners)`; and one expert per owner, without a
-        number, in place of all experts of the owner. It is trained if one of them is.
+        number, that replaces the owner's experts. The new expert counts as trained if
+        one of these experts is trained.
     """
     indices_by_owner: dict[int | str, list[int]] = {}
     for i, expert in enumerate(experts):

@@ -181,8 +181,8 @@ def monitored_score(
         metrics: the result of `monitored_metrics`.
         monitored: the result of `monitored_value`.
 
-    Returns: {title: value}; {} if the value is the first metric of a single task, which
-        the scores of the tasks already show.
+    Returns: {title: value}; {} if the value is the first metric of a single task,
+        because the scores of the tasks show this metric already.
     """
     if not metrics:
         return {}
@@ -228,10 +228,9 @@ def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:
 def check_first_metrics(
     scores_by_split: dict[str, Scores], outputs: list[Output]
 ) -> None:
-    """Raises one of `DAMAGED_FILE_ERRORS` if scores were not written by a run.
+    """Raises one of `DAMAGED_FILE_ERRORS` unless a run can have written the scores.
 
-    There must be a split, and the first metric of each output must be a finite number
-    or None.
+    In each split, the first metric of each output must be a finite number or None.
     """
     if not scores_by_split:
         raise ValueError("there is no split")

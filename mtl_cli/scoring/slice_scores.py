@@ -50,7 +50,7 @@ def score_slices(
 def score_output(rows: ScoredRows, slices_by_column: list[Slices]) -> list[SliceRecord]:
     """Scores one output on each slice, and judges the slices.
 
-    Returns: one record per slice, see `SliceRecord`.
+    Returns: the records of the slices of all columns, in order.
     """
     main_metric = rows.main_metric.name
     error_on_all = None
@@ -216,7 +216,7 @@ def judge_slices(tests: list[SliceTest | None], direction: int) -> list[Verdict 
 
     `direction` is 1 if a higher metric is better, and -1 if a lower metric is better.
 
-    Returns: one verdict per slice; None for a slice that is not tested.
+    Returns: the verdict on each slice; None for a slice that is not tested.
     """
     # The keys of the following dicts are the indices of the tested slices.
     tested = {index: test for index, test in enumerate(tests) if test is not None}

@@ -102,8 +102,8 @@ def as_float64(cells: pa.ChunkedArray, is_empty: Array) -> Array | None:
 def offset_for_float64(cells: pa.ChunkedArray) -> int:
     """Returns the number to subtract from whole numbers, so that float64 can hold them.
 
-    This is the smallest number. If float64 can hold the numbers as they are, or cannot
-    hold their distances from the smallest number either, the offset is 0.
+    The offset is the smallest number; or 0 if float64 can hold the numbers as they are,
+    or cannot hold their distances from the smallest number either.
     """
     if not pa.types.is_integer(cells.type):
         return 0

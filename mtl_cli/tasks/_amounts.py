@@ -23,8 +23,8 @@ class AmountTask(Task):
 
     The loss of a subclass must not depend on the label's unit. A calibration multiplies
     the predictions by exp(shift). So a subclass with several logits overrides
-    `shift_direction`, which says how far each logit moves if the logarithm of the
-    prediction grows by 1.
+    `shift_direction`: how far each logit moves if the logarithm of the prediction grows
+    by 1.
     """
 
     METRICS: ClassVar[tuple[Metric, ...]] = (gini, spearman, d2, pcoc, r2, rmse, mae)

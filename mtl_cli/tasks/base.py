@@ -202,9 +202,9 @@ class Task(Options):
     def read_known_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:
         """Converts a label column like `read_labels`, but unknown classes become NaN.
 
-        An evaluation calls this method, and so leaves out rows whose class is not in
-        the configuration. Training calls `read_labels`, which raises an error. If a
-        subclass overrides only `read_labels`, an evaluation calls `read_labels` too.
+        An evaluation calls this method, and so leaves out rows of unknown classes.
+        Training calls `read_labels`, and so refuses such rows. If a subclass overrides
+        only `read_labels`, an evaluation calls `read_labels` too.
         """
         return self.read_labels(message_start, column)
 
@@ -219,15 +219,14 @@ class Task(Options):
     def summarized(self, labels: Floats) -> Floats:
         """Returns the numbers whose mean and deviation a task needs, (rows,).
 
-        For example, `ziln` needs those of the labels' logarithms. NaN leaves a label
-        out. A `LabelSummary` of these numbers is passed to `label_statistics`.
+        For example, `ziln` summarizes the logarithms of labels. NaN leaves a label out.
         """
         return labels
 
     def label_statistics(self, labels: "LabelSummary") -> Statistics:
         """Returns the statistics that losses and predictions use; {} for none.
 
-        `labels` is the summary of the numbers that `summarized` returns.
+        `labels` summarizes the numbers that `summarized` returns.
         """
         return {}
 

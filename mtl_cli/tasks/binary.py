@@ -76,10 +76,10 @@ class Binary(Task):
     def logit_shift(self) -> float:
         """Corrects for `positive_weight` and for a `sampling_rate` that is a number.
 
-        The data hold all rows with label 1 and the fraction r of the rows with label 0.
-        This makes the odds of label 1 1 / r times as high as they should be. A weight w
-        of the rows with label 1 makes them another w times as high. The logit is the
-        logarithm of the odds, so the correction adds log(r / w).
+        If the data hold only the fraction r of the rows with label 0, the learnt odds
+        of label 1 are 1 / r times too high. A weight w of the rows with label 1 raises
+        the odds w times more. The logit is the logarithm of the odds, so the correction
+        adds log(r / w).
         """
         return math.log(self.kept_negatives / self.odds_factor)
 

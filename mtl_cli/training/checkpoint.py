@@ -102,7 +102,7 @@ class Checkpoint:
 
     @contextmanager
     def open_arrays(self) -> Iterator["NpzFile"]:
-        """Opens the arrays for a `with` block, which reads them one by one.
+        """Opens the arrays for a `with` block. The block reads the arrays one by one.
 
         Raises:
             DataError: if the file is damaged, or if the block raises one of

@@ -1,8 +1,8 @@
 """Feeds training rows to the steps, from memory or from disk.
 
 A feed yields the rows of an epoch as buffers. A buffer holds rows on the device, and
-the order in which the steps take these rows. If several processes train together, each
-process has its own feed, which yields only the rows that this process trains on.
+the order in which the steps take these rows. If several processes train together, the
+feed of each process yields only the rows that this process trains on.
 """
 
 import math
@@ -39,10 +39,10 @@ class ShuffleBuffer(NamedTuple):
 
     Attributes:
         data: the rows.
-        order: indices of rows of `data`. Each step takes the next indices: as many as
-            this process has rows in a batch.
-        num_rows: number of indices in `order` to train on. All later indices only fill
-            the last batch.
+        order: indices of rows of `data`. Each step takes the next indices, one for each
+            row that this process has in a batch.
+        num_rows: number of indices at the start of `order` to train on. All later
+            indices only fill the last batch.
         num_steps: number of batches.
     """
 

@@ -167,7 +167,7 @@ class TrainingState:
         processes in the next call. `core.signals` lists the signals.
 
         Raises:
-            Stopped: if a process has received such a signal.
+            Stopped: after such a signal.
         """
         replicas = self.steps.replicas
         signal = replicas.all_reduce_max(signals.pending(), signals.SIGNALS)
@@ -209,11 +209,10 @@ class TrainingState:
         steps_done: int,
         best_value: float | None,
     ) -> None:
-        """Sets the progress of a process other than the chief.
+        """Sets the epochs and step values of a process other than the chief.
 
-        `History` and `steps_done` compute these four numbers from the epochs and from
-        the step values. Nothing else in the epochs and step values is used in this
-        process, so it stays empty or 0.
+        Only these four numbers are used in such a process. `History` and `steps_done`
+        compute the numbers from the epochs and step values, which are otherwise empty.
         """
         self.history.epochs = [
             Epoch(

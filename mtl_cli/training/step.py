@@ -108,8 +108,8 @@ class Step:
         Args:
             features: the features in this process's share of the batch.
 
-        Returns: one item per lazy table. Its `indices` are those of the whole batch,
-            and its `positions` those of the ids in this process's share.
+        Returns: a list with one item per lazy table. The `indices` cover the whole
+            batch, but the `positions` only the ids in this process's share.
         """
         if self.ids_model is None:
             return []
