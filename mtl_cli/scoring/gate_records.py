@@ -1,11 +1,11 @@
 """The records of `gates.json` about the gates of a network, and their terms.
 
 The *place* of a gate is its position in the network, such as the level of a PLE. Within
-a level, experts of the same name are the same expert, whatever the place of the gate.
-Only for gates that scale, such as feature gates, must the place be the same too. An
-expert is *unused* by a gate if the gate gives the expert hardly any weight. An expert
-is *dead* if all gates that weigh it leave it unused: a dead expert hardly affects any
-prediction. A gate is *polarised* if it gives one expert nearly all weight.
+a level, experts of the same name are the same expert for all gates. For gates that only
+scale, such as feature gates, they are the same expert only within a place. An expert is
+*unused* by a gate if the gate gives the expert hardly any weight. An expert is *dead*
+if all gates that weigh it leave it unused: a dead expert hardly affects any prediction.
+A gate is *polarised* if it gives one expert nearly all weight.
 
 In this package, a gate is any layer that weighs something, and an expert is what the
 layer weighs, see `layers.routing.Routing`. For example, a feature gate weighs features.

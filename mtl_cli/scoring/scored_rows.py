@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -20,6 +20,26 @@ from mtl_cli.statistics.sampling_error import (
     num_less_frequent,
     sampling_error,
 )
+
+
+class CalibrationSummary(TypedDict):
+    """Mean predictions beside mean labels, in the unit of the label.
+
+    Attributes:
+        predicted: the mean prediction of all rows; None with several classes, because
+            their mean is always 1 / classes.
+        actual: the mean label of all rows; None with several classes.
+        ratio: predicted / actual; None if one of them is None or `actual` is 0.
+        error: the expected calibration error.
+        buckets: {"predicted": mean predictions, "actual": mean labels}, lists with one
+            mean for each bucket of the metric `ece`.
+    """
+
+    predicted: float | None
+    actual: float | None
+    ratio: float | None
+    error: float
+    buckets: dict[str, list[float]]
 
 
 @dataclass(frozen=True)
@@ -123,23 +143,14 @@ class ScoredRows:
         # Only the task of a plugin can have a main metric without a direction.
         return self.main_metric.direction or 1
 
-    def calibration(self) -> dict[str, Any] | None:
+    def calibration(self) -> CalibrationSummary | None:
         """Compares mean prediction and mean label, on all rows and in each bucket.
 
-        Predictions and labels are in the unit of the label. A row of a multiclass task
-        counts once per class, with the probability of the class as its prediction and
-        with the label 1 if the row has this class, else 0.
+        A row of a multiclass task counts once per class, with the probability of the
+        class as its prediction and with the label 1 if the row has this class, else 0.
 
         Returns: None if there are no rows, if a prediction is not finite, or if a row
-            has several predictions that are not the probabilities of classes; otherwise
-            a dict with these keys:
-            `predicted`: the mean prediction of all rows; None with several classes,
-            whose mean is always 1 / classes.
-            `actual`: the mean label of all rows; None with several classes.
-            `ratio`: predicted / actual; None if one of them is None or `actual` is 0.
-            `error`: the expected calibration error.
-            `buckets`: {"predicted": mean predictions, "actual": mean labels}, lists
-            with one mean for each bucket of the metric `ece`.
+            has several predictions that are not the probabilities of classes.
         """
         if prediction_problem(self.prediction):
             return None

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple, TypedDict
 
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.score_dict import Score
+from mtl_cli.scoring.scored_rows import CalibrationSummary
 
 
 class SliceTest(NamedTuple):
@@ -45,7 +46,7 @@ class ScoredSlice(NamedTuple):
         name: the name of the slice.
         score: the counts, and the metrics of the task and the main metric.
         main: the main metric with its interval, see `value_with_interval`.
-        calibration: see `ScoredRows.calibration`; {} if it is unknown.
+        calibration: see `ScoredRows.calibration`.
         test: None if the slice is not tested.
     """
 
@@ -53,7 +54,7 @@ class ScoredSlice(NamedTuple):
     name: str
     score: Score
     main: dict[str, Any]
-    calibration: dict[str, Any]
+    calibration: CalibrationSummary | None
     test: SliceTest | None
 
 
@@ -70,7 +71,7 @@ class SliceRecord(TypedDict):
         value: the main metric; its 95 % interval goes from `low` to `high`.
         rest, difference, p: see `SliceTest`.
         p_corrected, surely_weaker, rank: see `Verdict`.
-        predicted, actual, ratio, error: see `ScoredRows.calibration`.
+        predicted, actual, ratio, error: see `CalibrationSummary`.
         why: the reasons why metrics are undefined, as one text.
         metrics: {metric of the task: value}.
     """
@@ -102,7 +103,7 @@ def slice_record(
     output: Output, main_metric: str, scored: ScoredSlice, verdict: Verdict | None
 ) -> SliceRecord:
     """Returns the record of a slice. The verdict is None if the slice is not tested."""
-    score, test = scored.score, scored.test
+    score, test, calibration = scored.score, scored.test, scored.calibration
     reasons = score.get("why", {})
     metric_names = output.task.metric_names
     return {
@@ -121,10 +122,10 @@ def slice_record(
         "p_corrected": None if verdict is None else verdict.p_corrected,
         "surely_weaker": None if verdict is None else verdict.surely_weaker,
         "rank": None if verdict is None else verdict.rank,
-        "predicted": scored.calibration.get("predicted"),
-        "actual": scored.calibration.get("actual"),
-        "ratio": scored.calibration.get("ratio"),
-        "error": scored.calibration.get("error"),
+        "predicted": None if calibration is None else calibration["predicted"],
+        "actual": None if calibration is None else calibration["actual"],
+        "ratio": None if calibration is None else calibration["ratio"],
+        "error": None if calibration is None else calibration["error"],
         "why": "; ".join(f"{name}: {reason}" for name, reason in reasons.items()),
         "metrics": {name: score[name] for name in metric_names if name in score},
     }

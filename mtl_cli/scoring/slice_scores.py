@@ -115,7 +115,7 @@ def score_slice(
         name=name,
         score=score,
         main=value_with_interval(value, error),
-        calibration=inside.calibration() or {},
+        calibration=inside.calibration(),
         test=test,
     )
 

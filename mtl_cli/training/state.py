@@ -94,23 +94,23 @@ class TrainingState:
         # The steps change `packed`: the rows of a lazy table with their optimizer
         # slots. The network's own table is a copy of these rows and is left out.
         copies = {id(table.layer.table) for table in lazy_tables}
-        groups = {
+        variables_by_prefix = {
             "weights": [weight for weight in weights if id(weight) not in copies],
             "tables": [table.packed for table in lazy_tables],
             "optimizer": self.steps.optimizer.variables,
             "balancing": self.steps.balancer.state.values(),
         }
         return {
-            f"{name}-{i}": variable
-            for name, variables in groups.items()
+            f"{prefix}-{i}": variable
+            for prefix, variables in variables_by_prefix.items()
             for i, variable in enumerate(variables)
         }
 
     def arrays(self) -> Iterator[tuple[str, Array]]:
         """Yields the key and the values of each array, one at a time to save memory.
 
-        The best weights are left out if `weights_to_keep` returns them, because
-        `restore_state.restore` then calls this method too.
+        If `is_at_best_epoch` is true, the best weights are left out, because
+        `restore_state.restore` can get these weights by `weights_to_keep`.
         """
         for name, variable in self.variables().items():
             yield name, variable.numpy()
