@@ -6,11 +6,8 @@ import re
 import yaml
 from hydra.errors import InstantiationException
 
-from mtl_cli.cli.setting_errors import (
-    message_about_settings,
-    message_about_sweeper_params,
-    named_key,
-)
+from mtl_cli.cli.hydra_key_errors import message_about_sweeper_params
+from mtl_cli.cli.setting_errors import message_about_settings, named_key
 from mtl_cli.config.overrides import key_of_setting, without_added_prefix
 from mtl_cli.core.errors import first_line, not_utf8_message
 from mtl_cli.core.message_text import shown

@@ -15,21 +15,20 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )
-from omegaconf.errors import (
-    ConfigAttributeError,
-    ConfigKeyError,
-    OmegaConfBaseException,
-)
+from omegaconf.errors import OmegaConfBaseException
 
 from mtl_cli.cli.config_groups import compose_chosen_options, group_choices
 from mtl_cli.cli.config_guard import COMPOSED_SETTINGS
+from mtl_cli.cli.hydra_key_errors import (
+    NOT_OPTIONAL,
+    SWEPT_HYDRA_KEY,
+    hydra_key_message,
+    null_message,
+    swept_hydra_key_message,
+)
 from mtl_cli.cli.option_errors import no_option_name_message, unknown_option_message
 from mtl_cli.config.known_keys import dotted_keys, is_schema_key, known_siblings
-from mtl_cli.config.unknown_keys import (
-    similar_keys_anywhere,
-    similar_siblings,
-    unknown_key_message,
-)
+from mtl_cli.config.unknown_keys import similar_keys_anywhere, unknown_key_message
 from mtl_cli.core.errors import first_line
 
 # {section: advice to a user who has set the whole section: `dataset.tasks=[click]`}
@@ -37,11 +36,6 @@ ADVICE_FOR_SECTION = {
     "dataset.tasks": "; choose tasks by tasks=[A,B]",
     "dataset.features": "; leave a feature out by '~dataset.features.NAME'",
 }
-SWEEPER_PARAMS = "hydra.sweeper.params"
-# hydra.run.dir=null
-#   Error merging override hydra.run.dir=null
-#   field 'hydra.run.dir' is not Optional
-NOT_OPTIONAL = "is not Optional"
 # experiment=mine, a file with the line `model: [a]`
 #   In 'experiment/mine': ConfigTypeError raised while composing config:
 #   Cannot merge DictConfig with ListConfig
@@ -49,12 +43,6 @@ COMPOSING_ERROR = re.compile(r".*raised while composing config:\n(?P<reason>.+)"
 # seed=1,2
 #   Ambiguous value for argument 'seed=1,2'
 AMBIGUOUS_VALUE = "Ambiguous value for argument"
-# -m hydra.sweep.dir=a,b
-#   Sweeping over Hydra's configuration is not supported : 'hydra.sweep.dir=a,b'
-SWEPT_HYDRA_KEY = re.compile(
-    "Sweeping over Hydra's configuration is not supported"
-    " : '(?P<key>[^=]+)=(?P<value>.*)'"
-)
 # ~model.depth
 #   Could not delete from config. 'model.depth' does not exist.
 REMOVED_KEY = re.compile(r"Could not delete from config\. '(?P<key>.+)' does not exist")
@@ -65,33 +53,6 @@ REMOVED_KEY = re.compile(r"Could not delete from config\. '(?P<key>.+)' does not
 #   field 'hydra.sweeper.params.seed' is not Optional
 #       full_key: hydra.sweeper.params.seed
 NAMED_KEY = re.compile(r"(?:Could not override|full_key:) '?(?P<key>[\w.-]+)")
-
-
-def message_about_sweeper_params(error: Exception, arguments: list[str]) -> str | None:
-    """Explains that `hydra.sweeper.params` cannot be set; None for other errors."""
-    if not is_about_sweeper_params(error, arguments):
-        return None
-    return (
-        f"{SWEEPER_PARAMS} can only be set in a file of conf/sweep/, with text as "
-        "values, such as {seed: '1,2'}; on the command line, give the swept keys "
-        "themselves: mtl-train -m seed=1,2"
-    )
-
-
-def is_about_sweeper_params(error: Exception, arguments: list[str]) -> bool:
-    """Whether Hydra could not set `hydra.sweeper.params` from the command line."""
-    if not any(a.lstrip("+").startswith(SWEEPER_PARAMS) for a in arguments):
-        return False
-    text = f"{error} {error.__cause__}"
-    if NOT_OPTIONAL in text:  # another mistake, see `null_message`
-        return False
-    # hydra.sweeper.params=[a]
-    #   Error merging override hydra.sweeper.params=[a]
-    #   Cannot merge DictConfig with ListConfig
-    #       full_key: hydra.sweeper.params
-    # hydra.sweeper.params.seed=1: the section is null by default, so it is not named
-    #   Unexpected type for root: NoneType
-    return SWEEPER_PARAMS in text or "Unexpected type for root: NoneType" in text
 
 
 def message_about_settings(
@@ -179,33 +140,6 @@ def composition_message(
     return f"{job}{unknown_key_message(key, config)}"
 
 
-def hydra_key_message(key: str, error: BaseException, reason: str) -> str:
-    """Explains that Hydra's own section lacks a key, or that a value is wrong.
-
-    Args:
-        key: the dotted key.
-        error: the error of OmegaConf; or of Hydra, if a file has set the key.
-        reason: the text of OmegaConf's error.
-    """
-    if not isinstance(error, ConfigAttributeError | ConfigKeyError):
-        return f"{key}: {reason}; correct this setting"
-    section, _, name = key.rpartition(".")
-    siblings = [str(k) for k in error.parent_node or () if k != "_target_"]
-    if similar_names := similar_siblings(name, [], siblings):
-        return f"unknown key '{key}'; did you mean {section}.{similar_names[0]}?"
-    if not siblings:
-        return f"unknown key '{key}'; leave this key out"
-    return f"unknown key '{key}'; known keys of {section}: {', '.join(siblings)}"
-
-
-def swept_hydra_key_message(key: str, value: str) -> str:
-    """Explains that a sweep cannot vary a key of Hydra's own section."""
-    return (
-        f"{key}: a sweep cannot vary the keys of Hydra; if {value} is one value, "
-        f"quote this value: '{key}=\"{value}\"'"
-    )
-
-
 def removal_message(key: str, config: dict[Any, Any]) -> str:
     """Explains that a setting such as `~model.depth` finds no value to remove."""
     section, _, name = key.rpartition(".")
@@ -214,14 +148,6 @@ def removal_message(key: str, config: dict[Any, Any]) -> str:
     if is_known or key in dotted_keys(config):
         return f"~{key}: the key has no value to remove; leave ~{key} out"
     return unknown_key_message(key, config)
-
-
-def null_message(key: str) -> str:
-    """Explains that the value of a key cannot be null."""
-    advice = "the value cannot be null; leave the setting out, or give a value"
-    if key.startswith(SWEEPER_PARAMS):
-        advice = "Hydra reads swept values as text; write null in quotes: 'null'"
-    return f"{key}: {advice}"
 
 
 def unknown_flag_message(flag: str, arguments: list[str]) -> str:
