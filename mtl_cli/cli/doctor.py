@@ -1,7 +1,6 @@
 """`mtl-doctor`: checks whether this installation works, and what it lacks.
 
-This module can be imported if all other packages are missing. The command then reports
-the missing packages.
+The command starts even if all other packages are missing, and reports the missing ones.
 """
 
 import contextlib
@@ -197,7 +196,7 @@ def check_training() -> Finding:
         with temporary_folder("mtl-doctor-") as folder:
             auc, rows_per_second, predicts_the_same = train_and_predict(folder)
     except WriteError as error:
-        # The error may advise resuming the run. This run is temporary, so give another
+        # The error may advise resuming the run, but the run is temporary: give another
         # fix.
         problem = str(error).partition(";")[0]
         return Finding("training", f"{problem}; {FREE_SPACE}", "broken")

@@ -1,6 +1,6 @@
-"""What is wrong with the packages that mtl-cli needs, for `mtl-doctor`.
+"""Finds what is wrong with the packages that mtl-cli needs, for `mtl-doctor`.
 
-This module can be imported if all other packages are missing.
+The import of this module needs no other package.
 """
 
 import os
@@ -23,9 +23,10 @@ DEVELOPMENT_EXTRAS = {"dev", "docs"}
 
 
 def has_metadata() -> bool:
-    """Whether the installed mtl-cli has its version, requirements and commands.
+    """Whether the folder `mtl_cli-VERSION.dist-info` can be read.
 
-    They lie in the folder `mtl_cli-VERSION.dist-info`, beside the package.
+    The folder lies beside the installed package, and holds the version, the
+    requirements and the commands.
     """
     try:
         commands = distribution("mtl-cli").entry_points
@@ -37,7 +38,7 @@ def has_metadata() -> bool:
 def import_problems() -> list[str]:
     """Returns why commands cannot be imported; [] if all can be imported.
 
-    This finds a missing package that another package requires.
+    For example, a package is missing that another package requires.
     """
     problems = []
     for command in distribution("mtl-cli").entry_points:

@@ -77,8 +77,8 @@ def unknown_option_message(error: MissingConfigException) -> str:
 def missing_plugin_message(group: str, option: str) -> str:
     """Returns the message that Hydra has no launcher or sweeper of this name.
 
-    The message names Hydra's own, those of mtl-cli's extras, and those in the user's
-    folder of configs.
+    The message names the launchers or sweepers of Hydra, of mtl-cli's extras, and of
+    the folders of configs.
     """
     extras = {name: extra for (g, name), extra in EXTRA_OF_OPTION.items() if g == group}
     names = [BASIC, *extras, *options_of_group(group)]

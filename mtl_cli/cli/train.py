@@ -106,7 +106,7 @@ def train(
         with signals.raise_hidden_interrupts():
             try:
                 outcome = compose_and_run(arguments, more_settings)
-            except CompleteGridError:
+            except CompleteGridError:  # other sweeps have taken the last points
                 outcome = RunOutcome()
                 if session.current is not None:
                     session.current.search_is_complete = True

@@ -138,7 +138,7 @@ def check_earlier_values(config: DictConfig, study: "optuna.Study") -> None:
 
 
 def contains(distribution: "BaseDistribution", value: Any) -> bool:
-    """Whether a search may try a value, which may have any type."""
+    """Whether a search may try a value of any type."""
     try:
         return bool(distribution._contains(distribution.to_internal_repr(value)))
     except (ValueError, TypeError):

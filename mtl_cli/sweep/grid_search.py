@@ -27,7 +27,7 @@ from mtl_cli.sweep.search_storage import (
     SearchStorage,
 )
 
-# Optuna's own methods, which `adapt_grid_sampler` replaces.
+# Optuna's own methods. `adapt_grid_sampler` replaces them.
 optuna_ask = optuna.Study.ask
 optuna_after_trial = GridSampler.after_trial
 
@@ -123,9 +123,9 @@ def num_points_to_try(grid: GridSampler, trials: list[FrozenTrial]) -> int:
 def ask_for_point(study: optuna.Study, *arguments: Any) -> optuna.trial.Trial:
     """Calls Optuna's `Study.ask` for a new trial, unless the grid has no points left.
 
-    Other sweeps with the same database may have taken the last points. If that happens
-    in the middle of this sweep's batch of trials, the rest of the batch repeats points:
-    Hydra's sweeper must finish a batch that it has begun.
+    Other sweeps with the same database may have taken the last points. In the middle of
+    a batch of trials, the trial repeats a point instead: Hydra's sweeper must finish a
+    batch that it has begun.
 
     Raises:
         CompleteGridError: if no point is left.

@@ -161,10 +161,10 @@ def execute_job(job: Job) -> None:
 def note_scores(job: Job) -> None:
     """Notes the first metric of each task of a finished run, and the run's objective.
 
-    The metrics are those of the validation rows, if there are any; else of the test
-    rows, else of the training rows. The objective is the monitored metric of the
-    validation rows. Without validation rows it stays None, because a search must not
-    choose by other rows.
+    The first metrics are of the validation rows; without validation rows, of the test
+    rows; without both, of the training rows. The objective is the monitored metric of
+    the validation rows. Without validation rows, the objective stays None, because a
+    search must not choose by other rows.
     """
     from mtl_cli.config.check import check
     from mtl_cli.config.monitor import metrics_of_run

@@ -109,8 +109,8 @@ def start_process(job: Job, jobs_at_once: int, timeout: float | None) -> None:
 def wait_for_any_job(max_seconds: float = float("inf")) -> None:
     """Waits until a job ends or its deadline passes, but at most `max_seconds`.
 
-    Then kills the jobs whose deadline has passed, and completes the records of these
-    jobs and of the jobs that have ended.
+    Jobs whose deadline has passed are killed. The records of killed and ended jobs are
+    completed.
     """
     seconds_left = min(r.deadline for r in running) - time.monotonic()
     timeout = max(min(seconds_left, max_seconds, MAX_WAIT_SECONDS), 0)

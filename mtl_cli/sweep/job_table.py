@@ -4,7 +4,7 @@ import contextlib
 import shlex
 import threading
 import time
-from collections.abc import Callable, Set
+from collections.abc import Set
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -51,10 +51,10 @@ class JobTable:
         """Starts the thread that shows the jobs."""
         self.thread.start()
 
-    def stop(self, remark: Callable[[], str] = str) -> None:
+    def stop(self, remark: str = "") -> None:
         """Stops the thread; shows the final table and the next command to try.
 
-        `remark` returns a line to show below the order of the table, or "" for none.
+        `remark` is a line to show below the order of the table; "" for none.
         """
         self.is_over.set()
         self.thread.join()
@@ -65,11 +65,11 @@ class JobTable:
             write_leaderboard(self.folder)
         except (DataError, WriteError) as error:
             self.print_line(f"warning: {error}")
-        self.print(self.table(best_first(started)))
+        self.print(self.rich_table(best_first(started)))
         if order := order_of_table(started):
             self.print_line(order)
-        if text := remark():
-            self.print_line(text)
+        if remark:
+            self.print_line(remark)
         self.print_line(f"sweep folder: {self.folder}")
         if any(record.scores for record in started):
             command = ["mtl-compare", str(self.folder), *plugin_flags()]
@@ -109,7 +109,7 @@ class JobTable:
                 records = self.records()
                 self.note_changes(records)
                 max_rows = max(3, self.console.height - 5)
-                live.update(self.table(records[-max_rows:], one_line=True))
+                live.update(self.rich_table(records[-max_rows:], one_line=True))
         self.note_changes(self.records())
 
     def print_ended_jobs(self) -> None:
@@ -149,7 +149,7 @@ class JobTable:
         self.next_leaderboard_time = start + LEADERBOARD_PAUSE * seconds
         self.leaderboard_is_old = False
 
-    def table(self, records: list[JobRecord], one_line: bool = False) -> Table:
+    def rich_table(self, records: list[JobRecord], one_line: bool = False) -> Table:
         """Returns a table with one row per job. `one_line` cuts long settings."""
         titles = list(dict.fromkeys(title for r in records for title in r.shown_scores))
         table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)

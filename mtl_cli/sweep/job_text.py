@@ -32,8 +32,8 @@ def line_of_ended_job(record: JobRecord, fixed_keys: Set[str]) -> str:
 def shown_settings(record: JobRecord, fixed_keys: Set[str]) -> str:
     """Returns the settings of a job on one line.
 
-    Settings of `fixed_keys`, which have the same value in all jobs, are left out,
-    unless the job has no other settings.
+    The keys in `fixed_keys` have the same value in all jobs. Their settings are left
+    out, unless the job has no other settings.
     """
     own_settings = [s for s in record.settings if key_of_setting(s) not in fixed_keys]
     return " ".join(map(rounded, own_settings or record.settings))

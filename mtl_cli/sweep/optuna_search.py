@@ -202,9 +202,9 @@ def open_study(config: DictConfig) -> "optuna.Study | None":
             sqlalchemy.exc.DBAPIError,
             optuna.exceptions.StorageInternalError,
         ) as error:
-            # Another attempt does not help if SQLite has waited for a lock in vain. It
-            # helps if SQLite raised the same error at once: then two processes had read
-            # and wanted to write.
+            # If SQLite has waited for a lock in vain, a new attempt would also wait in
+            # vain. If SQLite raised the same error at once, two processes had read and
+            # wanted to write; then a new attempt helps.
             has_waited = time.monotonic() - began > 1
             is_locked = database_reason(error) == LOCKED_DATABASE and has_waited
             if attempt == MAX_ATTEMPTS or is_locked:

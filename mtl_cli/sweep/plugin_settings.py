@@ -187,8 +187,9 @@ def remove_submitit_pickles(sweep: Path) -> None:
 def is_submitit_folder(path: Path) -> bool:
     """Whether `new_submitit_folder` has made a folder, now or at an earlier start.
 
-    That function makes no links, and no folders that other users may read. But some
-    file systems, such as CIFS, show another owner or mode than a folder was made with.
+    `new_submitit_folder` makes no links, and no folders that other users may read. But
+    some file systems, such as CIFS, show another owner or mode than a folder was made
+    with.
     """
     entry = path.lstat()
     if not stat.S_ISDIR(entry.st_mode):

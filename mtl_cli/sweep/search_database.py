@@ -63,8 +63,8 @@ def new_engine(url: str) -> sqlalchemy.engine.Engine:
     """
     try:
         has_user = sqlalchemy.engine.make_url(url).username is not None
-        # For SQLAlchemy, a password ends at the first `@`, so the rest of a password
-        # such as `a@b` would become part of the host's name. Messages show that name.
+        # For SQLAlchemy, a password ends at the first `@`, so the `b` of a password
+        # `a@b` would become part of the host's name. Messages show that name.
         if has_user and url.count("@") > 1:
             raise ConfigError(
                 f"{KEY}: the URL holds more than one @; write each @ of the user name, "

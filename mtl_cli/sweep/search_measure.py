@@ -36,7 +36,7 @@ def measure_of_search(config: DictConfig) -> dict[str, str]:
 
     An example: {"trainer.monitor": "mean", "dataset": "adult",
     "dataset.valid_fraction": "0.1", ..., "metrics": "income.auc, never_married.auc",
-    "data_hash": HASH}. The keys of `dataset` are those of `row_settings`.
+    "data_hash": HASH}. `row_settings` returns the keys of `dataset`.
 
     Args:
         config: the configuration of the search, before its jobs are composed.
@@ -64,7 +64,7 @@ def measure_of_search(config: DictConfig) -> dict[str, str]:
     for group, trial_settings in example_trials(settings):
         try:
             checked = check_job(compose_job(config, trial_settings, number=0))
-        except Exception:  # the job reports the error, which may come from a plugin
+        except Exception:  # of any class: the job reports the error
             continue
         measure_of_option = measure_of_trial(checked, swept_keys)
         if keys := differing_keys(measure, measure_of_option):

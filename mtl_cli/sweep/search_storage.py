@@ -1,4 +1,4 @@
-"""The trials of a search in its database, which sweeps of several machines may share.
+"""The trials of a search in its database. Sweeps of several machines may share it.
 
 A sweep claims a trial by writing its id into the trial, so that no two sweeps run the
 same trial. The trials of a killed sweep are queued again.
@@ -158,8 +158,8 @@ def cut_off_trials(trials: list[FrozenTrial]) -> list[FrozenTrial]:
 def queued_values(trial: FrozenTrial) -> dict[str, Any]:
     """Returns the values with which a trial is tried, or is tried again.
 
-    A trial that was queued first has its values in Optuna's attribute `fixed_params`.
-    They become parameters of the trial one after another when the trial runs.
+    A queued trial has its values in Optuna's attribute `fixed_params`. When the trial
+    runs, the values become parameters of the trial one after another.
     """
     return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
 

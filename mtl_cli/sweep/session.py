@@ -100,7 +100,7 @@ class Session:
 
         remove_submitit_pickles(self.folder)
         mask_multirun(self.folder)
-        self.table.stop(optuna_search.best_trial_message)
+        self.table.stop(optuna_search.best_trial_message())
         self.lock.close()
 
     def job_counts_message(self) -> str:
@@ -168,7 +168,7 @@ def open_session(
     for name in os.listdir(folder / RECORDS):
         if RECORD_NAME.fullmatch(name):
             (folder / RECORDS / name).unlink()
-    # This file marks the folder as a sweep's, even if no job starts.
+    # The mark shows later starts that the folder is a sweep's, even if no job starts.
     (folder / RECORDS / MARK).touch()
     from mtl_cli.sweep.job_table import JobTable
 

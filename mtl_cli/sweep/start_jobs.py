@@ -37,8 +37,8 @@ records_by_folder: dict[Path, JobRecord] = {}
 class Objective:
     """The mean objective of some jobs. `float(objective)` waits until the jobs end.
 
-    A worker process of a launcher sends its objective to the process of the sweep. That
-    process has not started the jobs, so the objective holds the jobs' records itself.
+    A worker process of a launcher sends its objective to the process of the sweep. The
+    objective holds the jobs' records, because the receiver has not started the jobs.
     """
 
     def __init__(self, records: list[JobRecord], sweep: Path) -> None:

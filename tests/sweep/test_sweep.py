@@ -1012,7 +1012,7 @@ def test_line_of_a_job_leaves_out_the_settings_of_all_jobs(
         (line,) = printed_lines(table)
         assert f"seed={number_of_jobs}" in line
         assert "dataset=shop" not in line
-        cells = list(table.table(shown).columns[1].cells)
+        cells = list(table.rich_table(shown).columns[1].cells)
         assert list(map(str, cells)) == ["seed=1", "seed=2"][:number_of_jobs]
 
 
@@ -1176,7 +1176,7 @@ def test_live_table_keeps_one_line_per_job_and_whole_numbers_on_a_narrow_termina
     ]
     console = rich.console.Console(width=width, file=io.StringIO())
     table = JobTable(tmp_path)
-    console.print(table.table(jobs, one_line=True))
+    console.print(table.rich_table(jobs, one_line=True))
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert max(map(len, lines)) <= width
     rows = [line.split() for line in lines if "done" in line]
