@@ -188,7 +188,7 @@ def sets_key(settings: list[str], key: str) -> bool:
 
 
 def defer_settings_of_swept_groups(settings: list[str]) -> list[str]:
-    """Writes the settings of a swept group as a `choice` of one value.
+    """Writes each setting of a swept group's options as a `choice` of one value.
 
     Hydra applies a plain setting such as `model.num_experts=4` once before the sweep,
     to the default model. The default model may lack the key. Hydra applies a `choice`
@@ -203,19 +203,18 @@ def defer_settings_of_swept_groups(settings: list[str]) -> list[str]:
     if any(s.startswith(other_sweepers) for s in settings):
         return settings  # only Hydra's basic sweeper reads `choice`
     swept_prefixes = tuple(f"{s.partition('=')[0]}." for s in settings if is_swept(s))
-    parser = OverridesParser.create()
-    deferred = []
-    for setting in settings:
-        key, _, value = setting.partition("=")
-        has_quotes = "'" in value or '"' in value  # `choice` would lose the quotes
-        is_plain = value and not (has_quotes or is_swept(setting))
-        if not (key.startswith(swept_prefixes) and is_plain):
-            deferred.append(setting)
-            continue
-        as_choice = f"{key}=choice({value})"
-        try:
-            parser.parse_overrides([setting, as_choice])
-            deferred.append(as_choice)
-        except OverrideParseException:  # the value cannot be read as a choice
-            deferred.append(setting)
-    return deferred
+    return [as_choice(s) if s.startswith(swept_prefixes) else s for s in settings]
+
+
+def as_choice(setting: str) -> str:
+    """Writes `KEY=VALUE` as `KEY=choice(VALUE)`, unless that would change the value."""
+    key, _, value = setting.partition("=")
+    has_quotes = "'" in value or '"' in value  # `choice` would lose the quotes
+    if not value or has_quotes or is_swept(setting):
+        return setting
+    choice = f"{key}=choice({value})"
+    try:
+        OverridesParser.create().parse_overrides([setting, choice])
+    except OverrideParseException:  # the value cannot be read as a choice
+        return setting
+    return choice

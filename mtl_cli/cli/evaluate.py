@@ -81,8 +81,8 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
         evaluation, _ = evaluate(model, table, request)
     show_and_write(evaluation, options)
     # Last, so that a wrong name in --fail-if does not lose the results.
-    known, errors = split_known(conditions, [evaluation])
-    return report_checks(failed_checks(known, evaluation), errors)
+    known_conditions, errors = split_known(conditions, [evaluation])
+    return report_checks(failed_checks(known_conditions, evaluation), errors)
 
 
 def show_and_write(evaluation: "Evaluation", options: argparse.Namespace) -> None:
@@ -157,11 +157,11 @@ def evaluate_sweep(
             options.run, runs, table, target, request, options.force
         )
     show_sweep(result, target)
-    known, errors = split_known(conditions, [*result.evaluations.values()])
+    known_conditions, errors = split_known(conditions, [*result.evaluations.values()])
     failed = [
         f"{line} of {name}"
         for name, evaluation in result.evaluations.items()
-        for line in failed_checks(known, evaluation)
+        for line in failed_checks(known_conditions, evaluation)
     ]
     failed += [f"{name}: {reason}" for name, reason in result.failed.items()]
     return report_checks(failed, errors)

@@ -68,10 +68,11 @@ def unknown_option_message(error: MissingConfigException) -> str:
             )
     if not options:
         return unknown_path_message(path) or first_line(error)
-    # If plugins can add options to the group, the hint may also name `--plugins`.
-    may_be_of_plugin = group in GROUPS_OF_CLASSES
-    suggest_name = suggest_option if may_be_of_plugin else suggest
-    return missing_option_message(group, option, options, suggest_name(option, options))
+    if group in GROUPS_OF_CLASSES:  # plugins can add options: the hint names --plugins
+        hint = suggest_option(option, options)
+    else:
+        hint = suggest(option, options)
+    return missing_option_message(group, option, options, hint)
 
 
 def missing_plugin_message(group: str, option: str) -> str:
@@ -82,10 +83,11 @@ def missing_plugin_message(group: str, option: str) -> str:
     """
     extras = {name: extra for (g, name), extra in EXTRA_OF_OPTION.items() if g == group}
     names = [BASIC, *extras, *options_of_group(group)]
-    known = [
+    names_with_extras = [
         f"{name} (extra {extras[name]})" if name in extras else name for name in names
     ]
-    return missing_option_message(group, option, known, suggest(option, names))
+    hint = suggest(option, names)
+    return missing_option_message(group, option, names_with_extras, hint)
 
 
 def unknown_path_message(path: str) -> str:

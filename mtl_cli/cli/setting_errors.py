@@ -109,7 +109,7 @@ def composition_message(
     if match := SWEPT_HYDRA_KEY.match(message):
         return swept_hydra_key_message(match["key"], match["value"])
     reason = message
-    if match := COMPOSING_ERROR.match(str(root_cause)):
+    if match := COMPOSING_ERROR.match(str(root_cause)):  # the reason is the second line
         reason = match["reason"]
         message += f" {reason}"
     removal = REMOVED_KEY.match(message)

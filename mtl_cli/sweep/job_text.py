@@ -36,15 +36,15 @@ def shown_settings(record: JobRecord, fixed_keys: Set[str]) -> str:
     out, unless the job has no other settings.
     """
     own_settings = [s for s in record.settings if key_of_setting(s) not in fixed_keys]
-    return " ".join(map(rounded, own_settings or record.settings))
+    return " ".join(map(with_rounded_numbers, own_settings or record.settings))
 
 
-def rounded(setting: str) -> str:
-    """Returns a setting with long numbers rounded. Numbers in other texts stay.
+def with_rounded_numbers(setting: str) -> str:
+    """Rounds the long numbers of a setting. Other texts, such as paths, stay.
 
-    >>> rounded("model.dropout=0.09402725344777285")
+    >>> with_rounded_numbers("model.dropout=0.09402725344777285")
     'model.dropout=0.09403'
-    >>> rounded("dataset.train=/data/20240131.235959/rows.csv")
+    >>> with_rounded_numbers("dataset.train=/data/20240131.235959/rows.csv")
     'dataset.train=/data/20240131.235959/rows.csv'
     """
     return LONG_NUMBER.sub(lambda match: f"{float(match[0]):.4g}", setting)

@@ -32,8 +32,8 @@ def repeats_and_twins(composed: Variant) -> list[Variant]:
     values, settings, choices = composed
     # The session has applied `resume` to the whole sweep. Each job resumes if possible.
     single_run = {"repeats": 1, "compare": {"single_task": False}, "resume": "auto"}
-    sweep_keys = ("repeats=", "compare=", "compare.")
-    remaining = [s for s in settings if not without_signs(s).startswith(sweep_keys)]
+    prefixes = ("repeats=", "compare=", "compare.")
+    remaining = [s for s in settings if not without_signs(s).startswith(prefixes)]
     variants = [Variant(values | single_run, remaining, choices)]
     if values["compare"]["single_task"] and values["model"]["name"] != "single_task":
         variants.append(single_task_twin(variants[0]))

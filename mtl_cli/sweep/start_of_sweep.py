@@ -51,9 +51,11 @@ def start(config: DictConfig) -> None:
     measure = measure_of_search(config) if is_search else {}
     keys = plan.keys_of_config(config)
     num_jobs = plan.number_of_jobs(config, keys)
-    folder, resume = Path(config.hydra.sweep.dir), config.get("resume", "auto")
     session.current = session.open_session(
-        folder, resume, num_jobs, plan.fixed_keys(config, keys)
+        Path(config.hydra.sweep.dir),
+        resume=config.get("resume", "auto"),
+        num_jobs=num_jobs,
+        fixed_keys=plan.fixed_keys(config, keys),
     )
     session.current.search_is_complete = optuna_search.resume_search(config, measure)
     adapt_plugins(config)
