@@ -126,12 +126,12 @@ def load_bounded(original: Any, source: Any, config_path: str) -> ConfigResult:
     path = os.path.realpath(os.path.join(source.path, file))
     if not os.path.isfile(path):
         return original(source, config_path)  # type: ignore[no-any-return]
-    with named_file_errors(path):
+    with name_file_in_errors(path):
         text = read_text(Path(path), MAX_YAML_BYTES)
     key = (source.provider, source.path, path, text)
     if key not in parsed_files:
         check_yaml(text, path)
-        with named_file_errors(path):
+        with name_file_in_errors(path):
             loaded = original(source, config_path)
         if isinstance(loaded.config, ListConfig):
             raise ConfigError(
@@ -155,13 +155,13 @@ def list_bounded(
     is_below_link = os.path.realpath(folder) != os.path.normpath(folder)
     if is_below_link and results_filter == ObjectType.GROUP:
         return []
-    with named_file_errors(folder):
+    with name_file_in_errors(folder):
         names: list[str] = original(source, config_path, results_filter)
     return [name for name in names if name.isprintable()]
 
 
 @contextlib.contextmanager
-def named_file_errors(path: str) -> Iterator[None]:
+def name_file_in_errors(path: str) -> Iterator[None]:
     """Turns errors of reading a file or a folder into errors that name its path."""
     try:
         yield

@@ -25,7 +25,8 @@ from mtl_cli.core.secret_resolvers import track_secrets
 from mtl_cli.core.yaml_limits import limited_reading
 
 HYDRA_CONFIG = "hydra/config"  # the file of Hydra's own defaults
-COMPOSED_SETTINGS = "composed of: "  # the start of the note that `noted_settings` adds
+# The start of the note that `name_settings_in_errors` adds.
+COMPOSED_SETTINGS = "composed of: "
 # The only callback of Hydra that a configuration keeps.
 START_OF_SWEEP = "mtl_cli.sweep.start_of_sweep.StartOfSweep"
 
@@ -52,7 +53,7 @@ def compose_checked(
     settings = list(arguments["overrides"])
     prefixes = ("hydra.", "hydra/")
     hydra_settings = [s for s in settings if s.lstrip("+~").startswith(prefixes)]
-    with noted_settings(settings), limited_reading():
+    with name_settings_in_errors(settings), limited_reading():
         check_search_path(loader, config_name)
         composed = original(loader, **arguments)
     check_plugins(composed)
@@ -70,7 +71,7 @@ def compose_checked(
 
 
 @contextlib.contextmanager
-def noted_settings(settings: list[str]) -> Iterator[None]:
+def name_settings_in_errors(settings: list[str]) -> Iterator[None]:
     """Adds a note with the composed settings to an error of the block.
 
     `setting_errors` reads the note, because a job of a sweep has other settings than

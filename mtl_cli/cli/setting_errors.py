@@ -179,7 +179,7 @@ def named_key(error: BaseException) -> str:
 def composed_settings(error: BaseException) -> list[str]:
     """Returns the settings that Hydra composed when it failed; [] if not known.
 
-    `config_guard.noted_settings` has added these settings to the error as a note.
+    `config_guard.name_settings_in_errors` has added them to the error as a note.
     """
     for text in getattr(error, "__notes__", []):
         if text.startswith(COMPOSED_SETTINGS):

@@ -167,8 +167,8 @@ def compose_and_run(arguments: list[str], more_settings: Sequence[str]) -> RunOu
         return None
 
     is_printing = prints_only(other_arguments)
-    output = masked_output() if is_printing else contextlib.nullcontext()
-    with finish_jobs_if_storage_is_lost(), output:
+    masking = mask_output() if is_printing else contextlib.nullcontext()
+    with finish_jobs_if_storage_is_lost(), masking:
         hydra.main(
             version_base="1.3", config_path=str(conf_folder()), config_name="config"
         )(run_or_start_jobs)()
@@ -206,7 +206,7 @@ def request_of(composed: DictConfig) -> RunRequest:
 
 
 @contextlib.contextmanager
-def masked_output() -> Iterator[None]:
+def mask_output() -> Iterator[None]:
     """Masks the secrets in the text that is printed inside the block."""
     output = io.StringIO()
     try:

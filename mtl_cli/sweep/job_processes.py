@@ -53,13 +53,13 @@ def fork_server() -> ForkServerContext:
     multiprocessing.set_start_method("forkserver", force=True)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["mtl_cli.sweep.fork_server_preload"])
-    with terminal_signals_ignored():
+    with ignore_terminal_signals():
         forkserver.ensure_running()
     return context
 
 
 @contextlib.contextmanager
-def terminal_signals_ignored() -> Iterator[None]:
+def ignore_terminal_signals() -> Iterator[None]:
     """Makes processes that start inside the block ignore Ctrl-C and a closed terminal.
 
     Both signals of the terminal also reach the fork server. If the server ended, its
