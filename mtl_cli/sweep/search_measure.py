@@ -66,12 +66,13 @@ def measure_of_search(config: DictConfig) -> dict[str, str]:
             checked = check_job(compose_job(config, trial_settings, number=0))
         except Exception:  # of any class: the job reports the error
             continue
-        measure_of_option = measure_of_trial(checked, swept_keys)
-        if keys := differing_keys(measure, measure_of_option):
+        trial_measure = measure_of_trial(checked, swept_keys)
+        if not measure:
+            measure = trial_measure | data_hash(checked.dataset)
+        elif keys := differing_keys(measure, trial_measure):
             raise ConfigError(
                 f"{group}: the options differ in {comma_list(keys)}, but {SAME_MEASURE}"
             )
-        measure = measure or measure_of_option | data_hash(checked.dataset)
     masked: dict[str, str] = mask_secrets(measure)
     return masked
 
