@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from mtl_cli.config.interpolations import resolved
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import shown
-from mtl_cli.core.secrets import secret_in
+from mtl_cli.core.secrets import secret_reference_in
 
 FOLDER_KEYS = ("hydra.run.dir", "hydra.sweep.dir")
 
@@ -36,7 +36,7 @@ def check_folders(composed: DictConfig, hydra_settings: list[str]) -> None:
         if root is not None:
             check_below(key, folder, root)
             check_url_characters(key, folder)
-        if reference := secret_in(folder):
+        if reference := secret_reference_in(folder):
             raise ConfigError(
                 f"{key}: the folder's name would show the value of {reference}; name "
                 "another folder, or give the data set another name"

@@ -7,7 +7,7 @@ from hydra.errors import HydraException
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import shown
-from mtl_cli.core.secrets import secret_in
+from mtl_cli.core.secrets import secret_reference_in
 
 # A key or group of the configuration that a search space may vary, such as `model.name`
 # or `+seed`. Keys of Hydra's own section do not match.
@@ -34,10 +34,10 @@ def check_plain(key: str, value: object) -> None:
             f"{key}: {shown(value)} holds '${{', which Hydra would resolve again; "
             "write the interpolation without the backslash"
         )
-    elif name := secret_in(value):
+    elif reference := secret_reference_in(value):
         raise ConfigError(
-            f"{key} holds the value of {name}, which the names of jobs and folders "
-            "would show; use the secret in a key outside of the section hydra"
+            f"{key} holds the value of {reference}, which the names of jobs and "
+            "folders would show; use the secret in a key outside of the section hydra"
         )
 
 

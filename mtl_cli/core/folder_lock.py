@@ -11,7 +11,7 @@ from typing import IO
 from mtl_cli.core.errors import ConfigError
 
 LOCK_NAME = ".lock"
-MAX_ATTEMPTS = 10  # to lock a file that other processes remove
+MAX_ATTEMPTS = 10  # to lock a file, if other processes remove it each time
 
 
 def lock_folder(folder: Path, key: str) -> IO[str]:
@@ -29,7 +29,7 @@ def lock_folder(folder: Path, key: str) -> IO[str]:
         folder.mkdir(parents=True, exist_ok=True)
         file = locked_file(path)
     except OSError as error:
-        # The system's reason for a link, "too many levels", would be misleading.
+        # For a link, the system's reason "too many levels" would mislead the user.
         reason = f"{LOCK_NAME} is a link" if os.path.islink(path) else error.strerror
         raise ConfigError(
             f"{key}: cannot write to {folder}: {reason}; name another folder"
@@ -62,7 +62,7 @@ def locked_file(path: Path) -> IO[str] | None:
                 file.close()
         if is_valid_lock:
             return file
-    return None  # other processes lock and release the folder all the time
+    return None  # other processes have locked and released the folder each time
 
 
 def is_still_at(path: Path, file: IO[str]) -> bool:

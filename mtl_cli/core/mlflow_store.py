@@ -16,7 +16,7 @@ from mtl_cli.core.mlflow_address import (
     store_folder,
 )
 from mtl_cli.core.other_files import check_entries
-from mtl_cli.core.secrets import secret_in
+from mtl_cli.core.secrets import secret_reference_in
 
 CONNECT_SECONDS = 10
 # The subfolders that MLflow makes if it stores runs in a folder.
@@ -36,10 +36,10 @@ def check_local_store(uri: str) -> None:
     store = store_folder(uri)
     if store is None:
         return
-    if secret := secret_in(uri):
+    if reference := secret_reference_in(uri):
         raise ConfigError(
-            f"tracker.uri: the name of a file would show the value of {secret}; choose "
-            "a name without the secret"
+            f"tracker.uri: the name of a file would show the value of {reference}; "
+            "choose a name without the secret"
         )
     if not store.is_relative_to(Path.cwd().resolve()):
         raise ConfigError(

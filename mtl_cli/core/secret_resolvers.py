@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.resolvers import oc
 
-from mtl_cli.core.secrets import SHORTEST_SECRET, remember, secret_in
+from mtl_cli.core.secrets import SHORTEST_SECRET, remember, secret_reference_in
 
 SECRET_NAME = re.compile(
     r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL)S?(_|$)", re.IGNORECASE
@@ -73,10 +73,10 @@ def remember_parts(value: T, resolver: str, source: object) -> T:
     Raises:
         ValueError: if a part is too short to be distinguished from other text.
     """
-    secret = secret_in(source) if isinstance(source, str) else None
-    if secret is None:
+    inner_reference = secret_reference_in(source) if isinstance(source, str) else None
+    if inner_reference is None:
         return value
-    reference = f"${{{resolver}:{secret}}}"
+    reference = f"${{{resolver}:{inner_reference}}}"
     for leaf in leaves(value):
         must_be_hidden = not isinstance(leaf, bool | None)  # true tells nothing
         if must_be_hidden and len(str(leaf)) < SHORTEST_SECRET:
@@ -89,7 +89,7 @@ def remember_parts(value: T, resolver: str, source: object) -> T:
 
 
 def leaves(value: object) -> list[object]:
-    """Returns the single values in nested values, and the keys of dicts."""
+    """Returns the values in nested dicts and lists, and the keys of the dicts."""
     if isinstance(value, DictConfig | ListConfig):
         value = OmegaConf.to_container(value)
     if isinstance(value, dict):

@@ -71,8 +71,11 @@ def remember(value: Any, reference: str) -> None:
                     _number_references.setdefault(number, reference)
 
 
-def secret_in(value: object) -> str | None:
-    """Returns the reference of the first secret in a text or number, or None."""
+def secret_reference_in(value: object) -> str | None:
+    """Returns the reference of the first secret in a text or number, or None.
+
+    For example, `${oc.env:API_KEY}` if the text holds the value of API_KEY.
+    """
     text = str(value)
     return next((ref for secret, ref in _references.items() if secret in text), None)
 

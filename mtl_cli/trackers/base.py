@@ -9,7 +9,7 @@ from pydantic import PrivateAttr
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.options import Options
-from mtl_cli.core.secrets import secret_in
+from mtl_cli.core.secrets import secret_reference_in
 from mtl_cli.metrics.score_dict import Scores
 
 
@@ -74,10 +74,10 @@ class Tracker(Options):
     def check_secrets(self) -> None:
         """Raises a `ConfigError` if the service would store a value with a secret."""
         for key, value in self.model_dump(exclude=set(self.keys_not_stored)).items():
-            if secret := secret_in(value):
+            if reference := secret_reference_in(value):
                 raise ConfigError(
-                    f"tracker.{key}: {self.name} would store the value of {secret}; "
-                    "give another value"
+                    f"tracker.{key}: {self.name} would store the value of "
+                    f"{reference}; give another value"
                 )
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
