@@ -135,11 +135,12 @@ def counts_by_ids(
 
 
 def drift_from(buckets: Buckets, new_counts: Counts) -> float:
-    """Returns the population stability index of new values against those of `buckets`.
+    """Returns the population stability index of new values against training values.
 
-    Training rows hold no unseen values, because the vocabulary is made of them. So of
-    the unseen values of new rows, a fraction up to `expected_unseen` is no drift: the
-    index is computed as if ranges of the training values held this fraction as unseen.
+    Training rows hold no unseen values, because the vocabulary comes from these rows.
+    New rows of the same distribution hold the fraction `expected_unseen`. So up to this
+    fraction, unseen values do not count as drift: as many training values are moved
+    from the buckets of ranges to the bucket of id 0.
 
     Args:
         buckets: the buckets and the counts of the training values.
@@ -148,13 +149,14 @@ def drift_from(buckets: Buckets, new_counts: Counts) -> float:
     counts = np.array(buckets["counts"], "float64")
     if "ids" in buckets:
         trained_fraction = counts[0] / max(counts.sum(), 1)
-        increase = max(new_counts[0] / max(new_counts.sum(), 1) - trained_fraction, 0.0)
-        counts_of_ranges = counts[len(buckets["ids"]) :]  # a view: changes `counts`
-        num_in_ranges = counts_of_ranges.sum()
-        num_unseen = counts.sum() * min(increase, buckets.get("expected_unseen", 0.0))
-        num_unseen = min(num_unseen, num_in_ranges)
-        counts_of_ranges *= 1 - num_unseen / max(num_in_ranges, 1)
-        counts[0] += num_unseen
+        new_fraction = new_counts[0] / max(new_counts.sum(), 1)
+        increase = max(new_fraction - trained_fraction, 0.0)
+        fraction_moved = min(increase, buckets.get("expected_unseen", 0.0))
+        first_range = len(buckets["ids"])
+        num_in_ranges = counts[first_range:].sum()
+        num_moved = min(fraction_moved * counts.sum(), num_in_ranges)
+        counts[first_range:] *= 1 - num_moved / max(num_in_ranges, 1)
+        counts[0] += num_moved
     return stability_index(counts, new_counts)
 
 

@@ -165,10 +165,11 @@ def expected_unseen_fractions(
 ) -> dict[str, float]:
     """Returns the fractions of unseen values to expect in rows like the training rows.
 
-    Training rows hold no unseen value, because the vocabulary is made of them. But a
-    value that occurs only once would be unseen if its row were left out. So the
-    fraction of such values in the training rows is the fraction of unseen values to
-    expect in other rows. (With `min_count`, a value must occur exactly so often.)
+    Training rows hold no unseen value, because the vocabulary comes from these rows.
+    But a value that occurs in one row only would be unseen without this row. So the
+    fraction of these values in the training rows is the fraction of unseen values to
+    expect in new rows. With `min_count: 3`, this holds for values that occur in exactly
+    three rows.
 
     Returns: {feature that owns a vocabulary: fraction}; features with a fraction below
         `MIN_EXPECTED_UNSEEN` may be left out.

@@ -32,13 +32,12 @@ class RunDistribution(NamedTuple):
     Attributes:
         buckets: the buckets of the values.
         counts: the number of values of training rows in each bucket, (buckets,). If the
-            data were sampled, a row may count several times, see
-            `Table.rows_represented`.
-        empty_fraction: the fraction of rows of the table `train` with an empty cell;
-            rows count as in `counts`.
+            data were sampled, a row may count several times here and in the fractions,
+            see `Table.rows_represented`.
+        empty_fraction: the fraction of rows of the table `train` with an empty cell.
         unseen_fraction: the fraction of unseen values in the run's last split, usually
-            the test rows, see `FeatureSet.unseen_and_all_rows`; rows count as in
-            `counts`. None if unseen values were not counted.
+            the test rows, see `FeatureSet.unseen_and_all_rows`. None if unseen values
+            were not counted.
     """
 
     buckets: Buckets
@@ -104,10 +103,10 @@ class FeatureCounts:
         counts: {feature: the number of values in each bucket, (buckets,)}, counted as
             in `RunDistribution`.
         num_empty: {feature: the number of rows with an empty cell}, see `empty_rows`.
+            Rows count as in `RunDistribution`, here and in the other numbers.
         num_unseen: {feature: the number of unseen values}.
         num_values: {feature: the number of all values, unseen or not}.
         num_rows: the number of rows in which empty cells and unseen values are counted.
-            In these four numbers, too, rows count as in `RunDistribution`.
     """
 
     def __init__(self, features: FeatureSet, run_folder: Path) -> None:

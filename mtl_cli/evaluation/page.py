@@ -77,11 +77,11 @@ def slice_bars(evaluation: EvaluationResults, column: str, task: str) -> list[Ba
     """Returns one bar for each slice by a column on which a task's metric is known."""
     bars = []
     for record in evaluation.slice_records:
-        is_shown = record["column"] == column and record["task"] == task
         value, low, high = record["value"], record["low"], record["high"]
-        if is_shown and value is not None:
-            if low is None:  # the interval is unknown, so the bar has no length
-                low = high = value
+        is_requested = record["column"] == column and record["task"] == task
+        if is_requested and value is not None:
+            if low is None or high is None:
+                low = high = value  # the interval is unknown: the bar has no length
             text = text_with_interval(record)
             bars.append(Bar(record["slice"], text, value, low, high))
     return bars

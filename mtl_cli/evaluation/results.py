@@ -1,7 +1,6 @@
 """The results of an evaluation as JSON values, and the checks of `--fail-if`."""
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +9,7 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.evaluation.feature_drift import FeatureDrift
 from mtl_cli.evaluation.prediction_drift import PredictionDrift
 from mtl_cli.metrics.score_dict import name_with_space
+from mtl_cli.scoring.slice_records import SliceRecord
 from mtl_cli.scoring.slices import MAX_SLICES, MIN_ROWS, OTHER
 
 
@@ -25,8 +25,7 @@ class EvaluationResults:
         rows: the number of evaluated rows.
         tasks: the metrics and the weakest slice of each output, see
             `task_results.task_results`.
-        slice_records: the metrics of slices, one dict per column, slice and output, see
-            `SliceRecord`.
+        slice_records: the metrics of slices, one record per column, slice and output.
         drift_records: the drift of each feature, and of each output or class.
         importances: the importance of features, see `permutation_importance`; {} if it
             was not measured.
@@ -38,7 +37,7 @@ class EvaluationResults:
     table_name: str
     rows: int
     tasks: dict[str, dict[str, Any]]
-    slice_records: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    slice_records: list[SliceRecord] = field(default_factory=list)
     drift_records: list[FeatureDrift | PredictionDrift] = field(default_factory=list)
     importances: dict[str, Any] = field(default_factory=dict)
     gates: dict[str, Any] = field(default_factory=dict)
@@ -88,11 +87,11 @@ class EvaluationResults:
             start = f"{record['task']}.slices.{record['column']}.{record['slice']}"
             for name, value in record["metrics"].items():
                 numbers[f"{start}.{name}"] = value
-        for record in self.drift_records:
+        for drift in self.drift_records:
             for key in ("psi", "missing", "unseen"):
-                value = record.get(key)  # predictions have only a psi
-                if isinstance(value, float):
-                    numbers[f"{record['kind']}s.{record['name']}.{key}"] = value
+                number = drift.get(key)  # predictions have only a psi
+                if isinstance(number, float):
+                    numbers[f"{drift['kind']}s.{drift['name']}.{key}"] = number
         return numbers
 
 

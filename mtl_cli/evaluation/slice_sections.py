@@ -2,17 +2,17 @@
 
 A slice is tested against all other rows if it has enough rows and is not `(other)`. For
 each task, the tested slices have ranks; rank 1 is the weakest slice. Slices that are
-not tested have the rank None. A record holds the scores of one slice for one task, see
-`EvaluationResults.slice_records`.
+not tested have the rank None.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mtl_cli.core.message_text import cut
 from mtl_cli.evaluation.results import EvaluationResults
 from mtl_cli.runs.text_tables import Cells, format_count, text_with_interval
+from mtl_cli.scoring.slice_records import SliceRecord
 from mtl_cli.scoring.slices import MIN_ROWS, OTHER
 
 TASKS_PER_TABLE = 2  # a table of all slices has at most this number of tasks
@@ -50,7 +50,7 @@ def slice_sections(
     With `shorten`, if the tables of all slices have more than `MAX_SLICE_ROWS` rows
     together, the sections name only the weakest slices.
     """
-    records_by_column: dict[str, list[Mapping[str, Any]]] = {}
+    records_by_column: dict[str, list[SliceRecord]] = {}
     for record in evaluation.slice_records:
         records_by_column.setdefault(record["column"], []).append(record)
     sections = [
@@ -67,7 +67,7 @@ def slice_sections(
 
 
 def weakest_slices_section(
-    evaluation: EvaluationResults, column: str, records: Sequence[Mapping[str, Any]]
+    evaluation: EvaluationResults, column: str, records: Sequence[SliceRecord]
 ) -> Section:
     """Returns the weakest slices by a column: a table with one row per task.
 
@@ -94,7 +94,7 @@ def weakest_slices_section(
 
 
 def weakest_slices_row(
-    evaluation: EvaluationResults, task: str, tested: Sequence[Mapping[str, Any]]
+    evaluation: EvaluationResults, task: str, tested: Sequence[SliceRecord]
 ) -> list[str]:
     """Returns a task's row in the table of the weakest slices.
 
@@ -116,7 +116,7 @@ def weakest_slices_row(
 
 
 def all_slices_section(
-    evaluation: EvaluationResults, column: str, records: Sequence[Mapping[str, Any]]
+    evaluation: EvaluationResults, column: str, records: Sequence[SliceRecord]
 ) -> Section:
     """Returns the scores of all tasks on each slice by a column.
 
@@ -126,33 +126,34 @@ def all_slices_section(
     tasks = list(evaluation.tasks)
     slice_names = list(dict.fromkeys(record["slice"] for record in records))
     # Each slice has a record for each task.
-    record_of = {(record["slice"], record["task"]): record for record in records}
-    with_ratio = {r["task"] for r in records if r["ratio"] is not None}
+    record_by_slice_and_task = {(r["slice"], r["task"]): r for r in records}
+    tasks_with_ratio = {r["task"] for r in records if r["ratio"] is not None}
     tables = []
     for start in range(0, len(tasks), TASKS_PER_TABLE):
         tasks_of_table = tasks[start : start + TASKS_PER_TABLE]
         header = [column]
         for task in tasks_of_table:
             title = evaluation.title_with_metric(task)
-            ratio = ["predicted/actual"] if task in with_ratio else []
+            ratio = ["predicted/actual"] if task in tasks_with_ratio else []
             header += [title, *ratio, "rows", "positives"]
         table = [header]
         for name in slice_names:
             row = [name]
             for task in tasks_of_table:
-                row += slice_cells(record_of[name, task], task in with_ratio)
+                record = record_by_slice_and_task[name, task]
+                row += slice_cells(record, with_ratio=task in tasks_with_ratio)
             table.append(row)
         tables.append(table)
     return Section(f"By {column}", tables, notes(evaluation, column, records))
 
 
-def has_only_rare_values(records: Sequence[Mapping[str, Any]]) -> bool:
+def has_only_rare_values(records: Sequence[SliceRecord]) -> bool:
     """Whether all rows of a column are in the slice of rare values."""
     return all(record["slice"] == OTHER for record in records)
 
 
 def notes(
-    evaluation: EvaluationResults, column: str, records: Sequence[Mapping[str, Any]]
+    evaluation: EvaluationResults, column: str, records: Sequence[SliceRecord]
 ) -> list[str]:
     """Returns the sentences below the tables of the slices by a column."""
     if has_only_rare_values(records):
@@ -172,7 +173,7 @@ def feature_notes(evaluation: EvaluationResults, column: str) -> list[str]:
     ]
 
 
-def slice_cells(record: Mapping[str, Any], with_ratio: bool) -> list[str]:
+def slice_cells(record: SliceRecord, with_ratio: bool) -> list[str]:
     """Returns a task's metric, rows and positives on a slice.
 
     With `with_ratio`, the ratio predicted/actual stands behind the metric.

@@ -113,9 +113,9 @@ def standard_error(label: Floats, influence: Floats, units: SamplingUnits) -> fl
     class. The variance has three parts:
 
     - Within a class, x varies between the units.
-    - Another sample has other fractions of the classes. They shift a macro AUC, since
-      the mean of x differs between its classes. For an AUC, the mean of x is 0 in both
-      classes, so the fractions add nothing.
+    - Another sample has other fractions of the classes. Such fractions shift a macro
+      AUC, since the mean of x differs between its classes. For an AUC, the mean of x is
+      0 in both classes, so this part is 0.
     - If a unit has rows of several classes, its x of these classes vary together.
 
     Args:
