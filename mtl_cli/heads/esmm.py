@@ -57,9 +57,12 @@ class ESMM(Chain):
         self.check_steps(tasks, ["click_task", "conversion_task"])
         click, conversion = self.steps(tasks)
         if click == conversion:
+            role, other = "conversion", "click"
+            if self.conversion_task is None:  # then only `click_task` was set
+                role, other = other, role
             raise ValueError(
-                f"model.conversion_task: {conversion} is the click task too; "
-                "name another task"
+                f"model.{role}_task: {click} is the {other} task too; name another "
+                f"task here or in model.{other}_task"
             )
 
     def label_warnings(self, tasks: Tasks, labels: Labels) -> list[str]:

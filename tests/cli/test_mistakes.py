@@ -160,7 +160,7 @@ MISTAKES = {
     "ordered; did you mean esmm?",
     "model=esmm tasks=[income]": "model.heads=esmm needs two tasks",
     "model=esmm model.click_task=incom": "model.click_task: no task 'incom'",
-    "model=esmm model.click_task=never_married": "is the click task too",
+    "model=esmm model.click_task=never_married": "is the conversion task too",
     "model.heads=funnel tasks=[income]": "model.heads=funnel needs two steps",
     "model.click_task=income": "model.click_task: only model.heads=escm2 and "
     "esmm use it; choose model.heads=escm2 or esmm, or set click_task back to null",

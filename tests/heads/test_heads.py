@@ -117,7 +117,18 @@ def test_esmm_takes_the_first_two_tasks_unless_told_others():
     [
         ({}, {"click": TASKS["click"]}, "model.heads=esmm needs two tasks"),
         ({"click_task": "clik"}, TASKS, "model.click_task: no task 'clik' in this run"),
-        ({"conversion_task": "click"}, TASKS, "click is the click task too"),
+        (
+            {"conversion_task": "click"},
+            TASKS,
+            "model.conversion_task: click is the click task too; name another task "
+            "here or in model.click_task",
+        ),
+        (
+            {"click_task": "buy"},
+            TASKS,
+            "model.click_task: buy is the conversion task too; name another task here "
+            "or in model.conversion_task",
+        ),
         (
             {},
             TASKS | {"buy": Regression(label="buy")},
