@@ -74,16 +74,19 @@ def warn_of_left_out(
     paths: list[str], folders_by_path: list[FoundFolders], warn: Callable[[str], object]
 ) -> None:
     """Warns of folders that cannot be read, and of links to folders elsewhere."""
-    unreadable = [text for folders in folders_by_path for text in folders.unreadable]
+    # The keys of a dictionary name each folder once, even if the paths overlap.
+    unreadable = dict.fromkeys(
+        text for folders in folders_by_path for text in folders.unreadable
+    )
     if unreadable:
         warn(f"these folders cannot be read and are left out: {comma_list(unreadable)}")
     roots = [Path(path).resolve() for path in paths]
-    links = [
+    links = dict.fromkeys(
         str(link)
         for folders in folders_by_path
         for link in folders.links
         if not any(link.resolve().is_relative_to(root) for root in roots)
-    ]
+    )
     if links:
         warn(
             f"links to other folders are not followed: {comma_list(links)}; name a "

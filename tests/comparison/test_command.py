@@ -389,7 +389,7 @@ def test_linked_run_folders_are_left_out_with_one_warning(
     assert capsys.readouterr().err == ""
     for name in ("linked", "linked_too"):
         (sweep / name).symlink_to(other)
-    assert compare(arguments([str(sweep)])) == 0
+    assert compare(arguments([str(sweep), str(sweep)])) == 0  # names each link once
     captured = capsys.readouterr()
     assert captured.err == (
         f"warning: links to other folders are not followed: {sweep}/linked, "
@@ -410,7 +410,7 @@ def test_folders_that_cannot_be_read_are_left_out_with_one_warning(
         return walk(folder)
 
     monkeypatch.setattr(find_runs, "walk", walk_with_error)
-    assert compare(arguments([str(sweep)])) == 0
+    assert compare(arguments([str(sweep), str(sweep)])) == 0  # names each folder once
     assert capsys.readouterr().err == (
         "warning: these folders cannot be read and are left out: private (Permission "
         "denied)\n"
