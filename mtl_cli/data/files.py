@@ -205,16 +205,17 @@ def find_local(key: str, path: str, file_format: str) -> list[Path]:
 def files_in_folder(key: str, path: str, folder: Path, file_format: str) -> list[Path]:
     """Returns the files of a folder that hold rows, sorted; `path` is for messages.
 
-    Subfolders that this user may not read are left out.
+    Subfolders that this user may not read are left out, for example `lost+found`.
     """
 
-    def refuse_other_errors(error: OSError) -> None:
-        if not isinstance(error, PermissionError):
+    def refuse_unless_left_out(error: OSError) -> None:
+        is_top = error.filename == str(folder)
+        if is_top or not isinstance(error, PermissionError):
             raise DataError(f"{key}: cannot reach '{error.filename}': {error.strerror}")
 
     files = sorted(
         file
-        for subfolder, _, names in walk(folder, refuse_other_errors)
+        for subfolder, _, names in walk(folder, refuse_unless_left_out)
         for file in (Path(subfolder, name) for name in names)
         if holds_table_rows(file.relative_to(folder), file_format)
     )

@@ -840,7 +840,7 @@ def test_rows_are_found_however_deep_their_folder_lies(
     assert files.paths == [str(folder / "x.csv")]
 
 
-def test_folder_that_cannot_be_listed_is_told_unless_access_is_denied(
+def test_folder_that_cannot_be_listed_is_refused_unless_it_is_a_denied_subfolder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in "ab":
@@ -857,6 +857,8 @@ def test_folder_that_cannot_be_listed_is_told_unless_access_is_denied(
     monkeypatch.setattr(os, "scandir", fail_for_b)
     files = find_files("t", str(tmp_path), "csv")
     assert files.paths == [str(tmp_path / "a" / "x.csv")]
+    with pytest.raises(DataError, match=r"^t: cannot reach '.*/b': Permission denied"):
+        find_files("t", str(tmp_path / "b"), "csv")
     code = errno.EIO
     with pytest.raises(DataError, match=r"^t: cannot reach '.*/b': Input/output error"):
         find_files("t", str(tmp_path), "csv")
