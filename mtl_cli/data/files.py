@@ -24,7 +24,8 @@ FORMATS = {
     ".tsv": "tsv",
 }
 COMPRESSED = (".gz", ".zst", ".bz2")
-# With this value in place of a format, all files of a folder are found.
+# Stands for a format that is not known yet. All files of a folder are found, as with
+# every format but `auto`.
 ANY_FORMAT = "any"
 
 
@@ -37,7 +38,8 @@ class Files(NamedTuple):
         system: the file system that holds the files.
         paths: the path of each file in the file system. The files of a folder or
             pattern are sorted; the paths of a list keep their order.
-        format: `parquet`, `feather`, `csv` or `tsv`.
+        format: `parquet`, `feather`, `csv` or `tsv`; `ANY_FORMAT` if the search was for
+            files of any format.
     """
 
     key: str
