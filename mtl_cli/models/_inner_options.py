@@ -1,4 +1,4 @@
-"""The keys of heads, gates and towers, which are keys of the section `model` too."""
+"""The keys of heads, gates and towers: the section `model` holds these keys too."""
 
 from dataclasses import dataclass
 from typing import Any, Generic
@@ -34,7 +34,7 @@ class Group(Generic[Option]):
     base: type[Option]
 
     def build(self, name: str, values: dict[str, Any]) -> Option:
-        """Builds the option `name` with its keys, which `select` finds in `values`."""
+        """Builds the option `name`, with the keys that `select` finds in `values`."""
         keys = self.select(values)
         return build_option(self.folder, name, self.base, keys, f"model.{self.key}")
 
@@ -49,7 +49,7 @@ class Group(Generic[Option]):
         )
 
     def select(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Returns those of the values {key: value} whose key some option here has."""
+        """Returns {key: value} for the keys in `values` that the options here have."""
         known_keys = keys_of_options(self.folder, self.base)
         return {key: value for key, value in values.items() if key in known_keys}
 

@@ -53,7 +53,7 @@ class AITM(Sharing):
         f = self.networks(len(tasks), self.bottom_units, name="bottoms")
         q = f(x)  # q_t, (tasks, batch, k)
         k = self.bottom_units[-1]
-        # Its three layers, in this order: V, Q and K (h1, h2 and h3 in the paper).
+        # Three layers, in this order: V, Q and K (h1, h2 and h3 in the paper).
         project = ParallelDense(
             3,
             k,

@@ -3,7 +3,7 @@
 A sharing scheme is the part of a network between the encoder and the towers. Papers
 call a whole network by this part, so `model=mmoe` chooses the sharing scheme MMoE: the
 subclass of `Sharing` in `models/mmoe.py`. The section `model` of a configuration holds
-the keys of the scheme, and those of its heads, towers and gates.
+the keys of the scheme, of its heads, of its towers and of its gates.
 """
 
 from abc import abstractmethod
@@ -72,14 +72,14 @@ class Sharing(Options):
         batch_norm: whether hidden units are normalised over the batch.
         l2: strength of the L2 penalty on dense kernels.
         initializer: Keras initializer of the dense kernels.
-        heads: how the logits of the tasks become outputs: `independent`; `esmm`, where
-            pCTCVR = pCTR x pCVR; `escm2`: `esmm` with an added loss of pCVR; `funnel`:
-            `esmm` for any number of steps; `ordered`, with a penalty on rows where a
-            task is predicted above the task before it; or another file of
-            `mtl_cli/heads`. The keys of the heads are keys of `model` too.
-        towers: how the hidden vectors become logits: `independent`; or another file of
-            `mtl_cli/towers`, with towers that read each other, single features or the
-            scenario. The keys of the towers are keys of `model` too.
+        heads: name of a file in `mtl_cli/heads`: `independent`; `esmm`, where pCTCVR =
+            pCTR x pCVR; `escm2`: `esmm` with an added loss of pCVR; `funnel`: `esmm`
+            for any number of steps; or `ordered`, with a penalty on rows where a task
+            is predicted above the task before it. The keys of the heads are keys of
+            `model` too.
+        towers: name of a file in `mtl_cli/towers`: `independent`, or towers that read
+            each other, single features or the scenario. The keys of the towers are keys
+            of `model` too.
         members: number of members, the networks that a run trains side by side. The
             members share most weights. Each member has its own vector that scales the
             encoding, its own last layer in each tower, and its own loss. A prediction
@@ -118,7 +118,7 @@ class Sharing(Options):
 
     @abstractmethod
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
-        """Computes the hidden vectors, which the towers read, from the encodings.
+        """Computes the hidden vectors from the encodings.
 
         Args:
             encodings: `encodings.outputs` holds the encodings x, `num_encodings`
@@ -212,8 +212,8 @@ class GatedSharing(Sharing):
 
     Attributes:
         gate_units: hidden widths of each gate; empty for linear gates.
-        gate: how the gates weigh the experts: a file of `mtl_cli/gates`, such as
-            `softmax`. The keys of the gates are keys of `model` too.
+        gate: name of a file in `mtl_cli/gates`, such as `softmax`. The keys of the
+            gates are keys of `model` too.
     """
 
     gate_units: Units
@@ -243,6 +243,6 @@ class GatedSharing(Sharing):
 
 
 # Keys that mean the same for every sharing scheme. The single-task twin of a run (its
-# configuration, for one task) keeps their values, but not `heads` and `towers`, which
-# may link tasks.
+# configuration, for one task) keeps their values. The twin does not keep `heads` and
+# `towers`: heads and towers may link tasks.
 COMMON_KEYS = frozenset(Sharing.model_fields) - {"name", "heads", "towers"}

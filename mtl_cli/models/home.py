@@ -267,8 +267,8 @@ class HoME(GatedSharing):
                 name=f"{level}_feature_{kind}_gates",
             )
             v = feature_gates(v) * v  # v * F(v), the input of mlp
-        # Reports and `start_from` need the owner of each expert. They find tasks and
-        # `shared` by the layer's name, but not groups.
+        # Reports and `start_from` need the owner of each expert. The layer's name tells
+        # tasks and `shared`, but not the groups.
         owners_of_experts = None
         if kind == "group":
             owners_of_experts = [group for group in owners for _ in range(num_experts)]

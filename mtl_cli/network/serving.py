@@ -46,7 +46,7 @@ def trace_serving_function(
 
     Args:
         network: the trained network.
-        features: the features, which encode raw rows.
+        features: the features that encode raw rows.
         config: the configuration of the network.
         arguments: {name of an argument of the function: column of the data}.
 
