@@ -95,8 +95,8 @@ class SNR(Sharing):
         c = connections(u)  # c_ij, (readers, batch, n)
         if self.snr_connection == "aver":
             return Mix()(c, u)
-        # The n * len(readers) layers are in the order W_11, W_21, W_31, ..., W_12, ...:
-        # first the matrices that transform u_1, one for each reader.
+        # The matrices W_ij are in the order W_11, W_21, W_31, ..., W_12, ...: first the
+        # matrices that transform u_1, one for each reader.
         transforms = ParallelDense(
             n * len(readers),
             dim,

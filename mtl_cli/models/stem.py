@@ -82,13 +82,14 @@ class STEM(GatedSharing):
         f_tasks = f(x_tasks)  # F_1 ... F_T, (num_specific, batch, units)
         f = self.networks(num_shared, units, f"{name}_shared_experts")
         f_shared = f(x_shared)  # F_s, (num_shared, batch, units)
-        specific, shared = specific_and_shared_experts(
+        # The names of the experts, for reports: a list per task, and the shared ones
+        specific_names, shared_names = specific_and_shared_experts(
             num_tasks, self.num_specific_experts, num_shared
         )
-        experts = [*chain(*specific), *shared]
+        names = [*chain(*specific_names), *shared_names]
         # A task trains only its own and the shared experts.
         routes = [
-            Route(t, [e._replace(trained=e.owner in (t, SHARED)) for e in experts])
+            Route(t, [e._replace(trained=e.owner in (t, SHARED)) for e in names])
             for t in range(num_tasks)
         ]
         # g_t(x_t + x_s), (tasks, batch, experts)
@@ -99,7 +100,7 @@ class STEM(GatedSharing):
             return y_tasks, None  # nothing reads x_s^J
 
         # g_s(x_s), (1, batch, experts)
-        g_shared = self.gates([Route(None, experts)], f"{name}_shared_gate")(x_shared)
+        g_shared = self.gates([Route(None, names)], f"{name}_shared_gate")(x_shared)
         return y_tasks, mix_tensors(g_shared, [f_tasks, f_shared])[0]
 
 
@@ -122,8 +123,9 @@ def mix_specific(weights: Tensor, outputs: Tensor) -> Tensor:
     num_tasks = weights.shape[0]
     num_specific, _, units = outputs.shape
     n = num_specific // num_tasks  # number of specific experts of each task
-    # Slices select the weights of the task's own experts. With a mask, as below for the
-    # other experts, each task would multiply the experts of all tasks a second time.
+    # Slices select the weights of each task's own experts. A mask would give the same
+    # sum, as below for the other experts, but it costs more: each task would multiply
+    # the experts of all tasks.
     own_weights = ops.stack(
         [weights[t, :, t * n : (t + 1) * n] for t in range(num_tasks)]
     )  # (T, batch, n)

@@ -37,8 +37,8 @@ class BlockName(NamedTuple):
         piece: the name of a piece of the owner's weights, such as `0.kernel` for the
             kernel of the first layer. In an embedding table, the task that owns the
             vectors; "" if all tasks share the vectors.
-        expert: for a column of a gate, the name of the column's expert, such as
-            `buy 2`; "" for all other blocks.
+        expert: such as `buy 2`, for a block that is the column of one expert in a gate;
+            "" for all other blocks.
         feature: the feature that the rows of a kernel read, or whose columns the block
             scales; "" if the block does not belong to a single feature.
         feature_slice: the number of the slice of the feature, see `FeatureSlice`.

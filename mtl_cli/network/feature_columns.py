@@ -78,7 +78,7 @@ class FeatureColumns:
     A column of x, the embeddings and dense features side by side, has the name of its
     feature. An encoding is an output of the encoder. A unit of the encoder's deep
     network has a number: `deep 3`. Columns that depend on the number and the order of
-    the features all have the name `feature_order`, which lists the features.
+    the features all have one name, `feature_order`: it lists the features.
 
     Attributes:
         x_columns: the columns of x.
