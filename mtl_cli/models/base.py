@@ -155,11 +155,13 @@ class Sharing(Options):
         return [
             TowerSpec(
                 name,
-                tuple(self.tower_units if t.tower_units is None else t.tower_units),
-                t.num_logits,
-                is_binary=t.BINARY_LABELS,
+                tuple(
+                    self.tower_units if task.tower_units is None else task.tower_units
+                ),
+                task.num_logits,
+                is_binary=task.BINARY_LABELS,
             )
-            for name, t in tasks.items()
+            for name, task in tasks.items()
         ]
 
     @cached_property

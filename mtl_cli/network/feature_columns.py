@@ -31,12 +31,13 @@ class Column(NamedTuple):
 
     Attributes:
         feature: the name of the feature to which the column belongs.
-        part: the number of the part of the tensor that holds the column, from 1. A
-            gate, for instance, reads the columns of some features, and then all of x.
+        source: the number of the tensor that the column comes from, from 1, if several
+            tensors were joined. A gate, for instance, may read the columns of some
+            features, and then all of x.
     """
 
     feature: str
-    part: int = 1
+    source: int = 1
 
 
 class Unnamed(Enum):
@@ -205,12 +206,15 @@ def selected_columns(operation: keras.Operation, call: int) -> slice:
 def columns_side_by_side(columns: list[Columns], widths: list[int]) -> list[Column]:
     """Returns the columns of several tensors that lie side by side in one tensor."""
     all_columns: list[Column] = []
-    num_parts = 0
+    num_sources = 0
     for columns_of_tensor, width in zip(columns, widths, strict=True):
         if isinstance(columns_of_tensor, Unnamed):
             columns_of_tensor = [Column(HIDDEN_COLUMN)] * width
-        all_columns += [x._replace(part=num_parts + x.part) for x in columns_of_tensor]
-        num_parts = all_columns[-1].part
+        all_columns += [
+            column._replace(source=num_sources + column.source)
+            for column in columns_of_tensor
+        ]
+        num_sources = all_columns[-1].source
     return all_columns
 
 
@@ -219,14 +223,14 @@ def common_columns(columns: list[Columns]) -> list[Column]:
 
     Such tensors are, for example, added or multiplied, perhaps also by factors.
     """
-    first, *others = [x for x in columns if x is not Unnamed.FACTORS]
-    if isinstance(first, list) and all(x == first for x in others):
+    first, *others = [c for c in columns if c is not Unnamed.FACTORS]
+    if isinstance(first, list) and all(other == first for other in others):
         return first
     return []
 
 
 def feature_slices(columns: Columns) -> list[FeatureSlice]:
-    """Groups neighbouring columns of the same feature and part."""
+    """Groups neighbouring columns of the same feature and source."""
     if isinstance(columns, Unnamed):
         return []
     slices = []

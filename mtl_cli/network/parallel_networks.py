@@ -53,9 +53,9 @@ def pieces_of(layer: keras.Layer) -> Iterator[NetworkPiece]:
     if isinstance(layer, Routing):
         for prefix, part in layer.parts().items():
             is_variable = isinstance(part, keras.Variable)
-            num_in_part = part.shape[0] if is_variable else part.num
+            num = part.shape[0] if is_variable else part.num
             # If a layer has several gates, a part with one network serves all gates.
-            is_shared = num_in_part == 1 and len(layer.routes) > 1
+            is_shared = num == 1 and len(layer.routes) > 1
             for piece in pieces_of_part(part, prefix):
                 yield replace(piece, network=ALL_NETWORKS) if is_shared else piece
     elif isinstance(layer, LAYERS_OF_NETWORKS):
