@@ -57,8 +57,8 @@ class Encoder(Options):
             embeddings.
         l2_embedding: strength of the L2 penalty on embeddings. In each step, all rows
             of a table have the penalty. In tables that `optimizer.lazy` selects, only
-            the rows that the batch reads have it, each once, so the penalty is weaker
-            there, above all for rare values.
+            the rows that the batch reads have it, so the penalty is weaker there, above
+            all for rare values.
         deep_units: widths of the network `deep`; if empty, deep(x) = x.
         domain_features: features that tell the domain of a row, such as the page or
             the tab. A gate that reads these features scales x. Empty for no gate.
@@ -121,23 +121,23 @@ class Encoder(Options):
         """
         from mtl_cli.layers import lookup
 
-        sets = self._look_up_sets(inputs, layout, num_sets)
+        embeddings_by_set = self._look_up_embeddings(inputs, layout, num_sets)
         dense = [inputs["dense"]] if "dense" in inputs else []
-        xs = [lookup.concatenate_columns(embeddings, dense) for embeddings in sets]
+        xs = [lookup.concatenate_columns(e, dense) for e in embeddings_by_set]
         columns = self.columns(layout)
-        scaled_xs, scaled_sets = xs, sets
+        scaled_xs, scaled_embeddings = xs, embeddings_by_set
         if self.domain_features:
             scaled_xs = _domain_gate.connect(
                 xs, columns, self.domain_features, self.domain_gate_units, dense_options
             )
-            scaled_sets = [
-                lookup.split_embeddings(x, embeddings)
-                for x, embeddings in zip(scaled_xs, sets, strict=True)
+            scaled_embeddings = [
+                lookup.split_embeddings(x, e)
+                for x, e in zip(scaled_xs, embeddings_by_set, strict=True)
             ]
         first_order = partial(self._first_order, inputs, layout)
         outputs = [
             self._encode_set(embeddings, x, first_order, dense_options)
-            for embeddings, x in zip(scaled_sets, scaled_xs, strict=True)
+            for embeddings, x in zip(scaled_embeddings, scaled_xs, strict=True)
         ]
         # `_encode_set` returns x itself if there is nothing to compute from x.
         outputs_are_x = all(
@@ -146,7 +146,7 @@ class Encoder(Options):
         embedded = [name for name, block in layout.blocks.items() if block.table]
         return Encodings(outputs, xs, columns, embedded, outputs_are_x=outputs_are_x)
 
-    def _look_up_sets(
+    def _look_up_embeddings(
         self, inputs: dict[str, Tensor], layout: Layout, num_sets: int
     ) -> list[list[Tensor]]:
         """Connects the embedding layers. For the arguments, see `encode`.
