@@ -20,8 +20,8 @@ from mtl_cli.towers.base import Towers
 
 
 @dataclass(frozen=True)
-class Group(Generic[Option]):
-    """A group of options of which the section `model` chooses one, such as the heads.
+class InnerOptions(Generic[Option]):
+    """The options of which a key of `model` chooses one, such as all heads.
 
     Attributes:
         key: the key of `model` that chooses an option.
@@ -54,15 +54,17 @@ class Group(Generic[Option]):
         return {key: value for key, value in values.items() if key in known_keys}
 
 
-HEADS = Group("heads", "heads", Heads)
-GATES = Group("gate", "gates", Gate)
-TOWERS = Group("towers", "towers", Towers)
-GROUPS: tuple[Group[Any], ...] = (HEADS, GATES, TOWERS)
+HEADS = InnerOptions("heads", "heads", Heads)
+GATES = InnerOptions("gate", "gates", Gate)
+TOWERS = InnerOptions("towers", "towers", Towers)
+ALL_INNER_OPTIONS: tuple[InnerOptions[Any], ...] = (HEADS, GATES, TOWERS)
 
 
 def check_keys_are_known(values: dict[str, Any]) -> None:
     """Raises an error if no option of heads, gates and towers has one of the keys."""
-    known_keys = {key for group in GROUPS for key in group.select(values)}
+    known_keys = {
+        key for options in ALL_INNER_OPTIONS for key in options.select(values)
+    }
     unknown_keys = [
         InitErrorDetails(type="extra_forbidden", loc=(key,), input=value)
         for key, value in values.items()
@@ -78,12 +80,12 @@ def with_keys_of_options(schema: JsonSchemaValue) -> JsonSchemaValue:
     A scheme without gates gets no keys of gates.
     """
     properties = schema["properties"]
-    for group in GROUPS:
-        if group.key not in properties:
+    for options in ALL_INNER_OPTIONS:
+        if options.key not in properties:
             continue
-        names = option_names(group.folder)
-        properties[group.key]["enum"] = names
+        names = option_names(options.folder)
+        properties[options.key]["enum"] = names
         for name in names:
-            cls = option_class(group.folder, name, group.base)
-            properties |= cls.model_json_schema().get("properties", {})
+            cls = option_class(options.folder, name, options.base)
+            properties.update(cls.model_json_schema().get("properties", {}))
     return schema | {"additionalProperties": False}
