@@ -90,7 +90,8 @@ def build_run(
         source = f"model.towers={model.towers}: `connect` for task {name}"
         check_shape(source, logits_by_task[name], ("batch", task.num_logits))
     logits = connect_heads(config, logits_by_task)
-    predictions, calibrations = connect_predictions(config, logits_by_task, statistics)
+    calibrations = calibration_layers(config, statistics)
+    predictions = connect_predictions(config, logits_by_task, calibrations, statistics)
     return Network(
         logits=keras.Model(inputs, logits),
         predictions=keras.Model(inputs, predictions),
@@ -126,19 +127,14 @@ def connect_heads(
     return logits
 
 
-def connect_predictions(
-    config: Config, logits_by_task: dict[str, Tensor], statistics: dict[str, Statistics]
-) -> tuple[dict[str, Tensor], dict[str, Calibration]]:
-    """Calibrates the logits of each tower, and computes the predictions of outputs.
+def calibration_layers(
+    config: Config, statistics: dict[str, Statistics]
+) -> dict[str, Calibration]:
+    """Makes the layers that calibrate the logits of towers.
 
-    With several members, a prediction is the mean over the members, and the standard
-    deviation over the members is one more prediction. `logits_by_task` holds the
-    logits of the towers, before calibration.
-
-    Returns: {prediction: (B, width)}, and {task: the layer that calibrates its tower}.
+    Returns: {task: the layer}, for the tasks whose kind can be calibrated.
     """
-    num_members = config.model.members
-    calibrations = {
+    return {
         name: Calibration(
             task.logit_shift,
             task.shift_direction(statistics.get(name, {})),
@@ -148,6 +144,23 @@ def connect_predictions(
         for i, (name, task) in enumerate(config.chosen_tasks.items())
         if task.calibration_methods
     }
+
+
+def connect_predictions(
+    config: Config,
+    logits_by_task: dict[str, Tensor],
+    calibrations: dict[str, Calibration],
+    statistics: dict[str, Statistics],
+) -> dict[str, Tensor]:
+    """Calibrates the logits of each tower, and computes the predictions of outputs.
+
+    With several members, a prediction is the mean over the members, and the standard
+    deviation over the members is one more prediction. `logits_by_task` holds the
+    logits of the towers, before calibration.
+
+    Returns: {prediction: (B, width)}.
+    """
+    num_members = config.model.members
     calibrated_logits = {
         name: calibrations[name](logits) if name in calibrations else logits
         for name, logits in logits_by_task.items()
@@ -166,7 +179,7 @@ def connect_predictions(
             prediction = ops.mean(member_predictions, axis=0)
             spreads[spread_name(output.name)] = ops.std(member_predictions, axis=0)
         predictions[output.name] = prediction
-    return predictions | spreads, calibrations
+    return predictions | spreads
 
 
 def encodings_of_members(encodings: Encodings, num_members: int) -> Encodings:
