@@ -78,11 +78,13 @@ def check_ramp_edges(learnt: Mapping[str, Any]) -> None:
 def starts_and_widths(learnt: Mapping[str, Any]) -> tuple[Floats, Floats]:
     """Returns the lower edge and the width of each bucket, (buckets,).
 
-    `learnt` is as in `ramps`.
+    The last bucket is empty if it begins at "high". This happens if the largest number
+    has a bucket of its own. An empty bucket gets a huge width, so that its ramp is 0
+    for all numbers, also for numbers above "high". `learnt` is as in `ramps`.
     """
     edges = np.array([learnt["low"], *learnt["cuts"], learnt["high"]])
     widths = np.diff(edges)
-    widths[widths == 0] = 1  # ramps divide by the width
+    widths[widths == 0] = np.finfo(widths.dtype).max
     return edges[:-1], widths
 
 
@@ -114,7 +116,7 @@ def ramps_text(learnt: Mapping[str, Any]) -> str:
     """Describes `ramps` for the manifest of exported weights."""
     return (
         f"{len(learnt['cuts']) + 1} ramps clipped to 0..1: (x - start) / (end - start) "
-        "of each bucket between low, cuts and high"
+        "(0 if end = start) of each bucket between low, cuts and high"
     )
 
 

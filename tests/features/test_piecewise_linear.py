@@ -65,6 +65,15 @@ def test_piecewise_linear_encoding_tells_training_values_apart():
     assert len(np.unique(numbers_of(features, x), axis=0)) == 4
 
 
+def test_number_outside_of_the_training_range_counts_as_its_nearest_number():
+    # The largest number has a bucket of its own, which is empty.
+    x = np.array([0.0, 1, 1, 5, 5, 9])
+    features = fitted_column(PiecewiseLinear(kind="piecewise_linear", num_buckets=8), x)
+    outside = numbers_of(features, np.array([-1.0, -1e30, 9.5, 1e30]))
+    nearest = numbers_of(features, np.array([0.0, 0.0, 9.0, 9.0]))
+    np.testing.assert_array_equal(outside, nearest)
+
+
 def test_empty_cell_counts_as_the_configured_number():
     keys = {"kind": "piecewise_linear", "num_buckets": 2}
     _, found = fit_and_encode(
