@@ -45,6 +45,15 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(autouse=True)
+def no_progress_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps commands from printing lines of progress, also on a slow machine.
+
+    Many tests count the lines of a command's errors.
+    """
+    monkeypatch.setattr("mtl_cli.core.terminal.SECONDS_PER_LINE_OF_COMMANDS", 3600.0)
+
+
+@pytest.fixture(autouse=True)
 def no_graph_outlives_its_test() -> Iterator[None]:
     """Lets TensorFlow free the graphs of a test.
 

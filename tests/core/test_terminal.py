@@ -20,6 +20,7 @@ def test_long_work_prints_a_line_every_ten_seconds_without_a_terminal(
 ) -> None:
     now = 0.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr("mtl_cli.core.terminal.SECONDS_PER_LINE_OF_COMMANDS", 10.0)
     with progress_on_stderr() as on_progress:
         on_progress("encoding", 0, 0)
         now = 10.0
