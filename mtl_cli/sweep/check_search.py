@@ -62,7 +62,7 @@ def check_ranges(config: DictConfig) -> None:
     except HydraException:  # Hydra's sweeper raises the error later
         return
     is_grid = uses_grid_sampler(config)
-    if is_grid and product_of_values(settings, keys=None) > MAX_JOBS:
+    if is_grid and product_of_values(settings, sweep_keys=None) > MAX_JOBS:
         raise ConfigError(
             f"hydra.sweeper.sampler: the grid has more than {MAX_JOBS:,} points; give "
             "fewer values, or take another sampler"

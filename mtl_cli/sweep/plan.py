@@ -64,44 +64,46 @@ def keys_of_config(config: DictConfig) -> SweepKeys | None:
     return keys_of_values(values)
 
 
-def number_of_jobs(config: DictConfig, keys: SweepKeys | None) -> int | None:
+def number_of_jobs(config: DictConfig, sweep_keys: SweepKeys | None) -> int | None:
     """Returns the number of jobs of a sweep; None if it is not known in advance.
 
     Raises:
         ConfigError: if `product_of_values` is above `MAX_JOBS`.
     """
     settings = settings_of_grid(config)
-    if product_of_values(settings, keys) > MAX_JOBS:
+    if product_of_values(settings, sweep_keys) > MAX_JOBS:
         raise ConfigError(
             f"the sweep has more than {MAX_JOBS:,} jobs; give fewer values, or split "
             "the sweep"
         )
     # A search chooses its jobs one after another. If the keys are not known yet, each
     # job may have other repeats and twins.
-    if settings is None or keys is None:
+    if settings is None or sweep_keys is None:
         return None
-    swept_keys = {setting.key_or_group for setting in settings}
+    varied_keys = {setting.key_or_group for setting in settings}
     # Two configurations may share a twin, see `CompareOptions`, or a repeat:
     # `seed=1,2 repeats=2` has only one run with the seed 2.
-    shares_runs = keys.compare.single_task or bool(keys.compare.scenarios)
-    shares_runs = shares_runs or (keys.repeats > 1 and "seed" in swept_keys)
+    shares_runs = sweep_keys.compare.single_task or bool(sweep_keys.compare.scenarios)
+    shares_runs = shares_runs or (sweep_keys.repeats > 1 and "seed" in varied_keys)
     # A sweep over `repeats` or `compare` gives each job its own number of runs.
-    if shares_runs or not swept_keys.isdisjoint(KEYS_THAT_ADD_RUNS):
+    if shares_runs or not varied_keys.isdisjoint(KEYS_THAT_ADD_RUNS):
         return None
     if not all(setting.is_discrete_sweep() for setting in settings):
         return None  # Hydra's sweeper refuses an interval
     # Equal jobs run only once, as in `seed=1,1`.
     values = [set(setting.sweep_string_iterator()) for setting in settings]
-    return math.prod(map(len, values)) * keys.repeats
+    return math.prod(map(len, values)) * sweep_keys.repeats
 
 
-def product_of_values(settings: list[Override] | None, keys: SweepKeys | None) -> int:
+def product_of_values(
+    settings: list[Override] | None, sweep_keys: SweepKeys | None
+) -> int:
     """Returns the product of `repeats` and of the numbers of swept values.
 
     Settings or keys that cannot be read yet (None) count as 1, so that the product is
     not too high.
     """
-    repeats = keys.repeats if keys is not None else 1
+    repeats = sweep_keys.repeats if sweep_keys is not None else 1
     return math.prod(map(number_of_values, settings or [])) * repeats
 
 
@@ -133,7 +135,7 @@ def swept_settings(config: DictConfig) -> list[Override]:
     return [s for s in settings_by_key(config) if s.is_sweep_override()]
 
 
-def fixed_keys(config: DictConfig, keys: SweepKeys | None) -> set[str]:
+def fixed_keys(config: DictConfig, sweep_keys: SweepKeys | None) -> set[str]:
     """Returns the keys that the sweep sets to one value, the same in all jobs.
 
     Returns no keys if a setting is wrong.
@@ -146,9 +148,11 @@ def fixed_keys(config: DictConfig, keys: SweepKeys | None) -> set[str]:
     varied = {s.get_key_element() for s in settings if s.is_sweep_override()}
     for section in ("list_params", "grid_params"):  # of the list sweeper
         varied.update(OmegaConf.select(config, f"hydra.sweeper.{section}") or [])
-    if keys is None or keys.repeats > 1:
+    if sweep_keys is None or sweep_keys.repeats > 1:
         varied.add("seed")
-    if keys is None or keys.compare.single_task:  # single-task twins change the model
+    # Single-task twins have another model. If the keys are not known yet, there may be
+    # such twins.
+    if sweep_keys is None or sweep_keys.compare.single_task:
         varied.update(n for n in names if re.match(r"[+~]*model\b", n))
     return set(map(key_of_setting, names)) - set(map(key_of_setting, varied))
 

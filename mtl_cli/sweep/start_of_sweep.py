@@ -49,13 +49,13 @@ def start(config: DictConfig) -> None:
         remove_replaced_params(config)
         check_search(config)
     measure = measure_of_search(config) if is_search else {}
-    keys = plan.keys_of_config(config)
-    num_jobs = plan.number_of_jobs(config, keys)
+    sweep_keys = plan.keys_of_config(config)
+    num_jobs = plan.number_of_jobs(config, sweep_keys)
     session.current = session.open_session(
         Path(config.hydra.sweep.dir),
         resume=config.get("resume", "auto"),
         num_jobs=num_jobs,
-        fixed_keys=plan.fixed_keys(config, keys),
+        fixed_keys=plan.fixed_keys(config, sweep_keys),
     )
     session.current.search_is_complete = optuna_search.resume_search(config, measure)
     adapt_plugins(config)
