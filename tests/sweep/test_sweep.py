@@ -73,7 +73,7 @@ import os, sys, time
 def plant_faults():
     import mtl_cli.runs.run as module
     real = module.run
-    def run(config, *others):
+    def run(config, *others, **keywords):
         if config.seed == 11:
             raise RuntimeError("planted")
         if config.seed == 12:
@@ -83,7 +83,7 @@ def plant_faults():
         if config.seed == 14:
             open("sleeping", "w").close()
             time.sleep(600)
-        return real(config, *others)
+        return real(config, *others, **keywords)
     module.run = run
 
 started_as = " ".join(sys.orig_argv)
