@@ -47,6 +47,7 @@ def data_report(
     """
     samples = {split: sample(table) for split, table in splits.items()}
     expected_unseen = expected_unseen_fractions(features, splits["train"], earlier)
+    train = splits["train"].mapped()
     report: Report = {
         "splits": {split: table.num_rows for split, table in splits.items()},
         "sampled_rows": {split: table.num_rows for split, table in samples.items()},
@@ -65,7 +66,13 @@ def data_report(
         },
         "features": {
             name: feature_report(
-                name, features, outputs, profile, samples, earlier, expected_unseen
+                name,
+                features,
+                outputs,
+                profile,
+                samples,
+                num_distinct(name, features, train, samples["train"], earlier),
+                expected_unseen,
             )
             for name in features.by_name
         },
@@ -116,13 +123,14 @@ def feature_report(
     outputs: list[Output],
     profile: Profile,
     samples: dict[str, Table],
-    earlier: Mapping[str, Mapping[str, Any]],
+    distinct: int,
     expected_unseen: dict[str, float],
 ) -> FeatureReport:
     """Returns the part of the data report about one feature.
 
-    `samples` is {split: some of its rows, see `sample`}, and `expected_unseen` the
-    result of `expected_unseen_fractions`. See `data_report` for the other arguments.
+    `samples` is {split: some of its rows, see `sample`}, `distinct` the result of
+    `num_distinct`, and `expected_unseen` the result of `expected_unseen_fractions`. See
+    `data_report` for the other arguments.
     """
     feature = features.by_name[name]
     train = samples["train"]
@@ -133,7 +141,7 @@ def feature_report(
     return {
         "kind": feature.kind,
         "missing": profile.missing_fractions(name),
-        "distinct": num_distinct(name, features, train, earlier),
+        "distinct": distinct,
         "unseen": profile.unseen_fractions(name, samples),
         "buckets": buckets,
         "drift": feature_drifts(name, features, buckets, samples),
@@ -221,14 +229,17 @@ def sample(table: StoredTable) -> Table:
 
 
 def num_distinct(
-    name: str, features: FeatureSet, train: Table, earlier: Mapping[str, Any]
+    name: str,
+    features: FeatureSet,
+    train: Table,
+    sampled: Table,
+    earlier: Mapping[str, Any],
 ) -> int:
     """Returns the number of distinct values of a feature in the training rows.
 
-    Where possible, this is the size of the vocabulary, which covers all training rows.
-    Otherwise the distinct values of `train`, the sampled training rows, are counted.
-    Empty cells are not a value, unless the other cells hold only one value: such a
-    column is not constant.
+    If the feature has no vocabulary, only the values of `sampled`, some of the training
+    rows, are counted. Empty cells are not a value, unless the other cells hold only one
+    value: such a column is not constant.
     """
     vocabulary_size = len(features.learnt_of_table_owner(name).get("vocabulary", []))
     # The vocabulary may hold values of other features, or of an earlier run.
@@ -236,11 +247,27 @@ def num_distinct(
     is_continued = features.by_name[name].table_owner(name) in earlier
     if vocabulary_size > 1 and not is_shared and not is_continued:
         return vocabulary_size
-    values, rows = features.all_values(train.features, name)
-    distinct = np.unique(values)
-    if features.layout.blocks[name].input == "dense":
-        return len(distinct)
-    if len(np.unique(rows)) < train.num_rows:  # some lists are empty
-        distinct = np.union1d(distinct, [0])
+    if vocabulary_size:
+        distinct = distinct_ids(name, features, train, vocabulary_size)
+    else:
+        values, rows = features.all_values(sampled.features, name)
+        distinct = np.unique(values)
+        if features.layout.blocks[name].input == "dense":
+            return len(distinct)
+        if len(np.unique(rows)) < sampled.num_rows:  # some lists are empty
+            distinct = np.union1d(distinct, [0])
     # Id 0 stands for empty cells.
     return int(np.count_nonzero(distinct)) if len(distinct) > 2 else len(distinct)
+
+
+def distinct_ids(
+    name: str, features: FeatureSet, train: Table, vocabulary_size: int
+) -> Array:
+    """Returns the distinct ids of a feature in all training rows, 0 for empty lists."""
+    is_present = np.zeros(1 + vocabulary_size, bool)
+    for start in range(0, train.num_rows, COUNTED_ROWS):
+        chunk = train.read(start, start + COUNTED_ROWS)
+        ids, rows = features.all_values(chunk.features, name)
+        is_present[ids] = True
+        is_present[0] |= (np.bincount(rows, minlength=chunk.num_rows) == 0).any()
+    return np.flatnonzero(is_present)

@@ -42,7 +42,7 @@ class Report(TypedDict):
         splits: {split: number of rows}.
         sampled_rows: {split: number of rows from which `buckets`, `drift` and `auc` of
             the features were computed}. `distinct` was computed from these rows too, if
-            the feature has no vocabulary, shares it, or continues an earlier one.
+            the feature has no vocabulary.
         tasks: {output: {split: {`rows`: number of rows that count for the output,
             `positives`: number of positive rows among them}}}; only binary outputs have
             `positives`.

@@ -164,6 +164,27 @@ def test_id_of_rows_is_told_and_a_value_of_two_rows_each_is_not(tmp_path):
         assert found["findings"] == [told] * findings
 
 
+def test_ids_of_a_shared_vocabulary_are_counted_in_all_rows_of_a_large_table(
+    tmp_path, monkeypatch
+):
+    # The 500 sampled rows hold 500 values, whether or not all rows hold only 900.
+    monkeypatch.setattr(compute_report, "SAMPLED_ROWS", 500)
+    monkeypatch.setattr(compute_report, "COUNTED_ROWS", 300)
+    features = {
+        "shop": FEATURES["shop"],
+        "tags": {"kind": "sequence", "max_length": 2, "table": "shop"},
+        "price": FEATURES["price"],
+    }
+    told = "these features look like ids of rows: shop (2,000 values in 2,000 rows)"
+    for num_values, is_told in ((TRAIN, True), (900, False)):
+        known = [f"id{i % num_values}" for i in range(TRAIN)]
+        columns = {"train": {"shop": known}, "test": {"shop": known[:TEST]}}
+        found = report_of(tmp_path, features, **columns)
+        assert found["sampled_rows"]["train"] == 500
+        assert found["features"]["shop"]["distinct"] == num_values
+        assert (told in found["findings"]) == is_told
+
+
 def test_table_shared_with_long_sequences_makes_no_id_of_rows(tmp_path):
     # The table has 4000 values, the column 9.
     features = {
