@@ -49,7 +49,7 @@ class MovingAverage:
                     average[...] = weight
 
     @contextmanager
-    def swapped(self, model: keras.Model) -> Iterator[None]:
+    def swapped_into(self, model: keras.Model) -> Iterator[None]:
         """Gives a network the averaged weights inside the block, if there are any."""
         self._swap(model)
         try:

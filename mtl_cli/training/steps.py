@@ -112,7 +112,7 @@ class Steps:
                     tf.constant(batches[steps_of_call]),
                     tf.constant(is_real[steps_of_call], tf.float32),
                 )
-                if not self.compile_seconds:
+                if self.compile_seconds == 0:  # before the first call
                     self._compile(*arguments)
                 values = self._run_or_recompile(*arguments, tf.constant(num_steps))
                 yield values.numpy()[:num_steps]

@@ -211,7 +211,7 @@ def finish_epoch(
     if decay > 0 and steps.replicas.is_chief:  # only the chief validates
         state.average.update(network.logits, epoch.number, decay)
     if valid is not None:
-        with state.average.swapped(network.logits):
+        with state.average.swapped_into(network.logits):
             epoch.valid, epoch.monitored = validate(config, state, valid, monitored)
     if epoch.monitored is not None and epoch.monitored > history.best_value:
         epoch.best = True

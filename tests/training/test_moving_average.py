@@ -52,7 +52,7 @@ def test_weights_without_axes_are_averaged_and_whole_numbers_are_not():
     average.update(model, 1, 0.5)
     model.set_weights([np.float32(4), np.int32(7)])
     average.update(model, 2, 0.5)
-    with average.swapped(model):
+    with average.swapped_into(model):
         assert model.get_weights() == [3.0, 7]  # 1 + (4 - 1) * (1 - .5) / (1 - .25)
     assert model.get_weights() == [4.0, 7]
 
@@ -60,13 +60,13 @@ def test_weights_without_axes_are_averaged_and_whole_numbers_are_not():
 def test_network_has_the_average_inside_the_block_and_its_weights_after_it():
     model = model_of(np.array([1.0], "float32"))
     average = MovingAverage()
-    with average.swapped(model):  # there is no average yet
+    with average.swapped_into(model):  # there is no average yet
         assert model.get_weights()[0].tolist() == [1.0]
     average.update(model, 1, 0.5)
     model.weights[0].assign([4.0])
     average.update(model, 2, 0.5)
     kept = [array.copy() for array in average.arrays]
-    with pytest.raises(ZeroDivisionError), average.swapped(model):
+    with pytest.raises(ZeroDivisionError), average.swapped_into(model):
         assert model.get_weights()[0].tolist() == [3.0]
         raise ZeroDivisionError
     assert model.get_weights()[0].tolist() == [4.0]
