@@ -97,15 +97,15 @@ def write_ensemble(folders: list[Path], target: Path, quiet: bool = False) -> No
     command = ["mtl-compare", *map(str, folders), FLAG, str(target)]
     folder = new_run_folder(target)
     with recorded_run(folder, config_hash(config), command, quiet) as console:
-        # The plugins may have changed since the runs were trained.
-        record = environment(config, data) | runs[0].plugins
-        record |= {
+        # The hashes of plugins come from the runs, because a plugin may have changed
+        # since the runs were trained.
+        environment_values = environment(config, data) | runs[0].plugins
+        environment_values |= {
             "parameters": network.predictions.count_params(),
             "ensemble": [run.lineage for run in runs],
         }
-        write_run_files(
-            folder, runs[0].written_config | {"ensemble": seeds}, record, data
-        )
+        written_config = runs[0].written_config | {"ensemble": seeds}
+        write_run_files(folder, written_config, environment_values, data)
         names = ", ".join(run.lineage["run"] for run in runs)
         console.print_line(f"ensemble: the mean of {len(runs)} runs: {names}")
         ensemble = TrainedRun(
@@ -113,7 +113,7 @@ def write_ensemble(folders: list[Path], target: Path, quiet: bool = False) -> No
             config=config,
             command=command,
             next_commands=commands_for_model(target),
-            environment=record,
+            environment=environment_values,
             data=data,
             network=network,
             history=History(),
@@ -132,12 +132,15 @@ def new_run_folder(target: Path) -> RunFolder:
 
 
 def write_run_files(
-    folder: RunFolder, config: dict[str, Any], record: dict[str, Any], data: Data
+    folder: RunFolder,
+    config: dict[str, Any],
+    environment_values: dict[str, Any],
+    data: Data,
 ) -> None:
     """Writes the configuration, the environment and the data report of an ensemble."""
     text = yaml.safe_dump(mask_secrets(config), sort_keys=False)
     folder.write_text("config.yaml", text)
-    folder.write_json("environment.json", record)
+    folder.write_json("environment.json", environment_values)
     folder.write_json("data_report.json", data.report)
 
 

@@ -38,20 +38,20 @@ def learning_curves(rows: Sequence[dict[str, Any]], kept_epoch: int) -> list[Lin
     """
     epochs = [row["epoch"] for row in rows]
 
-    def line(label: str, column: str, color: int) -> Line:
+    def line_of(column: str, label: str, color: int) -> Line:
         y = [math.nan if row[column] is None else row[column] for row in rows]
         return Line(label, epochs, y, color)
 
-    def lines(prefix: str) -> list[Line]:
+    def lines_by_task(prefix: str) -> list[Line]:
         columns = [column for column in rows[0] if column.startswith(prefix)]
         return [
-            line(column.removeprefix(prefix), column, color)
+            line_of(column, column.removeprefix(prefix), color)
             for color, column in enumerate(columns)
         ]
 
-    plots = [LinePlot("training loss", "epoch", "loss", lines("loss."))]
+    plots = [LinePlot("training loss", "epoch", "loss", lines_by_task("loss."))]
     metric_lines = [
-        line(f"{output} {metric}", f"valid.{output}.{metric}", color)
+        line_of(f"valid.{output}.{metric}", f"{output} {metric}", color)
         for color, (output, metric) in enumerate(first_metrics(rows[0]).items())
     ]
     if metric_lines:
@@ -59,8 +59,8 @@ def learning_curves(rows: Sequence[dict[str, Any]], kept_epoch: int) -> list[Lin
             "validation", "epoch", "metric", metric_lines, kept_epoch=kept_epoch
         )
         plots.append(plot)
-    if weights := lines("weight."):
-        plots.append(LinePlot("weights of tasks", "epoch", "weight", weights))
+    if weight_lines := lines_by_task("weight."):
+        plots.append(LinePlot("weights of tasks", "epoch", "weight", weight_lines))
     return plots
 
 

@@ -43,9 +43,9 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
     With several processes, each process calls this function.
 
     Returns: the run folder, and whether this process executed the run. False means that
-        the run was finished before, or that there was nothing to run. A process other
-        than the chief returns the requested folder, even if the folder has been
-        removed.
+        the run was finished before, or that this process is an evaluator and has
+        nothing to do. A worker or evaluator returns the requested folder, although the
+        folder may have been removed.
 
     Raises:
         MtlError: if the configuration or the data is wrong, or the run fails.
@@ -59,8 +59,8 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
         config = check(request.composed)
         strategy = config.trainer.strategy
         is_evaluator = cluster.is_evaluator(strategy)
-        rank = 0 if is_evaluator else cluster.rank(strategy)
-        if not is_evaluator and rank == 0:  # this process is the chief
+        is_chief = not is_evaluator and cluster.rank(strategy) == 0
+        if is_chief:
             start = choose_start(config, request.folder, request.is_named_by_time)
     finally:
         # Hydra has made the requested folder. The folder is not needed if this process
@@ -73,10 +73,10 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
     if is_evaluator:
         sys.stdout.write("mtl-train: no evaluator is needed: the chief validates\n")
         return request.folder, False
-    if rank:
-        execute_as_worker(config, request, rank)
-        return request.folder, True
-    return execute_as_chief(config, start, request)
+    if is_chief:
+        return execute_as_chief(config, start, request)
+    execute_as_worker(config, request, cluster.rank(strategy))
+    return request.folder, True
 
 
 def execute_as_chief(

@@ -97,14 +97,15 @@ def write_plots(run: FinishedRun, plots: dict[str, list[LinePlot]]) -> None:
     """
     calibration_plots = [
         replace(plot, title=output)
-        for output, plots_of_output in plots.items()
-        for plot in plots_of_output
+        for output, output_plots in plots.items()
+        for plot in output_plots
         if plot.title == "calibration"
     ]
-    for name, plots_of_file in {
+    plots_by_file = {
         "learning_curves": run.loss_and_metric_plots,
         "calibration": calibration_plots,
-    }.items():
-        if plots_of_file:
+    }
+    for name, file_plots in plots_by_file.items():
+        if file_plots:
             with run.folder.replacing(f"plots/{name}.png") as path:
-                write_png(plots_of_file, path)
+                write_png(file_plots, path)

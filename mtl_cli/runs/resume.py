@@ -102,7 +102,7 @@ def unfinished_runs(config: Config, path: Path) -> list[Path]:
     Only runs of the same configuration, data and plugins are returned.
     """
     expected_hash = config_hash(config)
-    runs = []
+    runs = []  # (time of the start, folder) of each run
     for other_path in path.parent.iterdir():
         if other_path.is_symlink():
             continue

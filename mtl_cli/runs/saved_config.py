@@ -32,6 +32,7 @@ def saved_config(composed: DictConfig, choices: dict[str, Any]) -> str:
     # not find the changed secret. So nothing is escaped if there is such a secret.
     if not any("${" in secret for secret in tracked_secrets()):
         values = escaped(values)
+    # Hydra does not write logs of its own: `Console` does.
     groups = ("hydra/job_logging", "hydra/hydra_logging")
     defaults = [*({f"override {group}": "none"} for group in groups), "_self_"]
     name = f"{composed.dataset.name}-{choices.get('model', composed.model.name)}"
