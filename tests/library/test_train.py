@@ -313,8 +313,8 @@ def test_ctrl_c_writes_a_checkpoint_and_says_how_to_resume(start: Path) -> None:
     output, _ = process.communicate(timeout=WAIT_SECONDS)
     assert status_of(start / "run")["status"] == "interrupted"
     last = output.splitlines()[-1]
-    assert last.startswith("stopped: interrupted; all up to step ") or (
-        last.startswith("stopped: interrupted; all up to epoch ")
+    assert last.startswith("stopped: interrupted; the training up to step ") or (
+        last.startswith("stopped: interrupted; the training up to epoch ")
     )
     assert "is saved in run/checkpoints/" in last
     command = shlex.join(["mtl-train", *LONG, "hydra.run.dir=run"])

@@ -698,7 +698,7 @@ def assert_stopped(folder, sent, code, word):
     assert process.returncode == code
     (run,) = (folder / "outputs" / "runs").iterdir()
     assert err.count("\n") == 1
-    assert f"error: {word}; all up to " in err
+    assert f"error: {word}; the training up to " in err
     # The signal itself led to a checkpoint, after the checkpoint of the first epoch.
     assert not newest_checkpoint(run)[0].path.name.startswith(
         "0000001-epochs-000000000"
