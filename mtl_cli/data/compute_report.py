@@ -14,6 +14,7 @@ from mtl_cli.data.profile import Profile
 from mtl_cli.data.report import FeatureReport, Report
 from mtl_cli.data.sampling_findings import revealing_rate_findings, unsampled_findings
 from mtl_cli.data.table import NO_GROUP, Array, StoredTable, Table, concatenate
+from mtl_cli.data.training_values import expected_unseen_fractions, num_distinct
 from mtl_cli.heads.base import Output
 
 # If a split has more than `SAMPLED_ROWS` rows, the report reads only about this number
@@ -21,9 +22,6 @@ from mtl_cli.heads.base import Output
 SAMPLED_ROWS = 100_000
 SAMPLED_BLOCKS = 50
 MIN_ROWS = 100  # fewer rows give no reliable drift
-# A smaller fraction of unseen values makes no drift, and is not looked for.
-MIN_EXPECTED_UNSEEN = 0.001
-COUNTED_ROWS = 100_000  # the number of rows that are read at once to count ids
 
 
 def data_report(
@@ -168,44 +166,6 @@ def feature_drifts(
     return drifts
 
 
-def expected_unseen_fractions(
-    features: FeatureSet, train: Table, earlier: Mapping[str, Mapping[str, Any]]
-) -> dict[str, float]:
-    """Returns the fractions of unseen values to expect in rows like the training rows.
-
-    Training rows hold no unseen value, because the vocabulary comes from these rows.
-    But a value that occurs in one row only would be unseen without this row. So the
-    fraction of these values in the training rows is the fraction of unseen values to
-    expect in new rows. With `min_count: 3`, this holds for values that occur in exactly
-    three rows.
-
-    Returns: {feature that owns a vocabulary: fraction}; features with a fraction below
-        `MIN_EXPECTED_UNSEEN` may be left out.
-    """
-    min_counts, counts = {}, {}
-    for name, feature in features.by_name.items():
-        vocabulary = features.learnt[name].get("vocabulary", [])
-        min_count = getattr(feature, "min_count", 1)
-        if len(vocabulary) * min_count >= MIN_EXPECTED_UNSEEN * train.num_rows:
-            min_counts[name] = min_count
-            counts[name] = np.zeros(1 + len(vocabulary), "int64")
-    if not counts:
-        return {}
-    for start in range(0, train.num_rows, COUNTED_ROWS):
-        encoded = train.read(start, start + COUNTED_ROWS).features
-        for name, feature in features.by_name.items():
-            owner = feature.table_owner(name)
-            if owner in counts:
-                np.add.at(counts[owner], features.all_values(encoded, name)[0], 1)
-    fractions = {}
-    for name, id_counts in counts.items():
-        # Id 0 is no value, and values of an earlier run are never unseen.
-        first_new_id = 1 + len(earlier.get(name, {}).get("vocabulary", []))
-        num_rarest = np.count_nonzero(id_counts[first_new_id:] == min_counts[name])
-        fractions[name] = num_rarest * min_counts[name] / max(id_counts.sum(), 1)
-    return fractions
-
-
 def values_and_weights(
     name: str, features: FeatureSet, table: Table
 ) -> tuple[Array, Array | None]:
@@ -226,48 +186,3 @@ def sample(table: StoredTable) -> Table:
     block_rows = SAMPLED_ROWS // SAMPLED_BLOCKS
     starts = np.linspace(0, table.num_rows - block_rows, SAMPLED_BLOCKS).astype("int64")
     return concatenate(table.read(i, i + block_rows) for i in starts.tolist())
-
-
-def num_distinct(
-    name: str,
-    features: FeatureSet,
-    train: Table,
-    sampled: Table,
-    earlier: Mapping[str, Any],
-) -> int:
-    """Returns the number of distinct values of a feature in the training rows.
-
-    If the feature has no vocabulary, only the values of `sampled`, some of the training
-    rows, are counted. Empty cells are not a value, unless the other cells hold only one
-    value: such a column is not constant.
-    """
-    vocabulary_size = len(features.learnt_of_table_owner(name).get("vocabulary", []))
-    # The vocabulary may hold values of other features, or of an earlier run.
-    is_shared = features.shares_table(name)
-    is_continued = features.by_name[name].table_owner(name) in earlier
-    if vocabulary_size > 1 and not is_shared and not is_continued:
-        return vocabulary_size
-    if vocabulary_size:
-        distinct = distinct_ids(name, features, train, vocabulary_size)
-    else:
-        values, rows = features.all_values(sampled.features, name)
-        distinct = np.unique(values)
-        if features.layout.blocks[name].input == "dense":
-            return len(distinct)
-        if len(np.unique(rows)) < sampled.num_rows:  # some lists are empty
-            distinct = np.union1d(distinct, [0])
-    # Id 0 stands for empty cells.
-    return int(np.count_nonzero(distinct)) if len(distinct) > 2 else len(distinct)
-
-
-def distinct_ids(
-    name: str, features: FeatureSet, train: Table, vocabulary_size: int
-) -> Array:
-    """Returns the distinct ids of a feature in all training rows, 0 for empty lists."""
-    is_present = np.zeros(1 + vocabulary_size, bool)
-    for start in range(0, train.num_rows, COUNTED_ROWS):
-        chunk = train.read(start, start + COUNTED_ROWS)
-        ids, rows = features.all_values(chunk.features, name)
-        is_present[ids] = True
-        is_present[0] |= (np.bincount(rows, minlength=chunk.num_rows) == 0).any()
-    return np.flatnonzero(is_present)

@@ -15,7 +15,7 @@ class FeatureReport(TypedDict):
             were sampled, a row may count several times in this fraction and in
             `unseen`, see `Table.rows_represented`.
         distinct: the number of distinct values in the training rows, without empty
-            cells; see `compute_report.num_distinct`.
+            cells; see `training_values.num_distinct`.
         unseen: {split: fraction of the values that are unseen, see
             `FeatureSet.unseen_and_all_rows`}. In a list feature, a row has several
             values. {} for kinds without `reports_unseen`.

@@ -21,11 +21,11 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import PACKAGE
 from mtl_cli.data import compute_report
 from mtl_cli.data import profile as profile_module
-from mtl_cli.data.compute_report import expected_unseen_fractions
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.label_findings import few_valid_rows_findings, scale_findings
 from mtl_cli.data.load import load
 from mtl_cli.data.table import Table
+from mtl_cli.data.training_values import expected_unseen_fractions
 from mtl_cli.data.univariate_auc import (
     MIN_ROWS_PER_CLASS,
     list_auc,
@@ -169,7 +169,7 @@ def test_ids_of_a_shared_vocabulary_are_counted_in_all_rows_of_a_large_table(
 ):
     # The 500 sampled rows hold 500 values, whether or not all rows hold only 900.
     monkeypatch.setattr(compute_report, "SAMPLED_ROWS", 500)
-    monkeypatch.setattr(compute_report, "COUNTED_ROWS", 300)
+    monkeypatch.setattr("mtl_cli.data.training_values.COUNTED_ROWS", 300)
     features = {
         "shop": FEATURES["shop"],
         "tags": {"kind": "sequence", "max_length": 2, "table": "shop"},
