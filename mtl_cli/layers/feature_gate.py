@@ -5,6 +5,7 @@ from functools import reduce
 from operator import add
 from typing import Any, ClassVar
 
+import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
@@ -36,7 +37,7 @@ class FeatureGate(Routing):
         units: number of units of the input.
         ranks: the rank of each product A_gl B_gl.
         l2: strength of the L2 penalty on all kernels, 0 for none.
-        initializer: name of a Keras initializer, drawn anew for every gate.
+        initializer: name of a Keras initializer, drawn anew for every matrix.
         owners: the owner of each gate, as in `Route`; None if no gate has an owner.
 
     Input shape: `(batch, units)`, or `(num, batch, units)` if each gate reads an input
@@ -73,23 +74,39 @@ class FeatureGate(Routing):
         **kwargs: Any,
     ) -> None:
         scaled_units = experts_of(HIDDEN, units)
-        owner_of_gates: Sequence[int | str | None] = owners or [None] * num
+        owner_of_gates: Sequence[int | str | None]
+        owner_of_gates = [None] * num if owners is None else owners
         routes = [Route(owner, scaled_units) for owner in owner_of_gates]
         super().__init__(routes, **kwargs)
         check_routes(self.routes, num, units)
+        self.initializer = initializer
         options: dict[str, Any] = {
+            "use_bias": False,
             "l2": l2,
-            "initializer": initializer,
             "dtype": self.dtype_policy,
         }
         # The kernels W_g, B_g1, B_g2, ... lie side by side in one kernel, `down`, so
         # that one product reads x. `widths` are the widths of these kernels.
         self.widths = [len(ranks), *ranks]
-        self.down = ParallelDense(num, sum(self.widths), use_bias=False, **options)
+        self.down = ParallelDense(
+            num, sum(self.widths), initializer=self.draw_down, **options
+        )
         self.variables_by_expert = tuple(f"up_{i}.kernel" for i in range(len(ranks)))
         self.up = [  # A_gl
-            ParallelDense(num, units, use_bias=False, **options) for _ in ranks
+            ParallelDense(num, units, initializer=initializer, **options) for _ in ranks
         ]
+
+    def draw_down(self, shape: Shape, dtype: str | None = None) -> Tensor:
+        """Draws W_g, B_g1, B_g2, ... of one gate, each by its own shape.
+
+        Returns: the kernels side by side, see `ParallelDense.draw_kernels`.
+        """
+        units, _ = shape
+        kernels = [  # An initializer that is called twice draws the same values.
+            keras.initializers.get(self.initializer)((units, width), dtype)
+            for width in self.widths
+        ]
+        return ops.concatenate(kernels, axis=1)
 
     def build(self, input_shape: Shape) -> None:
         self.down.build(input_shape)

@@ -1,6 +1,6 @@
 """Layers that compute several dense layers or networks at once, such as experts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -44,7 +44,7 @@ class ParallelDense(keras.layers.Layer):
         use_bias: whether each layer adds a bias.
         l2: strength of the L2 penalty on the kernels, 0 for none.
         initializer: name or configuration of a Keras initializer, drawn anew for every
-            layer.
+            layer; or a function that draws the kernel of one layer.
         bias_initializer: name or configuration of the biases' Keras initializer.
         owners: the owner of each layer: the index of a task, from 0, or the name of
             another owner; None if the layers have no owners. If a run starts from an
@@ -70,7 +70,7 @@ class ParallelDense(keras.layers.Layer):
         units: int,
         use_bias: bool = True,
         l2: float = 0.0,
-        initializer: str | dict[str, Any] = "glorot_uniform",
+        initializer: str | dict[str, Any] | Callable[..., Tensor] = "glorot_uniform",
         bias_initializer: str | dict[str, Any] = "zeros",
         owners: Sequence[int | str] | None = None,
         num_scenarios: int = 1,

@@ -430,6 +430,7 @@ VECTORS = np.zeros((3, BATCH, DIM), "float32")
         (lambda: DSelectKGates(2, 3, routes=EQUAL), r"\[2, 2\] .* but .* 2 times 3"),
         (lambda: GateNU(2, 3, [4], routes=EQUAL), r"\[2, 2\] .* but .* 2 times 3"),
         (lambda: FeatureGate(2, 3, [1], owners=["a"]), r"\[3\] .* but .* 2 times 3"),
+        (lambda: FeatureGate(2, 3, [1], owners=[]), r"routes name \[\] experts; give"),
         (lambda: Attention(EQUAL[:1])(VECTORS, VECTORS), r"\[2\] .* but .* 1 times 3"),
         (lambda: TopKGates(2, 3, num_selected=0), "num_selected=0 is too small"),
         (lambda: DSelectKGates(2, 3, num_selected=0), "num_selected=0 is too small"),
@@ -446,6 +447,19 @@ def test_arguments_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_each_matrix_of_a_feature_gate_is_drawn_by_its_own_shape() -> None:
+    layer = FeatureGate(2, 4, ranks=[4, 4], initializer="orthogonal")
+    layer.build((BATCH, 4))
+    kernels = [np.split(k, [2, 6], axis=1) for k in np.array(layer.down.kernels)]
+    for matrices in kernels:  # W_g, B_g1 and B_g2 of a gate
+        for matrix in matrices:
+            identity = np.eye(matrix.shape[1])
+            np.testing.assert_allclose(matrix.T @ matrix, identity, atol=1e-6)
+    # No two matrices have the same values.
+    b = [matrix for _, *matrices in kernels for matrix in matrices]
+    assert len(np.unique(b, axis=0)) == 4
 
 
 def test_widths_of_towers_may_be_lists() -> None:
