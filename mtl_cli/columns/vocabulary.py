@@ -92,7 +92,7 @@ def whole_numbers(
     if not is_whole.all():
         raise DataError(
             f"feature {name}: needs whole numbers or text, but the column holds "
-            f"{column.type} such as {values[~is_whole][0]:g}; {advice}"
+            f"{column.type} such as {float(values[~is_whole][0])}; {advice}"
         )
     refuse_rounded_ids(f"feature {name}", column)
     return pa.array(x, from_pandas=True).cast(pa.int64())

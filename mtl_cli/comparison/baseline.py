@@ -20,7 +20,7 @@ def choose_baseline(
 
     Without a request, the baseline is the first configuration with
     `model=shared_bottom`. If there is none, it is the first configuration with another
-    model than `single_task`, or else the first configuration.
+    model than `single_task`, or the first of all if there is no other model.
 
     Args:
         configurations: the configurations that have scores, in the order of their runs.
@@ -40,8 +40,10 @@ def choose_baseline(
         if configuration.model == DEFAULT_MODEL:
             return configuration, f"the first with model={DEFAULT_MODEL}"
     multi_task = [c for c in configurations if c.model != "single_task"]
-    candidates = multi_task if multi_task else configurations
-    return candidates[0], "the first that ran"
+    baseline = (multi_task or configurations)[0]
+    if baseline is configurations[0]:
+        return baseline, "the first that ran"
+    return baseline, "the first that ran with a model other than single_task"
 
 
 def matching_configuration(
@@ -49,7 +51,7 @@ def matching_configuration(
 ) -> Configuration:
     """Returns the only configuration that has the requested settings."""
     matching = configurations
-    for setting in SETTING_SEPARATOR.split(requested):
+    for setting in map(str.strip, SETTING_SEPARATOR.split(requested)):
         key, equals, value = map(str.strip, setting.partition("="))
         if not equals:
             is_model = any(c.model == setting for c in configurations)

@@ -107,8 +107,11 @@ def test_first_of_several_shared_bottoms_is_the_baseline() -> None:
 
 def test_first_joint_model_is_the_baseline_without_a_shared_bottom() -> None:
     configurations = [configuration(name) for name in ("single_task", "mmoe", "ple")]
-    baseline, _ = choose_baseline(configurations, [], None)
+    baseline, reason = choose_baseline(configurations, [], None)
     assert baseline is configurations[1]
+    assert reason == "the first that ran with a model other than single_task"
+    _, reason = choose_baseline(configurations[1:], [], None)
+    assert reason == "the first that ran"
 
 
 @pytest.mark.parametrize("form", ["{}", "model=mmoe,{}", "{},model=mmoe"])
