@@ -256,7 +256,8 @@ def test_last_shared_layer_is_no_tower(options: str, last_shared_layer: str) -> 
     variables = step.model.trainable_variables
     lazy_layers = [table.layer.name for table in step.tables]
     layers = [variable.path.split("/")[0] for variable in variables] + lazy_layers
-    assert layers[step.balancer.matrices[-1]] == last_shared_layer
+    # Keras numbers DeepCTR's layers if other tests have made layers of the same class.
+    assert layers[step.balancer.matrices[-1]].startswith(last_shared_layer)
 
 
 class Equal(Balancing):
