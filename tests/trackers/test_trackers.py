@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 import warnings
@@ -285,6 +286,26 @@ def test_tensorboard_holds_an_epoch_once_with_its_time(tmp_path: Path) -> None:
         if event.summary.value
     ]
     assert sorted(events) == [(1000.0, 1), (2000.0, 2)]
+
+
+@pytest.mark.slow
+def test_tensorboard_reads_good_event_files_beside_damaged_ones(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="extra tensorboard")
+    killed, resumed = TensorBoard(name="tensorboard"), TensorBoard(name="tensorboard")
+    killed.start(tmp_path, {})
+    killed.epoch(1, {"loss.buy": 0.5})
+    folder = tmp_path / "tensorboard"
+    # TensorFlow's reader crashes if a length of 2**50 bytes has the right checksum.
+    huge = struct.pack("<QI", 1 << 50, 0x4930701D)
+    (folder / "1.tfevents.huge").write_bytes(huge + bytes(100))
+    garbage = struct.pack("<QI", 3, 0) + b"\xff\xff\xff" + bytes(4)
+    (folder / "2.tfevents.garbage").write_bytes(garbage)
+    (tmp_path / "elsewhere").write_bytes(huge)
+    (folder / "3.tfevents.link").symlink_to(tmp_path / "elsewhere")
+    os.mkfifo(folder / "4.tfevents.pipe")
+    resumed.start(tmp_path, {})
+    resumed.resume(1)
+    assert resumed._written == {("loss.buy", 1)}
 
 
 READ_MLFLOW = """
