@@ -44,8 +44,8 @@ def data_report(
             this run: their vocabulary may hold values that no training row has.
     """
     samples = {split: sample(table) for split, table in splits.items()}
-    expected_unseen = expected_unseen_fractions(features, splits["train"], earlier)
     train = splits["train"].mapped()
+    expected_unseen = expected_unseen_fractions(features, train, earlier)
     report: Report = {
         "splits": {split: table.num_rows for split, table in splits.items()},
         "sampled_rows": {split: table.num_rows for split, table in samples.items()},
