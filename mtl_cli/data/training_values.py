@@ -27,17 +27,18 @@ def num_distinct(
     value: such a column is not constant.
     """
     vocabulary_size = len(features.learnt_of_table_owner(name).get("vocabulary", []))
+    is_dense = features.layout.blocks[name].input == "dense"
     # The vocabulary may hold values of other features, or of an earlier run.
     is_shared = features.shares_table(name)
     is_continued = features.by_name[name].table_owner(name) in earlier
     if vocabulary_size > 1 and not is_shared and not is_continued:
         return vocabulary_size
-    if vocabulary_size:
-        distinct = distinct_ids(name, features, train, vocabulary_size)
+    if vocabulary_size and not is_dense:
+        distinct = distinct_ids(name, features, train)
     else:
         values, rows = features.all_values(sampled.features, name)
         distinct = np.unique(values)
-        if features.layout.blocks[name].input == "dense":
+        if is_dense:
             return len(distinct)
         if len(np.unique(rows)) < sampled.num_rows:  # some lists are empty
             distinct = np.union1d(distinct, [0])
@@ -45,11 +46,10 @@ def num_distinct(
     return int(np.count_nonzero(distinct)) if len(distinct) > 2 else len(distinct)
 
 
-def distinct_ids(
-    name: str, features: FeatureSet, train: Table, vocabulary_size: int
-) -> Array:
+def distinct_ids(name: str, features: FeatureSet, train: Table) -> Array:
     """Returns the distinct ids of a feature in all training rows, 0 for empty lists."""
-    is_present = np.zeros(1 + vocabulary_size, bool)
+    owner = features.by_name[name].table_owner(name)
+    is_present = np.zeros(features.layout.tables[owner].size, bool)
     for start in range(0, train.num_rows, COUNTED_ROWS):
         chunk = train.read(start, start + COUNTED_ROWS)
         ids, rows = features.all_values(chunk.features, name)
@@ -73,24 +73,27 @@ def expected_unseen_fractions(
         `MIN_EXPECTED_UNSEEN` may be left out.
     """
     min_counts, counts = {}, {}
-    for name, feature in features.by_name.items():
+    for name, table in features.layout.tables.items():
         vocabulary = features.learnt[name].get("vocabulary", [])
-        min_count = getattr(feature, "min_count", 1)
+        min_count = getattr(features.by_name[name], "min_count", 1)
         if len(vocabulary) * min_count >= MIN_EXPECTED_UNSEEN * train.num_rows:
             min_counts[name] = min_count
-            counts[name] = np.zeros(1 + len(vocabulary), "int64")
+            counts[name] = np.zeros(table.size, "int64")
     if not counts:
         return {}
     for start in range(0, train.num_rows, COUNTED_ROWS):
         encoded = train.read(start, start + COUNTED_ROWS).features
         for name, feature in features.by_name.items():
             owner = feature.table_owner(name)
-            if owner in counts:
+            if owner in counts and features.layout.blocks[name].input != "dense":
                 np.add.at(counts[owner], features.all_values(encoded, name)[0], 1)
     fractions = {}
     for name, id_counts in counts.items():
-        # Id 0 is no value, and values of an earlier run are never unseen.
+        # Id 0 is no value, and values of an earlier run are never unseen. A plugin's
+        # kind may have ids beyond those of its vocabulary.
         first_new_id = 1 + len(earlier.get(name, {}).get("vocabulary", []))
-        num_rarest = np.count_nonzero(id_counts[first_new_id:] == min_counts[name])
+        last_id = len(features.learnt[name]["vocabulary"])
+        new_counts = id_counts[first_new_id : last_id + 1]
+        num_rarest = np.count_nonzero(new_counts == min_counts[name])
         fractions[name] = num_rarest * min_counts[name] / max(id_counts.sum(), 1)
     return fractions

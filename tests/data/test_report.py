@@ -17,6 +17,7 @@ import yaml
 from helpers.planted_data import declared, loaded, outputs, parquet, values
 from helpers.slow import slow_except
 
+from mtl_cli.columns.layout import Block
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import PACKAGE
 from mtl_cli.data import compute_report
@@ -25,7 +26,7 @@ from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.label_findings import few_valid_rows_findings, scale_findings
 from mtl_cli.data.load import load
 from mtl_cli.data.table import Table
-from mtl_cli.data.training_values import expected_unseen_fractions
+from mtl_cli.data.training_values import expected_unseen_fractions, num_distinct
 from mtl_cli.data.univariate_auc import (
     MIN_ROWS_PER_CLASS,
     list_auc,
@@ -936,6 +937,39 @@ def test_expected_unseen_values_are_new_values_of_exactly_min_count_training_row
     assert expected_unseen_fractions(features, train, {}) == {"shop": 0.4}
     earlier = {"shop": {"vocabulary": ["a"]}}
     assert expected_unseen_fractions(features, train, earlier) == {"shop": 0.2}
+
+
+class Ranked(Sparse):
+    """A plugin's kind that learns a vocabulary, and encodes numbers."""
+
+    def block(self, name, learnt):
+        return Block("dense")
+
+
+class TwoUnknown(Sparse):
+    """A plugin's kind with one id more than the vocabulary gives."""
+
+    def num_ids(self, learnt):
+        return 1 + super().num_ids(learnt)
+
+
+@pytest.mark.parametrize(
+    ("kind", "encoded", "expected_unseen", "distinct"),
+    [
+        (Ranked, {"dense": np.float32([[0.0], [0.5], [0.5], [1.0]])}, 0, 3),
+        (TwoUnknown, {"ids": np.int32([[1], [2], [2], [3]])}, 0.25, 3),
+    ],
+)
+def test_plugins_kind_with_a_vocabulary_may_encode_other_values_than_its_ids(
+    kind, encoded, expected_unseen, distinct
+):
+    features = FeatureSet(
+        {"shop": kind(kind="sparse")}, {"shop": {"vocabulary": [*"ab"]}}
+    )
+    train = Table(encoded, labels={}, weights={})
+    assert expected_unseen_fractions(features, train, {}) == {"shop": expected_unseen}
+    earlier = {"shop": {"vocabulary": []}}
+    assert num_distinct("shop", features, train, train, earlier) == distinct
 
 
 def test_few_rows_tell_nothing_of_drift(tmp_path):
