@@ -79,12 +79,15 @@ def starts_and_widths(learnt: Mapping[str, Any]) -> tuple[Floats, Floats]:
     """Returns the lower edge and the width of each bucket, (buckets,).
 
     The last bucket is empty if it begins at "high". This happens if the largest number
-    has a bucket of its own. An empty bucket gets a huge width, so that its ramp is 0
-    for all numbers, also for numbers above "high". `learnt` is as in `ramps`.
+    has a bucket of its own. An empty last bucket gets a huge width, so that its ramp is
+    0 for all numbers, also for numbers above "high". `learnt` is as in `ramps`.
     """
-    edges = np.array([learnt["low"], *learnt["cuts"], learnt["high"]])
+    edges = np.array([learnt["low"], *learnt["cuts"], learnt["high"]], "float64")
     widths = np.diff(edges)
-    widths[widths == 0] = np.finfo(widths.dtype).max
+    if widths[-1] == 0:
+        widths[-1] = np.finfo("float64").max
+    # The first bucket is empty if a user's lowest edge is the lowest number.
+    widths[widths == 0] = 1
     return edges[:-1], widths
 
 
@@ -116,7 +119,8 @@ def ramps_text(learnt: Mapping[str, Any]) -> str:
     """Describes `ramps` for the manifest of exported weights."""
     return (
         f"{len(learnt['cuts']) + 1} ramps clipped to 0..1: (x - start) / (end - start) "
-        "(0 if end = start) of each bucket between low, cuts and high"
+        "(0 in an empty last bucket, x - start in an empty first bucket) of each "
+        "bucket between low, cuts and high"
     )
 
 

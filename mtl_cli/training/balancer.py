@@ -136,26 +136,26 @@ def matrices_before_towers(
     network: Network, variables: Sequence[keras.Variable], tables: Sequence[LazyTable]
 ) -> list[int]:
     """Returns `Observation.matrices`. See `Balancer` for the arguments."""
+    position_by_id = {id(variable): i for i, variable in enumerate(variables)}
+    for i, table in enumerate(tables):
+        position_by_id[id(table.layer.table)] = len(variables) + i
     part_by_layer = part_of_layers(network)
-    candidates = {
-        id(variable)
+    return [
+        position_by_id[id(variable)]
         for layer in network.logits.layers
         if part_by_layer.get(layer.name) in ("embeddings", "encoder", "experts")
-        for variable in layer.trainable_variables
-    }
-    # Tables are the first layers, but lazy tables are the last variables. A table with
-    # one column is a bias per id; a kernel with one row or column is a bias, too.
-    lazy_tables = [
-        len(variables) + i for i, table in enumerate(tables) if table.width > 1
+        for variable in layer.weights
+        if id(variable) in position_by_id and is_matrix(variable)
     ]
-    others = [
-        i
-        for i, variable in enumerate(variables)
-        if id(variable) in candidates
-        and len(variable.shape) > 1
-        and min(variable.shape[-2:]) > 1
-    ]
-    return lazy_tables + others
+
+
+def is_matrix(variable: keras.Variable) -> bool:
+    """Whether a variable is a kernel or a table of two or more columns.
+
+    A kernel with one row or column is a bias, and a table of one column is a bias for
+    each id.
+    """
+    return len(variable.shape) > 1 and min(variable.shape[-2:]) > 1
 
 
 def stacked_gradients(

@@ -74,6 +74,16 @@ def test_number_outside_of_the_training_range_counts_as_its_nearest_number():
     np.testing.assert_array_equal(outside, nearest)
 
 
+def test_ramp_of_an_empty_first_bucket_is_learnt_over_one_unit():
+    edges = [0.0, 10.0, 100.0]  # no number is below the lowest edge
+    feature = Bucketized(kind="bucketized", edges=edges, ramps=True)
+    features = fitted_column(feature, np.array([0.0, 5.0, 50.0, 200.0]))
+    np.testing.assert_allclose(
+        numbers_of(features, np.array([0.0, 0.5, 3.0])),
+        [[0, 0, 0, 0], [0.5, 0.05, 0, 0], [1, 0.3, 0, 0]],
+    )
+
+
 def test_empty_cell_counts_as_the_configured_number():
     keys = {"kind": "piecewise_linear", "num_buckets": 2}
     _, found = fit_and_encode(

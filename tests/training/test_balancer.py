@@ -15,8 +15,10 @@ from mtl_cli.balancing.base import Balancing, Observation, State
 from mtl_cli.config.run_config import Config
 from mtl_cli.core import tensorflow_runtime
 from mtl_cli.data.table import Table
+from mtl_cli.layers import FusedEmbedding
 from mtl_cli.network.build import build
 from mtl_cli.network.network import Network
+from mtl_cli.training import lazy_tables
 from mtl_cli.training.feed import MemoryFeed
 from mtl_cli.training.steps import Steps
 
@@ -258,6 +260,31 @@ def test_last_shared_layer_is_no_tower(options: str, last_shared_layer: str) -> 
     layers = [variable.path.split("/")[0] for variable in variables] + lazy_layers
     # Keras numbers DeepCTR's layers if other tests have made layers of the same class.
     assert layers[step.balancer.matrices[-1]].startswith(last_shared_layer)
+
+
+@pytest.mark.usefixtures("eager")
+def test_lazy_tables_are_in_the_order_of_the_layers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(FEATURES, "user", {"kind": "sparse", "embedding_dim": 2})
+    shapes = []
+    for lazy in ("false", "auto"):
+        configured = chosen("model=esmm", f"optimizer.lazy={lazy}", "tasks=[click,buy]")
+        network = built(configured)
+        tables = [
+            layer.table
+            for layer in network.logits.layers
+            if isinstance(layer, FusedEmbedding)
+        ]
+        sizes = [np.prod(table.shape) for table in tables]
+        assert len(set(sizes)) == len(sizes) == 2
+        monkeypatch.setattr(lazy_tables, "LARGE_TABLE", max(sizes) - 1)
+        step = Steps(configured, network, ROWS).step
+        variables = [*step.model.trainable_variables]
+        variables += [table.layer.table for table in step.tables]
+        shapes.append([variables[i].shape for i in step.balancer.matrices])
+    assert len(step.tables) == 1
+    assert shapes[0] == shapes[1]
 
 
 class Equal(Balancing):
