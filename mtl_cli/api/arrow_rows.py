@@ -116,14 +116,16 @@ def named_index_as_columns(frame: "pd.DataFrame") -> "pd.DataFrame":
     that such a file has no column for a `RangeIndex`.
     """
     columns = set(map(str, frame.columns))
-    levels = [
-        i
+    # If several levels have the same name, only the last one becomes a column: pandas
+    # refuses two columns of one name.
+    levels = {
+        name: i
         for i, name in enumerate(frame.index.names)
         if name is not None and str(name) not in columns
-    ]
+    }
     if not levels or frame.columns.nlevels > 1:
         return frame
-    return frame.reset_index(level=levels)
+    return frame.reset_index(level=list(levels.values()))
 
 
 def as_rows(table: object, method: str) -> "TableInMemory | None":

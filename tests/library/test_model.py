@@ -26,7 +26,7 @@ import tensorflow as tf
 from helpers.planted_data import config, run_in, values
 
 import mtl_cli
-from mtl_cli.api.arrow_rows import select_feature_columns
+from mtl_cli.api.arrow_rows import named_index_as_columns, select_feature_columns
 from mtl_cli.api.model import Model
 from mtl_cli.api.unchanged_process import unchanged_process
 from mtl_cli.core import plugins
@@ -328,6 +328,12 @@ def test_named_index_is_a_column_that_no_column_has_the_name_of(model: Model) ->
     np.testing.assert_array_equal(by_user, predictions)
     other_index = frame.set_index(pd.Index([7] * 4, name="user"))
     np.testing.assert_array_equal(model.predict(other_index), predictions)
+
+
+def test_last_of_index_levels_of_one_name_is_a_column() -> None:
+    index = pd.MultiIndex.from_arrays([[1, 2], [3, 4]], names=["a", "a"])
+    frame = named_index_as_columns(pd.DataFrame({"x": [1, 2]}, index=index))
+    assert frame.to_dict("list") == {"a": [3, 4], "x": [1, 2]}
 
 
 @pytest.mark.parametrize(
