@@ -200,6 +200,11 @@ def make_comparable(
 
 def copy_similarity(a: ComparableFeature, b: ComparableFeature) -> str | None:
     """Returns how similar two features are, as text; None if they are not copies."""
+    are_numeric = a.ranks is not None and b.ranks is not None
+    ratio = a.num_distinct / b.num_distinct
+    # This check comes before all others, because it does not read the rows.
+    if not are_numeric and not MIN_RATIO <= ratio <= MAX_RATIO:
+        return None
     are_filled = a.is_filled & b.is_filled
     leaves_rows_out = MIN_FILLED <= are_filled.mean() < 1
     rows = are_filled if leaves_rows_out else slice(None)
@@ -210,8 +215,6 @@ def copy_similarity(a: ComparableFeature, b: ComparableFeature) -> str | None:
         correlation = abs(float(np.mean(x * y)))
         is_copy = correlation >= MIN_SIMILARITY
         return f"rank correlation {correlation:.3f}" if is_copy else None
-    if not MIN_RATIO <= a.num_distinct / b.num_distinct <= MAX_RATIO:
-        return None
     weaker_lambda = min(
         goodman_kruskal_lambda(a.codes[rows], b.codes[rows]),
         goodman_kruskal_lambda(b.codes[rows], a.codes[rows]),

@@ -9,6 +9,8 @@ from helpers.planted_data import declared, fitted_features
 
 from mtl_cli.scoring.feature_groups import (
     MIN_REPEATED,
+    ComparableFeature,
+    copy_similarity,
     feature_groups,
     goodman_kruskal_lambda,
 )
@@ -112,6 +114,16 @@ def test_values_that_are_nearly_constant_or_nearly_unique_are_no_copies() -> Non
     }
     found = groups(dict.fromkeys(columns, SPARSE), columns)
     assert found == [[name] for name in columns]
+
+
+def test_features_of_few_and_of_many_values_are_told_apart_without_their_rows() -> None:
+    # To read no rows would raise a warning, which is an error in tests.
+    no_codes, are_filled = np.empty(0, int), np.empty(0, bool)
+    few, many = (
+        ComparableFeature(no_codes, num_distinct, are_filled, ranks=None)
+        for num_distinct in (2, 100)
+    )
+    assert copy_similarity(few, many) is None
 
 
 def test_features_of_one_column_or_one_table_belong_together() -> None:
