@@ -138,9 +138,12 @@ def asks_for_sweep(argument: str) -> bool:
     A wrong argument does not: the child explains what is wrong.
     """
     setting = without_signs(argument)
+    # `-m` may share its word with other flags of Hydra: `-mr` means `-m -r`.
+    if setting.startswith(("-m", "--multirun")):
+        return True
     key, _, value = setting.partition("=")
     match key:
-        case "-m" | "--multirun" | "compare":
+        case "compare":
             return True
         case "hydra.mode":
             return value != "RUN"

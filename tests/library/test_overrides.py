@@ -103,6 +103,8 @@ def test_groups_and_packages_are_keys() -> None:
         "compare={single_task: true}",
         "hydra.mode=MULTIRUN",
         "-m",
+        "-mr",
+        "--multirun",
         "sweep=optuna_ple",
         "seed=1,2",
     ],
