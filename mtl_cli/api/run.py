@@ -33,7 +33,7 @@ class Run:
     """
 
     folder: Path
-    has_only_checked: bool = field(default=False, repr=False)
+    has_only_checked: bool = field(default=False, repr=False, compare=False)
 
     def __init__(
         self, folder: "str | PathLike[str]", has_only_checked: bool = False

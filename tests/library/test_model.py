@@ -588,6 +588,10 @@ def test_run_reads_what_its_folder_holds(run: mtl_cli.Run) -> None:
     assert run == mtl_cli.Run(os.path.relpath(run.folder))
 
 
+def test_runs_of_one_folder_are_equal(tmp_path: Path) -> None:
+    assert len({mtl_cli.Run(tmp_path), mtl_cli.Run(tmp_path, True)}) == 1
+
+
 def test_missing_and_damaged_files_of_a_run_are_told(tmp_path: Path) -> None:
     run = mtl_cli.Run(tmp_path)
     with pytest.raises(mtl_cli.DataError, match=r"predictions.parquet: no such file"):
