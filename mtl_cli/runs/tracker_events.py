@@ -98,7 +98,8 @@ def send(
         is_away = isinstance(error, OSError) and not event.must_succeed
         return Outcome.AWAY if is_away else Outcome.REFUSED, error
     if event.epoch:
-        record = epochs_by_destination(folder) | {tracker.destination: event.epoch}
+        epochs = epochs_by_destination(tracker, folder)
+        record = epochs | {tracker.destination: event.epoch}
         # If the folder cannot be written, the run itself reports that.
         with contextlib.suppress(MtlError):
             write_text(folder / RECORD, json.dumps(record) + "\n")
@@ -114,14 +115,25 @@ def was_sent(tracker: Tracker, folder: Path, event: Event) -> bool:
     if not event.is_earlier:
         return False
     try:
-        return event.epoch <= int(epochs_by_destination(folder)[tracker.destination])
+        sent = epochs_by_destination(tracker, folder)
+        return event.epoch <= int(sent[tracker.destination])
     except DAMAGED_FILE_ERRORS:
         return False
 
 
-def epochs_by_destination(folder: Path) -> dict[str, Any]:
-    """Reads `RECORD`; {} if the file is missing or damaged."""
+def epochs_by_destination(tracker: Tracker, folder: Path) -> dict[str, Any]:
+    """Reads `RECORD`; {} if the file is missing or damaged.
+
+    Earlier builds recorded the name of one tracker and its last epoch, as in
+    {"tracker": "wandb", "epoch": 3}. If it is the name of `tracker`, the epoch counts
+    for the tracker's destination.
+    """
     try:
-        return read_json_object(folder / RECORD)
+        epochs = read_json_object(folder / RECORD)
     except DAMAGED_FILE_ERRORS:
         return {}
+    if isinstance(epochs.get("tracker"), str):  # not the epoch of a destination
+        name, epoch = epochs.pop("tracker"), epochs.pop("epoch", None)
+        if name == tracker.name:
+            epochs.setdefault(tracker.destination, epoch)
+    return epochs

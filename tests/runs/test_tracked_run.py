@@ -248,6 +248,21 @@ def test_resumed_run_sends_only_epochs_that_were_not_sent(
     assert tracker._calls == ["start", *sent, "done"]
 
 
+@pytest.mark.parametrize(
+    ("name", "sent"), [("recorder", ["epoch 2"]), ("other", ["epoch 1", "epoch 2"])]
+)
+def test_record_of_an_earlier_build_counts_for_the_tracker_that_it_names(
+    name: str, sent: list[str], tmp_path: Path
+) -> None:
+    earlier = {"tracker": name, "epoch": 1}
+    (tmp_path / "tracked.json").write_text(json.dumps(earlier))
+    tracker = Recorder(name="recorder")
+    with tracked_run(tracker, tmp_path, print, {}, [epoch(1), epoch(2)]) as tracked:
+        tracked.end(SCORES)
+    assert tracker._calls == ["start", *sent, "done"]
+    assert json.loads((tmp_path / "tracked.json").read_text()) == {"recorder": 2}
+
+
 def test_epochs_before_a_resume_are_sent_with_their_own_times(tmp_path: Path) -> None:
     tracker = Recorder(name="recorder")
     epochs = [epoch(1, end_time=1000.0), epoch(2, end_time=2000.0)]
