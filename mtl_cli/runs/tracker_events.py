@@ -90,6 +90,10 @@ def send(
     if was_sent(tracker, folder, event):
         return Outcome.SENT, None
     try:
+        record = ""
+        if event.epoch:
+            epochs = epochs_by_destination(tracker, folder)
+            record = json.dumps(epochs | {tracker.destination: event.epoch})
         tracker.set_event_time(event.time)
         event.call()
     except (Exception, SystemExit) as error:
@@ -97,12 +101,10 @@ def send(
         # not repeated.
         is_away = isinstance(error, OSError) and not event.must_succeed
         return Outcome.AWAY if is_away else Outcome.REFUSED, error
-    if event.epoch:
-        epochs = epochs_by_destination(tracker, folder)
-        record = epochs | {tracker.destination: event.epoch}
+    if record:
         # If the folder cannot be written, the run itself reports that.
         with contextlib.suppress(MtlError):
-            write_text(folder / RECORD, json.dumps(record) + "\n")
+            write_text(folder / RECORD, f"{record}\n")
     return Outcome.SENT, None
 
 
@@ -117,7 +119,8 @@ def was_sent(tracker: Tracker, folder: Path, event: Event) -> bool:
     try:
         sent = epochs_by_destination(tracker, folder)
         return event.epoch <= int(sent[tracker.destination])
-    except DAMAGED_FILE_ERRORS:
+    # A damaged record raises many errors, and the `destination` of a plugin raises any.
+    except (Exception, SystemExit):
         return False
 
 

@@ -53,6 +53,14 @@ class Recorder(Tracker):
         self.record("failed" if scores is None else "done")
 
 
+class RecorderWithoutDestination(Recorder):
+    """A plugin whose `destination` raises an error."""
+
+    @property
+    def destination(self) -> str:
+        raise Exception("no project")
+
+
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
@@ -204,6 +212,15 @@ def test_what_a_service_refuses_is_not_repeated(tmp_path: Path) -> None:
     )
     assert warnings[1].startswith("tracker: recorder lacks 4 values: KeyError: 'auc'; ")
     assert len(warnings) == 2
+
+
+def test_error_of_the_destination_is_a_refusal(tmp_path: Path) -> None:
+    tracker, warnings = RecorderWithoutDestination(name="recorder"), list[str]()
+    with tracked_run(tracker, tmp_path, warnings.append, {}, [epoch(1)]) as tracked:
+        tracked.epoch(epoch(2))
+        tracked.end(SCORES)
+    assert tracker._calls == ["start", "done"]
+    assert "lacks 8 values: Exception: no project" in warnings[-1]
 
 
 @pytest.mark.parametrize("is_refused", [True, False])
