@@ -102,7 +102,7 @@ class Tracker(Options):
 
         The values have the time `_event_time`. A call may be repeated, also by a
         resumed run, with the same values and the same time. The service should then
-        hold the epoch once.
+        hold the epoch once, if it can.
 
         Args:
             number: the number of the epoch, from 1.
