@@ -71,12 +71,7 @@ def weakest_text(evaluation: EvaluationResults, task: str) -> str:
     result = evaluation.tasks[task]
     record = result["weakest_slice"]
     if record is None:
-        enough_rows = f"{MIN_OF_CLASS} rows"
-        if "positives" in result:
-            enough_rows += " of each class"
-        return (
-            f"no slice is tested: none has {enough_rows} and a metric with an interval"
-        )
+        return f"no slice is tested: none has {needs_of_slice(result)}"
     num_tested = sum(
         r["task"] == task and r["p_corrected"] is not None
         for r in evaluation.slice_records
@@ -87,6 +82,23 @@ def weakest_text(evaluation: EvaluationResults, task: str) -> str:
     which = "only" if num_tested == 1 else "weakest"
     start = "no slice is surely weaker than the rest"
     return f"{start}; the {which} tested slice has {description}"
+
+
+def needs_of_slice(result: dict[str, Any]) -> str:
+    """Returns what a slice needs to be tested, see `score_slice`, as text.
+
+    Args:
+        result: the result of a task, see `task_results.task_results`.
+    """
+    needs = f"a metric with an interval and {MIN_OF_CLASS} rows"
+    if "positives" in result:  # the task is binary
+        return f"{needs} of each class"
+    needs += " with another label than the most frequent one"
+    calibration = result["calibration"]
+    # With several classes, the mean prediction is None.
+    if calibration is not None and calibration["predicted"] is None:
+        needs += ", and enough rows of the same classes as the other rows"
+    return needs
 
 
 def drift_section(evaluation: EvaluationResults) -> Section:

@@ -47,14 +47,30 @@ def test_single_tested_slice_is_not_called_the_lowest() -> None:
     assert text.endswith("corrected for 1 slice)")
 
 
-def test_no_tested_slice_is_said() -> None:
-    text = weakest_text(evaluation(None, slice_of("tiny", None)), "click")
-    end = " and a metric with an interval"
-    assert text == f"no slice is tested: none has 20 rows{end}"
-    of_binary_task = evaluation(None, slice_of("tiny", None))
-    of_binary_task.tasks["click"]["positives"] = 3
-    text = weakest_text(of_binary_task, "click")
-    assert text == f"no slice is tested: none has 20 rows of each class{end}"
+OTHER_LABEL = "20 rows with another label than the most frequent one"
+
+
+@pytest.mark.parametrize(
+    ("result", "needs"),
+    [
+        ({"positives": 3}, "20 rows of each class"),
+        ({"calibration": {"predicted": 0.1}}, OTHER_LABEL),
+        (
+            {"calibration": {"predicted": None}},
+            f"{OTHER_LABEL}, and enough rows of the same classes as the other rows",
+        ),
+        ({"calibration": None}, OTHER_LABEL),
+    ],
+    ids=["binary", "amount", "classes", "unknown calibration"],
+)
+def test_no_tested_slice_is_said_with_what_a_slice_needs(
+    result: dict[str, Any], needs: str
+) -> None:
+    without_test = evaluation(None, slice_of("tiny", None))
+    without_test.tasks["click"] |= result
+    text = weakest_text(without_test, "click")
+    start = "no slice is tested: none has a metric with an interval and"
+    assert text == f"{start} {needs}"
 
 
 TASKS = [f"task_{i}" for i in range(6)]
