@@ -231,7 +231,7 @@ def empty_folder_error(key: str, path: str, file_format: str) -> DataError:
     if file_format == "auto":
         fix = f"give a pattern, such as '{path.rstrip('/')}/*.csv'"
         if "://" in path:  # a URL cannot hold a pattern
-            fix = "name each file, or set dataset.format"
+            fix = "name each file; or, for mtl-train, set dataset.format"
         problem = f"holds no .parquet file; for files of another format {fix}"
     else:
         problem = (

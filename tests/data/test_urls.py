@@ -81,8 +81,13 @@ def test_server_out_of_reach_is_told_from_a_missing_file() -> None:
 
 def test_remote_folder_without_parquet_files_is_told_as_a_folder() -> None:
     fsspec.filesystem("memory").pipe("/days/rows.csv", b"a,b")
-    with pytest.raises(DataError, match=r"folder 'memory://days' holds no .parquet"):
+    with pytest.raises(
+        DataError, match=r"folder 'memory://days' holds no .parquet"
+    ) as e:
         find_files("dataset.train", "memory://days", "auto")
+    assert str(e.value).endswith(
+        "name each file; or, for mtl-train, set dataset.format"
+    )
     assert len(find_files("dataset.train", "memory://days", "csv").paths) == 1
 
 
