@@ -3,7 +3,7 @@
 import glob
 import os
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 
 from mtl_cli.core.errors import DataError
@@ -20,10 +20,23 @@ def files_of_pattern(key: str, path: str, pattern: Path) -> list[Path]:
         fix = "correct the pattern"
         if matches:
             fix = "only folders match the pattern: add '/*' for their files"
+        else:
+            check_first_folder(key, pattern)
         raise DataError(
             f"{key}: no file matches '{path}' (current folder: {Path.cwd()}); {fix}"
         )
     return files
+
+
+def check_first_folder(key: str, pattern: Path) -> None:
+    """Refuses a pattern if this user may not list the folder before its wildcards."""
+    folder = Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts))
+    try:
+        os.scandir(folder).close()
+    except PermissionError as error:
+        raise DataError(f"{key}: cannot reach '{folder}': {error.strerror}") from None
+    except OSError:  # for instance, there is no such folder
+        return
 
 
 def matching_paths(key: str, pattern: Path) -> set[Path]:

@@ -849,8 +849,8 @@ def test_folder_that_cannot_be_listed_is_refused_unless_it_is_a_denied_subfolder
     scandir = os.scandir
     code = errno.EACCES
 
-    def fail_for_b(path: str) -> Any:
-        if path == str(tmp_path / "b"):
+    def fail_for_b(path: str | Path) -> Any:
+        if os.fspath(path) == str(tmp_path / "b"):
             raise OSError(code, os.strerror(code), path)
         return scandir(path)
 
@@ -859,6 +859,8 @@ def test_folder_that_cannot_be_listed_is_refused_unless_it_is_a_denied_subfolder
     assert files.paths == [str(tmp_path / "a" / "x.csv")]
     with pytest.raises(DataError, match=r"^t: cannot reach '.*/b': Permission denied"):
         find_files("t", str(tmp_path / "b"), "csv")
+    with pytest.raises(DataError, match=r"^t: cannot reach '.*/b': Permission denied"):
+        find_files("t", str(tmp_path / "b" / "*.csv"), "csv")
     code = errno.EIO
     with pytest.raises(DataError, match=r"^t: cannot reach '.*/b': Input/output error"):
         find_files("t", str(tmp_path), "csv")
