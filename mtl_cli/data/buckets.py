@@ -25,7 +25,8 @@ class Buckets(TypedDict):
     or fewer buckets if many values are equal. A feature of ids has one bucket for id 0,
     which stands for unseen values and empty cells, one for each of its most frequent
     ids, and at most `MAX_RANGES` buckets for ranges of the other ids. The ids of a
-    vocabulary follow the order of its values, so a range holds neighbouring values.
+    vocabulary follow the order of its values, so a range holds neighbouring values;
+    but with `start_from`, new values follow those of the earlier run.
 
     Attributes:
         edges: the limits between the buckets of numbers, in ascending order. A value
