@@ -31,6 +31,7 @@ def data_report(
     early_rows: dict[str, int],
     splits: dict[str, StoredTable],
     earlier: Mapping[str, Mapping[str, Any]],
+    split_groups: str | None,
 ) -> Report:
     """Returns the data report.
 
@@ -42,6 +43,7 @@ def data_report(
         splits: {split: its encoded rows}.
         earlier: {feature: what it learnt in an earlier run}, for features that continue
             this run: their vocabulary may hold values that no training row has.
+        split_groups: see `findings`.
     """
     samples = {split: sample(table) for split, table in splits.items()}
     train = splits["train"].mapped()
@@ -84,7 +86,7 @@ def data_report(
         "early_rows": early_rows,
         "findings": [],
     }
-    report["findings"] = findings(report, features.by_name)
+    report["findings"] = findings(report, features.by_name, split_groups)
     report["findings"] += outlier_findings(outputs, splits)
     report["findings"] += profile.number_findings()
     report["findings"] += scale_findings(outputs, splits["train"])

@@ -88,7 +88,15 @@ def encode_sources(
     features = fitter.finish(earlier)
     encode_features(dataset, outputs, features, rows, writer, profile)
     splits = writer.flushed_tables()
-    report = data_report(outputs, features, profile, early_rows, splits, earlier or {})
+    report = data_report(
+        outputs,
+        features,
+        profile,
+        early_rows,
+        splits,
+        earlier or {},
+        split_groups=dataset.split_column if dataset.split_by == "group" else None,
+    )
     report["findings"] += day_warnings
     writer.write_manifest(
         {"features": features.learnt, "labels": statistics.by_task(), "report": report}

@@ -14,13 +14,19 @@ MIN_DRIFT = 0.25  # the usual threshold of the population stability index
 MAX_OUTSIDE_FRACTION = 0.5  # of the training rows, outside an earlier learnt range
 
 
-def findings(report: Report, features: dict[str, Feature]) -> list[str]:
-    """Returns one line for each kind of odd property that the report shows."""
+def findings(
+    report: Report, features: dict[str, Feature], split_groups: str | None
+) -> list[str]:
+    """Returns one line for each kind of odd property that the report shows.
+
+    `split_groups` is the column of the groups that `split_by: group` keeps whole; None
+    with other splits.
+    """
     lines = feature_findings(report, features) + range_findings(report, features)
     lines += odd_row_findings(report) + rare_class_findings(report)
     for split in report["splits"]:
         if split != "train":
-            lines += changed_feature_findings(report, split)
+            lines += changed_feature_findings(report, features, split, split_groups)
             fraction = report["repeated_rows"].get(split, 0)
             lines += repeated_rows_finding(fraction, split, "training")
     fraction = report["test_rows_in_valid"]
@@ -115,14 +121,23 @@ def odd_row_findings(report: Report) -> list[str]:
     )
 
 
-def changed_feature_findings(report: Report, split: str) -> list[str]:
-    """Returns the lines about features whose values differ in `valid` or `test`."""
+def changed_feature_findings(
+    report: Report, features: dict[str, Feature], split: str, split_groups: str | None
+) -> list[str]:
+    """Returns the lines about features whose values differ in `valid` or `test`.
+
+    Each feature is in one line at most. See `findings` for `split_groups`.
+    """
     new_values, drifted = [], []
     for name, feature in report["features"].items():
         unseen, drift = feature["unseen"].get(split, 0), feature["drift"][split]
         if unseen > feature["unseen"].get("train", 0) + MIN_UNSEEN_DIFFERENCE:
             new_values.append(f"{name} ({unseen:.0%})")
-        if drift > MIN_DRIFT:
+            continue
+        # Training rows hold no group of a split that is cut off their table.
+        has_own_table = split in feature["missing"]
+        reads_groups = split_groups in features[name].source_columns(name)
+        if drift > MIN_DRIFT and (has_own_table or not reads_groups):
             drifted.append(f"{name} ({drift:.2f})")
     lines = line_if_any(
         f"in these features, many {split} rows have a value that the training rows "

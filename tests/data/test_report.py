@@ -49,6 +49,10 @@ LACKING = (
     "or hold fewer than min_count times, or a number outside their range (share of "
     "{split} rows; for lists, of their values)"
 )
+DRIFTED = (
+    "these features are distributed differently in {split} rows than in training rows "
+    "(PSI)"
+)
 FEATURES = {
     "shop": {"kind": "sparse"},
     "town": {"kind": "hashed", "num_buckets": 50},
@@ -533,15 +537,18 @@ def test_auc_needs_enough_rows_of_each_class_among_the_rows_it_is_computed_from(
 
 
 def test_values_that_training_rows_lack_are_told_with_their_share(tmp_path):
-    for new, findings in ((250, 1), (100, 0)):  # of 1000; above a tenth is told
+    lacking, drifted = LACKING.format(split="test"), DRIFTED.format(split="test")
+    # Of 1000 values; above a tenth is told, and then not told as drift too.
+    for new, told in (
+        (250, f"{lacking}: shop (25%)"),
+        (100, f"{drifted}: shop (0.62)"),
+    ):
         shop = clean(TEST, 1)["shop"].astype(object)
         shop[:new] = "new"
         features = {"shop": FEATURES["shop"], "price": FEATURES["price"]}
         found = report_of(tmp_path, features, test={"shop": shop.tolist()})
         assert found["features"]["shop"]["unseen"] == {"train": 0, "test": new / TEST}
-        told = f"{LACKING.format(split='test')}: shop (25%)"
-        findings = [told] * findings
-        assert [t for t in found["findings"] if "(PSI)" not in t] == findings
+        assert found["findings"] == [told]
 
 
 @pytest.mark.parametrize("transform", ["standard", "minmax", "log1p", "quantile"])
@@ -662,12 +669,19 @@ def test_drift_is_told(tmp_path):
         features = {name: FEATURES[name], "age": FEATURES["age"]}
         found = report_of(tmp_path, features, test=moved)
         psi = found["features"][name]["drift"]["test"]
-        told = (
-            "these features are distributed differently in test rows than in training "
-            "rows (PSI)"
-        )
-        assert found["findings"] == [f"{told}: {name} ({psi:.2f})"]
+        told = f"{DRIFTED.format(split='test')}: {name} ({psi:.2f})"
+        assert found["findings"] == [told]
         assert psi > 0.25 > 0.1 > found["features"]["age"]["drift"]["test"]
+
+
+def test_groups_of_a_split_are_no_drift_except_in_a_table_of_their_own(tmp_path):
+    features = {name: FEATURES[name] for name in ("town", "price")}
+    keys = {"valid_fraction": 0.2, "split_by": "group", "split_column": "town"}
+    found = report_of(tmp_path, features, test={"town": [1] * TEST}, **keys)
+    drift = found["features"]["town"]["drift"]
+    assert min(drift.values()) > 1
+    told = f"{DRIFTED.format(split='test')}: town ({drift['test']:.2f})"
+    assert found["findings"] == [told]
 
 
 def test_repeated_rows_are_told_with_their_share(tmp_path):
