@@ -20,7 +20,7 @@ from helpers.planted_data import assert_same, declared, loaded, outputs
 from helpers.slow import slow_except
 
 from mtl_cli.core import plugins
-from mtl_cli.core.errors import DataError, WriteError
+from mtl_cli.core.errors import ConfigError, DataError, WriteError
 from mtl_cli.core.paths import PACKAGE
 from mtl_cli.data import cache, cache_entry, encode
 from mtl_cli.data import load as load_module
@@ -597,6 +597,12 @@ def test_run_goes_on_without_a_cache_that_is_no_folder(file, encodings, monkeypa
             UserWarning, match=f"keep encoded data in {folder}: .*MTL_CACHE"
         ):
             assert loaded(file, FEATURES, TASKS).splits["train"].num_rows > 0
+
+
+def test_cache_in_an_unknown_home_is_not_blamed_on_the_table(file, monkeypatch):
+    monkeypatch.setenv("MTL_CACHE", "~nobody-of-this-name/cache")
+    with pytest.raises(ConfigError, match=r"^MTL_CACHE: no home folder is known"):
+        loaded(file, FEATURES, TASKS)
 
 
 CODE = """
