@@ -52,18 +52,20 @@ def nodes_of(model: keras.Model, tasks: Sequence[str]) -> list[Node]:
             nodes.append(node_of(call.operation, tasks, sources))
             sources = [len(nodes) - 1]
         origins[call] = sources
-    output_calls = {call_of[id(tensor)]: name for name, tensor in model.output.items()}
+    # Several outputs can come from one call, such as the results of `keras.ops.split`.
+    output_calls = {name: call_of[id(tensor)] for name, tensor in model.output.items()}
     if len(model.output) > MAX_OUTPUTS:
-        sources = without_repetitions(origins[call] for call in output_calls)
+        sources = without_repetitions(origins[call] for call in output_calls.values())
         return [*nodes, Node(f"{len(model.output)} outputs", "", "output", sources)]
-    positions: dict[Call, int] = {}  # the positions in `nodes` of the outputs
-    for call in sorted(output_calls, key=calls.index):
+    positions: dict[Call, int] = {}  # the position in `nodes` of a call's first output
+    for name in sorted(output_calls, key=lambda name: calls.index(output_calls[name])):
+        call = output_calls[name]
         sources = origins[call]
-        if factors := factors_of_product(call, inputs, output_calls):
+        if factors := factors_of_product(call, inputs, set(output_calls.values())):
             nodes.append(Node("Π", "", "sum", [positions[x] for x in factors]))
             sources = [len(nodes) - 1]
-        nodes.append(Node(output_calls[call], "", "output", sources))
-        positions[call] = len(nodes) - 1
+        nodes.append(Node(name, "", "output", sources))
+        positions.setdefault(call, len(nodes) - 1)
     return nodes
 
 

@@ -122,6 +122,18 @@ def test_layer_of_keras_is_a_node_too() -> None:
     assert found[1].sizes == "14 weights"
 
 
+def test_outputs_of_one_call_are_nodes_of_their_own() -> None:
+    x = keras.Input((3,), name="x")
+    first, second = keras.ops.split(keras.layers.Dense(2)(x), 2, axis=1)
+    outputs = {"a": first, "b": second, "same_as_b": second}
+    found = nodes_of(keras.Model({"x": x}, outputs), list(outputs))
+    assert [(node.title, node.sources) for node in found if node.kind == "output"] == [
+        ("a", [1]),
+        ("b", [1]),
+        ("same_as_b", [1]),
+    ]
+
+
 def test_one_thing_is_named_in_the_singular() -> None:
     x = keras.Input((1,), name="x")
     hidden = ParallelMLP(1, [8], name="experts")(x)  # (1, batch, 8)
