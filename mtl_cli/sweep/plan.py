@@ -148,6 +148,9 @@ def fixed_keys(config: DictConfig, sweep_keys: SweepKeys | None) -> set[str]:
     varied = {s.get_key_element() for s in settings if s.is_sweep_override()}
     for section in ("list_params", "grid_params"):  # of the list sweeper
         varied.update(OmegaConf.select(config, f"hydra.sweeper.{section}") or [])
+    # A sweep over `repeats` or `compare` gives each job its own repeats and twins.
+    if not KEYS_THAT_ADD_RUNS.keys().isdisjoint(map(key_of_setting, varied)):
+        sweep_keys = None
     if sweep_keys is None or sweep_keys.repeats > 1:
         varied.add("seed")
     # Single-task twins have another model. If the keys are not known yet, there may be

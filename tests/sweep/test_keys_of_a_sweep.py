@@ -200,6 +200,26 @@ def test_keys_of_a_list_seeds_of_repeats_and_models_of_twins_are_not_fixed() -> 
     assert fixed == {"optimizer", "model_note"}
 
 
+@pytest.mark.parametrize(
+    ("swept", "hidden"),
+    [
+        ("repeats=1,3", {"optimizer"}),
+        ("++compare.single_task=true,false", {"optimizer"}),
+        ("trainer.epochs=1,2", {"optimizer", "seed", "model"}),
+    ],
+)
+def test_swept_repeats_and_twins_leave_no_seed_and_model_fixed(
+    swept: str, hidden: set[str]
+) -> None:
+    task = ["seed=5", "model=ple", "optimizer=sgd", swept]
+    hydra = {"sweeper": {"params": None}, "overrides": {"task": task}}
+    options = {"jobs": 1, "timeout_minutes": None}
+    keys = SweepKeys(seed=5, repeats=1, compare={"single_task": False}, sweep=options)
+    with initialize(version_base="1.3", config_path=None):
+        fixed = fixed_keys(OmegaConf.create({"hydra": hydra}), keys)
+    assert fixed == hidden
+
+
 def test_values_of_a_long_range_are_counted_without_a_list() -> None:
     setting = OverridesParser.create().parse_override("seed=range(0,1000000000000000)")
     assert number_of_values(setting) == MAX_JOBS + 1
