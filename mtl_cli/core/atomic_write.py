@@ -181,7 +181,9 @@ def named_write_errors(path: Path, fix: str | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if isinstance(error, shutil.Error):  # a library has called `shutil.copytree`
+        # The error of `shutil.copytree` holds a list of errors. The errors of other
+        # functions of `shutil` hold a text.
+        if isinstance(error, shutil.Error) and isinstance(error.args[0], list):
             (_source, _target, reason), *_ = error.args[0]
         else:
             reason = os.strerror(error.errno) if error.errno else first_line(error)

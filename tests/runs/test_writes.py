@@ -180,6 +180,18 @@ def test_error_about_several_files_gives_the_reason_of_the_first(tmp_path):
     )
 
 
+def test_copy_of_a_file_to_itself_is_told_in_one_line(tmp_path):
+    file = tmp_path / "copy"
+    file.touch()
+    with (
+        pytest.raises(WriteError) as raised,
+        atomic_write.named_write_errors(file, "name another file"),
+    ):
+        shutil.copyfile(file, file)
+    assert str(raised.value).startswith(f"cannot write {file}: ")
+    assert str(raised.value).endswith(" are the same file; name another file")
+
+
 def test_two_writers_of_one_file_each_write_it_whole(tmp_path, monkeypatch):
     target = tmp_path / "a.txt"
     with atomic_write.replacing(target) as first:
