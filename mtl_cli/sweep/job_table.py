@@ -4,7 +4,7 @@ import contextlib
 import shlex
 import threading
 import time
-from collections.abc import Set
+from collections.abc import Callable, Set
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -51,10 +51,11 @@ class JobTable:
         """Starts the thread that shows the jobs."""
         self.thread.start()
 
-    def stop(self, remark: str = "") -> None:
+    def stop(self, remark: Callable[[], str] = str) -> None:
         """Stops the thread; shows the final table and the next command to try.
 
-        `remark` is a line to show below the order of the table; "" for none.
+        `remark` returns a line to show below the order of the table, or "" for none. It
+        is called after the thread has ended, since it may wait for a database.
         """
         self.is_over.set()
         self.thread.join()
@@ -68,8 +69,8 @@ class JobTable:
         self.print(self.rich_table(best_first(started)))
         if order := order_of_table(started):
             self.print_line(order)
-        if remark:
-            self.print_line(remark)
+        if line := remark():
+            self.print_line(line)
         self.print_line(f"sweep folder: {self.folder}")
         if any(record.scores for record in started):
             command = ["mtl-compare", str(self.folder), *plugin_flags()]

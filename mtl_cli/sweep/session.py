@@ -100,7 +100,7 @@ class Session:
 
         remove_submitit_pickles(self.folder)
         mask_multirun(self.folder)
-        self.table.stop(optuna_search.best_trial_message())
+        self.table.stop(optuna_search.best_trial_message)
         self.lock.close()
 
     def job_counts_message(self) -> str:

@@ -42,7 +42,14 @@ from mtl_cli.core.terminal import new_console
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.distributed.child_processes import free_ports
 from mtl_cli.runs.job_records import RECORDS, JobRecord, read_record
-from mtl_cli.sweep import job, job_order, job_processes, job_table, session
+from mtl_cli.sweep import (
+    job,
+    job_order,
+    job_processes,
+    job_table,
+    optuna_search,
+    session,
+)
 from mtl_cli.sweep.folder_names import job_name, sweep_name
 from mtl_cli.sweep.job_table import JobTable
 from mtl_cli.sweep.row_settings import row_settings
@@ -1100,6 +1107,24 @@ def test_damaged_record_of_an_ended_job_does_not_stop_the_table(
     table.thread = SimpleNamespace(join=lambda: None)  # type: ignore[assignment]
     table.stop()
     assert "1.json: " in capsys.readouterr().out
+
+
+def test_table_has_stopped_before_the_best_trial_is_read_from_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    JobRecord("0", "seed=1", ["seed=1"], status="failed").write(tmp_path)
+    table = JobTable(tmp_path)
+    table.console = rich.console.Console(file=io.StringIO(), width=200)
+    table.thread = SimpleNamespace(join=lambda: None)  # type: ignore[assignment]
+    monkeypatch.setattr(
+        optuna_search,
+        "best_trial_message",
+        lambda: f"table has stopped: {table.is_over.is_set()}",
+    )
+    with (tmp_path / "lock").open("w") as lock:
+        Session(tmp_path, 1, table, lock).close()
+    printed = table.console.file.getvalue()  # type: ignore[attr-defined]
+    assert "table has stopped: True" in printed
 
 
 def test_job_that_starts_while_the_sweep_is_stopped_is_interrupted(
