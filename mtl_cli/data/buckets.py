@@ -135,23 +135,28 @@ def counts_by_ids(
     return np.bincount(bucket_of_value, weights, minlength=num_buckets)
 
 
-def drift_from(buckets: Buckets, new_counts: Counts) -> float:
+def drift_from(
+    buckets: Buckets, new_counts: Counts, unseen_increase: float = 1.0
+) -> float:
     """Returns the population stability index of new values against training values.
 
     Training rows hold no unseen values, because the vocabulary comes from these rows.
     New rows of the same distribution hold the fraction `expected_unseen`. So up to this
     fraction, unseen values do not count as drift: as many training values are moved
-    from the buckets of ranges to the bucket of id 0.
+    from the buckets of ranges to the bucket of id 0. More empty cells, which have id 0
+    too, do count as drift.
 
     Args:
         buckets: the buckets and the counts of the training values.
         new_counts: the result of `bucket_counts` for the new values, (buckets,).
+        unseen_increase: the fraction of unseen values in the new rows less that in the
+            training rows; 1 if it is not known.
     """
     counts = np.array(buckets["counts"], "float64")
     if "ids" in buckets:
         trained_fraction = counts[0] / max(counts.sum(), 1)
         new_fraction = new_counts[0] / max(new_counts.sum(), 1)
-        increase = max(new_fraction - trained_fraction, 0.0)
+        increase = max(min(new_fraction - trained_fraction, unseen_increase), 0.0)
         fraction_moved = min(increase, buckets.get("expected_unseen", 0.0))
         first_range = len(buckets["ids"])
         num_in_ranges = counts[first_range:].sum()

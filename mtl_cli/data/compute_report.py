@@ -138,23 +138,29 @@ def feature_report(
         *values_and_weights(name, features, train),
         expected_unseen.get(feature.table_owner(name), 0.0),
     )
+    unseen = profile.unseen_fractions(name, samples)
     return {
         "kind": feature.kind,
         "missing": profile.missing_fractions(name),
         "distinct": distinct,
-        "unseen": profile.unseen_fractions(name, samples),
+        "unseen": unseen,
         "buckets": buckets,
-        "drift": feature_drifts(name, features, buckets, samples),
+        "drift": feature_drifts(name, features, buckets, samples, unseen),
         "auc": feature_aucs(name, features, outputs, train),
     }
 
 
 def feature_drifts(
-    name: str, features: FeatureSet, buckets: Buckets, samples: dict[str, Table]
+    name: str,
+    features: FeatureSet,
+    buckets: Buckets,
+    samples: dict[str, Table],
+    unseen: dict[str, float],
 ) -> dict[str, float]:
     """Returns {split: the drift of a feature}, see `FeatureReport`.
 
-    `buckets` counts the values of the sampled training rows.
+    `buckets` counts the values of the sampled training rows, and `unseen` is the result
+    of `Profile.unseen_fractions`.
     """
     drifts = {}
     for split, table in samples.items():
@@ -164,7 +170,8 @@ def feature_drifts(
         if min(samples["train"].num_rows, table.num_rows) >= MIN_ROWS:
             values, weights = values_and_weights(name, features, table)
             counts = bucket_counts(buckets, values, weights)
-            drifts[split] = drift_from(buckets, counts)
+            unseen_increase = unseen[split] - unseen["train"] if unseen else 1.0
+            drifts[split] = drift_from(buckets, counts, unseen_increase)
     return drifts
 
 

@@ -57,6 +57,9 @@ def test_unseen_values_are_drift_only_above_their_expected_fraction() -> None:
     assert drift_from(buckets, np.array([0, 100, *[10] * 10])) == 0
     more = np.array([90, 100, *[1] * 10])
     assert drift_from(buckets, more) == stability_index(as_expected, more)
+    with_empty_cells = drift_from(buckets, as_expected, unseen_increase=0.1)
+    tenth_unseen = np.array([20, 100, *[8] * 10])
+    assert with_empty_cells == pytest.approx(stability_index(tenth_unseen, as_expected))
 
 
 def test_buckets_of_an_earlier_version_count_all_other_ids_in_one() -> None:

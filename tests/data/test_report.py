@@ -943,6 +943,21 @@ def test_drift_of_many_ids_is_seen_and_a_random_half_has_none(
     assert drift(shops[:TRAIN], shops[TRAIN:][:TEST] + num_ids // 5) > 0.2
 
 
+def test_more_empty_cells_of_rare_ids_are_drift(tmp_path):
+    def shops(rows, empty, seed):
+        random = np.random.default_rng(seed)
+        shop = random.integers(0, TRAIN, rows).astype(str).astype(object)
+        shop[random.random(rows) < empty] = None
+        return {"shop": shop.tolist()}
+
+    features = {"shop": FEATURES["shop"], "price": FEATURES["price"]}
+    for empty, has_drifted in ((0.05, False), (0.4, True)):
+        columns = {"train": shops(TRAIN, 0.05, 3), "test": shops(TEST, empty, 4)}
+        found = report_of(tmp_path, features, **columns)["features"]["shop"]
+        assert found["buckets"]["expected_unseen"] > 0.3
+        assert (found["drift"]["test"] > 0.25) == has_drifted
+
+
 def test_expected_unseen_values_are_new_values_of_exactly_min_count_training_rows():
     learnt = {"shop": {"vocabulary": [*"abcdef"]}}
     features = FeatureSet({"shop": Sparse(kind="sparse", min_count=2)}, learnt)
