@@ -78,9 +78,9 @@ def check_ramp_edges(learnt: Mapping[str, Any]) -> None:
 def starts_and_widths(learnt: Mapping[str, Any]) -> tuple[Floats, Floats]:
     """Returns the lower edge and the width of each bucket, (buckets,).
 
-    The last bucket is empty if it begins at "high". This happens if the largest number
-    has a bucket of its own. An empty last bucket gets a huge width, so that its ramp is
-    0 for all numbers, also for numbers above "high". `learnt` is as in `ramps`.
+    If the largest number has a bucket of its own, the last bucket begins at "high" and
+    is empty. An empty last bucket gets a huge width, so that its ramp is 0 for all
+    numbers, also for numbers above "high". `learnt` is as in `ramps`.
     """
     edges = np.array([learnt["low"], *learnt["cuts"], learnt["high"]], "float64")
     widths = np.diff(edges)

@@ -159,5 +159,5 @@ def read_jobs_that_never_began(sweep: Path) -> list[Run]:
 
 
 def natural_order(path: Path) -> list[tuple[int, str]]:
-    """Returns a key for sorting paths. It puts folder 10 after folder 9."""
+    """Returns a key for sorting paths that puts folder 10 after folder 9."""
     return [(int(name) if name.isdecimal() else -1, name) for name in path.parts]

@@ -143,8 +143,8 @@ def drift_from(
     Training rows hold no unseen values, because the vocabulary comes from these rows.
     New rows of the same distribution hold the fraction `expected_unseen`. So up to this
     fraction, unseen values do not count as drift: as many training values are moved
-    from the buckets of ranges to the bucket of id 0. More empty cells, which have id 0
-    too, do count as drift.
+    from the buckets of ranges to the bucket of id 0. More empty cells do count as
+    drift, though they have id 0 too.
 
     Args:
         buckets: the buckets and the counts of the training values.

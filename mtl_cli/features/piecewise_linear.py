@@ -103,5 +103,5 @@ class PiecewiseLinear(Feature):
         return text
 
     def summary(self, encoded: Array) -> Array:
-        """Returns the sum of each row's numbers, (rows,). It rises with the value."""
+        """Returns the sum of each row's numbers; larger values have larger sums."""
         return np.asarray(encoded.sum(axis=1))

@@ -202,7 +202,7 @@ def copy_similarity(a: ComparableFeature, b: ComparableFeature) -> str | None:
     """Returns how similar two features are, as text; None if they are not copies."""
     are_numeric = a.ranks is not None and b.ranks is not None
     ratio = a.num_distinct / b.num_distinct
-    # This check comes before all others, because it does not read the rows.
+    # The ratio is checked first, because this does not read the rows.
     if not are_numeric and not MIN_RATIO <= ratio <= MAX_RATIO:
         return None
     are_filled = a.is_filled & b.is_filled
