@@ -43,25 +43,22 @@ def check_float32(value: float) -> float:
     Networks compute in float32. With such a number, a run would learn nothing, or its
     losses would become NaN.
     """
-    lowest, highest = FLOAT32_RANGE
-    if not lowest <= value <= highest:
-        raise PydanticCustomError(
-            "float32",
-            "should lie from {lowest} to {highest}: networks compute in float32",
-            {"lowest": lowest, "highest": highest},
-        )
-    return value
+    return check_range(value, "should lie")
 
 
 def check_zero_or_float32(value: float) -> float:
     """Refuses a number above 0 that is so small or large that float32 can lose it."""
+    return value if value == 0 else check_range(value, "should be 0, or lie")
+
+
+def check_range(value: float, rule: str) -> float:
+    """Refuses a number outside of `FLOAT32_RANGE`. The message begins with `rule`."""
     lowest, highest = FLOAT32_RANGE
-    if value != 0 and not lowest <= value <= highest:
+    if not lowest <= value <= highest:
         raise PydanticCustomError(
             "float32",
-            "should be 0, or lie from {lowest} to {highest}: "
-            "networks compute in float32",
-            {"lowest": lowest, "highest": highest},
+            "{rule} from {lowest} to {highest}: networks compute in float32",
+            {"rule": rule, "lowest": lowest, "highest": highest},
         )
     return value
 
