@@ -1,6 +1,6 @@
 """Counts the values of features in all training rows, for the data report."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -50,12 +50,17 @@ def distinct_ids(name: str, features: FeatureSet, train: Table) -> Array:
     """Returns the distinct ids of a feature in all training rows, 0 for empty lists."""
     owner = features.by_name[name].table_owner(name)
     is_present = np.zeros(features.layout.tables[owner].size, bool)
-    for start in range(0, train.num_rows, COUNTED_ROWS):
-        chunk = train.read(start, start + COUNTED_ROWS)
+    for chunk in chunks(train):
         ids, rows = features.all_values(chunk.features, name)
         is_present[ids] = True
         is_present[0] |= (np.bincount(rows, minlength=chunk.num_rows) == 0).any()
     return np.flatnonzero(is_present)
+
+
+def chunks(table: Table) -> Iterator[Table]:
+    """Yields the rows of a table in chunks of `COUNTED_ROWS` rows."""
+    for start in range(0, table.num_rows, COUNTED_ROWS):
+        yield table.read(start, start + COUNTED_ROWS)
 
 
 def expected_unseen_fractions(
@@ -81,12 +86,12 @@ def expected_unseen_fractions(
             counts[name] = np.zeros(table.size, "int64")
     if not counts:
         return {}
-    for start in range(0, train.num_rows, COUNTED_ROWS):
-        encoded = train.read(start, start + COUNTED_ROWS).features
+    for chunk in chunks(train):
         for name, feature in features.by_name.items():
             owner = feature.table_owner(name)
             if owner in counts and features.layout.blocks[name].input != "dense":
-                np.add.at(counts[owner], features.all_values(encoded, name)[0], 1)
+                ids, _ = features.all_values(chunk.features, name)
+                np.add.at(counts[owner], ids, 1)
     fractions = {}
     for name, id_counts in counts.items():
         # Id 0 is no value, and values of an earlier run are never unseen. A plugin's
