@@ -1,4 +1,4 @@
-"""Finds cells of a column: empty, equal to a value, distinct, or not convertible."""
+"""Finds cells of a column: empty, equal to a value, or not convertible."""
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -114,9 +114,3 @@ def cast_to_first(
         with suppress(pa.ArrowInvalid):
             return texts.cast(dtype)
     return None
-
-
-def distinct_cells(column: pa.ChunkedArray, is_selected: Mask) -> list[object]:
-    """Returns the distinct values of the selected rows, without null and NaN."""
-    values = pc.unique(column.filter(pa.array(is_selected))).drop_null().to_pylist()
-    return [value for value in values if value == value]  # NaN does not equal itself

@@ -24,57 +24,41 @@ class Buckets(TypedDict):
     A feature of numbers has `MAX_BUCKETS` buckets that hold about equally many values,
     or fewer buckets if many values are equal. A feature of ids has one bucket for id 0,
     which stands for unseen values and empty cells, one for each of its most frequent
-    ids, and at most `MAX_RANGES` buckets for ranges of the other ids. The ids of a
-    vocabulary follow the order of its values, so a range holds neighbouring values;
-    but with `start_from`, new values follow those of the earlier run.
+    ids, and at most `MAX_RANGES` buckets for ranges of the other ids.
 
     Attributes:
         edges: the limits between the buckets of numbers, in ascending order. A value
             that equals an edge is in the bucket above the edge. The edges are on the
-            scale of `Feature.summary`, not of the column: a standardised number, or
-            the sum of the ramps of a `piecewise_linear` feature.
+            scale of `Feature.summary`, not of the column.
         ids: the ids with a bucket of their own, in ascending order. Their buckets come
             first.
-        range_edges: the limits between the ranges of the other ids, in ascending order,
-            used as `edges`. Runs of earlier versions lack this key: all other ids are
-            in one bucket.
-        expected_unseen: the fraction of unseen values to expect in new rows, see
-            `drift_from`. Only features of ids have this key.
+        range_edges: the limits between the ranges of the other ids, used as `edges`.
+            Runs of earlier versions lack this key: all other ids are in one bucket.
         counts: the number of values in each bucket, or the sum of their weights.
     """
 
     edges: NotRequired[list[float]]
     ids: NotRequired[list[int]]
     range_edges: NotRequired[list[int]]
-    expected_unseen: NotRequired[float]
     counts: list[float]
 
 
-def make_buckets(
-    values: Array, weights: Array | None = None, expected_unseen: float = 0.0
-) -> Buckets:
+def make_buckets(values: Array, weights: Array | None = None) -> Buckets:
     """Chooses buckets for the values of a feature, and counts the values.
 
-    Args:
-        values: floats for a feature of numbers, integers for a feature of ids,
-            (values,).
-        weights: the weight of each value in the counts, (values,). None counts each
-            value once. The choice of the buckets does not depend on the weights.
-        expected_unseen: see `Buckets`.
+    `values` are floats for a feature of numbers, integers for a feature of ids,
+    (values,). `weights`, (values,), have an effect on the counts alone.
     """
+    buckets: Buckets = {"counts": []}
     if np.issubdtype(values.dtype, np.floating):
         quantiles = np.quantile(values, np.linspace(0, 1, MAX_BUCKETS + 1)[1:-1])
-        edges = np.unique(quantiles).tolist()
-        counts = counts_by_edges(edges, values, weights)
-        return {"counts": counts.tolist(), "edges": edges}
-    ids = frequent_ids(values)
-    range_edges = choose_range_edges(values[~np.isin(values, ids)], len(values))
-    return {
-        "counts": counts_by_ids(ids, range_edges, values, weights).tolist(),
-        "ids": ids,
-        "range_edges": range_edges,
-        "expected_unseen": expected_unseen,
-    }
+        buckets["edges"] = np.unique(quantiles).tolist()
+    else:
+        buckets["ids"] = ids = frequent_ids(values)
+        other_values = values[~np.isin(values, ids)]
+        buckets["range_edges"] = choose_range_edges(other_values, len(values))
+    buckets["counts"] = bucket_counts(buckets, values, weights).tolist()
+    return buckets
 
 
 def frequent_ids(values: Array) -> list[int]:
@@ -104,63 +88,41 @@ def choose_range_edges(other_values: Array, num_values: int) -> list[int]:
 def bucket_counts(
     buckets: Buckets, values: Array, weights: Array | None = None
 ) -> Counts:
-    """Returns the number of values in each bucket, (buckets,).
+    """Returns the number of values, or the sum of weights, in each bucket, (buckets,).
 
-    If each value has a weight, the result is the sum of the weights in each bucket.
+    Only the limits of `buckets` are used, not its counts.
     """
-    if "edges" in buckets:
-        return counts_by_edges(buckets["edges"], values, weights)
-    range_edges = buckets.get("range_edges", [])
-    return counts_by_ids(buckets["ids"], range_edges, values, weights)
-
-
-def counts_by_edges(edges: list[float], values: Array, weights: Array | None) -> Counts:
-    """Returns the number of values in each bucket of numbers, (edges + 1,)."""
+    has_edges = "edges" in buckets
+    edges = buckets["edges"] if has_edges else buckets.get("range_edges", [])
     # The index of a value's bucket is the number of edges that do not exceed the value.
     bucket_of_value = np.searchsorted(np.asarray(edges), values, side="right")
-    return np.bincount(bucket_of_value, weights, minlength=len(edges) + 1)
-
-
-def counts_by_ids(
-    ids: list[int], range_edges: list[int], values: Array, weights: Array | None
-) -> Counts:
-    """Returns the number of values in each bucket of ids, (ids + range_edges + 1,)."""
-    bucket_of_range = np.searchsorted(np.asarray(range_edges), values, side="right")
-    bucket_of_value = np.where(
-        np.isin(values, ids),
-        np.searchsorted(np.asarray(ids), values),
-        len(ids) + bucket_of_range,
-    )
-    num_buckets = len(ids) + len(range_edges) + 1
+    num_buckets = len(edges) + 1
+    if not has_edges:
+        ids = buckets["ids"]
+        bucket_of_value = np.where(
+            np.isin(values, ids),
+            np.searchsorted(np.asarray(ids), values),
+            len(ids) + bucket_of_value,
+        )
+        num_buckets += len(ids)
     return np.bincount(bucket_of_value, weights, minlength=num_buckets)
 
 
-def drift_from(
-    buckets: Buckets, new_counts: Counts, unseen_increase: float = 1.0
-) -> float:
+def drift_from(buckets: Buckets, new_counts: Counts) -> float:
     """Returns the population stability index of new values against training values.
 
-    Training rows hold no unseen values, because the vocabulary comes from these rows.
-    New rows of the same distribution hold the fraction `expected_unseen`. So up to this
-    fraction, unseen values do not count as drift: as many training values are moved
-    from the buckets of ranges to the bucket of id 0. More empty cells do count as
-    drift, though they have id 0 too.
-
-    Args:
-        buckets: the buckets and the counts of the training values.
-        new_counts: the result of `bucket_counts` for the new values, (buckets,).
-        unseen_increase: the fraction of unseen values in the new rows less that in the
-            training rows; 1 if it is not known.
+    `new_counts` is the result of `bucket_counts` for the new values, (buckets,). New
+    rows of the same distribution hold unseen values, mostly in place of rare ids. This
+    is no drift: as many training values are moved from the buckets of ranges to the
+    bucket of id 0. Reports count unseen values and empty cells on their own.
     """
     counts = np.array(buckets["counts"], "float64")
     if "ids" in buckets:
-        trained_fraction = counts[0] / max(counts.sum(), 1)
-        new_fraction = new_counts[0] / max(new_counts.sum(), 1)
-        increase = max(min(new_fraction - trained_fraction, unseen_increase), 0.0)
-        fraction_moved = min(increase, buckets.get("expected_unseen", 0.0))
+        fraction = counts[0] / max(counts.sum(), 1)
+        increase = max(new_counts[0] / max(new_counts.sum(), 1) - fraction, 0)
         first_range = len(buckets["ids"])
         num_in_ranges = counts[first_range:].sum()
-        num_moved = min(fraction_moved * counts.sum(), num_in_ranges)
+        num_moved = min(increase * counts.sum(), num_in_ranges)
         counts[first_range:] *= 1 - num_moved / max(num_in_ranges, 1)
         counts[0] += num_moved
     return stability_index(counts, new_counts)

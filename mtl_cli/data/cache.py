@@ -31,13 +31,7 @@ LOCKS = "locks"  # the cache's subfolder with a lock for each entry that is bein
 DAYS_KEPT = 30
 # The packages whose code decides how data is encoded, and what the data report says.
 ENCODING_PACKAGES = (
-    "columns",
-    "data",
-    "features",
-    "generators",
-    "heads",
-    "metrics",
-    "tasks",
+    *("columns", "data", "features", "generators", "heads", "metrics", "tasks"),
 )
 
 
@@ -50,10 +44,8 @@ def find_or_encode(
     others wait. If the cache cannot be used, for instance because its disk is full, a
     warning says so, and the data are encoded without the cache.
 
-    Args:
-        key: a hash of everything that the encoded data depend on.
-        encode: a function that encodes the data into an empty folder.
-        check: a function that raises an error if an entry does not fit the data set.
+    `encode` encodes the data into an empty folder. `check` raises an error if an entry
+    does not fit the data set.
     """
     cache = cache_folder()
     if cache is not None:
@@ -74,13 +66,7 @@ def find_or_encode(
 
 
 def encode_without_cache(encode: Callable[[Path], None]) -> Entry:
-    """Encodes the data into a temporary folder.
-
-    The process removes the folder at its end.
-
-    Raises:
-        WriteError: if the folder cannot be written.
-    """
+    """Encodes the data into a folder that the process removes at its end."""
     try:
         folder = Path(tempfile.mkdtemp(prefix="mtl-cli-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -99,11 +85,7 @@ def find_or_encode_in(
     encode: Callable[[Path], None],
     check: Callable[[Entry], None],
 ) -> Entry:
-    """Finds or encodes the entry of a key in a cache, see `find_or_encode`.
-
-    Raises:
-        OSError: if the cache cannot be used.
-    """
+    """Raises an `OSError` if the cache cannot be used, see `find_or_encode`."""
     target = make_subfolder(cache, ENTRIES) / key
     if entry := find_entry(target, check):
         return entry
@@ -115,17 +97,14 @@ def find_or_encode_in(
         folder = Path(tempfile.mkdtemp(prefix="tmp-", dir=target.parent))
         try:
             encode(folder)
-            return publish(folder, target, check)
+            return Entry(folder.rename(target))
         finally:
-            # If all went well, `publish` has renamed the folder, so this does nothing.
+            # If all went well, the folder has its new name, so this does nothing.
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def find_entry(folder: Path, check: Callable[[Entry], None]) -> Entry | None:
-    """Returns the entry in a folder, or None if there is none.
-
-    A damaged entry is removed.
-    """
+    """Returns the entry in a folder, or None; removes a damaged entry."""
     if not folder.is_dir() or folder.is_symlink():
         return None
     try:
@@ -158,10 +137,7 @@ def encoding_lock(path: Path) -> Iterator[None]:
 
 
 def remove_old_entries(entries: Path) -> None:
-    """Removes the entries that no run has used for `DAYS_KEPT` days.
-
-    The temporary folders of killed processes are removed after a day.
-    """
+    """Removes entries unused for `DAYS_KEPT` days, and killed processes' folders."""
     for old in entries.iterdir():
         with contextlib.suppress(OSError):
             days = (time.time() - old.lstat().st_mtime) / 86400
@@ -170,26 +146,12 @@ def remove_old_entries(entries: Path) -> None:
                 shutil.rmtree(old)
 
 
-def publish(folder: Path, target: Path, check: Callable[[Entry], None]) -> Entry:
-    """Makes a complete folder the entry `target`."""
-    try:
-        return Entry(folder.rename(target))
-    except OSError:
-        # Another process may have published the same entry in the meantime.
-        entry = find_entry(target, check)
-        if entry is None:
-            raise
-        return entry
-
-
 def code_version(options: Iterable[object] = ()) -> str:
     """Returns a hash of the code that encodes data.
 
-    The hash is a part of each entry's key, so that changed code makes new entries.
-
-    Args:
-        options: the data set, its features and its tasks. If a plugin defines the class
-            of one of them, all Python files of the plugin enter the hash.
+    The hash is a part of each entry's key, so that changed code makes new entries. If a
+    plugin defines the class of one of `options`, all Python files of the plugin enter
+    the hash.
     """
     files = [p for name in ENCODING_PACKAGES for p in (PACKAGE / name).rglob("*.py")]
     digest = hashlib.sha256()

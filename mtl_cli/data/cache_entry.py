@@ -57,17 +57,14 @@ class EntryWriter:
         self.open_files: dict[str, BinaryIO] = {}  # {`SPLIT.NAME`: the array's file}
 
     def close(self) -> None:
-        """Closes all files."""
         for file in self.open_files.values():
             file.close()
 
     def add(self, split: str, name: str, values: Array) -> None:
-        """Appends the values of some rows to an array of a split.
+        """Appends the values of some rows, (rows,) or (rows, width), to an array.
 
-        Args:
-            name: `row_numbers`, or a key that `as_arrays` gives to an array of a
-                `Table`, such as `labels.click`.
-            values: the values of at least one row, (rows,) or (rows, width).
+        `name` is `row_numbers`, or a key that `as_arrays` gives to an array of a
+        `Table`, such as `labels.click`.
         """
         key = f"{split}.{name}"
         content = values.tobytes()
@@ -98,11 +95,9 @@ class EntryWriter:
     def write_manifest(self, fields: dict[str, Any]) -> None:
         """Writes the manifest: its CRC-32 in the first line, then JSON.
 
-        Call this method last. The manifest needs no `fsync`: if a crash damages the
-        manifest, its CRC is wrong, and the data are encoded again.
-
-        Args:
-            fields: the fields of the `Manifest` other than `arrays`, as JSON values.
+        `fields` are the fields of the `Manifest` other than `arrays`. Call this method
+        last. The manifest needs no `fsync`: if a crash damages it, its CRC is wrong,
+        and the data are encoded again.
         """
         arrays = {key: array.model_dump() for key, array in self.arrays.items()}
         text = json.dumps({"arrays": arrays, **fields}, allow_nan=False)
@@ -113,13 +108,8 @@ class EntryWriter:
 class Entry:
     """A complete folder of encoded splits.
 
-    Args:
-        folder: the folder. The constructor checks the files in the folder, because
-            somebody else may have written them.
-        was_cached: whether the folder was found in the cache.
-
-    Raises:
-        ValueError, OSError: if a file is missing, damaged or not from an `EntryWriter`.
+    The constructor checks the files in the folder, because somebody else may have
+    written them. `was_cached` says whether the folder was found in the cache.
     """
 
     def __init__(self, folder: Path, was_cached: bool = False) -> None:
@@ -139,7 +129,6 @@ class Entry:
                 )
 
     def row_numbers(self, split: str) -> Array:
-        """Returns the array `row_numbers` of a split, mapped into memory."""
         return self.manifest.arrays[f"{split}.row_numbers"].map(self.folder)
 
     def tables(self) -> dict[str, StoredTable]:
@@ -151,15 +140,11 @@ def check_array(path: Path, array: ArrayFile) -> None:
     """Refuses the file of an array if it is a link, or if its size or CRC is wrong."""
     check_regular(path)
     num_bytes = array.row_bytes * array.rows
-    if path.stat().st_size != num_bytes:
-        raise ValueError(f"{path} is damaged: its size is wrong")
-    if num_bytes < UNCHECKED_BYTES and file_crc(path) != array.crc:
-        raise ValueError(f"{path} is damaged: its CRC is wrong")
-
-
-def file_crc(path: Path) -> int:
-    """Returns the CRC-32 checksum of a file."""
-    return zlib.crc32(np.memmap(path, "uint8", "r").data)
+    is_damaged = path.stat().st_size != num_bytes
+    if not is_damaged and num_bytes < UNCHECKED_BYTES:
+        is_damaged = zlib.crc32(np.memmap(path, "uint8", "r").data) != array.crc
+    if is_damaged:
+        raise ValueError(f"{path} is damaged: its size or its CRC is wrong")
 
 
 def stored_tables(folder: Path, arrays: dict[str, ArrayFile]) -> dict[str, StoredTable]:

@@ -43,10 +43,8 @@ class Chunk(NamedTuple):
 class SplitRows:
     """The rows of all tables, in chunks.
 
-    Args:
-        sources: {table: its rows}.
-        codes_by_table: {table: the position in `SPLITS` of each row's split, (rows,)}.
-        on_rows: reports the progress. All rows are read twice, see `encode_sources`.
+    `codes_by_table` is {table: the position in `SPLITS` of each row's split, (rows,)}.
+    `on_rows` reports the progress: all rows are read twice, see `encode_sources`.
     """
 
     def __init__(

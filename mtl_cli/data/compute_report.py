@@ -1,20 +1,16 @@
 """Computes the data report."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Container
 
 import numpy as np
 
 from mtl_cli.data.buckets import Buckets, bucket_counts, drift_from, make_buckets
-from mtl_cli.data.feature_aucs import feature_aucs
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.findings import findings
-from mtl_cli.data.label_findings import LABEL_ROWS, outlier_findings, scale_findings
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.report import FeatureReport, Report
-from mtl_cli.data.sampling_findings import revealing_rate_findings, unsampled_findings
-from mtl_cli.data.table import NO_GROUP, Array, StoredTable, Table, concatenate
-from mtl_cli.data.training_values import expected_unseen_fractions, num_distinct
+from mtl_cli.data.table import Array, StoredTable, Table, concatenate
+from mtl_cli.data.univariate_auc import feature_aucs
 from mtl_cli.heads.base import Output
 
 # If a split has more than `SAMPLED_ROWS` rows, the report reads only about this number
@@ -28,26 +24,15 @@ def data_report(
     outputs: list[Output],
     features: FeatureSet,
     profile: Profile,
-    early_rows: dict[str, int],
     splits: dict[str, StoredTable],
-    earlier: Mapping[str, Mapping[str, Any]],
-    split_groups: str | None,
+    continued: Container[str],
 ) -> Report:
     """Returns the data report.
 
-    Args:
-        outputs: the outputs of the model.
-        features: the fitted features.
-        profile: the counts over the rows of all tables.
-        early_rows: the entry `early_rows` of the report.
-        splits: {split: its encoded rows}.
-        earlier: {feature: what it learnt in an earlier run}, for features that continue
-            this run: their vocabulary may hold values that no training row has.
-        split_groups: see `findings`.
+    `splits` is {split: its encoded rows}. `continued` are the features that go on from
+    an earlier run: their vocabulary may hold values that no training row has.
     """
     samples = {split: sample(table) for split, table in splits.items()}
-    train = splits["train"].mapped()
-    expected_unseen = expected_unseen_fractions(features, train, earlier)
     report: Report = {
         "splits": {split: table.num_rows for split, table in splits.items()},
         "sampled_rows": {split: table.num_rows for split, table in samples.items()},
@@ -57,41 +42,16 @@ def data_report(
             }
             for output in outputs
         },
-        "class_rows": {
-            output.name: {
-                split: class_counts(output, table) for split, table in splits.items()
-            }
-            for output in outputs
-            if output.task.HAS_CLASSES and output.task.num_predictions > 1
-        },
         "features": {
             name: feature_report(
-                name,
-                features,
-                outputs,
-                profile,
-                samples,
-                num_distinct(name, features, train, samples["train"], earlier),
-                expected_unseen,
+                name, features, outputs, profile, samples, name in continued
             )
             for name in features.by_name
         },
         "repeated_rows": profile.repeated_fractions(),
-        "test_rows_in_valid": profile.fraction_of_rows_in("test", "valid"),
-        "rows_without_group": {
-            split: int((table.groups == NO_GROUP).sum())
-            for split, table in splits.items()
-            if table.groups is not None
-        },
-        "early_rows": early_rows,
         "findings": [],
     }
-    report["findings"] = findings(report, features.by_name, split_groups)
-    report["findings"] += outlier_findings(outputs, splits)
-    report["findings"] += profile.number_findings()
-    report["findings"] += scale_findings(outputs, splits["train"])
-    report["findings"] += revealing_rate_findings(samples["train"])
-    report["findings"] += unsampled_findings(outputs, report["tasks"])
+    report["findings"] = findings(report, features.by_name)
     return report
 
 
@@ -105,73 +65,63 @@ def label_counts(output: Output, table: Table) -> dict[str, int]:
     return counts
 
 
-def class_counts(output: Output, table: Table) -> dict[str, int]:
-    """Counts the rows of each class among the rows with a weight for an output."""
-    labels, weights = table.labels[output.label], table.weights[output.name]
-    num_classes = output.task.num_predictions
-    counts = np.zeros(num_classes, "int64")
-    for start in range(0, len(labels), LABEL_ROWS):
-        rows = slice(start, start + LABEL_ROWS)
-        counted = labels[rows][weights[rows] > 0].astype("int64")
-        counts += np.bincount(counted, minlength=num_classes)
-    return {output.task.label_text(i): int(count) for i, count in enumerate(counts)}
-
-
 def feature_report(
     name: str,
     features: FeatureSet,
     outputs: list[Output],
     profile: Profile,
     samples: dict[str, Table],
-    distinct: int,
-    expected_unseen: dict[str, float],
+    is_continued: bool,
 ) -> FeatureReport:
-    """Returns the part of the data report about one feature.
+    """Returns the part of the report about one feature, see `data_report`.
 
-    `samples` is {split: some of its rows, see `sample`}, `distinct` the result of
-    `num_distinct`, and `expected_unseen` the result of `expected_unseen_fractions`. See
-    `data_report` for the other arguments.
+    `samples` is {split: some of its rows}.
     """
-    feature = features.by_name[name]
     train = samples["train"]
-    buckets = make_buckets(
-        *values_and_weights(name, features, train),
-        expected_unseen.get(feature.table_owner(name), 0.0),
-    )
-    unseen = profile.unseen_fractions(name, samples)
+    buckets = make_buckets(*values_and_weights(name, features, train))
     return {
-        "kind": feature.kind,
+        "kind": features.by_name[name].kind,
         "missing": profile.missing_fractions(name),
-        "distinct": distinct,
-        "unseen": unseen,
+        "distinct": num_distinct(name, features, train, is_continued),
+        "unseen": profile.unseen_fractions(name, samples),
         "buckets": buckets,
-        "drift": feature_drifts(name, features, buckets, samples, unseen),
+        "drift": feature_drifts(name, features, buckets, samples),
         "auc": feature_aucs(name, features, outputs, train),
     }
 
 
-def feature_drifts(
-    name: str,
-    features: FeatureSet,
-    buckets: Buckets,
-    samples: dict[str, Table],
-    unseen: dict[str, float],
-) -> dict[str, float]:
-    """Returns {split: the drift of a feature}, see `FeatureReport`.
+def num_distinct(
+    name: str, features: FeatureSet, train: Table, is_continued: bool
+) -> int:
+    """Returns the number of distinct values of a feature in the training rows.
 
-    `buckets` counts the values of the sampled training rows, and `unseen` is the result
-    of `Profile.unseen_fractions`.
+    Without a vocabulary of its own, the values in `train`, the sampled training rows,
+    are counted. Empty cells are not a value, unless the other cells hold only one
+    value: such a column is not constant.
     """
+    vocabulary_size = len(features.learnt[name].get("vocabulary", []))
+    if vocabulary_size > 1 and not is_continued and not features.shares_table(name):
+        return vocabulary_size
+    values, rows = features.all_values(train.features, name)
+    distinct = np.unique(values)
+    if features.layout.blocks[name].input == "dense":
+        return len(distinct)
+    if len(np.unique(rows)) < train.num_rows:  # some lists are empty
+        distinct = np.union1d(distinct, [0])
+    # Id 0 stands for empty cells.
+    return int(np.count_nonzero(distinct)) if len(distinct) > 2 else len(distinct)
+
+
+def feature_drifts(
+    name: str, features: FeatureSet, buckets: Buckets, samples: dict[str, Table]
+) -> dict[str, float]:
+    """Returns {split: the drift of a feature}, see `FeatureReport`."""
     drifts = {}
-    for split, table in samples.items():
-        if split == "train":
-            continue
+    for split in [split for split in samples if split != "train"]:
         drifts[split] = 0.0
-        if min(samples["train"].num_rows, table.num_rows) >= MIN_ROWS:
-            values, weights = values_and_weights(name, features, table)
-            counts = bucket_counts(buckets, values, weights)
-            unseen_increase = unseen[split] - unseen["train"] if unseen else 1.0
-            drifts[split] = drift_from(buckets, counts, unseen_increase)
+        if min(samples["train"].num_rows, samples[split].num_rows) >= MIN_ROWS:
+            values, weights = values_and_weights(name, features, samples[split])
+            drifts[split] = drift_from(buckets, bucket_counts(buckets, values, weights))
     return drifts
 
 

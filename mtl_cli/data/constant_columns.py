@@ -14,7 +14,6 @@ from mtl_cli.columns.numeric import CellError
 from mtl_cli.core.errors import ConfigError, DataError, first_line
 from mtl_cli.core.message_text import shown, suggest
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.features.base import Feature
 
 
 def with_constants(
@@ -53,21 +52,24 @@ def with_constants(
         set_columns = [c for c in columns_of_feature if c in values]
         other_columns = [c for c in columns_of_feature if c not in values]
         key = f"{option} {', '.join(set_columns)}"
-        if not other_columns:
-            check_constants(key, name, feature, constants)
-        elif feature.aligns_columns and set_columns:
+        if other_columns and set_columns and feature.aligns_columns:
             raise ConfigError(
                 f"{key}: feature {name} needs as many values in the column "
                 f"'{other_columns[0]}'; set both columns or neither"
             )
+        try:
+            if not other_columns:
+                feature.read(name, constants)
+        except CellError as error:
+            # The rest of the error's text counts rows and gives advice about a file.
+            raise ConfigError(f"{key}: the value {error.fault}") from None
+        except DataError as error:
+            raise ConfigError(f"{key}: {error}") from None
     return features.with_constants(constants)
 
 
 def one_cell(column: str, value: Any, option: str) -> pa.Array:
-    """Returns a column with one cell; refuses a value that JSON cannot hold.
-
-    Exported models record the values as JSON.
-    """
+    """Refuses a value that JSON cannot hold, because exports record it as JSON."""
     try:
         cells = pa.array([value], from_pandas=True)  # NaN becomes null
         json.dumps(cells.to_pylist(), allow_nan=False)
@@ -76,21 +78,3 @@ def one_cell(column: str, value: Any, option: str) -> pa.Array:
         raise ConfigError(
             f"{option} {column}: {first_line(error)}; give a number or a text"
         ) from None
-
-
-def check_constants(key: str, name: str, feature: Feature, constants: pa.Table) -> None:
-    """Refuses constants from which a feature cannot read its columns.
-
-    Args:
-        key: the option and the columns, for messages.
-        name: the name of the feature.
-        constants: a table of one row, with all columns of the feature.
-    """
-    try:
-        feature.read(name, constants)
-    except CellError as error:
-        # The rest of the error's text counts rows and gives advice about a file. The
-        # constant comes from an option.
-        raise ConfigError(f"{key}: the value {error.fault}") from None
-    except DataError as error:
-        raise ConfigError(f"{key}: {error}") from None

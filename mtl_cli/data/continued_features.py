@@ -58,7 +58,6 @@ def refused_if_damaged(subject: str) -> Iterator[None]:
 
 
 def check_same_keys(earlier: Collection[str], learnt: Collection[str]) -> None:
-    """Raises a `ValueError` if an earlier run has not learnt the same keys."""
     if set(earlier) != set(learnt):
         raise ValueError(f"has {sorted(earlier)}; expected {sorted(learnt)}")
 

@@ -7,16 +7,11 @@ Arrow returns the sentinel row as its last row, no cell has swallowed rows, and 
 sentinel row is dropped. Otherwise, the last row holds the open quote.
 
 Arrow reads with several threads, so its error does not name the row that it refuses.
-After an error, the file is therefore read again, to find the first broken row:
-
-- The second reading takes all cells as bytes, so Arrow converts no cell. The function
-  `first_cell_error` converts the cells, and finds the first cell that fails.
-- If Arrow fails in the second reading too, the cells are not at fault. Either Arrow has
-  come to a row that is too long, or to a row with more or fewer cells than the header.
-  The second reading has one thread, so Arrow's error gives the number of that row.
+After an error, the file is therefore read again, by one thread and with all cells as
+bytes: `first_cell_error` then finds the first cell that cannot be converted, or Arrow
+gives the number of a row that is too long or has too many or too few cells.
 """
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -29,12 +24,7 @@ from mtl_cli.data.arrow_errors import RAGGED_ROW, is_row_too_long, read_errors
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_header import HEADER_BYTES, check_is_text, read_header
 from mtl_cli.data.csv_options import Csv, convert_cells
-from mtl_cli.data.csv_row_errors import (
-    CHECK_QUOTES,
-    OPEN_QUOTE,
-    first_cell_error,
-    ragged_row_problem,
-)
+from mtl_cli.data.csv_row_errors import OPEN_QUOTE, first_cell_error, ragged_row_problem
 from mtl_cli.data.csv_stream import SENTINEL, StreamWithSentinel
 from mtl_cli.data.files import Files
 
@@ -45,13 +35,8 @@ class CsvFile:
     """A CSV file of a table. The constructor reads the names of the columns.
 
     Attributes:
-        key: the configuration's key that names the table.
         path: the path of the file in messages.
-        options: the keys `dataset.csv.*`.
-        request: the columns to read, and their types.
-        open_file: a function that opens the file as a stream of bytes.
         file_bytes: the size of the file as it is stored, perhaps compressed.
-        delimiter: the character between cells.
         header: the column names as Arrow reads them.
         names: the column names that the configuration uses: with `csv.trim`, the names
             in the header without spaces at their ends.
@@ -75,11 +60,7 @@ class CsvFile:
         request.check(self.key, self.path, self.names)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yields the requested columns of all rows.
-
-        Raises:
-            DataError: if a row is broken; the message names the first such row.
-        """
+        """Yields the requested columns of all rows; refuses the first broken row."""
         types = self.request.types
         if self.options.trim:  # see `convert_cells`
             types = dict.fromkeys(types, pa.string())
@@ -87,7 +68,9 @@ class CsvFile:
             try:
                 with self.open_reader(types, threads=True) as reader:
                     for batch in self.rows_before_sentinel(reader):
-                        yield self.trim(batch) if self.options.trim else batch
+                        if self.options.trim:
+                            batch = self.trim(batch)
+                        yield batch
             except pa.ArrowInvalid:
                 self.refuse_broken_row()
                 raise  # no broken row was found, so Arrow's error is all that is known
@@ -123,17 +106,14 @@ class CsvFile:
                 stream.end()
                 raise
 
-    @property
-    def sentinel_row(self) -> bytes:
-        """The line end before the sentinel row, and the row, as bytes."""
-        sentinel_column = self.request.columns[0]
-        cells = [SENTINEL if name == sentinel_column else "" for name in self.names]
-        return f"\n{self.delimiter.join(cells)}".encode()
-
     def open_with_sentinel(self) -> StreamWithSentinel:
         """Opens the file as bytes, with the sentinel row after the last row."""
+        sentinel_column = self.request.columns[0]
+        cells = [SENTINEL if name == sentinel_column else "" for name in self.names]
+        # The line end is for files whose last row has no line end.
+        row = f"\n{self.delimiter.join(cells)}\n".encode()
         return StreamWithSentinel(
-            self.open_file(), self.sentinel_row, len(self.names), self.file_bytes
+            self.open_file(), row, len(self.names), self.file_bytes
         )
 
     def rows_before_sentinel(
@@ -165,49 +145,32 @@ class CsvFile:
         return pa.RecordBatch.from_arrays(columns, names=self.request.columns)
 
     def refuse_broken_row(self) -> None:
-        """Reads the file again, and raises an error if it finds a broken row.
-
-        Raises:
-            DataError: if a cell cannot be converted, or a row has a wrong length.
-        """
+        """Reads the file again, and raises a `DataError` if it finds a broken row."""
         num_rows = 0
         binary_types = dict.fromkeys(self.request.types, pa.binary())
         try:
             with self.open_reader(binary_types, threads=False) as reader:
                 for batch in reader:
-                    cell_error = first_cell_error(
-                        batch, num_rows, self.request, self.options, self.sentinel_row
+                    error = first_cell_error(
+                        batch, num_rows, self.request, self.options
                     )
-                    if cell_error is not None:
-                        raise DataError(f"{cell_error} [{self.path}]") from None
+                    if error is not None:
+                        raise DataError(f"{error} [{self.path}]") from None
                     num_rows += batch.num_rows
         except pa.ArrowInvalid as error:
             if is_row_too_long(error):
-                problem = f"is too long; {CHECK_QUOTES}"
+                problem = "is too long; check whether a quote is never closed"
                 raise self.row_error(num_rows, problem) from None
             if ragged := RAGGED_ROW.search(str(error)):
-                raise self.ragged_row_error(ragged) from None
-
-    def ragged_row_error(self, ragged: re.Match[str]) -> RowError:
-        """Returns the error about a row with too many or too few cells.
-
-        `ragged` is Arrow's error about the row, as `RAGGED_ROW` matches it.
-        """
-        row = int(ragged["row"]) - 1
-        problem = ragged_row_problem(ragged, self.sentinel_row)
-        if not self.options.columns:
-            row -= 1  # Arrow counts the header too
-            if row == 0:
-                problem += "; if the first line lacks names, add them"
-        return self.row_error(row, problem)
+                # Arrow counts from 1, and counts the header too.
+                row = int(ragged["row"]) - (1 if self.options.columns else 2)
+                raise self.row_error(row, ragged_row_problem(ragged)) from None
 
     def row_error(self, row: int, problem: str) -> RowError:
-        """Returns the error about a row of this file."""
         return RowError(f"{self.key}: cannot read {self.path}", row, problem)
 
 
 def ends_with_sentinel(batch: pa.RecordBatch) -> bool:
-    """Whether the last row of a batch is the sentinel row."""
     last_cell = batch.column(0)[-1].as_py()
     # In a column of numbers, Arrow reads the sentinel as a float.
     return last_cell in (SENTINEL, float(SENTINEL))

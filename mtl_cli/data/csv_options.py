@@ -50,16 +50,9 @@ class Csv(Options):
 def convert_cells(cells: pa.Array, dtype: pa.DataType, options: Csv) -> pa.Array:
     """Converts text to a type, by the same rules as Arrow's CSV reader.
 
-    Arrow's reader usually converts the cells while it reads them. This function
-    converts the cells in the two cases in which Arrow's reader cannot:
-
-    - With `csv.trim`. Arrow does not cut the spaces around a cell before it compares
-      the cell with `csv.null_values`, so " NA" would not become a missing value.
-    - After an error. The cells are converted again to find the broken cell. Without
-      `csv.trim`, Arrow has already replaced `csv.null_values` by missing values.
-
-    Raises:
-        pa.ArrowInvalid: if a cell cannot be converted.
+    Used with `csv.trim`, because Arrow does not cut spaces before it compares a cell
+    with `csv.null_values`, and after an error, to find the broken cell. Raises an
+    `ArrowInvalid` if a cell cannot be converted.
     """
     text = cells.cast(pa.string())
     if options.trim:

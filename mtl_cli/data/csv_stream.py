@@ -24,12 +24,7 @@ QUIET_SECONDS = 0.2
 class StreamWithSentinel:
     """The bytes of a text file, followed by the sentinel row.
 
-    Args:
-        stream: the bytes of the file.
-        sentinel_row: a line end, and the bytes of the sentinel row. The line end is for
-            files whose last row has no line end.
-        num_columns: the number of columns of the file.
-        file_bytes: the size of the file as it is stored, perhaps compressed.
+    `file_bytes` is the size of the file as it is stored, perhaps compressed.
     """
 
     closed = False  # an attribute that Arrow needs
@@ -42,7 +37,7 @@ class StreamWithSentinel:
         file_bytes: int,
     ) -> None:
         self.stream = stream
-        self.unread_sentinel_row = io.BytesIO(sentinel_row + b"\n")
+        self.unread_sentinel_row = io.BytesIO(sentinel_row)
         self.num_columns = num_columns
         self.file_bytes = file_bytes
         self.num_lines = self.num_bytes = 0  # the lines and bytes that were read so far
@@ -88,7 +83,6 @@ class StreamWithSentinel:
         end_streams([self])
 
     def close(self) -> None:
-        """Closes the file."""
         self.stream.close()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from typing import Annotated, Any, Literal
 
 import pyarrow as pa
-from pydantic import AfterValidator, Field, SerializeAsAny, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
 from mtl_cli.core.locations import Location
 from mtl_cli.core.message_text import unknown_name_message
@@ -13,7 +13,6 @@ from mtl_cli.core.options import CountOrZero, FractionBelowOne, Options, Scenari
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.shared_tables import check_shared_tables
 from mtl_cli.features.base import Feature
-from mtl_cli.tasks._metrics import check_metric_names
 from mtl_cli.tasks.base import Task
 
 TablePath = Annotated[str, Field(min_length=1)]
@@ -32,11 +31,7 @@ OmittedIfNull = Field(exclude_if=lambda value: value is None)
 AnyFeature = Annotated[
     SerializeAsAny[Feature], option_validator("features", Feature, key="kind")
 ]
-AnyTask = Annotated[
-    SerializeAsAny[Task],
-    option_validator("tasks", Task, key="kind"),
-    AfterValidator(check_metric_names),
-]
+AnyTask = Annotated[SerializeAsAny[Task], option_validator("tasks", Task, key="kind")]
 
 
 class Group(Options):
@@ -239,7 +234,7 @@ class Dataset(Options):
 
     @property
     def used_features(self) -> dict[str, Feature]:
-        """{name: feature}, without the features that the chosen group drops."""
+        """{name: feature}, without those that the chosen group drops."""
         dropped = [] if self.group is None else self.groups[self.group].drop
         return {name: f for name, f in self.features.items() if name not in dropped}
 
@@ -267,17 +262,13 @@ class Dataset(Options):
 
     @property
     def has_validation(self) -> bool:
-        """Whether there are validation rows."""
         return self.valid is not None or self.valid_fraction > 0
 
 
 def check_names(
     kind: str, names: Iterable[str], known_names: Collection[str], key: str
 ) -> None:
-    """Raises a `ValueError` if `names`, the value of a key, holds an unknown name.
-
-    `kind` says what the names belong to, such as "task".
-    """
+    """Raises a `ValueError` if `names`, the value of a key, holds an unknown name."""
     for name in names:
         if name not in known_names:
             message = unknown_name_message(kind, name, "the data set", [*known_names])

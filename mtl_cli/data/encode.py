@@ -28,8 +28,7 @@ from mtl_cli.data.labels import label_request, labels_of_rows
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.sampling_correction import has_rates_of_rows
 from mtl_cli.data.sources import OnProgress, Source, generated_source, open_source
-from mtl_cli.data.split import SPLITS, split_rows, times_to_split_by
-from mtl_cli.data.split_checks import count_early_rows, part_of_day_warnings
+from mtl_cli.data.split import SPLITS, split_rows
 from mtl_cli.data.table import NO_GROUP, Array, as_arrays
 from mtl_cli.heads.base import Output
 
@@ -76,28 +75,14 @@ def encode_sources(
     The first reading learns from the training rows, and writes the labels of all rows.
     The second reading encodes the features of all rows, and writes them.
     """
-    times_by_table = times_to_split_by(dataset, sources)
-    codes_by_table = split_rows(dataset, sources, times_by_table)
-    rows = SplitRows(sources, codes_by_table, on_rows)
+    rows = SplitRows(sources, split_rows(dataset, sources), on_rows)
     profile = Profile(rows.num_rows)
-    early_rows = count_early_rows(times_by_table, codes_by_table)
-    day_warnings = part_of_day_warnings(times_by_table, codes_by_table)
-    del times_by_table  # frees 8 bytes per row
-    statistics = LabelStatistics(dataset, outputs, has_earlier_run=earlier is not None)
+    statistics = LabelStatistics(dataset, outputs)
     fitter = learn_and_write_labels(dataset, outputs, rows, writer, profile, statistics)
     features = fitter.finish(earlier)
     encode_features(dataset, outputs, features, rows, writer, profile)
     splits = writer.flushed_tables()
-    report = data_report(
-        outputs,
-        features,
-        profile,
-        early_rows,
-        splits,
-        earlier or {},
-        split_groups=dataset.split_column if dataset.split_by == "group" else None,
-    )
-    report["findings"] += day_warnings
+    report = data_report(outputs, features, profile, splits, continued=earlier or {})
     writer.write_manifest(
         {"features": features.learnt, "labels": statistics.by_task(), "report": report}
     )
@@ -111,11 +96,7 @@ def learn_and_write_labels(
     profile: Profile,
     statistics: LabelStatistics,
 ) -> FeatureSetFitter:
-    """Learns from the training rows, and writes the labels and row numbers of all rows.
-
-    Both happen in one reading, because reading takes long. `profile` and `statistics`
-    count the rows.
-    """
+    """Learns from the training rows, and writes all labels and row numbers."""
     train_code = SPLITS.index("train")
     num_training_rows = int((rows.codes_by_table["train"] == train_code).sum())
     fitter = FeatureSetFitter(dataset.used_features, num_training_rows)
@@ -147,7 +128,6 @@ def encode_features(
     writer: EntryWriter,
     profile: Profile,
 ) -> None:
-    """Encodes the features of all rows, and counts their values."""
     # Only a column of sampling rates makes it necessary to read the labels again.
     rows_have_rates = has_rates_of_rows(dataset, outputs)
     for chunk in rows.chunks():

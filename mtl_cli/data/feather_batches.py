@@ -32,10 +32,7 @@ LENGTH_BYTES = 8
 class Block(NamedTuple):
     """Where a file holds a batch of rows or a dictionary.
 
-    Attributes:
-        offset: the position of the block in the file.
-        description_bytes: the length of the block's description. The block's body
-            follows the description.
+    A description of `description_bytes` comes first, then the block's body.
     """
 
     offset: int
@@ -43,13 +40,10 @@ class Block(NamedTuple):
 
 
 class BatchSize(NamedTuple):
-    """The size of a batch of rows or of a dictionary, as its description gives it.
+    """The size of a batch of rows or of a dictionary, after decompression.
 
-    Attributes:
-        num_rows: the number of rows.
-        num_cells: the number of rows times the number of columns. Each part of a nested
-            column, such as the items of lists, counts as one more column.
-        expanded_bytes: the number of bytes after decompression.
+    Each part of a nested column, such as the items of lists, counts as one more column
+    in `num_cells`.
     """
 
     num_rows: int
@@ -60,13 +54,8 @@ class BatchSize(NamedTuple):
 def batch_sizes(
     stream: pa.NativeFile, file_bytes: int
 ) -> tuple[list[BatchSize], list[BatchSize]]:
-    """Returns the sizes of a file's dictionaries, and of its batches of rows.
-
-    Raises:
-        pa.ArrowInvalid: if a description is damaged.
-    """
-    dictionaries: list[BatchSize] = []
-    batches: list[BatchSize] = []
+    """Returns the sizes of a file's dictionaries, and of its batches of rows."""
+    dictionaries, batches = [], []
     try:
         footer = read_footer(stream, file_bytes)
         dictionary_blocks = read_blocks(footer, FOOTER_DICTIONARIES)
@@ -83,11 +72,7 @@ def batch_sizes(
 
 
 def check_blocks(blocks: list[Block], file_bytes: int) -> None:
-    """Raises a `ValueError` if the descriptions of batches do not fit into the file.
-
-    Without this check, a small file could list the same long description many times,
-    and reading all of them would take hours.
-    """
+    """Refuses a small file that lists the same long description many times."""
     lengths = [block.description_bytes for block in blocks]
     if min(lengths, default=0) < 0 or sum(lengths) > file_bytes:
         raise ValueError("the lengths of the descriptions do not fit the file")
@@ -103,13 +88,11 @@ def read_footer(stream: pa.NativeFile, file_bytes: int) -> Table:
 
 
 def read_blocks(footer: Table, vtable_offset: int) -> list[Block]:
-    """Returns the blocks that a field of the footer lists."""
     blocks = structs(footer, vtable_offset, BLOCK)
     return [Block(offset, length) for offset, length, *_ in blocks]
 
 
 def read_description(stream: pa.NativeFile, block: Block) -> Table:
-    """Reads the description of a batch of rows or of a dictionary."""
     data = stream.read_at(block.description_bytes, block.offset)
     # The data start with numbers of 4 bytes: a mark, in newer files only; the length of
     # the description; and the distance from this last number to the table.
@@ -141,7 +124,7 @@ def structs(table: Table, vtable_offset: int, layout: str) -> list[tuple[Any, ..
 def batch_size(stream: pa.NativeFile, block: Block, description: Table) -> BatchSize:
     """Returns the size of a batch, without expanding the batch."""
     num_rows = description.GetSlot(BATCH_ROWS, 0, Int64Flags)
-    if num_rows < 0:  # a negative number would hide rows of other batches in the sum
+    if num_rows < 0:  # would hide rows of other batches in the sum
         raise ValueError(f"it has {num_rows} rows")
     is_compressed = description.Offset(BATCH_COMPRESSION) > 0
     expanded_bytes = 0

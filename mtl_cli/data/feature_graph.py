@@ -9,7 +9,7 @@ from mtl_cli.columns.raw_inputs import graph_input, raw_column
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.features._graph import check_graph
+from mtl_cli.features._graph import encodes_otherwise
 from mtl_cli.graphs.base import GraphError, GraphOps
 
 
@@ -25,11 +25,14 @@ def feature_graph(features: FeatureSet, ops: GraphOps) -> dict[str, Tensor]:
     }
     blocks = []
     for name, feature in features.by_name.items():
+        learnt = features.learnt_of_table_owner(name)
         try:
-            check_graph(feature)
-            blocks.append(
-                feature.graph(name, features.learnt_of_table_owner(name), ops)
-            )
+            if encodes_otherwise(feature, "graph"):
+                raise GraphError(
+                    f"kind {feature.kind} has its own `read` or `encode`, but no "
+                    "`graph` of its own; add it, or export with --format weights"
+                )
+            blocks.append(feature.graph(name, learnt, ops))
         except GraphError as error:
             raise ConfigError(f"dataset.features.{name}: {error}") from None
     return join_blocks(blocks, ops.concatenate)

@@ -24,14 +24,9 @@ from mtl_cli.graphs.base import InputKind
 
 
 class ValueRows(NamedTuple):
-    """The rows to which the values of a feature belong.
+    """The row number of each unseen value, and of each value, of a feature.
 
     A row of a list feature has several values.
-
-    Attributes:
-        unseen: the row number of each unseen value, (unseen values,), see
-            `FeatureSet.unseen_and_all_rows`.
-        all: the row number of each value, (values,).
     """
 
     unseen: Array
@@ -59,7 +54,6 @@ class FeatureSet:
         self.constants = pa.table({})
 
     def with_constants(self, constants: pa.Table) -> Self:
-        """Returns the same features with other `constants`."""
         features = copy.copy(self)
         features.constants = constants
         return features
@@ -83,10 +77,7 @@ class FeatureSet:
         return table
 
     def learnt_of_table_owner(self, name: str) -> Learnt:
-        """Returns what the owner of a feature's embedding table has learnt.
-
-        A feature owns its table, unless its key `table` names another feature.
-        """
+        """Returns what the owner of a feature's embedding table has learnt."""
         return self.learnt[self.by_name[name].table_owner(name)]
 
     def shares_table(self, name: str) -> bool:
@@ -167,11 +158,8 @@ class FeatureSet:
         empty: the training rows do not hold the value, or hold it less than
         `min_count` times. An unseen number lies outside the range of the training rows.
 
-        Args:
-            table: the raw rows, with the columns of `constants`.
-            encoded: the same rows, encoded.
-
-        Returns: {feature: the rows of its values}.
+        `table` holds the raw rows, with the columns of `constants`, and `encoded` the
+        same rows, encoded.
         """
         unseen_rows = {}
         for name, feature in self.by_name.items():
@@ -190,7 +178,7 @@ class FeatureSet:
         return unseen_rows
 
     def all_values(self, encoded: dict[str, Array], name: str) -> tuple[Array, Array]:
-        """Returns all values of a feature, and their rows, see `Feature.all_values`."""
+        """Returns the values of a feature, and their rows, see `Feature.all_values`."""
         input_names = [self.layout.blocks[name].input]
         if input_names == ["sequences"]:
             input_names = ["sequences", "sequence_weights"]

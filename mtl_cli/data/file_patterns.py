@@ -3,7 +3,7 @@
 import glob
 import os
 from collections.abc import Iterator
-from itertools import islice, takewhile
+from itertools import islice
 from pathlib import Path
 
 from mtl_cli.core.errors import DataError
@@ -14,29 +14,13 @@ MAX_PATHS = 1_000_000  # more than any table has files
 
 def files_of_pattern(key: str, path: str, pattern: Path) -> list[Path]:
     """Returns the files that match a pattern, sorted; `path` is for messages."""
-    matches = sorted(matching_paths(key, pattern))
-    files = [file for file in matches if not file.is_dir()]
+    files = sorted(file for file in matching_paths(key, pattern) if not file.is_dir())
     if not files:
-        fix = "correct the pattern"
-        if matches:
-            fix = "only folders match the pattern: add '/*' for their files"
-        else:
-            check_first_folder(key, pattern)
         raise DataError(
-            f"{key}: no file matches '{path}' (current folder: {Path.cwd()}); {fix}"
+            f"{key}: no file matches '{path}' (current folder: {Path.cwd()}); correct "
+            "the pattern, or add '/*' for the files in the folders that match"
         )
     return files
-
-
-def check_first_folder(key: str, pattern: Path) -> None:
-    """Refuses a pattern if this user may not list the folder before its wildcards."""
-    folder = Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts))
-    try:
-        os.scandir(folder).close()
-    except PermissionError as error:
-        raise DataError(f"{key}: cannot reach '{folder}': {error.strerror}") from None
-    except OSError:  # for instance, there is no such folder
-        return
 
 
 def matching_paths(key: str, pattern: Path) -> set[Path]:
@@ -45,9 +29,8 @@ def matching_paths(key: str, pattern: Path) -> set[Path]:
     With `**`, `glob.glob` follows a link from a folder to itself 40 times, and two such
     links for ever. Here `**` visits each folder once, whatever links lead to it.
 
-    Raises:
-        DataError: if more than `MAX_PATHS` paths match the pattern or its beginning.
-            For instance, `/*/../*/../*` leads to each file along many paths.
+    A pattern such as `/*/../*/../*`, which leads to each file along many paths, is
+    refused after `MAX_PATHS` paths.
     """
     paths = {Path(pattern.anchor)}
     names = pattern.relative_to(pattern.anchor).parts
@@ -65,7 +48,6 @@ def matching_paths(key: str, pattern: Path) -> set[Path]:
 
 
 def names_in(folders: set[Path], name: str) -> Iterator[Path]:
-    """Yields the paths in some folders whose last part matches a pattern."""
     for folder in folders:
         for match in glob.iglob(name, root_dir=folder):
             yield folder / match

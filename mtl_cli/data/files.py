@@ -35,9 +35,8 @@ class Files(NamedTuple):
     Attributes:
         key: the configuration's key that names the table.
         name: the name of the table in messages; see `location_name`.
-        system: the file system that holds the files.
-        paths: the path of each file in the file system. The files of a folder or
-            pattern are sorted; the paths of a list keep their order.
+        paths: the path of each file in the file system `system`. The files of a folder
+            or pattern are sorted; the paths of a list keep their order.
         format: `parquet`, `feather`, `csv` or `tsv`; `ANY_FORMAT` if the search was for
             files of any format.
     """
@@ -49,34 +48,25 @@ class Files(NamedTuple):
     format: str
 
     def path_for_messages(self, path: str) -> str:
-        """Returns how messages name a file of the table.
-
-        The only file of a table is named as in the configuration, so that users
-        recognise it. Several files are named by their own paths.
-        """
+        """Returns how messages name a file: the only one as in the configuration."""
         return self.name if len(self.paths) == 1 else path
 
 
 def find_files(key: str, location: Location, file_format: str) -> Files:
-    """Finds the files of a table, and their format.
+    """Finds the files of a table.
 
-    With the file format `auto`, the endings of the files tell the format. All files
-    must have one format and be in one file system, and each may be named only once.
+    All files must have one format and be in one file system, and each may be named only
+    once. With the file format `auto`, the endings of the files tell the format.
     """
     first, *others = (
         find_files_of_path(key, path, file_format) for path in path_list(location)
     )
     paths = list(first.paths)
     for files in others:
-        problem = ""
-        if files.format != first.format:
-            problem = "have different formats"
-        elif files.system != first.system:
-            problem = "are in different file systems"
-        if problem:
+        if (files.format, files.system) != (first.format, first.system):
             raise DataError(
-                f"{key}: '{first.name}' and '{files.name}' {problem}; name files of "
-                "one format in one file system"
+                f"{key}: '{first.name}' and '{files.name}' have different formats or "
+                "file systems; name files of one format in one file system"
             )
         if repeated := comparable_paths(paths) & comparable_paths(files.paths):
             raise DataError(
@@ -111,7 +101,6 @@ def comparable_paths(paths: list[str]) -> set[str]:
 
 
 def find_files_of_path(key: str, path: str, file_format: str) -> Files:
-    """Finds the files of one path of a table; see `find_files`."""
     if not path:  # for instance an unset variable of the shell
         raise DataError(f"{key}: '' names no file; give the path of a file or folder")
     system: pa.fs.FileSystem = pa.fs.LocalFileSystem()
@@ -154,10 +143,7 @@ def holds_table_rows(file: Path, file_format: str) -> bool:
 
 
 def common_format(key: str, path: str, paths: list[str]) -> str:
-    """Returns the format that all files have by their endings.
-
-    Refuses files with unknown endings, or with endings of several formats.
-    """
+    """Returns the format that all files have by their endings."""
     formats = set()
     for file_path in paths:
         file_format = format_by_ending(file_path)
@@ -205,19 +191,17 @@ def find_local(key: str, path: str, file_format: str) -> list[Path]:
 
 
 def files_in_folder(key: str, path: str, folder: Path, file_format: str) -> list[Path]:
-    """Returns the files of a folder that hold rows, sorted; `path` is for messages.
+    """Returns the files of a folder that hold rows, sorted; `path` is for messages."""
 
-    Subfolders that this user may not read are left out, for example `lost+found`.
-    """
-
-    def refuse_unless_left_out(error: OSError) -> None:
-        is_top = error.filename == str(folder)
-        if is_top or not isinstance(error, PermissionError):
-            raise DataError(f"{key}: cannot reach '{error.filename}': {error.strerror}")
+    def refuse(error: OSError) -> None:
+        raise DataError(
+            f"{key}: cannot reach '{error.filename}': {error.strerror}; give a pattern "
+            "that leaves it out"
+        )
 
     files = sorted(
         file
-        for subfolder, _, names in walk(folder, refuse_unless_left_out)
+        for subfolder, _, names in walk(folder, refuse)
         for file in (Path(subfolder, name) for name in names)
         if holds_table_rows(file.relative_to(folder), file_format)
     )
@@ -227,15 +211,8 @@ def files_in_folder(key: str, path: str, folder: Path, file_format: str) -> list
 
 
 def empty_folder_error(key: str, path: str, file_format: str) -> DataError:
-    """Returns the error about a folder without files of the table."""
-    if file_format == "auto":
-        fix = f"give a pattern, such as '{path.rstrip('/')}/*.csv'"
-        if "://" in path:  # a URL cannot hold a pattern
-            fix = "name each file; or, for mtl-train, set dataset.format"
-        problem = f"holds no .parquet file; for files of another format {fix}"
-    else:
-        problem = (
-            "holds no file, apart from files whose names start with '.' or '_'; name "
-            "the folder that holds the table's files"
-        )
-    return DataError(f"{key}: folder '{path}' {problem}")
+    kind = ".parquet file" if file_format == "auto" else "file without '.' or '_' first"
+    return DataError(
+        f"{key}: folder '{path}' holds no {kind}; name the files, or, for mtl-train, "
+        "set dataset.format"
+    )

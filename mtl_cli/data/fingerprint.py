@@ -5,22 +5,27 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.fs
 
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.cache_folder import make_cache_subfolder
-from mtl_cli.core.errors import DataError, MtlError, WriteError, first_line
+from mtl_cli.core.errors import (
+    DAMAGED_FILE_ERRORS,
+    DataError,
+    MtlError,
+    WriteError,
+    first_line,
+)
 from mtl_cli.core.locations import Location
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.written_files import sha256
 from mtl_cli.data.files import Files, find_files
 
-# For fsspec, a file behind HTTP never changes: its `ukey` depends on the URL alone. So
-# these headers of the server's answer are used, which change with the file.
-HTTP_VERSION_HEADERS = ("ETag", "Content-MD5", "Digest", "Last-Modified")
+# What fsspec says of a file although its content has not changed: the times of the last
+# access in SFTP, WebHDFS and Azure, and the signed URL to which HTTP may redirect.
+VARYING_DETAILS = ("time", "accessTime", "last_accessed_on", "url")
 
 
 def hash_files(tables: dict[str, Files]) -> str:
@@ -39,8 +44,7 @@ def version_of_table(table_name: str, files: Files) -> str:
     """Returns a text that changes if a file of a table changes.
 
     The text depends on the content of a local file. For a remote file, it depends on
-    the path, size and time of change, so that the file need not be downloaded, see
-    `version_of_file`.
+    the path, size and time of change, so that the file need not be downloaded.
     """
     version = f"{table_name} {files.format}"
     for path in files.paths:
@@ -73,26 +77,9 @@ def version_of_file(system: pa.fs.FileSystem, path: str) -> str:
     if isinstance(system, pa.fs.PyFileSystem):
         # Each of fsspec's file systems has its own name for the time of change. Arrow
         # knows only one of these names, so `mtime_ns` is often None.
-        version += version_by_fsspec(system.handler.fs, path)
+        details = system.handler.fs.info(path)
+        version += str({k: v for k, v in details.items() if k not in VARYING_DETAILS})
     return version
-
-
-def version_by_fsspec(system: Any, path: str) -> str:
-    """Returns a text that changes with a file in one of fsspec's file systems.
-
-    `ukey` is such a text, except for HTTP.
-    """
-    from fsspec import AbstractFileSystem
-
-    info = system.info(path)
-    if type(system).ukey is AbstractFileSystem.ukey:
-        # The default `ukey` hashes all that is known of the file. For SFTP, the hash
-        # includes `time`, the time of the last access: reading the file changes this
-        # time. So the same values are used here without `time`.
-        version = str({key: value for key, value in info.items() if key != "time"})
-    else:
-        version = str(system.ukey(path))
-    return version + "".join(str(info.get(h, "")) for h in HTTP_VERSION_HEADERS)
 
 
 def content_hash(path: Path) -> str:
@@ -107,9 +94,11 @@ def content_hash(path: Path) -> str:
     cache_file = hash_cache_file(path)
     if cache_file is None:
         return sha256(path)
-    cached_hash = read_cached_hash(cache_file, stamp)
-    if cached_hash is not None:
-        return cached_hash
+    # If the file of the cache is missing or damaged, the data file is hashed again.
+    with contextlib.suppress(*DAMAGED_FILE_ERRORS):
+        values = read_json_object(cache_file)
+        if values["stamp"] == stamp:
+            return str(values["sha256"])
     file_hash = sha256(path)
     with contextlib.suppress(WriteError):
         write_text(cache_file, json.dumps({"stamp": stamp, "sha256": file_hash}))
@@ -117,23 +106,9 @@ def content_hash(path: Path) -> str:
 
 
 def hash_cache_file(path: Path) -> Path | None:
-    """Returns the cache's file for the hash of a data file; None without a cache."""
+    """Returns None without a cache."""
     with contextlib.suppress(OSError):  # the cache cannot be made
         if folder := make_cache_subfolder("hashes"):
             path_hash = hashlib.sha256(str(path.resolve()).encode()).hexdigest()
             return folder / f"{path_hash}.json"
-    return None
-
-
-def read_cached_hash(cache_file: Path, stamp: list[int]) -> str | None:
-    """Returns the hash in a file of the cache; None if the file has another stamp.
-
-    The stamp is the size, times and inode of the data file that was hashed.
-    """
-    if cache_file.exists():
-        # If this file of the cache is damaged or unreadable, the caller hashes again.
-        with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
-            values = read_json_object(cache_file)
-            if values["stamp"] == stamp:
-                return str(values["sha256"])
     return None

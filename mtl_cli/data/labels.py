@@ -16,7 +16,6 @@ from mtl_cli.columns.numeric import (
     check_numbers,
     numbers_from_0_to_1,
 )
-from mtl_cli.core.option_classes import overridden_below
 from mtl_cli.core.tensors import check_shape
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.dataset import Dataset
@@ -66,7 +65,7 @@ def label_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
 def label_types(
     dataset: Dataset, tasks: list[Task], columns: Iterable[str]
 ) -> dict[str, pa.DataType]:
-    """Returns {column: the type that the cells of a text file are converted to}.
+    """Returns the types of columns, see `ColumnRequest.types`.
 
     `tasks` are the tasks whose label columns are among the columns.
     """
@@ -87,12 +86,8 @@ def labels_of_rows(
 ) -> Table:
     """Returns a `Table` of some rows, without their features and groups.
 
-    Args:
-        dataset: the data set of the rows.
-        outputs: the outputs whose labels are read.
-        table: the raw rows.
-        unknown_as_missing: whether labels that are not in `classes` count as missing
-            labels. Otherwise they are refused.
+    With `unknown_as_missing`, labels that are not in `classes` count as missing.
+    Otherwise they are refused.
     """
     rows = Table(features={}, labels={}, weights={})
     weights = np.ones(table.num_rows)
@@ -136,7 +131,6 @@ def row_weights(column: str, table: pa.Table) -> Floats:
 
 
 def is_in_space(dataset: Dataset, task: str, space: str, table: pa.Table) -> Array:
-    """Returns a mask of the rows that lie in a task's space, (rows,)."""
     key = f"dataset.tasks.{space}"
     if space not in dataset.tasks:  # the space is a column
         key = f"dataset.tasks.{task}.space"
@@ -159,12 +153,7 @@ def labels_of_task(
 
     Returns: (rows,), NaN where the cell is empty.
     """
-    read = task.read_labels
-    # If a plugin's kind overrides only `read_labels`, the `read_known_labels` that it
-    # inherits may not know cells that its `read_labels` reads.
-    overrides = overridden_below(type(task), "read_known_labels")
-    if unknown_as_missing and "read_labels" not in overrides:
-        read = task.read_known_labels
+    read = task.read_known_labels if unknown_as_missing else task.read_labels
     labels = read(f"{key}: column '{task.label}'", table[task.label])
     source = f"{key}: `read_labels` of kind {task.kind}"
     check_shape(source, labels, (table.num_rows,))

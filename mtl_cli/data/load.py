@@ -118,7 +118,6 @@ def load(
 
 
 def refuse_changed_rows(dataset: Dataset, fingerprint: str) -> None:
-    """Raises an error if the rows have changed since their hash was computed."""
     if hash_rows(dataset) != fingerprint:
         files = ", ".join(map(location_name, dataset.locations.values()))
         raise DataError(
@@ -128,7 +127,6 @@ def refuse_changed_rows(dataset: Dataset, fingerprint: str) -> None:
 
 
 def stays_on_disk(dataset: Dataset, table: StoredTable) -> bool:
-    """Whether the rows of a split are read from disk, see `dataset.stream`."""
     if dataset.stream != "auto":
         return dataset.stream
     num_bytes = sum(array.nbytes for array in as_arrays(table).values())

@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from mtl_cli.columns.arrow_types import common_type, plain_type, with_plain_types
 from mtl_cli.core.errors import DataError
-from mtl_cli.core.message_text import comma_list
 from mtl_cli.data.arrow_errors import check_cells, read_errors
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.columnar_file import ColumnarFile
@@ -55,7 +54,6 @@ def open_columnar_file(files: Files, file_path: str) -> Iterator[ColumnarFile]:
 
 
 def no_rows_error(files: Files) -> DataError:
-    """Returns the error about a table without rows."""
     header = "" if files.format in OPEN_COLUMNAR else "a header but "
     return DataError(f"{files.key}: {files.name} has {header}no rows")
 
@@ -64,10 +62,6 @@ def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
     """Opens Parquet or Feather files, and finds a common type for each column."""
     rows_by_file = {}
     common_types: dict[str, pa.DataType] = {}
-    # {column: its type in the file from which its common type comes}
-    expected_types: dict[str, pa.DataType] = {}
-    # {column: a text with its type in the first file that disagrees}
-    disagreements: dict[str, str] = {}
     for file_path in files.paths:
         path = files.path_for_messages(file_path)
         with open_columnar_file(files, file_path) as file:
@@ -75,19 +69,15 @@ def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
             rows_by_file[path] = file.num_rows
             types = {c: plain_type(file.schema.field(c).type) for c in request.columns}
         for column, dtype in types.items():
-            common = common_type(common_types.get(column, dtype), dtype)
+            earlier_type = common_types.get(column, dtype)
+            common = common_type(earlier_type, dtype)
             if common is None:
-                text = f"{column} ({dtype} in {path}, not {expected_types[column]})"
-                disagreements.setdefault(column, text)
-            elif common != common_types.get(column):
-                common_types[column] = common
-                expected_types[column] = dtype
-    if disagreements:
-        names = comma_list(disagreements.values(), max_items=5)
-        raise DataError(
-            f"{files.key}: the files disagree: these columns have other types than in "
-            f"earlier files: {names}; write each column with one type in all files"
-        )
+                raise DataError(
+                    f"{files.key}: column '{column}' has the type {dtype} in {path}, "
+                    f"but {earlier_type} in the files before; write each column with "
+                    "one type in all files"
+                )
+            common_types[column] = common
 
     def chunks(max_rows: int) -> Iterator[pa.Table]:
         schema = pa.schema(common_types)

@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from mtl_cli.core.other_files import UnsafeFileError
-from mtl_cli.data.arrow_errors import is_not_implemented
 from mtl_cli.data.columnar_file import ColumnarFile
 from mtl_cli.data.parquet_leaves import (
     TextLeaf,
@@ -36,8 +35,6 @@ from mtl_cli.data.table_limits import (
 
 ITEM_BYTES = 8  # of an item of a list: an int64, a float64, or the offset of a text
 PROBE_BYTES = 1 << 16  # size of the reading buffer while long texts are looked for
-# Encodings of texts that Arrow cannot read as a dictionary.
-DELTA_ENCODINGS = {"DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"}
 
 
 @contextmanager
@@ -75,10 +72,7 @@ def parquet_file(
     dictionaries: list[str] | None = None,
     buffer_bytes: int = 0,
 ) -> pyarrow.parquet.ParquetFile:
-    """Opens Arrow's reader of a file.
-
-    `dictionaries` are the paths of the columns to read as dictionaries.
-    """
+    """`dictionaries` are the paths of the leaves to read as dictionaries."""
     return pyarrow.parquet.ParquetFile(
         stream,
         metadata=metadata,
@@ -115,57 +109,29 @@ def longest_texts(
     """Returns {path of a leaf: bytes of the longest text in its dictionaries}.
 
     To read the first row of a row group, Arrow reads the whole dictionary of each of
-    the group's columns. So the first row of each group is enough to find the long
-    texts.
+    the group's columns. So the first row of each group is enough.
     """
     longest = dict.fromkeys(texts, 0)
     if not texts:
         return longest
-    try:
-        file = parquet_file(stream, metadata, list(texts), PROBE_BYTES)
-        columns = list(dict.fromkeys(leaf.column for leaf in texts.values()))
-        for i in range(metadata.num_row_groups):
-            batches = file.iter_batches(1, row_groups=[i], columns=columns)
-            for batch in islice(batches, 1):
-                for path, leaf in texts.items():
-                    num_bytes = longest_text_bytes(dictionary_of_leaf(batch, leaf))
-                    longest[path] = max(longest[path], num_bytes)
-    except OSError as error:
-        # `refuse_encoding` reads the descriptions of leaves, which may end the process
-        # if the file is damaged. So the function is called for this error alone.
-        if is_not_implemented(error):
-            refuse_encoding(metadata, texts)
-        raise
+    file = parquet_file(stream, metadata, list(texts), PROBE_BYTES)
+    columns = list(dict.fromkeys(leaf.column for leaf in texts.values()))
+    for i in range(metadata.num_row_groups):
+        batches = file.iter_batches(1, row_groups=[i], columns=columns)
+        for batch in islice(batches, 1):
+            for path, leaf in texts.items():
+                leaves = leaf_arrays(batch.column(leaf.column))
+                values = leaves[leaf.index_in_column]
+                # A damaged file may hold plain texts in place of a dictionary.
+                if pa.types.is_dictionary(values.type):
+                    values = values.dictionary
+                longest[path] = max(longest[path], longest_text_bytes(values))
     return longest
-
-
-def dictionary_of_leaf(batch: pa.RecordBatch, leaf: TextLeaf) -> pa.Array:
-    """Returns the texts in the dictionary of a leaf.
-
-    A damaged file may hold plain texts in place of a dictionary: these are returned.
-    """
-    texts = leaf_arrays(batch.column(leaf.column))[leaf.index_in_column]
-    return texts.dictionary if pa.types.is_dictionary(texts.type) else texts
-
-
-def refuse_encoding(
-    metadata: pyarrow.parquet.FileMetaData, texts: dict[str, TextLeaf]
-) -> None:
-    """Refuses the first leaf of texts that Arrow cannot read as a dictionary."""
-    for path, leaf in texts.items():
-        for chunk in column_chunks(metadata, leaf.index_in_file):
-            if deltas := DELTA_ENCODINGS.intersection(chunk.encodings):
-                raise UnsafeFileError(
-                    f"has a column '{path}' that is encoded as {min(deltas)}, in "
-                    "which the size of texts is not known before they are read; write "
-                    "the file with dictionaries or plain texts, as pandas does"
-                )
 
 
 def column_chunks(
     metadata: pyarrow.parquet.FileMetaData, leaf_index: int
 ) -> Iterator[Any]:
-    """Yields the description of a leaf in each row group."""
     for i in range(metadata.num_row_groups):
         yield metadata.row_group(i).column(leaf_index)
 

@@ -14,13 +14,7 @@ from mtl_cli.columns.arrow_types import is_list
 
 
 class TextLeaf(NamedTuple):
-    """A leaf of texts.
-
-    Attributes:
-        column: the name of the column.
-        index_in_file: the index of the leaf among all leaves of the file.
-        index_in_column: the index of the leaf among the leaves of its column.
-    """
+    """A leaf of texts, and its index among all leaves of the file or of its column."""
 
     column: str
     index_in_file: int
@@ -48,7 +42,6 @@ def text_leaves(
 
 
 def num_leaves(dtype: pa.DataType) -> int:
-    """Returns the number of leaves of a column, by its type."""
     if isinstance(dtype, pa.BaseExtensionType):
         return num_leaves(dtype.storage_type)
     return sum(map(num_leaves, part_types(dtype))) or 1
@@ -65,7 +58,6 @@ def has_nested_dictionary(dtype: pa.DataType) -> bool:
 
 
 def part_types(dtype: pa.DataType) -> list[pa.DataType]:
-    """Returns the types of the parts of a nested type; [] if it is not nested."""
     return [dtype.field(i).type for i in range(dtype.num_fields)]
 
 

@@ -72,7 +72,6 @@ def page_size(stream: pa.NativeFile, position: int) -> tuple[int, int]:
 
 
 def damaged_page_error() -> UnsafeFileError:
-    """Returns the error about a page whose header is damaged."""
     return UnsafeFileError("has a damaged page; write the file again")
 
 
@@ -109,7 +108,6 @@ class HeaderReader:
         return values
 
     def skip(self, kind: int, depth: int) -> None:
-        """Skips a value of the type `kind`."""
         if kind in (TRUE, FALSE, BYTE):
             self.move(1)
         elif kind in (I16, I32, I64):
@@ -129,7 +127,6 @@ class HeaderReader:
             raise damaged_page_error()
 
     def read_byte(self) -> int:
-        """Reads a byte."""
         self.move(1)
         return self.content[self.position - 1]
 
@@ -147,7 +144,6 @@ class HeaderReader:
         return value
 
     def move(self, num_bytes: int) -> None:
-        """Moves the position forward."""
         self.position += num_bytes
         if self.position > len(self.content):
             raise CutHeaderError

@@ -2,17 +2,14 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from mtl_cli.columns.arrow_types import as_whole_numbers, is_text
-from mtl_cli.columns.numeric import as_numbers
-from mtl_cli.columns.spreadsheet_numbers import spreadsheet_example, thousands_example
-from mtl_cli.core.message_text import line_if_any
+from mtl_cli.columns.arrow_types import as_whole_numbers
 from mtl_cli.data.feature_set import FeatureSet, empty_rows
 from mtl_cli.data.split import SPLITS, Codes
 from mtl_cli.data.table import Array
@@ -41,23 +38,9 @@ class Profile:
         self._hash_step = max(1, math.ceil(num_rows / MAX_HASHES))
         # {split: the hashes of the compared rows of each chunk}
         self._hashes: dict[str, list[Array]] = defaultdict(list)
-        # {column of the first chunk: its example}, see `thousands_example`
-        self._thousands_examples: dict[str, str] = {}
-        # {column of the first chunk: its example}, see `spreadsheet_example`
-        self._spreadsheet_examples: dict[str, str] = {}
 
     def add(self, table: pa.Table, codes: Codes) -> None:
-        """Hashes a chunk's rows; the first chunk gives the examples of findings."""
-        is_first_chunk = not self._hashes
-        if is_first_chunk:
-            self._thousands_examples = examples_of_columns(
-                table,
-                pa.types.is_float64,
-                lambda x: thousands_example(as_numbers("", x)),
-            )
-            self._spreadsheet_examples = examples_of_columns(
-                table, is_text, spreadsheet_example
-            )
+        """Hashes a chunk's rows."""
         hashes = row_hashes(table)
         is_compared = hashes % self._hash_step == 0
         for code in np.unique(codes):
@@ -74,14 +57,9 @@ class Profile:
     ) -> None:
         """Counts the empty rows, all values and the unseen values of each feature.
 
-        See `FeatureSet.unseen_and_all_rows` for what counts as unseen.
-
-        Args:
-            table_name: `train`, `valid` or `test`.
-            table: the raw rows of a chunk.
-            encoded: the same rows, encoded.
-            codes: the code of each row's split.
-            row_counts: how often each row counts, see `Table.row_counts`.
+        See `FeatureSet.unseen_and_all_rows` for what counts as unseen. `encoded` are
+        the rows of `table`, encoded, and `row_counts` how often each row counts, see
+        `Table.row_counts`.
         """
         self._num_rows[table_name] += row_counts.sum()
         for name, feature in features.by_name.items():
@@ -115,49 +93,17 @@ class Profile:
         fractions = num_unseen / np.maximum(num_values, 1)  # 0 if there are no values
         return {split: float(fractions[SPLITS.index(split)]) for split in splits}
 
-    def number_findings(self) -> list[str]:
-        """Returns a line about each kind of numbers that may be read wrongly."""
-        return line_if_any(
-            "in these columns points may separate thousands, but are read as decimal "
-            "points; if they do, write 1359 for 1.359",
-            [
-                f"{name} ({example})"
-                for name, example in self._thousands_examples.items()
-            ],
-        ) + line_if_any(
-            "these columns hold numbers that are read as words; if a feature should "
-            "know their order, write plain numbers, as in 1234.5",
-            [
-                f"{name} ({example})"
-                for name, example in self._spreadsheet_examples.items()
-            ],
-        )
-
     def repeated_fractions(self) -> dict[str, float]:
         """Returns {split: fraction of its rows that equal a training row}.
 
         The training split is left out.
         """
-        splits = [split for split in self._hashes if split != "train"]
-        return {split: self.fraction_of_rows_in(split, "train") for split in splits}
-
-    def fraction_of_rows_in(self, split: str, other: str) -> float:
-        """Returns the fraction of a split's rows that equal a row of another split."""
-        if not self._hashes.keys() >= {split, other}:
-            return 0.0
-        rows, other_rows = (np.concatenate(self._hashes[x]) for x in (split, other))
-        return float(np.isin(rows, other_rows).mean()) if len(rows) else 0.0
-
-
-def examples_of_columns(
-    table: pa.Table,
-    has_type: Callable[[pa.DataType], bool],
-    example_of: Callable[[pa.ChunkedArray], str],
-) -> dict[str, str]:
-    """Returns {column: its example} for columns of a type whose example is not ""."""
-    columns = zip(table.column_names, table.columns, strict=True)
-    examples = {name: example_of(x) for name, x in columns if has_type(x.type)}
-    return {name: example for name, example in examples.items() if example}
+        hashes = {split: np.concatenate(x) for split, x in self._hashes.items()}
+        train = hashes.pop("train")
+        return {
+            split: float(np.isin(rows, train).mean()) if len(rows) else 0.0
+            for split, rows in hashes.items()
+        }
 
 
 def row_hashes(table: pa.Table) -> Array:

@@ -76,14 +76,13 @@ def find_remote(
 def files_in_remote_folder(
     system: pa.fs.FileSystem, folder: str, holds_rows: Callable[[Path], bool]
 ) -> list[str]:
-    """Returns the sorted paths of the table's files in a folder, see `find_remote`."""
     infos = system.get_file_info(pa.fs.FileSelector(folder, recursive=True))
     paths = sorted(info.path for info in infos if info.is_file)
     return [path for path in paths if holds_rows(Path(path).relative_to(folder))]
 
 
 def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
-    """Returns the file system of a URL, by Arrow or else fsspec, and the path there."""
+    """Returns the file system of a URL, and the path there."""
     protocol = url.partition("://")[0].lower()
     if protocol not in PROTOCOLS:
         raise DataError(
@@ -98,7 +97,7 @@ def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
 def open_with_arrow(
     key: str, url: str, protocol: str
 ) -> tuple[pa.fs.FileSystem, str] | None:
-    """Returns the file system and the path; None if Arrow cannot read the protocol."""
+    """Returns None if Arrow cannot read the protocol."""
     if protocol not in ARROW_PROTOCOLS:
         return None
     # By default, Arrow tries to reach Google's storage for 15 minutes. The URL has no
@@ -114,7 +113,6 @@ def open_with_arrow(
 
 
 def open_with_fsspec(key: str, url: str, protocol: str) -> tuple[pa.fs.FileSystem, str]:
-    """Returns the file system and the path by fsspec."""
     try:
         from fsspec.core import url_to_fs
 
@@ -166,15 +164,10 @@ def check_parameters(key: str, parts: SplitResult) -> None:
     for name, _ in parse_qsl(parts.query, keep_blank_values=True):
         if parts.scheme == "s3" and name == "region":
             continue
-        fix = "remove it"
-        if parts.scheme == "s3":
-            fix += (
-                "; to use a server of your own, set the environment variable "
-                "AWS_ENDPOINT_URL"
-            )
         raise DataError(
-            f"{key}: {shown(name)} in a URL may send your credentials to someone "
-            f"else; {fix}"
+            f"{key}: {shown(name)} in a URL may send your credentials to someone else; "
+            "remove it, or, for an S3 server of your own, set the environment variable "
+            "AWS_ENDPOINT_URL"
         )
 
 
@@ -184,19 +177,12 @@ def check_azure_host(key: str, parts: SplitResult) -> None:
     Arrow sends the token of the user's login to any host in such a URL.
     """
     host = parts.netloc.rpartition("@")[2]
-    if AZURE_HOST.fullmatch(host):
-        return
-    address = f"{parts.scheme}://ACCOUNT.dfs.core.windows.net"
-    if re.fullmatch(r"[a-z0-9-]+", parts.netloc):
+    if not AZURE_HOST.fullmatch(host):
         raise DataError(
-            f"{key}: the URL names the container {shown(host)} without its account, "
-            "and the account of the environment is not used; write "
-            f"{address}/{host}/PATH"
+            f"{key}: {shown(host)} is no host of Azure's storage, and may receive your "
+            f"credentials; name the account, as in {parts.scheme}://"
+            "ACCOUNT.dfs.core.windows.net/CONTAINER/PATH"
         )
-    raise DataError(
-        f"{key}: {shown(host)} is no host of Azure's storage, and may receive your "
-        f"credentials; name the account, as in {address}/CONTAINER/PATH"
-    )
 
 
 def no_file_error(key: str, url: str, system: pa.fs.FileSystem, path: str) -> DataError:
@@ -205,33 +191,20 @@ def no_file_error(key: str, url: str, system: pa.fs.FileSystem, path: str) -> Da
     If a server cannot be reached, some of fsspec's file systems say that there is no
     file. The cause of such an error is the error about the server.
     """
-    if "*" in path:
-        return DataError(
-            f"{key}: no file '{url}'; a URL cannot hold a pattern: name a file or a "
-            "folder"
-        )
-    if isinstance(system, pa.fs.PyFileSystem):
+    if isinstance(system, pa.fs.PyFileSystem) and "*" not in path:
         try:
             system.handler.fs.info(path)
         except Exception as error:  # each protocol of fsspec raises its own errors
             cause = error.__cause__ or error
             if not isinstance(cause, FileNotFoundError):
                 return unreachable_error(key, url, cause)
-    return DataError(f"{key}: no file '{url}'; correct the URL")
+    return DataError(
+        f"{key}: no file '{url}'; a URL names a file or a folder, and holds no pattern"
+    )
 
 
 def unreachable_error(key: str, url: str, error: BaseException) -> DataError:
-    """Returns the error about a URL whose server was not reached."""
-    return DataError(f"{key}: cannot reach {url}: {reason(error)}")
-
-
-def reason(error: BaseException) -> str:
-    """Returns why a server was not reached, in one line."""
-    if isinstance(error, TimeoutError):  # the text of this error is empty
-        return "the server does not answer"
-    if "DefaultAzureCredential" in str(error):
-        return (
-            "there is no login to Azure; run az login, or set AZURE_TENANT_ID, "
-            "AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
-        )
-    return first_line(error)
+    # The text of a `TimeoutError` is empty.
+    is_late = isinstance(error, TimeoutError)
+    reason = "the server does not answer" if is_late else first_line(error)
+    return DataError(f"{key}: cannot reach {url}: {reason}")

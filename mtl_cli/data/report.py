@@ -15,7 +15,7 @@ class FeatureReport(TypedDict):
             were sampled, a row may count several times in this fraction and in
             `unseen`, see `Table.rows_represented`.
         distinct: the number of distinct values in the training rows, without empty
-            cells; see `training_values.num_distinct`.
+            cells; see `compute_report.num_distinct`.
         unseen: {split: fraction of the values that are unseen, see
             `FeatureSet.unseen_and_all_rows`}. In a list feature, a row has several
             values. {} for kinds without `reports_unseen`.
@@ -23,7 +23,7 @@ class FeatureReport(TypedDict):
         drift: {split: population stability index against the training rows}; 0 if the
             split or the training rows have fewer than `compute_report.MIN_ROWS` rows.
         auc: {output: the AUC that the feature alone reaches on the training rows}, for
-            binary outputs with enough rows; see `feature_aucs.feature_aucs`.
+            binary outputs with enough rows; see `univariate_auc.feature_aucs`.
     """
 
     kind: str
@@ -46,26 +46,15 @@ class Report(TypedDict):
         tasks: {output: {split: {`rows`: number of rows that count for the output,
             `positives`: number of positive rows among them}}}; only binary outputs have
             `positives`.
-        class_rows: {output: {split: {class: number of the rows counted in `tasks` that
-            have this class}}}, for outputs with `classes`.
         features: {feature: the part of the report about the feature}.
         repeated_rows: {split: fraction of the split's rows that equal a training row};
             the training split is left out.
-        test_rows_in_valid: the fraction of the test rows that equal a validation row; 0
-            if there are no validation rows or no test rows.
-        rows_without_group: {split: number of rows whose group cell is empty}.
-        early_rows: {split: number of rows that are earlier than the last training row}.
-            Rows of the table `train` are not counted. {} if the split is not by time.
         findings: the odd properties of the data, one line per kind of property.
     """
 
     splits: dict[str, int]
     sampled_rows: dict[str, int]
     tasks: dict[str, dict[str, dict[str, int]]]
-    class_rows: dict[str, dict[str, dict[str, int]]]
     features: dict[str, FeatureReport]
     repeated_rows: dict[str, float]
-    test_rows_in_valid: float
-    rows_without_group: dict[str, int]
-    early_rows: dict[str, int]
     findings: list[str]

@@ -25,7 +25,7 @@ def sampled_task(dataset: Dataset, output: Output) -> Task | None:
 
 
 def has_rates_of_rows(dataset: Dataset, outputs: list[Output]) -> bool:
-    """Whether the data set has a column of sampling rates, see `Table.log_rates`."""
+    """Whether some rows have their own sampling rates, see `Table.log_rates`."""
     tasks = [sampled_task(dataset, output) for output in outputs]
     return any(t is not None and t.kept_negatives_column is not None for t in tasks)
 
@@ -35,15 +35,9 @@ def add_sampling(
 ) -> None:
     """Sets `population` and `log_rates` for an output whose rows are a sample.
 
-    A row with the sampling rate 0.1 says: of the rows like this row with label 0, one
-    of ten was kept. If its own label is 0, it has the weight of ten rows in metrics.
-
-    Args:
-        rows: the encoded rows, with the weights of the output.
-        output: the output.
-        task: the task whose rows were sampled, see `sampled_task`.
-        labels: the labels of this task, (rows,).
-        table: the raw rows.
+    `task` is the task whose rows were sampled, see `sampled_task`, `labels` are its
+    labels, and `table` holds the raw rows. A row with label 0 and the sampling rate 0.1
+    has the weight of ten rows in metrics.
     """
     name = str(output.sampled_task)
     key = f"dataset.tasks.{name}.sampling_rate"
@@ -65,8 +59,8 @@ def labels_for_initial_bias(
 ) -> tuple[Floats, Floats]:
     """Returns the labels and weights from which a network's initial biases follow.
 
-    The rows with the weight 0 are left out. If there are more than `max_rows` rows,
-    only every n-th row is read, with the smallest possible n.
+    The rows with the weight 0 are left out. Of more than `max_rows` rows, only every
+    n-th row is read.
 
     If each row has its own sampling rate, the network learns the logits of the data
     before sampling, so the weights are `Table.population`. If all rows have the same

@@ -34,7 +34,6 @@ class RowScenarios:
 
     @property
     def row_names(self) -> Array:
-        """The name of each row's scenario, (rows,)."""
         return np.array(self.names, object)[self.indices]
 
     def rows_of(self, name: str) -> Array:
@@ -71,7 +70,6 @@ class Scenarios:
     index_by_id: Array
 
     def of(self, table: Table) -> RowScenarios:
-        """Returns the scenario of each row of a table."""
         ids = table.features["ids"][:, self.column]
         return RowScenarios(self.names, np.asarray(self.index_by_id[ids]))
 

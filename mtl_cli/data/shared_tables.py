@@ -13,16 +13,9 @@ def check_shared_tables(
 ) -> None:
     """Refuses features that cannot share the table that their key `table` names.
 
-    The key `table` names another feature, the owner of the embedding table. The owner
-    must also be used: the group of tasks that is trained must not drop the owner.
-
-    Args:
-        features: {name: feature} of the data set.
-        used_features: the features that the group does not drop.
-        group: the name of the group; None for all tasks and features.
-
-    Raises:
-        ValueError: if a feature cannot share the table; the message names the key.
+    The key `table` names another feature, the owner of the embedding table. The group
+    of tasks that is trained must not drop the owner: `used_features` are the features
+    that the group does not drop.
     """
     for name in features:
         check_shared_table(name, features)
@@ -36,7 +29,6 @@ def check_shared_tables(
 
 
 def check_shared_table(name: str, features: dict[str, Feature]) -> None:
-    """Raises a `ValueError` if a feature cannot share the table of another feature."""
     feature = features[name]
     owner_name = feature.table_owner(name)
     owner = features.get(owner_name)

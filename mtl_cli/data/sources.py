@@ -1,6 +1,6 @@
 """Opens tables, and reads their requested columns in chunks of bounded size."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from mtl_cli.core.locations import Location, path_list
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_file import CsvFile
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.data.files import Files, find_files, format_by_ending
+from mtl_cli.data.files import find_files, format_by_ending
 from mtl_cli.data.open_files import (
     OPEN_COLUMNAR,
     no_rows_error,
@@ -33,7 +33,7 @@ OnProgress = Callable[[int, int], None]
 
 
 def no_progress(done: int, total: int) -> None:
-    """Ignores the progress."""
+    pass
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Source:
 
     @contextmanager
     def located_errors(self, first_row: int) -> Iterator[None]:
-        """Adds the file, and a row's number in the file, to errors about a chunk.
+        """Adds the file, and a row's number there, to errors about a chunk.
 
         `first_row` is the number in the table of the chunk's first row.
         """
@@ -148,11 +148,7 @@ def open_source(
 def unchanged_rows(
     key: str, path: str, num_rows: int, tables: Iterator[pa.Table]
 ) -> Iterator[pa.Table]:
-    """Yields the rows of a table's files; refuses files that have changed meanwhile.
-
-    Raises:
-        DataError: if the number of rows is no longer `num_rows`.
-    """
+    """Yields the rows of a table's files; refuses files whose number has changed."""
     num_read = 0
     for table in tables:
         num_read += table.num_rows
@@ -176,42 +172,21 @@ def with_format_of(dataset: Dataset, location: Location) -> Dataset:
     return dataset.model_copy(update={"format": file_format or dataset.format})
 
 
-def schema_of_table(
-    key: str, location: Location, dataset: Dataset, in_any_file: Collection[str] = ()
-) -> pa.Schema:
+def schema_of_table(key: str, location: Location, dataset: Dataset) -> pa.Schema:
     """Returns the names and types of the columns of a table's first file.
-
-    The columns `in_any_file` are added if the first file lacks them but another file
-    has them.
-    """
-    files = find_files(key, location, dataset.format)
-    first_path, *other_paths = files.paths
-    schema = schema_of_file(files, first_path, dataset)
-    missing = set(in_any_file) - set(schema.names)
-    for path in other_paths:
-        if not missing:
-            break
-        other_schema = schema_of_file(files, path, dataset)
-        for name in sorted(missing & set(other_schema.names)):
-            schema = schema.append(other_schema.field(name))
-            missing.remove(name)
-    return schema
-
-
-def schema_of_file(files: Files, file_path: str, dataset: Dataset) -> pa.Schema:
-    """Returns the names and types of the columns of one of a table's files.
 
     In a text file, each column is text.
     """
+    files = find_files(key, location, dataset.format)
+    first_path = files.paths[0]
     if files.format not in OPEN_COLUMNAR:
-        names = CsvFile(files, file_path, dataset.csv, ColumnRequest({}, {})).names
+        names = CsvFile(files, first_path, dataset.csv, ColumnRequest({}, {})).names
         return pa.schema([(name, pa.string()) for name in names])
-    with open_columnar_file(files, file_path) as file:
+    with open_columnar_file(files, first_path) as file:
         return file.schema
 
 
 def generated_source(table: pa.Table, request: ColumnRequest) -> Source:
-    """Returns the requested columns of a table that a generator has made."""
     request.check("dataset.generator", "its rows", table.column_names)
     requested = with_plain_types(table.select(request.columns))
     return Source(

@@ -13,33 +13,17 @@ from mtl_cli.columns.arrow_types import check_single_values, is_text
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.columns.vocabulary import refuse_rounded_ids
 from mtl_cli.core.errors import DataError
+from mtl_cli.core.message_text import counted
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.sources import Source
-from mtl_cli.data.split_times import Times, read_split_column, read_times
+from mtl_cli.data.split_times import read_split_column, read_times
 from mtl_cli.data.table import Array
 
 SPLITS = ("train", "valid", "test")
 Codes = Array  # (rows,), uint8; the code of a row's split is its position in `SPLITS`
 
 
-def times_to_split_by(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Times]:
-    """Returns {table: the times of its rows} for a split by time, else {}.
-
-    A table without held-out rows needs no times for its split. If there are several
-    tables, its times are read too, for `split_checks.count_early_rows`.
-    """
-    if dataset.split_by != "time":
-        return {}
-    return {
-        table_name: read_times(dataset, source)
-        for table_name, source in sources.items()
-        if len(sources) > 1 or fractions_held_out(dataset, table_name)
-    }
-
-
-def split_rows(
-    dataset: Dataset, sources: dict[str, Source], times_by_table: dict[str, Times]
-) -> dict[str, Codes]:
+def split_rows(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Codes]:
     """Returns {table: the code of each row's split, (rows,)}; refuses empty splits.
 
     The rows that are not held out belong to the split with the name of their table.
@@ -52,8 +36,7 @@ def split_rows(
         elif dataset.split_by == "group":
             codes = split_by_group(dataset, source, fractions, table_name)
         else:
-            times = times_by_table.get(table_name)
-            codes = split_in_order(dataset, source, fractions, table_name, times)
+            codes = split_in_order(dataset, source, fractions, table_name)
         refuse_empty_splits(dataset, table_name, fractions, codes)
         codes_by_table[table_name] = codes
     return codes_by_table
@@ -70,11 +53,7 @@ def fractions_held_out(dataset: Dataset, table_name: str) -> dict[str, float]:
 
 
 def split_in_order(
-    dataset: Dataset,
-    source: Source,
-    fractions: dict[str, float],
-    table_name: str,
-    times: Times | None,
+    dataset: Dataset, source: Source, fractions: dict[str, float], table_name: str
 ) -> Codes:
     """Puts the rows in an order, and cuts them into splits: the training rows first.
 
@@ -84,31 +63,22 @@ def split_in_order(
     sizes = {split: round(x * source.num_rows) for split, x in fractions.items()}
     sizes[table_name] = source.num_rows - sum(sizes.values())
     splits = [split for split in SPLITS if split in sizes]
-    order = row_order(dataset, source.num_rows, times)
     ends = np.cumsum([sizes[split] for split in splits])
     starts = ends[:-1]  # the starts of all splits but the first, which starts at 0
-    has_empty_split = 0 in sizes.values()  # `refuse_empty_splits` refuses it
-    if times is not None and not has_empty_split:
-        sorted_times = times.numbers[order]
-        starts = starts_at_times(dataset, source, sorted_times, starts, splits)
+    order = np.arange(source.num_rows)
+    if dataset.split_by == "time":
+        times = read_times(dataset, source)
+        order = np.argsort(times, kind="stable")
+        if 0 not in sizes.values():  # `refuse_empty_splits` refuses an empty split
+            starts = starts_at_times(dataset, source, times[order], starts, splits)
+    elif dataset.split_by == "random":
+        random = np.random.default_rng(dataset.split_seed)
+        # Reversed only so that each seed gives the same split as in earlier versions.
+        order = random.permutation(source.num_rows)[::-1]
     codes = np.empty(source.num_rows, "uint8")
     for split, rows in zip(splits, np.split(order, starts), strict=True):
         codes[rows] = SPLITS.index(split)
     return codes
-
-
-def row_order(dataset: Dataset, num_rows: int, times: Times | None) -> Array:
-    """Puts the row numbers in an order: by time, at random, or as in the file.
-
-    Returns: (rows,).
-    """
-    if times is not None:
-        return np.argsort(times.numbers, kind="stable")
-    if dataset.split_by == "random":
-        random = np.random.default_rng(dataset.split_seed)
-        # Reversed only so that each seed gives the same split as in earlier versions.
-        return random.permutation(num_rows)[::-1]
-    return np.arange(num_rows)
 
 
 def starts_at_times(
@@ -121,21 +91,17 @@ def starts_at_times(
     1 and 3. If the second of two splits should have one row, the split starts at row 3.
     If it should have three rows, it starts at row 1. The last split is placed first.
 
-    Args:
-        dataset: the data set, for messages.
-        source: the table, for messages.
-        times: the time of each row, ascending, (rows,).
-        starts: the row at which each split but the first would start, (splits - 1,).
-        splits: the names of the splits.
+    `times` are the times of the rows, ascending, (rows,), and `starts` the row at which
+    each split but the first would start, (splits - 1,).
     """
     time_starts = 1 + np.flatnonzero(times[1:] != times[:-1])  # without the first time
     if len(time_starts) < len(starts):
-        values = "value" if len(time_starts) == 0 else "values"
         raise DataError(
             f"dataset.split_column: '{dataset.split_column}' holds "
-            f"{len(time_starts) + 1} distinct {values} [{source.locate(0)[0]}], but "
-            f"each of the splits {', '.join(splits)} needs at least one; name a column "
-            "with more times, or set dataset.split_by=random dataset.split_column=null"
+            f"{counted(len(time_starts) + 1, 'distinct value')} "
+            f"[{source.locate(0)[0]}], but each of the splits {', '.join(splits)} "
+            "needs at least one; name a column with more times, or set "
+            "dataset.split_by=random dataset.split_column=null"
         )
     sizes = np.diff([*starts, len(times)])
     moved_starts = starts.copy()
@@ -187,9 +153,6 @@ def refuse_empty_splits(
     dataset: Dataset, table_name: str, fractions: dict[str, float], codes: Codes
 ) -> None:
     """Raises a `DataError` if a split that takes rows of a table gets none."""
-    because = ""
-    if dataset.split_by == "group":
-        because = f", because the groups of '{dataset.split_column}' stay whole"
     for split in SPLITS:
         takes_rows = split in fractions or split == table_name
         if not takes_rows or (codes == SPLITS.index(split)).any():
@@ -198,7 +161,6 @@ def refuse_empty_splits(
         largest = max(fractions, key=lambda held_out: fractions[held_out])
         key = f"dataset.{split if split in fractions else largest}_fraction"
         raise DataError(
-            f"{key}: with this share, the split {split} gets "
-            f"none of the {len(codes)} rows of dataset.{table_name}{because}; give "
-            "more rows, or another share"
+            f"{key}: with this share, the split {split} gets none of the {len(codes)} "
+            f"rows of dataset.{table_name}; give more rows or groups, or another share"
         )

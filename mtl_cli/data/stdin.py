@@ -18,10 +18,6 @@ def copied_stdin(location: Location, folder: Path) -> Iterator[Location]:
     """Yields the location of a table. A table on stdin is first copied into the folder.
 
     Errors in the `with` block name "stdin" instead of the path of the copy.
-
-    Raises:
-        DataError: if stdin is empty.
-        WriteError: if the folder is full.
     """
     if location != STDIN:
         yield location

@@ -74,7 +74,6 @@ class Table:
 
     @property
     def num_rows(self) -> int:
-        """The number of rows."""
         return len(next(iter(self.features.values())))
 
     def take(self, rows: Array | slice) -> "Table":
@@ -82,7 +81,6 @@ class Table:
         return as_table({key: array[rows] for key, array in as_arrays(self).items()})
 
     def read(self, start: int, stop: int) -> "Table":
-        """Returns the rows from `start` up to `stop`."""
         return self.take(slice(start, stop))
 
 
@@ -97,7 +95,6 @@ def as_arrays(table: Table) -> dict[str, Array]:
 
 
 def concatenate(tables: Iterable[Table]) -> Table:
-    """Joins the rows of several tables into one table."""
     all_arrays = [as_arrays(table) for table in tables]
     return as_table(
         {
@@ -120,12 +117,8 @@ def as_table(arrays: Mapping[str, Array]) -> Table:
 class ArrayFile(BaseModel):
     """An array on disk, row after row, in a file of a folder.
 
-    Attributes:
-        file: the name of the file in the folder.
-        dtype: the NumPy type of the array's numbers.
-        width: the number of values in a row; None for an array of one dimension.
-        rows: the number of rows.
-        crc: the CRC-32 checksum of the file.
+    `width` is the number of values in a row; None for an array of one dimension. `crc`
+    is the CRC-32 checksum of the file.
     """
 
     model_config = ConfigDict(strict=True)
@@ -141,11 +134,9 @@ class ArrayFile(BaseModel):
 
     @property
     def row_bytes(self) -> int:
-        """The number of bytes of a row."""
         return np.dtype(self.dtype).itemsize * (self.width or 1)
 
     def read(self, folder: Path, start: int, stop: int) -> Array:
-        """Reads the rows from `start` up to `stop`."""
         count = (stop - start) * (self.width or 1)
         values = np.fromfile(
             folder / self.file, self.dtype, count, offset=start * self.row_bytes
@@ -153,7 +144,6 @@ class ArrayFile(BaseModel):
         return values if self.width is None else values.reshape(-1, self.width)
 
     def map(self, folder: Path) -> Array:
-        """Maps all rows into memory."""
         shape = (self.rows,) if self.width is None else (self.rows, self.width)
         return np.asarray(np.memmap(folder / self.file, self.dtype, "r", shape=shape))
 

@@ -24,7 +24,6 @@ MAX_ROWS_PER_BYTE = 10
 def check_size(
     part_name: str, expanded_bytes: int, num_cells: int, file_bytes: int
 ) -> None:
-    """Refuses a part of a file above all three limits, see `MAX_EXPANDED_BYTES`."""
     limits = MAX_EXPANDED_BYTES, MAX_RATIO * file_bytes, MAX_CELL_BYTES * num_cells
     if expanded_bytes > max(limits):
         raise UnsafeFileError(
@@ -52,7 +51,7 @@ def check_texts(name: str, column: pa.Array, file_bytes: int) -> None:
 
 
 def longest_text_bytes(values: pa.Array) -> int:
-    """Returns the length of the longest text in bytes; 0 if the values are not text."""
+    """Returns 0 if the values are not text."""
     lengths = text_lengths(values)
     return 0 if lengths is None else int(pc.max(lengths).as_py() or 0)
 

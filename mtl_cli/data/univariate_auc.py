@@ -3,35 +3,68 @@
 import numpy as np
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.data.table import Array
+from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.auc import auc
 
 # A column with a higher AUC or correlation may have been filled after the label was
 # known. Such values are still unknown when the model predicts.
 SUSPICIOUS_AUC = 0.99
+MIN_ROWS = 100  # fewer rows give no reliable AUC
 MIN_ROWS_PER_CLASS = 20  # a smaller class gives no reliable AUC
 FIRST_ROWS = 1000  # enough rows to see that most features are not copies of a label
 
 
+def feature_aucs(
+    name: str, features: FeatureSet, outputs: list[Output], train: Table
+) -> dict[str, float]:
+    """Returns {output: the AUC that a feature alone reaches} for binary outputs.
+
+    An output with too few rows is left out. A feature without lists that copies the
+    labels of an output is refused. `train` holds the sampled training rows.
+    """
+    values, rows = features.all_values(train.features, name)
+    distinct, codes = np.unique(values, return_inverse=True)
+    numbers = distinct if features.by_name[name].numeric else None
+    is_list = features.layout.blocks[name].input == "sequences"
+    aucs = {}
+    for output in outputs:
+        if output.added_by_heads:  # the task with the same label is checked
+            continue
+        is_counted = train.weights[output.name] > 0
+        labels = train.labels[output.label][is_counted]
+        if len(labels) < MIN_ROWS:
+            continue
+        counted_codes = codes[is_counted[rows]]
+        if not is_list:
+            refuse_copy(name, output, labels, counted_codes)
+        if not output.task.BINARY_LABELS:
+            continue
+        if is_list:
+            row_among_counted = np.cumsum(is_counted) - 1  # (rows,)
+            counted_rows = row_among_counted[rows[is_counted[rows]]]
+            auc_alone = list_auc(labels, counted_codes, counted_rows)
+        else:
+            auc_alone = univariate_auc(labels, counted_codes, numbers)
+        if auc_alone is not None:
+            aucs[output.name] = auc_alone
+    return aucs
+
+
 def univariate_auc(y: Array, codes: Array, numbers: Array | None) -> float | None:
-    """Returns the AUC that the values of a column alone reach on labels.
+    """Returns the AUC that the values of a column alone reach on the labels 0 and 1.
 
-    The rows are scored in two ways, and the higher AUC is returned:
-
-    - By value. The score of a row is the fraction of positive rows among the rows with
-      the same value, see `positive_fractions`. The fractions are computed from a random
-      half of the rows, and the AUC from the other half.
-    - By number, if the values are numbers or dates. The score of a row is its value, or
-      minus its value.
+    The score of a row is the fraction of positive rows among the rows with the same
+    value, see `positive_fractions`, computed from a random half of the rows. The AUC
+    comes from the other half. If the values are numbers, each row is also scored by its
+    value, and by minus its value; the highest AUC is returned.
 
     Args:
-        y: the labels 0 and 1, (rows,).
         codes: the index of each row's value among the distinct values, (rows,).
         numbers: the distinct values, (values,); None if they have no order.
 
-    Returns: the AUC; None if it would be computed from fewer than `MIN_ROWS_PER_CLASS`
-        rows of a class.
+    Returns: None with fewer than `MIN_ROWS_PER_CLASS` rows of a class.
     """
     positive = y > 0.5
     is_counted = random_half(len(y))
@@ -52,18 +85,11 @@ def list_auc(y: Array, codes: Array, rows: Array) -> float | None:
 
     The score of a row is that of a naive Bayes classifier: the sum of the log odds of
     the row's values. The odds of a value are the odds of label 1 among the rows with
-    this value, divided by the odds among all rows. A value that a list holds twice
-    counts twice. As in `univariate_auc`, the odds are computed from a random half of
-    the rows, and the AUC from the other half.
+    this value, divided by the odds among all rows. As in `univariate_auc`, the odds are
+    computed from a random half of the rows, and the AUC from the other half.
 
-    Args:
-        y: the labels 0 and 1, (rows,).
-        codes: the index of each value in the lists among the distinct values,
-            (values,).
-        rows: the row number of each value, (values,).
-
-    Returns: the AUC; None if it would be computed from fewer than `MIN_ROWS_PER_CLASS`
-        rows of a class.
+    `codes` are the index of each value among the distinct values, and `rows` the row
+    number of each value, (values,). Returns None as `univariate_auc` does.
     """
     positive = y > 0.5
     is_counted = random_half(len(y))
@@ -78,7 +104,6 @@ def list_auc(y: Array, codes: Array, rows: Array) -> float | None:
 
 
 def has_enough_rows(positive: Array) -> bool:
-    """Whether an AUC of these rows is reliable; `positive` says which have label 1."""
     num_positive = int(positive.sum())
     return min(num_positive, len(positive) - num_positive) >= MIN_ROWS_PER_CLASS
 
@@ -95,12 +120,7 @@ def positive_fractions(
 
     The fractions are smoothed: each value is counted as if it had one more row, whose
     label is the mean of all labels. So the fraction of a rare value is near the mean.
-
-    Args:
-        positive: whether each row has label 1, (rows,).
-        codes: the index of each value among the distinct values, (values,).
-        rows: the row number of each value, (values,).
-        is_counted: a mask of the rows that are counted, (rows,).
+    For `codes` and `rows`, see `list_auc`. The other two are masks of rows, (rows,).
     """
     num_values = int(codes.max(initial=-1)) + 1
     is_counted_value = is_counted[rows]
@@ -115,13 +135,8 @@ def auc_of_scores(positive: Array, codes: Array, scores: Array) -> float:
     """Returns the AUC of rows whose score depends only on their value.
 
     For each distinct value, all positive rows are counted as one weighted row, and all
-    negative rows as another. The weighted rows have the same AUC as the rows
-    themselves, and there are fewer rows to sort. Both labels must occur.
-
-    Args:
-        positive: whether each row has label 1, (rows,).
-        codes: the index of each row's value in `scores`, (rows,).
-        scores: the score of each distinct value, (values,).
+    negative rows as another: there are fewer rows to sort. Both labels must occur.
+    `codes` are the index of each row's value in `scores`, (rows,).
     """
     positives = np.bincount(codes, positive, len(scores))
     negatives = np.bincount(codes, ~positive, len(scores))
@@ -131,48 +146,30 @@ def auc_of_scores(positive: Array, codes: Array, scores: Array) -> float:
     return auc(labels, np.tile(scores, 2)[is_present], weights[is_present])
 
 
-def refuse_copy(
-    feature: str, output: Output, labels: Array, values: Array, place: str = ""
-) -> None:
+def refuse_copy(feature: str, output: Output, labels: Array, values: Array) -> None:
     """Refuses a feature whose values correspond one to one to an output's labels.
 
-    Args:
-        labels: the label of each row, (rows,).
-        values: the value of the feature in each row, (rows,).
-        place: where in the lists of the feature these values are, such as `first`; ""
-            if the feature has no lists.
+    Both are the label or the value of each row, (rows,).
     """
     has_classes = output.task.HAS_CLASSES
-    if not is_copy(values, labels, has_classes):
+    if not has_classes:
+        # Features are encoded as float32, usually after their mean was subtracted.
+        labels = (labels - labels.mean()).astype("float32")
+    first = slice(FIRST_ROWS)
+    if not (
+        is_one_to_one(values[first], labels[first], has_classes)
+        and is_one_to_one(values, labels, has_classes)
+    ):
         return
     num_values = len(np.unique(values))
     # With fewer than two rows per class, classes and values may correspond by chance.
     if num_values < 2 or (has_classes and len(labels) < 2 * num_values):
         return
-    values_text = f"values that come {place} in the lists" if place else "values"
     raise DataError(
-        f"dataset.features.{feature}: the {num_values:,} {values_text} of this feature "
+        f"dataset.features.{feature}: the {num_values:,} values of this feature "
         f"correspond one to one to the labels of task {output.name} in all "
         f"{len(labels):,} rows looked at, so the model would see the answer; remove "
         "the feature"
-    )
-
-
-def is_copy(values: Array, labels: Array, has_classes: bool) -> bool:
-    """Whether the values of a feature correspond one to one to labels.
-
-    `has_classes` says whether the labels are classes, not numbers.
-    """
-    rounded_labels = [labels]
-    if not has_classes:
-        # Features are encoded as float32, some of them after their mean was subtracted.
-        # So the labels are rounded to float32 with and without their mean.
-        centred = labels - labels.mean()
-        rounded_labels = [labels.astype("float32"), centred.astype("float32")]
-    return any(
-        is_one_to_one(values[:FIRST_ROWS], y[:FIRST_ROWS], has_classes)
-        and is_one_to_one(values, y, has_classes)
-        for y in rounded_labels
     )
 
 

@@ -1,14 +1,13 @@
-"""Counts the rows with unseen values, and describes such values.
+"""Counts the rows with unseen values, see `FeatureSet.unseen_and_all_rows`."""
 
-See `FeatureSet.unseen_and_all_rows` for what counts as unseen.
-"""
+from collections import Counter
 
 import numpy as np
 import pyarrow as pa
 
 from mtl_cli.columns.arrow_types import is_list
 from mtl_cli.columns.vocabulary import as_categorical, common_spelling
-from mtl_cli.core.message_text import MAX_ITEMS, line_if_any
+from mtl_cli.core.message_text import line_if_any, shown
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
 
@@ -23,123 +22,64 @@ class UnseenValues:
     def __init__(self, features: FeatureSet) -> None:
         self.features = features
         self.num_rows = 0
-        self.unseen_rows: dict[str, int] = {}  # {feature: number of rows}
-        # {feature: (its first unseen value, the spelling of this value in the training
-        # rows)}, such as ("True", "true"); None if they hold no spelling of the value.
-        self.misspelt: dict[str, tuple[str, str] | None] = {}
-        # {feature: its first number outside the range of the training rows}
-        self.outside: dict[str, float] = {}
+        self.unseen_rows = Counter[str]()  # {feature: number of rows}
+        self.examples: dict[str, str] = {}  # {feature: its first unseen value}
+        # The features whose first unseen value is spelt otherwise in training rows.
+        self.misspelt: set[str] = set()
 
     def add(self, table: pa.Table, encoded: dict[str, Array]) -> None:
         """Counts the rows of a block; `encoded` are the same rows, encoded."""
         table = self.features.fill_constants(table)
         self.num_rows += table.num_rows
-        for name, value_rows in self.features.unseen_and_all_rows(
-            table, encoded
-        ).items():
+        unseen = self.features.unseen_and_all_rows(table, encoded)
+        for name, value_rows in unseen.items():
             # A row counts once, also if its list has several unseen values.
             rows = np.unique(value_rows.unseen)
-            if not len(rows):
-                continue
-            self.unseen_rows[name] = self.unseen_rows.get(name, 0) + len(rows)
-            first_row = table.slice(int(rows[0]), 1)
-            feature = self.features.by_name[name]
-            if feature.numeric:
-                self.outside.setdefault(name, float(feature.read(name, first_row)[0]))
-            elif name not in self.misspelt:
-                self.compare_spelling(name, first_row)
+            if len(rows):
+                self.unseen_rows[name] += len(rows)
+                if name not in self.examples:
+                    self.add_example(name, table.slice(int(rows[0]), 1))
 
-    def compare_spelling(self, name: str, row: pa.Table) -> None:
-        """Looks for another spelling of a feature's first unseen value, see `misspelt`.
-
-        `row` is a table with the row of the value.
-        """
-        columns = self.features.by_name[name].source_columns(name)
-        cells = row[columns[0]]
+    def add_example(self, name: str, row: pa.Table) -> None:
+        """Keeps the cells of a row with an unseen value of a feature, as text."""
+        feature = self.features.by_name[name]
+        cells = [row[column] for column in feature.source_columns(name)]
+        text = ", ".join(shown(cell[0].as_py()) for cell in cells)
         # In a list or several columns, it is not known which value is unseen.
-        if len(columns) > 1 or is_list(cells.type):
-            return
-        value = as_categorical(name, cells).categories[0].as_py()
-        spellings = self.features.learnt_of_table_owner(name).spellings
-        spelling = spellings.get(common_spelling(value))
-        self.misspelt[name] = None if spelling is None else (value, spelling)
+        if not feature.numeric and len(cells) == 1 and not is_list(cells[0].type):
+            value = as_categorical(name, cells[0]).categories[0].as_py()
+            spellings = self.features.learnt_of_table_owner(name).spellings
+            if known := spellings.get(common_spelling(value)):
+                self.misspelt.add(name)
+                text = f"{value!r}; training rows have {known!r}"
+        self.examples[name] = text
 
     def warnings(self, only_suspicious: bool = False) -> list[str]:
-        """Returns lines about the features with unseen values, largest fractions first.
+        """Returns a line about values and a line about numbers, if there are any.
 
-        The features whose values look misspelt have a line each, `MAX_ITEMS` lines at
-        most. The other features share one line about values and one about numbers.
-
-        A numeric feature is left out if fewer than `MIN_OUTSIDE_FRACTION` of the rows
-        have unseen values. A feature is suspicious if the training rows have another
-        spelling of its first unseen value, or if most of at least `MIN_ROWS` rows have
-        unseen values.
+        Features with the largest fractions come first. A numeric feature is left out if
+        fewer than `MIN_OUTSIDE_FRACTION` of the rows have unseen values. A feature is
+        suspicious if its first unseen value is misspelt, or if most of at least
+        `MIN_ROWS` rows have unseen values.
         """
-        misspelt: list[str] = []
         with_values, with_numbers = [], []
-        by_num_rows = sorted(self.unseen_rows.items(), key=lambda item: -item[1])
-        for name, num_unseen in by_num_rows:
+        for name, num_unseen in self.unseen_rows.most_common():
             fraction = num_unseen / self.num_rows
             are_most = self.num_rows >= MIN_ROWS and fraction > 1 / 2
-            is_normal = name in self.outside and fraction < MIN_OUTSIDE_FRACTION
-            is_misspelt = self.misspelt.get(name) is not None
-            if is_normal or (only_suspicious and not (are_most or is_misspelt)):
+            if only_suspicious and not (are_most or name in self.misspelt):
                 continue
-            if is_misspelt and len(misspelt) < MAX_ITEMS:
-                misspelt.append(name)
-            elif name in self.outside:
-                with_numbers.append(name)
-            else:
-                with_values.append(name)
-        lines = [self.line_about_feature(name) for name in misspelt]
-        lines += self.line_about_features(
-            with_values,
-            "values that the training rows lack or hold less than min_count times; "
-            "such values are taken as unknown",
-        )
-        return lines + self.line_about_features(
-            with_numbers, "numbers outside the range of the training rows"
-        )
-
-    def line_about_features(self, names: list[str], noun: str) -> list[str]:
-        """Returns a line about several features; the full line about a single one."""
-        if len(names) == 1:
-            return [self.line_about_feature(names[0])]
-        items = []
-        for name in names:
-            fraction = f"{self.unseen_rows[name] / self.num_rows:.1%}"
-            if name in self.outside:
-                fraction += f", such as {self.outside[name]:.15g}"
-            items.append(f"{name} ({fraction})")
+            item = f"{name} ({fraction:.1%}, such as {self.examples[name]})"
+            if not self.features.by_name[name].numeric:
+                with_values.append(item)
+            elif fraction >= MIN_OUTSIDE_FRACTION:
+                with_numbers.append(item)
+        rows = f"(share of the {self.num_rows:,} rows)"
         return line_if_any(
-            f"{len(names)} features have {noun} (share of the {self.num_rows:,} rows)",
-            items,
+            "these features have values that the training rows lack or hold less than "
+            f"min_count times, and that are taken as unknown {rows}",
+            with_values,
+        ) + line_if_any(
+            "these features have numbers outside the range of the training rows "
+            + rows,
+            with_numbers,
         )
-
-    def line_about_feature(self, name: str) -> str:
-        """Returns how many rows have unseen values of a feature, and which values."""
-        num_unseen = self.unseen_rows[name]
-        return (
-            f"{name}: {num_unseen:,} of {self.num_rows:,} rows "
-            f"({num_unseen / self.num_rows:.1%}) have {self.description(name)}"
-        )
-
-    def description(self, name: str) -> str:
-        """Returns how a warning describes the unseen values of a feature."""
-        if name in self.outside:
-            learnt = self.features.learnt[name]
-            ends = f"{learnt['low']:.15g} to {learnt['high']:.15g}"
-            return (
-                f"a number outside the range of the training rows, {ends}, such as "
-                f"{self.outside[name]:.15g}"
-            )
-        text = "a value that no training row has"
-        # The feature that owns the embedding table counts the values.
-        owner = self.features.by_name[name].table_owner(name)
-        min_count = getattr(self.features.by_name[owner], "min_count", 1)
-        if min_count > 1:
-            text = f"a value that training rows hold less than {min_count} times"
-        if misspelt := self.misspelt.get(name):
-            value, known_spelling = misspelt
-            text += f", such as {value!r}; training rows have {known_spelling!r}"
-        return f"{text}; such a value is taken as unknown"

@@ -8,13 +8,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.locations import Location
-from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.data.compute_report import label_counts
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.data.sampling_findings import unsampled_findings
 from mtl_cli.evaluation.early_checks import NO_TABLE
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.open_table import TableInMemory, opened_for_evaluation
@@ -78,11 +75,7 @@ def evaluate(
         model, rows.outputs, rows.predictions, rows.table.metric_weights
     )
     drift_remarks = [rows.feature_counts.remark, drift_remark]
-    remarks = [
-        *rows.remarks,
-        *filter(None, drift_remarks),
-        *sampling_remarks(model, rows),
-    ]
+    remarks = [*rows.remarks, *filter(None, drift_remarks)]
     evaluation = Evaluation(
         run=str(model.folder),
         table_name=mask_secrets(rows.table_name),
@@ -136,24 +129,6 @@ def requested_slices(
         slices_by(column, cells, are_ids=column in id_columns)
         for column, cells in slice_columns.items()
     ]
-
-
-def sampling_remarks(model: TrainedModel, rows: EvaluatedRows) -> list[str]:
-    """Returns a remark for each task whose `sampling_rate` does not fit the table.
-
-    The training data held a sample of the task's rows with label 0, but the table seems
-    to hold all such rows.
-    """
-    evaluated = {o.name: label_counts(o, rows.table) for o in rows.outputs}
-    try:
-        trained = read_json_object(model.folder / "data_report.json")["tasks"]
-        counts = {
-            name: {"train": trained[name]["train"], "evaluated": evaluated[name]}
-            for name in evaluated
-        }
-        return unsampled_findings(rows.outputs, counts)
-    except DAMAGED_FILE_ERRORS:
-        return []
 
 
 def feature_importances(

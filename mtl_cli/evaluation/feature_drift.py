@@ -38,15 +38,12 @@ class RunDistribution(NamedTuple):
         unseen_fraction: the fraction of unseen values in the run's last split, usually
             the test rows, see `FeatureSet.unseen_and_all_rows`. None if unseen values
             were not counted.
-        trained_unseen_fraction: this fraction in the training rows; 0 if unseen values
-            were not counted.
     """
 
     buckets: Buckets
     counts: Counts
     empty_fraction: float
     unseen_fraction: float | None
-    trained_unseen_fraction: float
 
 
 class FeatureDrift(TypedDict):
@@ -84,15 +81,10 @@ def read_distribution(report: dict[str, Any]) -> RunDistribution:
         raise ValueError("the numbers of buckets and of counts do not match")
     if not (np.isfinite(counts) & (counts >= 0)).all():
         raise ValueError("a count is negative or not finite")
-    if not 0 <= buckets.get("expected_unseen", 0) <= 1:
-        raise ValueError("the fraction of expected unseen values is not from 0 to 1")
     empty_fraction = float(report["missing"]["train"])
     unseen_by_split = list(report["unseen"].values())
     unseen_fraction = float(unseen_by_split[-1]) if unseen_by_split else None
-    trained_unseen_fraction = float(report["unseen"].get("train", 0.0))
-    return RunDistribution(
-        buckets, counts, empty_fraction, unseen_fraction, trained_unseen_fraction
-    )
+    return RunDistribution(buckets, counts, empty_fraction, unseen_fraction)
 
 
 class FeatureCounts:
@@ -170,10 +162,7 @@ class FeatureCounts:
         psi = run_empty_fraction = run_unseen_fraction = None
         if name in self.run_distributions:
             distribution = self.run_distributions[name]
-            unseen_increase = 1.0
-            if (unseen_fraction := self.unseen_fraction(name)) is not None:
-                unseen_increase = unseen_fraction - distribution.trained_unseen_fraction
-            psi = drift_from(distribution.buckets, self.counts[name], unseen_increase)
+            psi = drift_from(distribution.buckets, self.counts[name])
             run_empty_fraction = distribution.empty_fraction
             run_unseen_fraction = distribution.unseen_fraction
         return {

@@ -50,10 +50,7 @@ def plan_for_files(
     slices.
     """
     dataset = with_format_of(config.dataset, location)
-    # If any file has sampling rates, all files must have them: without rates, the rows
-    # of a file would count as rows that were not sampled.
-    rates = rate_columns(dataset)
-    schema = schema_of_table("TABLE", location, dataset, in_any_file=rates)
+    schema = schema_of_table("TABLE", location, dataset)
     plan = plan_evaluation(
         config,
         dataset,

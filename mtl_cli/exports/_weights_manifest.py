@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 from mtl_cli.exports._weights_tensors import describe_tensors
-from mtl_cli.features._graph import encoding_overrides
+from mtl_cli.features._graph import encodes_otherwise
 from mtl_cli.network.trained_model import TrainedModel
 
 
@@ -49,7 +49,7 @@ def describe_features(model: TrainedModel) -> dict[str, dict[str, Any]]:
             "columns": [layout.columns[name].start, layout.columns[name].stop],
             "ramps": ramps.get(name),
             "numbers": None
-            if encoding_overrides(feature, "numbers_text")
+            if encodes_otherwise(feature, "numbers_text")
             else feature.numbers_text(features.learnt[name]) or None,
             "table": layout.blocks[name].table,
             "learnt": features.learnt[name],

@@ -15,7 +15,7 @@ from mtl_cli.columns.layout import Block, EmbeddingTable
 from mtl_cli.columns.vocabulary import check_vocabulary
 from mtl_cli.core.options import Count, Options
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.graphs.base import GraphOps, InputKind
+from mtl_cli.graphs.base import GraphError, GraphOps, InputKind
 
 Array = npt.NDArray[Any]
 # Keep the order `Literal | Count`, as in `Trainer`. Python caches unions regardless of
@@ -34,13 +34,8 @@ class Feature(Options):
     have been learnt from the training rows: by the fitter of this feature or, for a
     shared embedding table, by the fitter of the feature that owns the table.
 
-    A kind declares its keys as fields. Code for all kinds looks for these four fields,
-    which only some kinds have:
-
-    - `missing`: how empty cells of a numeric column are read; `error` refuses them.
-    - `table`: the name of another feature whose embedding table this feature uses.
-    - `min_count`: values that occur less often in the training rows get id 0.
-    - `pretrained`: vectors that the embedding table starts from, see `Pretrained`.
+    A kind declares its keys as fields. Code for all kinds looks for the fields
+    `missing`, `table`, `min_count` and `pretrained`, as `Dense` and `Sparse` have them.
 
     Attributes:
         kind: the kind of the feature, named by its file in `mtl_cli/features`.
@@ -66,41 +61,35 @@ class Feature(Options):
     aligns_columns: ClassVar[bool] = False
 
     def source_columns(self, name: str) -> list[str]:
-        """Returns the names of the columns that the feature reads."""
+        """Returns the columns that the feature reads."""
         return [name]
 
     def table_owner(self, name: str) -> str:
-        """Returns the name of the feature that owns this feature's embedding table."""
+        """Returns the name of the feature whose embedding table this feature uses."""
         return getattr(self, "table", None) or name
 
     @abstractmethod
     def read(self, name: str, table: pa.Table) -> Any:
         """Reads and checks the feature's values in the rows of a table.
 
-        Returns: the values in the form that `encode` takes.
-
-        Raises:
-            DataError: if a column does not hold what the feature needs.
+        Returns the values in the form that `encode` takes. Raises a `DataError` if a
+        column does not hold what the feature needs.
         """
 
     def fitter(self, name: str) -> Fitter:
-        """Returns a new object that learns from the training rows.
+        """Returns a new object that learns `learnt` from the training rows.
 
-        The object learns the values that `encode` and other methods receive as
-        `learnt`. In a run that starts from an earlier run, new values of a `vocabulary`
-        are added at the end of the earlier one, and all other values stay as they were.
+        In a run that starts from an earlier run, new values of a `vocabulary` are added
+        at the end of the earlier one, and all other values stay as they were.
         """
         return Fitter(partial(self.read, name))
 
     def check_learnt(self, learnt: Learnt) -> None:
-        """Checks the values of a saved model that the feature's own fitter has learnt.
+        """Raises a `ValueError` if the fitter of this kind cannot have learnt `learnt`.
 
-        `learnt` is empty if the feature uses the table of another feature. A kind that
-        overrides this method calls `super().check_learnt(learnt)`.
-
-        Raises:
-            ValueError: if the fitter of this kind cannot have learnt such values. A
-                forged file can hold them.
+        A forged saved model can hold such values. `learnt` is empty if the feature uses
+        the table of another feature. A kind that overrides this method calls
+        `super().check_learnt(learnt)`.
         """
         if "vocabulary" in learnt:
             if not isinstance(learnt["vocabulary"], list):
@@ -111,27 +100,20 @@ class Feature(Options):
     def encode(self, name: str, values: Any, learnt: Learnt) -> dict[str, Array]:
         """Turns values, the result of `read`, into columns of the network's inputs.
 
-        Returns: {input of the network: array (rows, width)}. The inputs are `ids`, for
-            ids to look up in embedding tables, `dense`, for numbers, and `sequences`
-            with `sequence_weights`, for the ids and weights of lists.
+        Returns {input of the network: array (rows, width)}. The inputs are `ids`, for
+        ids to look up in embedding tables, `dense`, for numbers, and `sequences` with
+        `sequence_weights`, for the ids and weights of lists.
         """
 
     @abstractmethod
     def block(self, name: str, learnt: Learnt) -> Block:
-        """Returns which input of the network the feature fills, and how many columns.
-
-        For example, a feature that fills two numbers returns `Block("dense", 2)`.
-        """
+        """Returns the input that the feature fills, and its width."""
 
     def numbers_text(self, learnt: Learnt) -> str:
-        """Describes the formula of the feature's columns in the input `dense`.
+        """Returns the formula of the feature's columns in the input `dense`, or "".
 
         For example, "(x - low) / (high - low)": x is the number in the cell, and other
         names are keys of `learnt`.
-
-        Returns: the text; "" if the feature fills no such columns, or has no text. An
-            inherited text is used only if the class encodes cells as its base class
-            does, see `encoding_overrides` in `features/_graph.py`.
         """
         return ""
 
@@ -147,29 +129,21 @@ class Feature(Options):
     def graph(self, name: str, learnt: Learnt, ops: GraphOps) -> dict[str, Tensor]:
         """Builds `read` and `encode` as a graph of tensors, for exported models.
 
-        A class that overrides `read` or `encode` must override `graph` too. Otherwise
-        the class cannot be exported, see `check_graph` in `features/_graph.py`.
-
-        Args:
-            name: the name of the feature.
-            learnt: see `Feature`.
-            ops: the graph's raw columns and operations.
-
-        Returns: {input of the network: tensor (rows, width)}.
-
-        Raises:
-            GraphError: if the kind cannot be exported in this format.
+        `ops` are the graph's raw columns and operations. A class that overrides `read`
+        or `encode` must override `graph` too. Raises a `GraphError` if the kind cannot
+        be exported. Returns {input of the network: tensor (rows, width)}.
         """
-        raise NotImplementedError  # `check_graph` refuses kinds without this method
+        raise GraphError(
+            f"kind {self.kind} has no method `graph`; add it, or export with --format "
+            "weights"
+        )
 
     def examples(
         self, name: str, learnt: Learnt, random: np.random.Generator, num_rows: int
     ) -> dict[str, Cells]:
-        """Makes cells of the feature's columns, to test an exported model.
+        """Makes {column: one cell per row}, to test an exported model.
 
         The cells include unseen values, and missing values if the feature accepts them.
-
-        Returns: {column: one cell per row}.
         """
         if not self.numeric:
             vocabulary = learnt.get("vocabulary", [])
@@ -184,9 +158,7 @@ class Feature(Options):
     def summary(self, encoded: Array) -> Array:
         """Returns one number per row, for statistics of the feature, (rows,).
 
-        Args:
-            encoded: the columns that the feature fills in the input of its `block`,
-                (rows, width).
+        `encoded` are the columns that the feature fills in the input of its `block`.
         """
         return encoded[:, 0]
 
@@ -200,33 +172,18 @@ class Feature(Options):
                 width)}, for the input of the feature's `block`. If this is `sequences`,
                 the dict also holds `sequence_weights`.
 
-        Returns: the values of all rows, (values,), and the row number of each value,
-            ascending, (values,).
+        Returns: the values, (values,), and the ascending row number of each value.
         """
         (encoded,) = (x for key, x in columns.items() if key != "sequence_weights")
         values = self.summary(encoded)
         return values, np.arange(len(values))
 
     def value_names(self, values: Array, learnt: Learnt) -> list[str] | None:
-        """Returns the names of encoded values, for slices and scenarios.
+        """Returns the names of values that `summary` has returned, (values,).
 
-        Args:
-            values: values that `summary` has returned, (values,).
-            learnt: see `Feature`.
-
-        Returns: the name of each value; None if the values are not categories, or have
-            no names.
+        Slices and scenarios show the names. Returns None if the values have no names.
         """
         return None
-
-    def is_row_id(self, num_distinct: int, num_rows: int) -> bool:
-        """Whether the values seem to be ids of rows, from which a model learns nothing.
-
-        Args:
-            num_distinct: the number of distinct values in the training rows.
-            num_rows: the number of training rows.
-        """
-        return False
 
 
 class Embedded(Feature):
@@ -242,10 +199,7 @@ class Embedded(Feature):
     has_one_id = True
 
     def num_ids(self, learnt: Learnt) -> int:
-        """Returns the number of ids, including id 0.
-
-        Kinds without a vocabulary override this method.
-        """
+        """Returns the number of ids, including id 0."""
         return 1 + len(learnt["vocabulary"])
 
     def block(self, name: str, learnt: Learnt) -> Block:

@@ -8,13 +8,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from mtl_cli.columns.cuts import (
-    check_ramp_edges,
-    choose_cuts,
-    ramps,
-    ramps_graph,
-    ramps_text,
-)
+from mtl_cli.columns import cuts
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
@@ -76,26 +70,26 @@ class Bucketized(Embedded):
 
     def _fit(self, x: Floats) -> dict[str, Any]:
         if self.num_buckets is not None:
-            cuts = choose_cuts(x, self.num_buckets)
+            edges = cuts.choose_cuts(x, self.num_buckets)
         else:
-            cuts = self.edges or []  # never None here, see `_check_edges`
+            edges = self.edges or []  # never None here, see `_check_edges`
         # Ramps need a range from `low` to `high` that holds all edges, even if the user
         # has chosen edges outside of the column's numbers.
-        return {"cuts": cuts} | number_range(x, cuts if self.ramps else ())
+        return {"cuts": edges} | number_range(x, edges if self.ramps else ())
 
     def check_learnt(self, learnt: Learnt) -> None:
         super().check_learnt(learnt)
         check_ascending("cuts", learnt["cuts"], strictly=True)
         check_ascending("low, high", [learnt["low"], learnt["high"]])
         if self.ramps:
-            check_ramp_edges(learnt)
+            cuts.check_ramp_edges(learnt)
 
     def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:
         # Id 0 is the bucket of empty cells, id 1 the bucket below the first cut.
         ids = np.searchsorted(learnt["cuts"], values, side="right") + 1
         encoded = {"ids": np.where(np.isnan(values), 0, ids)[:, None]}
         if self.ramps:
-            encoded["dense"] = ramps(values, learnt)
+            encoded["dense"] = cuts.ramps(values, learnt)
         return encoded
 
     def graph(self, name: str, learnt: Learnt, ops: GraphOps) -> dict[str, Tensor]:
@@ -103,7 +97,7 @@ class Bucketized(Embedded):
         x = number_column(name, self.missing, ops, max_size)
         encoded = {"ids": ops.to_matrix(ops.bucket_ids(x, learnt["cuts"]))}
         if self.ramps:
-            encoded["dense"] = ramps_graph(x, learnt, ops)
+            encoded["dense"] = cuts.ramps_graph(x, learnt, ops)
         return encoded
 
     def block(self, name: str, learnt: Learnt) -> Block:
@@ -114,7 +108,7 @@ class Bucketized(Embedded):
         if not self.ramps:
             return ""
         all_zero = "; all 0 if the cell is empty" if self.missing == "bucket" else ""
-        return ramps_text(learnt) + all_zero
+        return cuts.ramps_text(learnt) + all_zero
 
     def num_ids(self, learnt: Learnt) -> int:
         num_buckets = len(learnt["cuts"]) + 1

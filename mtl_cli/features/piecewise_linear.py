@@ -7,13 +7,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from mtl_cli.columns.cuts import (
-    check_ramp_edges,
-    choose_cuts,
-    ramps,
-    ramps_graph,
-    ramps_text,
-)
+from mtl_cli.columns import cuts
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
@@ -62,20 +56,20 @@ class PiecewiseLinear(Feature):
         return SampleFitter(partial(self.read, name), self._fit)
 
     def _fit(self, x: Floats) -> dict[str, Any]:
-        cuts = choose_cuts(x, self.num_buckets)
+        edges = cuts.choose_cuts(x, self.num_buckets)
         learnt = {} if self.missing == "bucket" else learn_fill_value(x, self.missing)
-        return learnt | {"cuts": cuts} | number_range(x, cuts)
+        return learnt | {"cuts": edges} | number_range(x, edges)
 
     def check_learnt(self, learnt: Learnt) -> None:
         super().check_learnt(learnt)
         check_ascending("cuts", learnt["cuts"], strictly=True)
-        check_ramp_edges(learnt)
+        cuts.check_ramp_edges(learnt)
         if self.missing != "bucket":
             check_fill_value(learnt, self.missing)
 
     def encode(self, name: str, values: Floats, learnt: Learnt) -> dict[str, Array]:
         x = fill_empty(values, learnt)
-        encoded = ramps(x, learnt)
+        encoded = cuts.ramps(x, learnt)
         if self.missing == "bucket":
             is_not_empty = ~np.isnan(x)[:, None]
             encoded = np.hstack([encoded, is_not_empty])
@@ -84,7 +78,7 @@ class PiecewiseLinear(Feature):
     def graph(self, name: str, learnt: Learnt, ops: GraphOps) -> dict[str, Tensor]:
         x = number_column(name, self.missing, ops)
         filled_x = ops.fill_nan(x, learnt["missing"]) if "missing" in learnt else x
-        encoded = ramps_graph(filled_x, learnt, ops)
+        encoded = cuts.ramps_graph(filled_x, learnt, ops)
         if self.missing == "bucket":
             # Without cuts there is one bucket: its id is 1, and the id of NaN is 0.
             is_not_empty = ops.to_matrix(ops.bucket_ids(x, []))
@@ -97,7 +91,7 @@ class PiecewiseLinear(Feature):
         return Block("dense", num_buckets + num_flags)
 
     def numbers_text(self, learnt: Learnt) -> str:
-        text = filled_text(ramps_text(learnt), learnt)
+        text = filled_text(cuts.ramps_text(learnt), learnt)
         if self.missing == "bucket":
             text += ", all 0 if the cell is empty; then 1 if it is not empty, else 0"
         return text

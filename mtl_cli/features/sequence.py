@@ -131,11 +131,7 @@ class Sequence(Embedded):
         return {"sequences": ids, "sequence_weights": weights}
 
     def _read_in_graph(self, name: str, ops: GraphOps) -> tuple[Tensor, Tensor | None]:
-        """Reads the values of each row, and their weights if there are any.
-
-        If the lists are texts with a separator, the graph requires one weight for each
-        value.
-        """
+        """Reads the values of each row, and their weights if there are any."""
         if self.separator is None:
             texts = ops.read_column(name, "texts")
             if self.weights is None:
@@ -175,10 +171,7 @@ class Sequence(Embedded):
 
 
 def join_values(values: list[Any], separator: str) -> str | None:
-    """Joins values to one text; returns None if the text would be empty.
-
-    None, and a value that contains the separator, become empty parts of the text.
-    """
+    """Joins values to one text; None, and values with a separator, are left empty."""
     texts = ["" if value is None else str(value) for value in values]
     texts = ["" if separator in text else text for text in texts]
     return separator.join(texts) or None

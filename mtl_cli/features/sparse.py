@@ -16,11 +16,6 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import Array, Embedded, Pretrained
 from mtl_cli.graphs.base import GraphOps
 
-# The values seem to be ids of rows if there are more distinct values than this fraction
-# of the training rows, and more than `MIN_ROW_IDS`: fewer values may differ by chance.
-MIN_ROW_ID_FRACTION = 0.5
-MIN_ROW_IDS = 50
-
 
 class Sparse(Embedded):
     """A column of ids or words; each value of the training rows gets an embedding.
@@ -59,6 +54,3 @@ class Sparse(Embedded):
 
     def value_names(self, values: Array, learnt: Learnt) -> list[str]:
         return vocabulary_names(values, learnt.vocabulary)
-
-    def is_row_id(self, num_distinct: int, num_rows: int) -> bool:
-        return num_distinct > max(MIN_ROW_ID_FRACTION * num_rows, MIN_ROW_IDS)

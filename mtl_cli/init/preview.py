@@ -11,7 +11,7 @@ from mtl_cli.core.locations import data_path
 from mtl_cli.core.message_text import shown
 from mtl_cli.core.yaml_limits import MAX_YAML_LIST
 from mtl_cli.data.arrow_errors import read_errors
-from mtl_cli.data.column_request import ColumnRequest, folders_like_columns
+from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_file import CsvFile
 from mtl_cli.data.csv_options import Csv, trim_to_null
 from mtl_cli.data.files import ANY_FORMAT, Files, find_files, format_by_ending
@@ -46,7 +46,6 @@ class TablePreview:
             read as text, without spaces around the cells and names.
         complete: whether `table` holds all rows of the table.
         orders: {column: its values in their order}, for ordered categoricals.
-        folders: folders such as `hour=00`, from which other programs read a column.
     """
 
     path: str
@@ -56,7 +55,6 @@ class TablePreview:
     table: pa.Table
     complete: bool
     orders: dict[str, list[str]]
-    folders: list[str]
 
 
 def read_preview(
@@ -100,11 +98,6 @@ def read_preview(
     if csv is not None:
         csv, table = trim_cells_and_names(csv, table)
     check_lengths_of_names(key, path, table.column_names)
-    folders = [
-        folder
-        for column, folder in folders_like_columns(files.paths[0]).items()
-        if column not in table.column_names
-    ]
     return TablePreview(
         path=path,
         format=files.format,
@@ -113,7 +106,6 @@ def read_preview(
         table=table,
         complete=complete,
         orders=orders,
-        folders=folders,
     )
 
 

@@ -8,7 +8,6 @@ from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import ConfigError, WriteError
 from mtl_cli.core.message_text import readable_name
 from mtl_cli.core.paths import conf_is_of_other_application
-from mtl_cli.data.column_request import WRITE_INTO_FILES
 from mtl_cli.data.dataset import DATASET_NAME_PATTERN, RULES_OF_PATTERNS
 from mtl_cli.init.arguments import (
     dataset_name,
@@ -59,7 +58,6 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     write_yaml(target, to_yaml(proposal), may_replace=arguments.force)
     notes = [
         *tables.null_notes,
-        *[f"{f} is the name of a folder, {WRITE_INTO_FILES}" for f in train.folders],
         *notes_on_ordered_classes(train, proposal),
         *proposal.notes,
         *check_notes,

@@ -4,7 +4,6 @@ import numpy as np
 
 from mtl_cli.metrics.auc import weights_by_prediction
 from mtl_cli.metrics.metric import Floats
-from mtl_cli.metrics.sorted_rows import sums_by_prediction
 
 MAX_POINTS = 200  # about the largest number of points of a curve
 NUM_BINS = 40  # the number of bins of a histogram
@@ -39,18 +38,6 @@ def precision_recall_curve(label: Floats, prediction: Floats, weight: Floats) ->
     positive, negative = (np.cumsum(x[::-1]) for x in sums)
     recall = positive / positive[-1]
     return thin_out(recall, positive / (positive + negative), recall)
-
-
-def gain_curve(label: Floats, prediction: Floats, weight: Floats) -> Points:
-    """Returns the share of the rows (x) and of the sum of labels (y) above thresholds.
-
-    The thresholds decrease. The curve goes from (0, 0) to (1, 1) and has about
-    `MAX_POINTS` points at most. No label is negative, and not all labels are 0.
-    """
-    sums = sums_by_prediction(label, prediction, weight)
-    rows, gain = (np.append(0, np.cumsum(column[::-1])) for column in sums)
-    x, y = rows / rows[-1], gain / gain[-1]
-    return thin_out(x, y, x + y)
 
 
 def thin_out(x: Floats, y: Floats, distance: Floats) -> Points:

@@ -11,9 +11,8 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.terminal import progress_line, work_text
 from mtl_cli.data.continued_features import check_same_keys, refused_if_damaged
-from mtl_cli.data.label_findings import few_valid_rows_findings
+from mtl_cli.data.label_findings import few_valid_rows_findings, uncorrected_findings
 from mtl_cli.data.load import Data, load
-from mtl_cli.data.sampling_findings import uncorrected_findings
 from mtl_cli.data.table import Table
 from mtl_cli.network import pretrained
 from mtl_cli.network.pretrained import PretrainedVectors

@@ -2,20 +2,17 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
+import pyarrow as pa
 
+from mtl_cli.columns.labels import check_labels, read_label_numbers
 from mtl_cli.metrics.amounts import SMALLEST_PREDICTION, d2, deviance, gini, spearman
 from mtl_cli.metrics.calibration import pcoc
-from mtl_cli.metrics.curves import gain_curve
 from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.metrics.regression import mae, r2, rmse
-from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.tasks.base import Array, CalibrationMethod, Statistics, Task
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 class AmountTask(Task):
@@ -36,10 +33,7 @@ class AmountTask(Task):
     def num_predictions(self) -> int:
         return 1
 
-    def read_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:
-        """Converts the labels to float64, (rows,), NaN where a cell is empty."""
-        from mtl_cli.columns.labels import check_labels, read_label_numbers
-
+    def read_labels(self, message_start: str, column: pa.ChunkedArray) -> Array:
         fix = "convert the column to numbers"
         labels = read_label_numbers(message_start, column, fix)
         is_wrong = (labels < 0) | (labels > np.finfo("float32").max)
@@ -71,17 +65,3 @@ class AmountTask(Task):
         unit = self.typical_amount(statistics)
         predicted = np.maximum(predictions[:, 0] / unit, SMALLEST_PREDICTION)
         return deviance(labels / unit, predicted)
-
-    def plots(
-        self, label: Floats, prediction: Floats, weight: Floats
-    ) -> list[LinePlot]:
-        """Returns the calibration plot, and the gain curve beside a perfect curve."""
-        calibration = super().plots(label, prediction, weight)
-        if not label.any():  # there is nothing to gain
-            return calibration
-        gain = [
-            Line("model", *gain_curve(label, prediction, weight), color=0),
-            Line("perfect order", *gain_curve(label, label, weight), color=1),
-        ]
-        axes = "share of rows, highest predictions first", "share of all amounts"
-        return [LinePlot("gain", *axes, gain, diagonal=True), *calibration]

@@ -1,22 +1,20 @@
 """The base of the task kinds that predict one of several classes, as `multiclass`."""
 
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import numpy as np
+import pyarrow as pa
 from pydantic import BeforeValidator, Field, field_validator
 
+from mtl_cli.columns.cells import cells_equal, empty_cells
+from mtl_cli.columns.numeric import CellError, first_wrong
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.message_text import shown, suggest
 from mtl_cli.metrics.curves import roc_curve
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.tasks.base import Array, Task
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-
 
 # A value of a label column. YAML reads 1.0 as a float; the validator makes it the whole
 # number 1.
@@ -52,19 +50,14 @@ class ClassTask(Task):
     def num_predictions(self) -> int:
         return len(self.classes)
 
-    def column_type(self) -> "pa.DataType":
-        import pyarrow as pa
-
+    def column_type(self) -> pa.DataType:
         return pa.string()
 
-    def read_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:
+    def read_labels(self, message_start: str, column: pa.ChunkedArray) -> Array:
         """Converts each label to its index in `classes`, float32 (rows,).
 
         An empty cell becomes NaN.
         """
-        from mtl_cli.columns.cells import empty_cells
-        from mtl_cli.columns.numeric import CellError, first_wrong
-
         labels = self.read_known_labels(message_start, column)
         is_unknown = np.isnan(labels) & ~empty_cells(column)
         if wrong := first_wrong(is_unknown):
@@ -80,13 +73,7 @@ class ClassTask(Task):
             )
         return labels
 
-    def read_known_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:
-        """Converts each label to its index in `classes`, float32 (rows,).
-
-        An empty cell becomes NaN, and so does a value that is not in `classes`.
-        """
-        from mtl_cli.columns.cells import cells_equal, empty_cells
-
+    def read_known_labels(self, message_start: str, column: pa.ChunkedArray) -> Array:
         labels = np.full(len(column), np.nan, "float32")
         if empty_cells(column).all():  # the column's type may not hold the classes
             return labels
@@ -113,11 +100,8 @@ class ClassTask(Task):
     def label_text(self, label: float) -> str:
         return str(self.classes[int(label)])
 
-    def label_column(self, labels: Array) -> "pd.Categorical[str]":
-        """Converts labels to a pandas column of class names.
-
-        The column's categories have the order of `classes`.
-        """
+    def label_column(self, labels: Array) -> Any:
+        """Returns a `pandas.Categorical` of class names, in the order of `classes`."""
         import pandas as pd
 
         # The code -1 is a missing value.
@@ -126,7 +110,6 @@ class ClassTask(Task):
         return pd.Categorical.from_codes(codes, names)
 
     def prediction_column_names(self, name: str) -> list[str]:
-        """Returns one name per class, `OUTPUT.CLASS`."""
         return [f"{name}.{class_value}" for class_value in self.classes]
 
     def plots(

@@ -2,12 +2,14 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from pydantic import Field, model_validator
 
+from mtl_cli.columns.labels import LabelSummary
 from mtl_cli.core.message_text import suggest
 from mtl_cli.core.option_classes import option_class
 from mtl_cli.core.option_keys import without_keys_of_other_options
@@ -17,12 +19,6 @@ from mtl_cli.metrics.log_loss import losses_of_classes
 from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.pages.line_plots import LinePlot
 from mtl_cli.tasks._plots import calibration_plot
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-
-    from mtl_cli.columns.labels import LabelSummary
 
 Array = npt.NDArray[Any]
 # {name: a number that a task computes from its training labels, such as their mean}
@@ -97,26 +93,19 @@ class Task(Options):
                 known_metrics = f"{', '.join(names)}{suggest(name, names)}"
                 raise ValueError(f"metrics: {name!r} is not one of: {known_metrics}")
         for metric in map(self.metric, self.metric_names):
-            if metric.several_predictions == (self.num_predictions > 1):
-                continue
-            if metric.several_predictions:
-                needs, fix = "several predictions", "remove several_predictions=True"
-            else:
-                needs = "one prediction"
-                fix = "write @metric(..., several_predictions=True)"
-            raise ValueError(
-                f"metrics: {metric.name!r} takes {needs} per row, but kind "
-                f"{self.kind!r} predicts {self.num_predictions}; {fix}"
-            )
+            if metric.several_predictions != (self.num_predictions > 1):
+                raise ValueError(
+                    f"metrics: kind {self.kind!r} makes {self.num_predictions} "
+                    f"predictions per row; correct the flag several_predictions of "
+                    f"the metric {metric.name!r}"
+                )
         return self
 
     @property
     def metric_names(self) -> list[str]:
-        """The names of the metrics to compute. The first metric is the main metric."""
         return self.metrics or [metric.name for metric in self.METRICS]
 
     def metric(self, name: str) -> Metric:
-        """Returns the metric of this kind that has the given name."""
         return next(metric for metric in self.METRICS if metric.name == name)
 
     @property
@@ -179,32 +168,22 @@ class Task(Options):
         """Returns the keys on which the encoded labels depend, {key: value}."""
         return self.model_dump(exclude=self.TRAINING_KEYS)
 
-    def column_type(self) -> "pa.DataType":
+    def column_type(self) -> pa.DataType:
         """Returns the Arrow type as which the label column of a text file is read."""
-        import pyarrow as pa
-
         return pa.float64()
 
     @abstractmethod
-    def read_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:
+    def read_labels(self, message_start: str, column: pa.ChunkedArray) -> Array:
         """Converts a label column to numbers, (rows,), NaN where a cell is empty.
 
-        Labels of classes are float32, other labels float64.
-
-        Args:
-            message_start: the task and the column, for error messages.
-            column: the label column of the rows.
-
-        Raises:
-            DataError: if a cell is not a label. The message names its row and value.
+        Labels of classes are float32, other labels float64. Raises a `DataError` if a
+        cell is not a label: the message begins with `message_start`, and names the row.
         """
 
-    def read_known_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:
+    def read_known_labels(self, message_start: str, column: pa.ChunkedArray) -> Array:
         """Converts a label column like `read_labels`, but unknown classes become NaN.
 
         An evaluation calls this method, and so leaves out rows of unknown classes.
-        Training calls `read_labels`, and so refuses such rows. If a subclass overrides
-        only `read_labels`, an evaluation calls `read_labels` too.
         """
         return self.read_labels(message_start, column)
 
@@ -212,7 +191,7 @@ class Task(Options):
         """Returns an encoded label as messages name it, such as the class `red`."""
         return f"{label:g}"
 
-    def label_column(self, labels: Array) -> "Array | pd.Categorical[str]":
+    def label_column(self, labels: Array) -> Any:
         """Returns encoded labels as a column, (rows,), of a table that users read."""
         return labels
 
@@ -223,7 +202,7 @@ class Task(Options):
         """
         return labels
 
-    def label_statistics(self, labels: "LabelSummary") -> Statistics:
+    def label_statistics(self, labels: LabelSummary) -> Statistics:
         """Returns the statistics that losses and predictions use; {} for none.
 
         `labels` summarizes the numbers that `summarized` returns.
@@ -231,19 +210,10 @@ class Task(Options):
         return {}
 
     def check_statistics(self, statistics: Statistics) -> None:
-        """Checks the statistics of the labels, when a saved model is loaded.
+        """Raises a `ValueError` if `label_statistics` cannot have returned the values.
 
-        Raises:
-            ValueError: if `label_statistics` cannot have returned such values. A forged
-                file can hold them.
+        A forged saved model can hold such values.
         """
-
-    def unscaled_targets(self, labels: Floats) -> Floats | None:
-        """Returns the numbers that the logits learn, (rows,), if these have a unit.
-
-        Returns None if the loss does not depend on the unit of the labels.
-        """
-        return None
 
     def initial_logits(
         self, labels: Floats, weights: Floats, statistics: Statistics
@@ -251,12 +221,7 @@ class Task(Options):
         """Returns the logits with which a tower starts: the same for all rows.
 
         Of all logits that do not depend on the row, these have the lowest loss for the
-        labels. A kind that does not override this method starts at 0.
-
-        Args:
-            labels: the labels of training rows.
-            weights: the weights of these rows, divided by their mean.
-            statistics: the statistics of the training labels.
+        labels. `weights` are the weights of the rows, divided by their mean.
 
         Returns: (num_logits,).
         """
@@ -270,7 +235,7 @@ class Task(Options):
 
     @abstractmethod
     def predictions(self, logits: Tensor, statistics: Statistics) -> Tensor:
-        """Converts logits to probabilities, or to values in the label's unit.
+        """Returns probabilities, or values in the label's unit.
 
         Returns: (batch, num_predictions).
         """
@@ -309,18 +274,11 @@ class Task(Options):
         return losses_of_classes(labels, predictions)
 
     def prediction_column_names(self, name: str) -> list[str]:
-        """Returns the names of an output's columns in a table of predictions.
-
-        `name` is the name of the output.
-        """
+        """Returns the columns of the output `name` in a table of predictions."""
         return [name]
 
     def prediction_columns(self, name: str, predictions: Array) -> dict[str, Array]:
-        """Returns {name of a column: (rows,)} for a table of predictions.
-
-        `name` is the name of the output. The predictions are (rows,), or (rows,
-        num_predictions) if there are several columns.
-        """
+        """Returns {column: (rows,)} for the output `name` in a table of predictions."""
         columns = [predictions] if predictions.ndim == 1 else predictions.T
         return dict(zip(self.prediction_column_names(name), columns, strict=True))
 
@@ -346,14 +304,10 @@ class Task(Options):
     def plots(
         self, label: Floats, prediction: Floats, weight: Floats
     ) -> list[LinePlot]:
-        """Returns the plots that show how good predictions are. Weights are above 0.
-
-        By default, this is the calibration plot, if there are rows for it.
-        """
+        """Returns the plots that show how good predictions are. Weights are above 0."""
         rows = self.calibration_rows(label, prediction, weight)
         return [] if rows is None else [calibration_plot(*rows)]
 
 
 def task_class(kind: str) -> type[Task]:
-    """Returns the class of a kind of task."""
     return option_class(AXIS, kind, Task)

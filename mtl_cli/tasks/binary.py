@@ -1,11 +1,14 @@
 """Binary tasks: predict the probability that a label is 1, not 0."""
 
 import math
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+import pyarrow as pa
 from pydantic import Field, model_validator
 
+from mtl_cli.columns.cells import cells_equal, empty_cells
+from mtl_cli.columns.labels import check_labels, read_label_numbers
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.options import NotNegative, Positive, PositiveUpToOne
 from mtl_cli.core.tensors import Tensor
@@ -17,9 +20,6 @@ from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.tasks._classes import LabelValue
 from mtl_cli.tasks.base import Array, Statistics, Task
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 class Binary(Task):
@@ -107,15 +107,10 @@ class Binary(Task):
             return []
         return self.positive if isinstance(self.positive, list) else [self.positive]
 
-    def column_type(self) -> "pa.DataType":
-        import pyarrow as pa
-
+    def column_type(self) -> pa.DataType:
         return pa.float64() if self.positive is None else pa.string()
 
-    def read_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:
-        from mtl_cli.columns.cells import cells_equal, empty_cells
-        from mtl_cli.columns.labels import check_labels, read_label_numbers
-
+    def read_labels(self, message_start: str, column: pa.ChunkedArray) -> Array:
         if self.positive is None:
             fix = "name the value that is read as 1 in `positive:`"
             labels = read_label_numbers(message_start, column, fix)

@@ -1,21 +1,16 @@
 """Regression tasks: predict a label that is a number, in the label's unit."""
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
+import pyarrow as pa
 
+from mtl_cli.columns.labels import LabelSummary, check_labels, read_label_numbers
 from mtl_cli.core.learnt_values import check_number, check_positive
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.metrics.curves import histogram
 from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.metrics.regression import mae, r2, rmse
-from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.tasks.base import Array, Statistics, Task
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from mtl_cli.columns.labels import LabelSummary
 
 # The largest number of steps in the search for the initial logit. Labels from -1e38 to
 # 1e38 take about 200 steps.
@@ -42,15 +37,13 @@ class Regression(Task):
     loss: Literal["mse", "mae", "huber"] = "mse"
     transform: Literal["standard", "log1p", "none"] = "standard"
 
-    def read_labels(self, message_start: str, column: "pa.ChunkedArray") -> Array:
+    def read_labels(self, message_start: str, column: pa.ChunkedArray) -> Array:
         """Converts the labels to float64, (rows,), NaN where a cell is empty.
 
         float32 would round the labels before training subtracts their mean. For times
         in milliseconds since 1970, it would round two times of the same minute to one
         number.
         """
-        from mtl_cli.columns.labels import check_labels, read_label_numbers
-
         fix = "convert the column to numbers"
         labels = read_label_numbers(message_start, column, fix)
         rule = "a finite float32 number"
@@ -61,7 +54,7 @@ class Regression(Task):
         check_labels(message_start, labels, is_wrong, rule)
         return labels
 
-    def label_statistics(self, labels: "LabelSummary") -> Statistics:
+    def label_statistics(self, labels: LabelSummary) -> Statistics:
         """Returns the mean and deviation for the transform `standard`, otherwise {}."""
         if self.transform != "standard":
             return {}
@@ -74,11 +67,6 @@ class Regression(Task):
             check_number(statistics, "mean")
             check_positive(statistics, "deviation")
 
-    def unscaled_targets(self, labels: Floats) -> Floats | None:
-        if self.transform == "standard":
-            return None
-        return np.log1p(labels) if self.transform == "log1p" else labels
-
     def initial_logits(
         self, labels: Floats, weights: Floats, statistics: Statistics
     ) -> Floats:
@@ -89,8 +77,8 @@ class Regression(Task):
         """
         from scipy.optimize import brentq
 
-        targets = self.unscaled_targets(labels)
-        if targets is None:
+        targets = np.log1p(labels) if self.transform == "log1p" else labels
+        if self.transform == "standard":
             targets = (labels - statistics["mean"]) / statistics["deviation"]
         if self.loss == "mse":
             return np.array([weights @ targets / len(targets)])
@@ -125,10 +113,9 @@ class Regression(Task):
         return tf.where(error <= 1, 0.5 * tf.square(error), error - 0.5)
 
     def predictions(self, logits: Tensor, statistics: Statistics) -> Tensor:
-        """Applies the inverse of the label's transform to the logits.
+        """Inverts the label's transform.
 
-        For the transform `standard`, the result is float64, because float32 may be too
-        coarse for the label's unit.
+        For `standard`, in float64, because float32 may be too coarse for the unit.
         """
         from keras import ops
 
@@ -138,18 +125,3 @@ class Regression(Task):
             logits = ops.cast(logits, "float64")
             return logits * statistics["deviation"] + statistics["mean"]
         return logits
-
-    def plots(
-        self, label: Floats, prediction: Floats, weight: Floats
-    ) -> list[LinePlot]:
-        """Returns the calibration plot, and a histogram of the errors.
-
-        The histogram leaves out the lowest and the highest hundredth of the errors.
-        """
-        errors = prediction - label
-        low, high = map(float, np.quantile(errors, (0.01, 0.99)))
-        # If nearly all errors are equal, one point shows all rows.
-        bins = histogram(errors, weight, low, high) if low < high else ([low], [1.0])
-        axes = "prediction - label", "share of rows"
-        error_plot = LinePlot("errors", *axes, [Line("errors", *bins)])
-        return [*super().plots(label, prediction, weight), error_plot]

@@ -1,17 +1,13 @@
 """Weighted logistic regression: predict the mean of an amount, such as watch time."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from mtl_cli.columns.labels import LabelSummary
 from mtl_cli.core.learnt_values import check_positive
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.tasks._amounts import AmountTask
 from mtl_cli.tasks.base import Statistics
-
-if TYPE_CHECKING:
-    from mtl_cli.columns.labels import LabelSummary
 
 
 class WLR(AmountTask):
@@ -40,7 +36,7 @@ class WLR(AmountTask):
         """Returns the labels above 0, and NaN for labels of 0."""
         return np.where(labels > 0, labels, np.nan)
 
-    def label_statistics(self, labels: "LabelSummary") -> Statistics:
+    def label_statistics(self, labels: LabelSummary) -> Statistics:
         """Returns the mean of the labels above 0."""
         return {"mean": labels.mean}
 

@@ -1,18 +1,15 @@
 """Zero-inflated lognormal tasks: predict the mean of an amount that is often 0."""
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtl_cli.columns.labels import LabelSummary
 from mtl_cli.core.learnt_values import check_number, check_positive
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.tasks._amounts import AmountTask
 from mtl_cli.tasks.base import Statistics
-
-if TYPE_CHECKING:
-    from mtl_cli.columns.labels import LabelSummary
 
 # The smallest sigma. Without this limit, the likelihood of a label that the features
 # determine would have no upper bound.
@@ -55,7 +52,7 @@ class ZILN(AmountTask):
         """Returns the logarithms of labels above 0, and NaN for labels of 0."""
         return np.log(np.where(labels > 0, labels, np.nan))
 
-    def label_statistics(self, labels: "LabelSummary") -> Statistics:
+    def label_statistics(self, labels: LabelSummary) -> Statistics:
         """Returns m and s: mean and deviation of log y over the rows with y > 0."""
         return {"mean": labels.mean, "deviation": labels.standard_deviation or 1.0}
 

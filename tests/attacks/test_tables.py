@@ -179,19 +179,19 @@ def test_command_ends_while_arrow_still_reads_a_broken_table(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("content", "kind"),
+    "content",
     [
-        (lzma.compress(b"city,buy\n1,2\n"), "compressed with xz"),
-        (bz2.compress(b"city,buy\n1,2\n"), "compressed with bzip2"),
-        (b"7z\xbc\xaf\x27\x1c\0\4", "a 7z archive"),
+        lzma.compress(b"city,buy\n1,2\n"),
+        bz2.compress(b"city,buy\n1,2\n"),
+        b"7z\xbc\xaf\x27\x1c\0\4",
     ],
 )
-def test_compression_that_is_not_read_is_named(
-    content: bytes, kind: str, tmp_path: Path
+def test_compression_that_is_not_read_is_refused(
+    content: bytes, tmp_path: Path
 ) -> None:
     path = tmp_path / "table.csv"
     path.write_bytes(content)
-    with pytest.raises(DataError, match=f"seems to be {kind}; .* unpack it"):
+    with pytest.raises(DataError, match=r"is not text in UTF-8; .* unpack it"):
         read(path)
 
 

@@ -17,7 +17,7 @@ from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import GroupCodes
 from mtl_cli.data.profile import row_hashes
 from mtl_cli.data.sources import Source
-from mtl_cli.data.split import split_rows, times_to_split_by
+from mtl_cli.data.split import split_rows
 from mtl_cli.init.column_profile import profile_column
 from mtl_cli.scoring.slices import slices_by
 
@@ -85,7 +85,7 @@ def split_by(kind: str, cells: pa.ChunkedArray) -> None:
         }
     )
     sources = {"train": Source("train", table.num_rows, lambda _: iter([table]))}
-    split_rows(declared, sources, times_to_split_by(declared, sources))
+    split_rows(declared, sources)
 
 
 @pytest.mark.parametrize("name", UNUSABLE)

@@ -1,17 +1,9 @@
-"""Empty cells, cells that equal a value, and the distinct values of some rows."""
+"""Empty cells, and cells that equal a value."""
 
-import numpy as np
 import pyarrow as pa
 import pytest
 
-from mtl_cli.columns.cells import cells_equal, distinct_cells, empty_cells
-
-
-@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
-def test_distinct_values_of_some_rows_are_returned_whatever_their_type(kind):
-    parts = [pa.array(["a", "b", None], kind), pa.array(["c", "a"], kind)]
-    rows = np.array([True, False, True, False, True])
-    assert distinct_cells(pa.chunked_array(parts), rows) == ["a"]
+from mtl_cli.columns.cells import cells_equal, empty_cells
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])

@@ -17,7 +17,6 @@ def message(column: str, *names: str) -> str:
     ("column", "name"),
     [
         ("age", "Age"),
-        ("buy", "byu"),
         ("hour", "huor"),
         ("price", "prize"),
         ("clicks", "click"),

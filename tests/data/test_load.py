@@ -13,7 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 import uci
-from helpers.planted_data import outputs, parquet
+from helpers.planted_data import parquet
 from helpers.slow import slow_except
 from hydra import compose, initialize_config_dir
 
@@ -332,12 +332,6 @@ def test_rows_without_a_group_are_of_none(tmp_path, empty, stream):
         # Labels are 0 in all rows that have a user.
         assert scores["buy"]["gauc"] is None
         assert scores["buy"]["why"]["gauc"] == "none of 2 groups has both classes"
-    counts = {s: int((data.row_numbers[s] % 2).sum()) for s in data.splits}
-    assert data.report["rows_without_group"] == counts
-    told = "these rows do not count in gauc, because their cell of "
-    told += "dataset.group_column is empty: "
-    told += f"train ({counts['train']}), valid ({counts['valid']})"
-    assert told in data.report["findings"]
 
 
 @pytest.mark.parametrize("split", ["valid", "test"])
@@ -465,11 +459,6 @@ def test_url_of_a_file_is_its_path(tmp_path, monkeypatch):
         assert Path(path).read_text() == GOOD
 
 
-def test_line_that_tells_excel_the_delimiter_is_named(tmp_path):
-    file = csv_file(tmp_path, "sep=;\n" + GOOD.replace(",", ";"))
-    assert "remove the first line, which tells Excel" in error_of(file, FEATURES, TASKS)
-
-
 def test_feature_that_is_all_missing_in_the_test_file_is_unseen(tmp_path):
     train = csv_file(tmp_path, GOOD)
     test = csv_file(tmp_path, "city,age,buy\n,30,1\n,40,0\n", "test.csv")
@@ -504,13 +493,3 @@ def test_paths_are_found_from_another_folder(tmp_path, monkeypatch):
     assert train.num_rows == 32_561 - 3_256
     csv_file(tmp_path, GOOD)
     assert loaded(Path("train.csv"), FEATURES, TASKS).splits["train"].num_rows == 4
-
-
-def test_day_without_conversions_is_left_out_or_joined_to_another(tmp_path):
-    # Advice to leave the task out cost the task's tower on the next day.
-    train = parquet(tmp_path, {"user": ["a"] * 40, "buy": [0] * 40})
-    tasks = {"buy": {"label": "buy", "kind": "binary"}}
-    day = dataset(train, {"user": {"kind": "sparse"}}, tasks)
-    fix = r"or train on several .* dataset.train=\[DAY,DAY\], or leave this day out"
-    with pytest.raises(DataError, match=fix):
-        load(day, outputs(day), earlier={"user": {"vocabulary": ["a"]}})

@@ -135,16 +135,3 @@ def test_honest_lists_of_several_row_groups_with_a_long_text_are_read(
     pyarrow.parquet.write_table(table, path, row_group_size=ROWS // 2)
     assert path.stat().st_size < 10_000  # limits by the size of the file are low
     assert read(path)["tags"].to_pylist() == words
-
-
-@pytest.mark.parametrize("encoding", ["DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"])
-def test_texts_in_an_encoding_that_is_not_read_are_named(
-    encoding: str, tmp_path: Path
-) -> None:
-    path = tmp_path / "t.parquet"
-    options = {"use_dictionary": False, "column_encoding": {"city": encoding}}
-    pyarrow.parquet.write_table(pa.table({"city": ["Bern", "Basel"]}), path, **options)
-    with pytest.raises(
-        UnsafeFileError, match=f"'city' that is encoded as {encoding}, "
-    ):
-        read(path)

@@ -7,7 +7,7 @@ import pytest
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.sources import Source
-from mtl_cli.data.split import SPLITS, split_rows, times_to_split_by
+from mtl_cli.data.split import SPLITS, split_rows
 
 ROWS = 1000
 RANDOM = np.random.default_rng(0)
@@ -37,9 +37,7 @@ def split(tables=None, **options):
         for file, table in tables.items()
     }
     rows = {}
-    for codes in split_rows(
-        declared, sources, times_to_split_by(declared, sources)
-    ).values():
+    for codes in split_rows(declared, sources).values():
         rows |= {SPLITS[i]: np.flatnonzero(codes == i) for i in np.unique(codes)}
     return rows
 

@@ -15,7 +15,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import hash_files
-from mtl_cli.data.remote_files import http_options, open_file_system, reason
+from mtl_cli.data.remote_files import http_options, open_file_system
 
 
 class Unreachable(AbstractFileSystem):
@@ -42,9 +42,8 @@ class Unreachable(AbstractFileSystem):
     ],
 )
 def test_url_that_sends_credentials_elsewhere_is_refused(url: str) -> None:
-    with pytest.raises(DataError, match="in a URL may send your credentials") as told:
+    with pytest.raises(DataError, match="in a URL may send your credentials"):
         find_files("dataset.train", url, "auto")
-    assert ("AWS_ENDPOINT_URL" in str(told.value)) == url.lower().startswith("s3:")
 
 
 @pytest.mark.parametrize(
@@ -85,9 +84,7 @@ def test_remote_folder_without_parquet_files_is_told_as_a_folder() -> None:
         DataError, match=r"folder 'memory://days' holds no .parquet"
     ) as e:
         find_files("dataset.train", "memory://days", "auto")
-    assert str(e.value).endswith(
-        "name each file; or, for mtl-train, set dataset.format"
-    )
+    assert str(e.value).endswith("or, for mtl-train, set dataset.format")
     assert len(find_files("dataset.train", "memory://days", "csv").paths) == 1
 
 
@@ -103,7 +100,7 @@ def test_timeout_while_fsspec_opens_a_url_is_explained(
 
 
 def test_pattern_in_a_url_is_told() -> None:
-    with pytest.raises(DataError, match="a URL cannot hold a pattern: name a file"):
+    with pytest.raises(DataError, match="a URL names a file or a folder"):
         find_files("dataset.train", "memory://nowhere/*.csv", "auto")
 
 
@@ -166,23 +163,6 @@ def test_fsspec_opens_what_arrow_was_built_without(
     assert (system.handler.fs, path) == opened
 
 
-def test_url_of_azure_without_an_account_is_told_as_such() -> None:
-    url = "abfs://data/rows.csv"
-    with pytest.raises(
-        DataError, match="names the container 'data' without its"
-    ) as told:
-        open_file_system("dataset.train", url)
-    address = "abfs://ACCOUNT.dfs.core.windows.net/data/PATH"
-    assert str(told.value).endswith(address)
-
-
-def test_server_is_out_of_reach_for_a_reason_that_a_user_can_mend() -> None:
-    assert reason(TimeoutError()) == "the server does not answer"
-    error = OSError("AuthenticationException: no token from DefaultAzureCredential.")
-    assert "run az login" in reason(error)
-    assert reason(OSError("no route")) == "no route"
-
-
 def test_file_of_unknown_length_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a server sends a file in chunks, or without `Content-Length`."""
     memory = fsspec.filesystem("memory")
@@ -196,11 +176,9 @@ def test_file_of_unknown_length_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
 def test_file_behind_http_is_known_by_the_headers_of_its_server(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """fsspec's `ukey` is the same for all contents of such a file."""
     memory = fsspec.filesystem("memory")
     memory.pipe("/http/rows.csv", b"a,b")
     size = {"name": "/http/rows.csv", "type": "file", "size": 3}
-    monkeypatch.setattr(type(memory), "ukey", lambda *_: "of the URL")
     hashes = set()
     for headers in ({"ETag": "1"}, {"ETag": "2"}, {"Last-Modified": "Monday"}, {}, {}):
         info = size | headers
@@ -225,19 +203,6 @@ def test_time_of_the_last_access_changes_no_fingerprint(
     assert len(hashes) == 2
 
 
-def test_version_that_is_no_text_is_a_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The version of a file behind WebHDFS is a dict."""
-    memory = fsspec.filesystem("memory")
-    memory.pipe("/hdfs/rows.csv", b"a,b")
-    hashes = set()
-    for checksum in ("1", "2"):
-        version = {"algorithm": "MD5", "bytes": checksum}
-        monkeypatch.setattr(type(memory), "ukey", lambda *_, version=version: version)
-        files = find_files("dataset.train", "memory://hdfs/rows.csv", "auto")
-        hashes.add(hash_files({"train": files}))
-    assert len(hashes) == 2
-
-
 def test_error_of_a_protocol_while_a_file_is_hashed_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -248,7 +213,7 @@ def test_error_of_a_protocol_while_a_file_is_hashed_is_told(
     def fail(*_: object) -> None:
         raise RuntimeError("the server hung up")
 
-    monkeypatch.setattr(type(memory), "ukey", fail)
+    monkeypatch.setattr(type(memory), "info", fail)
     with pytest.raises(DataError, match=r"cannot read .*rows.csv: the server hung up"):
         hash_files({"train": files})
 

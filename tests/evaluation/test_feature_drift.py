@@ -103,28 +103,6 @@ def test_empty_list_is_an_empty_cell_in_every_format(
     assert feature_counts.drift()[0]["missing"] == 0.5
 
 
-@pytest.mark.parametrize(("num_unseen", "has_drifted"), [(60, False), (20, True)])
-def test_id_0_is_no_drift_as_far_as_it_stands_for_expected_unseen_values(
-    num_unseen: int, has_drifted: bool, tmp_path: Path
-) -> None:
-    # A fifth of the training values is unseen, and 60 of the 100 new ids are 0.
-    buckets = {"ids": [0], "counts": [20, 80], "expected_unseen": 0.4}
-    report = {"buckets": buckets, "missing": {"train": 0}, "unseen": {"train": 0.2}}
-    text = json.dumps({"features": {"shop": report}})
-    (tmp_path / "data_report.json").write_text(text)
-    rows = np.arange(100)
-    value_rows = ValueRows(unseen=rows[:num_unseen], all=rows)
-    features: Any = SimpleNamespace(
-        by_name={"shop": SimpleNamespace(source_columns=lambda name: ["shop"])},
-        all_values=lambda encoded, name: (np.repeat([0, 1], [60, 40]), rows),
-        unseen_and_all_rows=lambda raw_rows, encoded: {"shop": value_rows},
-    )
-    feature_counts = FeatureCounts(features, tmp_path)
-    feature_counts.add(encoded_rows(100), pa.table({"shop": ["a"] * 100}))
-    (record,) = feature_counts.drift()
-    assert record["psi"] == pytest.approx(0.7 if has_drifted else 0.0, abs=0.05)
-
-
 @pytest.mark.parametrize("count", [float("nan"), float("inf"), -1])
 def test_count_that_is_no_number_of_values_is_damage(count: float) -> None:
     report: dict[str, Any] = {

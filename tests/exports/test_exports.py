@@ -51,7 +51,6 @@ from mtl_cli.runs.earlier_export import get_format, record_of
 from mtl_cli.runs.export import prediction_errors, verify
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:.* no training row has:UserWarning"),
     pytest.mark.filterwarnings("ignore:.* the training rows lack:UserWarning"),
     pytest.mark.filterwarnings("ignore:.* outside the range:UserWarning"),
 ]

@@ -186,7 +186,7 @@ def test_wrong_set_columns_are_told_in_one_line(model: Model) -> None:
 
 
 def test_set_value_without_training_rows_is_warned_of(model: Model) -> None:
-    with pytest.warns(UserWarning, match="user: 20 of 20 rows .* no training row has"):
+    with pytest.warns(UserWarning, match=r"rows lack .*: user \(100.0%, such as"):
         model.predict(rows(20), set={"user": 5})
 
 

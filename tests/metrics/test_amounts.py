@@ -7,7 +7,6 @@ import sklearn.metrics
 
 from mtl_cli.metrics.amounts import d2, gini, spearman
 from mtl_cli.metrics.classes import median_rank, quadratic_weighted_kappa, rank_mae
-from mtl_cli.metrics.curves import gain_curve
 from mtl_cli.metrics.metric import UndefinedError
 
 ROUNDING = 1e-12
@@ -99,18 +98,6 @@ def test_metrics_of_amounts_say_what_constants_are_worth():
         with pytest.raises(UndefinedError, match="all 4 labels are 2"):
             metric(np.full(4, 2.0), np.arange(4.0), np.ones(4))
     assert -1e6 < d2(y, np.zeros_like(y), w) < -1
-
-
-def test_gain_curve_shows_the_share_of_the_amounts_of_the_highest_predictions():
-    y, p, w = amounts(rows=150)
-    x, gain = gain_curve(y, p, w)
-    order = np.argsort(-p)
-    assert (x[0], gain[0]) == (0, 0)
-    rows = np.cumsum(w[order]) / w.sum()
-    amounts_above = np.cumsum((w * y)[order]) / (w * y).sum()
-    assert len(x) > 100
-    assert np.isclose(np.array(x[1:])[:, None], rows).any(axis=1).all()
-    np.testing.assert_allclose(gain[1:], np.interp(x[1:], rows, amounts_above))
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -21,8 +21,6 @@ from mtl_cli.core.plugin_code import code_hashes
 from mtl_cli.distributed import child_processes
 from mtl_cli.models.base import Sharing
 from mtl_cli.runs import saved_model
-from mtl_cli.tasks._metrics import metrics_named
-from mtl_cli.tasks.base import task_class
 
 MODEL = """
 from mtl_cli.models.base import Sharing
@@ -383,32 +381,20 @@ class Own(Binary):
 """
 
 
-def test_metric_of_a_plugin_has_a_name_of_its_own(start: Path) -> None:
-    kind = start / "mine" / "tasks" / "own.py"
-    kind.write_text(OWN_METRIC.format(name="accuracy"))  # of another kind
-    settings = ["dataset=small", "dataset.tasks.buy.kind=own", "check_only=true"]
-    code, _, error, _ = refused(start, "--plugins", "mine", *settings)
-    assert (code, error) == (
-        2,
-        f"mtl-train: error: {kind}: the name 'accuracy' belongs to a metric of "
-        "mtl_cli.tasks.multiclass already; take another name, or import it\n",
-    )
-
-
 @pytest.mark.parametrize(
     ("file", "kind", "message"),
     [
         (
             QUANTILES.replace(", several_predictions=True", ""),
             "quantiles",
-            "'pinball' takes one prediction per row, but kind 'quantiles' "
-            "predicts 3; write @metric(..., several_predictions=True)",
+            "kind 'quantiles' makes 3 predictions per row; correct the flag "
+            "several_predictions of the metric 'pinball'",
         ),
         (
             OWN_METRIC.replace("name={name!r}", "several_predictions=True"),
             "own",
-            "'cost' takes several predictions per row, but kind 'own' predicts "
-            "1; remove several_predictions=True",
+            "kind 'own' makes 1 predictions per row; correct the flag "
+            "several_predictions of the metric 'cost'",
         ),
     ],
 )
@@ -422,21 +408,6 @@ def test_metric_of_a_plugin_takes_the_predictions_of_its_kind(
         2,
         f"mtl-train: error: dataset.tasks.buy.metrics: {message}\n",
     )
-
-
-def test_metrics_of_two_plugins_differ_in_their_names(start: Path) -> None:
-    write(start / "mine", {"tasks/own.py": OWN_METRIC.format(name="cost")})
-    plugins.use_folders([start / "mine"])
-    assert task_class("own")(label="buy", kind="own").metric_names[-2:] == [
-        "gauc",
-        "cost",
-    ]
-    write(start / "other", {"tasks/second.py": OWN_METRIC.format(name="cost")})
-    plugins.use_folders([start / "mine", start / "other"])
-    with pytest.raises(
-        ConfigError, match=r"second.py: the name 'cost' belongs to .*ow"
-    ):
-        metrics_named("cost")
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_check_of_positive_values_agrees_with_the_labels(name, value):
     if 1 in rows.labels["y"]:
         statistics.check()
     else:
-        with pytest.raises(DataError, match="never holds the positive value"):
+        with pytest.raises(DataError, match="no training row holds"):
             statistics.check()
 
 
