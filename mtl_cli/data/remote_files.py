@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pyarrow as pa
 import pyarrow.fs
@@ -144,40 +144,22 @@ def http_options(protocol: str) -> dict[str, Any]:
 def check_server(key: str, url: str) -> None:
     """Refuses a URL that sends the user's login for S3, Google or Azure elsewhere.
 
-    A configuration may come from someone else, who would then choose the server. The
-    hosts of HDFS are not checked, because each cluster has its own.
+    A configuration may come from someone else, who would then choose the server. Arrow
+    would send the user's credentials to the server that a parameter such as
+    `endpoint_override` names, and the token for Azure to any host. The hosts of HDFS
+    are not checked, because each cluster has its own.
     """
     parts = urlsplit(url)
-    check_parameters(key, parts)
-    if parts.scheme in ("abfs", "abfss"):
-        check_azure_host(key, parts)
-
-
-def check_parameters(key: str, parts: SplitResult) -> None:
-    """Refuses parameters for Arrow in a URL, except for `region` of S3.
-
-    For example, Arrow would sign its requests with the user's credentials, and send
-    them to the server that the parameter `endpoint_override` names.
-    """
-    if parts.scheme not in ARROW_PROTOCOLS:
-        return
-    for name, _ in parse_qsl(parts.query, keep_blank_values=True):
-        if parts.scheme == "s3" and name == "region":
-            continue
-        raise DataError(
-            f"{key}: {shown(name)} in a URL may send your credentials to someone else; "
-            "remove it, or, for an S3 server of your own, set the environment variable "
-            "AWS_ENDPOINT_URL"
-        )
-
-
-def check_azure_host(key: str, parts: SplitResult) -> None:
-    """Refuses a URL of Azure's protocols whose host is not Microsoft's.
-
-    Arrow sends the token of the user's login to any host in such a URL.
-    """
+    if parts.scheme in ARROW_PROTOCOLS:
+        for name, _ in parse_qsl(parts.query, keep_blank_values=True):
+            if (parts.scheme, name) != ("s3", "region"):
+                raise DataError(
+                    f"{key}: {shown(name)} in a URL may send your credentials to "
+                    "someone else; remove it, or, for an S3 server of your own, set "
+                    "the environment variable AWS_ENDPOINT_URL"
+                )
     host = parts.netloc.rpartition("@")[2]
-    if not AZURE_HOST.fullmatch(host):
+    if parts.scheme in ("abfs", "abfss") and not AZURE_HOST.fullmatch(host):
         raise DataError(
             f"{key}: {shown(host)} is no host of Azure's storage, and may receive your "
             f"credentials; name the account, as in {parts.scheme}://"

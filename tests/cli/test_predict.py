@@ -274,7 +274,7 @@ def test_values_that_no_training_row_has_are_counted(
     table.loc[:9, "user"] = 5
     table.to_parquet(tmp_path / "new.parquet")
     assert predicted(run, tmp_path / "new.parquet", "-o", tmp_path / "o.csv") == 0
-    warning = "warning: user: 10 of 100 rows (10.0%) have a value that no training row"
+    warning = "unknown (share of the 100 rows): user (10.0%, such as 5)"
     assert warning in capsys.readouterr().err
 
 

@@ -629,10 +629,10 @@ def test_wrong_file_of_a_list_is_named(tmp_path, fresh):
     (tmp_path / "6.csv").write_text("city,age,buy\nUlm,old,1\n")
     wrong = {
         "9.csv": "dataset.train: no file '{}' (current folder",
-        "5.parquet": "' and '{}' have different formats; name files",
+        "5.parquet": "' and '{}' have different formats or file systems",
         "1.csv": "'{}' names {} a second time; name each file once",
         "?.csv": "'{}' names " + f"{tmp_path / '1.csv'} a second time",
-        "6.csv": "row 1 holds 'old', not a number; correct or empty the cell",
+        "6.csv": "row 1 holds 'old', not a number; correct the cell",
     }
     for name, message in wrong.items():
         path = str(tmp_path / name)

@@ -1048,8 +1048,7 @@ MISTAKES = {
     "dot*.csv --task click": "'dot*.csv' names 2 text files; name one file here",
     "shop.csv dots.csv words.csv --task click": "give one TABLE: a file, folder or "
     "pattern; 'dots.csv' is a second; name the folder of the files, or quote the pat",
-    "folder --task click": "folder 'folder' holds no .parquet file; for files "
-    "of another format give a pattern, such as 'folder/*.csv'",
+    "folder --task click": "folder 'folder' holds no .parquet file; name the files",
     "differing --task click": "TABLE: no column 'click' in differing/b.parquet, which",
     "labels.csv --task click": "no column is left for a feature",
     "shop.csv --task click --test nowhere.csv": "no file 'nowhere.csv'",
