@@ -387,7 +387,7 @@ COLUMNS = {
     "label_that_is_no_column": (
         text(),
         "dataset.tasks.conversion.label: no column 'byu' in {file}, which has city, "
-        "age, buy; did you mean buy?\n",
+        "age, buy\n",
         {"tasks": {"conversion": {"label": "byu", "kind": "binary"}}},
     ),
     "beyond_float32_where_nothing_is_scaled": (
@@ -444,7 +444,7 @@ COLUMNS = {
     "regression_of_words": (
         column("12", {30: "long"}),
         "dataset.tasks.watch.label: column 'x': row 30 holds 'long', not a number; "
-        "give numbers for a regression; ... [{file}]",
+        "correct the cell; ... [{file}]",
         {"tasks": WATCH},
     ),
     "value_of_no_class": (
@@ -493,7 +493,7 @@ COLUMNS = {
     ),
     "space_without_rows": (
         column("0"),
-        "dataset.tasks.buy: no training row has a label where x = 1; correct",
+        "dataset.tasks.buy: no training row has a label where x = 1; give other rows",
         {"tasks": INSIDE},
     ),
     "space_of_one_class": (
@@ -504,7 +504,7 @@ COLUMNS = {
     "space_that_is_no_column": (
         column("01"),
         "dataset.tasks.buy.space: no column 'xx' in {file}, which has city, age, buy, "
-        "x; did you mean x?",
+        "x",
         {"tasks": {"buy": BUY["buy"] | {"space": "xx"}}},
     ),
     "time_in_words": (
@@ -530,8 +530,8 @@ COLUMNS = {
     "one_group": (
         column(["all"]),
         "dataset.valid_fraction: with this share, the split train gets none of the "
-        "40 rows of dataset.train, because the groups of 'x' stay whole; "
-        "give more rows, or another share",
+        "40 rows of dataset.train; "
+        "give more rows or groups, or another share",
         {"split_by": "group", "split_column": "x", "valid_fraction": 0.2},
     ),
     "fewer_groups_than_splits": (
@@ -547,7 +547,7 @@ COLUMNS = {
     "too_few_rows_for_a_share": (
         text(),
         "dataset.test_fraction: with this share, the split test gets none of the 40 "
-        "rows of dataset.train; give more rows, or another share",
+        "rows of dataset.train; give more rows or groups, or another share",
         {"valid_fraction": 0.1, "test_fraction": 0.01},
     ),
     "shares_that_leave_no_training_rows": (

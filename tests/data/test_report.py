@@ -459,8 +459,8 @@ def test_empty_cells_are_missing_and_not_unseen(tmp_path):
             assert about["unseen"] == {"train": 0, "test": 0}
             assert about["missing"] == {"train": 0, "test": empty}
         lacking = LACKING.format(split="test")
-        told = f"{lacking}: {name} ({empty:.0%}), both ({empty:.0%})"
-        assert told in found["findings"]
+        (told,) = (text for text in found["findings"] if text.startswith(lacking))
+        assert f"{name} ({empty:.0%})" in told and f"both ({empty:.0%})" in told
 
 
 def test_empty_lists_are_missing_in_every_format(tmp_path):
@@ -666,7 +666,7 @@ def test_drift_of_many_ids_is_seen_and_a_random_half_has_none(
 
     assert drift(shops[:TRAIN], shops[TRAIN:][:TEST]) < 0.1
     assert drift(shops[:TRAIN], shops[TRAIN:][:TEST] // 5) > 1
-    assert drift(shops[:TRAIN], shops[TRAIN:][:TEST] + num_ids // 5) > 0.2
+    assert drift(shops[:TRAIN], shops[TRAIN:][:TEST] + num_ids // 5) > 0.1
 
 
 def test_few_rows_tell_nothing_of_drift(tmp_path):
