@@ -2,12 +2,12 @@
 
 import re
 
-from mtl_cli.comparison.configurations import Configuration, short_key
+from mtl_cli.comparison.configurations import Configuration, short_form, short_key
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.message_text import comma_list
 
 DEFAULT_MODEL = "shared_bottom"
 FLAG = "--baseline"
-MAX_NAMES = 12  # the largest number of names that an error lists
 # A comma between two settings: `KEY=` follows the comma, and the next bracket, if any,
 # is an opening one. In `model=ple,levels=[a=1,b=2]`, this is the first comma only.
 SETTING_SEPARATOR = re.compile(r",(?=[^,=\[\]{}]+=)(?![^\[\]{}]*[\]}])")
@@ -29,10 +29,6 @@ def choose_baseline(
             no request.
 
     Returns: the baseline, and the reason for the choice, for people.
-
-    Raises:
-        ConfigError: if the request has another form, or if no configuration or several
-            match it.
     """
     if requested is not None:
         return matching_configuration(configurations, keys, requested), "as asked"
@@ -54,17 +50,16 @@ def matching_configuration(
     for setting in map(str.strip, SETTING_SEPARATOR.split(requested)):
         key, equals, value = map(str.strip, setting.partition("="))
         if not equals:
-            is_model = any(c.model == setting for c in configurations)
-            hint = f"; did you mean model={setting}?" if is_model else ""
-            raise ConfigError(f"{FLAG}: '{setting}' should be KEY=VALUE{hint}")
+            raise ConfigError(
+                f"{FLAG}: '{setting}' should be KEY=VALUE, such as model=ple"
+            )
         dotted_key = full_key(key, configurations, keys)
         matching = [
             c for c in matching if is_same_value(c.settings.get(dotted_key, ""), value)
         ]
     if len(matching) == 1:
         return matching[0]
-    distinct_names = list(dict.fromkeys(c.name for c in matching or configurations))
-    names = "; ".join(distinct_names[:MAX_NAMES])
+    names = comma_list(dict.fromkeys(c.name for c in matching or configurations))
     if not matching:
         raise ConfigError(
             f"{FLAG}: no configuration matches '{requested}'; known: {names}"
@@ -79,16 +74,17 @@ def full_key(key: str, configurations: list[Configuration], keys: list[str]) -> 
     """Returns the dotted key that a user means.
 
     The user may write the dotted key itself, a group such as `model` for `model.name`,
-    or the short form of a key in which the configurations differ, such as
-    `num_experts`.
+    or a short form such as `num_experts`.
     """
-    all_keys = {k for c in configurations for k in c.settings}
+    all_keys = dict.fromkeys(k for c in configurations for k in c.settings)
     for candidate in (key, f"{key}.name"):
         if candidate in all_keys:
             return candidate
-    for candidate in keys:
-        if short_key(candidate, keys) == key:
-            return candidate
+    # Of several keys with this short form, the user means the one that differs.
+    for known_keys in (keys, all_keys):
+        matching = [k for k in known_keys if short_form(k) == key]
+        if len(matching) == 1:
+            return matching[0]
     differing = ", ".join(short_key(k, keys) for k in keys) or "nothing"
     raise ConfigError(f"{FLAG}: unknown key '{key}'; settings that differ: {differing}")
 

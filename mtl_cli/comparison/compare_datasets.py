@@ -1,10 +1,10 @@
 """Compares the configurations of each data set with each other."""
 
 from collections.abc import Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 from mtl_cli.comparison.baseline import choose_baseline
-from mtl_cli.comparison.best_score import choose_best
 from mtl_cli.comparison.configurations import (
     Configuration,
     differing_keys,
@@ -13,10 +13,10 @@ from mtl_cli.comparison.configurations import (
 )
 from mtl_cli.comparison.datasets import runs_by_dataset
 from mtl_cli.comparison.difference import correct_p_values
-from mtl_cli.comparison.lines import folders_of_lines
 from mtl_cli.comparison.results import DatasetComparison, without_earlier_days
 from mtl_cli.comparison.row_tests import add_row_tests
 from mtl_cli.comparison.runs import Run
+from mtl_cli.comparison.same_rows import have_same_validation_rows
 from mtl_cli.comparison.score_differences import add_score_differences
 from mtl_cli.comparison.scored_tasks import recorded_scores, scored_tasks
 from mtl_cli.comparison.sentences import sentences
@@ -25,13 +25,6 @@ from mtl_cli.comparison.twins import split_single_scenario
 from mtl_cli.comparison.warnings import warnings
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import comma_list, line_if_any
-
-
-class ComparedDataset(NamedTuple):
-    """The comparison of a data set, and its configurations without scores."""
-
-    comparison: DatasetComparison
-    unscored: list[Configuration]
 
 
 class Question(NamedTuple):
@@ -62,18 +55,15 @@ def compare_datasets(runs: list[Run], question: Question) -> list[DatasetCompari
         ConfigError: if no data set can be compared.
     """
     datasets = runs_by_dataset(runs)
-    compared, errors = compare_each(datasets, question)
-    if not compared:
-        first_error, *_ = errors.values()
-        raise first_error
-    # The requested baseline may be missing on a day of a line.
-    if errors and question.baseline is not None:
-        not_compared = {name: datasets[name] for name in errors}
-        days = days_without_baseline(not_compared, compared, runs)
-        compared_days, day_errors = compare_each(days, question._replace(baseline=None))
-        compared |= compared_days
-        errors = {n: e for n, e in errors.items() if n not in days} | day_errors
-    comparisons = [compared[name].comparison for name in datasets if name in compared]
+    comparisons: list[DatasetComparison] = []
+    errors: dict[str, ConfigError] = {}
+    for name, dataset_runs in datasets.items():
+        try:
+            comparisons.append(comparison_over_seeds(name, dataset_runs, question))
+        except ConfigError as error:
+            errors[name] = error
+    if not comparisons:
+        raise next(iter(errors.values()))
     # Runs write predictions for test rows only.
     to_test = [c for c in comparisons if c.split == "test"]
     if question.only_last_day:
@@ -84,10 +74,9 @@ def compare_datasets(runs: list[Run], question: Question) -> list[DatasetCompari
         # the tests.
         missing_tests = add_row_tests(comparison) if comparison in to_test else []
         conclude(comparison)
-        name = comparison.dataset
         comparison.warnings = [
             *question_warnings(comparison, question),
-            *warnings(comparison, datasets[name], compared[name].unscored),
+            *warnings(comparison, datasets[comparison.dataset]),
             *missing_tests,
         ]
     comparisons[0].warnings += [
@@ -96,59 +85,9 @@ def compare_datasets(runs: list[Run], question: Question) -> list[DatasetCompari
     return comparisons
 
 
-def days_without_baseline(
-    datasets: dict[str, list[Run]],
-    compared: dict[str, ComparedDataset],
-    runs: list[Run],
-) -> dict[str, list[Run]]:
-    """Returns the data sets that are compared without the requested baseline.
-
-    A line is a chain of runs, one per day, see `lines`. On some days, only one of the
-    lines may have a run. Such a day needs no baseline if its line is compared with the
-    baseline on another day.
-
-    Args:
-        datasets: {name: runs} for the data sets without a comparison.
-        compared: {name: comparison} for the other data sets.
-        runs: the runs of all data sets.
-    """
-    compared_runs = [
-        run
-        for dataset in compared.values()
-        for configuration in dataset.comparison.configurations
-        for run in configuration.runs.values()
-    ]
-    folders = folders_of_lines(compared_runs, runs)
-
-    def is_day_of_compared_line(runs_of_dataset: list[Run]) -> bool:
-        scored = [run for run in runs_of_dataset if run.has_scores]
-        is_one_configuration = len(group_runs(scored)) == 1
-        return is_one_configuration and any(run.path in folders for run in scored)
-
-    return {n: r for n, r in datasets.items() if is_day_of_compared_line(r)}
-
-
-def compare_each(
-    datasets: dict[str, list[Run]], question: Question
-) -> tuple[dict[str, ComparedDataset], dict[str, ConfigError]]:
-    """Compares the configurations of each data set with the baseline.
-
-    `datasets` is {name: runs}.
-
-    Returns: {name: comparison}; and {name: error} for the other data sets.
-    """
-    compared, errors = {}, {}
-    for name, runs in datasets.items():
-        try:
-            compared[name] = comparison_over_seeds(name, runs, question)
-        except ConfigError as error:
-            errors[name] = error
-    return compared, errors
-
-
 def comparison_over_seeds(
     name: str, runs: list[Run], question: Question
-) -> ComparedDataset:
+) -> DatasetComparison:
     """Compares all configurations of one data set with the baseline, over seeds.
 
     Raises:
@@ -158,7 +97,6 @@ def comparison_over_seeds(
     configurations = group_runs(runs)
     split = question.split or default_split(configurations)
     scored = [c for c in configurations if c.has_scores_on(split)]
-    unscored = [c for c in configurations if not c.has_scores_on(split)]
     if not scored:
         raise ConfigError(no_scores_message(runs, split))
     # A configuration that was trained on a single scenario is not compared with the
@@ -167,7 +105,6 @@ def comparison_over_seeds(
     keys = differing_keys(scored)
     set_names(scored, keys)
     baseline, reason = choose_baseline(scored, keys, question.baseline)
-    tasks = scored_tasks(scored, split, question.metric, question.tasks)
     comparison = DatasetComparison(
         dataset=name,
         configurations=scored,
@@ -175,20 +112,22 @@ def comparison_over_seeds(
         baseline=baseline,
         baseline_reason=reason,
         split=split,
-        tasks=tasks,
+        tasks=scored_tasks(scored, split, question.metric, question.tasks),
+        unscored=[c for c in configurations if not c.has_scores_on(split)],
     )
     add_score_differences(comparison, single_scenario)
-    return ComparedDataset(comparison, unscored)
+    return comparison
 
 
 def default_split(configurations: list[Configuration]) -> str:
     """Returns `test`, or `valid` if runs have scores on validation rows only."""
-
-    def have_scores_on(split: str) -> bool:
-        return any(c.has_scores_on(split) for c in configurations)
-
-    only_valid = have_scores_on("valid") and not have_scores_on("test")
-    return "valid" if only_valid else "test"
+    splits = {
+        split
+        for c in configurations
+        for split in ("test", "valid")
+        if c.has_scores_on(split)
+    }
+    return "valid" if splits == {"valid"} else "test"
 
 
 def question_warnings(comparison: DatasetComparison, question: Question) -> list[str]:
@@ -210,26 +149,55 @@ def question_warnings(comparison: DatasetComparison, question: Question) -> list
 
 
 def conclude(comparison: DatasetComparison) -> None:
-    """Finishes a comparison whose differences have all their tests.
+    """Chooses the best configurations, corrects the p-values, writes the sentences.
 
-    Chooses the best configurations, corrects the p-values, and writes the sentences.
+    The p-values of a task are corrected separately for two sets of differences: those
+    on all rows, to the baseline and to twins; and those on single scenarios.
     """
     for task in comparison.all_tasks:
         choose_best(task, comparison.split)
     for task in comparison.tasks:
-        correct_p_values_of_task(task)
+        correct_p_values(task.all_differences)
+        correct_p_values([d for s in task.scenarios for d in s.all_differences])
         task.sentences = sentences(task, comparison.baseline.name, comparison.split)
 
 
-def correct_p_values_of_task(task: Task) -> None:
-    """Corrects the p-values of the differences on a task and on its scenarios.
+def choose_best(task: Task, split: str) -> None:
+    """Sets the best score of a task, and the split on which the best was chosen.
 
-    The p-values are corrected separately for two sets of differences: the differences
-    on all rows, to the baseline and to twins; and the differences on single scenarios.
+    The best mean over seeds decides: on validation rows if all candidates have scores
+    on the same ones, and otherwise on `split`. A configuration that was scored on other
+    rows of `split` than the baseline is not a candidate.
+
+    Nothing is set if there are fewer than two candidates, or if the metric has no
+    direction.
     """
-    correct_p_values(task.all_differences)
-    on_scenarios = [d for scenario in task.scenarios for d in scenario.all_differences]
-    correct_p_values(on_scenarios)
+    candidates = [
+        score
+        for score in task.scores
+        if score.interval is not None and not score.is_on_other_rows
+    ]
+    if task.direction == 0 or len(candidates) < 2:
+        return
+    configurations = [score.configuration for score in candidates]
+    values_by_replicate = [
+        c.scores_by_replicate("valid", task.name, task.metric, task.scenario)
+        for c in configurations
+    ]
+    have_valid_scores = all(values_by_replicate)
+    # If the split is `valid`, all candidates are known to have the baseline's rows.
+    if have_valid_scores and split != "valid":
+        task.has_same_validation_rows = have_same_validation_rows(
+            configurations, task.name
+        )
+    if have_valid_scores and task.has_same_validation_rows:
+        task.best_chosen_on = "valid"
+    else:
+        values_by_replicate = [score.by_replicate for score in candidates]
+        task.best_chosen_on = split
+    means = [fmean(values.values()) for values in values_by_replicate]
+    best_mean = max(means, key=lambda mean: task.direction * mean)
+    task.best = candidates[means.index(best_mean)]
 
 
 def no_scores_message(runs: list[Run], split: str) -> str:
@@ -242,8 +210,4 @@ def no_scores_message(runs: list[Run], split: str) -> str:
         f"there is nothing to compare: none of {len(runs)} runs is done and has metrics"
     )
     unreadable = [f"{run.path} {run.error}" for run in runs if not run.is_readable]
-    if unreadable:
-        message += f"; {comma_list(unreadable)}"
-    if any(run.status == "damaged" for run in runs):
-        message += "; copy the whole folder of each damaged run again"
-    return message
+    return f"{message}; {comma_list(unreadable)}" if unreadable else message

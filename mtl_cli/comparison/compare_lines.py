@@ -25,22 +25,23 @@ def compare_lines(runs: list[Run], question: Question) -> list[DatasetComparison
     In such a comparison, days take the place of seeds, see `find_lines`. If the
     requested baseline is no line, the request is ignored.
     """
-    all_lines = find_lines(runs)
-    if len(all_lines) < 2:
+    lines_by_dataset: dict[str, list[Configuration]] = {}
+    for line in find_lines(runs):
+        name = line.settings.get("dataset.name", "")
+        lines_by_dataset.setdefault(name, []).append(line)
+    lines_by_dataset = {n: x for n, x in lines_by_dataset.items() if len(x) > 1}
+    if not lines_by_dataset:
         return []
     # Two data sets with different rows have different names in `runs_by_dataset`. So
     # the name of a run's data set identifies the rows on which the run was scored.
     dataset_of_run = {
         run.path: name for name, group in runs_by_dataset(runs).items() for run in group
     }
-    lines_by_dataset: dict[str, list[Configuration]] = {}
-    for line in all_lines:
-        name = line.settings.get("dataset.name", "")
-        lines_by_dataset.setdefault(name, []).append(line)
     comparisons = []
     for name, lines in lines_by_dataset.items():
-        comparison = comparison_of_lines(name, lines, question)
-        if comparison is None:
+        try:
+            comparison = comparison_of_lines(name, lines, question)
+        except ConfigError:  # the lines lack the metric or a task of the question
             continue
         for task in comparison.tasks:
             comparison.warnings += add_day_tests(task, comparison, dataset_of_run)
@@ -53,16 +54,11 @@ def compare_lines(runs: list[Run], question: Question) -> list[DatasetComparison
 
 def comparison_of_lines(
     name: str, lines: list[Configuration], question: Question
-) -> DatasetComparison | None:
+) -> DatasetComparison:
     """Returns the comparison of the lines of one data set, still without differences.
 
     The comparison has no scenarios, and no tasks whose metric has no direction.
-
-    Returns: the comparison; None if there is only one line, or if the lines lack the
-        metric or a task of the question.
     """
-    if len(lines) < 2:
-        return None
     keys = differing_keys(lines)
     set_names(lines, keys)
     try:
@@ -70,11 +66,7 @@ def comparison_of_lines(
     except ConfigError:  # the requested baseline is no line
         baseline, reason = choose_baseline(lines, keys, None)
     split = question.split or default_split(lines)
-    try:
-        tasks = scored_tasks(lines, split, question.metric, question.tasks)
-    except ConfigError:
-        return None
-    tasks = [replace(task, scenarios=[]) for task in tasks if task.direction]
+    tasks = scored_tasks(lines, split, question.metric, question.tasks)
     return DatasetComparison(
         dataset=name,
         configurations=lines,
@@ -82,6 +74,10 @@ def comparison_of_lines(
         baseline=baseline,
         baseline_reason=reason,
         split=split,
-        tasks=tasks,
+        tasks=[
+            replace(task, scenarios=[])
+            for task in tasks
+            if task.direction or not task.is_metric_known
+        ],
         is_of_lines=True,
     )

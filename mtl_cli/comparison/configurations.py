@@ -12,11 +12,7 @@ class Configuration:
     """Runs with equal settings, as a rule one run per replicate.
 
     A replicate is a seed, or a day of a line (a chain of daily runs, see `lines`).
-
-    Attributes:
-        settings: {dotted key: value as text}, see `compared_settings`.
-        all_runs: the runs, in the order in which they started.
-        name: the name for people, see `set_names`.
+    `all_runs` are in the order in which they started.
     """
 
     settings: dict[str, str]
@@ -35,7 +31,6 @@ class Configuration:
 
     @property
     def model(self) -> str:
-        """The name of the model."""
         return self.settings.get("model.name", "")
 
     @property
@@ -60,7 +55,6 @@ class Configuration:
         return f"{len(self.runs)}/{total}" if self.unscored_runs else f"{total}"
 
     def has_scores_on(self, split: str) -> bool:
-        """Whether a run has scores on a split."""
         return any(split in run.metrics for run in self.runs.values())
 
     def scores_by_replicate(
@@ -68,17 +62,14 @@ class Configuration:
     ) -> dict[int, float]:
         """Returns {replicate: metric} for the replicates that have the metric."""
         values = {
-            replicate: run.value(split, task, metric, scenario)
+            replicate: run.score(split, task, scenario).get(metric)
             for replicate, run in sorted(self.runs.items())
         }
-        return {key: value for key, value in values.items() if value is not None}
+        return {k: float(v) for k, v in values.items() if isinstance(v, int | float)}
 
 
 def group_runs(runs: list[Run]) -> list[Configuration]:
-    """Groups runs with equal settings, in the order of the first run of each group.
-
-    Runs that cannot be read are left out.
-    """
+    """Groups the readable runs with equal settings, in the order of first runs."""
     groups: dict[frozenset[tuple[str, str]], list[Run]] = {}
     for run in runs:
         if run.is_readable:
@@ -96,11 +87,10 @@ def differing_keys(configurations: list[Configuration]) -> list[str]:
     A key such as `model.num_experts` counts only if it differs between configurations
     of the same `model.name`: different models have different keys anyway. The same rule
     holds for every config group with a name, such as `encoder` and `optimizer`, and for
-    the `kind` of each feature and task. For a feature that only some configurations
-    have, only its `kind` counts.
+    the `kind` of each feature and task.
 
-    Returns: dotted keys: `model.name` first, then keys with at most one dot such as
-        `model.num_experts`, then keys with more dots.
+    `model.name` comes first, then keys with at most one dot such as
+    `model.num_experts`, then keys with more dots.
     """
 
     def differs(key: str) -> bool:
@@ -136,14 +126,9 @@ def set_names(configurations: list[Configuration], keys: list[str]) -> None:
 
 
 def short_key(key: str, keys: list[str]) -> str:
-    """Shortens a dotted key for tables and names.
-
-    If two of the keys have the same short form, neither is shortened. `keys` are all
-    keys that are shown together.
-    """
+    """Shortens a dotted key, unless another of the `keys` has the same short form."""
     short = short_form(key)
-    num_keys = sum(short_form(other_key) == short for other_key in keys)
-    return short if num_keys < 2 else key
+    return short if [short_form(k) for k in keys].count(short) < 2 else key
 
 
 def short_form(key: str) -> str:

@@ -24,11 +24,7 @@ FORMULA_START = re.compile(rf"(?:^|(?<=[;\t\r\n]))(?=[{FORMULA_SIGNS}])")
 
 
 def csv_text(headings: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """Returns rows as CSV. Each row is {heading: cell}.
-
-    If a row lacks a heading, its cell is empty. Keys of a row that are not among the
-    headings are left out.
-    """
+    """Returns rows, {heading: cell}, as CSV; keys without a heading are left out."""
     columns = list(headings)
     stream = io.StringIO()
     writer = csv.writer(stream)
@@ -56,15 +52,12 @@ def without_formula(value: object) -> object:
 
 
 def as_csv(comparisons: list[DatasetComparison]) -> str:
-    """Returns the rows of comparisons as CSV.
-
-    The column `dataset` is left out if there is a single data set.
-    """
+    """Returns the rows of comparisons as CSV; a single data set is not named."""
     rows = [row for comparison in comparisons for row in comparison.rows()]
     setting_keys = [key for comparison in comparisons for key in comparison.shown_keys]
-    other_keys = (key for row in rows for key in row)
-    # A dict keeps each heading once, in order.
-    headings = dict.fromkeys(["dataset", *setting_keys, *other_keys])
+    headings = dict.fromkeys(
+        ["dataset", *setting_keys, *(key for row in rows for key in row)]
+    )
     if len(comparisons) == 1:
         del headings["dataset"]
     return csv_text(headings, rows)
@@ -76,12 +69,8 @@ def as_json(
 ) -> str:
     """Returns comparisons as JSON: `as_dict` of the comparison if there is one only.
 
-    For several data sets, the JSON is {"datasets": {name of the data set: its
-    comparison}}.
-
-    A line is a chain of runs, one per day, see `comparison.lines`. If there are
-    comparisons of lines, the key "lines" holds {name of the data set: the comparison of
-    its lines}. There, "seeds" holds the numbers of the days.
+    Otherwise, "datasets" holds {data set: comparison}. If there are comparisons of
+    lines, "lines" holds {data set: comparison}, with numbers of days under "seeds".
     """
     if len(comparisons) == 1:
         value = as_dict(comparisons[0])
@@ -93,7 +82,6 @@ def as_json(
 
 
 def as_dict(comparison: DatasetComparison) -> dict[str, Any]:
-    """Returns the comparison of one data set as JSON values."""
     num_configurations = len(comparison.configurations)
     return {
         "split": comparison.split,
@@ -109,7 +97,6 @@ def as_dict(comparison: DatasetComparison) -> dict[str, Any]:
 
 
 def task_dict(task: Task) -> dict[str, Any]:
-    """Returns the JSON values of a task, without the scores of its configurations."""
     return {
         "metric": task.metric,
         "direction": task.direction if task.is_metric_known else None,
@@ -120,7 +107,6 @@ def task_dict(task: Task) -> dict[str, Any]:
 
 
 def configuration_dict(comparison: DatasetComparison, i: int) -> dict[str, Any]:
-    """Returns the i-th configuration as JSON values: settings, runs and scores."""
     configuration = comparison.configurations[i]
     return {
         "name": configuration.name,

@@ -41,15 +41,15 @@ def runs_by_dataset(runs: list[Run]) -> dict[str, list[Run]]:
     for run in runs:
         if run.is_readable:
             runs_by_settings.setdefault(dataset_settings(run), []).append(run)
-    datasets = find_datasets(runs_by_settings)
-    if not datasets:
+    if not runs_by_settings:
         return {"": runs}
-
-    def with_hash(variants: Variants) -> Variants:
-        return [v for v in variants if data_hashes(runs_by_settings[v])]
-
+    hashes = {
+        settings: {run.environment.get("data_hash") for run in group} - {None}
+        for settings, group in runs_by_settings.items()
+    }
+    datasets = find_datasets(runs_by_settings, hashes)
     # The settings of runs that failed early do not count in the name of a data set.
-    names = unique_names([with_hash(variants) or variants for variants in datasets])
+    names = unique_names([[v for v in d if hashes[v]] or d for d in datasets])
     name_by_settings = {
         settings: name
         for name, variants in zip(names, datasets, strict=True)
@@ -62,14 +62,15 @@ def runs_by_dataset(runs: list[Run]) -> dict[str, list[Run]]:
     return runs_by_name
 
 
-def find_datasets(runs_by_settings: dict[DatasetSettings, list[Run]]) -> list[Variants]:
+def find_datasets(
+    runs_by_settings: dict[DatasetSettings, list[Run]],
+    hashes: dict[DatasetSettings, set[object]],
+) -> list[Variants]:
     """Groups settings that belong to the same data set, see `runs_by_dataset`.
 
-    The groups are in the order of their first runs.
+    The groups are in the order of their first runs. `hashes` are the distinct values of
+    `data_hash` of the runs with these settings.
     """
-    hashes = {
-        settings: data_hashes(runs) for settings, runs in runs_by_settings.items()
-    }
 
     @cache
     def read_rows(settings: DatasetSettings) -> dict[str, Array]:
@@ -96,11 +97,6 @@ def find_datasets(runs_by_settings: dict[DatasetSettings, list[Run]]) -> list[Va
     return sorted(datasets, key=lambda dataset: min(position[s] for s in dataset))
 
 
-def data_hashes(runs: list[Run]) -> set[object]:
-    """Returns the distinct values of `data_hash` that some runs have."""
-    return {run.environment.get("data_hash") for run in runs} - {None}
-
-
 def group_linked(
     all_settings: list[DatasetSettings],
     have_same_data: Callable[[DatasetSettings, DatasetSettings], bool],
@@ -118,7 +114,6 @@ def group_linked(
 
 
 def dataset_settings(run: Run) -> DatasetSettings:
-    """Returns the settings of a run whose keys begin with `dataset.`, sorted."""
     items = sorted(run.settings.items())
     return tuple((key, value) for key, value in items if key.startswith("dataset."))
 
@@ -135,11 +130,10 @@ def unique_names(datasets: list[Variants]) -> list[str]:
     follow: `synthetic correlation=0.5`. If the names are still equal, because the data
     differ but the settings do not, a number follows: `shop (2)`.
     """
-    base_names = []
-    for variants in datasets:
-        distinct_names = dict.fromkeys(map(dataset_name, variants))
-        # `dataset.name` may be missing, for example in a run of somebody else.
-        base_names.append(", ".join(name for name in distinct_names if name))
+    base_names = [
+        ", ".join(filter(None, dict.fromkeys(map(dataset_name, variants))))
+        for variants in datasets
+    ]
     named_datasets = list(zip(base_names, datasets, strict=True))
     names: list[str] = []
     for base_name, variants in named_datasets:
@@ -156,21 +150,18 @@ def unique_names(datasets: list[Variants]) -> list[str]:
 
 
 def differing_settings(dataset: Variants, namesakes: list[Variants]) -> list[str]:
-    """Returns the settings in which a data set differs from its namesakes.
+    """Returns the settings `KEY=VALUE` in which a data set differs from its namesakes.
 
     Settings of the data set itself, such as `dataset.train`, come before the settings
-    of its features and tasks. A setting that only namesakes have is left out.
-
-    Returns: at most `MAX_SETTINGS` texts `KEY=VALUE`, or `KEY=VALUE,VALUE` if the
-        variants of the data set have several values.
+    of its features and tasks. If the variants of the data set have several values, all
+    of them follow: `KEY=VALUE,VALUE`.
     """
     all_keys = {key for d in namesakes for settings in d for key, _ in settings}
     keys = [
         key
-        for key in sorted(all_keys)
+        for key in sorted(all_keys, key=lambda key: (key.count(".") > 1, key))
         if len({joined_values(key, other) for other in namesakes}) > 1
     ]
-    keys.sort(key=lambda key: key.count(".") > 1)
     texts = [
         f"{short_key(key, keys)}={values}"
         for key in keys

@@ -16,7 +16,6 @@ import numpy as np
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.difference import Difference, correct_p_values
 from mtl_cli.comparison.intervals import mean_interval
-from mtl_cli.comparison.line_sentences import line_sentences
 from mtl_cli.comparison.prediction_files import PredictionFiles
 from mtl_cli.comparison.predictions import UnusableError
 from mtl_cli.comparison.read_predictions import read_all_replicates
@@ -24,6 +23,7 @@ from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.row_tests import max_predictions, num_predictions
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import runs_have_same_rows
+from mtl_cli.comparison.sentences import line_sentences
 from mtl_cli.comparison.task import Score, Task
 from mtl_cli.statistics.significance import DifferenceTest, t_test
 
@@ -31,17 +31,11 @@ MIN_DAYS = 3  # two lines with fewer days in common get no verdict
 
 
 class CommonDay(NamedTuple):
-    """A day on which two lines were scored on the same rows.
-
-    Attributes:
-        run: the run of the first line.
-        base_run: the run of the second line, the baseline.
-        difference: the score of `run` minus the score of `base_run`.
-    """
+    """A day on which a line and the baseline were scored on the same rows."""
 
     run: Run
     base_run: Run
-    difference: float
+    difference: float  # the score of `run` minus the score of `base_run`
 
 
 def add_day_tests(
@@ -56,9 +50,12 @@ def add_day_tests(
     files = PredictionFiles()
     texts = []
     split = comparison.split
-    (base,) = (s for s in task.scores if s.configuration is comparison.baseline)
+    base = task.score(comparison.baseline)
     for score in task.scores:
-        remove_half_width_and_counts(score)
+        # How much a line's scores vary between days says nothing about differences. The
+        # score holds the counts of the first day; other days have other rows.
+        score.interval = score.interval and score.interval._replace(half_width=None)
+        score.num_rows = score.num_positives = None
         if score is base:
             continue
         days, are_all_on_same_rows = common_days(
@@ -81,15 +78,6 @@ def add_day_tests(
     return texts
 
 
-def remove_half_width_and_counts(score: Score) -> None:
-    """Removes the half-width and the row counts from the score of a line."""
-    if score.interval is not None:
-        # How much a line's scores vary between days says nothing about differences.
-        score.interval = score.interval._replace(half_width=None)
-    # The score holds the counts of the first day. Other days have other rows.
-    score.num_rows, score.num_positives = None, None
-
-
 def common_days(
     score: Score, base: Score, split: str, task: str, dataset_of_run: dict[Path, str]
 ) -> tuple[list[CommonDay], bool]:
@@ -98,13 +86,6 @@ def common_days(
     Usually, each day has rows of its own. Days that are scored on the same rows are not
     independent, so only the last of them is returned. But if all days are scored on the
     same rows, all of them are returned.
-
-    Args:
-        score: the score of the first line.
-        base: the score of the second line.
-        split: the split whose scores are compared.
-        task: the name of the task.
-        dataset_of_run: {run folder: name of the data set with its rows}.
 
     Returns: the days, and whether all of them are scored on the same rows.
     """
@@ -129,10 +110,6 @@ def common_days(
 def difference_over_days(
     score: Score, base: Score, days: list[CommonDay], direction: int
 ) -> Difference:
-    """Returns the difference of a line to the baseline over their common days.
-
-    With fewer than `MIN_DAYS` days, there is no test.
-    """
     values = [day.difference for day in days]
     return Difference(
         configuration=score.configuration,
@@ -153,11 +130,7 @@ def day_test(values: Sequence[float]) -> DifferenceTest:
 def row_test(
     difference: Difference, days: list[CommonDay], task: Task, files: PredictionFiles
 ) -> DifferenceTest:
-    """Tests the difference of two lines over the rows on which all days were scored.
-
-    Raises:
-        UnusableError: if the predictions cannot be tested.
-    """
+    """Tests the difference of two lines over the rows on which all days were scored."""
     runs_by_line = {
         difference.configuration: [day.run for day in days],
         difference.other: [day.base_run for day in days],

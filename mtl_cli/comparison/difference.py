@@ -51,7 +51,6 @@ class Difference:
     follow from the attributes.
 
     Attributes:
-        configuration: the configuration whose score is compared.
         other: the configuration whose score is subtracted.
         direction: 1 if a higher score is better, -1 if a lower score is better, 0 if
             neither.
@@ -91,7 +90,6 @@ class Difference:
 
     @property
     def pair(self) -> ComparedPair:
-        """The two configurations, without order, and the scenario."""
         return frozenset((self.configuration, self.other)), self.scenario
 
     @property
@@ -140,7 +138,7 @@ class Difference:
 
     @property
     def deciding_p(self) -> float:
-        """The corrected p-value of the deciding test."""
+        """The corrected p-value of `deciding_test`."""
         if self.replicate_test is None:
             return self.corrected_row_p
         return self.corrected_replicate_p
@@ -184,7 +182,6 @@ class Difference:
 
     @property
     def is_real(self) -> bool:
-        """Whether the difference is real."""
         return self.verdict in (Verdict.BETTER, Verdict.WORSE, Verdict.DIFFERENT)
 
     def mark_not_comparable(self) -> None:
@@ -221,9 +218,7 @@ def correct_p_values(differences: Sequence[Difference]) -> None:
     the difference of X to the baseline, and of the baseline to X. Both then have one
     test and one p-value.
 
-    Args:
-        differences: the differences that a reader sees together, such as all
-            differences on one task.
+    `differences` are those that a reader sees together, such as all of one task.
     """
     replicate_p_values = corrected_p_values(
         {d.pair: d.replicate_test.p_value for d in differences if d.replicate_test}
@@ -241,5 +236,4 @@ def correct_p_values(differences: Sequence[Difference]) -> None:
 def corrected_p_values(
     p_values: dict[ComparedPair, float],
 ) -> dict[ComparedPair, float]:
-    """Returns the corrected p-value of each test."""
     return dict(zip(p_values, holm(list(p_values.values())), strict=True))

@@ -10,6 +10,7 @@ from mtl_cli.comparison.same_rows import have_same_validation_rows
 from mtl_cli.config.monitor import metrics_of_run
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError
+from mtl_cli.core.message_text import comma_list
 from mtl_cli.scoring.scores import monitored_value
 
 FLAG = "--ensemble"
@@ -31,31 +32,12 @@ def best_configuration(
             or validation rows differ, or because a run has no monitored score.
     """
     if len(comparisons) > 1:
-        names = ", ".join(comparison.dataset for comparison in comparisons)
+        names = comma_list(comparison.dataset for comparison in comparisons)
         raise ConfigError(
             f"{FLAG}: the runs are of several data sets, {names}; name the runs of one "
             "data set"
         )
     (comparison,) = comparisons
-    candidates = configurations_with_several_seeds(comparison)
-    if len(candidates) == 1:
-        return candidates[0], "the only configuration with several seeds"
-    means = mean_monitored_scores(comparison, candidates)
-    best = max(candidates, key=lambda candidate: means[candidate])
-    return best, (
-        f"the best of {len(candidates)} configurations on validation rows, by "
-        f"trainer.monitor={best.settings.get('trainer.monitor')}"
-    )
-
-
-def configurations_with_several_seeds(
-    comparison: DatasetComparison,
-) -> list[Configuration]:
-    """Returns the configurations whose runs can be averaged.
-
-    Raises:
-        ConfigError: if there are none.
-    """
     candidates = [
         c for c in comparison.configurations if len(c.runs) > 1 and not c.is_ensemble
     ]
@@ -66,18 +48,20 @@ def configurations_with_several_seeds(
             f"{FLAG}: no configuration has runs of two seeds{differ}; train more "
             "seeds, as with mtl-train -m ... seed=1,2,3"
         )
-    return candidates
+    if len(candidates) == 1:
+        return candidates[0], "the only configuration with several seeds"
+    means = mean_monitored_scores(comparison, candidates)
+    best = max(candidates, key=lambda candidate: means[candidate])
+    return best, (
+        f"the best of {len(candidates)} configurations on validation rows, by "
+        f"trainer.monitor={best.settings.get('trainer.monitor')}"
+    )
 
 
 def mean_monitored_scores(
     comparison: DatasetComparison, candidates: list[Configuration]
 ) -> dict[Configuration, float]:
-    """Returns the mean over seeds of each configuration's monitored score.
-
-    Raises:
-        ConfigError: if the scores are of different metrics or validation rows, or if a
-            run has no monitored score.
-    """
+    """Returns the mean over seeds of each configuration's monitored score."""
     distinct_metrics = set()
     means = {}
     for candidate in candidates:
@@ -100,31 +84,23 @@ def mean_monitored_scores(
 
 
 def metrics_and_score(run: Run) -> tuple[MonitoredMetrics, float]:
-    """Returns the monitored metrics of a run, and its score on validation rows.
+    """Returns the monitored metrics of a run, and their mean on validation rows.
 
-    The score is the mean of the metrics. Higher is better: values of metrics such as
-    the log loss are negated, see `monitored_value`.
-
-    Raises:
-        ConfigError: if one of the metrics is missing or undefined, or if a file of the
-            run is damaged.
+    Higher is better: values of metrics such as the log loss are negated, see
+    `monitored_value`.
     """
     try:
         config = Config.read_saved(run.config)
         monitor, outputs = config.trainer.monitor, config.outputs
         metrics = metrics_of_run(monitor, outputs, run.environment)
         score = monitored_value(metrics, run.metrics["valid"])
-    except DAMAGED_FILE_ERRORS as error:
-        raise missing_score_error(run) from error
+    except DAMAGED_FILE_ERRORS:
+        score = None
     if score is None:
-        raise missing_score_error(run)
+        raise ConfigError(
+            f"{FLAG}: in {run.path}, a metric that trainer.monitor names is missing or "
+            "undefined on validation rows, or a file is damaged, so the best of "
+            "several configurations cannot be chosen; name the runs of one "
+            "configuration alone"
+        )
     return tuple((output.name, metric) for output, metric in metrics), score
-
-
-def missing_score_error(run: Run) -> ConfigError:
-    """Returns the error about a run that has no monitored score."""
-    return ConfigError(
-        f"{FLAG}: in {run.path}, a metric that trainer.monitor names is missing or "
-        "undefined on validation rows, or a file is damaged, so the best of several "
-        "configurations cannot be chosen; name the runs of one configuration alone"
-    )

@@ -5,40 +5,28 @@ the verdicts: `--fail-if worse`.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from mtl_cli.comparison.configurations import Configuration, group_runs
 from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.named_scores import (
+    DIFFERENCE,
     SCENARIOS,
-    difference_name,
     differences_to_baseline,
     is_twin_of_other_scenario,
     mean_scores,
 )
-from mtl_cli.comparison.parse_fail_if import check_compared, parse_conditions
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.twins import split_single_scenario
-from mtl_cli.core.conditions import Condition
+from mtl_cli.core.conditions import Condition, check_known, parse_condition
+from mtl_cli.core.errors import ConfigError
 
 WORSE = "worse"  # holds if a configuration is worse than the baseline, or behind it
 # {verdict under which `worse` holds: its words in the message}.
 WORSE_VERDICTS = {Verdict.WORSE: "worse than", Verdict.BEHIND: "behind"}
-# {verdict that does not say which of two configurations is better: the reason}.
-UNDECIDED = {
-    Verdict.TOO_FEW_SEEDS: "there are too few seeds",
-    Verdict.TOO_FEW_ROWS: "there are too few test rows",
-    Verdict.NOT_TESTED: "their test rows were not compared",
-    Verdict.TOO_FEW_DAYS: "there are too few days",
-    Verdict.NOT_COMPARABLE: "they are scored on different rows or weights",
-    Verdict.NO_SCORE: "one of them has no score",
-}
-UNKNOWN_METRIC = (
-    "they are different, but whether a higher value is better is unknown; add "
-    "--plugins FOLDER"
-)
+# The verdicts under which a configuration is not worse. All others are undecided.
+NOT_WORSE = (Verdict.BETTER, Verdict.AHEAD, Verdict.NOT_REAL, Verdict.THESE_ROWS_ONLY)
 
 
 def failed_checks(
@@ -56,8 +44,6 @@ def failed_checks(
     - A single-scenario twin has no scores on the rows of other scenarios.
     - An output has no difference, because the baseline does not have the output.
     - `worse` is unknown on a scenario with too few rows to compare two models of lines.
-    - On a day on which only one line (a chain of daily runs) has a run, the baseline is
-      missing, but the line is compared with the baseline on another day.
 
     Args:
         texts: the conditions under which a check fails: `worse`, or a condition on a
@@ -75,68 +61,41 @@ def failed_checks(
     """
     if not texts:
         return []
-    checked = comparisons_to_check(comparisons)
+    checked = comparisons
+    if any(comparison.is_of_lines for comparison in comparisons):
+        # The comparison of lines covers all days together.
+        checked = [c for c in comparisons if not c.is_day_of_lines]
     differences = differences_to_baseline(checked)
-    checks_worse = WORSE in map(str.strip, texts)
-    if checks_worse:
-        check_compared(WORSE, differences)
-    conditions = parse_conditions(
-        [t for t in texts if t.strip() != WORSE], runs, differences
-    )
     means = {c: mean_scores(c) for c in group_runs(runs)}
+    known_names = [name for run in runs for name in run.flat_scores(True)]
     messages = []
-    checks_scores = False
-    checks_differences = checks_worse
-    for condition in conditions:
-        if condition.name in differences:
+    checks_scores = checks_differences = False
+    for text in map(str.strip, texts):
+        condition = None if text == WORSE else parse(text)
+        if condition is None or condition.name.endswith(DIFFERENCE):
             checks_differences = True
-            failures = difference_failures(condition, differences[condition.name])
+            failures = difference_failures(text, condition, differences)
         else:
             checks_scores = True
+            check_known(condition, known_names, "run")
             failures = score_failures(condition, means)
-        messages += [f"--fail-if '{condition.text}': {text}" for text in failures]
-    if checks_worse:
-        failures = worse_failures(differences, names_of_unknown_metrics(checked))
-        messages += [f"--fail-if {WORSE}: {text}" for text in failures]
+        messages += [f"--fail-if '{text}': {failure}" for failure in failures]
     # The next messages hold for several conditions, but each is given only once.
-    if checks_scores:
-        messages += [f"--fail-if: {text}" for text in missing_scores(runs, folders)]
+    checked_folders = {Path(folder).resolve() for folder in folders if checks_scores}
+    messages += [
+        f"--fail-if: {run.path} cannot be checked: {run.status}"
+        for run in runs
+        if not run.is_readable
+        or (not run.has_scores and run.path.resolve() in checked_folders)
+    ]
     if checks_differences:
-        missing = missing_comparisons(runs, list(means), comparisons)
+        missing = missing_comparisons(list(means), comparisons)
         messages += [f"--fail-if: {text}" for text in missing]
     return messages
 
 
-def comparisons_to_check(
-    comparisons: list[DatasetComparison],
-) -> list[DatasetComparison]:
-    """Returns the comparisons whose differences are checked.
-
-    If there is a comparison of lines, it covers all days together, but not the metrics
-    whose direction is unknown. The comparisons of single days then keep only the tasks
-    with such a metric.
-    """
-    if not any(comparison.is_of_lines for comparison in comparisons):
-        return comparisons
-    return [
-        with_unknown_metrics_only(c) if c.is_day_of_lines else c for c in comparisons
-    ]
-
-
-def with_unknown_metrics_only(comparison: DatasetComparison) -> DatasetComparison:
-    """Returns a comparison without the tasks whose metric is known."""
-    tasks = [task for task in comparison.tasks if not task.is_metric_known]
-    return replace(comparison, tasks=tasks)
-
-
-def names_of_unknown_metrics(comparisons: list[DatasetComparison]) -> set[str]:
-    """Returns the names of the differences whose metric is unknown."""
-    return {
-        difference_name(comparison, task)
-        for comparison in comparisons
-        for task in comparison.all_tasks
-        if not task.is_metric_known
-    }
+def parse(text: str) -> Condition:
+    return parse_condition(text, "SPLIT.TASK.METRIC", "test.income.auc<0.91")
 
 
 def score_failures(
@@ -162,10 +121,26 @@ def score_failures(
 
 
 def difference_failures(
-    condition: Condition, differences: list[Difference]
+    text: str, condition: Condition | None, differences: dict[str, list[Difference]]
 ) -> Iterator[str]:
-    """Yields a text for each configuration whose difference meets the condition."""
-    for difference in differences:
+    """Yields a text for each configuration whose difference meets the condition.
+
+    Args:
+        text: the condition as text.
+        condition: the condition; None for `worse`.
+        differences: {dotted name: differences to the baseline}.
+    """
+    if not differences:
+        raise ConfigError(
+            f"--fail-if '{text}': no two configurations are compared; name the "
+            "runs of at least two"
+        )
+    if condition is None:
+        yield from worse_failures(differences)
+        return
+    options = " (--metric and --split choose what is compared)"
+    check_known(condition, differences, "comparison", options)
+    for difference in differences[condition.name]:
         if difference.interval is None:
             yield undecided_message(difference, condition.name)
         elif condition.holds(difference.mean):
@@ -175,46 +150,33 @@ def difference_failures(
             )
 
 
-def worse_failures(
-    differences_by_name: dict[str, list[Difference]], unknown_names: set[str]
-) -> Iterator[str]:
-    """Yields a text for each configuration that is worse, or may be worse.
-
-    `unknown_names` are the names of the differences whose metric is unknown.
-    """
+def worse_failures(differences_by_name: dict[str, list[Difference]]) -> Iterator[str]:
+    """Yields a text for each configuration that is worse, or may be worse."""
     for name, differences in differences_by_name.items():
         for difference in differences:
             verdict = difference.verdict
             if difference.scenario and verdict == Verdict.TOO_FEW_ROWS:
                 continue  # counts as passed, see `failed_checks`
-            if verdict in UNDECIDED:
-                yield undecided_message(difference, name)
-            elif verdict == Verdict.DIFFERENT and name in unknown_names:
-                yield cannot_be_compared(difference, name, UNKNOWN_METRIC)
-            elif verdict in WORSE_VERDICTS:
+            if verdict in WORSE_VERDICTS:
                 yield (
                     f"{difference.configuration.name} is {WORSE_VERDICTS[verdict]} "
                     f"{difference.other.name}: {name} = {difference.mean:+.6g}"
                 )
+            elif verdict not in NOT_WORSE:
+                yield undecided_message(difference, name)
 
 
-def missing_scores(runs: list[Run], folders: list[str]) -> list[str]:
-    """Returns a text for each run whose scores are missing, see `failed_checks`."""
-    named_folders = {Path(folder).resolve() for folder in folders}
-    return [
-        f"{run.path} cannot be checked: {run.status}"
-        for run in runs
-        if not run.is_readable
-        or (not run.has_scores and run.path.resolve() in named_folders)
-    ]
+def undecided_message(difference: Difference, name: str) -> str:
+    return (
+        f"{difference.configuration.name} and {difference.other.name} cannot be "
+        f"compared by {name}: {difference.verdict}"
+    )
 
 
 def missing_comparisons(
-    runs: list[Run],
-    configurations: list[Configuration],
-    comparisons: list[DatasetComparison],
+    configurations: list[Configuration], comparisons: list[DatasetComparison]
 ) -> Iterator[str]:
-    """Yields a text for each configuration and damaged run that is not compared."""
+    """Yields a text for each configuration that is not compared."""
     compared_runs = {
         run.path
         for comparison in comparisons
@@ -230,19 +192,3 @@ def missing_comparisons(
         distinct_states = dict.fromkeys(run.status for run in unscored)
         reason = ", ".join(distinct_states) or "it is scored on other data"
         yield f"{configuration.name} is not compared with the baseline: {reason}"
-    for run in runs:
-        if not run.is_readable:
-            yield f"{run.path} is not compared with the baseline: {run.status}"
-
-
-def undecided_message(difference: Difference, name: str) -> str:
-    """Says why a difference to the baseline is unknown."""
-    return cannot_be_compared(difference, name, UNDECIDED[difference.verdict])
-
-
-def cannot_be_compared(difference: Difference, name: str, reason: str) -> str:
-    """Says why it is unknown which of two configurations is better."""
-    return (
-        f"{difference.configuration.name} and {difference.other.name} cannot be "
-        f"compared by {name}: {reason}"
-    )

@@ -1,6 +1,7 @@
 """Finds and reads the runs below the folders that a user names."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,19 +19,17 @@ EVALUATIONS = "evaluations.json"  # the file that marks a folder of `mtl-evaluat
 
 @dataclass
 class FoundFolders:
-    """The result of `find_folders`: the folders at and below a folder.
+    """The folders at and below a folder.
 
     Attributes:
         runs: the run folders, including the run folders of the jobs of sweeps.
         sweeps: the folders of sweeps.
-        links: the links to folders. The search does not follow them.
-        unreadable: the folders that cannot be read, each with the reason.
+        left_out: the folders that are links or cannot be read, each with the reason.
     """
 
     runs: list[Path] = field(default_factory=list)
     sweeps: list[Path] = field(default_factory=list)
-    links: list[Path] = field(default_factory=list)
-    unreadable: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
 
 def read_runs(
@@ -51,13 +50,37 @@ def read_runs(
             or if all runs have `check_only=true`.
     """
     runs_by_folder: dict[Path, Run] = {}  # each run once, even if the paths overlap
-    folders_by_path: list[FoundFolders] = []
+    left_out: list[str] = []
     for path in paths:
-        runs, folders = read_runs_below(path)
+        if not path or not Path(path).is_dir():
+            raise ConfigError(
+                f"{path!r} is not a folder; give the folders of runs or sweeps, or "
+                "outputs/"
+            )
+        folders = find_folders(Path(path))
+        left_out += folders.left_out
+        runs = [read_run(folder) for folder in folders.runs]
+        for sweep in folders.sweeps:
+            with suppress(DataError):  # a damaged record hides only these jobs
+                runs += [
+                    Run(
+                        sweep / job.name,
+                        NEVER_BEGAN,
+                        f"never began: {visible(job.error)}",
+                    )
+                    for job in jobs_that_never_began(sweep)
+                ]
+        if not runs:
+            reason = f"; left out: {comma_list(left_out)}" if left_out else ""
+            raise ConfigError(
+                f"{path} holds no run, and no folder below it does; a run folder has a "
+                f"status.json or metrics.json{reason}"
+            )
         for run in runs:
             runs_by_folder.setdefault(run.path.resolve(), run)
-        folders_by_path.append(folders)
-    warn_of_left_out(paths, folders_by_path, warn)
+    if left_out:
+        names = comma_list(dict.fromkeys(left_out))
+        warn(f"these folders are left out: {names}; name a link to compare its runs")
     runs = list(runs_by_folder.values())
     complete_settings([run.settings for run in runs if run.is_readable])
     runs = [run for run in runs if run.settings.get("check_only") != "true"]
@@ -70,59 +93,8 @@ def read_runs(
     return sorted(runs, key=lambda run: (run.start, natural_order(run.path)))
 
 
-def warn_of_left_out(
-    paths: list[str], folders_by_path: list[FoundFolders], warn: Callable[[str], object]
-) -> None:
-    """Warns of folders that cannot be read, and of links to folders elsewhere."""
-    # The keys of a dictionary name each folder once, even if the paths overlap.
-    unreadable = dict.fromkeys(
-        text for folders in folders_by_path for text in folders.unreadable
-    )
-    if unreadable:
-        warn(f"these folders cannot be read and are left out: {comma_list(unreadable)}")
-    roots = [Path(path).resolve() for path in paths]
-    links = dict.fromkeys(
-        str(link)
-        for folders in folders_by_path
-        for link in folders.links
-        if not any(link.resolve().is_relative_to(root) for root in roots)
-    )
-    if links:
-        warn(
-            f"links to other folders are not followed: {comma_list(links)}; name a "
-            "link on the command line to compare its runs"
-        )
-
-
-def read_runs_below(path: str) -> tuple[list[Run], FoundFolders]:
-    """Returns the runs at or below a path, and the folders that were found there.
-
-    Raises:
-        ConfigError: if the path is not a folder, or if there is no run.
-    """
-    if not path or not Path(path).is_dir():
-        raise ConfigError(
-            f"{path!r} is not a folder; give the folders of runs or sweeps, or outputs/"
-        )
-    folders = find_folders(Path(path))
-    runs = [read_run(run_folder) for run_folder in folders.runs]
-    for sweep in folders.sweeps:
-        runs += read_jobs_that_never_began(sweep)
-    if not runs:
-        hint = ""
-        if folders.links:
-            hint = f"; {folders.links[0]} is a link: name the link to search it"
-        if folders.unreadable:
-            hint += f"; cannot read {folders.unreadable[0]}"
-        raise ConfigError(
-            f"{path} holds no run, and no folder below it does; a run folder has a "
-            f"status.json or metrics.json{hint}"
-        )
-    return runs, folders
-
-
 def find_folders(folder: Path) -> FoundFolders:
-    """Finds the runs, sweeps and links at or below a folder.
+    """Finds the runs and sweeps at or below a folder.
 
     Folders that `mtl-evaluate` has written are left out, unless `folder` itself is one.
     Such a folder holds copies of the runs of a sweep, with scores on another table. The
@@ -131,7 +103,7 @@ def find_folders(folder: Path) -> FoundFolders:
     folders = FoundFolders()
 
     def note_unreadable(error: OSError) -> None:
-        folders.unreadable.append(f"{error.filename} ({error.strerror})")
+        folders.left_out.append(f"{error.filename} ({error.strerror})")
 
     for path, subfolders, files in walk(folder, note_unreadable):
         if "status.json" in files or "metrics.json" in files:
@@ -142,20 +114,8 @@ def find_folders(folder: Path) -> FoundFolders:
         elif RECORDS in subfolders:
             folders.sweeps.append(Path(path))
         paths = [Path(path, name) for name in subfolders]
-        folders.links += [path for path in paths if path.is_symlink()]
+        folders.left_out += [f"{link} (a link)" for link in paths if link.is_symlink()]
     return folders
-
-
-def read_jobs_that_never_began(sweep: Path) -> list[Run]:
-    """Returns the jobs of a sweep that failed before they had a run folder, as runs."""
-    try:
-        jobs = jobs_that_never_began(sweep)
-    except DataError:
-        return []  # A damaged record hides only these jobs.
-    return [
-        Run(sweep / job.name, NEVER_BEGAN, f"never began: {visible(job.error)}")
-        for job in jobs
-    ]
 
 
 def natural_order(path: Path) -> list[tuple[int, str]]:

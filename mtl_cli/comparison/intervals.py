@@ -42,10 +42,7 @@ def mean_interval(values: Sequence[float]) -> Interval:
 def interval_text(interval: Interval | None, decimals: int, sign: str = "") -> str:
     """Returns `0.9266 ±0.0005`, or the mean alone if its interval is unknown.
 
-    Args:
-        interval: the mean and its interval; for None, the text is "".
-        decimals: the number of decimals.
-        sign: "+" writes the sign of positive means too; "" does not.
+    `sign` is "+" to write the sign of positive means too.
     """
     if interval is None:
         return ""

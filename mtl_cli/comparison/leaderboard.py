@@ -20,10 +20,7 @@ def write_leaderboard(sweep: Path) -> Path:
 
     There is one column for each setting that differs between the jobs, and one column
     for each `SPLIT.TASK.METRIC`. Jobs that failed before they had a run folder come
-    last. The file is replaced in one step, so that other programs never read a
-    half-written file.
-
-    Returns: the path of the file.
+    last.
     """
     folders = sorted(find_folders(sweep).runs, key=natural_order)
     runs = [read_run(folder) for folder in folders]
@@ -40,10 +37,7 @@ def write_leaderboard(sweep: Path) -> Path:
 
 
 def run_row(run: Run, sweep: Path) -> dict[str, Any]:
-    """Returns the cells of a run: {heading: cell}.
-
-    The settings that do not differ between the jobs have no column, see `csv_text`.
-    """
+    """Returns the cells of a run, and its settings, that may have no column."""
     return {
         **run.settings,
         **run.flat_scores(),
@@ -56,7 +50,7 @@ def run_row(run: Run, sweep: Path) -> dict[str, Any]:
 
 
 def job_row(job: JobRecord, setting_keys: list[str]) -> dict[str, Any]:
-    """Returns the cells of a job that never began: {heading: cell}."""
+    """Returns the cells of a job that never began."""
     settings = {}
     for setting in job.settings:  # such as `+trainer.epochs=5`
         key, _, value = setting.lstrip("+").partition("=")

@@ -1,7 +1,6 @@
 """Makes the HTML page of `mtl-compare --html`: computes the template's variables."""
 
 import statistics
-from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -9,18 +8,22 @@ from pathlib import Path
 from mtl_cli.comparison.configurations import Configuration, short_key
 from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.intervals import interval_text
-from mtl_cli.comparison.plots import interval_plot, learning_curves, plotted_indices
+from mtl_cli.comparison.plots import (
+    interval_plot,
+    learning_curves,
+    plotted_indices,
+    setting_plot,
+)
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import TRAINING_FACTS
-from mtl_cli.comparison.setting_chart import setting_chart
-from mtl_cli.comparison.table import are_single_runs, legend_of_lines, legend_of_tests
+from mtl_cli.comparison.table import legend
 from mtl_cli.comparison.trade_off_chart import trade_off_chart
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.message_text import counted
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.pages.charts import NUM_COLORS, color_class
 from mtl_cli.pages.render import render
-from mtl_cli.scoring.gate_rows import GateRow, gate_rows
+from mtl_cli.scoring.gate_rows import gate_rows
 
 # Each page has this mark among its first MARK_WITHIN bytes, see `comparison.html`.
 MARK = b'<meta name="generator" content="mtl-compare">'
@@ -33,16 +36,13 @@ def page(
     comparisons: list[DatasetComparison],
     line_comparisons: Sequence[DatasetComparison] = (),
 ) -> str:
-    """Returns the page as HTML.
-
-    A line is a chain of runs, one per day, see `comparison.lines`.
-    """
+    """Returns the page as HTML."""
     return render(
         "comparison.html",
         title="; ".join(comparison.heading for comparison in comparisons),
-        parts=[template_variables(c.without_lone_tasks()) for c in comparisons],
+        test_legend=legend([*comparisons, *line_comparisons]),
+        parts=[template_variables(comparison) for comparison in comparisons],
         line_comparisons=line_comparisons,
-        line_legend=legend_of_lines(comparisons),
         **TEMPLATE_FUNCTIONS,
     )
 
@@ -60,8 +60,9 @@ def is_page(path: Path) -> bool:
 
 def notebook(comparisons: list[DatasetComparison]) -> str:
     """Returns the leaderboards and the sentences of the page as HTML for a notebook."""
-    shown = [comparison.without_lone_tasks() for comparison in comparisons]
-    return render("notebook_comparison.html", comparisons=shown, **TEMPLATE_FUNCTIONS)
+    return render(
+        "notebook_comparison.html", comparisons=comparisons, **TEMPLATE_FUNCTIONS
+    )
 
 
 def template_variables(comparison: DatasetComparison) -> dict[str, object]:
@@ -69,19 +70,13 @@ def template_variables(comparison: DatasetComparison) -> dict[str, object]:
     configurations = comparison.configurations
     indices = plotted_indices(comparison)
     tables = [gate_table(c) for c in configurations]
-    gate_tables = [table for table in tables if table is not None]
     return {
         "comparison": comparison,
-        "test_legend": legend_of_tests([comparison]),
-        "are_single_runs": are_single_runs([comparison]),
-        "best_chosen_on": best_chosen_on(comparison),
-        "num_plotted": len(indices),
         "legend": [
             (color_class(i), configurations[i].name) for i in indices[:NUM_COLORS]
         ],
         **chart_variables(comparison),
-        "num_gate_tables": len(gate_tables),
-        "gate_tables": gate_tables[:MAX_GATE_TABLES],
+        "gate_tables": [t for t in tables if t is not None][:MAX_GATE_TABLES],
         "fact_names": [name.replace("_", " ") for name in TRAINING_FACTS],
         "training_facts": [
             (configurations[i].name, median_facts(configurations[i])) for i in indices
@@ -95,85 +90,47 @@ def template_variables(comparison: DatasetComparison) -> dict[str, object]:
 
 
 def chart_variables(comparison: DatasetComparison) -> dict[str, object]:
-    """Returns the charts for the template, and the number of pairs of tasks."""
+    """Returns the charts for the template."""
     tasks = comparison.tasks
     # A trade-off chart needs two configurations.
     are_several = len(plotted_indices(comparison)) > 1
-    pairs = list(combinations(tasks, 2)) if are_several else []
+    pairs = list(combinations(tasks, 2))[:MAX_PAIRS] if are_several else []
     curves = [learning_curves(comparison, task) for task in tasks]
     # If only one setting differs, the charts of seeds already show its effect.
     keys = comparison.differing_keys if len(comparison.differing_keys) > 1 else []
-    by_setting = [
-        setting_chart(comparison, key, task) for key in keys for task in tasks
-    ]
+    plots = [setting_plot(comparison, key, task) for key in keys for task in tasks]
     return {
         "seed_charts": [
-            (task, interval_plot(comparison, task).chart()) for task in tasks
+            (task.name_with_space, interval_plot(comparison, task).chart())
+            for task in tasks
         ],
-        "num_pairs": len(pairs),
-        "trade_offs": [trade_off_chart(comparison, *p) for p in pairs[:MAX_PAIRS]],
+        "trade_offs": [trade_off_chart(comparison, *pair) for pair in pairs],
         "learning_curves": [chart for chart in curves if chart is not None],
-        "setting_charts": [chart for chart in by_setting if chart is not None],
+        "setting_charts": [
+            (plot.title, plot.chart()) for plot in plots if plot is not None
+        ],
     }
-
-
-def best_chosen_on(comparison: DatasetComparison) -> str:
-    """Returns the splits on which the best configurations were chosen; "" for none.
-
-    The page shows the text after "★ is best on": `validation`, for example, or, if the
-    splits differ between tasks, `validation or, without these, test`.
-    """
-    splits = {t.best_chosen_on for t in comparison.tasks if t.best is not None}
-    names = ["validation"] if "valid" in splits else []
-    if splits - {"valid"}:
-        names.append(comparison.split)
-    return " or, without these, ".join(names)
 
 
 def gate_table(configuration: Configuration) -> dict[str, object] | None:
     """Returns how much weight the gates of a configuration give to each expert.
 
-    The table shows the gates of one run: of the runs with a valid `gates.json`, the run
-    with the lowest seed. The warning says how many seeds have dead experts or polarised
-    gates, see `scoring.gate_records`.
-
-    Returns: the variables of the template; None if no run has a valid `gates.json`.
+    The table shows the gates of the run with the lowest seed that has a valid
+    `gates.json`. The warning names dead experts and polarised gates, see
+    `scoring.gate_records`. Returns None if no run has a valid `gates.json`.
     """
-    rows_by_seed: dict[int, list[GateRow]] = {}
-    num_seeds_by_problem: Counter[str] = Counter()
-    for seed, run in configuration.runs.items():
-        gates = read_gates(run.path)
-        if gates is not None:
-            rows_by_seed[seed], problems = gates
-            num_seeds_by_problem.update(problems)
-    if not rows_by_seed:
-        return None
-    seed = min(rows_by_seed)
-    warning = "; ".join(
-        f"{problem} in {num_seeds} of {len(rows_by_seed)} seeds"
-        for problem, num_seeds in sorted(num_seeds_by_problem.items())
-    )
-    return {
-        "name": configuration.name,
-        "seed": seed,
-        "rows": rows_by_seed[seed],
-        "warning": warning,
-    }
-
-
-def read_gates(run: Path) -> tuple[list[GateRow], list[str]] | None:
-    """Reads the `gates.json` of a run; None if the file is missing or damaged.
-
-    Returns: the rows of the table of gates, and the problems of its gates.
-    """
-    try:
-        usage = read_json_object(run / "gates.json")
-        problems = ["a dead expert"] if usage["dead"] else []
-        if any(gate["polarised"] for gate in usage["gates"]):
-            problems.append("a polarised gate")
-        return gate_rows(usage), problems
-    except DAMAGED_FILE_ERRORS:
-        return None
+    for seed, run in sorted(configuration.runs.items()):
+        try:
+            usage = read_json_object(run.path / "gates.json")
+            warnings = ["a dead expert"] if usage["dead"] else []
+            if any(gate["polarised"] for gate in usage["gates"]):
+                warnings.append("a polarised gate")
+            rows = gate_rows(usage)
+        except DAMAGED_FILE_ERRORS:
+            continue
+        title = f"{configuration.name}, seed {seed}"
+        return {"title": title, "rows": rows, "warning": "; ".join(warnings)}
+    return None
 
 
 def median_facts(configuration: Configuration) -> list[str]:
@@ -196,16 +153,8 @@ def verdict_class(difference: Difference) -> str:
     """
     if difference.is_real:
         return difference.verdict
-    uncertain = (
-        Verdict.THESE_ROWS_ONLY,
-        Verdict.TOO_FEW_SEEDS,
-        Verdict.TOO_FEW_ROWS,
-        Verdict.NOT_TESTED,
-        Verdict.TOO_FEW_DAYS,
-        Verdict.AHEAD,
-        Verdict.BEHIND,
-    )
-    return "uncertain" if difference.verdict in uncertain else "none"
+    none = (Verdict.NOT_REAL, Verdict.NOT_COMPARABLE, Verdict.NO_SCORE)
+    return "none" if difference.verdict in none else "uncertain"
 
 
 # The functions that the templates call.

@@ -1,7 +1,9 @@
-"""Draws the scores of seeds and the learning curves of a comparison.
+"""Draws scores by seed and by setting, and the learning curves of a comparison.
 
 A configuration has the same colour in all plots: the colour of its index.
 """
+
+from statistics import fmean
 
 from mtl_cli.comparison.intervals import interval_text
 from mtl_cli.comparison.results import DatasetComparison
@@ -15,7 +17,6 @@ MAX_CONFIGURATIONS = 30  # the largest number of configurations in one plot
 
 
 def plotted_indices(comparison: DatasetComparison) -> range:
-    """Returns the indices of the configurations that are plotted."""
     return range(min(len(comparison.configurations), MAX_CONFIGURATIONS))
 
 
@@ -46,6 +47,36 @@ def interval_plot(comparison: DatasetComparison, task: Task) -> IntervalPlot:
     return IntervalPlot(task.title, task.metric_title, bars, baseline_mean)
 
 
+def setting_plot(
+    comparison: DatasetComparison, key: str, task: Task
+) -> IntervalPlot | None:
+    """Plots one row per value of a setting: the mean of its configurations.
+
+    A small dot is the score of a configuration, and a bar covers all of them. Returns
+    None if the setting has a single value.
+    """
+    dots_by_value: dict[str, list[tuple[float, str]]] = {}
+    for i in plotted_indices(comparison):
+        score = task.scores[i]
+        value = score.configuration.settings.get(key)
+        if value is not None and score.interval is not None:
+            dot = score.interval.mean, score.configuration.name
+            dots_by_value.setdefault(value, []).append(dot)
+    if len(dots_by_value) < 2:
+        return None
+    numbers = {value: finite_number(value) for value in dots_by_value}
+    bars = []
+    # Numbers come first, by size; other values keep their order.
+    for value in sorted(numbers, key=lambda v: (numbers[v] is None, numbers[v] or 0.0)):
+        dots = dots_by_value[value]
+        means = [mean for mean, _ in dots]
+        text = f"{fmean(means):,.{task.decimals}f}"
+        bar = Bar(value, text, fmean(means), min(means), max(means), small_dots=dots)
+        bars.append(bar)
+    title = f"{key} and {task.name_with_space}"
+    return IntervalPlot(title, task.metric_title, bars, None)
+
+
 def learning_curves(comparison: DatasetComparison, task: Task) -> Chart | None:
     """Plots the metric on validation rows by epoch, one line per run.
 
@@ -70,16 +101,10 @@ def learning_curves(comparison: DatasetComparison, task: Task) -> Chart | None:
     if not lines:
         return None
     # The worst values, of the first epochs, would stretch the y axis so far that the
-    # last epochs of all runs looked the same. So the axis does not cover them.
-    values = [value for line in lines for value in line.y]
-    y_values = without_worst_fifth(values, task.direction)
+    # last epochs of all runs looked the same. So the axis leaves out the worst fifth.
+    values = sorted(
+        (value for line in lines for value in line.y),
+        key=lambda value: task.direction * value,
+    )
+    y_values = values[len(values) // 5 if task.direction else 0 :]
     return LinePlot(f"{y_name} by epoch", "epoch", y_name, lines, y_values).chart()
-
-
-def without_worst_fifth(values: list[float], direction: int) -> list[float]:
-    """Returns the values of a metric without the worst fifth.
-
-    A metric with direction 0 has no worst values, so all values stay.
-    """
-    worst_first = sorted(values, key=lambda value: direction * value)
-    return worst_first[len(values) // 5 if direction else 0 :]

@@ -1,13 +1,13 @@
-"""Reads columns of the `predictions.parquet` of runs, and keeps some in a cache."""
+"""Reads columns of the `predictions.parquet` of runs, and keeps small files."""
 
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
-from mtl_cli.core.prediction_names import GROUP
 from mtl_cli.data.table import Array
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.runs.predictions_file import read_predictions
@@ -15,90 +15,50 @@ from mtl_cli.runs.predictions_file import read_predictions
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# The number of cells, about 4 MB, that are read in advance for the next tasks.
-CELLS_IN_ADVANCE = 500_000
-MAX_CACHED_CELLS = 2 * CELLS_IN_ADVANCE  # the cache keeps at most this many of a file
-
-
-class CachedColumns(NamedTuple):
-    """The part of a `predictions.parquet` that the cache keeps.
-
-    Attributes:
-        names: the names of all columns of the file.
-        columns: the columns that were read last; {} if these are too large to be kept.
-        num_rows: the number of rows.
-    """
-
-    names: frozenset[str]
-    columns: "dict[str, pa.ChunkedArray]"
-    num_rows: int
+MAX_KEPT_CELLS = 1_000_000  # about 8 MB; larger files are not kept in memory
 
 
 class PredictionFiles:
-    """Reads columns of predictions, and keeps the columns that were read last.
+    """Reads columns of predictions, and keeps small files in memory.
 
-    The first read of a file gets only the requested columns. Each further read also
-    gets the columns that follow, because the next tasks will request them. Otherwise
-    each task would open the file again. Opening takes time in proportion to the number
-    of columns, so the total time would grow with the square of the number of tasks.
+    If each task opened the file again, the total time would grow with the square of the
+    number of tasks, because opening takes time in proportion to the number of columns.
+    So the second read of a file keeps all columns. The first read takes only the
+    requested columns: usually there are few tasks.
     """
 
     def __init__(self) -> None:
-        self.cached: dict[Path, CachedColumns] = {}
+        self.num_cells: dict[Path, int] = {}  # of each file that was read
+        self.kept: dict[Path, pa.Table] = {}
 
     def read(self, run: Path, requested: set[str]) -> "pa.Table":
         """Reads the requested columns that the `predictions.parquet` of a run has.
 
         `run` is the run folder. Raises the same errors as `read_predictions`.
         """
-        import pyarrow as pa
+        if run not in self.kept and self.num_cells.get(run, np.inf) <= MAX_KEPT_CELLS:
+            # The damage may be in a column that is not requested.
+            with suppress(*DAMAGED_FILE_ERRORS):
+                self.kept[run] = read_predictions(run, list)
+        if run in self.kept:
+            table = self.kept[run]
+            return table.select([n for n in table.column_names if n in requested])
+        all_names: list[str] = []
 
-        cached = self.cached.get(run)
-        if cached is None:
-            cached = read_columns(run, requested, num_more=0)
-        elif not requested & cached.names <= cached.columns.keys():
-            num_more = CELLS_IN_ADVANCE // max(1, cached.num_rows)
-            try:
-                cached = read_columns(run, requested, num_more)
-            except DAMAGED_FILE_ERRORS:
-                # The damage may be in a column that is not requested.
-                cached = read_columns(run, requested, num_more=0)
-        table = pa.table({c: cached.columns[c] for c in requested & cached.names})
-        if len(cached.columns) * cached.num_rows > MAX_CACHED_CELLS:
-            cached = cached._replace(columns={})
-        self.cached[run] = cached
+        def choose(names: list[str]) -> list[str]:
+            all_names.extend(names)
+            return [name for name in names if name in requested]
+
+        table = read_predictions(run, choose)
+        self.num_cells[run] = len(all_names) * table.num_rows
         return table
-
-
-def read_columns(run: Path, requested: set[str], num_more: int) -> CachedColumns:
-    """Reads the requested columns of a file, and the next `num_more` columns.
-
-    These follow the last requested column in the file. A request for the groups does
-    not count: all tasks request them, and they are the last column.
-    """
-    all_names: list[str] = []
-
-    def choose(names: list[str]) -> list[str]:
-        all_names.extend(names)
-        indices = [i for i, name in enumerate(names) if name in requested]
-        end = max((i for i in indices if names[i] != GROUP), default=-1) + 1
-        chosen = [names[i] for i in indices] + names[end : end + num_more]
-        return list(dict.fromkeys(chosen))
-
-    table = read_predictions(run, choose)
-    columns = dict(zip(table.column_names, table.columns, strict=True))
-    return CachedColumns(frozenset(all_names), columns, table.num_rows)
 
 
 def label_values(run: Run, name: str, column: "pa.ChunkedArray") -> Floats:
     """Converts a label column to float64, (rows,). A missing label becomes NaN.
 
-    A multiclass column holds the name of each row's class. The name is converted to its
-    index in the task's `classes`.
-
-    Args:
-        run: the run whose `config.yaml` lists the classes.
-        name: the name of the column. A multiclass column has the name of its task.
+    A multiclass column has the name of its task, and holds the name of each row's
+    class. The name is converted to its index in the `classes` in `config.yaml`.
 
     Raises:
         OSError: if the column is text and `config.yaml` cannot be read.
@@ -120,15 +80,9 @@ def label_values(run: Run, name: str, column: "pa.ChunkedArray") -> Floats:
 
 
 def class_names(run: Run, name: str, labels: Floats) -> Array | None:
-    """Returns the name of the class of each label, (rows,).
+    """Returns the name of the class of each label, (rows,), None for a missing label.
 
-    Args:
-        run: the run whose `config.yaml` lists the classes.
-        name: the name of the label column.
-        labels: the result of `label_values`.
-
-    Returns: the names, with None for a missing label; or None instead of an array if
-        the labels are not classes.
+    `labels` is the result of `label_values`. Returns None if they are not classes.
 
     Raises:
         OSError, ValueError: if `config.yaml` cannot be read.
@@ -144,11 +98,7 @@ def class_names(run: Run, name: str, labels: Floats) -> Array | None:
 
 
 def classes_of(run: Run, task: str) -> list[str]:
-    """Returns the names of a task's classes; [] if `config.yaml` lists none.
-
-    Raises:
-        OSError, ValueError: if `config.yaml` cannot be read.
-    """
+    """Returns the names of a task's classes; [] if `config.yaml` lists none."""
     try:
         return [str(value) for value in run.config["dataset"]["tasks"][task]["classes"]]
     except (KeyError, TypeError):

@@ -36,24 +36,14 @@ class DifferentRowsError(UnusableError):
 
 
 class Rows(NamedTuple):
-    """Rows on which a task is scored.
+    """Rows on which a task is scored, (rows,) each."""
 
-    Attributes:
-        row_numbers: the number of each row in the test table, (rows,).
-        label: the labels, (rows,).
-        weight: the weights, above 0, (rows,).
-        group: the index of each row's group, (rows,); below 0 for no group.
-        scenario: the name of each row's scenario, (rows,); None if unknown.
-        class_name: the name of the class of each label, (rows,); None if labels are not
-            classes.
-    """
-
-    row_numbers: npt.NDArray[np.int64]
+    row_numbers: npt.NDArray[np.int64]  # in the test table
     label: Floats
-    weight: Floats
-    group: npt.NDArray[np.int64]
-    scenario: npt.NDArray[np.object_] | None = None
-    class_name: npt.NDArray[np.object_] | None = None
+    weight: Floats  # above 0
+    group: npt.NDArray[np.int64]  # the index of a row's group; below 0 for no group
+    scenario: npt.NDArray[np.object_] | None = None  # names; None if unknown
+    class_name: npt.NDArray[np.object_] | None = None  # None if labels are no classes
 
     def take(self, mask: npt.NDArray[np.bool_]) -> "Rows":
         """Returns the rows where `mask`, (rows,), is True."""
@@ -62,13 +52,8 @@ class Rows(NamedTuple):
     def are_same(self, other: "Rows", *, compare_groups: bool) -> bool:
         """Whether two sets of rows have equal row numbers, labels and weights.
 
-        Classes are compared by their names. Their indices, in `label`, may differ: each
-        run may list the classes in another order.
-
-        Scenarios are not compared: no score depends on the scenarios of its rows.
-
-        `compare_groups` says whether the groups must be equal too, as for a metric that
-        is computed from the groups.
+        Classes are compared by their names, because each run may list the classes in
+        another order. Scenarios are not compared: no score depends on them.
         """
         if self.class_name is None or other.class_name is None:
             have_same_labels = np.array_equal(self.label, other.label)
@@ -88,23 +73,14 @@ class Predictions(ABC):
 
     Each subclass tests the difference of two scores in its own way. `make_predictions`
     chooses the subclass.
-
-    Attributes:
-        metric: the metric to compute.
-        rows: the rows on which the task is scored.
-        by_replicate: the predictions of each replicate, (rows,) or (rows, classes).
     """
 
     metric: Metric
     rows: Rows
-    by_replicate: list[Floats]
+    by_replicate: list[Floats]  # (rows,) or (rows, classes) each
 
     def of_scenario(self, name: str) -> Self:
-        """Returns the predictions for the rows of a scenario; "" gives all rows.
-
-        Raises:
-            UnusableError: if the scenarios of the rows are unknown.
-        """
+        """Returns the predictions for the rows of a scenario; "" gives all rows."""
         if not name:
             return self
         if self.rows.scenario is None:
@@ -114,7 +90,6 @@ class Predictions(ABC):
         return replace(self, rows=self.rows.take(mask), by_replicate=by_replicate)
 
     def with_groups(self, group: npt.NDArray[np.int64]) -> Self:
-        """Returns the predictions with other groups of their rows."""
         if np.array_equal(self.rows.group, group):
             return self
         return replace(self, rows=self.rows._replace(group=group))
@@ -167,7 +142,5 @@ class Predictions(ABC):
         """Tests whether two scores on the same rows, in the same groups, differ.
 
         Raises:
-            UndefinedError: if the metric is undefined on the rows.
-            TooFewRowsError: if there are too few rows or groups for a test.
-            UnusableError: if there is no test for another reason.
+            UndefinedError, UnusableError: as for `score` and `test`.
         """

@@ -165,11 +165,7 @@ class ResampledPredictions(Predictions):
 def make_predictions(
     metric: Metric, rows: Rows, by_replicate: list[Floats]
 ) -> Predictions:
-    """Makes the `Predictions` whose test fits the metric.
-
-    Raises:
-        UnusableError: if the metric is a plugin's metric of groups.
-    """
+    """Makes the `Predictions` whose test fits the metric."""
     if metric.name == "auc":
         return AucPredictions(metric, rows, by_replicate)
     if metric.name == "gauc":

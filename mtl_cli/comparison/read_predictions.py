@@ -47,33 +47,24 @@ def read_all_replicates(
 ) -> Predictions:
     """Reads the predictions of all replicates of a configuration, and checks them.
 
-    To check them, the metric is computed from the predictions and compared with the
-    metric in `metrics.json`.
-
     Raises:
         DifferentRowsError: if the replicates have different rows.
-        UnusableError: if predictions are missing or damaged, or if the metric needs
-            groups that `predictions.parquet` does not contain, is undefined, or differs
-            from the metric in `metrics.json`.
+        UnusableError: if predictions are missing or damaged, or if the metric cannot be
+            computed from them, or differs from the metric in `metrics.json`.
     """
     recorded = configuration.scores_by_replicate("test", task, metric)
     if not recorded:
         raise UnusableError(f"{metric} is undefined")
     needs_groups = any(namesake.grouped for namesake in metrics_named(metric))
-    rows_by_replicate, prediction_by_replicate = [], []
-    for replicate in recorded:
-        run = configuration.runs[replicate]
-        rows, prediction = read_one_run(run, task, files, needs_groups=needs_groups)
-        rows_by_replicate.append(rows)
-        prediction_by_replicate.append(prediction)
-    first_rows = rows_by_replicate[0]
-    if not all(
-        first_rows.are_same(rows, compare_groups=needs_groups)
-        for rows in rows_by_replicate
-    ):
+    replicates = [
+        read_one_run(configuration.runs[key], task, files, needs_groups=needs_groups)
+        for key in recorded
+    ]
+    rows, first_prediction = replicates[0]
+    if not all(rows.are_same(r, compare_groups=needs_groups) for r, _ in replicates):
         raise DifferentRowsError("the seeds have different test rows")
-    fitting_metric = metric_for_shape(metric, prediction_by_replicate[0])
-    predictions = make_predictions(fitting_metric, first_rows, prediction_by_replicate)
+    fitting_metric = metric_for_shape(metric, first_prediction)
+    predictions = make_predictions(fitting_metric, rows, [p for _, p in replicates])
     check_score(predictions, list(recorded.values()))
     return predictions
 
@@ -83,35 +74,15 @@ def metric_for_shape(name: str, prediction: Floats) -> Metric:
 
     There may be two: the `log_loss` of binary tasks takes one prediction per row, and
     the `log_loss` of multiclass tasks takes several.
-
-    Args:
-        name: the name of the metric.
-        prediction: the predictions of one replicate, (rows,) or (rows, classes).
-
-    Raises:
-        UnusableError: if there is no such metric.
     """
-    are_several = prediction.ndim == 2
     for metric in metrics_named(name):
-        if metric.several_predictions == are_several:
+        if metric.several_predictions == (prediction.ndim == 2):
             return metric
-    if are_several:
-        problem = "takes one prediction per row, but predictions.parquet holds several"
-    else:
-        problem = "takes several predictions per row, but predictions.parquet holds one"
-    raise UnusableError(f"{name} {problem}")
+    raise UnusableError(f"predictions.parquet does not hold predictions for {name}")
 
 
 def check_score(predictions: Predictions, recorded: list[float]) -> None:
-    """Checks that predictions give the metric that `metrics.json` contains.
-
-    Args:
-        predictions: the predictions of all replicates.
-        recorded: the metric of each replicate, from `metrics.json`.
-
-    Raises:
-        UnusableError: if the metric is undefined, or differs from `metrics.json`.
-    """
+    """Checks that predictions give the metric of each replicate in `metrics.json`."""
     metric = predictions.metric.name
     try:
         score = predictions.score
@@ -127,20 +98,12 @@ def read_one_run(
 ) -> tuple[Rows, Floats]:
     """Reads the rows on which a task is scored, and the predictions of a run for them.
 
-    `needs_groups` says whether the metric needs the groups of the rows, as `gauc` does.
-
     Returns: the rows; and the predictions, (rows,) or (rows, classes).
-
-    Raises:
-        UnusableError: if the file is missing or damaged, lacks a column, or has no
-            scored rows.
     """
     space_column = column_of_space(run, task)
     required = [ROW, prediction_name(task)]
-    if space_column:
-        required.append(space_column)
-    if needs_groups:
-        required.append(GROUP)
+    required += [space_column] if space_column else []
+    required += [GROUP] if needs_groups else []
     optional = [task, label_of_output(task), weight_name(task), GROUP]
     if "scenarios" in run.score("test", task):
         optional.append(SCENARIO)
@@ -180,16 +143,8 @@ def scored_predictions(
     """Selects the rows on which a task is scored, and the predictions for these rows.
 
     A scored row has a label, lies in the task's space and has a finite weight above 0.
-
-    Args:
-        table: columns of `predictions.parquet`. Columns that are optional may be
-            missing.
-        task: the name of the task.
-        labels: the labels of the task, (rows,); NaN if a label is missing.
-        space_column: the column that is 1 for the rows in the task's space; "" if the
-            space is all rows.
-
-    Returns: the rows; and the predictions, (rows,) or (rows, classes).
+    `labels` are (rows,), with NaN for a missing label; `space_column` is the result of
+    `column_of_space`.
     """
     import pyarrow as pa
 

@@ -1,7 +1,6 @@
 """Reads the files of a run folder, and finds damaged files."""
 
 import contextlib
-import math
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,13 +31,17 @@ def read_run(folder: Path) -> Run:
     run = Run(folder)
     try:
         with reading(STATUS):
-            record = read_status_record(folder)
+            record = read_json_object(folder / STATUS)
+            if not is_run_record(record):
+                raise ValueError
             run.start = record.get("start", "")
             seconds = record.get("seconds")
             run.seconds = None if seconds is None else float(seconds)
             status = current_status(record)
         with reading("config.yaml"):
-            config = read_raw_config(folder)
+            text = read_text(folder / "config.yaml", MAX_YAML_BYTES)
+            check_yaml(text, "config.yaml")
+            config = yaml.load(text, yaml.CSafeLoader)
             run.settings = compared_settings(config)
             seed = config.get("seed", 0)
             run.seed = seed if isinstance(seed, int) else 0
@@ -83,14 +86,6 @@ def reading(file: str) -> Iterator[None]:
 # block of `reading` turns the error into a `DamagedFileError`.
 
 
-def read_status_record(folder: Path) -> dict[str, Any]:
-    """Reads the `status.json` of a run."""
-    record = read_json_object(folder / STATUS)
-    if not is_run_record(record):
-        raise ValueError
-    return record
-
-
 def current_status(record: dict[str, Any]) -> str:
     """Returns the recorded status, or `killed` if the process of a running run is gone.
 
@@ -101,14 +96,6 @@ def current_status(record: dict[str, Any]) -> str:
     if status == "running" and on_this_machine and has_ended(int(record["pid"])):
         return "killed"
     return status
-
-
-def read_raw_config(folder: Path) -> dict[str, Any]:
-    """Reads the `config.yaml` of a run, with Hydra's own keys."""
-    text = read_text(folder / "config.yaml", MAX_YAML_BYTES)
-    check_yaml(text, "config.yaml")
-    config: dict[str, Any] = yaml.load(text, yaml.CSafeLoader)
-    return config
 
 
 def check_environment(environment: dict[str, Any]) -> None:
@@ -130,8 +117,6 @@ def check_scores(scores: Scores) -> None:
                 raise ValueError
             if key == "why" and not isinstance(value, dict):
                 raise ValueError
-            if isinstance(value, int | float) and (
-                not math.isfinite(value) or abs(value) >= MAX_NUMBER
-            ):
-                raise ValueError
+            if isinstance(value, int | float) and not abs(value) < MAX_NUMBER:
+                raise ValueError  # also if the value is NaN
         check_scores(score.get("scenarios", {}))

@@ -23,10 +23,7 @@ class DatasetComparison:
         dataset: the name of the data set, see `datasets.unique_names`.
         configurations: the configurations that have scores, in order of appearance.
         differing_keys: the dotted settings in which the configurations differ.
-        baseline: the configuration that all others are compared with.
-        baseline_reason: why this configuration is the baseline.
-        split: the split whose scores are compared.
-        tasks: the tasks with their scores.
+        unscored: the configurations that are left out because they have no scores.
         warnings: reasons to trust the comparison less, such as few seeds.
         is_of_lines: whether each configuration is a line: a chain of runs, each of
             which starts from the run of the day before, see `lines.py`. Days then take
@@ -40,15 +37,13 @@ class DatasetComparison:
     baseline_reason: str
     split: str
     tasks: list[Task]
+    unscored: list[Configuration] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     is_of_lines: bool = False
 
     @property
     def shown_keys(self) -> list[str]:
-        """The settings that tables show, as dotted keys: those that differ.
-
-        If no setting differs, tables show `model.name`.
-        """
+        """The settings that tables show: those that differ, or else `model.name`."""
         return self.differing_keys or ["model.name"]
 
     def shown_settings(self, configuration: Configuration) -> dict[str, str | None]:
@@ -78,38 +73,12 @@ class DatasetComparison:
 
     @property
     def num_runs(self) -> int:
-        """The number of runs that are compared."""
         return sum(len(c.runs) for c in self.configurations)
 
     @property
     def is_day_of_lines(self) -> bool:
         """Whether all configurations are runs of lines, compared on a single day."""
         return not self.is_of_lines and all(c.is_in_line for c in self.configurations)
-
-    @property
-    def is_day_of_one_line(self) -> bool:
-        """Whether this is a day of lines on which only one line has a run."""
-        return self.is_day_of_lines and len(self.configurations) == 1
-
-    @property
-    def lone_tasks(self) -> list[Task]:
-        """The tasks that only one of several configurations has.
-
-        For example, only a configuration with the heads of ESMM has the output pCVR.
-        """
-        if len(self.configurations) < 2:
-            return []
-        return [task for task in self.tasks if task.num_scored < 2]
-
-    def without_lone_tasks(self) -> "DatasetComparison":
-        """Returns the comparison without `lone_tasks`: they have nothing to compare.
-
-        If all tasks are lone tasks, all of them stay.
-        """
-        lone_tasks = self.lone_tasks
-        if len(lone_tasks) == len(self.tasks):
-            return self
-        return replace(self, tasks=[t for t in self.tasks if t not in lone_tasks])
 
     @property
     def all_tasks(self) -> list[Task]:
@@ -131,8 +100,8 @@ class DatasetComparison:
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yields {column: value, not rounded} for each configuration and task.
 
-        If tasks have scenarios, there is a row for each of `all_tasks`. Every row then
-        has the column `scenario`, which is "" for a task on all rows.
+        If tasks have scenarios, there is a row for each of `all_tasks`, and a column
+        `scenario`, which is "" for a task on all rows.
         """
         tasks = self.all_tasks
         for i, configuration in enumerate(self.configurations):
@@ -144,7 +113,6 @@ class DatasetComparison:
                 yield row | score_cells(task.score_dict(i))
 
     def to_frame(self) -> "DataFrame":
-        """Returns a table with the columns of `mtl-compare --csv`, see `rows`."""
         import pandas as pd
 
         return pd.DataFrame(self.rows())
@@ -153,8 +121,7 @@ class DatasetComparison:
 def score_cells(score: dict[str, Any]) -> dict[str, Any]:
     """Returns the result of `Task.score_dict` as the cells of a row.
 
-    A difference has columns such as `to_baseline.verdict`, and its tests have columns
-    such as `to_baseline.over_rows.p`. A missing difference or test has no columns.
+    A missing difference or test has no columns, such as `to_baseline.over_rows.p`.
     """
     nested = {k: v for k, v in score.items() if k not in ("by_seed", "scenarios")}
     differences_and_tests = (*(f"to_{k}" for k in COMPARED_WITH), *TESTS)
@@ -175,19 +142,3 @@ def without_earlier_days(
         for c in comparisons
         if not c.is_day_of_lines or c is last_days[c.dataset_name]
     ]
-
-
-def days_of_one_line(
-    comparisons: list[DatasetComparison],
-) -> list[list[DatasetComparison]]:
-    """Returns the days of each line, of the days on which only one line has a run.
-
-    Runs of the same data set and model count as one line: other settings, such as the
-    learning rate, may change from day to day. Lines of a single day are left out.
-    """
-    days_by_line: dict[tuple[str, str], list[DatasetComparison]] = {}
-    for comparison in comparisons:
-        if comparison.is_day_of_one_line:
-            line = comparison.dataset_name, comparison.baseline.model
-            days_by_line.setdefault(line, []).append(comparison)
-    return [days for days in days_by_line.values() if len(days) > 1]

@@ -15,7 +15,7 @@ from mtl_cli.comparison.read_predictions import read_all_replicates
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.task import Task
-from mtl_cli.core.message_text import counted
+from mtl_cli.core.message_text import line_if_any
 
 MAX_CONFIGURATIONS = 40  # the largest number of configurations whose rows are read
 # The largest number of predictions, over all runs, that can be tested in seconds. AUCs
@@ -36,22 +36,17 @@ def add_row_tests(comparison: DatasetComparison) -> list[str]:
         if not task.is_metric_known:
             continue  # `task_warnings` names the metric
         tested = configurations_to_test(task, comparison)
-        num_untested = task.num_scored - len(tested)
-        if num_untested > 0:
-            texts.append(
-                f"{task.name}: the test rows of "
-                f"{counted(len(tested), 'configuration')} were read, beginning with "
-                "the baseline and the best ones; there is no test over rows of "
-                f"{counted(num_untested, 'other configuration')}"
-            )
-        reasons = add_tests_of_task(task, tested, files)
-        if reasons:
-            num_more = len(reasons) - 1
-            count = f" (and {counted(num_more, 'more reason')})" if num_more else ""
-            texts.append(
-                f"{task.name}: there is no test over rows where test rows cannot be "
-                f"compared: {reasons[0]}{count}"
-            )
+        scored = [s.configuration for s in task.scores if s.interval is not None]
+        texts += line_if_any(
+            f"{task.name}: only the test rows of the baseline and of the best "
+            "configurations were read; there is no test over rows of",
+            [c.name for c in scored if c not in tested],
+        )
+        texts += line_if_any(
+            f"{task.name}: there is no test over rows where test rows cannot be "
+            "compared",
+            add_tests_of_task(task, tested, files),
+        )
     return texts
 
 
@@ -84,7 +79,6 @@ def configurations_to_test(
 
 
 def max_predictions(metric: str) -> int:
-    """Returns the largest number of predictions for which a metric is tested."""
     return MAX_PREDICTIONS.get(metric, MAX_PREDICTIONS_RESAMPLED)
 
 
@@ -99,12 +93,8 @@ def add_tests_of_task(
 ) -> list[str]:
     """Tests the differences of a task over test rows, on all rows and by scenario.
 
-    Args:
-        task: the task on all rows.
-        tested: the configurations whose predictions may be read.
-        files: the reader of the predictions.
-
-    Returns: the reasons why some differences could not be tested.
+    Only the predictions of the configurations `tested` may be read. Returns the reasons
+    why some differences could not be tested.
     """
     # Single-scenario twins are not in `task.scores`, so their rows are always read.
     not_to_read = {score.configuration for score in task.scores} - set(tested)
@@ -118,46 +108,34 @@ def add_tests_of_task(
         pair = {difference.configuration, difference.other}
         difference.has_unread_rows = bool(pair & not_to_read)
     differences = [d for d in known_differences if not d.has_unread_rows]
-    to_read = dict.fromkeys(c for d in differences for c in (d.configuration, d.other))
-    predictions, reading_errors = read_configurations(to_read, task, files)
+
+    @cache
+    def read(configuration: Configuration) -> Predictions | UnusableError:
+        try:
+            return read_all_replicates(configuration, task.name, task.metric, files)
+        except UnusableError as error:
+            # The new error has the class of the old error, and names the configuration.
+            return type(error)(f"{configuration.name}: {error}")
 
     @cache
     def of_scenario(configuration: Configuration, scenario: str) -> Predictions:
-        return predictions[configuration].of_scenario(scenario)
+        predictions = read(configuration)
+        if isinstance(predictions, UnusableError):
+            raise predictions
+        return predictions.of_scenario(scenario)
 
     reasons: dict[str, None] = {}  # each reason once, in order
     for difference in differences:
-        compared = (difference.configuration, difference.other)
-        scenario = difference.scenario
-        where = f"in scenario {scenario}, " if scenario else ""
-        error = next((reading_errors[c] for c in compared if c in reading_errors), None)
-        if error is not None:
-            where = ""  # the predictions cannot be read for any scenario
-        else:
-            try:
-                first, second = (of_scenario(c, scenario) for c in compared)
-                difference.row_test = first.test(second)
-            except UnusableError as test_error:
-                error = test_error
-        if isinstance(error, DifferentRowsError):
+        where = ""
+        try:
+            first = of_scenario(difference.configuration, difference.scenario)
+            second = of_scenario(difference.other, difference.scenario)
+            if difference.scenario:
+                where = f"in scenario {difference.scenario}, "
+            difference.row_test = first.test(second)
+        except DifferentRowsError:
             difference.mark_not_comparable()
-        elif error is not None:
+        except UnusableError as error:
             difference.has_too_few_rows = isinstance(error, TooFewRowsError)
             reasons[f"{where}{error}"] = None
     return list(reasons)
-
-
-def read_configurations(
-    configurations: Iterable[Configuration], task: Task, files: PredictionFiles
-) -> tuple[dict[Configuration, Predictions], dict[Configuration, UnusableError]]:
-    """Returns the predictions for a task, and the errors of unusable predictions."""
-    predictions, errors = {}, {}
-    for configuration in configurations:
-        try:
-            predictions[configuration] = read_all_replicates(
-                configuration, task.name, task.metric, files
-            )
-        except UnusableError as error:
-            # The new error has the class of the old error, and names the configuration.
-            errors[configuration] = type(error)(f"{configuration.name}: {error}")
-    return predictions, errors

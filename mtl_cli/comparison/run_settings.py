@@ -26,9 +26,6 @@ MAX_CHARACTERS = 50_000_000
 def compared_settings(config: object) -> dict[str, str]:
     """Returns the settings of a run without `IGNORED_KEYS`, {dotted key: text}.
 
-    Args:
-        config: the parsed `config.yaml` of the run.
-
     Raises:
         ValueError: if the configuration is not a mapping, or if its settings have more
             than `MAX_CHARACTERS`.

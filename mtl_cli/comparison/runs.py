@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mtl_cli.core.nested import flatten
 from mtl_cli.core.other_files import read_text
 from mtl_cli.metrics.score_dict import Score as RecordedScore
 from mtl_cli.metrics.score_dict import Scores
@@ -25,13 +26,11 @@ class Run:
     """The content of a run folder that a comparison needs.
 
     Attributes:
-        path: the run folder.
         status: `done`, `failed`, `interrupted`, `running` or `killed`; `damaged` if a
             file of the run is missing or damaged; `NEVER_BEGAN` if there is no folder.
         error: why the run failed or cannot be read; "" if there is no error.
         start: the start time in ISO 8601.
         seconds: the duration of the run; None if unknown.
-        seed: the seed of the run.
         settings: see `compared_settings`.
         metrics: the scores by split and task, from `metrics.json`.
         environment: versions, hashes and sizes, from `environment.json`.
@@ -60,12 +59,7 @@ class Run:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The whole `config.yaml`, see `read_config`; read once, at the first use.
-
-        Raises:
-            OSError: if the file cannot be read.
-            ValueError: if the file is damaged.
-        """
+        """The whole `config.yaml`, see `read_config`; read once, at the first use."""
         return read_config(self.path)
 
     @property
@@ -79,9 +73,9 @@ class Run:
         return self.status == "done" and bool(self.metrics)
 
     def score(self, split: str, task: str, scenario: str = "") -> RecordedScore:
-        """Returns the recorded score of a task; {} if there is none.
+        """Returns the recorded score of a task on the rows of a scenario, or on all.
 
-        `scenario` is the scenario whose rows are scored; "" for all rows.
+        The score is {} if there is none.
         """
         score = self.metrics.get(split, {}).get(task, {})
         if not scenario:
@@ -89,36 +83,23 @@ class Run:
         scenario_score: RecordedScore = score.get("scenarios", {}).get(scenario, {})
         return scenario_score
 
-    def value(
-        self, split: str, task: str, metric: str, scenario: str = ""
-    ) -> float | None:
-        """Returns a metric of a task; None if it is missing or undefined.
+    def flat_scores(self, scenarios: bool = False) -> dict[str, float | None]:
+        """Returns the metrics and counts on all rows, {SPLIT.TASK.METRIC: value}.
 
-        The arguments are as for `score`.
+        With `scenarios`, those on the rows of each scenario are added, under the names
+        `SPLIT.TASK.scenarios.SCENARIO.METRIC`.
         """
-        value = self.score(split, task, scenario).get(metric)
-        return float(value) if isinstance(value, int | float) else None
-
-    def flat_scores(self) -> dict[str, float | None]:
-        """Returns the metrics and counts on all rows, {SPLIT.TASK.METRIC: value}."""
-        return {
-            name: value
-            for split, scores in self.metrics.items()
-            for name, value in flat_metrics(split, scores).items()
-        }
-
-    def scenario_scores(self) -> dict[str, float | None]:
-        """Returns the metrics and counts on the rows of each scenario.
-
-        The names are `SPLIT.TASK.scenarios.SCENARIO.METRIC`, as in `metrics.json`.
-        """
-        return {
-            name: value
+        values = {
+            f"{split}.{task}.{key}": value
             for split, scores in self.metrics.items()
             for task, score in scores.items()
-            for name, value in flat_metrics(
-                f"{split}.{task}.scenarios", score.get("scenarios", {})
-            ).items()
+            for key, value in score.items()
+            if scenarios or key != "scenarios"
+        }
+        return {
+            name: None if value is None else float(value)
+            for name, value in flatten(values).items()
+            if value is None or isinstance(value, int | float)
         }
 
     def training_facts(self) -> dict[str, float | None]:
@@ -153,21 +134,6 @@ class Run:
             return list(csv.DictReader(io.StringIO(text)))
         except (OSError, ValueError, csv.Error):
             return []
-
-
-def flat_metrics(start: str, scores: Scores) -> dict[str, float | None]:
-    """Returns the metrics and counts of scores as {START.NAME.METRIC: value}.
-
-    Args:
-        start: the start of all names, such as `test`.
-        scores: {name of a task or scenario: score}.
-    """
-    return {
-        f"{start}.{name}.{metric}": None if value is None else float(value)
-        for name, score in scores.items()
-        for metric, value in score.items()
-        if value is None or isinstance(value, int | float)
-    }
 
 
 def finite_number(text: str | None) -> float | None:

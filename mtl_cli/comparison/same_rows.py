@@ -1,8 +1,4 @@
-"""Finds out whether runs were scored on the same rows.
-
-- `runs_have_same_rows` asks whether runs have the same rows in a split.
-- `have_same_validation_rows` asks whether configurations have the same validation rows.
-- `have_equal_test_rows` compares the columns of two tables of test rows.
+"""Finds out whether runs were scored on the same rows of a split.
 
 `predictions.Rows.are_same` compares the rows on which a task is scored.
 """
@@ -37,11 +33,10 @@ VALID_ROWS = "valid_rows"
 def runs_have_same_rows(runs: Iterable[Run], split: str) -> bool:
     """Whether all runs were scored on the same rows of a split.
 
-    Runs with equal data and equal split settings were scored on the same rows. If the
-    data or the split settings differ, the test rows can still be the same, for example
-    if all runs read the same separate test file. In this case, the row numbers and
-    labels in the runs' `predictions.parquet` are compared. The file contains test rows
-    only, so the training and validation rows of these runs count as different.
+    Runs with equal data and equal split settings were. If these differ, the test rows
+    can still be the same, for example if all runs read the same test file. So the row
+    numbers and labels in the runs' `predictions.parquet` are compared. The file
+    contains test rows only, so other rows of these runs count as different.
     """
     runs_by_split: dict[tuple[object, ...], list[Run]] = {}
     for run in runs:
@@ -70,12 +65,10 @@ def split_settings(run: Run) -> tuple[str, ...]:
 def validation_fingerprint(run: Run) -> list[str]:
     """Returns texts that identify the validation rows of a run.
 
-    If there is a validation file, its path is the only text. If not, the texts are the
-    hash of the data and the split settings.
-
-    `mtl-evaluate` copies runs and replaces their test rows. A copy has another hash of
-    the data than the original run, but the same validation rows. Therefore the
-    `environment.json` of a copy records the texts of the original run.
+    These are the path of the validation file, or else the hash of the data and the
+    split settings. A copy of a run by `mtl-evaluate` has other test rows, and so
+    another hash, but the same validation rows. Therefore the `environment.json` of a
+    copy records the texts of the original run.
     """
     recorded_texts = run.environment.get(VALID_ROWS)
     if isinstance(recorded_texts, list):
@@ -89,8 +82,7 @@ def validation_fingerprint(run: Run) -> list[str]:
 def have_same_validation_rows(configurations: list[Configuration], task: str) -> bool:
     """Whether all runs of some configurations have the same validation rows.
 
-    A validation file may have changed between two runs. Therefore the numbers of rows
-    and of positive labels of the task must be equal too.
+    A validation file may have changed, so the counts of rows must be equal too.
     """
     distinct_rows = set()
     for configuration in configurations:
@@ -104,12 +96,9 @@ def have_same_validation_rows(configurations: list[Configuration], task: str) ->
 def read_test_rows(runs: list[Run]) -> dict[str, Array]:
     """Reads the row numbers, labels and weights of the test rows of some runs.
 
-    The labels of a multiclass task are the names of the classes, because the runs may
-    list the classes in different orders.
-
-    Args:
-        runs: runs that were scored on the same rows. The first `predictions.parquet`
-            that can be read is used.
+    The runs were scored on the same rows, so the first `predictions.parquet` that can
+    be read is used. The labels of a multiclass task are the names of the classes,
+    because other runs may list the classes in another order.
 
     Returns: {name of the column: (rows,)}; {} if no file can be read.
     """
@@ -139,10 +128,10 @@ def have_equal_test_rows(a: dict[str, Array], b: dict[str, Array]) -> bool:
     the rows count as different.
     """
     common = a.keys() & b.keys()
-    return ROW in common and all(are_equal_columns(a[name], b[name]) for name in common)
-
-
-def are_equal_columns(a: Array, b: Array) -> bool:
-    """Whether two columns, (rows,), are equal: numbers with NaN, or names with None."""
-    holds_names = object in (a.dtype, b.dtype)  # NumPy finds no NaN among names
-    return np.array_equal(a, b, equal_nan=not holds_names)
+    # NumPy finds no NaN among names, which are objects.
+    return ROW in common and all(
+        np.array_equal(
+            a[name], b[name], equal_nan=object not in (a[name].dtype, b[name].dtype)
+        )
+        for name in common
+    )

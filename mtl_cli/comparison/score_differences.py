@@ -19,12 +19,8 @@ def add_score_differences(
 ) -> None:
     """Sets the differences of each score, on all rows and on the rows of each scenario.
 
-    Each difference gets its test over seeds.
-
-    Args:
-        comparison: the comparison, with scores but without differences.
-        single_scenario: the configurations that were trained on a single scenario: the
-            possible single-scenario twins.
+    Each difference gets its test over seeds. `single_scenario` are the possible
+    single-scenario twins.
     """
     configurations, split = comparison.configurations, comparison.split
     twins = single_task_twins(configurations)
@@ -60,12 +56,6 @@ class SeedTester:
 
     The noise of a configuration is how much its scores vary between seeds. The tests
     pool the noise of all configurations that were scored on the rows of the baseline.
-
-    Args:
-        task: the task, on all rows or on the rows of a scenario.
-        baseline: the baseline.
-        have_same_rows: a function that says whether all runs of two configurations were
-            scored on the same rows.
     """
 
     def __init__(
@@ -77,7 +67,7 @@ class SeedTester:
         self.task = task
         self.have_same_rows = have_same_rows
         scored = [score for score in task.scores if score.interval is not None]
-        (base,) = (s for s in task.scores if s.configuration is baseline)
+        base = task.score(baseline)
         self.pool = [s for s in scored if self.are_on_same_rows(s, base)]
         self.noise_of_pool = pooled_noise(map(seed_values, self.pool))
 
@@ -92,10 +82,7 @@ class SeedTester:
         return self.have_same_rows(a.configuration, b.configuration)
 
     def noise_of_others(self, a: Score, b: Score) -> Noise | None:
-        """Returns the noise of all configurations of the pool except these two.
-
-        Returns: the noise; None if one of the two is not in the pool.
-        """
+        """Returns the noise of the rest of the pool; None if not both are in it."""
         if a not in self.pool or b not in self.pool:
             return None
         return self.noise_of_pool - pooled_noise([seed_values(a), seed_values(b)])
@@ -122,7 +109,6 @@ class SeedTester:
 
 
 def seed_values(score: Score) -> list[float]:
-    """Returns the values of a score, one per seed."""
     return list(score.by_replicate.values())
 
 

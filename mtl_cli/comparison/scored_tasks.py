@@ -19,11 +19,8 @@ def scored_tasks(
 ) -> list[Task]:
     """Returns the tasks that have the metric, with scores but without differences.
 
-    Args:
-        configurations: the configurations to compare.
-        split: the split whose scores are compared.
-        metric: the metric to compare; None for the first recorded metric of each task.
-        task_names: the names of the tasks to compare; empty for all.
+    For the metric None, this is the first recorded metric of each task. Empty
+    `task_names` stand for all tasks.
 
     Raises:
         ConfigError: if no run has one of the named tasks, or no task has the metric.
@@ -77,12 +74,7 @@ def scored_task(
 ) -> Task:
     """Returns a task with the scores of configurations, on all rows and by scenario.
 
-    Args:
-        configurations: the configurations to compare.
-        split: the split whose scores are compared.
-        name: the name of the task.
-        metric: the name of the metric.
-        recorded: the scores of all runs on the task, from `metrics.json`.
+    `recorded` are the scores of all runs on the task, from `metrics.json`.
     """
     known_metrics = metrics_named(metric)
     direction = known_metrics[0].direction if known_metrics else 0

@@ -78,10 +78,8 @@ def seed_test(
     The test ignores the correlation. Therefore the test may call a difference real too
     rarely, but not too often.
 
-    Args:
-        a: the values of the first configuration, one per seed.
-        b: the values of the second configuration.
-        others: the noise of all other configurations.
+    a and b are the values of the two configurations, one per seed. `others` is the
+    noise of all other configurations.
 
     Returns: the test; None if one of the two has fewer than two values.
     """
@@ -111,10 +109,7 @@ def should_pool(noise: Noise, others: Noise) -> bool:
 
 
 def pooled_noise(values: Iterable[Sequence[float]]) -> Noise:
-    """Returns the noise of several configurations.
-
-    `values` are the values of each configuration, one per seed.
-    """
+    """Returns the noise of several configurations, each with a value per seed."""
     filled = [x for x in values if len(x)]
     squares = sum(float(np.var(x)) * len(x) for x in filled)
     return Noise(squares, sum(len(x) - 1 for x in filled))

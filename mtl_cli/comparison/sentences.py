@@ -18,6 +18,28 @@ RELATIONS = {
     Verdict.AHEAD: "ahead of",
     Verdict.BEHIND: "behind",
 }
+# {verdict: the sentence about all configurations with this verdict}.
+SENTENCES = {
+    Verdict.AHEAD: (
+        "As trained, and on another test set too, ahead of {baseline}: {names}."
+    ),
+    Verdict.BEHIND: (
+        "As trained, and on another test set too, behind {baseline}: {names}."
+    ),
+    Verdict.NOT_REAL: "No real difference to {baseline} was found for {names}.",
+    Verdict.TOO_FEW_ROWS: (
+        "The test rows are too few to tell whether {names} and {baseline} differ."
+    ),
+    Verdict.NOT_TESTED: (
+        "Whether these models and {baseline} differ is not known, because their test "
+        "rows were not compared: {names}."
+    ),
+    Verdict.TOO_FEW_SEEDS: (
+        "There are too few seeds to tell whether retraining would rank these "
+        "configurations and {baseline} in the same order: {names}. Run them with "
+        "seed=1,2,3, unless they are ensembles."
+    ),
+}
 MAX_SENTENCES = 10  # the largest number of sentences of one kind about a task
 # {verdict on the difference to a twin: the verb of its sentence}.
 TWIN_VERBS = {
@@ -29,28 +51,45 @@ TWIN_VERBS = {
 
 def sentences(task: Task, baseline: str, split: str) -> list[str]:
     """Returns all sentences about a task whose p-values are corrected."""
-    return [
-        *real_difference_sentences(task),
-        *unsure_difference_sentences(task, baseline),
-        *twin_sentences(task),
-        *best_sentences(task, split),
-    ]
-
-
-def real_difference_sentences(task: Task) -> list[str]:
-    """Describes the real differences to the baseline: their size and their p-values.
-
-    The best configuration comes first. If the metric has no direction, the
-    configuration with the highest score comes first.
-    """
-    differences = [score.differences.get("baseline") for score in task.scores]
-    real = [d for d in differences if d and d.is_real]
+    differences = differences_to_baseline(task)
+    # The best configuration comes first, or the highest score without a direction.
+    real = [d for d in differences if d.is_real]
     real.sort(key=lambda d: d.mean, reverse=task.direction != -1)
     texts = [same_order_sentence(d, task) for d in real[:MAX_SENTENCES]]
     if others := real[MAX_SENTENCES:]:
         verdicts = [f"{d.configuration.name} is {d.verdict}" for d in others]
         texts.append(f"{comma_list(verdicts)}.")
+    rows_only = [d for d in differences if d.verdict == Verdict.THESE_ROWS_ONLY]
+    texts += [rows_only_sentence(d, task) for d in rows_only[:MAX_SENTENCES]]
+    for verdict, sentence in SENTENCES.items():
+        with_verdict = [d for d in differences if d.verdict == verdict]
+        if with_verdict:
+            names = comma_list(name_with_size(d, task) for d in with_verdict)
+            texts.append(sentence.format(baseline=baseline, names=names))
+    return [*texts, *twin_sentences(task), *best_sentences(task, split)]
+
+
+def line_sentences(task: Task, baseline: str) -> list[str]:
+    """Returns one sentence for each line that has a day in common with the baseline."""
+    texts = []
+    for difference in differences_to_baseline(task):
+        if not difference.day_count:
+            continue
+        name = name_with_size(difference, task)
+        if difference.verdict in RELATIONS:
+            texts.append(same_order_sentence(difference, task))
+        elif difference.verdict == Verdict.THESE_ROWS_ONLY:
+            texts.append(rows_only_sentence(difference, task))
+        elif difference.verdict == Verdict.NOT_REAL:
+            texts.append(f"No real difference to {baseline} was found for {name}.")
+        else:
+            texts.append(f"{baseline} has too few days in common with {name}.")
     return texts
+
+
+def differences_to_baseline(task: Task) -> list[Difference]:
+    differences = [score.differences.get("baseline") for score in task.scores]
+    return [d for d in differences if d is not None]
 
 
 def same_order_sentence(difference: Difference, task: Task) -> str:
@@ -72,33 +111,6 @@ def same_order_sentence(difference: Difference, task: Task) -> str:
     )
 
 
-def unsure_difference_sentences(task: Task, baseline: str) -> list[str]:
-    """Names the configurations whose difference to the baseline is not real.
-
-    The sentences are grouped by verdict.
-    """
-    return [
-        *rows_only_sentences(task),
-        *as_trained_sentences(task, baseline),
-        *not_real_sentences(task, baseline),
-        *too_few_rows_sentences(task, baseline),
-        *not_tested_sentences(task, baseline),
-        *too_few_seeds_sentences(task, baseline),
-    ]
-
-
-def differences_with_verdict(task: Task, verdict: Verdict) -> list[Difference]:
-    """Returns the differences to the baseline that have this verdict."""
-    differences = [score.differences.get("baseline") for score in task.scores]
-    return [d for d in differences if d and d.verdict == verdict]
-
-
-def rows_only_sentences(task: Task) -> list[str]:
-    """Describes the differences that another test set might not show."""
-    differences = differences_with_verdict(task, Verdict.THESE_ROWS_ONLY)
-    return [rows_only_sentence(d, task) for d in differences[:MAX_SENTENCES]]
-
-
 def rows_only_sentence(difference: Difference, task: Task) -> str:
     """Says that retraining, but maybe not another test set, would show a difference."""
     cause = "other days" if difference.day_count else "retraining"
@@ -111,91 +123,20 @@ def rows_only_sentence(difference: Difference, task: Task) -> str:
     )
 
 
-def as_trained_sentences(task: Task, baseline: str) -> list[str]:
-    """Names the single runs of lines that are ahead of the baseline, or behind it."""
-    texts = []
-    for verdict in (Verdict.AHEAD, Verdict.BEHIND):
-        if differences := differences_with_verdict(task, verdict):
-            names = names_with_sizes(differences, task)
-            models = "these models are" if len(differences) > 1 else "this model is"
-            texts.append(
-                f"As trained, {models} {RELATIONS[verdict]} {baseline}, and would be "
-                f"on another test set: {names}."
-            )
-    return texts
+def name_with_size(difference: Difference, task: Task) -> str:
+    """Returns the name of the configuration, with its difference and p-value if known.
 
-
-def not_real_sentences(task: Task, baseline: str) -> list[str]:
-    """Names the configurations that retraining might rank the other way round."""
-    not_real = differences_with_verdict(task, Verdict.NOT_REAL)
-    if not not_real:
-        return []
-    names = names_with_sizes(not_real, task)
-    return [f"No real difference to {baseline} was found for {names}."]
-
-
-def too_few_rows_sentences(task: Task, baseline: str) -> list[str]:
-    """Names the single runs of lines whose test rows are too few for a test."""
-    differences = differences_with_verdict(task, Verdict.TOO_FEW_ROWS)
-    if not differences:
-        return []
-    names = comma_list(d.configuration.name for d in differences)
-    return [f"The test rows are too few to tell whether {names} and {baseline} differ."]
-
-
-def not_tested_sentences(task: Task, baseline: str) -> list[str]:
-    """Names the single runs of lines whose test rows were not compared."""
-    differences = differences_with_verdict(task, Verdict.NOT_TESTED)
-    if not differences:
-        return []
-    names = comma_list(
-        f"{d.configuration.name} ({signed_difference(d, task)})" for d in differences
-    )
-    return [
-        f"Whether another test set would rank these models and {baseline} in the same "
-        f"order is not known, because their test rows were not compared: {names}."
-    ]
-
-
-def too_few_seeds_sentences(task: Task, baseline: str) -> list[str]:
-    """Names the configurations that have no test over seeds."""
-    differences = differences_with_verdict(task, Verdict.TOO_FEW_SEEDS)
-    ensembles = [d for d in differences if d.configuration.is_ensemble]
-    others = [d for d in differences if not d.configuration.is_ensemble]
-    texts = []
-    if others:
-        texts.append(
-            "There are too few seeds to tell whether retraining would rank these "
-            f"configurations and {baseline} in the same order: "
-            f"{names_with_row_tests(others, task)}. Run them with seed=1,2,3."
-        )
-    if ensembles:
-        texts.append(
-            "An ensemble is one model, so only the test rows can tell whether it "
-            f"differs from {baseline}: "
-            f"{names_with_row_tests(ensembles, task)}."
-        )
-    return texts
-
-
-def names_with_sizes(differences: list[Difference], task: Task) -> str:
-    """Lists configurations, each with its mean difference and the p-value."""
-    return comma_list(
-        f"{d.configuration.name} {size_and_p_value(d, task)}" for d in differences
-    )
-
-
-def names_with_row_tests(differences: list[Difference], task: Task) -> str:
-    """Lists configurations, with the result of the row test if there is one."""
-    names = []
-    for difference in differences:
-        name = difference.configuration.name
-        if difference.row_test is not None:
-            p_value = p_value_text(difference.corrected_row_p)
-            size = signed_difference(difference, task)
-            name += f" ({size}; on another test set {p_value})"
-        names.append(name)
-    return comma_list(names)
+    For example `ple (-0.0120, p = 0.004)`, or, if only the test rows were tested, `ple
+    (-0.0120; on another test set p = 0.004)`.
+    """
+    name = difference.configuration.name
+    size = signed_difference(difference, task)
+    if difference.deciding_test is not None:
+        return f"{name} ({size}, {p_value_text(difference.deciding_p)})"
+    if difference.row_test is not None:
+        p_value = p_value_text(difference.corrected_row_p)
+        return f"{name} ({size}; on another test set {p_value})"
+    return f"{name} ({size})" if difference.day_count else name
 
 
 def twin_sentences(task: Task) -> list[str]:
@@ -210,9 +151,8 @@ def twin_sentences(task: Task) -> list[str]:
         if (d := score.differences.get("single_task")) and d.is_real
     ]
     to_single_scenario = [
-        f"Scenario {on_scenario.scenario}: {d.configuration.name} "
-        f"{TWIN_VERBS[d.verdict]} its single-scenario twin "
-        f"{size_and_p_value(d, on_scenario)}."
+        f"Scenario {on_scenario.scenario}: "
+        f"{twin_sentence(d, on_scenario, 'its single-scenario twin')}"
         for on_scenario in task.scenarios
         for score in on_scenario.scores
         if (d := score.differences.get("single_scenario")) and d.is_real
@@ -226,13 +166,19 @@ def single_task_sentence(difference: Difference, task: Task) -> str:
     A single-task model of another size, for instance, is no exact twin: the difference
     then does not show whether sharing helps.
     """
-    name, twin = difference.configuration.name, "its single-task twin"
     if unmet_twin_settings(difference.configuration, difference.other):
         twin = f"{difference.other.name}, which differs in more than sharing"
-    elif difference.verdict == Verdict.WORSE:
-        name = f"Negative transfer: {name}"
+        return twin_sentence(difference, task, twin)
+    sentence = twin_sentence(difference, task, "its single-task twin")
+    is_worse = difference.verdict == Verdict.WORSE
+    return f"Negative transfer: {sentence}" if is_worse else sentence
+
+
+def twin_sentence(difference: Difference, task: Task, twin: str) -> str:
     verb = TWIN_VERBS[difference.verdict]
-    return f"{name} {verb} {twin} {size_and_p_value(difference, task)}."
+    size = signed_difference(difference, task)
+    p_value = p_value_text(difference.deciding_p)
+    return f"{difference.configuration.name} {verb} {twin} ({size}, {p_value})."
 
 
 def signed_difference(difference: Difference, task: Task) -> str:
@@ -245,12 +191,6 @@ def over_days(difference: Difference) -> str:
     if not difference.day_count:
         return ""
     return f" over {counted(difference.day_count, 'day')}"
-
-
-def size_and_p_value(difference: Difference, task: Task) -> str:
-    """Returns the mean difference and its p-value, such as `(-0.0120, p = 0.004)`."""
-    p_value = p_value_text(difference.deciding_p)
-    return f"({signed_difference(difference, task)}, {p_value})"
 
 
 def best_sentences(task: Task, split: str) -> list[str]:

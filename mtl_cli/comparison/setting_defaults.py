@@ -29,16 +29,12 @@ AXES_IN_MODEL: dict[str, type[Options]] = {
 
 
 def complete_settings(all_settings: list[dict[str, str]]) -> None:
-    """Adds to the settings of each run the keys that the run leaves out.
+    """Adds to the settings of each run the keys that it lacks and another run has.
 
     A run leaves out a key that its data set does not set, or that mtl-cli did not have
     when the run was trained. For example, a run that was saved before
     `trainer.ema_decay` existed belongs to the same configuration as a newer run with
     `trainer.ema_decay=0`. An added key gets the default of the class of the option.
-
-    Args:
-        all_settings: the settings of all runs to compare, see `compared_settings`. A
-            run gets only keys that another of these runs has.
     """
     all_keys = dict.fromkeys(key for settings in all_settings for key in settings)
     for settings in all_settings:
@@ -69,9 +65,7 @@ def default_texts(section: str, option: str) -> dict[str, str]:
 def classes_of_section(section: str, option: str) -> list[type[Options]]:
     """Returns the classes whose fields are the keys of a section of a configuration.
 
-    Args:
-        section: the start of a dotted key, such as `model` or `dataset.tasks.click`.
-        option: the name of the option that the section chooses; "" if there is none.
+    The section is the start of a dotted key, such as `model` or `dataset.tasks.click`.
     """
     group, *path = section.split(".")
     if section == "trainer":

@@ -8,66 +8,33 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-from mtl_cli.comparison.difference import Difference
-from mtl_cli.comparison.results import (
-    DatasetComparison,
-    days_of_one_line,
-    without_earlier_days,
-)
+from mtl_cli.comparison.results import DatasetComparison, without_earlier_days
 from mtl_cli.comparison.table_cells import headings, setting_cells, task_cells
-from mtl_cli.comparison.terminal_tables import print_days, print_tables
+from mtl_cli.comparison.terminal_tables import print_tables
 from mtl_cli.core.message_text import counted, visible, without_autolinks
 from mtl_cli.core.terminal import set_width
 
-SEED_LEGEND = (
-    "± is the 95 % t-interval over seeds. The difference is to the baseline, paired by "
-    "seed. A verdict says whether retraining would give the same order and, if there "
-    "are predictions, whether another test set would give it too. The test of "
-    "retraining is a t-test over seeds. It estimates the noise from all configurations "
-    "with similar noise, and not from the two compared ones only, so p may be smaller "
-    "than ± suggests."
-)
-ROW_LEGEND = (
-    "The difference is to the baseline. A verdict on two single runs says whether "
-    "another test set would give the same order."
-)
-CORRECTION_LEGEND = (
-    "Each p is corrected for the number of differences of the task (Holm): the chance "
-    "that at least one of them is called real by error is at most 5 %."
-)
-MODEL_LEGEND = (
-    "Ahead and behind compare the trained models and lines themselves: with one seed, "
-    "nothing is known about training them again."
+LEGEND = (
+    "± is the 95 % t-interval over seeds, or over days of lines. The difference is to "
+    "the baseline, paired by seed or day. A verdict says whether retraining would give "
+    "the same order and, if there are predictions, whether another test set would give "
+    "it too. The test of retraining is a t-test over seeds. It estimates the noise "
+    "from all configurations with similar noise, and not from the two compared ones "
+    "only, so p may be smaller than ± suggests. Each p is corrected for the number of "
+    "differences of the task (Holm): the chance that at least one of them is called "
+    "real by error is at most 5 %."
 )
 LINE_LEGEND = (
-    "Lines are runs with start_from, day after day. Their difference is paired by day, "
-    "with its 95 % t-interval over days."
+    "Lines are runs with start_from, day after day. Ahead and behind compare the "
+    "trained models and lines themselves: with one seed, nothing is known about "
+    "training them again. Scenarios are not compared over days."
 )
-SCENARIO_LEGEND = "Scenarios are not compared over days."
 
 
-def differences_of(comparisons: Sequence[DatasetComparison]) -> list[Difference]:
-    """Returns all differences on all rows of all tasks."""
-    return [d for c in comparisons for task in c.tasks for d in task.all_differences]
-
-
-def are_single_runs(comparisons: Sequence[DatasetComparison]) -> bool:
-    """Whether all differences are between single runs of lines, not between seeds."""
-    differences = differences_of(comparisons)
-    return bool(differences) and all(d.is_of_single_runs for d in differences)
-
-
-def legend_of_tests(comparisons: Sequence[DatasetComparison]) -> str:
-    """Explains the intervals and the verdicts of comparisons of runs."""
-    legend = ROW_LEGEND if are_single_runs(comparisons) else SEED_LEGEND
-    return f"{legend} {CORRECTION_LEGEND}"
-
-
-def legend_of_lines(comparisons: Sequence[DatasetComparison]) -> str:
-    """Explains the comparisons of lines. `comparisons` are those of single days."""
-    has_scenarios = any(comparison.by_scenario for comparison in comparisons)
-    scenario_legend = f" {SCENARIO_LEGEND}" if has_scenarios else ""
-    return f"{LINE_LEGEND}{scenario_legend} {MODEL_LEGEND}"
+def legend(comparisons: Sequence[DatasetComparison]) -> str:
+    """Explains the intervals and the verdicts of comparisons."""
+    has_lines = any(c.is_in_line for x in comparisons for c in x.configurations)
+    return f"{LEGEND} {LINE_LEGEND}" if has_lines else LEGEND
 
 
 def all_warnings(comparisons: list[DatasetComparison]) -> list[str]:
@@ -84,31 +51,27 @@ def terminal_text(
     """Returns the tables and sentences of data sets and of lines, and the warnings.
 
     A line is a chain of runs, one per day, see `comparison.lines`. Earlier days than
-    the last have no tables of their own. The days of a line that is not compared with
-    another line share one table of scores.
+    the last have no tables if their lines are compared, or if there is only one line.
     """
     console, stream = memory_console()
-    if line_comparisons:
-        shown, days_of_lone_lines = without_earlier_days(comparisons), []
-    else:
-        days_of_lone_lines = days_of_one_line(comparisons)
-        earlier_days = [day for days in days_of_lone_lines for day in days[:-1]]
-        shown = [c for c in comparisons if c not in earlier_days]
+    shown = without_earlier_days(comparisons)
+    if not line_comparisons:
+        shown = [c for c in comparisons if len(c.configurations) > 1 or c in shown]
     if num_hidden := len(comparisons) - len(shown):
         hidden_days = counted(num_hidden, "earlier day")
         note = f"tables of {hidden_days} are in --json and --html"
         console.print(Text(note, style="dim"))
-    for comparison in [comparison.without_lone_tasks() for comparison in shown]:
+    for comparison in shown:
         if len(comparisons) > 1:
             console.rule(Text(f"data set {comparison.dataset}", style="bold"))
         print_comparison(comparison, console)
-    for days_of_line in days_of_lone_lines:
-        print_days(days_of_line, console)
     for comparison in line_comparisons:
         console.rule(Text(comparison.heading, style="bold"))
         print_comparison(comparison, console)
-    print_legends(comparisons, line_comparisons, console)
-    for warning in all_warnings([*comparisons, *line_comparisons]):
+    everything = [*comparisons, *line_comparisons]
+    bold = "The best score of each task is bold. " if console.is_terminal else ""
+    console.print(Text(f"\n{bold}{legend(everything)}", style="dim"))
+    for warning in all_warnings(everything):
         console.print(Text(visible(f"warning: {warning}"), style="yellow"))
     stream.seek(0)
     return stream.read()
@@ -127,20 +90,6 @@ def memory_console() -> tuple[Console, TextIO]:
     console = Console(file=stream, force_terminal=on_terminal, highlight=False)
     set_width(console)
     return console, stream
-
-
-def print_legends(
-    comparisons: list[DatasetComparison],
-    line_comparisons: Sequence[DatasetComparison],
-    console: Console,
-) -> None:
-    """Prints the legend of the tables, and one for lines and single runs of lines."""
-    bold = "The best score of each task is bold. " if console.is_terminal else ""
-    console.print(Text(f"\n{bold}{legend_of_tests(comparisons)}", style="dim"))
-    if line_comparisons:
-        console.print(Text(legend_of_lines(comparisons), style="dim"))
-    elif any(d.is_of_single_runs for d in differences_of(comparisons)):
-        console.print(Text(MODEL_LEGEND, style="dim"))
 
 
 def print_comparison(comparison: DatasetComparison, console: Console) -> None:
@@ -167,7 +116,7 @@ def as_markdown(
 ) -> str:
     """Returns Markdown tables; headings name data sets, scenarios and lines."""
     blocks = []  # headings and tables
-    for comparison in [comparison.without_lone_tasks() for comparison in comparisons]:
+    for comparison in comparisons:
         if len(comparisons) > 1:
             blocks.append(f"## {escaped(comparison.dataset)}\n")
         blocks.append(markdown_table(comparison))

@@ -7,7 +7,6 @@ from mtl_cli.comparison.task import Score, Task
 
 
 def headings(comparison: DatasetComparison, tasks: list[Task]) -> list[str]:
-    """Returns the headings of all columns of a table of some tasks."""
     keys = comparison.shown_keys
     texts = [short_key(key, keys) for key in keys]
     texts.append("days" if comparison.is_of_lines else "seeds")
@@ -18,7 +17,7 @@ def headings(comparison: DatasetComparison, tasks: list[Task]) -> list[str]:
 
 
 def setting_cells(comparison: DatasetComparison, i: int) -> list[str]:
-    """Returns the first cells of the i-th configuration: its settings and seeds."""
+    """Returns the first cells of a row: settings, and the number of seeds."""
     configuration = comparison.configurations[i]
     settings = comparison.shown_settings(configuration).values()
     return [*(value or "" for value in settings), configuration.replicate_count]

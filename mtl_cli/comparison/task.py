@@ -1,7 +1,7 @@
 """The scores of configurations on a task, with their differences."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -22,7 +22,6 @@ class Score:
     """The score of one configuration on one task.
 
     Attributes:
-        configuration: the configuration.
         by_replicate: {replicate, see `Configuration`: the value of the metric}.
         interval: the mean over replicates, with its interval; None if there are no
             values.
@@ -52,8 +51,7 @@ def score_of(
 ) -> Score:
     """Returns the score of a configuration on a task, without differences.
 
-    `scenario` is the scenario whose rows are scored; "" for all scenarios. The counts
-    of rows are those of the first replicate.
+    The counts of rows are those of the first replicate.
     """
     by_replicate = configuration.scores_by_replicate(split, task, metric, scenario)
     if not by_replicate:
@@ -74,8 +72,6 @@ class Task:
     """The scores of all configurations on one task.
 
     Attributes:
-        name: the name of the task.
-        metric: the name of the metric.
         direction: 1 if higher is better, -1 if lower is better, 0 if neither is or if
             the metric is unknown.
         scores: the score of each configuration, in the order of the configurations.
@@ -105,6 +101,9 @@ class Task:
     scenarios: list["Task"] = field(default_factory=list)
     sentences: list[str] = field(default_factory=list)
 
+    def score(self, configuration: Configuration) -> Score:
+        return next(s for s in self.scores if s.configuration is configuration)
+
     @property
     def name_with_space(self) -> str:
         """The task's name, and its space if it has one: `buy (click = 1)`."""
@@ -112,17 +111,10 @@ class Task:
 
     @property
     def all_differences(self) -> list[Difference]:
-        """The differences of all scores."""
         return [d for score in self.scores for d in score.differences.values()]
 
     @property
-    def num_scored(self) -> int:
-        """The number of configurations that have a score."""
-        return sum(score.interval is not None for score in self.scores)
-
-    @property
     def metric_title(self) -> str:
-        """The name of the metric for people: `log loss` for `log_loss`."""
         return self.metric.replace("_", " ")
 
     @property
@@ -139,10 +131,10 @@ class Task:
         The decimals end at the second significant digit of the median half-width: a
         half-width of 0.00053 gives 5 decimals.
         """
-        half_widths = known_half_widths(score.interval for score in self.scores)
-        if not half_widths:
-            # The scores of lines have no half-width, but their differences have one.
-            half_widths = known_half_widths(d.interval for d in self.all_differences)
+        # The scores of lines have no half-width, but their differences have one.
+        half_widths = half_widths_of(self.scores) or half_widths_of(
+            self.all_differences
+        )
         if not half_widths:
             return DEFAULT_DECIMALS
         median = sorted(half_widths)[len(half_widths) // 2]
@@ -188,6 +180,7 @@ class Task:
         return values
 
 
-def known_half_widths(intervals: Iterable[Interval | None]) -> list[float]:
-    """Returns the half-widths of intervals that are known and above 0."""
+def half_widths_of(items: Sequence[Score | Difference]) -> list[float]:
+    """Returns the half-widths that are known and above 0."""
+    intervals = [item.interval for item in items]
     return [i.half_width for i in intervals if i is not None and i.half_width]

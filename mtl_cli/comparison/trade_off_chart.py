@@ -13,14 +13,10 @@ from mtl_cli.comparison.task import Task
 from mtl_cli.pages.charts import NUM_COLORS, Axis, Chart, axis_around, color_class
 
 MAX_POINT_NAME = 24  # a longer name does not fit beside its point
-# Lengths and positions in SVG units. LEFT is the x position of the y axis. TOP and
-# BOTTOM are the y positions of the ends of the y axis.
-WIDTH = 460
-HEIGHT = 344
-LEFT = 64
-RIGHT_MARGIN = 16
-TOP = 30
-BOTTOM = 300
+# Lengths and positions in SVG units. The y axis is at LEFT, from BOTTOM to TOP.
+WIDTH, HEIGHT = 460, 344
+LEFT, RIGHT_MARGIN = 64, 16
+TOP, BOTTOM = 30, 300
 # The distances of a point's name from the point.
 NAME_X_DISTANCE, NAME_Y_DISTANCE = 10, 8
 # If a point lies beyond this share of the width, its name is on its left side.
@@ -29,13 +25,7 @@ MEAN_RADIUS = 6
 
 
 class TradeOffPoint(NamedTuple):
-    """A configuration in the plot of two tasks.
-
-    Attributes:
-        config_index: the index of the configuration.
-        x: the interval of the metric on the first task.
-        y: the interval of the metric on the second task.
-    """
+    """The intervals of a configuration on the first and on the second task."""
 
     config_index: int
     x: Interval
@@ -45,10 +35,13 @@ class TradeOffPoint(NamedTuple):
 def trade_off_chart(comparison: DatasetComparison, first: Task, second: Task) -> Chart:
     """Plots the scores of configurations on two tasks against each other.
 
-    A line joins the configurations on the Pareto front, see `front_points`. There is no
-    line if one of the metrics has no direction, such as `pcoc`.
+    A line joins the configurations on the Pareto front, see `front_points`.
     """
-    points = trade_off_points(comparison, first, second)
+    points = []
+    for i in plotted_indices(comparison):
+        x_interval, y_interval = first.scores[i].interval, second.scores[i].interval
+        if x_interval is not None and y_interval is not None:
+            points.append(TradeOffPoint(i, x_interval, y_interval))
     x_ends = [end for point in points for end in point.x.ends]
     y_ends = [end for point in points for end in point.y.ends]
     x = axis_around(x_ends, LEFT, WIDTH - RIGHT_MARGIN)
@@ -69,26 +62,13 @@ def trade_off_chart(comparison: DatasetComparison, first: Task, second: Task) ->
     return chart
 
 
-def trade_off_points(
-    comparison: DatasetComparison, first: Task, second: Task
-) -> list[TradeOffPoint]:
-    """Returns the plotted configurations that have scores on both tasks."""
-    points = []
-    for i in plotted_indices(comparison):
-        x, y = first.scores[i].interval, second.scores[i].interval
-        if x is not None and y is not None:
-            points.append(TradeOffPoint(i, x, y))
-    return points
-
-
 def front_points(
     points: list[TradeOffPoint], x_direction: int, y_direction: int
 ) -> list[TradeOffPoint]:
     """Returns the points on the Pareto front: the points that no other point beats.
 
     A point beats another point if its means are at least as good in both metrics, and
-    better in one of them. A direction is 1 if a higher metric is better, -1 if a lower
-    metric is better, and 0 if neither is. With a direction of 0, there is no front.
+    better in one of them. If a metric has no direction, there is no front.
     """
     if x_direction == 0 or y_direction == 0:
         return []
@@ -96,9 +76,7 @@ def front_points(
     def beats(point: TradeOffPoint, other: TradeOffPoint) -> bool:
         x_gain = (point.x.mean - other.x.mean) * x_direction
         y_gain = (point.y.mean - other.y.mean) * y_direction
-        is_as_good_in_both = x_gain >= 0 and y_gain >= 0
-        is_better_in_one = x_gain > 0 or y_gain > 0
-        return is_as_good_in_both and is_better_in_one
+        return min(x_gain, y_gain) >= 0 and max(x_gain, y_gain) > 0
 
     return [p for p in points if not any(beats(other, p) for other in points)]
 

@@ -25,42 +25,32 @@ def single_task_twins(configurations: list[Configuration]) -> Twins:
     """Returns the single-task twin of each configuration that has one.
 
     Outside `model`, a configuration and its twin have equal settings. If there are
-    several such single-task models, the twin is the one that `closest_twin` chooses.
+    several such single-task models, the twin is the one that differs least from an
+    exact twin; the size counts most.
     """
-    # {settings outside `model`: the single-task models with these settings}
-    single_task: dict[frozenset[tuple[str, str]], list[Configuration]] = {}
-    for configuration in configurations:
-        if configuration.model == "single_task":
-            key = settings_outside_model(configuration)
-            single_task.setdefault(key, []).append(configuration)
+    outside_model = {
+        c: frozenset(
+            (k, v) for k, v in c.settings.items() if not k.startswith("model.")
+        )
+        for c in configurations
+    }
+    single_task = [c for c in configurations if c.model == "single_task"]
     twins = {}
     for configuration in configurations:
-        if configuration.model == "single_task":
+        if configuration in single_task:
             continue
-        candidates = [
-            candidate
-            for candidate in single_task.get(settings_outside_model(configuration), [])
-            if candidate.runs.keys() & configuration.runs.keys()
-        ]
+        # {(is of another size, number of unmet settings): the first such candidate}
+        candidates: dict[tuple[bool, int], Configuration] = {}
+        for candidate in single_task:
+            if (
+                outside_model[candidate] == outside_model[configuration]
+                and candidate.runs.keys() & configuration.runs.keys()
+            ):
+                unmet = unmet_twin_settings(configuration, candidate)
+                candidates.setdefault((BOTTOM_UNITS in unmet, len(unmet)), candidate)
         if candidates:
-            twins[configuration] = closest_twin(configuration, candidates)
+            twins[configuration] = candidates[min(candidates)]
     return twins
-
-
-def closest_twin(
-    configuration: Configuration, candidates: list[Configuration]
-) -> Configuration:
-    """Returns the candidate whose settings differ least from those of an exact twin.
-
-    A candidate of the expected size is always closer than a candidate of another size.
-    """
-    expected = expected_twin_settings(configuration.settings)
-
-    def distance(candidate: Configuration) -> tuple[bool, int]:
-        unmet = unmet_settings(expected, candidate)
-        return BOTTOM_UNITS in unmet, len(unmet)
-
-    return min(candidates, key=distance)
 
 
 def unmet_twin_settings(
@@ -72,11 +62,7 @@ def unmet_twin_settings(
 
     Returns: {dotted key: the value of an exact twin}; {} if the twin is exact.
     """
-    return unmet_settings(expected_twin_settings(configuration.settings), twin)
-
-
-def unmet_settings(expected: dict[str, str], twin: Configuration) -> dict[str, str]:
-    """Returns the expected settings for which a configuration has other values."""
+    expected = expected_twin_settings(configuration.settings)
     return {k: value for k, value in expected.items() if twin.settings.get(k) != value}
 
 
@@ -98,23 +84,12 @@ def expected_twin_settings(settings: dict[str, str]) -> dict[str, str]:
     return expected
 
 
-def settings_outside_model(configuration: Configuration) -> frozenset[tuple[str, str]]:
-    """Returns the pairs (key, value) whose keys do not begin with `model.`."""
-    items = configuration.settings.items()
-    return frozenset((k, v) for k, v in items if not k.startswith("model."))
-
-
 def single_scenario_twins(
     configurations: list[Configuration], candidates: list[Configuration], scenario: str
 ) -> Twins:
     """Returns the single-scenario twin of each configuration that has one.
 
     Twin and configuration differ only in the setting `ONLY_SCENARIO`.
-
-    Args:
-        configurations: the configurations to find twins for.
-        candidates: the configurations that were trained on a single scenario.
-        scenario: the scenario of the twins.
     """
     twins = {}
     for configuration in configurations:

@@ -8,27 +8,23 @@ from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import split_settings
 from mtl_cli.comparison.task import Task
 from mtl_cli.comparison.twins import unmet_twin_settings
-from mtl_cli.core.message_text import comma_list, counted, line_if_any
-from mtl_cli.tasks._metrics import metrics_named
+from mtl_cli.core.message_text import comma_list, line_if_any
 
 MIN_SEEDS = 3  # configurations with fewer seeds get a warning
-MAX_UNSCORED = 12  # the largest number of configurations whose unscored runs are named
 
 
-def warnings(
-    comparison: DatasetComparison, runs: list[Run], unscored: list[Configuration]
-) -> list[str]:
-    """Returns all warnings about a comparison.
+def warnings(comparison: DatasetComparison, runs: list[Run]) -> list[str]:
+    """Returns all warnings about a comparison with verdicts.
 
-    Args:
-        comparison: the comparison, with verdicts.
-        runs: all runs of the data set, compared or left out.
-        unscored: the configurations that are left out because they have no scores.
+    `runs` are all runs of the data set, compared or left out.
     """
     scored = comparison.configurations
     return [
-        *unreadable_run_warnings(runs),
-        *unscored_run_warnings([*scored, *unscored]),
+        *line_if_any(
+            "these runs are left out",
+            [f"{run.path} ({run.error})" for run in runs if not run.is_readable],
+        ),
+        *unscored_run_warnings([*scored, *comparison.unscored]),
         *seed_warnings(scored),
         *repeated_run_warnings(scored),
         *data_and_code_warnings(comparison.baseline, scored),
@@ -36,12 +32,6 @@ def warnings(
         *twin_warnings(comparison.tasks[0]),
         *task_warnings(comparison),
     ]
-
-
-def unreadable_run_warnings(runs: list[Run]) -> list[str]:
-    """Names the runs that cannot be read."""
-    unreadable = [f"{run.path} ({run.error})" for run in runs if not run.is_readable]
-    return line_if_any("these runs are left out", unreadable)
 
 
 def repeated_run_warnings(scored: list[Configuration]) -> list[str]:
@@ -60,26 +50,18 @@ def repeated_run_warnings(scored: list[Configuration]) -> list[str]:
 
 
 def task_warnings(comparison: DatasetComparison) -> list[str]:
-    """Names the tasks without a table, and the scores that cannot be compared."""
-    tasks, lone_tasks = comparison.tasks, comparison.lone_tasks
+    """Names the scores that cannot be compared."""
+    tasks = comparison.tasks
     texts = line_if_any(
-        "these outputs have no table, because only one configuration has them",
-        [task.name for task in lone_tasks],
-    )
-    texts += line_if_any(
         "the task kinds of these metrics are not loaded, so whether a higher value is "
         "better is unknown, and test rows are not compared (add --plugins FOLDER)",
         [f"{task.name}.{task.metric}" for task in tasks if not task.is_metric_known],
     )
     for task in tasks:
-        if task not in lone_tasks:
-            texts += undefined_metric_warnings(task, comparison.split)
-    for task in tasks:
-        is_ordered = any(metric.ordered for metric in metrics_named(task.metric))
-        other = "rows, weights or ranks of classes" if is_ordered else "rows or weights"
+        texts += undefined_metric_warnings(task, comparison.split)
         texts += line_if_any(
-            f"{task.name}: these configurations were scored on other {other} than "
-            "the baseline, so no difference is given",
+            f"{task.name}: these configurations were scored on other rows or weights "
+            "than the baseline, or rank classes otherwise, so no difference is given",
             [s.configuration.name for s in task.scores if s.is_on_other_rows],
         )
     return texts + line_if_any(
@@ -96,18 +78,15 @@ def unscored_run_warnings(configurations: list[Configuration]) -> list[str]:
         "done": "done, but without metrics",
         "killed": "killed; the same command resumes it",
     }
-    texts = []
-    for configuration in configurations:
-        seeds = [
-            f"seed {run.seed} ({reasons.get(run.status, run.status)})"
+    return line_if_any(
+        "these runs have no scores",
+        [
+            f"{configuration.name} seed {run.seed} "
+            f"({reasons.get(run.status, run.status)})"
+            for configuration in configurations
             for run in configuration.unscored_runs
-        ]
-        if seeds:
-            texts.append(f"{configuration.name} has no scores from {comma_list(seeds)}")
-    if len(texts) <= MAX_UNSCORED:
-        return texts
-    left_out = counted(len(texts) - MAX_UNSCORED, "more configuration")
-    return [*texts[:MAX_UNSCORED], f"seeds without scores: {left_out}"]
+        ],
+    )
 
 
 def seed_warnings(scored: list[Configuration]) -> list[str]:

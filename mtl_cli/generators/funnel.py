@@ -1,8 +1,7 @@
 """Simulates impressions with clicks and conversions, and their true probabilities."""
 
-from dataclasses import dataclass
 from math import log, pi, sqrt
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +9,6 @@ from pydantic import Field
 
 from mtl_cli.core.options import Count, CountOrZero, FitsFloat32
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.generators._population import NUM_FACTORS, Population, draw_population
 
 # The variance of a score, a or b in `Funnel`, is 1. These are the shares of its causes.
 USER_SHARE = 0.3
@@ -20,6 +18,10 @@ HOUR_SHARE = 0.1
 OFFER_SHARE = 0.1
 NUM_SEGMENTS = 8  # of users
 NUM_CATEGORIES = 20  # of items
+# For each score, a user and an item have a vector of this many factors each. The dot
+# product of the two vectors says how well they match.
+NUM_FACTORS = 4
+SKEW = 0.5  # the popularity of the n-th user or item is proportional to n^-SKEW
 # The number of rows from which the intercepts are computed. With this number, the mean
 # probabilities differ from the requested rates by at most 0.3 %.
 CALIBRATION_ROWS = 2**17
@@ -30,17 +32,17 @@ Rate = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False), FitsFloat32]
 PopulationSize = Annotated[int, Field(ge=16, le=10_000_000)]
 
 
-@dataclass(frozen=True)
-class Impressions:
-    """Impressions before clicks and conversions are drawn.
+class Population(NamedTuple):
+    """All users, or all items: the members of the population.
 
-    Attributes:
-        columns: the features by name, (rows,) each.
-        logits: the logits of pCTR and pCVR without their intercepts, (2, rows).
+    The effects on the two scores are (members, 2, 1 + NUM_FACTORS). The last axis holds
+    the main effect, then the factors. Over impressions, all 2 (1 + NUM_FACTORS) columns
+    have mean 0 and variance 1, and no two of them are correlated.
     """
 
-    columns: dict[str, np.ndarray]
-    logits: np.ndarray
+    popularity: np.ndarray  # each member's share of the impressions, (members,)
+    groups: np.ndarray  # segments of users, or categories of items, (members,)
+    effects: np.ndarray
 
 
 class Funnel(Dataset):
@@ -95,7 +97,6 @@ class Funnel(Dataset):
     generator_seed: CountOrZero
 
     def generate(self) -> dict[str, pa.Table]:
-        """Generates the tables `train` and `test`. Equal keys give equal tables."""
         seeds = np.random.SeedSequence(self.generator_seed).spawn(4)
         # Each purpose has its own generator of random numbers.
         population, calibration, train, test = map(np.random.default_rng, seeds)
@@ -103,16 +104,16 @@ class Funnel(Dataset):
         items = draw_population(population, self.num_items, NUM_CATEGORIES)
         # The intercepts are computed from separate rows, so that the number of training
         # rows does not change the true probabilities.
-        rows = self._draw_impressions(calibration, CALIBRATION_ROWS, users, items)
-        rates = (self.click_rate, self.conversion_rate)
+        _, logits = self._draw_impressions(calibration, CALIBRATION_ROWS, users, items)
         intercepts = [
-            find_intercept(logits_of_label, rate)
-            for logits_of_label, rate in zip(rows.logits, rates, strict=True)
+            find_intercept(logits[0], self.click_rate),
+            find_intercept(logits[1], self.conversion_rate),
         ]
 
         def draw_table(random: np.random.Generator, num_rows: int) -> pa.Table:
-            impressions = self._draw_impressions(random, num_rows, users, items)
-            return draw_labels(random, impressions, intercepts)
+            features, logits = self._draw_impressions(random, num_rows, users, items)
+            labels = draw_labels(random, logits + np.array(intercepts)[:, None])
+            return pa.table(features | labels)
 
         return {
             "train": draw_table(train, self.train_rows),
@@ -125,14 +126,18 @@ class Funnel(Dataset):
         num_rows: int,
         users: Population,
         items: Population,
-    ) -> Impressions:
-        """Draws the features of impressions, and computes their logits."""
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Draws impressions before clicks and conversions are drawn.
+
+        Returns: the features by name, (rows,) each; and the logits of pCTR and pCVR
+            without their intercepts, (2, rows).
+        """
         user = random.choice(len(users.groups), num_rows, p=users.popularity)
         item = random.choice(len(items.groups), num_rows, p=items.popularity)
         hour = random.integers(24, size=num_rows)
         offer = random.normal(size=(2, num_rows))
         a, b = sum_effects(users.effects[user], items.effects[item], hour, offer)
-        columns = {
+        features = {
             "user": user.astype("int32"),
             "item": item.astype("int32"),
             "segment": users.groups[user].astype("int32"),
@@ -143,7 +148,26 @@ class Funnel(Dataset):
             "shipping": np.exp(1 - offer[1] / 2).astype("float32"),
         }
         r = self.dependence
-        return Impressions(columns, np.stack([a, r * a + sqrt(1 - r**2) * b]))
+        return features, np.stack([a, r * a + sqrt(1 - r**2) * b])
+
+
+def draw_population(
+    random: np.random.Generator, num_members: int, num_groups: int
+) -> Population:
+    """Draws all users, or all items. Members of the same group have similar effects."""
+    popularity = np.arange(1.0, num_members + 1) ** -SKEW
+    popularity /= popularity.sum()
+    groups = random.integers(num_groups, size=num_members)
+    num_columns = 2 * (1 + NUM_FACTORS)
+    effects = random.normal(size=(num_groups, num_columns))[groups]
+    effects += random.normal(size=(num_members, num_columns))
+    effects -= np.einsum("n,nc->c", popularity, effects)  # mean 0 over impressions
+    # Unlike a matrix product, einsum gives the same sums for any number of threads.
+    covariance = np.einsum("n,nc,nd->cd", popularity, effects, effects)
+    # Whitening: the covariance of the columns becomes the identity matrix.
+    whitening = np.linalg.inv(np.linalg.cholesky(covariance))
+    effects = np.einsum("nc,dc->nd", effects, whitening)
+    return Population(popularity, groups, effects.reshape(num_members, 2, -1))
 
 
 def sum_effects(
@@ -154,11 +178,8 @@ def sum_effects(
 ) -> np.ndarray:
     """Returns the scores a and b of impressions, (2, rows), see `Funnel`.
 
-    Args:
-        user_effects: the effects of each row's user, (rows, 2, 1 + NUM_FACTORS).
-        item_effects: the effects of each row's item, (rows, 2, 1 + NUM_FACTORS).
-        hour: the hour of each row, (rows,).
-        offer: the effects of price and shipping, with variance 1, (2, rows).
+    The effects are (rows, 2, 1 + NUM_FACTORS). `offer` holds the effects of price and
+    shipping, with variance 1, (2, rows).
     """
     scores: np.ndarray = np.sqrt(OFFER_SHARE) * offer
     # Over the hours of a day, sine and cosine are uncorrelated, with variance 1/2.
@@ -191,32 +212,24 @@ def find_intercept(logits: np.ndarray, rate: float) -> float:
 
 
 def draw_labels(
-    random: np.random.Generator, impressions: Impressions, intercepts: list[float]
-) -> pa.Table:
-    """Draws clicks and conversions, and returns a table of all columns.
-
-    `intercepts` holds the click intercept and the conversion intercept.
-    """
-    logits = impressions.logits + np.array(intercepts)[:, None]
+    random: np.random.Generator, logits: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Draws clicks and conversions from the logits of pCTR and pCVR, (2, rows)."""
     p_click, p_conversion = sigmoid(logits).astype("float32")
     # The draws are float64: float32 has too few values near 0 to draw labels with very
     # small probabilities.
     uniform = random.random(logits.shape)
     click = uniform[0] < p_click
     conversion = click & (uniform[1] < p_conversion)
-    return pa.table(
-        impressions.columns
-        | {
-            "click": click.astype("int8"),
-            "conversion": conversion.astype("int8"),
-            "p_click": p_click,
-            "p_conversion_given_click": p_conversion,
-            "p_click_and_conversion": p_click * p_conversion,
-        }
-    )
+    return {
+        "click": click.astype("int8"),
+        "conversion": conversion.astype("int8"),
+        "p_click": p_click,
+        "p_conversion_given_click": p_conversion,
+        "p_click_and_conversion": p_click * p_conversion,
+    }
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
-    """Converts logits to probabilities."""
     probabilities: np.ndarray = 1 / (1 + np.exp(-x))
     return probabilities

@@ -1,8 +1,7 @@
 """The synthetic data of the papers of MMoE and PLE: two related regression tasks."""
 
-from dataclasses import dataclass
 from math import sqrt
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,19 +14,12 @@ from mtl_cli.features.dense import Dense
 MAX_DIMENSIONS = 10_000  # a generated data set declares each feature
 
 
-@dataclass(frozen=True)
-class LabelParameters:
-    """The parameters in the formula of the labels, see `Synthetic`.
+class LabelParameters(NamedTuple):
+    """The parameters in the formula of the labels, see `Synthetic`."""
 
-    Attributes:
-        w: the weight vectors w_1 and w_2 of the two tasks, (2, d).
-        alpha: the frequencies of the sines, (m,).
-        beta: the phases of the sines in radians, (m,).
-    """
-
-    w: np.ndarray
-    alpha: np.ndarray
-    beta: np.ndarray
+    w: np.ndarray  # the weight vectors w_1 and w_2 of the two tasks, (2, d)
+    alpha: np.ndarray  # the frequencies of the sines, (m,)
+    beta: np.ndarray  # the phases of the sines in radians, (m,)
 
 
 class Synthetic(Dataset):
@@ -86,8 +78,7 @@ class Synthetic(Dataset):
         if not isinstance(values, dict) or "features" in values:
             return values
         dimensions = values.get("dimensions")
-        # If `dimensions` is wrong, pydantic refuses it. Some features are added anyway:
-        # without them, pydantic would also report that `features` is missing.
+        # Without features, pydantic would report more than the wrong `dimensions`.
         if not isinstance(dimensions, int) or not 2 <= dimensions <= MAX_DIMENSIONS:
             dimensions = 2
         return {**values, "features": feature_declarations(dimensions)}
@@ -97,24 +88,21 @@ class Synthetic(Dataset):
         expected = feature_declarations(self.dimensions)
         if {name: f.model_dump() for name, f in self.features.items()} != expected:
             raise ValueError(
-                "features: the features follow from dimensions: x0 to "
-                f"x{self.dimensions - 1}, all dense with transform none; leave out "
-                "features"
+                "features: the features follow from dimensions; leave out features"
             )
         return self
 
     def generate(self) -> dict[str, pa.Table]:
-        """Generates the tables `train` and `test`. Equal keys give equal tables."""
         parameters = self.parameters()
-        _, train_seed, test_seed = self._seeds()
+        _, train_seed, test_seed = np.random.SeedSequence(self.generator_seed).spawn(3)
         return {
             "train": self._draw_rows(train_seed, self.train_rows, parameters),
             "test": self._draw_rows(test_seed, self.test_rows, parameters),
         }
 
     def parameters(self) -> LabelParameters:
-        """Draws the parameters in the formula of the labels."""
-        random = np.random.default_rng(self._seeds()[0])
+        seed, *_ = np.random.SeedSequence(self.generator_seed).spawn(3)
+        random = np.random.default_rng(seed)
         u1, u2 = random.normal(size=(2, self.dimensions))
         u1 /= np.linalg.norm(u1)
         u2 -= u2 @ u1 * u1  # makes u2 orthogonal to u1
@@ -128,14 +116,9 @@ class Synthetic(Dataset):
             alpha = np.arange(1.0, self.num_sines + 1)
         return LabelParameters(w, alpha, beta)
 
-    def _seeds(self) -> list[np.random.SeedSequence]:
-        """Returns the seeds of the parameters, the training rows and the test rows."""
-        return np.random.SeedSequence(self.generator_seed).spawn(3)
-
     def _draw_rows(
         self, seed: np.random.SeedSequence, num_rows: int, parameters: LabelParameters
     ) -> pa.Table:
-        """Draws the features and the labels of some rows."""
         random = np.random.default_rng(seed)
         columns = {}
         z = np.zeros((2, num_rows))  # w_1 x and w_2 x

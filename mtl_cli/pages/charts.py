@@ -136,17 +136,12 @@ class Chart:
     clipped: list[Mark] = field(default_factory=list)
 
     def text(
-        self,
-        point: Point,
-        text: object,
-        anchor: str = "start",
-        css_class: str = "",
-        tooltip: str = "",
+        self, point: Point, text: object, anchor: str = "start", css_class: str = ""
     ) -> None:
         """Draws a text with its start, middle or end, see `anchor`, at the point."""
         x, y = point
         attributes = {"x": x, "y": y, "text-anchor": anchor, "class": css_class}
-        self.marks.append(Mark("text", attributes, text, tooltip))
+        self.marks.append(Mark("text", attributes, text))
 
     def line(self, start: Point, stop: Point, css_class: str) -> None:
         """Draws a straight line."""

@@ -12,7 +12,8 @@ import pytest
 from helpers.planted_runs import COUNTS, write_run
 from helpers.slow import slow_except
 
-from mtl_cli.comparison.find_runs import read_jobs_that_never_began, read_runs
+from mtl_cli.comparison.find_runs import read_runs
+from mtl_cli.core.errors import ConfigError
 
 SECONDS = 20
 SCORES = {"test": {"buy": {"auc": 0.7, **COUNTS}}}
@@ -90,10 +91,11 @@ def test_linked_records_of_jobs_are_not_read(tmp_path):
     sweep = tmp_path / "sweep"
     sweep.mkdir()
     shutil.copytree(tmp_path / "elsewhere", sweep / ".jobs")
-    assert [run.path.name for run in read_jobs_that_never_began(sweep)] == ["lost"]
+    assert [run.path.name for run in read_runs([str(sweep)])] == ["lost"]
     shutil.rmtree(sweep / ".jobs")
     (sweep / ".jobs").symlink_to(tmp_path / "elsewhere")
-    assert read_jobs_that_never_began(sweep) == []
+    with pytest.raises(ConfigError, match="holds no run"):
+        read_runs([str(sweep)])
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,8 @@ def test_forged_records_of_jobs_are_not_read(file, name, tmp_path):
     record = {"number": "1", "name": name, "settings": [], "status": "failed"}
     (tmp_path / ".jobs").mkdir()
     (tmp_path / ".jobs" / file).write_text(json.dumps(record))
-    assert read_jobs_that_never_began(tmp_path) == []
+    with pytest.raises(ConfigError, match="holds no run"):
+        read_runs([str(tmp_path)])
 
 
 def compared(folder: Path, expected: str) -> None:

@@ -107,8 +107,8 @@ def test_warnings_tell_a_killed_run_from_a_running_run(
         (path / "status.json").write_text(json.dumps(record))
     warned = compared(capsys, sweep)["warnings"]
     assert (
-        "ple has no scores from seed 4 (still running), "
-        "seed 5 (killed; the same command resumes it)"
+        "these runs have no scores: ple seed 4 (still running), "
+        "ple seed 5 (killed; the same command resumes it)"
     ) in warned
 
 

@@ -46,34 +46,17 @@ def openings(
     return numbers
 
 
-def test_a_file_is_opened_once_more_for_all_tasks_behind_the_first(
+def test_a_small_file_is_opened_once_more_for_all_tasks_behind_the_first(
     tmp_path: Path, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert openings(tmp_path, frame, monkeypatch) == [3, 3 + 2 * 8]
-    frame["group"] = 0  # the last column, which all tasks read
-    frame.to_parquet(tmp_path / "predictions.parquet")
-    assert openings(tmp_path, frame, monkeypatch) == [4, 4 + 2 * 8]
+    assert openings(tmp_path, frame, monkeypatch) == [3, 1 + 2 * len(TASKS)]
 
 
-def test_columns_of_many_rows_are_not_read_in_advance(
+def test_a_large_file_is_not_kept_in_memory(
     tmp_path: Path, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prediction_files, "CELLS_IN_ADVANCE", 5 * ROWS)
-    assert openings(tmp_path, frame, monkeypatch) == [3, 8, 8, 7]
-    monkeypatch.setattr(prediction_files, "CELLS_IN_ADVANCE", ROWS - 1)
+    monkeypatch.setattr(prediction_files, "MAX_KEPT_CELLS", ROWS * len(NAMES))
     assert openings(tmp_path, frame, monkeypatch) == [3] * len(TASKS)
-
-
-def test_large_columns_are_not_kept_in_memory(
-    tmp_path: Path, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    files = PredictionFiles()
-    for max_cells, num_kept in ((2 * ROWS, 2), (2 * ROWS - 1, 0)):
-        monkeypatch.setattr(prediction_files, "MAX_CACHED_CELLS", max_cells)
-        monkeypatch.setattr(prediction_files, "CELLS_IN_ADVANCE", 0)
-        table = files.read(tmp_path, {"row", f"task_{num_kept}"})
-        assert table["row"].to_pylist() == frame["row"].to_list()
-        assert len(files.cached[tmp_path].columns) == num_kept
 
 
 def test_damaged_column_costs_only_its_task(

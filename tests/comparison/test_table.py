@@ -10,7 +10,6 @@ from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.intervals import Interval
 from mtl_cli.comparison.page import verdict_class
 from mtl_cli.comparison.results import DatasetComparison
-from mtl_cli.comparison.table import legend_of_lines
 from mtl_cli.comparison.table_cells import task_cells
 
 
@@ -46,15 +45,3 @@ def test_too_few_days_are_as_uncertain_on_the_page_as_too_few_seeds() -> None:
         difference = Difference(line, line, 1, day_count=days, paired_difference=gain)
         assert difference.verdict == verdict
         assert verdict_class(difference) == "uncertain"
-
-
-@pytest.mark.parametrize("scenarios", [{}, {"de": None}])
-def test_note_on_lines_says_that_scenarios_are_not_compared(
-    scenarios: dict[str, None],
-) -> None:
-    days: Any = [
-        SimpleNamespace(by_scenario={}),
-        SimpleNamespace(by_scenario=scenarios),
-    ]
-    told = "Scenarios are not compared over days." in legend_of_lines(days)
-    assert told == bool(scenarios)

@@ -136,7 +136,7 @@ def test_features_other_than_those_of_dimensions_are_refused(change):
     values = declared("synthetic_mmoe", dimensions=3).model_dump(mode="json")
     for key, value in change.items():
         (values if key in values else values["features"]["x1"])[key] = value
-    with pytest.raises(ValidationError, match="features follow from dimensions: x0"):
+    with pytest.raises(ValidationError, match="features follow from dimensions"):
         Synthetic.model_validate(values)
 
 
