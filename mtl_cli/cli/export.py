@@ -114,8 +114,6 @@ def export(options: argparse.Namespace) -> None:
         f"{path}: {result.num_rows} example rows replayed, the largest error against "
         f"the run is {result.error:.1e} ({result.column})"
     )
-    if not result.has_hashes:
-        line += "; its files were not checked, because it holds no hashes of them"
     write_to_stdout(f"{printable(line)}\n")
 
 

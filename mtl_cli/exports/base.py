@@ -145,25 +145,21 @@ class ExportFormat(Options):
             return None
         return read_json_object(path / RECORD_FILE)
 
-    def check_hashes(self, path: Path, record: ExportRecord) -> bool:
+    def check_hashes(self, path: Path, record: ExportRecord) -> None:
         """Compares the files of an export with the hashes in its record.
 
         The method runs before a library loads the files. A format whose exports are
-        single files may override the method.
-
-        Returns: whether the record holds hashes. A record of an earlier version of
-            mtl-cli may hold none; then nothing is compared.
+        single files may override the method. A record of an earlier version of mtl-cli
+        may hold no hashes; then nothing is compared.
 
         Raises:
             OSError: if a file cannot be read.
             ValueError: if a file was added, changed or removed.
         """
         hashes = record.get(HASHES_KEY)
-        if hashes is None:
-            return False
-        check_written(path, RECORD_FILE, hashes, self.byproducts)
-        check_none_missing(path, cast("dict[str, str]", hashes))
-        return True
+        if hashes is not None:
+            check_written(path, RECORD_FILE, hashes, self.byproducts)
+            check_none_missing(path, cast("dict[str, str]", hashes))
 
 
 def is_installed(package: str) -> bool:

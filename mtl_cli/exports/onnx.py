@@ -98,14 +98,13 @@ class Onnx(ExportFormat):
         record: dict[str, Any] = json.loads(properties[RECORD_KEY])
         return record
 
-    def check_hashes(self, path: Path, record: ExportRecord) -> bool:
+    def check_hashes(self, path: Path, record: ExportRecord) -> None:
         sha256 = record.get(HASH_KEY)
         if sha256 is None:
-            return False
+            return
         graph = path.read_bytes().removesuffix(metadata_bytes(record))
         if hashlib.sha256(graph).hexdigest() != sha256:
             raise UnsafeFileError(f"{path} has changed since it was written")
-        return True
 
 
 def metadata_bytes(record: Mapping[str, Any]) -> bytes:

@@ -18,9 +18,6 @@ if TYPE_CHECKING:  # these modules import TensorFlow
     from mtl_cli.distributed.replicas import Replicas
     from mtl_cli.network.network import Network
 
-# More parameters per training row than this cause a warning.
-MAX_PARAMETERS_PER_ROW = 1000
-
 
 class RunInputs(NamedTuple):
     """All that a run has before its network is built.
@@ -47,7 +44,6 @@ class RunInputs(NamedTuple):
 
     @property
     def num_training_rows(self) -> int:
-        """The number of training rows."""
         return self.data.splits["train"].num_rows
 
 
@@ -58,10 +54,6 @@ def connect_and_build(
 
     Returns: the processes, the network and the content of `environment.json`; None if
         the chief has finished the run already.
-
-    Raises:
-        ConfigError: if the processes cannot share a batch evenly, or if a process is
-            missing or differs from the chief.
     """
     from mtl_cli.distributed import cluster
     from mtl_cli.distributed.connect import connect
@@ -97,15 +89,9 @@ def connect_and_build(
 
 
 def warn_of_changes(old: dict[str, Any], new: dict[str, Any], console: Console) -> None:
-    """Warns of each change of the environment that may change the results of the run.
+    """Warns of each change since a checkpoint that may change the results of the run.
 
-    Args:
-        old: the environment of the process that wrote the checkpoint.
-        new: the environment of this process.
-        console: prints the warnings.
-
-    Raises:
-        ConfigError: if the data has changed.
+    Changed data is refused.
     """
     if old.get("data_hash") != new["data_hash"]:
         raise ConfigError(
@@ -150,26 +136,11 @@ def write_first_weights(inputs: RunInputs, network: "Network") -> "Network":
 
 
 def print_size(inputs: RunInputs, environment: dict[str, Any]) -> None:
-    """Prints the size of a network, and warns if it is too large for its training rows.
-
-    `environment` is the content of `environment.json`.
-    """
-    config, console = inputs.config, inputs.console
-    num_parameters: int = environment["parameters"]
-    batch_size = environment["length"]["batch_size"]
-    console.print_line(
-        f"{config.model.name} on {config.encoder.name}: {num_parameters:,} parameters, "
-        f"batches of {batch_size} rows, tasks {', '.join(config.chosen_tasks)}"
-    )
-    if warning := size_warning(num_parameters, inputs.num_training_rows):
-        console.warn(warning)
-
-
-def size_warning(num_parameters: int, num_rows: int) -> str:
-    """Returns a warning if a network has far more parameters than training rows."""
-    if num_parameters <= MAX_PARAMETERS_PER_ROW * num_rows:
-        return ""
-    return (
-        f"{num_parameters:,} parameters for {num_rows:,} training rows: the network "
-        "can learn the rows by heart; choose smaller sizes in model and encoder"
+    """Prints the size of a network, from the content of `environment.json`."""
+    config = inputs.config
+    inputs.console.print_line(
+        f"{config.model.name} on {config.encoder.name}: "
+        f"{environment['parameters']:,} parameters, batches of "
+        f"{environment['length']['batch_size']} rows, tasks "
+        f"{', '.join(config.chosen_tasks)}"
     )

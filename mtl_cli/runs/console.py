@@ -44,12 +44,10 @@ class Console:
         )
 
     def print_line(self, text: str, style: str = "") -> None:
-        """Prints a line."""
         self.terminal.print(Text(printable(mask_secrets(text)), style=style))
         self.log_line(text)
 
     def warn(self, text: str) -> None:
-        """Prints a warning."""
         self.print_line(f"warning: {text}", "yellow")
 
     def log_line(self, text: str) -> None:
@@ -72,7 +70,6 @@ class Console:
                 self.print_line(f"{output}: {metric} is undefined: {reason}")
 
     def print_data_report(self, report: Report, outputs: list[Output]) -> None:
-        """Prints the tables of a data report."""
         self.print_table(task_table(report, outputs))
         self.print_table(feature_table(report))
         num_left_out = len(report["features"]) - MAX_FEATURES
@@ -90,20 +87,16 @@ class Console:
             print_in_full_width(self.log, table)
 
     @contextlib.contextmanager
-    def progress(
-        self, epochs: int, outputs: list[Output], uses_xla: bool
-    ) -> Iterator[Progress]:
+    def progress(self, epochs: int, outputs: list[Output]) -> Iterator[Progress]:
         """Yields the functions that show the progress of at most `epochs` epochs.
 
         A terminal shows one line that changes while the epoch is running. Without a
         terminal, a line is printed after each epoch, and every minute of a longer
-        epoch. The line shows the first validation metric of each output. `uses_xla`
-        says whether XLA compiles the steps; without XLA, they are only traced.
+        epoch. The line shows the first validation metric of each output.
         """
-        text = ProgressText(epochs, outputs, uses_xla)
+        text = ProgressText(epochs, outputs)
         with progress_line(self.terminal, self.print_line) as show:
-            verbs = "traces and compiles" if uses_xla else "traces"
-            show(f"starting: the first step {verbs} the model")
+            show("starting: the first step compiles the model")
 
             def show_epoch(epoch: Epoch) -> None:
                 show(text.epoch(epoch), at_once=True)
@@ -116,7 +109,6 @@ class Console:
             self.terminal.print(Text(text.last_epoch))
 
     def close(self) -> None:
-        """Closes the log file."""
         # If the file cannot be written, an earlier write has already reported that.
         with contextlib.suppress(OSError):
             self.file.close()

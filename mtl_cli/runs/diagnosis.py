@@ -1,10 +1,7 @@
 """Tests slices of the rows and measures the importance of features, for the report.
 
-A slice is the rows with one value of a feature. The tests find slices on which a task
-is weaker than on the other rows.
-
-The work is limited so that it adds little to the duration of a run. `mtl-evaluate`
-measures the same on any rows, without these limits.
+A slice is the rows with one value of a feature. The work is limited so that it adds
+little to the duration of a run; `mtl-evaluate` measures the same without limits.
 """
 
 from collections.abc import Mapping
@@ -82,20 +79,16 @@ def diagnose(
 
 
 def slices_to_test(run: TrainedRun, sample: Table) -> tuple[list[Slices], list[str]]:
-    """Chooses the features whose values are the slices.
-
-    The features that predict a label best on their own come first. If there would be
-    more than `MAX_TESTS` tests, the last features are left out.
+    """Chooses at most `MAX_TESTS` slices, of the features that predict a label best.
 
     Returns: the chosen features, and a remark if features are left out.
     """
     reports = run.data.report["features"]
-
-    def best_auc(feature: Slices) -> float:
-        return max(reports[feature.column]["auc"].values(), default=0.0)
-
-    features = slices_by_feature(run.data.features, sample.features)
-    features = sorted(features, key=best_auc, reverse=True)
+    features = sorted(
+        slices_by_feature(run.data.features, sample.features),
+        key=lambda x: max(reports[x.column]["auc"].values(), default=0.0),
+        reverse=True,
+    )
     num_outputs = len(run.config.outputs)
     num_tests = [len(feature.names) * num_outputs for feature in features]
     # The first feature is always tested, even if it has many values.
@@ -114,20 +107,15 @@ def measure_importance(
 ) -> tuple[dict[str, Any], list[str]]:
     """Measures the importance of features on a part of the sample, to take little time.
 
-    Args:
-        run: the trained run.
-        rows_of_outputs: the rows of the sample on which each output is scored.
-        sample: the sample of the examined split.
-
     Returns: the importances, {} if nothing is measured; and a remark for each part that
         is left out.
     """
-    num_rows = min(sample.num_rows, num_affordable_rows(run))
+    predictions_per_row = len(run.data.features.by_name) * REPEATS
+    num_trained_rows = run.data.splits["train"].num_rows * len(run.history.epochs)
+    num_affordable = int(PREDICTED_FRACTION * num_trained_rows / predictions_per_row)
+    num_rows = min(sample.num_rows, num_affordable)
     if num_rows < min(sample.num_rows, MIN_ROWS):
-        remark = (
-            "the importance of features, which would take long compared with the "
-            "training"
-        )
+        remark = "the importance of features, which would take long"
         return {}, [remark]
     # Evenly spaced, because the rows of a table may be in the order of time.
     chosen_indices = np.linspace(0, sample.num_rows - 1, num_rows).astype("int64")
@@ -138,11 +126,8 @@ def measure_importance(
         if scored.take(chosen_mask).smaller_class_size >= MIN_OF_CLASS:
             outputs.append(scored.output)
         else:
-            remarks.append(
-                f"the importance of features for {scored.output.name}, because "
-                f"{num_rows:,} rows contain too few rows with a label other than the "
-                "most frequent one"
-            )
+            name = scored.output.name
+            remarks.append(f"the importance of features for {name}: too few labels")
     if not outputs:
         return {}, remarks
     rows = sample.take(chosen_indices)
@@ -150,14 +135,3 @@ def measure_importance(
         run.network, run.data.features, outputs, rows, REPEATS
     )
     return importances, remarks
-
-
-def num_affordable_rows(run: TrainedRun) -> int:
-    """Returns the largest number of rows to measure importance on.
-
-    Each row is predicted `REPEATS` times for each feature. `PREDICTED_FRACTION` limits
-    the number of all predictions.
-    """
-    predictions_per_row = len(run.data.features.by_name) * REPEATS
-    num_trained_rows = run.data.splits["train"].num_rows * len(run.history.epochs)
-    return int(PREDICTED_FRACTION * num_trained_rows / predictions_per_row)

@@ -17,11 +17,6 @@ from mtl_cli.exports.base import AXIS, RECORD_FILE, ExportFormat, ExportRecord
 
 
 def get_format(name: str) -> ExportFormat:
-    """Returns the export format with a name.
-
-    Raises:
-        ConfigError: if no format has this name.
-    """
     names = option_names(AXIS)
     if name not in names:
         raise ConfigError(
@@ -36,13 +31,6 @@ def check_export_target(target: Path, force: bool) -> None:
     If folders above the target are missing, it must be possible to make them. If the
     target exists, `force` must be set, and the target must be a complete export to
     which no file has been added.
-
-    Args:
-        target: the file or folder to write.
-        force: whether an earlier export may be replaced.
-
-    Raises:
-        ConfigError: if the export must not be written.
     """
     # The export makes `first_new_path` in a folder that exists, and all paths below it.
     paths = (target, *target.parents)
@@ -55,43 +43,25 @@ def check_export_target(target: Path, force: bool) -> None:
             f"{target} exists; choose another name, or replace an earlier export with "
             "--force"
         )
-    check_replaceable(target)
-
-
-def check_replaceable(path: Path) -> None:
-    """Checks that a path holds a complete export to which no file has been added.
-
-    Raises a `ConfigError` otherwise.
-    """
     try:
-        record = find_record(path)
+        record = find_record(target)
+        if record is not None and target.is_dir():
+            byproducts = get_format(record["format"]).byproducts
+            check_written(target, RECORD_FILE, record.get(HASHES_KEY), byproducts)
     except DAMAGED_FILE_ERRORS as error:
         raise ConfigError(
-            f"--force: {path} holds no complete export: {damage_message(error)}; move "
-            f"{path} away, or choose another name"
+            f"--force: {target} holds no complete export: {type(error).__name__}: "
+            f"{first_line(error)}; move {target} away, or choose another name"
         ) from None
     if record is None:
         raise ConfigError(
-            f"--force: {path} is not an export of mtl-cli, so it is not replaced; "
+            f"--force: {target} is not an export of mtl-cli, so it is not replaced; "
             "choose another name"
         )
-    if path.is_dir():
-        byproducts = get_format(record["format"]).byproducts
-        try:
-            check_written(path, RECORD_FILE, record.get(HASHES_KEY), byproducts)
-        except (OSError, ValueError) as error:
-            raise ConfigError(
-                f"--force: {first_line(error)}; move {path} away, or choose another "
-                "name"
-            ) from None
 
 
 def record_of(path: Path) -> ExportRecord:
-    """Returns the record of an export.
-
-    Raises:
-        DataError: if the path is not an export, or its record is damaged.
-    """
+    """Returns the record of an export, or raises a `DataError`."""
     try:
         record = find_record(path)
         if record is not None and path.is_dir():
@@ -100,8 +70,8 @@ def record_of(path: Path) -> ExportRecord:
             list(files_in(path))
     except DAMAGED_FILE_ERRORS as error:
         raise DataError(
-            f"{path} holds no complete export: {damage_message(error)}; export the "
-            "model again"
+            f"{path} holds no complete export: {type(error).__name__}: "
+            f"{first_line(error)}; export the model again"
         ) from None
     if record is None:
         raise DataError(
@@ -112,12 +82,9 @@ def record_of(path: Path) -> ExportRecord:
 
 
 def find_record(path: Path) -> ExportRecord | None:
-    """Reads and checks the record of an export.
+    """Reads and checks the record of an export; None if the path is not an export.
 
-    Returns: None if the path is not an export.
-
-    Raises:
-        Exception: one of `DAMAGED_FILE_ERRORS`, if the record is damaged.
+    A damaged record raises one of `DAMAGED_FILE_ERRORS`.
     """
     if path.is_symlink():  # a link may point to anything, so it is not followed
         return None
@@ -132,29 +99,16 @@ def find_record(path: Path) -> ExportRecord | None:
 
 
 def check_record(record: dict[str, Any]) -> None:
-    """Checks that a record has the form that `make_record` gives.
-
-    Raises:
-        ValueError: if the record contradicts itself.
-        LookupError, TypeError, AttributeError: if a value of the record is missing, or
-            has another type.
-    """
+    """Checks that the example rows and predictions fit the inputs and outputs."""
     inputs, outputs = record["inputs"], record["outputs"]
     rows, predictions = record["rows"], record["predictions"]
-    unknown_kinds = set(inputs.values()) - set(ARROW_TYPES_BY_KIND)
-    if unknown_kinds:
-        raise ValueError("the record names an unknown kind of input")
-    if set(rows) != set(inputs):
-        raise ValueError("the example rows of the record do not fit its inputs")
-    if not outputs:
-        raise ValueError("the record names no outputs")
-    if set(predictions) != set(outputs):
-        raise ValueError("the predictions of the record do not fit its outputs")
     lengths = {len(cells) for cells in (*rows.values(), *predictions.values())}
-    if len(lengths) != 1 or 0 in lengths:
-        raise ValueError("the columns of the record have different lengths or no rows")
-
-
-def damage_message(error: Exception) -> str:
-    """Describes an error about a damaged record, such as `KeyError: 'rows'`."""
-    return f"{type(error).__name__}: {first_line(error)}"
+    if (
+        not set(inputs.values()) <= set(ARROW_TYPES_BY_KIND)
+        or not outputs
+        or set(rows) != set(inputs)
+        or set(predictions) != set(outputs)
+        or len(lengths) != 1
+        or 0 in lengths
+    ):
+        raise ValueError("the values of its record contradict each other")

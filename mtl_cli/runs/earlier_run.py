@@ -7,7 +7,6 @@ and adds the new values of this run. Other features, and the features that
 """
 
 from dataclasses import asdict, dataclass, field, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,17 +15,17 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import ConfigError, DataError, first_line
 from mtl_cli.core.options import first_problem
-from mtl_cli.core.other_files import read_json_object, read_text
-from mtl_cli.core.run_folder import CHECKPOINTS, START_FROM, RunFolder
+from mtl_cli.core.other_files import check_entries, read_json_object, read_text
+from mtl_cli.core.run_folder import CHECKPOINTS, START_FROM, SUBFOLDERS, RunFolder
+from mtl_cli.core.run_status import status_of
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.continued_features import EarlierLearnt, reasons_not_continued
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.features.base import Dimension, Feature
-from mtl_cli.runs.earlier_run_folder import KEY, check_finished
-from mtl_cli.runs.provenance import changed_plugins
-from mtl_cli.runs.saved_model import LearntModel, load_learnt
-from mtl_cli.tasks.base import Statistics, Task
+from mtl_cli.features.base import Feature
+from mtl_cli.runs.saved_model import LearntModel, load_learnt, named_model_damage
+from mtl_cli.tasks.base import Statistics
 
+KEY = "start_from.run"
 # The file in the run folder with the values from the earlier run. With this file, a run
 # that was cut off can be resumed even if the earlier run's folder is gone.
 KEPT_FILE = f"{CHECKPOINTS}/{START_FROM}"
@@ -86,10 +85,6 @@ def read_earlier_run(
     """Reads what the run in `folder` takes from an earlier run.
 
     Returns: the values; None if `start_from` names no run.
-
-    Raises:
-        ConfigError: if `start_from` names a folder that no run can start from.
-        DataError: if the earlier run's files are damaged.
     """
     if config.start_from.run is None:
         return None
@@ -98,16 +93,11 @@ def read_earlier_run(
     path = Path(config.start_from.run)
     check_finished(path)
     try:
-        environment = read_json_object(path / "environment.json")
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{KEY}: cannot read {path / 'environment.json'}: {first_line(error)}; "
-            "copy the whole folder of the run"
-        ) from None
-    try:
+        with named_model_damage(path):
+            environment = read_json_object(path / "environment.json")
         earlier = load_learnt(path)
     except DataError as error:
-        raise DataError(f"{KEY}: {error}{version_hint(environment)}") from None
+        raise DataError(f"{KEY}: {error}") from None
     if earlier.config.ensemble:
         raise ConfigError(
             f"{KEY}: {path} is an ensemble of runs, whose weights one network cannot "
@@ -116,34 +106,30 @@ def read_earlier_run(
     return continued_from(config, path, environment, earlier)
 
 
-def version_hint(environment: dict[str, Any]) -> str:
-    """Returns the end of an error message about a run of another version of mtl-cli.
-
-    `environment` is the content of the run's `environment.json`. Returns "" if the run
-    is of this version.
-    """
-    versions = environment.get("versions")
-    run_version = versions.get("mtl-cli") if isinstance(versions, dict) else None
-    this_version = version("mtl-cli")
-    if run_version == this_version:
-        return ""
-    return f"; the run is of mtl-cli {run_version}, but this is {this_version}"
+def check_finished(path: Path) -> None:
+    """Raises a `ConfigError` if a path is not the folder of a finished run."""
+    try:
+        if not path.is_dir():
+            raise ValueError(f"there is no folder {path}; name a finished run")
+        check_entries(path, SUBFOLDERS, allow_hard_links=True)
+        status = status_of(path).get("status")
+    except (ConfigError, OSError, ValueError) as error:
+        raise ConfigError(f"{KEY}: {first_line(error)}") from None
+    if status != "done":
+        raise ConfigError(
+            f"{KEY}: {path} is not the folder of a finished run (status: {status}); "
+            "name a finished run"
+        )
 
 
 def read_kept(config: Config, file: Path) -> EarlierRun:
-    """Reads what a resumed run has kept of the earlier run in its own folder.
-
-    Raises a `DataError` if the file is damaged, or does not fit the configuration.
-    """
+    """Reads what a resumed run has kept of the earlier run in its own folder."""
     try:
         earlier = TypeAdapter(EarlierRun).validate_json(read_text(file))
-        for key, kept_names, names_in_run in (
-            ("learnt", earlier.learnt, config.dataset.used_features),
-            ("tasks", earlier.tasks, config.chosen_tasks),
-            ("labels", earlier.labels, config.chosen_tasks),
-        ):
-            if unknown := set(kept_names) - set(names_in_run):
-                raise ValueError(f"{key}: '{min(unknown)}' is not in this run")
+        unknown = earlier.learnt.keys() - config.dataset.used_features.keys()
+        unknown |= {*earlier.tasks, *earlier.labels} - config.chosen_tasks.keys()
+        if unknown:
+            raise ValueError(f"'{min(unknown)}' is not in this run")
     except (OSError, ValueError) as error:
         reason = first_line(error)
         if isinstance(error, ValidationError):
@@ -161,7 +147,6 @@ def continued_from(
     """Selects the features and tasks that go on, and what they have learnt.
 
     The path and the environment are the earlier run's folder and `environment.json`.
-    Raises a `ConfigError` if no feature goes on.
     """
     new_features = config.dataset.used_features
     # {feature that does not go on: the reason}
@@ -169,12 +154,6 @@ def continued_from(
         new_features, earlier.features.by_name, config.start_from.refit
     )
     messages = [f"feature {name} {reason}" for name, reason in reasons.items()]
-    if names := changed_plugins(earlier.config, path):
-        messages.append(
-            f"the code of the plugin of {names} has changed since {path} was trained, "
-            "so what goes on may not fit this code; let features that it changes start "
-            "fresh by start_from.refit"
-        )
     continued = {
         name: feature for name, feature in new_features.items() if name not in reasons
     }
@@ -212,23 +191,19 @@ def kept_vector_lengths(
 
     `continued` are the new run's features that go on, {name: feature}.
     """
-    lengths = {}
-    for name, table in earlier.features.layout.tables.items():
-        if name not in continued:
-            continue
-        earlier_feature = earlier.features.by_name[name]
-        dim = embedding_dim(config, continued[name])
-        earlier_dim = embedding_dim(earlier.config, earlier_feature)
-        if dim == earlier_dim == "auto":
-            lengths[name] = table.vector_length("auto")
-    return lengths
 
+    def is_auto(run_config: Config, feature: Feature) -> bool:
+        # Some kinds of features have this key. The value replaces the encoder's value.
+        dim = getattr(feature, "embedding_dim", None)
+        return (dim or run_config.encoder.embedding_dim) == "auto"
 
-def embedding_dim(config: Config, feature: Feature) -> Dimension:
-    """Returns the configured length of a feature's vectors, or `auto`."""
-    # Some kinds of features have this key. The value replaces the encoder's value.
-    dim: Dimension | None = getattr(feature, "embedding_dim", None)
-    return config.encoder.embedding_dim if dim is None else dim
+    return {
+        name: table.vector_length("auto")
+        for name, table in earlier.features.layout.tables.items()
+        if name in continued
+        and is_auto(config, continued[name])
+        and is_auto(earlier.config, earlier.features.by_name[name])
+    }
 
 
 def continued_tasks(
@@ -240,7 +215,10 @@ def continued_tasks(
     for name, task in tasks.items():
         if name not in earlier_tasks:
             messages.append(f"task {name} is new, so its tower starts fresh")
-        elif is_same_task(task, earlier_tasks[name]):
+        elif (task.kind, task.encoding_keys()) == (
+            earlier_tasks[name].kind,
+            earlier_tasks[name].encoding_keys(),
+        ):
             continued.append(name)
         else:
             messages.append(f"task {name} has other keys, so its tower starts fresh")
@@ -250,11 +228,3 @@ def continued_tasks(
         if name not in tasks
     ]
     return continued, messages
-
-
-def is_same_task(task: Task, earlier_task: Task) -> bool:
-    """Whether two runs define a task with the same kind and the same labels."""
-    return (
-        task.kind == earlier_task.kind
-        and task.encoding_keys() == earlier_task.encoding_keys()
-    )

@@ -25,12 +25,10 @@ from mtl_cli.network.blocks import blocks_of
 from mtl_cli.network.network import Network
 from mtl_cli.network.owner_names import task_of_owner
 from mtl_cli.network.parts import freeze
-from mtl_cli.network.trained_model import TrainedModel
 from mtl_cli.network.transfer import Block, EarlierOptimizer, Match, copy_weights, match
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.console import Console
-from mtl_cli.runs.earlier_run import MAX_STEP, EarlierRun
-from mtl_cli.runs.earlier_run_folder import KEY
+from mtl_cli.runs.earlier_run import KEY, MAX_STEP, EarlierRun
 from mtl_cli.runs.frozen_parts import check_frozen_parts
 from mtl_cli.training.optimizer_state import OPTIMIZER, read_step
 
@@ -76,12 +74,13 @@ def take_weights(
         fresh or is left out; and warnings about frozen weights that start fresh.
     """
     path = Path(str(config.start_from.run))
-    model = load_earlier_model(path)
+    # Building the earlier network sets the dtype policy of the earlier run.
+    with default_keras_settings():
+        model = saved_model.load(path)
     fresh_parts = parts_to_start_fresh(config, model.config)
     fresh_scenarios = scenarios_to_start_fresh(config, model.config, earlier)
 
     def is_usable(name: BlockName) -> bool:
-        """Whether the block may be copied from the earlier run, if the shapes fit."""
         if name.part in fresh_parts or (name.scenario is not None and fresh_scenarios):
             return False
         return goes_on(name, earlier)
@@ -121,7 +120,6 @@ def take_weights(
 
 
 def layer_messages(matched: Match) -> list[str]:
-    """Returns a message for each layer that starts fresh or is left out."""
     lacks_order = "needs the same features in the same order, so it starts fresh"
     return [
         *describe_blocks(matched.fresh, "new, so it starts fresh"),
@@ -137,20 +135,6 @@ def named_blocks(
     """Splits all weights of a network into blocks: {name of a block: the block}."""
     scenario_names = network_scenario_names(config.dataset, features)
     return blocks_of(network, config, features.layout, scenario_names)
-
-
-def load_earlier_model(path: Path) -> TrainedModel:
-    """Loads the model of an earlier run, without changing Keras' dtype policy.
-
-    Raises:
-        DataError: if the model is missing or damaged.
-    """
-    # Building the earlier network sets the dtype policy of the earlier run.
-    with default_keras_settings():
-        try:
-            return saved_model.load(path)
-        except DataError as error:
-            raise DataError(f"{KEY}: {error}") from None
 
 
 def goes_on(name: BlockName, earlier: EarlierRun) -> bool:
@@ -205,20 +189,18 @@ def scenarios_to_start_fresh(
     the same scenario in both runs. If one of the networks does not read the scenario,
     there are no weights to copy, and no message.
     """
-    if not (config.reads_scenario and earlier_config.reads_scenario):
+    feature = config.dataset.scenario
+    if feature is None or not (config.reads_scenario and earlier_config.reads_scenario):
         return []
-    feature, earlier_feature = config.dataset.scenario, earlier_config.dataset.scenario
-    if feature != earlier_feature:
-        reason = f"dataset.scenario was {earlier_feature}, is {feature}"
-    elif feature not in earlier.learnt:
-        reason = f"feature {feature}, which tells the scenario, starts fresh"
-    else:
-        # The scenario of a row is its id in the table of this feature.
-        owner = config.dataset.features[feature].table_owner(feature)
-        if owner in earlier.learnt:
-            return []
-        reason = f"feature {owner}, whose table has the ids of {feature}, starts fresh"
-    return [f"{reason}, so the weights of single scenarios start fresh"]
+    # The scenario of a row is its id in the table of this feature.
+    owner = config.dataset.features[feature].table_owner(feature)
+    is_same_feature = feature == earlier_config.dataset.scenario
+    if is_same_feature and {feature, owner} <= earlier.learnt.keys():
+        return []
+    return [
+        f"dataset.scenario is {feature}, whose ids do not go on, so the weights of "
+        "single scenarios start fresh"
+    ]
 
 
 def optimizer_step(
@@ -228,9 +210,6 @@ def optimizer_step(
 
     Returns: the number of steps, and no message; or, if the optimizer starts fresh,
         None and a message that says why.
-
-    Raises:
-        DataError: if the file of the optimizer's state is damaged.
     """
     name, earlier_name = config.optimizer.name, earlier_config.optimizer.name
     if name != earlier_name:

@@ -48,7 +48,6 @@ class AveragedRun:
 
     @property
     def config(self) -> Config:
-        """The configuration of the run."""
         return self.model.config
 
     @property
@@ -75,10 +74,6 @@ def write_ensemble(folders: list[Path], target: Path, quiet: bool = False) -> No
     """Writes the run folder `target` of the ensemble of several finished runs.
 
     If `quiet`, the scores are not printed.
-
-    Raises:
-        ConfigError: if the target exists, or the runs differ in more than their seed.
-        DataError: if the files of a run are damaged, or the data has changed.
     """
     from mtl_cli.network.ensemble import average
 
@@ -95,7 +90,7 @@ def write_ensemble(folders: list[Path], target: Path, quiet: bool = False) -> No
     data = load_data(runs[0])
     timer.end_stage("read, check and encode the data")
     command = ["mtl-compare", *map(str, folders), FLAG, str(target)]
-    folder = new_run_folder(target)
+    folder = RunFolder(target)
     with recorded_run(folder, config_hash(config), command, quiet) as console:
         # The hashes of plugins come from the runs, because a plugin may have changed
         # since the runs were trained.
@@ -104,8 +99,11 @@ def write_ensemble(folders: list[Path], target: Path, quiet: bool = False) -> No
             "parameters": network.predictions.count_params(),
             "ensemble": [run.lineage for run in runs],
         }
-        written_config = runs[0].written_config | {"ensemble": seeds}
-        write_run_files(folder, written_config, environment_values, data)
+        written_config = mask_secrets(runs[0].written_config | {"ensemble": seeds})
+        text = yaml.safe_dump(written_config, sort_keys=False)
+        folder.write_text("config.yaml", text)
+        folder.write_json("environment.json", environment_values)
+        folder.write_json("data_report.json", data.report)
         names = ", ".join(run.lineage["run"] for run in runs)
         console.print_line(f"ensemble: the mean of {len(runs)} runs: {names}")
         ensemble = TrainedRun(
@@ -120,28 +118,6 @@ def write_ensemble(folders: list[Path], target: Path, quiet: bool = False) -> No
         )
         save_and_score(ensemble, console, timer)
         print_paths(folder, console)
-
-
-def new_run_folder(target: Path) -> RunFolder:
-    """Makes and locks the run folder of the ensemble."""
-    try:
-        return RunFolder(target)
-    except ConfigError as error:
-        # The message names `hydra.run.dir`, the setting of the folder for `mtl-train`.
-        raise ConfigError(str(error).replace("hydra.run.dir", FLAG)) from None
-
-
-def write_run_files(
-    folder: RunFolder,
-    config: dict[str, Any],
-    environment_values: dict[str, Any],
-    data: Data,
-) -> None:
-    """Writes the configuration, the environment and the data report of an ensemble."""
-    text = yaml.safe_dump(mask_secrets(config), sort_keys=False)
-    folder.write_text("config.yaml", text)
-    folder.write_json("environment.json", environment_values)
-    folder.write_json("data_report.json", data.report)
 
 
 def read_run(folder: Path) -> AveragedRun:
@@ -172,10 +148,7 @@ def check_alike(first: AveragedRun, second: AveragedRun) -> None:
 
 
 def load_data(run: AveragedRun) -> Data:
-    """Reads the data of a run again, to score the ensemble on the same rows.
-
-    Raises a `DataError` if the data has changed since the run was trained.
-    """
+    """Reads the unchanged data of a run again, to score the ensemble on its rows."""
     data, learnt = saved_model.load_data(run.model), run.model.features.learnt
     if data.fingerprint != run.hashes["data_hash"] or data.features.learnt != learnt:
         raise DataError(

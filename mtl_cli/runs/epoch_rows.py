@@ -10,7 +10,6 @@ from mtl_cli.training.progress import Epoch
 
 
 def epoch_row(epoch: Epoch) -> dict[str, Any]:
-    """Returns the row of `history.csv` for one epoch."""
     row: dict[str, Any] = {"epoch": epoch.number}
     row |= {f"loss.{task}": loss for task, loss in epoch.losses.items()}
     row |= {f"weight.{task}": weight for task, weight in epoch.task_weights.items()}
@@ -28,13 +27,8 @@ def epoch_row(epoch: Epoch) -> dict[str, Any]:
 def learning_curves(rows: Sequence[dict[str, Any]], kept_epoch: int) -> list[LinePlot]:
     """Plots training losses, validation metrics and the weights of tasks by epoch.
 
-    The plot of validation metrics shows the first metric of each output. Without
-    validation rows, there is no such plot. The plot of weights is left out if the
-    balancing method never changes the weights.
-
-    Args:
-        rows: the rows of `history.csv`, at least one.
-        kept_epoch: the number of the epoch whose weights the trained network has.
+    The plot of validation metrics shows the first metric of each output. `rows` are
+    those of `history.csv`, at least one.
     """
     epochs = [row["epoch"] for row in rows]
 

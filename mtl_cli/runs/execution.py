@@ -5,20 +5,18 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from mtl_cli.core.errors import MtlError, TrainingError
+from mtl_cli.core.errors import ConfigError, MtlError, TrainingError
 from mtl_cli.core.paths import short_path
-from mtl_cli.core.run_folder import LOG
-from mtl_cli.core.run_status import STATUS
+from mtl_cli.core.run_folder import LOG, RunFolder, check_run_folder
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped
-from mtl_cli.runs.outcome import failure_message, is_expected, plugin_hint
+from mtl_cli.runs.outcome import failure_message, is_expected
 
 if TYPE_CHECKING:
     from mtl_cli.config.run_config import Config
@@ -46,9 +44,6 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
         the run was finished before, or that this process is an evaluator and has
         nothing to do. A worker or evaluator returns the requested folder, although the
         folder may have been removed.
-
-    Raises:
-        MtlError: if the configuration or the data is wrong, or the run fails.
     """
     from mtl_cli.config.check import check
     from mtl_cli.distributed import cluster
@@ -82,69 +77,44 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
 def execute_as_chief(
     config: "Config", start: "RunStart | None", request: RunRequest
 ) -> tuple[Path, bool]:
-    """Runs a checked configuration, or reports that the run is finished.
+    """Runs a checked configuration, or reports that its run is finished.
 
-    `start` is None if the run is finished.
-
-    Returns: the run folder, and whether this process has executed the run.
+    `start` is None if the run is finished. Returns what `execute` returns.
     """
     if start is None:
-        report_finished_run(config, request.folder)
+        from mtl_cli.distributed import cluster, rendezvous
+        from mtl_cli.runs.resume import report_finished
+
+        report_finished(config, request.folder)
+        if config.trainer.strategy == "multi_worker":
+            workers, _ = cluster.workers_and_rank()
+            rendezvous.dismiss_workers(workers)
         return request.folder, False
     path = start.run_folder.path
     # A check of the data keeps its folder only if the user has named the folder.
     leaves_no_folder = config.check_only and request.is_named_by_time
     try:
-        with removed_afterwards(path) if leaves_no_folder else contextlib.nullcontext():
-            execute_in_folder(config, start, request)
+        execute_in_folder(config, start, request)
     except BaseException as error:
         if is_expected(error):
             raise
+        leaves_no_folder = False
         raise TrainingError(
-            f"{failure_message(error)}{plugin_hint(config)}; the traceback is in "
-            f"{short_path(path / LOG)}"
+            f"{failure_message(error)}; the traceback is in {short_path(path / LOG)}"
         ) from error
-    return path, True
-
-
-def report_finished_run(config: "Config", run_path: Path) -> None:
-    """Prints the scores of a finished run, and tells the other workers to end."""
-    from mtl_cli.distributed import cluster, rendezvous
-    from mtl_cli.runs.resume import report_finished
-
-    report_finished(config, run_path)
-    if config.trainer.strategy == "multi_worker":
-        workers, _ = cluster.workers_and_rank()
-        rendezvous.dismiss_workers(workers)
-
-
-@contextlib.contextmanager
-def removed_afterwards(path: Path) -> Iterator[None]:
-    """Removes a run folder after the block.
-
-    After an unexpected error the folder stays, because its log holds the traceback.
-    """
-    holds_traceback = False
-    try:
-        yield
-    except BaseException as error:
-        holds_traceback = not is_expected(error)
-        raise
     finally:
-        if not holds_traceback:
+        if leaves_no_folder:
             shutil.rmtree(path, ignore_errors=True)
+    return path, True
 
 
 def execute_as_worker(config: "Config", request: RunRequest, rank: int) -> None:
     """Trains as a worker other than the chief, in a temporary folder.
 
-    Only the chief records the run, prints to the terminal and calls the tracker.
-
-    Raises:
-        TrainingError: if the run fails after it has started. The message names the file
-            that holds the traceback, if that file could be written.
+    Only the chief records the run, prints to the terminal and calls the tracker. The
+    log of a failed worker is copied to the run folder, which is made if this machine
+    has no access to the chief's folder.
     """
-    from mtl_cli.core.run_folder import RunFolder
     from mtl_cli.runs.resume import RunStart
     from mtl_cli.trackers.none import NoTracker
 
@@ -164,37 +134,21 @@ def execute_as_worker(config: "Config", request: RunRequest, rank: int) -> None:
         except Exception as error:
             if isinstance(error, MtlError) and error.exit_code == 2:  # wrong input
                 raise
-            message = f"worker {rank}: {failure_message(error)}{plugin_hint(config)}"
+            message = f"worker {rank}: {failure_message(error)}"
+            log = request.folder / f"worker-{rank}.log"
             # If the disk is full, there may be no log, or no space for its copy.
-            with contextlib.suppress(OSError):
-                log = copy_log(folder / LOG, request.folder, rank)
+            with contextlib.suppress(OSError, ConfigError):
+                request.folder.mkdir(parents=True, exist_ok=True)
+                check_run_folder(request.folder)
+                shutil.copy(folder / LOG, log)
                 message += f"; the traceback is in {short_path(log)}"
             raise TrainingError(message) from error
-
-
-def copy_log(log: Path, run_path: Path, rank: int) -> Path:
-    """Copies the log of a failed worker out of its temporary folder; returns the copy.
-
-    The copy lies in the run folder if this machine can access that folder, else in the
-    system's folder for temporary files.
-    """
-    if (run_path / STATUS).exists():
-        with contextlib.suppress(OSError):
-            return Path(shutil.copy(log, run_path / f"worker-{rank}.log"))
-    descriptor, name = tempfile.mkstemp(".log", f"mtl-worker-{rank}-")
-    os.close(descriptor)
-    try:
-        return Path(shutil.copy(log, name))
-    except OSError:
-        os.unlink(name)
-        raise
 
 
 def execute_in_folder(config: "Config", start: "RunStart", request: RunRequest) -> None:
     """Runs a checked configuration, and sends its results to the tracker.
 
-    With `check_only`, nothing is sent: the tracker would list the check as a run. The
-    run folder of `start` records how the run ended.
+    With `check_only`, nothing is sent: the tracker would list the check as a run.
     """
     from mtl_cli.runs.provenance import config_hash
     from mtl_cli.runs.recorded_run import recorded_run

@@ -8,8 +8,6 @@ A *constant* is a column that has one fixed value in the export, see the option 
 """
 
 import json
-import math
-import warnings
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
@@ -22,32 +20,23 @@ import pyarrow as pa
 from mtl_cli.columns.raw_inputs import raw_column
 from mtl_cli.core.atomic_write import replacing_folder
 from mtl_cli.core.errors import (
-    DAMAGED_FILE_ERRORS,
     ConfigError,
     DataError,
     ExportError,
     MtlError,
     first_line,
 )
-from mtl_cli.core.message_text import comma_list, line_if_any
+from mtl_cli.core.message_text import comma_list
 from mtl_cli.core.run_folder import check_outside_run
 from mtl_cli.core.written_files import HASHES_KEY, hashes_of
 from mtl_cli.data.feature_graph import example_rows
 from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.network.trained_model import TrainedModel
-from mtl_cli.runs.earlier_export import (
-    check_export_target,
-    find_record,
-    get_format,
-    record_of,
-)
+from mtl_cli.runs.earlier_export import check_export_target, get_format, record_of
 
 NUM_EXAMPLES = 64
-FIX_OF_GRAPH = (
-    "if a kind of feature comes from a plugin, correct its method `graph`, or export "
-    "with --format weights"
-)
+FIX = "export the model again, or with --format weights"
 
 
 class Replay(NamedTuple):
@@ -56,7 +45,6 @@ class Replay(NamedTuple):
     num_rows: int  # the number of example rows
     column: str  # the column of predictions with the largest error
     error: float  # the largest error, see `prediction_errors`
-    has_hashes: bool = True  # whether the record holds hashes of the export's files
 
 
 def export_model(
@@ -78,13 +66,6 @@ def export_model(
             such as "writing the model".
 
     Returns: the result of replaying the example rows.
-
-    Raises:
-        ConfigError: if the target exists or lies in the run folder, or the format
-            cannot hold the model or its constants.
-        DataError: if the model cannot be loaded.
-        WriteError: if the target cannot be written.
-        ExportError: if the export predicts its example rows differently than the run.
     """
     export_format = get_format(format_name)
     export_format.check(format_name, target)
@@ -99,51 +80,17 @@ def export_model(
             "weights"
         )
     record = make_record(model, format_name)
-    if force:
-        warn_of_changed_inputs(target, record)
     # The target may have changed since the first check, so it is checked again.
     check_earlier_export = partial(check_export_target, force=force)
     with replacing_folder(target, check_earlier_export) as path:
         on_step("writing the model")
         export_format.write(model, record, path)
         on_step(f"replaying {NUM_EXAMPLES} example rows")
-        result = replay(export_format, record, path, target, FIX_OF_GRAPH)
+        result = replay(export_format, record, path, target)
         if path.is_dir():
-            write_record_with_hashes(path, record)
+            text = json.dumps({**record, HASHES_KEY: hashes_of(path)})
+            (path / RECORD_FILE).write_text(text, "utf-8")
     return result
-
-
-def warn_of_changed_inputs(target: Path, record: ExportRecord) -> None:
-    """Warns if an export replaces an export with other inputs.
-
-    A program that uses the earlier export would go on to send the earlier inputs.
-    """
-    try:
-        earlier = find_record(target)
-    except DAMAGED_FILE_ERRORS:  # `check_export_target` refuses such an export later
-        return
-    if earlier is None:
-        return
-    old, new = earlier["inputs"], record["inputs"]
-    changes = line_if_any("added", [name for name in new if name not in old])
-    changes += line_if_any("removed", [name for name in old if name not in new])
-    if changes:
-        warnings.warn(
-            f"{target}: the inputs of the new export differ from those of the export "
-            f"that it replaces: {'; '.join(changes)}; a program that uses the export "
-            "must send the new inputs",
-            stacklevel=2,
-        )
-
-
-def write_record_with_hashes(folder: Path, record: ExportRecord) -> None:
-    """Adds the hashes of an export's files to the record in its folder.
-
-    The hashes show whether somebody has added or changed a file. `verify` compares
-    them, and so does an export with `force` before it replaces the folder.
-    """
-    text = json.dumps({**record, HASHES_KEY: hashes_of(folder)})
-    (folder / RECORD_FILE).write_text(text, "utf-8")
 
 
 def verify(path: Path) -> Replay:
@@ -151,24 +98,13 @@ def verify(path: Path) -> Replay:
 
     An export can contain code, and this function runs the export. Therefore verify only
     exports that you trust.
-
-    Raises:
-        DataError: if the path is not an export, or its files were damaged or changed.
-        ExportError: if the export predicts its example rows differently than its run.
     """
     record = record_of(path)
     export_format = get_format(record["format"])
     export_format.check(record["format"], path)
     try:
-        has_hashes = export_format.check_hashes(path, record)
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{first_line(error)}; restore what mtl-export has written, or export the "
-            "model again"
-        ) from None
-    try:
-        result = replay(export_format, record, path, path, "export the model again")
-        return result._replace(has_hashes=has_hashes)
+        export_format.check_hashes(path, record)
+        return replay(export_format, record, path, path)
     except MtlError:
         raise
     except Exception as error:  # each library that runs an export has its own errors
@@ -179,10 +115,8 @@ def verify(path: Path) -> Replay:
 
 
 def make_record(model: TrainedModel, format_name: str) -> ExportRecord:
-    """Makes the record of an export, as JSON values; see `ExportRecord`."""
     rows = example_rows(model.features, NUM_EXAMPLES)
-    encoded = model.features.encode(rows)
-    predictions = model.prediction_columns(encoded)
+    predictions = model.prediction_columns(model.features.encode(rows))
     return {
         "format": format_name,
         "mtl_cli": version("mtl-cli"),
@@ -199,24 +133,11 @@ def make_record(model: TrainedModel, format_name: str) -> ExportRecord:
 
 
 def replay(
-    export_format: ExportFormat,
-    record: ExportRecord,
-    path: Path,
-    target: Path,
-    fix: str,
+    export_format: ExportFormat, record: ExportRecord, path: Path, target: Path
 ) -> Replay:
     """Predicts the example rows of an export, and measures the errors.
 
-    Args:
-        export_format: the format of the export.
-        record: the record of the export.
-        path: the current path of the export. A new export still has a temporary path.
-        target: the final path of the export, for the error message.
-        fix: what the user can do about an error, for its message.
-
-    Raises:
-        DataError: if the export has other outputs than its record.
-        ExportError: if an error is larger than the tolerance of the format.
+    A new export still lies in a temporary `path`. Messages name the final `target`.
     """
     kinds = record["inputs"]
     rows = pa.table(
@@ -226,27 +147,22 @@ def replay(
     if differing := sorted(set(columns) ^ set(record["outputs"])):
         raise DataError(
             f"{target} and its record differ in the outputs {comma_list(differing)}; "
-            f"{fix}"
+            f"{FIX}"
         )
-    errors: dict[str, float] = {}
+    errors = []
     for name, predictions in record["predictions"].items():
         predicted = np.asarray(columns[name], "float64")
         expected = np.array(predictions, "float64")
-        errors[name] = float(np.max(prediction_errors(predicted, expected)))
-    # A NaN counts as the largest error. All comparisons with NaN are false, so `max`
-    # alone might miss it.
-    worst_column = max(
-        errors, key=lambda name: (math.isnan(errors[name]), errors[name])
-    )
-    error = errors[worst_column]
-    tolerance = export_format.tolerance
-    if math.isnan(error) or error > tolerance:
+        errors.append(float(np.max(prediction_errors(predicted, expected))))
+    worst = int(np.argmax(errors))  # NaN counts as the largest error
+    column, error = list(record["predictions"])[worst], errors[worst]
+    if not error <= export_format.tolerance:
         raise ExportError(
-            f"{target} predicts {worst_column} differently than the run did: the "
-            f"largest error in {rows.num_rows} example rows is {error:.1e}, but at "
-            f"most {tolerance:.0e} is expected; {fix}"
+            f"{target} predicts {column} differently than the run did: the largest "
+            f"error in {rows.num_rows} example rows is {error:.1e}, but at most "
+            f"{export_format.tolerance:.0e} is expected; {FIX}"
         )
-    return Replay(rows.num_rows, worst_column, error)
+    return Replay(rows.num_rows, column, error)
 
 
 def prediction_errors(predicted: Floats, expected: Floats) -> Floats:

@@ -22,7 +22,7 @@ def check_frozen_parts(
     fresh: Collection[BlockName],
     reasons: Mapping[Part, str],
 ) -> list[str]:
-    """Checks that frozen parts go on from the earlier run.
+    """Refuses frozen parts that would keep random weights.
 
     Args:
         config: the configuration of the new run.
@@ -32,50 +32,32 @@ def check_frozen_parts(
         reasons: {part of which all blocks start with random weights: the reason}.
 
     Returns: a warning about features that do not go on from the earlier run, if some of
-        their weights are frozen.
-
-    Raises:
-        ConfigError: if other frozen weights start at random.
+        their weights are frozen. Other frozen weights that start at random are refused.
     """
     fresh_features: dict[str, None] = {}  # an ordered set
-    parts: list[str] = []  # the parts with weights of these features
     for part in config.start_from.freeze:
         fresh_blocks = [block for block in fresh if block.part == part]
-        if not fresh_blocks:
-            continue
         is_whole_part = len(fresh_blocks) == sum(block.part == part for block in blocks)
-        # Fresh blocks that are not due to a fresh feature: a whole layer starts fresh.
-        layer_blocks = [
-            block
-            for block in fresh_blocks
-            if feature_of(block) in ("", *earlier.learnt)
-        ]
-        if is_whole_part or layer_blocks:
+        # A fresh block that is not due to a fresh feature: a whole layer starts fresh.
+        is_layer_fresh = any(
+            feature_of(block) in ("", *earlier.learnt) for block in fresh_blocks
+        )
+        if fresh_blocks and (is_whole_part or is_layer_fresh):
+            line = describe_blocks(fresh_blocks, "would stay at random weights")[0]
             reason = reasons.get(part, "no weights of the earlier run fit them")
-            text = f"would stay at random weights, because {reason}"
-            line = (
-                f"{part} {text}"
-                if is_whole_part
-                else describe_blocks(layer_blocks, text)[0]
-            )
             raise ConfigError(
-                f"start_from.freeze: {line}; leave {part} out of start_from.freeze"
+                f"start_from.freeze: {line}, because {reason}; leave {part} out of "
+                "start_from.freeze"
             )
         fresh_features |= dict.fromkeys(map(feature_of, fresh_blocks))
-        parts.append(part)
     if not fresh_features:
         return []
     return [
-        f"start_from.freeze: these features start fresh, so their weights in "
-        f"{', '.join(parts)} stay random: {comma_list(fresh_features)}; leave "
-        f"{', '.join(parts)} out of start_from.freeze to train these weights"
+        "start_from.freeze: these features start fresh, so their frozen weights stay "
+        f"random: {comma_list(fresh_features)}"
     ]
 
 
 def feature_of(block: BlockName) -> str:
-    """Returns the feature of a block; "" if the block belongs to no single feature.
-
-    An embedding table has a feature, and so have the rows of a kernel that multiply the
-    encoding of the feature.
-    """
+    """Returns the feature of a block; "" if the block belongs to no single feature."""
     return block.owner if block.part == "embeddings" else block.feature

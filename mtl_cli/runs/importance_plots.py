@@ -7,14 +7,10 @@ from mtl_cli.scoring.importance_records import ImportanceRecord, is_shown_to_mat
 def importance_plots(
     records: list[ImportanceRecord], titles: dict[str, str], maximum: int
 ) -> list[IntervalPlot]:
-    """Makes one plot per task with the most important features first.
+    """Makes one plot per task of the `maximum` most important features.
 
-    A task without measured importances has no plot.
-
-    Args:
-        records: the measured importances.
-        titles: {task: title of its plot, such as `click auc`}.
-        maximum: the largest number of features in a plot.
+    `titles` are {task: title of its plot, such as `click auc`}. A task without measured
+    importances has no plot.
     """
     plots = []
     for task, title in titles.items():

@@ -58,7 +58,6 @@ class JobRecord:
 
     @property
     def shown_scores(self) -> dict[str, float | None]:
-        """The scores to show, {task or title: score}."""
         return self.scores | self.monitored
 
     @property
@@ -72,11 +71,9 @@ class JobRecord:
         return self.has_died or self.status == "interrupted"
 
     def path(self, sweep: Path) -> Path:
-        """Returns the path of the record's file."""
         return sweep / RECORDS / f"{self.number}.json"
 
     def stderr_path(self, sweep: Path) -> Path:
-        """Returns the path of the file to which the job's stderr is written."""
         return sweep / RECORDS / f"{self.number}.stderr"
 
     def write(self, sweep: Path) -> None:
@@ -94,7 +91,6 @@ class JobRecord:
 
 @cache
 def record_adapter() -> "TypeAdapter[JobRecord]":
-    """Builds the validator of records once, since a sweep reads many records."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(JobRecord)
@@ -118,18 +114,12 @@ def read_record(path: Path) -> JobRecord:
 
 
 def job_records(sweep: Path) -> Iterator[JobRecord]:
-    """Yields the records of a sweep, in the order of the jobs' numbers.
-
-    Raises a `DataError` if a record is damaged, or the folder is a link.
-    """
+    """Yields the records of a sweep, in the order of the jobs' numbers."""
     yield from map(read_record, record_paths(sweep))
 
 
 def record_paths(sweep: Path) -> list[Path]:
-    """Returns the paths of a sweep's records, in the order of the jobs' numbers.
-
-    Raises a `DataError` if the folder of the records is a link.
-    """
+    """Returns the paths of a sweep's records, in the order of the jobs' numbers."""
     folder = sweep / RECORDS
     if folder.is_symlink():
         raise DataError(f"{folder} is a link; put the folder itself there")
@@ -152,7 +142,6 @@ def mark_as_stopped(sweep: Path) -> None:
 
 
 def is_stopped(sweep: Path) -> bool:
-    """Whether a sweep has been stopped, so that no job may start."""
     return (sweep / RECORDS / STOP_FILE).exists()
 
 

@@ -4,13 +4,11 @@ import shlex
 from pathlib import Path
 
 from mtl_cli.config.run_config import Config
-from mtl_cli.config.single_task_twin import settings_of_twin, without_model
+from mtl_cli.config.single_task_twin import settings_of_twin
 from mtl_cli.core.locations import path_list
 from mtl_cli.core.paths import short_path
 from mtl_cli.core.plugins import plugin_flags
 from mtl_cli.data.sampling_correction import sampled_task
-from mtl_cli.models.base import COMMON_KEYS
-from mtl_cli.runs.training_table import run_trained_on
 
 # Settings that start like this are left out of a suggested command. Keys of sweeps mean
 # nothing for a single run, or would start a whole sweep.
@@ -21,16 +19,20 @@ LEFT_OUT_PREFIXES = ("hydra.", "resume=", *KEYS_OF_SWEEPS)
 def next_commands(
     config: Config, folder: Path, settings: list[str]
 ) -> list[tuple[str, str]]:
-    """Returns (command, purpose) for each command to try next, the best first.
-
-    `settings` are the flags and settings of the run.
-    """
+    """Returns (command, purpose) for each command to try next, the best first."""
     return [comparison_command(config, settings), *commands_for_model(folder)]
 
 
 def comparison_command(config: Config, settings: list[str]) -> tuple[str, str]:
     """Returns a command that gives scores to compare a run with, and its purpose."""
-    if command := command_to_score_earlier_run(config, settings):
+    earlier, dataset = config.start_from.run, config.dataset
+    # A new run to compare with would lack the training rows of the earlier run, so the
+    # earlier run is the better comparison. With `valid_from: test`, only a part of the
+    # file holds the test rows.
+    has_test_file = dataset.valid_from != "test" and not dataset.is_generated
+    if earlier is not None and dataset.test is not None and has_test_file:
+        plugins = [setting for setting in settings if setting.startswith("--plugins=")]
+        command = ["mtl-evaluate", earlier, *path_list(dataset.test), *plugins]
         purpose = "scores the earlier run on the test rows of this run"
     else:
         command = command_to_train_other_run(config, settings)
@@ -38,33 +40,12 @@ def comparison_command(config: Config, settings: list[str]) -> tuple[str, str]:
     return shlex.join(command), purpose
 
 
-def command_to_score_earlier_run(config: Config, settings: list[str]) -> list[str]:
-    """Returns a command that scores the earlier run on the test file of this run.
-
-    A new run to compare with would lack the training rows of the earlier run, so the
-    earlier run is the better comparison. Returns [] if there is no earlier run or no
-    test file, or if the rows of the test file are not new to the earlier run.
-    """
-    earlier, dataset = config.start_from.run, config.dataset
-    if earlier is None or dataset.test is None or dataset.is_generated:
-        return []
-    if dataset.valid_from == "test":  # only a part of the file holds the test rows
-        return []
-    if run_trained_on(dataset.test, dataset.format, Path(earlier)) is not None:
-        return []
-    plugins = [setting for setting in settings if setting.startswith("--plugins=")]
-    return ["mtl-evaluate", earlier, *path_list(dataset.test), *plugins]
-
-
 def command_to_train_other_run(config: Config, settings: list[str]) -> list[str]:
     """Returns a command that trains a run to compare a run with.
 
-    - After a multi-task run, the command trains the same tasks separately, by a
-      single-task model as large as one expert at each level of the run's model.
-    - If the heads of the run decide the weights of rows, a run without them has other
-      weights and cannot be compared. The command then keeps the heads, and chooses
-      another sharing scheme.
-    - After any other run, the command repeats the run with several seeds.
+    After a multi-task run, the command trains the same tasks separately, by a
+    single-task model as large as one expert at each level of the run's model. After any
+    other run, the command repeats the run with several seeds.
     """
     plain_settings = [setting.lstrip("+") for setting in settings]
     kept_settings = [
@@ -76,35 +57,24 @@ def command_to_train_other_run(config: Config, settings: list[str]) -> list[str]
     # A primary configuration of the user's own may set keys that a twin lacks.
     flags = ("--config-path", "--config-name")
     has_own_config = any(setting.startswith(flags) for setting in kept_settings)
-    is_multi_task = len(config.chosen_tasks) > 1 and config.model.name != "single_task"
-    if not is_multi_task or has_own_config or config.start_from.run is not None:
-        without_seed = [s for s in kept_settings if not s.startswith("seed=")]
-        return ["mtl-train", "-m", *without_seed, "seed=1,2,3"]
-    if heads_weigh_rows(config):
-        return ["mtl-train", *with_other_sharing(config, kept_settings)]
-    model = config.model.model_dump(mode="json")
-    return ["mtl-train", *settings_of_twin(model, kept_settings)]
-
-
-def heads_weigh_rows(config: Config) -> bool:
-    """Whether a task's rows are weighted by the `sampling_rate` of another task.
-
-    Heads for a chain of tasks do so, see `heads/_chain.py`.
-    """
-    return any(
+    # Heads for a chain of tasks weight the rows of a task by the `sampling_rate` of
+    # another task. Separate tasks have other weights, and cannot be compared.
+    heads_weigh_rows = any(
         output.sampled_task != output.name
         and sampled_task(config.dataset, output) is not None
         for output in config.outputs
     )
-
-
-def with_other_sharing(config: Config, settings: list[str]) -> list[str]:
-    """Replaces the sharing scheme in the settings of a run, and keeps the heads."""
-    heads = config.model.heads
-    heads_keys = type(config.model.heads_option).model_fields
-    scheme = "mmoe" if config.model.name == "shared_bottom" else "shared_bottom"
-    kept_settings = without_model(settings, COMMON_KEYS | heads_keys.keys())
-    return [*kept_settings, f"model={scheme}", f"model.heads={heads}"]
+    if (
+        len(config.chosen_tasks) == 1
+        or config.model.name == "single_task"
+        or has_own_config
+        or config.start_from.run is not None
+        or heads_weigh_rows
+    ):
+        without_seed = [s for s in kept_settings if not s.startswith("seed=")]
+        return ["mtl-train", "-m", *without_seed, "seed=1,2,3"]
+    model = config.model.model_dump(mode="json")
+    return ["mtl-train", *settings_of_twin(model, kept_settings)]
 
 
 def commands_for_model(folder: Path) -> list[tuple[str, str]]:

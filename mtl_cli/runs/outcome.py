@@ -1,19 +1,14 @@
 """Describes the error that ended a run: the message for the user, the exit code."""
 
 import shlex
-from typing import TYPE_CHECKING
 
 from mtl_cli.core.errors import FIX_OF_IMPORT, MtlError, first_line
 from mtl_cli.core.paths import short_path
 from mtl_cli.core.signals import Stopped
 from mtl_cli.core.standard_streams import OUTPUT_CLOSED
 
-if TYPE_CHECKING:
-    from mtl_cli.config.run_config import Config
-
 
 def message_and_code(error: BaseException) -> tuple[str, int]:
-    """Returns the one-line message for an error that ended a run, and the exit code."""
     if isinstance(error, MtlError):
         return str(error), error.exit_code
     message = failure_message(error)
@@ -36,18 +31,6 @@ def failure_message(error: BaseException) -> str:
     return line
 
 
-def plugin_hint(config: "Config") -> str:
-    """Returns the end of an error message: the files of the plugins that a run uses.
-
-    If an option of a plugin returns something wrong, the code that calls the option
-    fails. So the error itself does not name the plugin. Returns "" without plugins.
-    """
-    from mtl_cli.runs.provenance import plugin_files
-
-    files = plugin_files(config)
-    return f"; the run uses the code of {', '.join(files)}" if files else ""
-
-
 def is_expected(error: BaseException) -> bool:
     """Whether an error needs no traceback, because its message says enough.
 
@@ -60,11 +43,7 @@ def is_expected(error: BaseException) -> bool:
 
 
 def stop_message(stop: Stopped, command: list[str]) -> str:
-    """Returns the message for a run that a signal stopped.
-
-    The message names the signal, the last checkpoint, and how to go on with the run
-    that `command` started.
-    """
+    """Names the signal, the last checkpoint, and how to go on with a stopped run."""
     if stop.run is None:
         return str(stop)
     from mtl_cli.training.checkpoint import checkpoint_files, describe_checkpoint

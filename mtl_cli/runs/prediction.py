@@ -23,7 +23,6 @@ from mtl_cli.core.prediction_names import prediction_name
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import feature_request
-from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.sources import (
     OnProgress,
     Source,
@@ -72,17 +71,11 @@ def predict_files(
         constants: {column: value}. Every row is predicted with this value, in place of
             the table's column of this name if there is one.
         may_replace: whether an existing target is replaced.
-
-    Raises:
-        DataError: if the run folder holds no model, or the table does not fit it.
-        ConfigError: if `target`, `keep` or `constants` is wrong.
-        WriteError: if the file cannot be written.
     """
     model = saved_model.load(run).with_constants(constants, "--set")
     summary, start = PredictionSummary(), time.monotonic()
     dataset = model.config.dataset
     request = feature_request(dataset).without_columns(constants)
-    request = replace(request, fixes=fixes_by_set(model.features))
     unseen = UnseenValues(model.features)
     num_not_finite = Counter[str]()  # {column: number of predictions}
     with (
@@ -104,42 +97,13 @@ def predict_files(
     summary.seconds = time.monotonic() - start
     summary.warnings = [
         *unseen.warnings(),
-        *not_finite_warnings(num_not_finite, summary.num_rows),
+        *line_if_any(
+            "some predictions are not finite; look for huge numbers in the features of "
+            f"these rows (predictions among {summary.num_rows:,} rows)",
+            [f"{name} ({count:,})" for name, count in num_not_finite.items() if count],
+        ),
     ]
     return summary
-
-
-def fixes_by_set(features: FeatureSet) -> dict[str, str]:
-    """Returns {column: the advice to use `--set` if a table lacks the column}.
-
-    Columns of lists are left out, because `--set` gives a text, not a list. Columns of
-    a feature that must be set together are left out too, because a table may lack only
-    one of them.
-    """
-    columns_to_set_together = {
-        column
-        for name, feature in features.by_name.items()
-        if feature.aligns_columns and len(feature.source_columns(name)) > 1
-        for column in feature.source_columns(name)
-    }
-    return {
-        column: f"or give all rows one value: --set {column}=VALUE"
-        for column, kind in features.column_kinds.items()
-        if kind in ("text", "number") and column not in columns_to_set_together
-    }
-
-
-def not_finite_warnings(num_not_finite: Counter[str], num_rows: int) -> list[str]:
-    """Returns a warning that names each column of predictions that are not finite.
-
-    The number of these predictions stands behind the name. Returns [] if all
-    predictions are finite.
-    """
-    return line_if_any(
-        "some predictions are not finite; look for huge numbers in the features of "
-        f"these rows (predictions among {num_rows:,} rows)",
-        [f"{name} ({count:,})" for name, count in num_not_finite.items() if count],
-    )
 
 
 def renamed_if_kept(
@@ -149,9 +113,6 @@ def renamed_if_kept(
 
     A task often has the name of its label. If the label is kept, the predictions get
     the longer name that they have in `predictions.parquet`, ending in `_prediction`.
-
-    Raises:
-        ConfigError: if a column with this longer name is kept too.
     """
     names = {
         name: prediction_name(name) if name in kept_columns else name

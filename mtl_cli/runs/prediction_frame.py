@@ -25,11 +25,7 @@ def prediction_frame(
 ) -> pd.DataFrame:
     """Puts the predictions of some rows into a data frame, with row numbers and labels.
 
-    The column `row` numbers the rows from 1, as messages do. The label of a multiclass
-    task is the name of the class, and the prediction is a list of the probabilities of
-    all classes. If the metrics give the rows of an output different weights, the frame
-    has these weights. If the data set has a `group_column`, the frame has the number of
-    each row's group.
+    `docs/reference/run-folder.md` describes the columns of `predictions.parquet`.
 
     Args:
         config: the configuration of the run.

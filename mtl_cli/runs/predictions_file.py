@@ -19,13 +19,8 @@ ROWS_PER_BATCH = 500_000
 def read_predictions(run: Path, choose: Callable[[list[str]], list[str]]) -> "pa.Table":
     """Reads the columns of a run's predictions that `choose` selects from their names.
 
-    A file that expands too much is refused, so that the memory is bounded. A damaged or
-    malicious Parquet file of a few megabytes can expand to billions of equal values. A
-    real file does not, because row numbers and predictions differ from row to row.
-
-    Raises:
-        OSError: if the file cannot be read.
-        ValueError: if the file is damaged or expands too much.
+    A malicious Parquet file of a few megabytes can expand to billions of equal values.
+    A file that is damaged or expands too much is a `ValueError`.
     """
     import pyarrow as pa
 

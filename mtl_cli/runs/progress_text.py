@@ -11,8 +11,8 @@ from mtl_cli.training.progress import Epoch
 class ProgressText:
     """Describes the progress of training in lines of text; see `Console.progress`."""
 
-    def __init__(self, epochs: int, outputs: list[Output], uses_xla: bool) -> None:
-        self.epochs, self.outputs, self.uses_xla = epochs, outputs, uses_xla
+    def __init__(self, epochs: int, outputs: list[Output]) -> None:
+        self.epochs, self.outputs = epochs, outputs
         self.valid_text = ""  # the validation metrics of the last finished epoch
         self.last_epoch = ""  # the line of the last finished epoch
         # The time and the trained epochs at the first call of `step`. The remaining
@@ -27,14 +27,7 @@ class ProgressText:
         losses: dict[str, float],
         samples_per_second: float,
     ) -> str:
-        """Describes an unfinished epoch; see `Progress.step`.
-
-        Args:
-            number: the number of the epoch, from 1.
-            finished: the fraction of the epoch that is done, above 0.
-            losses: {task: mean loss of the latest steps}.
-            samples_per_second: the speed of training.
-        """
+        """Describes an unfinished epoch; see `Progress.step`."""
         now = time.perf_counter()
         epochs_done = number - 1 + finished
         time_left = ""  # one call is not enough for an estimate
@@ -67,8 +60,7 @@ class ProgressText:
             "best so far" if epoch.best else "",
         ]
         if epoch.compile_seconds:
-            verb = "compiled" if self.uses_xla else "traced"
-            parts.append(f"{verb} in {epoch.compile_seconds:.1f} s")
+            parts.append(f"compiled in {epoch.compile_seconds:.1f} s")
         self.last_epoch = "  ".join(filter(None, parts))
         return self.last_epoch
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from mtl_cli.core import tensorflow_runtime
 from mtl_cli.core.message_text import shown
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.other_files import read_json_object
-from mtl_cli.core.paths import PACKAGE, short_path
+from mtl_cli.core.paths import PACKAGE
 from mtl_cli.core.plugin_code import code_hashes
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.runs.saved_config import read_config
@@ -30,7 +29,6 @@ KEYS_FREE_TO_CHANGE: Any = {
     "tracker": True,
     "trainer": {"profile", "checkpoint_minutes", "strategy"},
 }
-MAX_SHOWN_DIFFERENCES = 3
 # The key of `environment.json` that holds {module of an option: hash of its plugin}.
 PLUGINS = "plugins"
 TRAIN_HASH = "train_hash"  # the key that holds the hash of the training table
@@ -49,7 +47,6 @@ def fixed_values(config: "Config") -> dict[str, Any]:
 
 
 def environment(config: "Config", data: "Data") -> dict[str, Any]:
-    """Collects the values of `environment.json`: versions, devices, code and data."""
     values = {
         **tensorflow_runtime.describe(),
         "git_commit": git_commit(),
@@ -78,37 +75,22 @@ def git_commit() -> str | None:
 
 
 def plugin_hashes(config: "Config") -> dict[str, str]:
-    """Returns {option: hash of the code} for the options that plugins provide."""
-    return code_hashes(learnt_options(config))
+    """Returns {option: hash of the code} for the options that plugins provide.
 
-
-def plugin_files(config: "Config") -> list[str]:
-    """Returns the paths of the files of the options that plugins provide."""
-    modules = {type(option).__module__ for option in learnt_options(config)}
-    return sorted(
-        str(short_path(Path(file)))
-        for module in modules
-        if not module.startswith(f"{PACKAGE.name}.")
-        and (file := sys.modules[module].__file__) is not None
-    )
-
-
-def learnt_options(config: "Config") -> list[object]:
-    """Returns the objects of all options that decide what a model learns and predicts.
-
-    The tracker, for example, is left out.
+    Only options that decide what a model learns and predicts count, not the tracker.
     """
-    model = config.model
-    return [
-        config.dataset,
-        *config.dataset.used_features.values(),
-        *config.chosen_tasks.values(),
-        config.encoder,
-        model,
-        *model.inner_options(),
-        config.optimizer,
-        config.balancing,
-    ]
+    return code_hashes(
+        [
+            config.dataset,
+            *config.dataset.used_features.values(),
+            *config.chosen_tasks.values(),
+            config.encoder,
+            config.model,
+            *config.model.inner_options(),
+            config.optimizer,
+            config.balancing,
+        ]
+    )
 
 
 def changed_plugins(config: "Config", run: Path) -> str:
@@ -117,8 +99,8 @@ def changed_plugins(config: "Config", run: Path) -> str:
     Returns "" if the code is the same, or if the run has not recorded it.
     """
     try:
-        old = read_json_object(run / "environment.json").get(PLUGINS)
-    except (OSError, ValueError):
+        old = read_json_object(run / "environment.json")[PLUGINS]
+    except (OSError, ValueError, KeyError):
         return ""
     if not isinstance(old, dict):
         return ""
@@ -127,28 +109,19 @@ def changed_plugins(config: "Config", run: Path) -> str:
 
 
 def config_difference_message(config: "Config", run: Path) -> str:
-    """Describes how a configuration differs from the `config.yaml` of a run.
-
-    The description names the first `MAX_SHOWN_DIFFERENCES` keys that differ.
-    """
+    """Describes how a configuration differs from the `config.yaml` of a run."""
     try:
         saved = config.read_saved(read_config(run))
     except (OSError, ValueError, TypeError):
         return "the run's config.yaml cannot be read"
     changes = change_messages(fixed_values(saved), fixed_values(config))
-    # The caller knows that the hash of the configuration differs from the hash that the
-    # run has recorded. If the file equals the configuration nevertheless, somebody has
+    # The hash that the run has recorded differs, so without changes here, somebody has
     # edited the file since the run began.
-    return "; ".join(changes[:MAX_SHOWN_DIFFERENCES]) or (
-        "the run's config.yaml was changed"
-    )
+    return "; ".join(changes[:3]) or "the run's config.yaml was changed"
 
 
 def change_messages(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Describes each dotted key whose value has changed: `seed was 1, is 2`.
-
-    An absent key counts as None.
-    """
+    """Describes each dotted key whose value has changed: `seed was 1, is 2`."""
     old, new = flatten(old), flatten(new)
     return [
         f"{key} was {shown(old.get(key))}, is {shown(new.get(key))}"

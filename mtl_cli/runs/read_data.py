@@ -13,7 +13,6 @@ from mtl_cli.core.terminal import progress_line, work_text
 from mtl_cli.data.continued_features import check_same_keys, refused_if_damaged
 from mtl_cli.data.label_findings import few_valid_rows_findings, uncorrected_findings
 from mtl_cli.data.load import Data, load
-from mtl_cli.data.table import Table
 from mtl_cli.network import pretrained
 from mtl_cli.network.pretrained import PretrainedVectors
 from mtl_cli.runs.console import Console
@@ -33,8 +32,7 @@ def read_data(
 ) -> tuple[Data, dict[str, PretrainedVectors], list[str]]:
     """Reads and checks the data and the pretrained vectors, and writes the data report.
 
-    Prints the numbers of rows and the warnings about the data. Raises a `DataError` if
-    the data does not fit the configuration.
+    Prints the numbers of rows and the warnings about the data.
 
     Returns: the data, {name of an embedding table: pretrained vectors}, and the tasks
         that `trainer.monitor` leaves out.
@@ -47,23 +45,31 @@ def read_data(
         f"{config.dataset.name}: {rows} rows, {len(config.dataset.used_features)} "
         f"features, {data.loading}"
     )
-    reason_by_unmonitored_task = find_unmonitored_tasks(config, data)
+    valid, monitor = data.splits.get("valid"), config.trainer.monitor
+    stops_early = config.trainer.patience is not None
+    reason_by_unmonitored_task: dict[str, str] = {}
+    if valid is not None:
+        find = check_monitor if stops_early else unmonitored_tasks
+        reason_by_unmonitored_task = find(monitor, config.outputs, valid)
     vectors = pretrained.read_all(config, data.features)
     for name in vectors:
         console.print_line(pretrained_line(name, vectors[name], config, data, earlier))
     folder.write_json("data_report.json", data.report)
+    heads, train = config.model.heads_option, data.splits["train"]
+    heads.check_labels(config.chosen_tasks, train.labels)
     warnings = [
         *earlier_rows_warnings(config),
         *data.report["findings"],
-        *label_warnings(config, data.splits["train"]),
+        *heads.label_warnings(config.chosen_tasks, train.labels),
+        *uncorrected_findings(config.outputs, train),
     ]
-    if config.trainer.patience is not None:
+    if valid is not None and stops_early:
         warnings += unmonitored_warnings(reason_by_unmonitored_task)
         monitored = monitored_metrics(
-            config.trainer.monitor, config.outputs, reason_by_unmonitored_task
+            monitor, config.outputs, reason_by_unmonitored_task
         )
         outputs = [output for output, _ in monitored]
-        warnings += few_valid_rows_findings(outputs, data.splits["valid"])
+        warnings += few_valid_rows_findings(outputs, valid)
     for warning in warnings:
         console.warn(warning)
     return data, vectors, list(reason_by_unmonitored_task)
@@ -73,8 +79,7 @@ def load_data(config: Config, console: Console, earlier: EarlierRun | None) -> D
     """Loads the data.
 
     Features and tasks that go on from an earlier run keep what they have learnt there:
-    vocabularies, for example, and statistics of labels. Raises a `DataError` if the
-    earlier statistics of a task's labels are damaged.
+    vocabularies, for example, and statistics of labels.
     """
     learnt = earlier.learnt if earlier else None
     with encoding_progress(console) as on_rows:
@@ -97,75 +102,30 @@ def pretrained_line(
 ) -> str:
     """Says how many values of an embedding table start from pretrained vectors.
 
-    If a trained table goes on from the earlier run, only its new values start from
-    pretrained vectors.
+    If a trained table goes on from the earlier run, only its new values do.
     """
-    num_values = len(data.features.learnt[name]["vocabulary"])
+    first_new, what = 1, "values"
     is_frozen = data.features.layout.tables[name].frozen
     is_reset = "embeddings" in config.start_from.reset
-    if earlier is None or name not in earlier.learnt or is_frozen or is_reset:
-        return (
-            f"{len(vectors.ids):,} of {num_values:,} values of {name} have pretrained "
-            "vectors"
-        )
-    num_known = len(earlier.learnt[name]["vocabulary"])
-    num_new = (vectors.ids > num_known).sum()  # new values have the highest ids
-    return (
-        f"{num_new:,} of {num_values - num_known:,} new values of {name} have "
-        f"pretrained vectors; its {num_known:,} known values keep their learnt vectors"
-    )
+    if earlier is not None and name in earlier.learnt and not (is_frozen or is_reset):
+        first_new, what = len(earlier.learnt[name]["vocabulary"]) + 1, "new values"
+    num_values = len(data.features.learnt[name]["vocabulary"]) + 1 - first_new
+    num_new = (vectors.ids >= first_new).sum()  # new values have the highest ids
+    return f"{num_new:,} of {num_values:,} {what} of {name} have pretrained vectors"
 
 
 def earlier_rows_warnings(config: Config) -> list[str]:
-    """Returns a warning for each table that the earlier run was trained on."""
     run = config.start_from.run
     if run is None:
         return []
     warnings = []
     for split, location in config.dataset.locations.items():
-        if not is_training_table(location, config.dataset.format, Path(run)):
-            continue
-        if split == "train":
-            effect = (
-                "so this run trains on them again; if the rows were delivered twice, "
-                "leave this run out"
+        if is_training_table(location, config.dataset.format, Path(run)):
+            warnings.append(
+                f"dataset.{split} holds the rows that {run}, the earlier run, was "
+                "trained on; name rows that no earlier run was trained on"
             )
-        else:
-            effect = (
-                f"so the scores of these {split} rows are better than those of new "
-                "rows; name rows that no earlier run was trained on"
-            )
-        warnings.append(
-            f"dataset.{split} holds the rows that {run}, the earlier run, was trained "
-            f"on, {effect}"
-        )
     return warnings
-
-
-def label_warnings(config: Config, train: Table) -> list[str]:
-    """Returns warnings about the labels of the training rows.
-
-    Raises a `DataError` if the heads of the model cannot use the labels.
-    """
-    heads = config.model.heads_option
-    heads.check_labels(config.chosen_tasks, train.labels)
-    return [
-        *heads.label_warnings(config.chosen_tasks, train.labels),
-        *uncorrected_findings(config.outputs, train),
-    ]
-
-
-def find_unmonitored_tasks(config: Config, data: Data) -> dict[str, str]:
-    """Returns the tasks that `trainer.monitor` leaves out: {task: reason}.
-
-    Raises a `DataError` if early stopping is on, but no task is left to monitor.
-    """
-    monitor, valid = config.trainer.monitor, data.splits.get("valid")
-    if valid is None:
-        return {}
-    if config.trainer.patience is None:  # without early stopping
-        return unmonitored_tasks(monitor, config.outputs, valid)
-    return check_monitor(monitor, config.outputs, valid)
 
 
 @contextmanager

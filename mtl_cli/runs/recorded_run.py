@@ -20,8 +20,8 @@ def recorded_run(
     """Yields the console of a run; records the start, the end and any error of the run.
 
     The status is written to `status.json`, the command and the traceback of an error to
-    `train.log`. An error of the block is raised again. The folder is locked for this
-    process, and is released at the end. A `quiet` console only writes to the log.
+    `train.log`. The folder is released at the end. A `quiet` console only writes to the
+    log.
     """
     try:
         folder.begin(config_hash)

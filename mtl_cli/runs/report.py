@@ -13,18 +13,16 @@ from mtl_cli.data.table import Array
 from mtl_cli.pages.figures import write_png
 from mtl_cli.pages.line_plots import LinePlot
 from mtl_cli.runs.console import Console
-from mtl_cli.runs.finished_run import FinishedRun
-from mtl_cli.runs.outcome import failure_message, is_expected, plugin_hint
+from mtl_cli.runs.outcome import failure_message, is_expected
 from mtl_cli.runs.prediction_frame import prediction_frame
-from mtl_cli.runs.report_page import model_card, page, summary
+from mtl_cli.runs.report_page import FinishedRun, model_card, page, summary
 from mtl_cli.runs.trained_run import TrainedRun
 
 
 def write_tables(run: TrainedRun, predictions: dict[str, dict[str, Array]]) -> None:
-    """Writes `history.csv` and `predictions.parquet`.
+    """Writes `history.csv` if there are epochs, `predictions.parquet` if test rows.
 
-    `history.csv` needs at least one epoch, `predictions.parquet` needs test rows. The
-    predictions are {split: {output: predictions}}.
+    The predictions are {split: {output: predictions}}.
     """
     if run.history.epochs:
         csv_text = pd.DataFrame(run.epoch_rows).to_csv(index=False)
@@ -45,28 +43,21 @@ def write_tables(run: TrainedRun, predictions: dict[str, dict[str, Array]]) -> N
 
 
 def write_report(run: FinishedRun, console: Console) -> None:
-    """Writes the plots and the pages of a run.
+    """Writes `report.html`, `model_card.md` and the files in `plots/`.
 
-    These are `report.html`, `model_card.md`, and the files in `plots/` for which the
-    run has epochs or scored rows. If a task's plots fail, a warning is printed instead.
+    If a task's plots fail, a warning is printed instead.
     """
-    plots = plots_by_output(run, console)
+    plots: dict[str, list[LinePlot]] = {}
+    for name, rows in run.rows_by_output.items():
+        plots[name] = []
+        with warned_of_error(f"plots of {name}", run, console):
+            plots[name] = rows.plots()
     write_plots(run, plots)
     # Both pages show the summary. The confidence intervals in it may take seconds to
     # compute, so the summary is made only once.
     run_summary = summary(run)
     run.folder.write_text("report.html", page(run, run_summary, plots))
     run.folder.write_text("model_card.md", model_card(run, run_summary))
-
-
-def plots_by_output(run: FinishedRun, console: Console) -> dict[str, list[LinePlot]]:
-    """Draws the plots of each output's predictions on the rows of `run.split`."""
-    plots: dict[str, list[LinePlot]] = {}
-    for name, rows in run.rows_by_output.items():
-        plots[name] = []
-        with warned_of_error(f"plots of {name}", run, console):
-            plots[name] = rows.plots()
-    return plots
 
 
 @contextmanager
@@ -84,17 +75,14 @@ def warned_of_error(part: str, run: TrainedRun, console: Console) -> Iterator[No
             raise
         console.log_line(traceback.format_exc())
         console.warn(
-            f"the run has no {part}: {failure_message(error)}{plugin_hint(run.config)};"
-            " the model and the scores are complete; the traceback is in "
+            f"the run has no {part}: {failure_message(error)}; the model and the "
+            "scores are complete; the traceback is in "
             f"{short_path(run.folder.path / LOG)}"
         )
 
 
 def write_plots(run: FinishedRun, plots: dict[str, list[LinePlot]]) -> None:
-    """Writes the files in `plots/` that have at least one plot.
-
-    `plots` are the plots of each output, {output: plots}.
-    """
+    """Writes the files in `plots/`, from {output: plots of its predictions}."""
     calibration_plots = [
         replace(plot, title=output)
         for output, output_plots in plots.items()

@@ -2,17 +2,23 @@
 
 import json
 import shlex
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.data.table import Array
 from mtl_cli.heads.base import Output
+from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.pages.charts import Chart
 from mtl_cli.pages.line_plots import LinePlot
 from mtl_cli.pages.network_chart import network_chart
 from mtl_cli.pages.render import render
-from mtl_cli.runs.finished_run import FinishedRun
+from mtl_cli.runs.diagnosis import Diagnosis
+from mtl_cli.runs.epoch_rows import learning_curves
 from mtl_cli.runs.importance_plots import importance_plots
 from mtl_cli.runs.text_tables import (
+    Cells,
     feature_table,
     scenario_table,
     score_tables,
@@ -20,25 +26,48 @@ from mtl_cli.runs.text_tables import (
     slice_text,
     task_table,
 )
+from mtl_cli.runs.trained_run import TrainedRun
 from mtl_cli.scoring.gate_records import GateUsage
 from mtl_cli.scoring.gate_rows import gate_rows, gate_tables, gate_warnings
-from mtl_cli.scoring.scored_rows import metric_with_interval
+from mtl_cli.scoring.scored_rows import ScoredRows, metric_with_interval, scored_rows
 
 MAX_OPEN_TASKS = 4  # the plots of further tasks are folded
 MAX_PLOTTED_FEATURES = 10  # the number of features in a plot of importance
 MAX_LISTED_SLICES = 3  # the number of slices that are listed per output
 
 
+@dataclass(frozen=True)
+class FinishedRun(TrainedRun):
+    """A trained network, its predictions and its scores."""
+
+    predictions: dict[str, dict[str, Array]]  # {split: {output: predictions}}
+    scores: dict[str, Scores]  # {split: {output: score}}, as in `metrics.json`
+    split: str  # the split whose scores the report shows first, see `main_split`
+    gate_usage: GateUsage | None  # None without gates
+    diagnosis: Diagnosis
+    stages: Cells  # see `StageTimer.table`
+
+    @cached_property
+    def rows_by_output(self) -> dict[str, ScoredRows]:
+        """The rows of `split` on which each output is scored, {output: rows}."""
+        table, predictions = self.data.splits[self.split], self.predictions[self.split]
+        return {
+            output.name: scored_rows(output, table, predictions[output.name])
+            for output in self.config.outputs
+        }
+
+    @property
+    def loss_and_metric_plots(self) -> list[LinePlot]:
+        """The plots of losses and validation metrics by epoch; [] without epochs."""
+        if not self.history.epochs:
+            return []
+        return learning_curves(self.epoch_rows, self.history.kept_epoch)
+
+
 def page(
     run: FinishedRun, run_summary: dict[str, Any], plots: dict[str, list[LinePlot]]
 ) -> str:
-    """Returns the page as HTML.
-
-    Args:
-        run: the finished run.
-        run_summary: the variables that `summary` returns.
-        plots: {output: plots of its predictions}.
-    """
+    """Returns the page as HTML, from a `summary` and {output: plots}."""
     outputs = run.config.outputs
     configuration = mask_secrets(run.config.model_dump(mode="json"))
     return render(
@@ -67,7 +96,6 @@ def page(
 
 
 def gate_variables(usage: GateUsage | None) -> dict[str, Any]:
-    """Returns the variables of the page's template that show how gates use experts."""
     if usage is None:
         return {"gates": [], "gates_column": "", "gates_by_slice": []}
     slices = usage["slices"]
@@ -79,7 +107,6 @@ def gate_variables(usage: GateUsage | None) -> dict[str, Any]:
 
 
 def importance_charts(run: FinishedRun) -> list[Chart]:
-    """Returns one chart per output: the importance of the features for the output."""
     titles = {
         name: f"{rows.output.title} {rows.main_metric.name.replace('_', ' ')}"
         for name, rows in run.rows_by_output.items()
@@ -98,11 +125,10 @@ def drawn_network(run: FinishedRun) -> Chart:
 
 
 def model_card(run: FinishedRun, run_summary: dict[str, Any]) -> str:
-    """Returns the model card as Markdown.
+    """Returns the model card as Markdown, from a `summary`.
 
-    `run_summary` are the variables that `summary` returns. The card lists the weakest
-    slice of each output, if that slice is surely weaker than the other rows, and names
-    what was not tested.
+    The card lists the weakest slice of each output, if that slice is surely weaker than
+    the other rows.
     """
     weaknesses = [
         f"{output.title}: {slice_text(slices[0], len(slices))}, on "
@@ -135,10 +161,7 @@ def summary(run: FinishedRun) -> dict[str, Any]:
 
 
 def fact_table(run: FinishedRun) -> dict[str, str]:
-    """Returns {name of a fact: its text}, such as `parameters` and `seed`.
-
-    An ensemble has the names of its runs in place of the epochs and the seed.
-    """
+    """Returns {name of a fact: its text}, such as `parameters` and `seed`."""
     config, environment = run.config, mask_secrets(run.environment)
     splits, versions = run.data.report["splits"], environment["versions"]
     facts = {
@@ -160,14 +183,11 @@ def fact_table(run: FinishedRun) -> dict[str, str]:
     facts["data"] = f"hash {environment['data_hash'][:12]}"
     if earlier_run := environment.get("start_from"):
         data_hash = str(earlier_run["data_hash"])[:12]
-        config_hash = str(earlier_run["config_hash"])[:12]
-        hashes = f"hash of its data {data_hash}, of its configuration {config_hash}"
-        facts["started from"] = f"{earlier_run['run']} ({hashes})"
+        facts["started from"] = f"{earlier_run['run']} (hash of its data {data_hash})"
     return facts
 
 
 def headline(run: FinishedRun, output: Output) -> dict[str, str]:
-    """Describes the first metric of an output: its value, interval and row count."""
     score = run.scores[run.split][output.name]
     name = output.first_metric
     metric = metric_with_interval(run.rows_by_output[output.name], name, score[name])

@@ -51,11 +51,6 @@ def choose_start(config: Config, path: Path, is_named_by_time: bool) -> RunStart
       `resume_decision.decide`.
 
     Returns: the start; None if `path` holds the requested run, and this run is done.
-
-    Raises:
-        ConfigError: if another process has locked `path`, if `path` holds a run that
-            this command may neither resume nor replace, or if `resume=must` finds no
-            run to resume.
     """
     check_run_folder(path)
     if is_named_by_time and config.resume != "never":
@@ -121,7 +116,6 @@ def unfinished_runs(config: Config, path: Path) -> list[Path]:
 
 @contextmanager
 def released_after_error(folder: RunFolder) -> Iterator[None]:
-    """Frees the lock of a folder if the block raises an error."""
     try:
         yield
     except BaseException:
@@ -149,10 +143,7 @@ def resumed_start(config: Config, folder: RunFolder, hint: str = "") -> RunStart
     """Resumes an unfinished run at its newest intact checkpoint.
 
     Without an intact checkpoint, the run starts at its beginning. `hint` is added to
-    the message for the user, such as `; resume=never starts a new run`.
-
-    Raises:
-        ConfigError: if `resume=must` finds no intact checkpoint.
+    the message for the user.
     """
     checkpoint, damaged = newest_checkpoint(folder.path)
     if checkpoint is None and config.resume == "must":

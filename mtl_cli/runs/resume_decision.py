@@ -38,16 +38,15 @@ def decide(config: Config, path: Path, record: dict[str, Any]) -> Decision:
 
     With `resume=never`, every run counts as a run of another configuration. With
     `resume=must`, a command that would start a new run is refused.
-
-    Raises:
-        ConfigError: if the command is refused.
     """
     if record:
         reason = reason_not_to_resume(config, path, record)
         if reason is None:
             is_done = record["status"] == "done"
             return Decision.FINISHED if is_done else Decision.RESUME
-        if not is_replaceable(path, record):
+        # A killed run has not ended: its status is still "running".
+        has_ended = record["status"] in ("failed", "interrupted")
+        if not has_ended or checkpoint_files(path):
             raise ConfigError(reason)
     if config.resume == "must":
         raise nothing_to_resume_error(f"is in {path}")
@@ -55,23 +54,10 @@ def decide(config: Config, path: Path, record: dict[str, Any]) -> Decision:
 
 
 def nothing_to_resume_error(predicate: str) -> ConfigError:
-    """Returns the error of `resume=must` if there is no run to resume.
-
-    `predicate` completes the message, such as `is unfinished beside outputs/runs/x`.
-    """
     return ConfigError(
         "resume: 'must' needs an unfinished run, but no run of this configuration, "
         f"data and plugins {predicate}; start a run with resume=auto"
     )
-
-
-def is_replaceable(path: Path, record: dict[str, Any]) -> bool:
-    """Whether the run in a folder ended before its first checkpoint.
-
-    A killed run has not ended: its status is still "running".
-    """
-    has_ended = record["status"] in ("failed", "interrupted")
-    return has_ended and not checkpoint_files(path)
 
 
 def reason_not_to_resume(
@@ -90,10 +76,7 @@ def reason_not_to_resume(
 
 
 def data_or_plugin_change(config: Config, path: Path) -> str:
-    """Says whether the data or the code of a plugin has changed since a run began.
-
-    Returns "" if both are the same, or if the run has not recorded them.
-    """
+    """Says what has changed since a run began; "" if nothing has, or it is unknown."""
     try:
         environment = read_json_object(path / "environment.json")
     except (OSError, ValueError):

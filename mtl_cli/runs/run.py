@@ -43,7 +43,7 @@ def run(
         config: the checked configuration.
         folder: the run folder, locked for this process.
         console: prints to the terminal and to the log.
-        settings: the flags and settings that the user typed, for suggested commands.
+        settings: the flags and settings that the user typed.
         checkpoint: the state to continue from; None to train from the beginning.
         on_epoch: a function that is called with each finished epoch.
 
@@ -89,7 +89,10 @@ def run(
     if not replicas.is_chief:
         replicas.close()
         return {}
-    end_training_stage(timer, history)
+    timer.end_stage("train")
+    timer.split_off("train", "trace and compile the steps", history.compile_seconds)
+    timer.split_off("train", "validate", history.validation_seconds)
+    timer.split_off("train", "write checkpoints", history.checkpoint_seconds)
 
     commands = next_commands(config, folder.path, settings)
     trained = TrainedRun(
@@ -123,16 +126,14 @@ def fit(
 
     Only the chief of the replicas writes checkpoints.
     """
-    from mtl_cli.training.steps import is_worth_compiling
     from mtl_cli.training.train import train
 
     config, data = inputs.config, inputs.data
     # The terminal shows the outputs of the tasks, and no outputs that heads add.
     tasks = [output for output in config.outputs if not output.added_by_heads]
     length = config.training_length(inputs.num_training_rows)
-    uses_xla = is_worth_compiling(config, inputs.num_training_rows)
     with (
-        inputs.console.progress(length.epochs, tasks, uses_xla) as display,
+        inputs.console.progress(length.epochs, tasks) as display,
         replicas.detect_lost_workers(),
         signals.deferred(),
     ):
@@ -151,11 +152,3 @@ def fit(
             replicas=replicas,
             unmonitored=inputs.unmonitored,
         )
-
-
-def end_training_stage(timer: StageTimer, history: History) -> None:
-    """Ends the stage "train", and shows compiling, validation and checkpoints apart."""
-    timer.end_stage("train")
-    timer.split_off("train", "trace and compile the steps", history.compile_seconds)
-    timer.split_off("train", "validate", history.validation_seconds)
-    timer.split_off("train", "write checkpoints", history.checkpoint_seconds)

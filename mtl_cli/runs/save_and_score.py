@@ -2,18 +2,16 @@
 
 from dataclasses import asdict
 
+from mtl_cli.config.run_config import Config
+from mtl_cli.core.message_text import line_if_any
 from mtl_cli.core.paths import short_path
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.table import Array, Table
+from mtl_cli.heads.base import Output
 from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.diagnosis import diagnose
-from mtl_cli.runs.history_findings import (
-    better_epoch_findings,
-    last_epoch_finding,
-    useless_tasks_finding,
-)
 from mtl_cli.runs.stage_timer import StageTimer
 from mtl_cli.runs.trained_run import TrainedRun
 from mtl_cli.scoring.gate_records import GateUsage
@@ -24,6 +22,7 @@ from mtl_cli.scoring.gate_weights import measure_gate_weights
 from mtl_cli.scoring.sample import sample_of
 from mtl_cli.scoring.scores import main_split, score_outputs
 from mtl_cli.scoring.slices import Slices, slices_by_feature
+from mtl_cli.training.progress import History
 
 
 def save_and_score(
@@ -34,8 +33,8 @@ def save_and_score(
     Returns: {split: {output: score}}.
     """
     from mtl_cli.runs import saved_model
-    from mtl_cli.runs.finished_run import FinishedRun
     from mtl_cli.runs.report import warned_of_error, write_report, write_tables
+    from mtl_cli.runs.report_page import FinishedRun
 
     config, folder = run.config, run.folder
     calibrate_predictions(run, console)
@@ -82,15 +81,12 @@ def print_results(
     split: str,
     scores: dict[str, Scores],
 ) -> None:
-    """Prints findings about the kept epoch, the tasks and the gates; prints the scores.
+    """Prints findings about the training, the tasks and the gates; prints the scores.
 
     `scores` is {split: {output: score}}. Only the scores of `split` are printed.
     """
     num_rows = run.data.splits["train"].num_rows
-    for line in [
-        *better_epoch_findings(run.config, run.history),
-        *last_epoch_finding(run.config, run.history, num_rows),
-    ]:
+    for line in last_epoch_finding(run.config, run.history, num_rows):
         console.print_line(line)
     for warning in [
         *useless_tasks_finding(run.config.outputs, scores.get("valid", {})),
@@ -101,6 +97,51 @@ def print_results(
     console.print_scores(f"{split} rows{when}", run.config.outputs, scores[split])
 
 
+def last_epoch_finding(config: Config, history: History, num_rows: int) -> list[str]:
+    """Returns a line if the best epoch is the last one that `trainer.epochs` allows.
+
+    The network may then have been about to become better. Returns [] if early stopping
+    is off, if the learning rate falls until the last epoch, or if there is only one
+    epoch: a single epoch shows no trend.
+    """
+    length = config.training_length(num_rows)
+    if length.patience is None or length.epochs == 1:
+        return []
+    if not config.optimizer.is_rate_constant or history.kept_epoch != length.epochs:
+        return []
+    return [
+        f"the best epoch is the last one, epoch {length.epochs}, so more epochs may "
+        f"give a better model: trainer.epochs={2 * length.epochs}"
+    ]
+
+
+def useless_tasks_finding(outputs: list[Output], scores: Scores) -> list[str]:
+    """Returns a line about tasks that are no better than a constant prediction.
+
+    The constant is the mean label, or the share of each class. `scores` are those of
+    the validation rows.
+    """
+    cases = []
+    for output in outputs:
+        metric = output.task.PROPER_METRIC
+        # With another loss than the default of its kind, a task may not predict means.
+        loss_field = type(output.task).model_fields.get("loss")
+        is_usual = loss_field is None or vars(output.task)["loss"] == loss_field.default
+        if metric is None or not is_usual:
+            continue
+        value = scores.get(output.name, {}).get(metric.name)
+        # For a constant prediction, R2 and D2 are 0, and normalised entropy is 1.
+        value_of_constant = 0 if metric.direction == 1 else 1
+        if value is not None and metric.direction * (value - value_of_constant) <= 0:
+            cases.append(f"{output.name} ({metric.name} {value:.4f})")
+    return line_if_any(
+        "on the validation rows, these tasks are no better than a constant prediction; "
+        "the features may say nothing about their labels, or there are too few "
+        "training rows",
+        cases,
+    )
+
+
 def predict_and_score(
     run: TrainedRun,
 ) -> tuple[dict[str, dict[str, Array]], dict[str, Scores]]:
@@ -108,8 +149,6 @@ def predict_and_score(
 
     Scoring training rows that are streamed from disk takes long, so these rows are
     scored only if there are no other rows.
-
-    Returns: {split: {output: predictions}} and {split: {output: score}}.
     """
     data = run.data
     splits = list(data.splits)
@@ -127,7 +166,6 @@ def predict_and_score(
 
 
 def print_paths(folder: RunFolder, console: Console) -> None:
-    """Prints the path of the run folder, and of the report if there is one."""
     console.print_line(f"run folder: {short_path(folder.path)}")
     report = folder.path / "report.html"
     if report.exists():
@@ -156,10 +194,7 @@ def measure_gates(run: TrainedRun, split: str) -> GateUsage | None:
 
 
 def scenario_slices(run: TrainedRun, sample: Table) -> Slices | None:
-    """Returns one slice per scenario, however few rows it has; None without scenarios.
-
-    The slices have the names that the scenarios have in the scores.
-    """
+    """Returns one slice per scenario, even with few rows; None without scenarios."""
     column, scenarios = run.config.dataset.scenario, run.data.scenarios
     if column is None or scenarios is None:
         return None
@@ -179,12 +214,9 @@ def calibrate_predictions(run: TrainedRun, console: Console) -> None:
     texts = [f"{name} {calibration}" for name, calibration in calibrations.items()]
     console.print_line(f"calibrated on validation rows: {', '.join(texts)}")
     for name, calibration in calibrations.items():
-        num_left_out = calibration.rows_left_out
-        if num_left_out:
-            num_rows = calibration.rows + num_left_out
+        if calibration.rows_left_out:
             console.warn(
-                f"{name}: {num_left_out:,} of {num_rows:,} validation "
-                "rows are left out of the calibration, because their predictions are "
-                "not finite numbers; look for huge numbers in the features of the "
-                "validation rows"
+                f"{name}: {calibration.rows_left_out:,} validation rows are left out "
+                "of the calibration, because their predictions are not finite numbers; "
+                "look for huge numbers in their features"
             )

@@ -24,7 +24,7 @@ def saved_config(composed: DictConfig, choices: dict[str, Any]) -> str:
 
     Each secret is replaced by a reference to its environment variable. The command
     `mtl-train --config-path RUN --config-name config` runs the saved configuration
-    again, in a new folder. The choices are {config group: the chosen option}.
+    again, in a new folder.
     """
     values: Any = OmegaConf.to_container(composed, resolve=True)
     # `escaped` puts a backslash before each `${`, so that Hydra takes `${` as text.
@@ -36,21 +36,14 @@ def saved_config(composed: DictConfig, choices: dict[str, Any]) -> str:
     groups = ("hydra/job_logging", "hydra/hydra_logging")
     defaults = [*({f"override {group}": "none"} for group in groups), "_self_"]
     name = f"{composed.dataset.name}-{choices.get('model', composed.model.name)}"
-    hydra = hydra_section(RUN_FOLDER.format(name=mask_secrets(name)))
+    # The other keys of `hydra` come from the default configuration. The help is left
+    # out: it lists config groups, but a saved configuration has none.
+    default: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / "config.yaml"))
+    run_folder = RUN_FOLDER.format(name=mask_secrets(name))
+    hydra = default["hydra"] | {"run": {"dir": run_folder}}
+    del hydra["help"]
     saved = {"defaults": defaults, **mask_secrets(values), "hydra": hydra}
     return OmegaConf.to_yaml(OmegaConf.create(saved))
-
-
-def hydra_section(run_folder: str) -> dict[str, Any]:
-    """Returns the section `hydra` of a saved configuration, with this run folder.
-
-    The other keys come from the default configuration. The help is left out: it lists
-    config groups, but a saved configuration has none.
-    """
-    default: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / "config.yaml"))
-    section: dict[str, Any] = default["hydra"] | {"run": {"dir": run_folder}}
-    del section["help"]
-    return section
 
 
 def read_config(run: Path) -> dict[str, Any]:

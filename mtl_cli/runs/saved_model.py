@@ -28,7 +28,6 @@ from mtl_cli.core.other_files import (
     read_text,
 )
 from mtl_cli.core.run_folder import SUBFOLDERS, RunFolder
-from mtl_cli.core.run_status import STATUS
 from mtl_cli.core.written_files import sha256
 from mtl_cli.core.yaml_limits import MAX_YAML_BYTES
 from mtl_cli.data.feature_graph import example_rows
@@ -36,7 +35,6 @@ from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.load import Data
 from mtl_cli.data.load import load as load_dataset
 from mtl_cli.data.sources import OnProgress, no_progress
-from mtl_cli.exports.base import RECORD_FILE
 from mtl_cli.network.trained_model import TrainedModel
 from mtl_cli.runs.provenance import changed_plugins
 from mtl_cli.runs.weights_file import WEIGHTS, WeightsInMemory, array_sizes
@@ -66,10 +64,7 @@ class LearntModel(NamedTuple):
 def save(
     folder: RunFolder, network: "Network", config: dict[str, Any], features: FeatureSet
 ) -> None:
-    """Writes the weights, the configuration and the fitted features of a network.
-
-    The configuration is given as plain values, without secrets.
-    """
+    """Writes a network, its fitted features and its configuration without secrets."""
     weights = WeightsInMemory()
     with warnings.catch_warnings():
         # Keras calls a deprecated function of NumPy. With `PYTHONWARNINGS=error`, its
@@ -89,15 +84,16 @@ def save(
 def load(run: Path) -> TrainedModel:
     """Rebuilds the trained model of a run from its files.
 
-    Raises:
-        DataError: if the files are missing or damaged, or do not fit each other.
+    Raises a `DataError` if the files are missing or damaged, or do not fit each other.
     """
     from mtl_cli.network.build import build
     from mtl_cli.network.stored_size import check_size
 
     # The checksums come first: if somebody replaces the run while its files are read,
     # the checksums of the old run do not fit the files of the new run.
-    checksums = read_checksums(run)
+    checksums = None
+    with named_model_damage(run), contextlib.suppress(FileNotFoundError):
+        checksums = read_text(run / CHECKSUMS).splitlines()
     features, labels, config = load_learnt(run)
     with named_model_damage(run):
         check_regular(run / WEIGHTS)
@@ -117,7 +113,6 @@ def load(run: Path) -> TrainedModel:
 
 
 def warn_of_changed_plugins(run: Path, config: Config) -> None:
-    """Warns if a plugin of a run's model has changed since the run was trained."""
     if names := changed_plugins(config, run):
         warnings.warn(
             f"{run}: the code of the plugin of {names} has changed since this model "
@@ -141,10 +136,7 @@ def load_data(model: TrainedModel, on_rows: OnProgress = no_progress) -> Data:
 
 
 def load_learnt(run: Path) -> LearntModel:
-    """Reads what a run has learnt from its data, without importing TensorFlow.
-
-    Raises a `DataError` if the files are missing or damaged.
-    """
+    """Reads what a run has learnt from its data, without importing TensorFlow."""
     config = load_config(run)
     with named_model_damage(run):
         learnt = read_json_object(run / LEARNT)
@@ -174,62 +166,25 @@ def check_learnt(
 
 @contextlib.contextmanager
 def named_in_error(subject: str) -> Iterator[None]:
-    """Puts the name of a feature or task in front of an error about learnt values."""
     try:
         yield
-    except LookupError as error:
-        raise ValueError(f"{subject} has not learnt {first_line(error)}") from None
-    except ValueError as error:
+    except (LookupError, ValueError) as error:
         raise ValueError(f"{subject}: {first_line(error)}") from None
 
 
 def load_config(run: Path) -> Config:
-    """Reads the configuration of a run's model, without importing TensorFlow.
-
-    Raises a `DataError` if the file is missing or damaged.
-    """
-    check_holds_model(run)
+    """Reads the configuration of a run's model, without importing TensorFlow."""
+    if not os.path.lexists(run / SPEC):
+        raise DataError(
+            f"{run} holds no complete model; name a run that was trained to the end"
+        )
     with named_model_damage(run):
         check_entries(run, SUBFOLDERS, allow_hard_links=True)
         return Config.read_saved(read_json(run / SPEC, MAX_SPEC_BYTES))
 
 
-def check_holds_model(run: Path) -> None:
-    """Raises a `DataError` if a folder holds no model, and says what it holds instead.
-
-    The folder may be an export, a run that was not trained to the end, or a folder of
-    runs.
-    """
-    if not run.exists():
-        raise DataError(f"{run} holds no complete model: there is no such folder")
-    if not os.path.lexists(run / SPEC):
-        if (run / RECORD_FILE).is_file():
-            raise DataError(
-                f"{run} is an export; name the run that it was made from (mtl-export "
-                "--verify checks an export)"
-            )
-        if (run / STATUS).is_file():
-            raise DataError(
-                f"{run} holds no complete model: it was not trained to the end; run "
-                "its mtl-train command again, to go on from the last checkpoint"
-            )
-        if runs := sorted(path.parents[1] for path in run.glob(f"*/{SPEC}")):
-            raise DataError(
-                f"{run} is not the folder of a run; name a run, such as {runs[0]}"
-            )
-
-
 def checksum_line(run: Path, file: str) -> str:
-    """Returns the line of `SHA256SUMS` for a file of a run."""
     return f"{sha256(run / file)}  {Path(file).name}"
-
-
-def read_checksums(run: Path) -> list[str] | None:
-    """Returns the lines of a run's `SHA256SUMS`; None if there is no such file."""
-    if not (run / CHECKSUMS).exists():
-        return None
-    with named_model_damage(run):
-        return read_text(run / CHECKSUMS).splitlines()
 
 
 def check_checksums(run: Path, checksums: list[str] | None) -> None:
@@ -252,10 +207,6 @@ def named_model_damage(run: Path) -> Iterator[None]:
         yield
     except ValidationError as error:
         raise DataError(f"{run / SPEC}: {first_problem(error)}") from None
-    except PermissionError as error:
-        raise DataError(
-            f"{error.filename or run}: {error.strerror}; make this file readable"
-        ) from None
     except (*DAMAGED_FILE_ERRORS, UserWarning) as error:
         raise DataError(
             f"{run} holds no complete model: {type(error).__name__}: "

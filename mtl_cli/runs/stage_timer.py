@@ -6,8 +6,8 @@ import time
 class StageTimer:
     """Measures the seconds of each stage.
 
-    The first stage ends when the timer is created. No clock was read at the start
-    of this stage, so its seconds are the CPU time that the process has used until then.
+    The first stage ends when the timer is created. Its seconds are the CPU time that
+    the process has used until then.
     """
 
     def __init__(self) -> None:
@@ -15,7 +15,6 @@ class StageTimer:
         self.stage_began = time.perf_counter()
 
     def end_stage(self, stage: str) -> None:
-        """Ends a stage. The stage began when the stage before it ended."""
         now = time.perf_counter()
         self.seconds[stage] = now - self.stage_began
         self.stage_began = now
@@ -26,10 +25,6 @@ class StageTimer:
         self.seconds[inner_stage] = seconds
 
     def table(self) -> list[list[str]]:
-        """Returns a table: a header, one row per stage, and a row with the sum.
-
-        The columns are the stage, its seconds, and its percentage of the sum.
-        """
         total = sum(self.seconds.values())
         rows = [
             [stage, f"{seconds:.2f}", f"{seconds / total:.0%}"]

@@ -13,10 +13,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from mtl_cli.columns.arrow_types import is_list
 from mtl_cli.core.atomic_write import RUN_AGAIN, replacing
 from mtl_cli.core.errors import ConfigError, first_line
-from mtl_cli.core.message_text import comma_list
 from mtl_cli.core.standard_streams import stdout_write_errors
 
 STDOUT = "-"  # as a target: CSV to stdout
@@ -26,8 +24,6 @@ WRITERS: dict[str, Callable[[Any, pa.Schema], Any]] = {
     ".feather": pa.ipc.new_file,
     ".parquet": pyarrow.parquet.ParquetWriter,
 }
-# {ending of a compressed file's name: program that compresses what it reads}
-COMPRESSORS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2"}
 
 
 class TableWriter:
@@ -50,24 +46,16 @@ class TableWriter:
         self.writer: Any = None  # opened with the schema of the first table
 
     def write(self, table: pa.Table) -> None:
-        """Appends a table.
-
-        Raises a `ConfigError` if the format cannot hold a column. Every format holds
-        predictions, so this is a column that `--keep` names.
-        """
         try:
             with self.named_errors():
                 if self.writer is None:
                     self.writer = WRITERS[self.ending](self.file, table.schema)
                 self.writer.write_table(table)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            problem = f"the columns: {first_line(error)}"
-            lists = [field.name for field in table.schema if is_list(field.type)]
-            if lists and self.ending == ".csv":  # the other formats hold lists
-                problem = f"lists, as in {comma_list(lists)}"
+            # Every format holds predictions, so this is a column to keep.
             raise ConfigError(
-                f"--keep: {self.ending} cannot hold {problem}; keep other columns, or "
-                "choose another format with -o"
+                f"--keep: {self.ending} cannot hold the columns: {first_line(error)}; "
+                "keep other columns, or choose another format with -o"
             ) from None
 
     def close(self) -> None:
@@ -78,14 +66,10 @@ class TableWriter:
 
 
 def check_prediction_target(target: str) -> None:
-    """Raises a `ConfigError` if the ending of a file's name tells no format."""
-    path = Path(target)
-    if target == STDOUT or path.suffix in WRITERS:
-        return
-    fix = "choose one of these"
-    if path.suffix in COMPRESSORS and path.stem.endswith(".csv"):
-        fix = f"compress stdout: -o - | {COMPRESSORS[path.suffix]} > {target}"
-    raise ConfigError(f"-o: '{target}' ends in none of {', '.join(WRITERS)}; {fix}")
+    if target != STDOUT and Path(target).suffix not in WRITERS:
+        raise ConfigError(
+            f"-o: '{target}' ends in none of {', '.join(WRITERS)}; choose one of these"
+        )
 
 
 @contextmanager

@@ -18,7 +18,6 @@ MAX_FEATURES = 50  # a longer table would fill more than one screen
 
 
 def score_tables(scores: Scores) -> list[Cells]:
-    """Returns the tables of the scores on a split, see `tables_by_metrics`."""
     rows = []
     for output, score in scores.items():
         texts = {name: format_metric(x) for name, x in metrics_of(score).items()}
@@ -29,9 +28,7 @@ def score_tables(scores: Scores) -> list[Cells]:
 def tables_by_metrics(rows: Iterable[tuple[str, dict[str, str], Score]]) -> list[Cells]:
     """Makes one table for all outputs with the same metrics: a header, and their rows.
 
-    Args:
-        rows: (title, {metric: value as text}, score) of each output. The numbers of
-            rows, of positive labels and of groups come from the score.
+    `rows` are (title, {metric: value as text}, score) of each output.
     """
     tables: dict[tuple[str, ...], Cells] = {}
     for title, metrics, score in rows:
@@ -70,10 +67,7 @@ def scenario_table(outputs: list[Output], scores: Scores) -> Cells:
 
 
 def slice_table(title: str, records: Sequence[Mapping[str, Any]]) -> Cells:
-    """Returns a header with a task's title, and one row per record of a slice.
-
-    There must be at least one record.
-    """
+    """Returns a header with a task's title, and one row per record of a slice."""
     metric = records[0]["metric"].replace("_", " ")
     cells = [[title, "rows", metric, "on other rows", "surely weaker"]]
     for record in records:
@@ -91,11 +85,6 @@ def slice_table(title: str, records: Sequence[Mapping[str, Any]]) -> Cells:
 
 
 def slice_text(record: Mapping[str, Any], num_slices: int) -> str:
-    """Describes a tested slice, one of `num_slices` of its task, in one line.
-
-    The line names the slice, its metric with the interval, the metric of all other
-    rows, and the p-value of the difference, corrected for the number of slices.
-    """
     slices = "1 slice" if num_slices == 1 else f"{num_slices} slices"
     return (
         f"{record['metric'].replace('_', ' ')} {text_with_interval(record)} where "
@@ -122,9 +111,7 @@ def task_table(report: Report, outputs: list[Output]) -> Cells:
 def feature_table(report: Report) -> Cells:
     """Returns a header, and one row for each of the first `MAX_FEATURES` features.
 
-    The columns `unseen` and `drift` compare the last split with the training rows. The
-    column `best auc alone` gives the label that the feature alone predicts best, and
-    the AUC of this prediction.
+    The columns `unseen` and `drift` compare the last split with the training rows.
     """
     last_split = list(report["splits"])[-1]
     header = ["feature", "kind", "values", "missing", f"unseen in {last_split}"]
@@ -155,20 +142,15 @@ def format_metric(value: float | None) -> str:
 
 
 def format_count(value: int | None) -> str:
-    """Formats a count, such as `12,345`; a dash for None."""
     return "-" if value is None else f"{value:,}"
 
 
 def format_share(value: float | None) -> str:
-    """Formats a fraction as percent; a dash for None."""
     return "-" if value is None else f"{value:.1%}"
 
 
 def text_with_interval(metric: Mapping[str, Any]) -> str:
-    """Returns `0.9167 ±0.0046`: a value and half the width of its 95 % interval.
-
-    The ends `low` and `high` are None if there is no interval.
-    """
+    """Returns `0.9167 ±0.0046`: a value and half the width of its 95 % interval."""
     value = format_metric(metric["value"])
     if metric["low"] is None:
         return value
@@ -176,5 +158,4 @@ def text_with_interval(metric: Mapping[str, Any]) -> str:
 
 
 def p_value_text(p: float) -> str:
-    """Returns `p = 0.031`, or `p < 0.001`."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

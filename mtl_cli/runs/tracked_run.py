@@ -13,16 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mtl_cli.core.errors import ConfigError, MtlError
+from mtl_cli.core.errors import ConfigError, MtlError, first_line
 from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.runs.epoch_rows import epoch_row
-from mtl_cli.runs.tracker_events import Event, Outcome, Outcomes, send, was_sent
-from mtl_cli.runs.tracker_warnings import (
-    error_warning,
-    missing_warning,
-    where_values_are,
-)
-from mtl_cli.trackers.base import Tracker, flat_numbers
+from mtl_cli.runs.outcome import failure_message
+from mtl_cli.runs.tracker_events import Event, send
+from mtl_cli.trackers.base import Tracker
 from mtl_cli.training.progress import Epoch
 
 RETRY_SECONDS = 2  # the pause before a call is repeated
@@ -43,22 +39,20 @@ class TrackedRun:
         # The run and the thread hold this lock while they change an attribute below,
         # and then notify each other.
         self.lock = threading.Condition()
-        # Whether events are queued and sent: until `close`, or until the tracker could
+        # Whether events are queued and sent: until `end`, or until the tracker could
         # not start.
         self.is_open = tracker.name != "none"
         self.events: deque[Event] = deque()
-        self.outcomes = Outcomes()
+        self.is_away = False  # whether the service did not answer the last call
+        self.has_refused = False  # whether the service has refused an event
+        self.reason = ""  # the error that explains missing values
+        self.start_error: BaseException | None = None  # of a call that must succeed
 
     def start(self, values: dict[str, Any], must_succeed: bool) -> None:
         """Starts the tracker and the thread, and waits until the tracker has started.
 
-        Args:
-            values: the configuration, without secrets.
-            must_succeed: whether the run ends with an error if the tracker cannot
-                start. Otherwise the run goes on, and the tracker may start later.
-
-        Raises:
-            ConfigError: if the tracker must start, but cannot.
+        If the tracker cannot start, the run ends with a `ConfigError` if `must_succeed`
+        is true. Otherwise the run goes on, and the tracker may start later.
         """
         if not self.is_open:
             return
@@ -68,17 +62,14 @@ class TrackedRun:
         # Waiting also keeps the thread from importing the tracker's packages while the
         # run imports its own packages.
         with self.lock:  # until the start is sent or refused, or a first try has failed
-            self.lock.wait_for(
-                lambda: not self.events or self.outcomes.last is Outcome.AWAY
-            )
-        error = self.outcomes.start_error
-        if isinstance(error, MtlError):
-            raise error
-        if error is not None:
+            self.lock.wait_for(lambda: not self.events or self.is_away)
+        if isinstance(self.start_error, MtlError):
+            raise self.start_error
+        if self.start_error is not None:
             raise ConfigError(
-                f"tracker: {self.tracker.name} cannot start: {self.outcomes.reason}; "
-                "mend this, or train with tracker=none"
-            ) from error
+                f"tracker: {self.tracker.name} cannot start: {self.reason}; mend this, "
+                "or train with tracker=none"
+            ) from self.start_error
 
     def resume(self, epochs: list[Epoch]) -> None:
         """Queues the epochs before a resume: the tracker may lack some of them."""
@@ -91,71 +82,38 @@ class TrackedRun:
 
         `is_earlier` is whether the epoch is from before a resume.
         """
-        row = epoch_row(epoch)
-        self.add(
-            Event(
-                call=partial(self.tracker.epoch, epoch.number, row),
-                num_values=len(flat_numbers(row)),
-                epoch=epoch.number,
-                is_earlier=is_earlier,
-                time=epoch.end_time,
-            )
-        )
+        call = partial(self.tracker.epoch, epoch.number, epoch_row(epoch))
+        self.add(Event(call, epoch.number, is_earlier, time=epoch.end_time))
 
     def end(self, scores: dict[str, Scores] | None) -> None:
         """Queues the final scores, waits until all events are sent, and closes.
 
-        The time of waiting is limited. If values were not sent by then, or were refused
-        earlier, one warning counts them. The scores are None if the run failed.
+        The time of waiting is limited. If events were not sent by then, or were refused
+        earlier, a warning says so. The scores are None if the run failed.
         """
         if not self.is_open:
             return
-        call = partial(self.tracker.end, scores)
-        self.add(Event(call, len(flat_numbers(dict(scores or {}))), is_end=True))
+        self.add(Event(partial(self.tracker.end, scores)))
         # If `end` is called twice, a signal has interrupted the first call. So the
         # second call does not wait.
         is_interrupted, self.end_has_begun = self.end_has_begun, True
         if not is_interrupted:
             self.wait_until_sent()
-        self.close()
-        self.warn_of_missing_values(scores is None, is_interrupted)
-
-    def close(self) -> None:
-        """Ends the thread. Afterwards the thread changes nothing."""
-        with self.lock:
+        with self.lock:  # ends the thread: afterwards it changes nothing
             self.is_open = False
             self.lock.notify_all()
-
-    def warn_of_missing_values(self, has_failed: bool, is_interrupted: bool) -> None:
-        """Prints a warning that counts the values that the tracker has not received.
-
-        Args:
-            has_failed: whether the run has failed.
-            is_interrupted: whether a signal has ended the wait for the tracker.
-        """
-        refused = self.outcomes.refused
-        missing = refused + [
-            event
-            for event in self.events
-            if not was_sent(self.tracker, self.folder, event)
-        ]
-        num_refused = sum(event.num_values for event in refused)
-        num_missing = sum(event.num_values for event in missing)
-        lacks_end = any(event.is_end for event in missing)
-        if num_missing or lacks_end:
-            reason = self.outcomes.reason or reason_without_error(is_interrupted)
+        if self.events or self.has_refused:
+            reason = self.reason or "the run ended before"
             self.warn(
-                missing_warning(self.tracker.name, num_missing, lacks_end, reason)
-                + where_values_are(self.folder, num_missing, num_refused, has_failed)
+                f"tracker: {self.tracker.name} has not received everything: {reason}; "
+                "the run folder holds all values"
             )
 
     def wait_until_sent(self) -> None:
-        """Waits until all events are sent or refused, or the time is over."""
         begin = time.monotonic()
         with self.lock:
             while self.events:
-                is_away = self.outcomes.last is Outcome.AWAY
-                limit = MAX_SECONDS_AWAY if is_away else MAX_SECONDS_BUSY
+                limit = MAX_SECONDS_AWAY if self.is_away else MAX_SECONDS_BUSY
                 seconds_left = begin + limit - time.monotonic()
                 if seconds_left <= 0:
                     return
@@ -169,7 +127,7 @@ class TrackedRun:
                 self.lock.notify_all()
 
     def next_event(self) -> Event | None:
-        """Waits for an event, and returns the first one; None after `close`."""
+        """Waits for an event, and returns the first one; None after the end."""
         with self.lock:
             self.lock.wait_for(lambda: self.events or not self.is_open)
             return self.events[0] if self.is_open else None
@@ -181,32 +139,41 @@ class TrackedRun:
         refused.
         """
         while (event := self.next_event()) is not None:
-            outcome, error = send(self.tracker, self.folder, event)
+            error = send(self.tracker, self.folder, event)
             with self.lock:
                 if not self.is_open:
                     return
-                is_first_error = error is not None and not self.outcomes.reason
-                self.outcomes.note(event, outcome, error)
-                if outcome is not Outcome.AWAY:
-                    self.events.popleft()
-                if self.outcomes.start_error:
-                    self.is_open = False
+                is_first_error = error is not None and not self.reason
+                self.note_outcome(event, error)
                 self.lock.notify_all()
             if is_first_error and not event.must_succeed:
                 # If the warning cannot be printed, this thread must go on nevertheless.
                 with contextlib.suppress(MtlError, OSError, SystemExit):
-                    reason = self.outcomes.reason
-                    self.warn(error_warning(self.tracker.name, reason, outcome))
-            if outcome is Outcome.AWAY:
+                    self.warn(
+                        f"tracker: {self.tracker.name}: {self.reason}; training goes on"
+                    )
+            if self.is_away:
                 with self.lock:
                     self.lock.wait_for(lambda: not self.is_open, RETRY_SECONDS)
 
-
-def reason_without_error(is_interrupted: bool) -> str:
-    """Returns why events are not sent, if the service has raised no error."""
-    if is_interrupted:
-        return "the run was stopped before the tracker had received them"
-    return f"the tracker has not received them within {MAX_SECONDS_BUSY} s"
+    def note_outcome(self, event: Event, error: BaseException | None) -> None:
+        # Errors of the network are subclasses of `OSError`. A call that must succeed is
+        # not repeated.
+        self.is_away = isinstance(error, OSError) and not event.must_succeed
+        if not self.is_away:
+            self.events.popleft()
+        if error is None:
+            return
+        # Later refusals often follow from the first one.
+        if self.is_away or not self.has_refused:
+            # Errors of the network are clear without their class. Others are not: the
+            # text of a `KeyError` is only the key.
+            is_clear = isinstance(error, OSError)
+            self.reason = first_line(error) if is_clear else failure_message(error)
+        self.has_refused |= not self.is_away
+        if event.must_succeed:
+            self.start_error = error
+            self.is_open = False
 
 
 @contextlib.contextmanager

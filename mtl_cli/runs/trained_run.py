@@ -28,5 +28,4 @@ class TrainedRun:
 
     @property
     def epoch_rows(self) -> list[dict[str, Any]]:
-        """The rows of `history.csv`."""
         return [epoch_row(epoch) for epoch in self.history.epochs]

@@ -19,10 +19,9 @@ from mtl_cli.training.lazy_tables import LazyTable
 
 
 class Balancer:
-    """Runs a balancing method in each step, and keeps the method's state.
+    """Runs a balancing method in each step.
 
     Attributes:
-        method: the balancing method.
         state: {name: variable}, the values that the method remembers from step to step.
         reads_gradients: whether the method needs the gradient of each task.
     """
@@ -38,13 +37,8 @@ class Balancer:
     ) -> None:
         """Creates the state before the first step.
 
-        Args:
-            config: the configuration of the run.
-            network: the network.
-            variables: the trained variables of the network without the lazy tables.
-            tables: the lazy tables.
-            steps_per_epoch: number of steps in an epoch.
-            first_step: the optimizer's count of steps before the run.
+        `variables` are the trained variables of the network without the lazy tables.
+        `first_step` is the optimizer's count of steps before the run.
         """
         self.method = config.balancing
         self.tasks = list(config.chosen_tasks)
@@ -62,7 +56,6 @@ class Balancer:
         return self.reads_gradients or bool(self.state)
 
     def loss_weights(self) -> Tensor:
-        """Returns the weight of each task's loss in the next step, (T,)."""
         return self.method.loss_weights(self._values(), len(self.tasks))
 
     def balance(
@@ -82,37 +75,14 @@ class Balancer:
                 gradients, each has the shape (T + 1, ...): one gradient per task, then
                 the gradient of the penalties.
 
-        Returns: the weight of each task in the step, (T,), for reports; and the
-            combined gradient of each variable, (...). If the method reads gradients,
-            each weight includes the mean of the task's factors, see `mean_factors`.
+        Returns: the weight of each task in the step, (T,), for reports, times the mean
+            of the task's factors; and the combined gradient of each variable, (...).
         """
         task_weights = self.loss_weights()
         if not gradients:  # all variables of the network are frozen
             return task_weights, gradients
-        observation = self._observe(losses, total_weights, iterations)
-        if not self.reads_gradients:
-            self._update_state(observation)
-            return task_weights, gradients
-        # The last gradient of each variable is the gradient of the penalties.
-        masks = [shared_entries(x[:-1]) for x in gradients]
-        pairs = zip(gradients, masks, strict=True)
-        products = tf.stack([inner_products(x[:-1], mask) for x, mask in pairs])
-        observation = observation._replace(products=products)
-        state = self._update_state(observation)
-        shape = (len(gradients), len(self.tasks))  # (P, T)
-        factors = tf.broadcast_to(
-            self.method.gradient_factors(state, observation), shape
-        )
-        per_variable = zip(gradients, masks, tf.unstack(factors), strict=True)
-        combined = [combine(x, mask, factor) for x, mask, factor in per_variable]
-        return task_weights * mean_factors(factors, products), combined
-
-    def _observe(
-        self, losses: Tensor, total_weights: Tensor, iterations: Tensor
-    ) -> Observation:
-        """Returns the facts about a step, except the products of its gradients."""
         step = iterations - self.first_step
-        return Observation(
+        observation = Observation(
             tasks=self.tasks,
             losses=losses,
             has_rows=total_weights > 0,
@@ -120,6 +90,20 @@ class Balancer:
             seed=tf.stack([tf.cast(self.seed % 2**31, step.dtype), step]),
             matrices=self.matrices,
         )
+        if not self.reads_gradients:
+            self._update_state(observation)
+            return task_weights, gradients
+        # The last gradient of each variable is the gradient of the penalties.
+        by_task = [x[:-1] for x in gradients]
+        masks = [shared_entries(x) for x in by_task]
+        products = tf.stack(list(map(inner_products, by_task, masks)))
+        observation = observation._replace(products=products)
+        state = self._update_state(observation)
+        factors = self.method.gradient_factors(state, observation)
+        factors = tf.broadcast_to(factors, (len(gradients), len(self.tasks)))  # (P, T)
+        per_variable = zip(gradients, masks, tf.unstack(factors), strict=True)
+        combined = [combine(x, mask, factor) for x, mask, factor in per_variable]
+        return task_weights * mean_factors(factors, products), combined
 
     def _update_state(self, observation: Observation) -> dict[str, Tensor]:
         """Updates the variables of the state, and returns their new values."""
@@ -135,27 +119,20 @@ class Balancer:
 def matrices_before_towers(
     network: Network, variables: Sequence[keras.Variable], tables: Sequence[LazyTable]
 ) -> list[int]:
-    """Returns `Observation.matrices`. See `Balancer` for the arguments."""
-    position_by_id = {id(variable): i for i, variable in enumerate(variables)}
-    for i, table in enumerate(tables):
-        position_by_id[id(table.layer.table)] = len(variables) + i
+    """Returns `Observation.matrices`."""
+    all_variables = [*variables, *(table.layer.table for table in tables)]
+    position_by_id = {id(variable): i for i, variable in enumerate(all_variables)}
     part_by_layer = part_of_layers(network)
     return [
         position_by_id[id(variable)]
         for layer in network.logits.layers
         if part_by_layer.get(layer.name) in ("embeddings", "encoder", "experts")
         for variable in layer.weights
-        if id(variable) in position_by_id and is_matrix(variable)
+        # A kernel with one row or column is a bias, and so is a table of one column.
+        if id(variable) in position_by_id
+        and len(variable.shape) > 1
+        and min(variable.shape[-2:]) > 1
     ]
-
-
-def is_matrix(variable: keras.Variable) -> bool:
-    """Whether a variable is a kernel or a table of two or more columns.
-
-    A kernel with one row or column is a bias, and a table of one column is a bias for
-    each id.
-    """
-    return len(variable.shape) > 1 and min(variable.shape[-2:]) > 1
 
 
 def stacked_gradients(
@@ -165,19 +142,17 @@ def stacked_gradients(
 
     If a summand does not depend on a source, the gradient is zeros, not None.
     """
-    gradients_by_summand = [
+    by_summand = [
         tape.gradient(summand, sources, unconnected_gradients="zero")
         for summand in summands
     ]
-    gradients_by_source = zip(*gradients_by_summand, strict=True)
-    return [tf.stack(gradients) for gradients in gradients_by_source]
+    return [tf.stack(gradients) for gradients in zip(*by_summand, strict=True)]
 
 
 def shared_entries(gradients: Tensor) -> Tensor:
     """Returns a mask that is true for the shared entries of a variable, (...).
 
-    An entry of a weight is shared if the gradients of at least two tasks are not 0
-    there. `gradients` are the tasks' gradients of the variable, (T, ...).
+    An entry is shared if the gradients of at least two tasks, (T, ...), are not 0.
     """
     return tf.math.count_nonzero(gradients, axis=0) > 1
 
@@ -185,8 +160,7 @@ def shared_entries(gradients: Tensor) -> Tensor:
 def inner_products(gradients: Tensor, mask: Tensor) -> Tensor:
     """Returns the inner products of the tasks' gradients in shared entries, (T, T).
 
-    `gradients` belong to one variable, (T, ...). `mask` is true for its shared entries,
-    (...).
+    `gradients` belong to one variable, (T, ...). `mask` is true for shared entries.
     """
     masked = tf.where(mask, gradients, 0.0)
     rows = tf.reshape(masked, (gradients.shape[0], -1))  # (T, entries)
@@ -199,11 +173,7 @@ def mean_factors(factors: Tensor, products: Tensor) -> Tensor:
 
     A variable counts in proportion to the squared norm of the task's gradient in the
     shared entries of the variable. The mean is 1 for a task without a gradient in
-    shared entries.
-
-    Args:
-        factors: the factors a_t of the tasks for each variable, (P, T).
-        products: see `Observation.products`.
+    shared entries. `factors` has the shape (P, T).
     """
     squares = tf.linalg.diag_part(products)  # ||g_t||^2, (P, T)
     total = tf.reduce_sum(squares, axis=0)
@@ -214,15 +184,9 @@ def mean_factors(factors: Tensor, products: Tensor) -> Tensor:
 def combine(gradients: Tensor, mask: Tensor, factors: Tensor) -> Tensor:
     """Returns the gradient of one variable for the optimizer, (...).
 
-    Shared entries get the sum of the tasks' gradients times their factors. All other
-    entries get the sum of the tasks' gradients. The gradient of the penalties is added
-    to all entries.
-
-    Args:
-        gradients: (T + 1, ...): one gradient per task, then the gradient of the
-            penalties.
-        mask: whether an entry of the variable is shared, (...).
-        factors: the factor of each task, (T,).
+    Shared entries get the sum of the tasks' gradients times their factors, (T,). All
+    other entries get the sum of the tasks' gradients. The gradient of the penalties is
+    added to all entries. See `Balancer.balance` for `gradients`.
     """
     *_, penalty_gradient = tf.unstack(gradients)
     task_gradients = gradients[:-1]

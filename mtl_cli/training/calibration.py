@@ -1,10 +1,9 @@
 """Calibrates the predictions of a trained network on the validation rows.
 
-Each logit of a tower becomes `scale * logit + shift * direction`. The direction is 1,
-except for tasks whose logits mean different things, such as `ziln`; see
+Each logit of a tower becomes `scale * logit + shift * direction`; see
 `Task.shift_direction`. For probabilities, the method `temperature` fits the scale, and
-the method `platt` fits the scale and the shift. For mean amounts, the method `factor`
-fits the shift: each prediction is multiplied by exp(shift).
+`platt` the scale and the shift. For mean amounts, the method `factor` fits the shift:
+each prediction is multiplied by exp(shift).
 """
 
 import math
@@ -37,19 +36,14 @@ class TowerCalibration:
     Attributes:
         method: the fitted method; `none` if `trainer.calibration` is `auto` and the fit
             does not help.
-        scale: the factor of the logits; below 1 if the network was overconfident.
-        shift: the value that is added to the scaled logits; for amounts, the logarithm
-            of the factor of the predictions.
         initial_shift: the part of the shift that corrects for the task's keys
             `positive_weight` and `sampling_rate`. With the method `none`, the shift is
             this part.
         losses: {method: mean loss}, for `none` and for the method that was fitted, on
             validation rows that the fit has not seen; see `Task.calibration_losses`.
             {} if too few rows are left to fit.
-        rows: number of validation rows with a weight above 0, without the rows that
-            are left out.
-        rows_left_out: number of validation rows with a weight above 0 whose loss does
-            not stay finite, see `finite_rows`.
+        rows: number of the fitted rows, all with a weight above 0.
+        rows_left_out: number of rows whose loss does not stay finite.
     """
 
     method: CalibrationMethod
@@ -61,18 +55,11 @@ class TowerCalibration:
     rows_left_out: int = 0
 
     def __str__(self) -> str:
-        """The calibration as text, such as `logits x 0.873 + 0.020`.
-
-        The initial shift is left out: it was there before the calibration. A shift that
-        rounds to 0 is left out too. For example, a shift of all classes of a multiclass
-        task cancels in the softmax, so the fit leaves it at 0.
-        """
+        """The calibration as text, such as `logits x 0.873 + 0.020`."""
         if self.method == "none":
             return "as trained"
         if self.method == "factor":
             return f"predictions x {math.exp(self.shift):.3f}"
-        # The scale applies to the logits without the initial shift, so the shifts can
-        # be subtracted.
         change = round(self.shift - self.initial_shift, 3)
         sign = "-" if change < 0 else "+"
         shift_text = f" {sign} {abs(change):.3f}" if change else ""
@@ -84,11 +71,8 @@ def calibrate(
 ) -> dict[str, TowerCalibration]:
     """Fits and sets the calibration of each task that can be calibrated.
 
-    Args:
-        config: the configuration; `trainer.calibration` names the method.
-        network: the trained network; `network.predictions` changes. An ensemble of runs
-            does not change, because each run of the ensemble is calibrated already.
-        valid: the validation rows; None changes nothing.
+    `network.predictions` changes. An ensemble of runs does not change, because each of
+    its runs is calibrated already.
 
     Returns: {task: the calibration of the task's tower}, without tasks that have too
         few rows.
@@ -143,13 +127,8 @@ def fit_and_measure(
 ) -> TowerCalibration | None:
     """Fits a method, and measures the method on rows outside of the fit.
 
-    Rows whose loss does not stay finite are left out, see `finite_rows`.
-
-    Args:
-        method: the method.
-        rows: the validation rows.
-        must_help: whether the logits stay as they are if the method does not lower the
-            mean loss.
+    Rows whose loss does not stay finite are left out. If `must_help` is true, the
+    logits stay as they are if the method does not lower the mean loss.
 
     Returns: None if there are too few labels, see `Task.can_calibrate`. If rows are
         left out, and too few labels remain, the result has the method `none` instead.
@@ -157,15 +136,14 @@ def fit_and_measure(
     is_finite = finite_rows(rows)
     num_left_out = int((~is_finite).sum())
     rows = rows.select(is_finite)
-    can_calibrate = rows.task.can_calibrate(rows.label, NUM_FOLDS)
-    if not can_calibrate and num_left_out == 0:
-        return None
     losses: dict[CalibrationMethod, float] = {}
-    if can_calibrate:
+    if rows.task.can_calibrate(rows.label, NUM_FOLDS):
         losses = {"none": unseen_loss("none", rows), method: unseen_loss(method, rows)}
         helps = losses[method] < losses["none"]
         if must_help and not helps:
             method = "none"
+    elif num_left_out == 0:
+        return None
     else:
         method = "none"
     scale, shift = fit(method, rows)

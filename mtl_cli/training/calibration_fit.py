@@ -1,7 +1,4 @@
-"""Fits the scale and the shift of a tower's logits on validation rows.
-
-`calibration.py` describes the methods: each fits the scale, the shift, or both.
-"""
+"""Fits the scale and the shift of a tower's logits; see `calibration.py`."""
 
 from dataclasses import dataclass, field, replace
 
@@ -13,9 +10,7 @@ from scipy.optimize import minimize
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.tasks.base import CalibrationMethod, Statistics, Task
 
-# Logits of shape (members, rows, num_logits). A run may train several networks side by
-# side: the members.
-Logits = npt.NDArray[np.float64]
+Logits = npt.NDArray[np.float64]  # (members, rows, num_logits)
 
 # {method: whether the scale is fitted, and whether the shift is fitted}
 FITTED: dict[CalibrationMethod, tuple[bool, bool]] = {
@@ -44,9 +39,7 @@ class TowerRows:
         logits: the tower's logits before the calibration.
         label: (rows,), as `Task.read_labels` encodes labels.
         weight: (rows,), above 0.
-        task: the task that turns the logits into predictions. The task's `logit_shift`
-            is the initial shift: it corrects for `positive_weight` and for rows with
-            label 0 that the data lack.
+        task: its `logit_shift` is the initial shift.
         statistics: the statistics of the task's training labels.
     """
 
@@ -60,7 +53,6 @@ class TowerRows:
         return len(self.label)
 
     def select(self, mask: npt.NDArray[np.bool_]) -> "TowerRows":
-        """Returns the rows whose entry in the mask is true."""
         return replace(
             self,
             logits=self.logits[:, mask],
@@ -69,10 +61,7 @@ class TowerRows:
         )
 
     def losses(self, scale: float, shift: float) -> Floats:
-        """Returns the loss of each row after a calibration, (rows,).
-
-        The prediction of a row is the mean over the members' predictions.
-        """
+        """Returns the loss of each row after a calibration, (rows,)."""
         num_members, num_rows, num_logits = self.logits.shape
         direction = self.task.shift_direction(self.statistics) or [1.0] * num_logits
         calibrated = scale * self.logits + shift * np.array(direction)
@@ -85,11 +74,7 @@ class TowerRows:
 
 
 def fit(method: CalibrationMethod, rows: TowerRows) -> tuple[float, float]:
-    """Returns the scale and the shift with the lowest penalised loss of the rows.
-
-    A scale that the method does not fit is 1. A shift that the method does not fit is
-    the task's initial shift. See `PRIOR_ROWS` for the penalty.
-    """
+    """Returns the scale and the shift with the lowest penalised loss of the rows."""
     if method == "none":
         return 1.0, rows.task.logit_shift
     fits_scale, fits_shift = FITTED[method]
@@ -125,11 +110,7 @@ def finite_rows(rows: TowerRows) -> npt.NDArray[np.bool_]:
 
 
 def unseen_loss(method: CalibrationMethod, rows: TowerRows) -> float:
-    """Returns the mean loss of a method on rows that its fit has not seen.
-
-    Cross-validation splits the rows into folds at random. The loss of each fold is
-    measured with a fit on all other folds.
-    """
+    """Returns the mean loss of a method by cross-validation."""
     fold_of_row = np.random.default_rng(0).permutation(len(rows)) % NUM_FOLDS
     losses = np.empty(len(rows))
     for fold in range(NUM_FOLDS):

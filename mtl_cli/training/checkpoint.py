@@ -37,14 +37,10 @@ class CheckpointValues(Options):
     """The content of the JSON file in a checkpoint; see `TrainingState`.
 
     Attributes:
-        environment: the content of `environment.json`.
-        epochs: the finished epochs.
         kept: number of the best epoch, from 1; 0 if no epoch is the best yet.
         seconds: duration of the unfinished epoch's steps.
         best: whether the training keeps the weights of the best epoch. These weights
-            are the arrays `best-0`, `best-1`, ..., unless they equal the weights of the
-            network or their moving average (`TrainingState.is_at_best_epoch`). Equal
-            arrays are not stored twice.
+            are the arrays `best-0`, `best-1`, ..., see `TrainingState.arrays`.
     """
 
     environment: dict[str, Any]
@@ -56,22 +52,14 @@ class CheckpointValues(Options):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint on disk: its path, and the unchecked content of its JSON file.
-
-    The path's name holds the number of finished epochs, and the number of finished
-    steps of the next epoch.
-    """
+    """A checkpoint on disk: its path, and the unchecked content of its JSON file."""
 
     path: Path
     json_values: dict[str, Any]
 
     @cached_property
     def values(self) -> CheckpointValues:
-        """The checked content of the JSON file.
-
-        Raises:
-            DataError: if the content is damaged.
-        """
+        """The checked content of the JSON file; a damaged one is a `DataError`."""
         try:
             # A run writes no infinity, but JSON readers read a number such as 1e999 as
             # infinity.
@@ -82,19 +70,12 @@ class Checkpoint:
         except ValueError as error:
             raise self.damage_error(first_line(error)) from None
         numbers = [epoch.number for epoch in values.epochs]
-        if numbers != list(range(1, len(numbers) + 1)):
-            raise self.damage_error(
-                "epochs: the numbers of the epochs should be 1, 2, 3, ..."
-            )
-        best_epoch = History(values.epochs).best_epoch
-        if values.kept != best_epoch:
-            raise self.damage_error(
-                f"kept: the best epoch is {best_epoch}, not {values.kept}"
-            )
+        is_in_order = numbers == list(range(1, len(numbers) + 1))
+        if not is_in_order or values.kept != History(values.epochs).best_epoch:
+            raise self.damage_error("its epochs contradict each other")
         return values
 
     def damage_error(self, reason: str) -> DataError:
-        """Returns an error about a checkpoint from which the run cannot continue."""
         return DataError(
             f"{self.path} is not a checkpoint of this run ({reason}); remove this file "
             "to continue from an earlier checkpoint, or from the start"
@@ -102,11 +83,9 @@ class Checkpoint:
 
     @contextmanager
     def open_arrays(self) -> Iterator["NpzFile"]:
-        """Opens the arrays for a `with` block. The block reads the arrays one by one.
+        """Opens the arrays for a `with` block, which reads the arrays one by one.
 
-        Raises:
-            DataError: if the file is damaged, or if the block raises one of
-                `DAMAGED_FILE_ERRORS`, for example because an array has a wrong shape.
+        An error of the block, such as a wrong shape of an array, is a `DataError`.
         """
         try:
             with np.load(self.path, allow_pickle=False) as arrays:
@@ -123,8 +102,6 @@ def save(
     values: dict[str, Any],
 ) -> None:
     """Writes a checkpoint completely or not at all, then removes old checkpoints.
-
-    The new checkpoint and the checkpoint before it are kept, see `MAX_CHECKPOINTS`.
 
     Args:
         folder: the run folder.
@@ -144,11 +121,10 @@ def save(
 def write_arrays(
     path: Path, arrays: Iterable[tuple[str, npt.NDArray[Any]]], values: dict[str, Any]
 ) -> None:
-    """Writes arrays and JSON values to an NPZ file.
+    """Writes pairs of a name and an array, and JSON values, to an NPZ file.
 
-    `np.savez` writes the same format, but needs all arrays in memory at once. Here,
-    each array is written before the next array is taken. The ZIP format adds a checksum
-    to each array. `arrays` are pairs of a name and an array.
+    `np.savez` writes the same format, but needs all arrays in memory at once. The ZIP
+    format adds a checksum to each array.
     """
     with zipfile.ZipFile(path, "w") as archive:
         for name, array in arrays:
@@ -166,18 +142,13 @@ def describe_checkpoint(path: Path) -> str:
     """Describes the last step in a checkpoint: `epoch 2`, or `step 64 of epoch 3`."""
     # The name has the form `0000002-epochs-000000064-steps.npz`.
     epochs, _, steps, _ = path.name.split("-")
-    num_epochs = int(epochs)
-    num_steps = int(steps)
-    if num_steps:
-        return f"step {num_steps:,} of epoch {num_epochs + 1}"
-    return f"epoch {num_epochs}"
+    if int(steps):
+        return f"step {int(steps):,} of epoch {int(epochs) + 1}"
+    return f"epoch {int(epochs)}"
 
 
 def newest_checkpoint(run: Path) -> tuple[Checkpoint | None, list[Path]]:
-    """Returns a run's newest intact checkpoint, and the paths of newer damaged files.
-
-    The checkpoint is None if no file is intact.
-    """
+    """Returns a run's newest intact checkpoint, and newer damaged files."""
     damaged: list[Path] = []
     for path in checkpoint_files(run):
         values = read_intact(path)
@@ -190,9 +161,8 @@ def newest_checkpoint(run: Path) -> tuple[Checkpoint | None, list[Path]]:
 def remove_checkpoints_after(checkpoint: Checkpoint | None, run: Path) -> None:
     """Removes a run's checkpoints of later steps than the given checkpoint.
 
-    A run resumes its newest intact checkpoint, so the removed checkpoints are damaged.
-    `save` would otherwise keep them, because they seem to be the newest, and remove
-    intact checkpoints. If `checkpoint` is None, all checkpoints are removed.
+    They are damaged: a run resumes its newest intact checkpoint. `save` would keep
+    them, because they seem to be the newest, and remove intact checkpoints.
     """
     last_name = "" if checkpoint is None else checkpoint.path.name
     for path in checkpoint_files(run):

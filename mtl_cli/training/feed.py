@@ -1,8 +1,8 @@
 """Feeds training rows to the steps, from memory or from disk.
 
-A feed yields the rows of an epoch as buffers. A buffer holds rows on the device, and
-the order in which the steps take these rows. If several processes train together, the
-feed of each process yields only the rows that this process trains on.
+A feed yields the rows of an epoch as buffers. If several processes train together, the
+feed of each process yields only the rows that this process trains on. The seed and the
+epoch determine the order of the rows.
 """
 
 import math
@@ -38,12 +38,10 @@ class ShuffleBuffer(NamedTuple):
     """Rows to train on, and the order in which the steps take these rows.
 
     Attributes:
-        data: the rows.
         order: indices of rows of `data`. Each step takes the next indices, one for each
             row that this process has in a batch.
         num_rows: number of indices at the start of `order` to train on. All later
             indices only fill the last batch.
-        num_steps: number of batches.
     """
 
     data: TensorTable
@@ -59,9 +57,6 @@ class MemoryFeed:
     """Feeds rows from memory: a single buffer holds a whole epoch.
 
     Every process holds all rows, and gets equally many rows of each batch.
-
-    Attributes:
-        rows_per_epoch: number of rows that all processes together train on in an epoch.
     """
 
     def __init__(self, table: Table, tasks: list[str], shard: Shard = (0, 1)) -> None:
@@ -70,19 +65,13 @@ class MemoryFeed:
         self.shard = shard
 
     def buffers(self, seed: int, epoch: int, batch_size: int) -> Buffers:
-        """Yields the only buffer of an epoch.
-
-        The seed and the epoch determine the order of the rows.
-        """
         random = np.random.default_rng([seed, epoch])
         yield self.buffer(random.permutation(self.rows_per_epoch), batch_size)
 
     def buffer(self, order: Indices, batch_size: int) -> ShuffleBuffer:
-        """Cuts rows into batches, and returns this process's rows of each batch.
+        """Returns this process's rows of each batch.
 
-        Args:
-            order: the indices of the rows, in the order of training.
-            batch_size: number of rows of all processes together in a batch.
+        `order` and `batch_size` are about the rows of all processes together.
         """
         rank, num_processes = self.shard
         num_steps = math.ceil(len(order) / batch_size)
@@ -105,12 +94,8 @@ class StreamFeed:
     larger. So the memory does not grow with the table. The next buffer is read while
     the steps work on the current buffer.
 
-    Every process reads equally many rows. The last rows of the table are left out if
-    the number of rows is not a multiple of the number of processes.
-
-    Attributes:
-        num_rows: number of rows that this process reads.
-        rows_per_epoch: number of rows that all processes together train on in an epoch.
+    Every process reads equally many rows, `num_rows`. The last rows of the table are
+    left out if the number of rows is not a multiple of the number of processes.
     """
 
     def __init__(
@@ -131,10 +116,9 @@ class StreamFeed:
     def buffers(self, seed: int, epoch: int, batch_size: int) -> Buffers:
         """Yields the buffers of an epoch.
 
-        The seed and the epoch determine the order of the rows. The steps take whole
-        batches from each buffer but the last. The rows that are left over are put into
-        the next buffer. All rows of a buffer may be left over: the last block of the
-        table may be short, so that a buffer with this block is smaller than a batch.
+        The steps take whole batches from each buffer but the last. The rows that are
+        left over are put into the next buffer: perhaps all rows, since a buffer with
+        the short last block of the table may be smaller than a batch.
         """
         size = batch_size // self.num_processes  # rows of this process in a batch
         random = np.random.default_rng([seed, epoch])
@@ -164,7 +148,6 @@ class StreamFeed:
                 left_over = [table.take(order[num_rows:])]
 
     def read(self, blocks: Indices) -> Table:
-        """Reads the rows of the blocks with the given indices."""
         tables = []
         for block in blocks.tolist():
             start = self.first_row + block * BLOCK_ROWS
@@ -177,10 +160,7 @@ Feed = MemoryFeed | StreamFeed
 
 
 def make_feed(table: Table, tasks: list[str], shard: Shard = (0, 1)) -> Feed:
-    """Makes the feed of one process: from disk for a stored table, else from memory.
-
-    The feed holds the labels and weights of the given tasks only.
-    """
+    """Makes the feed of one process: from disk for a stored table, else from memory."""
     if isinstance(table, StoredTable):
         return StreamFeed(table, tasks, shard)
     return MemoryFeed(table, tasks, shard)

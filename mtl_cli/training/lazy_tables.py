@@ -1,14 +1,11 @@
 """Lazy embedding tables: a step updates only the rows that its batch reads.
 
 These rows are read from the table before a step and written back after the step. XLA
-compiles the step without the table: the step only sees these rows. The optimizer's
-method `row_change` computes how a row changes, see `mtl_cli/optimizers/base.py`.
+compiles the step without the table. `Optimizer.row_change` computes how a row changes.
 
-The words of this module:
-
-- A *slot* is an array that the optimizer keeps for a table, such as one of Adam's
-  moments. A slot has one value per entry of the table, or one value per row.
-- A *packed row* is a row of the table side by side with its values in all slots.
+A *slot* is an array that the optimizer keeps for a table, such as one of Adam's
+moments. A slot has one value per entry of the table, or one value per row. A *packed
+row* is a row of the table side by side with its values in all slots.
 """
 
 from collections.abc import Sequence
@@ -39,8 +36,7 @@ class RowsOfBatch(NamedTuple):
 
     Attributes:
         indices: the index of each distinct row, (batch * columns,). XLA needs a fixed
-            length, but ids may repeat. So the index of the padding row fills the end:
-            the number of rows, 100 in the example.
+            length, so the index of the padding row, the number of rows, fills the end.
         positions: the position of each id's row in `indices`, (batch, columns).
     """
 
@@ -52,12 +48,11 @@ class LazyTable:
     """An embedding table together with its optimizer's slots.
 
     Memory access is the main cost of a large table. Therefore each row is stored next
-    to its slots: one access reads both, and one access writes both. The steps do not
-    change the layer's own table; `copy_to_layer` brings the layer's table up to date.
+    to its slots. The steps do not change the layer's own table; `copy_to_layer` brings
+    it up to date.
 
     Attributes:
-        packed: the packed rows of the table, and a last row that is padding, (number of
-            rows + 1, width + width of all slots).
+        packed: the packed rows, and a last row that is padding.
     """
 
     def __init__(self, layer: FusedEmbedding, optimizer: Optimizer) -> None:
@@ -73,7 +68,6 @@ class LazyTable:
         self.packed = tf.Variable(tf.pad(packed, [[0, 1], [0, 0]]))
 
     def rows_of_batch(self, ids: Tensor) -> RowsOfBatch:
-        """Finds the rows of the table that ids of shape (batch, columns) read."""
         row_of_id = self.layer.rows(ids)
         indices, positions = tf.unique(tf.reshape(row_of_id, [-1]))
         padding = tf.size(row_of_id) - tf.size(indices)
@@ -82,44 +76,29 @@ class LazyTable:
         return RowsOfBatch(indices, tf.reshape(positions, row_of_id.shape))
 
     def read(self, indices: Tensor) -> Tensor:
-        """Reads the packed rows with the given indices, (n,)."""
         return tf.gather(self.packed, indices)
 
     def write(self, indices: Tensor, packed_rows: Tensor) -> None:
-        """Replaces the packed rows with the given indices, (n,)."""
         # `scatter_update` is several times as fast as `scatter_add`.
         self.packed.scatter_update(tf.IndexedSlices(packed_rows, indices))
 
     def without_slots(self, packed_rows: Tensor) -> Tensor:
-        """Returns packed rows without their slots, (n, width)."""
         return packed_rows[:, : self.width]
 
     def layer_output(self, rows: Tensor, positions: Tensor) -> Tensor:
-        """Computes the layer's output for a batch, as `FusedEmbedding` returns it.
+        """Computes the layer's output, as `FusedEmbedding` returns it.
 
-        Args:
-            rows: the rows that the batch reads, without slots, (n, width).
-            positions: the position of each id's row in `rows`, (batch, columns).
+        `positions` are those of each id's row in `rows`, (batch, columns).
         """
         return self.layer.arrange(gather_rows(rows, positions))
 
     def add_l2_gradient(self, gradient: Tensor, rows: Tensor) -> Tensor:
-        """Adds the gradient of the L2 penalty on the rows that a batch reads.
-
-        In a table that is not lazy, each step penalises all rows instead, see
-        `Encoder.l2_embedding`.
-        """
         return gradient + 2 * self.layer.l2 * rows if self.layer.l2 else gradient
 
     def rows_after_step(
         self, packed_rows: Tensor, gradient: Tensor, step: Tensor, rate: Tensor
     ) -> Tensor:
-        """Returns packed rows after an optimizer step.
-
-        Args:
-            packed_rows: the packed rows before the step.
-            gradient, step, rate: as in `Optimizer.row_change`.
-        """
+        """Returns packed rows after a step; see `Optimizer.row_change`."""
         widths = [self.width, *self.slot_widths]
         rows, *slots = tf.split(packed_rows, widths, axis=1)
         change, slots = self.optimizer.row_change(rows, gradient, slots, step, rate)
@@ -129,11 +108,10 @@ class LazyTable:
 
     def slots(self) -> list[npt.NDArray[np.float32]]:
         """Returns a copy of each slot, in all rows: (rows, width) or (rows, 1)."""
-        slots = self.packed[: self.num_rows, self.width :].numpy()
         if not self.slot_widths:
             return []
-        boundaries = np.cumsum(self.slot_widths)[:-1]
-        return np.split(slots, boundaries, axis=1)
+        slots = self.packed[: self.num_rows, self.width :].numpy()
+        return np.split(slots, np.cumsum(self.slot_widths)[:-1], axis=1)
 
     def set_slots(self, slots: Sequence[npt.NDArray[np.float32]]) -> None:
         """Sets the slots of all rows to arrays of the shapes that `slots` returns."""
@@ -143,17 +121,11 @@ class LazyTable:
             self.packed.assign(packed)
 
     def copy_to_layer(self) -> None:
-        """Copies the rows, without slots and padding, to the layer's own table."""
         self.layer.table.assign(self.packed[: self.num_rows, : self.width])
 
 
 def make_lazy_tables(model: keras.Model, optimizer: Optimizer) -> list[LazyTable]:
-    """Makes a lazy table of each table of a model that `optimizer.lazy` selects.
-
-    Raises:
-        ConfigError: if the class of the optimizer overrides `make_keras_optimizer` of
-            its base class, but not `row_change`, so that their updates may differ.
-    """
+    """Makes a lazy table of each table of a model that `optimizer.lazy` selects."""
     if not optimizer.lazy:
         return []
     only_large = optimizer.lazy == "auto" and not optimizer.is_always_lazy

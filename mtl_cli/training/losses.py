@@ -27,19 +27,12 @@ VALUES_PER_TASK = 3
 
 
 class BatchShare(NamedTuple):
-    """The share of one process in a batch, with sums over the whole batch.
-
-    Attributes:
-        rows: the rows of the share.
-        is_real: 0 for rows that fill up the last batch, 1 for all others, (batch,).
-        num_rows: number of rows in the whole batch that are trained on.
-        total_weights: the sum of each task's row weights over the whole batch.
-    """
+    """The share of one process in a batch, with sums over the whole batch."""
 
     rows: TensorTable
-    is_real: Tensor
-    num_rows: Tensor
-    total_weights: list[Tensor]
+    is_real: Tensor  # 0 for rows that fill up the last batch, else 1, (batch,)
+    num_rows: Tensor  # number of rows in the whole batch that are trained on
+    total_weights: list[Tensor]  # the sum of each task's weights over the whole batch
 
 
 def task_losses(
@@ -58,18 +51,13 @@ def task_losses(
 
     Args:
         tasks: {name of a task: task}.
-        logits: {name of an output: logits, (batch, num_logits)}. If the network has
-            several members, there are members * batch rows.
+        logits: {name of an output: logits, (members * batch, num_logits)}.
         labels: {name of a task: labels, (batch,)}.
         weights: {name of a task: weights of the rows, (batch,)}. Rows without a label,
             or outside of the task's space, have weight 0.
-        label_statistics: {name of a task: statistics of the training labels}, for tasks
-            that use statistics.
+        label_statistics: {name of a task: statistics of the training labels}.
         total_weights: the sum of each task's weights over the whole batch; None if the
             rows are the whole batch, and not one process's share.
-
-    Raises:
-        ConfigError: if `row_losses` of a task does not return one loss per row.
     """
     if total_weights is None:
         total_weights = [tf.reduce_sum(weights[name]) for name in tasks]
@@ -107,13 +95,7 @@ def logits_of_sample(
     So -log r is added to the logit of the task's tower, and the heads compute all
     outputs from the new logits of the towers.
 
-    Args:
-        heads: the heads of the network.
-        tasks: {name of a task: task}.
-        logits: {name of an output: logits of complete data, (batch, num_logits)}. If
-            the network has several members, there are members * batch rows.
-        log_rates: {name of a task: log r, (batch,)}, for tasks with sampled rows. For
-            each row, r is the fraction of similar rows with label 0 that the data keep.
+    `log_rates` are {name of a task: log r, (batch,)}, for tasks with sampled rows.
     """
     if not log_rates:
         return logits
@@ -129,24 +111,14 @@ def logits_of_sample(
 def penalties_of_layers(model: Any, logit: Tensor, is_real: Tensor) -> list[Tensor]:
     """Returns the penalties that the latest call of a network has added by `add_loss`.
 
-    Args:
-        model: the Keras model.
-        logit: the logits of an output, with members * batch rows.
-        is_real: see `BatchShare`.
-
-    Returns: scalars, and vectors with one penalty per row, (batch,) or (members *
-        batch,). All are float32.
-
-    Raises:
-        ConfigError: if a penalty has another shape.
+    These are scalars, and vectors with one penalty per row, (batch,) or (members *
+    batch,). `logit` are the logits of any output, with members * batch rows.
     """
     num_rows = is_real.shape[0]
-    allowed = [(), (num_rows,), (logit.shape[0],)]
     for penalty in model.losses:
-        if tuple(penalty.shape) not in allowed:
-            layer = next(x for x in model.layers if any(penalty is y for y in x.losses))
+        if tuple(penalty.shape) not in [(), (num_rows,), (logit.shape[0],)]:
             raise ConfigError(
-                f"layer {layer.name}: `add_loss` takes a scalar or one value per row, "
+                "`add_loss` of a layer takes a scalar or one value per row, "
                 f"{shape_text((num_rows,))}, not {shape_text(penalty.shape)}; sum or "
                 "average over all other axes"
             )
@@ -157,18 +129,10 @@ def penalties_of_layers(model: Any, logit: Tensor, is_real: Tensor) -> list[Tens
 def penalties_of_heads(
     heads: Heads, tasks: dict[str, Task], logits: dict[str, Tensor], batch: BatchShare
 ) -> list[Tensor]:
-    """Computes the penalty of the heads for each row, if the heads have a penalty.
+    """Computes the penalty of the heads for each row.
 
-    Args:
-        heads: the heads of the network.
-        tasks: see `task_losses`, also for `logits`.
-        batch: this process's share of the batch.
-
-    Returns: a list of one vector with the penalty of each row, for each member,
-        (members * batch,); or [] if the heads have no penalty.
-
-    Raises:
-        ConfigError: if `row_penalty` of the heads does not return one value per row.
+    Returns: a list of one vector with the penalty of each row, (members * batch,); or
+        [] if the heads have no penalty.
     """
     labels, weights = {}, {}
     for name, total_weight in zip(tasks, batch.total_weights, strict=True):
@@ -188,19 +152,13 @@ def penalties_of_heads(
 
 
 def repeat_for_members(values: Tensor, logits: Tensor) -> Tensor:
-    """Repeats one value per row, (batch,), for each member: (members * batch,).
-
-    The number of members follows from the rows of `logits`, (members * batch, ...).
-    """
+    """Repeats one value per row, (batch,), for each member: (members * batch,)."""
     num_members = tf.shape(logits)[0] // tf.shape(values)[0]
     return tf.tile(values, [num_members])
 
 
 def mean_of_members(values: Tensor, num_rows: Tensor | int) -> Tensor:
-    """Returns the mean over the members for each of the `num_rows` rows, (batch,).
-
-    `values` has one value per row and member, (members * batch,).
-    """
+    """Returns the mean over the members, (members * batch,), for each row, (batch,)."""
     return tf.reduce_mean(tf.reshape(values, [-1, num_rows]), axis=0)
 
 
@@ -209,16 +167,9 @@ def sum_of_penalties(
 ) -> Tensor:
     """Returns this process's share of the total penalty of a step, a scalar.
 
-    The shares of all processes add up to the total penalty.
-
-    Args:
-        penalties: scalars and vectors. A scalar is a penalty on the network's weights,
-            alike in all processes, or a loss that a layer adds for its rows. Scalars
-            are averaged over the processes. A vector has one penalty per row, (batch,)
-            or (members * batch,). Vectors are averaged over the real rows of the batch.
-        is_real: see `BatchShare`.
-        num_rows: number of real rows in the whole batch, over all processes.
-        num_processes: number of processes.
+    Scalars, such as a penalty on the network's weights, are averaged over the
+    processes. Vectors with one penalty per row, (batch,) or (members * batch,), are
+    averaged over the `num_rows` real rows of the whole batch.
     """
     total = tf.constant(0.0)
     for penalty in penalties:
@@ -233,8 +184,8 @@ def sum_of_penalties(
 def mean_losses(step_values: Array) -> Array:
     """Returns the mean loss of each task over the rows of many steps, (T,).
 
-    `step_values` are the values of the steps, (steps, 3, T), in the order of
-    `VALUES_PER_TASK`. A task without rows in these steps has loss 0.
+    `step_values` are those of `VALUES_PER_TASK`, (steps, 3, T). A task without rows in
+    these steps has loss 0.
     """
     losses, weights, _ = np.moveaxis(step_values.astype("float64"), 1, 0)
     total_weight = weights.sum(axis=0)
@@ -245,8 +196,7 @@ def mean_losses(step_values: Array) -> Array:
 def mean_task_weights(step_values: Array) -> Array:
     """Returns the mean weight that the balancing method gave each task, (T,).
 
-    The mean is over the steps with rows of the task. A task without such a step has the
-    mean 0. See `mean_losses` for `step_values`.
+    The mean is over the steps with rows of the task, and 0 without such a step.
     """
     _, row_weights, task_weights = np.moveaxis(step_values, 1, 0)
     has_rows = row_weights > 0

@@ -12,23 +12,18 @@ Array = npt.NDArray[Any]
 
 
 class MovingAverage:
-    """The moving average of a network's weights over epochs.
+    """The moving average of a network's weights.
 
     With w_n for the weights after epoch n, the average a_n after epoch n is
 
         a_1 = w_1
         a_n = a_(n-1) + (w_n - a_(n-1)) (1 - decay) / (1 - decay^n)
 
-    So the weights after epoch k count in proportion to decay^(n - k). Weights that are
-    whole numbers are not averaged: the average holds their last value.
-
-    Attributes:
-        arrays: the average of each weight of the network; empty before the first
-            update.
+    Weights that are whole numbers are not averaged: the average holds their last value.
     """
 
     def __init__(self, arrays: Sequence[Array] = ()) -> None:
-        self.arrays = list(arrays)
+        self.arrays = list(arrays)  # empty before the first update
 
     def update(self, model: keras.Model, epoch: int, decay: float) -> None:
         """Adds the weights of a network after an epoch. Epochs are counted from 1."""

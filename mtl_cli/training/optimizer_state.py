@@ -27,14 +27,13 @@ OPTIMIZER = "model/optimizer.npz"
 def save(folder: RunFolder, network: Network, steps: Steps) -> None:
     """Writes the state of the optimizer after the last step.
 
-    The file holds one array for each slot of each weight. The array `2-0` is the first
-    slot of the third weight of the network. A lazy embedding table has the same slots
-    in the file as a table that is updated as a whole, so a later run may update the
-    table in either way.
+    The array `2-0` is the first slot of the third weight of the network. A lazy
+    embedding table has the same slots as a table that is updated as a whole, so a later
+    run may update the table in either way.
     """
-    facts = {"step": int(steps.optimizer.iterations)}
     with folder.replacing(OPTIMIZER) as path:
-        write_arrays(path, slots(network, steps), facts)
+        step = int(steps.optimizer.iterations)
+        write_arrays(path, slots(network, steps), {"step": step})
 
 
 def read_step(path: Path) -> int | None:
@@ -46,8 +45,7 @@ def read_step(path: Path) -> int | None:
 
 def slots(network: Network, steps: Steps) -> Iterator[tuple[str, Array]]:
     """Yields the name and the values of each slot, one by one to save memory."""
-    lazy_tables = lazy_tables_by_weight(steps)
-    keras_slots = slots_of_keras(steps)
+    lazy_tables, keras_slots = lazy_tables_by_weight(steps), slots_of_keras(steps)
     for i, weight in enumerate(network.logits.weights):
         if table := lazy_tables.get(id(weight)):
             for k, slot in enumerate(table.slots()):
@@ -57,15 +55,14 @@ def slots(network: Network, steps: Steps) -> Iterator[tuple[str, Array]]:
 
 
 def lazy_tables_by_weight(steps: Steps) -> dict[int, LazyTable]:
-    """Returns {`id` of the weight of an embedding layer: its lazy table}."""
     return {id(table.layer.table): table for table in steps.tables}
 
 
 def slots_of_keras(steps: Steps) -> dict[int, list[Any]]:
     """Returns the slots in the Keras optimizer: {`id` of a weight: its slots}.
 
-    The Keras optimizer lists all slots of the first weight, then all slots of the
-    second weight, and so on. All weights have the same number of slots.
+    Keras lists all slots of the first weight, then of the second weight, and so on. All
+    weights have the same number of slots.
     """
     weights = steps.model.trainable_variables
     variables = [
@@ -85,51 +82,30 @@ def restore(network: Network, steps: Steps, earlier: EarlierOptimizer) -> None:
 
     The slots of all blocks that were copied from the earlier run are set. Other blocks,
     such as the vectors of new ids, keep their initial slots.
-
-    Raises:
-        DataError: if the file does not hold the slots of the earlier run's weights.
     """
     steps.optimizer.iterations.assign(earlier.step)
     if earlier.path is None:
         return
+    copies_by_weight = group_by_weight(earlier.copies)
+    lazy_tables, keras_slots = lazy_tables_by_weight(steps), slots_of_keras(steps)
     try:
         with np.load(str(earlier.path), allow_pickle=False) as arrays:
-            restore_slots(network, steps, arrays, group_by_weight(earlier.copies))
+            for i, weight in enumerate(network.logits.weights):
+                copies = copies_by_weight.get(i, [])
+                if table := lazy_tables.get(id(weight)):
+                    initial = enumerate(table.slots())
+                    table.set_slots(
+                        [copy_into_slot(slot, arrays, k, copies) for k, slot in initial]
+                    )
+                for k, variable in enumerate(keras_slots.get(id(weight), [])):
+                    slot = copy_into_slot(variable.numpy(), arrays, k, copies)
+                    variable.assign(slot)
     except DAMAGED_FILE_ERRORS as error:
         raise DataError(
             f"start_from.run: {earlier.path} does not fit the weights beside it "
             f"({first_line(error)}); copy the file again, or remove it to start with a "
             "new optimizer"
         ) from None
-
-
-def restore_slots(
-    network: Network,
-    steps: Steps,
-    arrays: Any,
-    copies_by_weight: dict[int, list[tuple[Block, Index]]],
-) -> None:
-    """Copies an earlier run's slots into the slots of all weights.
-
-    Args:
-        network: the network.
-        steps: the steps, with the slots before the first step.
-        arrays: the earlier run's slots by name, as `save` has written them.
-        copies_by_weight: see `group_by_weight`.
-    """
-    lazy_tables = lazy_tables_by_weight(steps)
-    keras_slots = slots_of_keras(steps)
-    for i, weight in enumerate(network.logits.weights):
-        copies = copies_by_weight.get(i, [])
-        if table := lazy_tables.get(id(weight)):
-            table.set_slots(
-                [
-                    copy_into_slot(slot, arrays, k, copies)
-                    for k, slot in enumerate(table.slots())
-                ]
-            )
-        for k, variable in enumerate(keras_slots.get(id(weight), [])):
-            variable.assign(copy_into_slot(variable.numpy(), arrays, k, copies))
 
 
 def copy_into_slot(
@@ -139,10 +115,9 @@ def copy_into_slot(
 
     Args:
         initial: the slot before the first step.
-        arrays: the earlier run's slots by name, as `save` has written them.
+        arrays: the earlier run's slots by name.
         position: the position of the slot among the slots of the weight.
-        copies: pairs of a block of the earlier network, and the index in this weight to
-            which the block is copied.
+        copies: see `group_by_weight`.
     """
     slot = initial.copy()
     earlier_slots: dict[int, Array] = {}
@@ -156,10 +131,8 @@ def copy_into_slot(
             earlier_slots[source.weight] = arrays[name]
             check_numbers(name, earlier_slots[source.weight], may_overflow=True)
         earlier = earlier_slots[source.weight]
-        # A slot with one value per row has one column, so only the rows are selected.
-        # Only tables have such slots, and tables have two axes.
-        has_two_axes = earlier.ndim == slot.ndim == 2
-        is_per_row = has_two_axes and earlier.shape[1] == slot.shape[1] == 1
+        # A table's slot with one value per row has one column: only rows are selected.
+        is_per_row = earlier.shape[1:] == slot.shape[1:] == (1,)
         num_axes = 1 if is_per_row else len(index)
         slot[index[:num_axes]] = earlier[source.index[:num_axes]]
     return slot

@@ -16,18 +16,15 @@ class Epoch:
         number: number of the epoch, from 1.
         losses: {task: mean loss over the task's rows}.
         valid: the scores of the validation rows; empty without validation rows.
-        monitored: the value of `trainer.monitor` on the validation rows, with its sign
-            changed if lower values of the metric are better; None if it is undefined,
-            or without validation rows.
+        monitored: the value of `trainer.monitor` on the validation rows, negated if
+            lower is better; None if it is undefined, or without validation rows.
         seconds: duration of the epoch's steps, without compiling and validation.
         samples_per_second: number of training rows, divided by `seconds`.
         best: whether `monitored` is higher than in all earlier epochs.
-        compile_seconds: time of tracing and compiling the steps, before the first step
-            of a run or of a resumed run; 0 in all other epochs.
+        compile_seconds: time of tracing and compiling the steps in this epoch.
         task_weights: {task: mean of the weights that the balancing method has given the
             task}; empty if the method never changes the weights.
-        end_time: time of the epoch's last step, in seconds since 1970. If an earlier
-            version has written the checkpoint of a resumed run, the time of the resume.
+        end_time: time of the epoch's last step, in seconds since 1970.
     """
 
     number: int
@@ -46,10 +43,8 @@ class Epoch:
 class Progress:
     """The functions that a training calls while it runs.
 
-    Attributes:
-        step: called every few steps, with the epoch's number, the finished fraction of
-            the epoch, {task: mean loss of these steps}, and the samples per second.
-        epoch: called with each finished epoch.
+    `step` is called every few steps, with the epoch's number, the finished fraction of
+    the epoch, {task: mean loss of these steps}, and the samples per second.
     """
 
     step: Callable[[int, float, dict[str, float], float], object] = lambda *_: None
@@ -58,18 +53,11 @@ class Progress:
 
 @dataclass
 class History:
-    """The finished epochs of a training, and the time that it has spent on other work.
-
-    Attributes:
-        epochs: the finished epochs.
-        kept_epoch: number of the epoch whose weights the trained network has, from 1; 0
-            until the training ends.
-        compile_seconds: time of tracing and compiling the steps.
-        validation_seconds: time of all validations.
-        checkpoint_seconds: time of writing all checkpoints.
-    """
+    """The finished epochs of a training, and the time that it spent on other work."""
 
     epochs: list[Epoch] = field(default_factory=list)
+    # The number of the epoch whose weights the trained network has, from 1; 0 until the
+    # training ends.
     kept_epoch: int = 0
     compile_seconds: float = 0.0
     validation_seconds: float = 0.0
@@ -77,7 +65,7 @@ class History:
 
     @property
     def best_epoch(self) -> int:
-        """The number of the best epoch so far, from 1; 0 if none is best yet."""
+        """The number of the best epoch so far; 0 if none is best yet."""
         return max((epoch.number for epoch in self.epochs if epoch.best), default=0)
 
     @property

@@ -1,7 +1,7 @@
 """The state of a training: what checkpoints save, and all processes share."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from mtl_cli.core import signals
+from mtl_cli.core.other_files import check_numbers
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.network.network import Network
 from mtl_cli.training import checkpoint
@@ -21,8 +22,7 @@ from mtl_cli.training.progress import Epoch, History
 from mtl_cli.training.steps import Steps
 
 Array = npt.NDArray[Any]
-# The key of `TrainingState.step_values` in a checkpoint. Earlier runs have checkpoints
-# with this key.
+# The key of `TrainingState.step_values` in a checkpoint, also of earlier versions.
 STEP_VALUES_KEY = "taken"
 
 
@@ -30,18 +30,13 @@ STEP_VALUES_KEY = "taken"
 class CheckpointPlan:
     """Where and when checkpoints are written, and the checkpoint to resume from.
 
-    Attributes:
-        folder: the run folder.
-        minutes: see `trainer.checkpoint_minutes`.
-        environment: the content of `environment.json`. A resumed run compares this
-            environment with its own.
-        resume_from: the checkpoint of an interrupted run; None for a new run.
+    A resumed run compares the `environment` in its checkpoint with its own.
     """
 
     folder: RunFolder
-    minutes: float | None
-    environment: dict[str, Any]
-    resume_from: Checkpoint | None = None
+    minutes: float | None  # see `trainer.checkpoint_minutes`
+    environment: dict[str, Any]  # the content of `environment.json`
+    resume_from: Checkpoint | None = None  # None for a new run
 
 
 @dataclass
@@ -49,13 +44,9 @@ class TrainingState:
     """Everything that a training needs to continue after any of its steps.
 
     Attributes:
-        network: the network to train; `network.logits` is its Keras model.
-        steps: the steps that train the network.
         checkpoint_plan: None writes no checkpoints.
-        history: the finished epochs.
         step_values: the values of each step of the unfinished epoch, as `Steps.epoch`
-            has yielded them: arrays of shape (steps, 3, number of tasks). See
-            `losses.VALUES_PER_TASK` for the three values.
+            has yielded them: arrays of shape (steps, 3, number of tasks).
         seconds: duration of the unfinished epoch's steps.
         average: the moving average of the weights over the finished epochs; empty
             without `trainer.ema_decay`, and in processes other than the chief.
@@ -76,14 +67,14 @@ class TrainingState:
 
     @property
     def steps_done(self) -> int:
-        """The number of steps that the unfinished epoch has taken."""
         return sum(map(len, self.step_values))
 
-    def weights_to_keep(self) -> list[Array]:
-        """Returns a copy of the moving average; without one, of the network's weights.
+    @property
+    def shape_of_step(self) -> tuple[int, int]:
+        return VALUES_PER_TASK, len(self.steps.tasks)
 
-        After an epoch, these are the weights that validation has scored.
-        """
+    def weights_to_keep(self) -> list[Array]:
+        """Returns a copy of the moving average, or else of the network's weights."""
         averages = [array.copy() for array in self.average.arrays]
         return averages or self.network.logits.get_weights()
 
@@ -109,8 +100,7 @@ class TrainingState:
     def arrays(self) -> Iterator[tuple[str, Array]]:
         """Yields the key and the values of each array, one at a time to save memory.
 
-        If `is_at_best_epoch` is true, the best weights are left out, because
-        `restore_state.restore` can get these weights by `weights_to_keep`.
+        If `is_at_best_epoch` is true, the best weights are not stored twice.
         """
         for name, variable in self.variables().items():
             yield name, variable.numpy()
@@ -131,12 +121,10 @@ class TrainingState:
         moving average changes only at the end of an epoch.
         """
         epochs = self.history.epochs
-        is_last_epoch_best = bool(epochs) and epochs[-1].best
         is_unchanged = not self.step_values or bool(self.average.arrays)
-        return is_last_epoch_best and is_unchanged
+        return bool(epochs) and epochs[-1].best and is_unchanged
 
     def save(self) -> None:
-        """Writes a checkpoint, if there is a checkpoint plan."""
         if self.checkpoint_plan is None:
             return
         start = time.monotonic()
@@ -162,12 +150,7 @@ class TrainingState:
     def stop_if_signalled(self) -> None:
         """Saves the state and stops, if any process has received a signal to end.
 
-        In each call, all processes exchange their pending signals. So all processes
-        stop after the same step. A signal that comes after the exchange stops the
-        processes in the next call. `core.signals` lists the signals.
-
-        Raises:
-            Stopped: after such a signal.
+        All processes exchange their pending signals, so all stop after the same step.
         """
         replicas = self.steps.replicas
         signal = replicas.all_reduce_max(signals.pending(), signals.SIGNALS)
@@ -182,8 +165,8 @@ class TrainingState:
     def broadcast(self) -> None:
         """Sends the chief's variables and progress to all other processes.
 
-        Only the chief reports epochs. The other processes need its progress to continue
-        at the same step, and to stop early after the same epoch.
+        They need its progress to continue at the same step, and to stop early after the
+        same epoch.
         """
         replicas = self.steps.replicas
         if replicas.size == 1:
@@ -195,25 +178,13 @@ class TrainingState:
             np.array(counts)
         ).tolist()
         best_value = replicas.broadcast_number(self.history.best_value)
-        # Each process divides by `seconds` to compute the speed of an epoch. If a run
-        # was interrupted after the last step of an epoch, no further step adds to
-        # `seconds`: without the chief's value, the other processes would divide by 0.
+        # Each process divides by `seconds`. If a run was interrupted after the last
+        # step of an epoch, no further step adds to `seconds`.
         self.seconds = float(replicas.broadcast(np.float64(self.seconds)))
-        if not replicas.is_chief:
-            self._follow_chief(num_epochs, best_epoch, steps_done, best_value)
-
-    def _follow_chief(
-        self,
-        num_epochs: int,
-        best_epoch: int,
-        steps_done: int,
-        best_value: float | None,
-    ) -> None:
-        """Sets the epochs and step values of a process other than the chief.
-
-        Only these four numbers are used in such a process. `History` and `steps_done`
-        compute the numbers from the epochs and step values, which are otherwise empty.
-        """
+        if replicas.is_chief:
+            return
+        # Only these numbers are used in another process. `History` and `steps_done`
+        # compute them from epochs and step values, which are otherwise empty.
         self.history.epochs = [
             Epoch(
                 number=number,
@@ -226,5 +197,48 @@ class TrainingState:
             )
             for number in range(1, num_epochs + 1)
         ]
-        shape = (steps_done, VALUES_PER_TASK, len(self.steps.tasks))
-        self.step_values = [np.zeros(shape, "float32")] if steps_done else []
+        values = np.zeros((steps_done, *self.shape_of_step), "float32")
+        self.step_values = [values] if steps_done else []
+
+
+def restore(state: TrainingState, saved: Checkpoint) -> None:
+    """Sets the whole state from a checkpoint, as `TrainingState.arrays` wrote it."""
+    values = saved.values
+    # `open_arrays` turns errors of this block into a `DataError`.
+    with saved.open_arrays() as arrays:
+        state.history.epochs = list(values.epochs)
+        state.seconds = values.seconds
+        for name, variable in state.variables().items():
+            array = arrays[name]
+            # The slots of an optimizer may overflow without harm. The arrays
+            # `tables-...` hold slots too.
+            check_numbers(name, array, may_overflow=not name.startswith("weights-"))
+            variable.assign(array)
+        state.steps.copy_tables_to_network()
+        if STEP_VALUES_KEY in arrays:
+            array = arrays[STEP_VALUES_KEY]
+            is_too_long = len(array) > state.steps.steps_per_epoch
+            if is_too_long or array.shape[1:] != state.shape_of_step:
+                raise ValueError(f"{STEP_VALUES_KEY} has the shape {array.shape}")
+            state.step_values = [array]
+        if "average-0" in arrays:
+            state.average = MovingAverage(read_weights(state, arrays, "average"))
+        # The properties and methods below read the state that is restored above.
+        if values.best and state.is_at_best_epoch:
+            state.best_weights = state.weights_to_keep()
+        elif values.best:
+            state.best_weights = read_weights(state, arrays, "best")
+
+
+def read_weights(
+    state: TrainingState, arrays: Mapping[str, Array], name: str
+) -> list[Array]:
+    """Reads the arrays `NAME-0`, `NAME-1`, ...: one per weight of the network."""
+    weights = []
+    for i, variable in enumerate(state.network.logits.weights):
+        array = arrays[f"{name}-{i}"]
+        check_numbers(f"{name}-{i}", array)
+        if array.shape != tuple(variable.shape):
+            raise ValueError(f"{name}-{i} has the shape {array.shape}")
+        weights.append(array)
+    return weights

@@ -30,19 +30,15 @@ class Step:
     some of the batch's rows. The losses and gradients of all processes are summed
     before the optimizer changes the weights.
 
-    A *lazy table* is an embedding table of which a step updates only the rows that the
-    batch reads. A *packed row* is a row side by side with its optimizer slots, such as
-    Adam's moments; see `lazy_tables.py`. The lists `table_rows`, `packed_rows` and
-    `positions` have one tensor per lazy table. Letters in shapes: T is the number of
-    tasks.
+    See `lazy_tables.py` for lazy tables and packed rows. The lists `table_rows`,
+    `packed_rows` and `positions` have one tensor per lazy table. Letters in shapes: T
+    is the number of tasks.
 
     Attributes:
         tables: the lazy tables.
-        model: the network without the lazy tables. The model's inputs are the features,
-            and the vectors from the lazy tables if there are any. The outputs are the
-            logits.
+        model: the network without the lazy tables: from the features, and the vectors
+            from the lazy tables if there are any, to the logits.
         optimizer: the Keras optimizer of all weights except the lazy tables.
-        balancer: the method that balances the tasks, with its state.
     """
 
     def __init__(
@@ -87,11 +83,9 @@ class Step:
     ) -> Callable[..., tuple[Tensor, list[Tensor]]]:
         """Returns `_take`, as a function of a batch, with parts compiled by XLA.
 
-        XLA compiles each part at its first call. XLA would copy a whole lazy table in
-        order to write to the table, and XLA cannot communicate with other processes.
-        Therefore XLA compiles only the parts of a step that do neither. Without lazy
-        tables and other processes, `Steps` compiles the whole step, and `compile_parts`
-        is False.
+        XLA would copy a whole lazy table in order to write to the table, and XLA cannot
+        communicate with other processes. With `compile_parts`, XLA compiles only the
+        parts of a step that do neither.
         """
         xla = partial(tf.function, jit_compile=True, autograph=False)
         if compile_parts and self.replicas.size > 1:
@@ -102,14 +96,8 @@ class Step:
     def find_table_rows(self, features: dict[str, Tensor]) -> list[RowsOfBatch]:
         """Finds the rows of each lazy table that the whole batch reads.
 
-        Each process holds the whole table. So each process updates the rows that the
-        whole batch reads, not only the rows that its own share reads.
-
-        Args:
-            features: the features in this process's share of the batch.
-
-        Returns: a list with one item per lazy table. The `indices` cover the whole
-            batch, but the `positions` only the ids in this process's share.
+        Each process holds the whole table, so the `indices` cover the whole batch, but
+        the `positions` only the ids in this process's share.
         """
         if self.ids_model is None:
             return []
@@ -141,8 +129,8 @@ class Step:
             packed_rows: the packed rows of each lazy table that the batch reads.
             positions: the position of each id's row among these rows, for each table.
 
-        Returns: the values of the step, (3, T), in the order of `VALUES_PER_TASK`, with
-            the losses before the step; and `packed_rows` after the step.
+        Returns: the values of the step, (3, T), in the order of `VALUES_PER_TASK`; and
+            `packed_rows` after the step.
         """
         table_rows = [
             table.without_slots(packed)
@@ -152,34 +140,25 @@ class Step:
         sums.append(tf.reduce_sum(is_real))
         *total_weights, num_rows = self.replicas.all_reduce(sums)
         batch = BatchShare(rows, is_real, num_rows, total_weights)
-        losses, gradients, row_gradients = self.replicas.all_reduce(
+        losses, gradients = self.replicas.all_reduce(
             compute_gradients(batch, table_rows, positions)
         )
         total_weights = tf.stack(total_weights)
         step = tf.convert_to_tensor(self.optimizer.iterations)
-        task_weights, balanced = self.balancer.balance(
-            losses, total_weights, step, [*gradients, *row_gradients]
+        task_weights, gradients = self.balancer.balance(
+            losses, total_weights, step, gradients
         )
-        gradients = balanced[: len(gradients)]
-        row_gradients = balanced[len(gradients) :]
-        rows_after_step = update(gradients, row_gradients, packed_rows)
+        rows_after_step = update(gradients, packed_rows)
         return tf.stack([losses, total_weights, task_weights]), rows_after_step
 
     def _compute_gradients(
         self, batch: BatchShare, table_rows: list[Tensor], positions: list[Tensor]
-    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    ) -> tuple[Tensor, list[Tensor]]:
         """Computes this process's share of the losses and of the gradients.
 
-        Args:
-            batch: this process's share of the batch.
-            table_rows: the rows of each lazy table that the batch reads, without the
-                slots of the optimizer.
-            positions: the position of each id's row among these rows, for each table.
-
-        Returns: the losses, (T,); the gradients of the model's variables; and the
-            gradients of `table_rows`. If the balancing method reads gradients, each
-            gradient has the shape (T + 1, ...): one gradient per task, then the
-            gradient of the penalties.
+        Returns: the losses, (T,); and the gradients of the model's variables and of
+            `table_rows`. If the balancing method reads gradients, each gradient has the
+            shape (T + 1, ...): one gradient per task, then that of the penalties.
         """
         variables = self.model.trainable_variables
         reads_gradients = self.balancer.reads_gradients
@@ -200,22 +179,16 @@ class Step:
             summands = [*tf.unstack(weighted_losses), penalty]
             total = tf.reduce_sum(weighted_losses) + penalty
         if not reads_gradients:
-            gradients, row_gradients = tape.gradient(total, (variables, table_rows))
-            return losses, gradients, row_gradients
+            return losses, tape.gradient(total, [*variables, *table_rows])
         # If a loss does not depend on a variable, the tape returns zeros only for
         # TensorFlow's own variables, so Keras' variables are unwrapped by `value`.
         sources = [*(variable.value for variable in variables), *table_rows]
-        stacked = stacked_gradients(tape, summands, sources)
-        return losses, stacked[: len(variables)], stacked[len(variables) :]
+        return losses, stacked_gradients(tape, summands, sources)
 
     def _losses(
         self, logits: dict[str, Tensor], batch: BatchShare
     ) -> tuple[Tensor, Tensor]:
-        """Computes this process's share of the losses and of the penalty.
-
-        Returns: the losses, (T,); and the sum of the penalties of the model and of the
-            heads, a scalar.
-        """
+        """Computes this process's share of the losses, (T,), and of the penalty."""
         losses = task_losses(
             self.tasks,
             logits_of_sample(self.heads, self.tasks, logits, batch.rows.log_rates),
@@ -234,33 +207,32 @@ class Step:
         )
 
     def _update(
-        self,
-        gradients: list[Tensor],
-        row_gradients: list[Tensor],
-        packed_rows: list[Tensor],
+        self, gradients: list[Tensor], packed_rows: list[Tensor]
     ) -> list[Tensor]:
-        """Clips the gradients, and changes the variables.
-
-        Returns: the packed rows of each lazy table after the step.
-        """
-        tables = list(zip(self.tables, packed_rows, strict=True))
-        row_gradients = [
-            table.add_l2_gradient(gradient, table.without_slots(packed))
-            for (table, packed), gradient in zip(tables, row_gradients, strict=True)
+        """Clips the gradients, changes the variables, and returns the packed rows."""
+        variables = self.model.trainable_variables
+        row_gradients = gradients[len(variables) :]
+        tables = zip(self.tables, packed_rows, row_gradients, strict=True)
+        gradients = [
+            *gradients[: len(variables)],
+            *(
+                table.add_l2_gradient(gradient, table.without_slots(packed))
+                for table, packed, gradient in tables
+            ),
         ]
         if self.clip_norm is not None:
-            all_gradients = [*gradients, *row_gradients]
-            clipped, _ = tf.clip_by_global_norm(all_gradients, self.clip_norm)
-            gradients = clipped[: len(gradients)]
-            row_gradients = clipped[len(gradients) :]
+            gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
         # `apply` counts the step, so both values are read before the call.
         step = tf.convert_to_tensor(self.optimizer.iterations)
         rate = tf.convert_to_tensor(self.optimizer.learning_rate)
-        if gradients:
-            self.optimizer.apply(gradients, self.model.trainable_variables)
+        if variables:
+            self.optimizer.apply(gradients[: len(variables)], variables)
         else:  # Keras does not count a step without gradients.
             self.optimizer.iterations.assign_add(1)
+        row_gradients = gradients[len(variables) :]
         return [
             table.rows_after_step(packed, gradient, step, rate)
-            for (table, packed), gradient in zip(tables, row_gradients, strict=True)
+            for table, packed, gradient in zip(
+                self.tables, packed_rows, row_gradients, strict=True
+            )
         ]

@@ -21,17 +21,15 @@ from mtl_cli.training.step import Step
 STEPS_PER_CALL = 64
 
 # If all epochs together have at least this number of rows, compiling with XLA saves
-# more time than it takes. For example, XLA takes about 3 s to compile a PLE. The
-# compiled PLE then needs only a third of the time per row.
+# more time than it takes: about 3 s for a PLE, which is then three times as fast.
 ROWS_WORTH_COMPILING = 60_000
 
 
 class Steps:
     """Trains a network on buffers of rows in the device's memory.
 
-    The rows of a buffer are cut into batches in the buffer's order. Each call of the
-    compiled function takes up to `STEPS_PER_CALL` steps, and gathers the rows of each
-    batch itself, so that no Python code runs between the steps.
+    Each call of the compiled function takes up to `STEPS_PER_CALL` steps, and gathers
+    the rows of each batch itself, so that no Python code runs between the steps.
 
     The last batch of an epoch is filled up with rows from the start of its buffer.
     These rows have weight 0, so they add nothing to a loss. However, they count in
@@ -40,12 +38,8 @@ class Steps:
     Letters in shapes: T is the number of tasks.
 
     Attributes:
-        compile_seconds: the time of tracing and compiling. If there are lazy tables or
-            several processes, XLA compiles parts of a step during the first step; the
-            time of these parts is not included.
-
-    Raises:
-        ConfigError: if the processes cannot share a batch evenly.
+        compile_seconds: the time of tracing and compiling, without that of parts that
+            XLA compiles during the first step.
     """
 
     def __init__(
@@ -59,12 +53,11 @@ class Steps:
         self.tasks = config.chosen_tasks
         self.replicas = replicas or Replicas()  # this process alone
         self.num_rows = num_rows
-        num_processes = self.replicas.size
         self.length = config.training_length(num_rows)
         self.rows_per_process = rows_per_process(
-            self.length.batch_size, num_rows, num_processes
+            self.length.batch_size, num_rows, self.replicas.size
         )
-        self.batch_size = self.rows_per_process * num_processes
+        self.batch_size = self.rows_per_process * self.replicas.size
         self.steps_per_epoch = math.ceil(num_rows / self.batch_size)
         self.steps_per_call = min(STEPS_PER_CALL, self.steps_per_epoch)
         self.step = Step(
@@ -88,10 +81,8 @@ class Steps:
     ) -> Iterator[npt.NDArray[np.float32]]:
         """Trains on all rows once, except on the rows of the first `steps_done` steps.
 
-        Args:
-            buffers: the rows; all buffers but the last hold whole batches.
-            number: number of the epoch, from 1.
-            steps_done: number of steps that were taken before an interruption.
+        All `buffers` but the last hold whole batches. `number` is that of the epoch,
+        from 1.
 
         Yields: after each call of the compiled function, the values of its steps,
             (steps, 3, T), in the order of `VALUES_PER_TASK`.
@@ -104,8 +95,7 @@ class Steps:
                 steps_of_call = slice(step, step + self.steps_per_call)
                 # The last call of a buffer may take fewer steps.
                 num_steps = min(self.steps_per_call, buffer.num_steps - step)
-                step_of_epoch = steps_before + step
-                seeds = [self.seed, number, step_of_epoch, self.replicas.rank]
+                seeds = [self.seed, number, steps_before + step, self.replicas.rank]
                 reseed(self.model, seeds)
                 arguments = (
                     buffer.data,
@@ -113,7 +103,10 @@ class Steps:
                     tf.constant(is_real[steps_of_call], tf.float32),
                 )
                 if self.compile_seconds == 0:  # before the first call
-                    self._compile(*arguments)
+                    # The first call compiles, here with 0 steps to measure the time.
+                    start = time.perf_counter()
+                    self._run_or_recompile(*arguments, tf.constant(0))
+                    self.compile_seconds = time.perf_counter() - start
                 values = self._run_or_recompile(*arguments, tf.constant(num_steps))
                 yield values.numpy()[:num_steps]
             steps_before += buffer.num_steps
@@ -128,8 +121,8 @@ class Steps:
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
         """Cuts the order of a buffer's rows into batches.
 
-        All calls need the same shape, so `steps_per_call` batches are added after the
-        last batch. No step uses the added batches.
+        All calls need the same shape, so `steps_per_call` batches are added, which no
+        step uses.
 
         Returns: the indices of each batch's rows in the buffer, (batches, rows per
             process); and whether each of these rows is trained on, in the same shape.
@@ -138,14 +131,6 @@ class Steps:
         batches = np.resize(buffer.order, shape).astype("int32")
         is_real = (np.arange(np.prod(shape)) < buffer.num_rows).reshape(shape)
         return batches, is_real
-
-    def _compile(self, *arguments: Tensor) -> None:
-        """Compiles `run` for arguments of these shapes, and measures the time."""
-        start = time.perf_counter()
-        # The first call compiles. With 0 steps, the duration of the call is the time of
-        # compiling.
-        self._run_or_recompile(*arguments, tf.constant(0))
-        self.compile_seconds = time.perf_counter() - start
 
     def _run_or_recompile(self, *arguments: Tensor) -> Tensor:
         """Calls `run`; compiles `run` again if the compiled code on disk is damaged."""
@@ -160,11 +145,7 @@ class Steps:
             return self.run(*arguments)
 
     def _create_functions(self) -> None:
-        """Creates the function `run`. The first call compiles the function.
-
-        XLA compiles all of `run`, unless there are lazy tables or other processes: then
-        XLA compiles only parts of a step, see `Step.make_take_step`.
-        """
+        """Creates the function `run`. XLA compiles all of it, or parts of each step."""
         compile_all = self.use_xla and self.replicas.size == 1 and not self.tables
         compile_parts = self.use_xla and not compile_all
         self.take_step = self.step.make_take_step(compile_parts)
@@ -179,8 +160,7 @@ class Steps:
             data: the rows of a buffer.
             batches: (steps per call, rows per process), the indices of each batch's
                 rows in `data`.
-            is_real: (steps per call, rows per process), 1 for rows to train on and 0
-                for rows that fill up the last batch.
+            is_real: in the same shape, 0 for rows that fill up the last batch.
             num_steps: number of steps to take, at most `steps_per_call`.
 
         Returns: the values of each step, (steps per call, 3, T), in the order of
@@ -210,13 +190,7 @@ class Steps:
 
 
 def read_batch(data: TensorTable, indices: Tensor, is_real: Tensor) -> TensorTable:
-    """Gathers the rows of a batch. Rows that fill up the batch get the weight 0.
-
-    Args:
-        data: the rows of a buffer.
-        indices: the indices of the batch's rows in `data`, (rows,).
-        is_real: 0 for rows that fill up the batch, 1 for all others, (rows,).
-    """
+    """Gathers the rows of a batch. Rows that fill up the batch get the weight 0."""
     batch: TensorTable = tf.nest.map_structure(lambda x: tf.gather(x, indices), data)
     weights = {task: x * is_real for task, x in batch.weights.items()}
     return batch._replace(weights=weights)
@@ -226,8 +200,7 @@ def reseed(model: keras.Model, seeds: list[int]) -> None:
     """Sets the random state of every layer that draws random values, such as dropout.
 
     Otherwise the random values would depend on the number of steps since the process
-    began, and a resumed run would draw other values (keras #19796). Each layer gets a
-    state of its own, made from `seeds` and the position of the layer.
+    began, and a resumed run would draw other values (keras #19796).
     """
     generators = [
         layer.seed_generator

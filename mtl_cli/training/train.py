@@ -13,16 +13,16 @@ from mtl_cli.core.errors import TrainingError
 from mtl_cli.data.table import Table
 from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.heads.base import OutputMetric
+from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.network.network import Network
+from mtl_cli.scoring.scores import monitored_value, score_outputs
 from mtl_cli.training import optimizer_state
 from mtl_cli.training.checkpoint import remove_checkpoints_after
 from mtl_cli.training.feed import Feed, make_feed
 from mtl_cli.training.losses import mean_losses, mean_task_weights
 from mtl_cli.training.progress import Epoch, History, Progress
-from mtl_cli.training.restore_state import restore
-from mtl_cli.training.state import CheckpointPlan, TrainingState
+from mtl_cli.training.state import CheckpointPlan, TrainingState, restore
 from mtl_cli.training.steps import Steps
-from mtl_cli.training.validation import validate
 
 NOT_FINITE_FIX = "lower optimizer.learning_rate or set optimizer.clip_norm"
 
@@ -39,25 +39,24 @@ def train(
 ) -> History:
     """Trains a network in place.
 
+    Afterwards the network has the weights of the best epoch if `trainer.patience` is
+    set, else the weights of the last epoch. With `trainer.ema_decay`, these are moving
+    averages.
+
     Args:
         config: the run's configuration.
-        network: the network to train. Afterwards it has the weights of the best epoch
-            if `trainer.patience` is set, else the weights of the last epoch. With
-            `trainer.ema_decay`, these are moving averages.
+        network: the network to train.
         table: the training rows.
         valid: the validation rows, if any.
         progress: the functions to call while the training runs.
-        checkpoint_plan: None writes neither checkpoints nor the state of the optimizer
-            after the last step.
+        checkpoint_plan: None writes neither checkpoints nor the optimizer's state.
         replicas: the processes that train together; None if this process is alone.
-        unmonitored: the tasks that early stopping does not watch, see
-            `unmonitored_tasks` in `scoring/check_monitor.py`.
+        unmonitored: the tasks that early stopping does not watch.
 
     Returns: the history of all epochs, also of the epochs before an interruption.
 
     Raises:
-        TrainingError: if a loss or a weight is no longer a finite number, or if early
-            stopping needs the monitored metric, but the metric is undefined.
+        TrainingError: if a loss, a weight or a monitored metric is no longer finite.
         Stopped: if this or another process has received a signal to end. A checkpoint
             is written before.
     """
@@ -90,12 +89,9 @@ def train(
 
 def is_over(length: Length, history: History) -> bool:
     """Whether all epochs are trained, or none of the last `patience` is the best."""
-    num_epochs = len(history.epochs)
-    if num_epochs == length.epochs:
-        return True
-    if length.patience is None:
-        return False
-    return num_epochs - history.best_epoch >= length.patience
+    num_epochs, patience = len(history.epochs), length.patience
+    is_stopped = patience is not None and num_epochs - history.best_epoch >= patience
+    return is_stopped or num_epochs == length.epochs
 
 
 def train_epoch(
@@ -103,8 +99,7 @@ def train_epoch(
 ) -> Epoch:
     """Trains on all rows once, or on the remaining rows of an interrupted epoch.
 
-    Returns the whole epoch, including the steps before an interruption, without the
-    results of a validation.
+    Returns the whole epoch, including the steps before an interruption.
     """
     tasks = list(config.chosen_tasks)
     steps = state.steps
@@ -119,17 +114,23 @@ def train_epoch(
     start = time.perf_counter()
     for values in steps.epoch(buffers, number, steps_done):  # (steps, 3, T)
         state.step_values.append(values)
-        losses = values[:, 0]
-        if not np.isfinite(losses).all():
-            raise not_finite_error(config, np.concatenate(state.step_values), number)
+        if not np.isfinite(values[:, 0]).all():
+            all_losses = np.concatenate(state.step_values)[:, 0]
+            step, task = np.argwhere(~np.isfinite(all_losses))[0]
+            raise TrainingError(
+                f"loss of task {tasks[task]} became {all_losses[step, task]} in epoch "
+                f"{number}, step {step + 1}; {NOT_FINITE_FIX}"
+            )
         compile_seconds = steps.compile_seconds - compile_seconds_before
         seconds = time.perf_counter() - start - compile_seconds
         state.seconds = seconds_before + seconds
         steps_done += len(values)
-        finished_fraction = steps_done / steps.steps_per_epoch
-        samples_per_second = steps_done * steps.batch_size / state.seconds
-        means = by_task(tasks, mean_losses(values))
-        progress.step(number, finished_fraction, means, samples_per_second)
+        progress.step(
+            number,
+            steps_done / steps.steps_per_epoch,
+            by_task(tasks, mean_losses(values)),
+            steps_done * steps.batch_size / state.seconds,
+        )
         state.stop_if_signalled()
         state.save_if_due()
     epoch = summarize_steps(state, tasks, number, compile_seconds)
@@ -140,7 +141,6 @@ def train_epoch(
 def summarize_steps(
     state: TrainingState, tasks: list[str], number: int, compile_seconds: float
 ) -> Epoch:
-    """Returns an epoch with the means over its steps, before its validation."""
     steps = state.steps
     step_values = np.concatenate(state.step_values)
     epoch = Epoch(
@@ -158,33 +158,7 @@ def summarize_steps(
 
 
 def by_task(tasks: list[str], values: npt.NDArray[np.floating]) -> dict[str, float]:
-    """Returns {task: value}. There is one value per task, (T,)."""
     return dict(zip(tasks, values.tolist(), strict=True))
-
-
-def not_finite_error(
-    config: Config, step_values: npt.NDArray[np.floating], epoch: int
-) -> TrainingError:
-    """Returns the error that names the first step and task whose loss is not finite.
-
-    If the balancing method has made an infinite or NaN weight in an earlier step, the
-    error names this weight instead. `step_values` are the values of the first steps of
-    an epoch, (steps, 3, T), in the order of `VALUES_PER_TASK`.
-    """
-    losses, _, task_weights = np.moveaxis(step_values, 1, 0)  # (steps, T) each
-    tasks = list(config.chosen_tasks)
-    step, task = np.argwhere(~np.isfinite(losses))[0]
-    subject, values, fix = "loss", losses, NOT_FINITE_FIX
-    wrong_weights = np.argwhere(~np.isfinite(task_weights[:step]))
-    if len(wrong_weights):
-        step, task = wrong_weights[0]
-        subject = f"balancing={config.balancing.name}: the weight"
-        values = task_weights
-        fix = f"correct or change this method, or {NOT_FINITE_FIX}"
-    return TrainingError(
-        f"{subject} of task {tasks[task]} became {values[step, task]} in epoch {epoch},"
-        f" step {step + 1}; {fix}"
-    )
 
 
 def finish_epoch(
@@ -194,38 +168,59 @@ def finish_epoch(
     valid: Table | None,
     monitored: list[OutputMetric],
 ) -> None:
-    """Averages and validates the weights, and adds the epoch to the history.
-
-    If the epoch is the best so far and early stopping is on, `state` keeps a copy of
-    the weights.
-    """
-    history = state.history
-    steps = state.steps
-    network = state.network
-    length = steps.length
+    """Averages and validates the weights, and adds the epoch to the history."""
+    steps, length, model = state.steps, state.steps.length, state.network.logits
     # A run of one epoch has no average: the average would equal the weights.
     decay = config.trainer.ema_decay if length.epochs > 1 else 0.0
-    needs_weights = valid is not None or decay > 0
-    if needs_weights or epoch.number == length.epochs:
+    if valid is not None or decay > 0 or epoch.number == length.epochs:
         steps.copy_tables_to_network()
     if decay > 0 and steps.replicas.is_chief:  # only the chief validates
-        state.average.update(network.logits, epoch.number, decay)
+        state.average.update(model, epoch.number, decay)
     if valid is not None:
-        with state.average.swapped_into(network.logits):
+        with state.average.swapped_into(model):
             epoch.valid, epoch.monitored = validate(config, state, valid, monitored)
-    if epoch.monitored is not None and epoch.monitored > history.best_value:
+    if epoch.monitored is not None and epoch.monitored > state.history.best_value:
         epoch.best = True
         if length.patience is not None:
             state.best_weights = state.weights_to_keep()
-    history.epochs.append(epoch)
+    state.history.epochs.append(epoch)
+
+
+def validate(
+    config: Config, state: TrainingState, valid: Table, monitored: list[OutputMetric]
+) -> tuple[Scores, float | None]:
+    """Scores the validation rows in the chief, the process of rank 0.
+
+    Returns: the scores, {} in processes other than the chief; and the monitored value
+        in all processes, None if it is undefined.
+    """
+    monitor, replicas = config.trainer.monitor, state.steps.replicas
+    scores: Scores = {}
+    value, reasons = None, list[str]()
+    if replicas.is_chief:
+        start = time.perf_counter()
+        scores = score_outputs(config.outputs, valid, state.network.predict(valid))
+        state.history.validation_seconds += time.perf_counter() - start
+        value = monitored_value(monitored, scores)
+        reasons = [
+            f"{output.name}: {scores[output.name]['why'][metric]}; "
+            for output, metric in monitored
+            if scores[output.name][metric] is None
+        ]
+    value = replicas.broadcast_number(value)
+    if value is None and config.trainer.patience is not None:
+        # `check_monitor` has made sure that the labels suffice. So predictions that are
+        # huge or not finite make the value undefined, and more rows would not help.
+        raise TrainingError(
+            f"trainer.monitor: {monitor} is undefined on the validation rows: "
+            f"{''.join(reasons)}look for huge numbers in the features of the "
+            "validation rows, or set trainer.patience=null"
+        )
+    return scores, value
 
 
 def set_final_weights(state: TrainingState) -> None:
-    """Gives the network the weights of the best epoch, or else of the last epoch.
-
-    Raises:
-        TrainingError: in the chief, if a weight is not a finite number.
-    """
+    """Gives the network the weights of the best epoch, or else of the last epoch."""
     history, model = state.history, state.network.logits
     if state.best_weights is not None:
         history.kept_epoch = history.best_epoch

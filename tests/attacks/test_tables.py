@@ -451,20 +451,20 @@ RUN_ENDS = pa.RunEndEncodedArray.from_arrays(pa.array([9], pa.int32()), pa.array
 
 
 @pytest.mark.parametrize(
-    ("kept", "ending", "problem"),
+    ("kept", "ending"),
     [
-        ({"kept": RUN_ENDS}, ".csv", "the columns: "),
-        ({"kept": [["a", "b"]]}, ".csv", "lists, as in kept; "),
-        ({"list": [["a", "b"]], "kept": MONTHS}, ".parquet", "the columns: "),
+        ({"kept": RUN_ENDS}, ".csv"),
+        ({"kept": [["a", "b"]]}, ".csv"),
+        ({"list": [["a", "b"]], "kept": MONTHS}, ".parquet"),
     ],
 )
 def test_kept_column_that_the_format_cannot_hold_ends_in_one_line(
-    kept: dict[str, Any], ending: str, problem: str, tmp_path: Path
+    kept: dict[str, Any], ending: str, tmp_path: Path
 ) -> None:
     with (
         pytest.raises(ConfigError) as raised,
         opened_target(str(tmp_path / f"a{ending}")) as writer,
     ):
         writer.write(pa.table(kept))
-    assert str(raised.value).startswith(f"--keep: {ending} cannot hold {problem}")
+    assert str(raised.value).startswith(f"--keep: {ending} cannot hold the columns: ")
     assert not list(tmp_path.iterdir())

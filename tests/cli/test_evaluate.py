@@ -586,7 +586,7 @@ def test_training_rows_are_noticed_under_any_name(
 WRONG = {
     "no_run": (["nowhere", "TEST"], 2, "holds no complete model"),
     "damaged_run": (["damaged", "TEST"], 2, "holds no complete model"),
-    "export": (["export", "TEST"], 2, "is an export; name the run that it was"),
+    "export": (["export", "TEST"], 2, "holds no complete model"),
     "no_table": (["RUN", "none.csv"], 2, "no file 'none.csv'"),
     "no_labels": (["RUN", "unlabelled.csv"], 2, "has the labels of no output"),
     "schema": (["RUN", "less.csv"], 2, "no column 'taste' in less.csv"),

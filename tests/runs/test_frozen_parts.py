@@ -68,8 +68,8 @@ def test_parts_that_go_on_or_are_not_frozen_pass() -> None:
             "embeddings",
             [TOWER],
             [USER, PRICE],
-            "embeddings would stay at random weights, because no weights of the "
-            f"earlier run fit them; leave embeddings out {OUT}",
+            "embeddings: table of user, price: would stay at random weights, because "
+            f"no weights of the earlier run fit them; leave embeddings out {OUT}",
         ),
         (  # the kernel of another encoding, which reads a feature that goes on
             "experts",
@@ -92,8 +92,8 @@ def test_reason_why_a_frozen_part_starts_fresh_is_named() -> None:
     with pytest.raises(ConfigError) as error:
         warnings(["experts"], [], [EXPERT], {"experts": "the model was ple, is mmoe"})
     assert str(error.value) == (
-        "start_from.freeze: experts would stay at random weights, because the model "
-        f"was ple, is mmoe; leave experts out {OUT}"
+        "start_from.freeze: experts: experts of 1: would stay at random weights, "
+        f"because the model was ple, is mmoe; leave experts out {OUT}"
     )
 
 
@@ -101,7 +101,6 @@ def test_frozen_weights_of_fresh_features_are_named_in_one_warning() -> None:
     fresh = [PRICE, PRICE_ROWS]
     (warning,) = warnings(["experts", "embeddings"], [USER, USER_ROWS], fresh)
     assert warning == (
-        "start_from.freeze: these features start fresh, so their weights in experts, "
-        "embeddings stay random: price; leave experts, embeddings out of "
-        "start_from.freeze to train these weights"
+        "start_from.freeze: these features start fresh, so their frozen weights stay "
+        "random: price"
     )

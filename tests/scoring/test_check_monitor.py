@@ -9,7 +9,6 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.data.table import Table
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.metric import metric
-from mtl_cli.runs.build_network import size_warning
 from mtl_cli.scoring.check_monitor import check_monitor, unmonitored_tasks
 from mtl_cli.tasks.base import Task
 
@@ -153,9 +152,3 @@ def test_monitor_without_a_metric_is_the_first_of_the_tasks():
     watched("buy", ones, buy={"metrics": ["log_loss", "auc"]})
     with pytest.raises(DataError, match="auc of task buy is undefined"):
         watched("buy", ones, buy={"metrics": ["auc", "log_loss"]})
-
-
-def test_network_far_larger_than_its_rows_gets_one_remark() -> None:
-    assert size_warning(400_000, 400) == ""
-    remark = size_warning(25_000_000, 400)
-    assert remark.startswith("25,000,000 parameters for 400 training rows: ")

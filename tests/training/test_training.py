@@ -28,7 +28,7 @@ from mtl_cli.scoring.scores import score_outputs
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.regression import Regression
 from mtl_cli.training import steps as steps_module
-from mtl_cli.training import validation
+from mtl_cli.training import train as train_module
 from mtl_cli.training.feed import MemoryFeed, TensorTable
 from mtl_cli.training.losses import (
     BatchShare,
@@ -41,7 +41,7 @@ from mtl_cli.training.moving_average import MovingAverage
 from mtl_cli.training.progress import Progress
 from mtl_cli.training.state import TrainingState
 from mtl_cli.training.steps import STEPS_PER_CALL, Steps, is_worth_compiling, reseed
-from mtl_cli.training.train import not_finite_error, train, train_epoch
+from mtl_cli.training.train import train, train_epoch
 
 FLOAT32 = 1e-6  # relative rounding of a few float32 operations
 ROUNDING = 1e-5  # of an epoch of float32 steps, summed in another order
@@ -245,7 +245,7 @@ def test_penalty_of_a_layer_that_is_not_one_per_row_is_refused(penalty, shape):
     model = keras.Model(inputs, keras.Sequential([Router()], name="router")(inputs))
     logit = model(tf.ones((3, 2)))
     message = (
-        "layer router: `add_loss` takes a scalar or one value per row, (3,), not "
+        "`add_loss` of a layer takes a scalar or one value per row, (3,), not "
         f"{shape}; sum or average over all other axes"
     )
     with pytest.raises(ConfigError, match=re.escape(message)):
@@ -695,21 +695,6 @@ def test_loss_that_is_no_number_names_task_and_step():
     assert "optimizer.learning_rate" in message
 
 
-@pytest.mark.parametrize(
-    ("weight_step", "told"),
-    [
-        (2, "balancing=dwa: the weight of task buy became inf in epoch 4, step 2; cor"),
-        (3, "loss of task click became nan in epoch 4, step 3; lower optimizer"),
-    ],
-)
-def test_weight_of_a_balancing_method_is_named_if_it_came_first(weight_step, told):
-    step_values = np.ones((3, 3, 3))
-    step_values[weight_step - 1, 2, 1] = np.inf
-    step_values[2, 0] = np.nan
-    error = not_finite_error(config("balancing=dwa"), step_values, epoch=4)
-    assert str(error).startswith(told)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [3, STEPS_PER_CALL + 2], ids=["first_call", "second"])
 def test_row_that_is_no_number_is_found_at_its_step(step):
@@ -785,7 +770,7 @@ def run_with_scores(monkeypatch, scores, *options):
     chosen = config(*options, "trainer.batch_size=300")  # an epoch is one step
     table, _ = encoded(chosen)
     coming = iter(scores)
-    monkeypatch.setattr(validation, "monitored_value", lambda *_: next(coming))
+    monkeypatch.setattr(train_module, "monitored_value", lambda *_: next(coming))
     network = built(chosen)
     weights, progress = recorder(lambda: network)
     history = train(chosen, network, table, table, progress)

@@ -11,7 +11,7 @@ from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.core.errors import TrainingError
 from mtl_cli.data.table import Table
 from mtl_cli.distributed.replicas import Replicas
-from mtl_cli.training.validation import validate
+from mtl_cli.training.train import validate
 
 
 def test_prediction_that_is_not_finite_is_blamed_on_the_numbers_of_its_row() -> None:
