@@ -12,11 +12,7 @@ from mtl_cli.core.command_line import Parser, run_command
 from mtl_cli.core.conditions import add_fail_if, report_failures
 from mtl_cli.core.errors import ConfigError, WriteError
 from mtl_cli.core.message_text import printable
-from mtl_cli.core.standard_streams import (
-    check_stdout_is_open,
-    drop_output,
-    write_to_stdout,
-)
+from mtl_cli.core.standard_streams import drop_output, write_to_stdout
 
 if TYPE_CHECKING:  # `--help` is quick as long as numpy and pydantic are not loaded
     from mtl_cli.comparison.results import DatasetComparison
@@ -102,9 +98,6 @@ def compare(options: argparse.Namespace) -> int:
     from mtl_cli.comparison.find_runs import read_runs
     from mtl_cli.core import plugins
 
-    has_other_result = options.html or options.fail_if or options.ensemble is not None
-    if options.format is not None or not has_other_result:
-        check_stdout_is_open()
     plugins.use_folders(options.plugins)
     check_no_output_file(options)
     target = None if options.ensemble is None else ensemble_target(options)

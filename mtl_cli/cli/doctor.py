@@ -26,7 +26,7 @@ from mtl_cli.core import paths, tensorflow_runtime
 from mtl_cli.core.atomic_write import FREE_SPACE, temporary_folder
 from mtl_cli.core.cache_folder import cache_folder
 from mtl_cli.core.command_line import Parser, run_command
-from mtl_cli.core.errors import ConfigError, MtlError, WriteError, fix_for
+from mtl_cli.core.errors import MtlError, WriteError
 from mtl_cli.core.machine import memory_bytes, num_cores
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.private_apis import exit_without_teardown
@@ -146,10 +146,7 @@ def check_files() -> Finding:
 
 def check_cache() -> Finding:
     """Checks that the cache of encoded data and compiled code can be written."""
-    try:
-        folder = cache_folder()
-    except ConfigError as error:
-        return Finding("cache", str(error), "broken")
+    folder = cache_folder()
     if folder is None:
         text = "none: each run encodes and compiles everything again; set MTL_CACHE"
         return Finding("cache", text, "missing")
@@ -158,8 +155,7 @@ def check_cache() -> Finding:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        fix = fix_for(error, "name another folder in MTL_CACHE")
-        text = f"{folder}: {error.strerror}; {fix}"
+        text = f"{folder}: {error.strerror}; name another folder in MTL_CACHE"
         return Finding("cache", text, "broken")
     free = shutil.disk_usage(folder).free / GIB
     return Finding("cache", f"{folder}, {free:.1f} GiB free")

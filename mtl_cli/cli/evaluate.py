@@ -17,7 +17,7 @@ from mtl_cli.core.locations import as_location
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.core.standard_streams import check_stdout_is_open, write_to_stdout
+from mtl_cli.core.standard_streams import write_to_stdout
 from mtl_cli.core.terminal import progress_on_stderr
 
 if TYPE_CHECKING:
@@ -46,10 +46,6 @@ def run(options: argparse.Namespace) -> int:
 
     evaluates_sweep = is_sweep(options.run)
     check_options(options, evaluates_sweep)
-    # The result of a sweep is a folder. The result of a run goes to stdout by default.
-    has_other_result = options.json or options.html or options.fail_if
-    if options.json == STDOUT or not (evaluates_sweep or has_other_result):
-        check_stdout_is_open()
     conditions = [
         parse_condition(text, "TASK.METRIC", "income.auc<0.91")
         for text in options.fail_if
@@ -96,9 +92,9 @@ def show_and_write(evaluation: "Evaluation", options: argparse.Namespace) -> Non
             values = mask_secrets(evaluation.to_dict())
             json_text = json.dumps(values, indent=2, allow_nan=False) + "\n"
         if options.json not in (None, STDOUT):
-            write_file(options.json, json_text, options.force)
+            write_file(options.json, json_text)
         if options.html is not None:
-            write_file(options.html, page(evaluation), options.force)
+            write_file(options.html, page(evaluation))
     finally:  # If a file cannot be written, the scores are shown before the error.
         if options.json == STDOUT:
             write_to_stdout(json_text)
@@ -178,9 +174,9 @@ def request_of(
     return EvaluationRequest(options.by, options.importance, repeats, on_progress)
 
 
-def write_file(path: Path, text: str, may_replace: bool) -> None:
+def write_file(path: Path, text: str) -> None:
     """Writes a text file, or leaves the target unchanged if writing fails."""
-    write_text(path, text, RUN_AGAIN, errors="replace", may_replace=may_replace)
+    write_text(path, text, RUN_AGAIN, errors="replace")
     sys.stderr.write(printable(f"wrote {path}") + "\n")
 
 

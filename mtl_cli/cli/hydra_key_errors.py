@@ -4,10 +4,9 @@
 """
 
 import re
+from difflib import get_close_matches
 
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError
-
-from mtl_cli.config.unknown_keys import similar_siblings
 
 SWEEPER_PARAMS = "hydra.sweeper.params"
 # hydra.run.dir=null
@@ -61,7 +60,7 @@ def hydra_key_message(key: str, error: BaseException, reason: str) -> str:
         return f"{key}: {reason}; correct this setting"
     section, _, name = key.rpartition(".")
     siblings = [str(k) for k in error.parent_node or () if k != "_target_"]
-    if similar_names := similar_siblings(name, [], siblings):
+    if similar_names := get_close_matches(name, siblings, n=1, cutoff=0.7):
         return f"unknown key '{key}'; did you mean {section}.{similar_names[0]}?"
     if not siblings:
         return f"unknown key '{key}'; leave this key out"

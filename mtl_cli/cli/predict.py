@@ -13,7 +13,6 @@ from mtl_cli.core.command_line import Parser, parse_assignments, run_command
 from mtl_cli.core.locations import as_location
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.private_apis import exit_without_teardown
-from mtl_cli.core.standard_streams import check_stdout_is_open
 from mtl_cli.core.terminal import progress_on_stderr
 
 if TYPE_CHECKING:
@@ -75,9 +74,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
 
 def predict(options: argparse.Namespace) -> None:
     """Predicts a table, and shows the progress and the number of rows written."""
-    if options.output == "-":
-        check_stdout_is_open()
-    else:
+    if options.output != "-":
         check_output_file("-o", Path(options.output), options)
     from mtl_cli.runs.table_writer import check_prediction_target
 
@@ -95,7 +92,6 @@ def predict(options: argparse.Namespace) -> None:
             keep=options.keep,
             on_rows=lambda done, total: on_progress("predicting", done, total),
             constants=constants,
-            may_replace=options.force,
         )
     print_summary(summary, "stdout" if options.output == "-" else options.output)
 

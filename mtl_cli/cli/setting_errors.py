@@ -27,8 +27,13 @@ from mtl_cli.cli.hydra_key_errors import (
     swept_hydra_key_message,
 )
 from mtl_cli.cli.option_errors import no_option_name_message, unknown_option_message
-from mtl_cli.config.known_keys import dotted_keys, is_schema_key, known_siblings
-from mtl_cli.config.unknown_keys import similar_keys_anywhere, unknown_key_message
+from mtl_cli.config.unknown_keys import (
+    dotted_keys,
+    is_schema_key,
+    known_siblings,
+    similar_key_anywhere,
+    unknown_key_message,
+)
 from mtl_cli.core.errors import first_line
 
 # {section: advice to a user who has set the whole section: `dataset.tasks=[click]`}
@@ -89,8 +94,8 @@ def unreadable_setting_message(setting: str, arguments: list[str]) -> str:
             f"cannot read '{setting}'; quote a value that has special characters: "
             f"{shlex.quote(f'{key}={quoted}')}"
         )
-    keys = similar_keys(setting, arguments)
-    hint = f"; did you mean {keys[0]}=...?" if keys else ""
+    similar = similar_key(setting, arguments)
+    hint = f"; did you mean {similar}=...?" if similar else ""
     return f"'{setting}' has no '='; settings are given as key=value{hint}"
 
 
@@ -156,15 +161,15 @@ def unknown_flag_message(flag: str, arguments: list[str]) -> str:
     A user may expect the flags of other tools, such as `--num-epochs`.
     """
     name, _, value = flag.lstrip("-").partition("=")
-    keys = similar_keys(name.replace("-", "_"), arguments)
-    hint = f"; did you mean {keys[0]}={value or '...'}?" if keys else ""
+    similar = similar_key(name.replace("-", "_"), arguments)
+    hint = f"; did you mean {similar}={value or '...'}?" if similar else ""
     return f"there is no flag '{flag}'; settings are given without dashes{hint}"
 
 
-def similar_keys(word: str, arguments: list[str]) -> list[str]:
-    """Returns keys that resemble a word, or whose last part resembles the word."""
+def similar_key(word: str, arguments: list[str]) -> str | None:
+    """Returns a key that resembles a word, or whose last part resembles the word."""
     known_keys = dotted_keys(compose_chosen_options(arguments))
-    return similar_keys_anywhere(word, known_keys, name_cutoff=0.7)
+    return similar_key_anywhere(word, known_keys, name_cutoff=0.7)
 
 
 def named_key(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from mtl_cli.comparison.results import DatasetComparison, without_earlier_days
 from mtl_cli.comparison.table_cells import headings, setting_cells, task_cells
 from mtl_cli.comparison.terminal_tables import print_tables
 from mtl_cli.core.message_text import counted, visible, without_autolinks
-from mtl_cli.core.terminal import set_width
+from mtl_cli.core.terminal import LINE_WIDTH
 
 LEGEND = (
     "± is the 95 % t-interval over seeds, or over days of lines. The difference is to "
@@ -88,7 +88,8 @@ def memory_console() -> tuple[Console, TextIO]:
     encoding = sys.stdout.encoding or "utf-8"
     stream = io.TextIOWrapper(io.BytesIO(), encoding, errors="replace")
     console = Console(file=stream, force_terminal=on_terminal, highlight=False)
-    set_width(console)
+    if not on_terminal:
+        console.width = LINE_WIDTH
     return console, stream
 
 

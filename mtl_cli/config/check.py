@@ -14,13 +14,9 @@ from mtl_cli.core.yaml_limits import limited_reading
 
 
 def check(composed: DictConfig) -> Config:
-    """Validates a configuration, and returns it as a `Config`.
+    """Validates a configuration.
 
-    Raises:
-        ConfigError: if a key is wrong, if the tracker's package is missing, or if the
-            tracker would store a secret. The message about a key names the key, its
-            value, and the rule that the value breaks. The error is an `UnresolvedError`
-            if an interpolation cannot be resolved.
+    Raises a `ConfigError`; an `UnresolvedError` if an interpolation cannot be resolved.
     """
     try:
         with limited_reading():

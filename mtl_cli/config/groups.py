@@ -34,7 +34,7 @@ def classes_of_group(group: str) -> dict[str, type[Options]]:
     """Returns {option: class that validates its YAML files} for a config group.
 
     The key "" stands for YAML files that name no option: `trainer`, and data sets that
-    read files in place of a generator.
+    read files.
     """
     if group == "trainer":
         return {"": Trainer}

@@ -17,12 +17,7 @@ class UnresolvedError(ConfigError):
 
 
 def resolution_error(error: OmegaConfBaseException, key: str = "") -> ConfigError:
-    """Returns the error for a value that OmegaConf cannot resolve.
-
-    Args:
-        error: the error of OmegaConf.
-        key: the dotted key of the value, for the case that OmegaConf does not name it.
-    """
+    """Returns the error for a value; `key` is used if OmegaConf names none."""
     key = error.full_key or key
     if isinstance(error, MissingMandatoryValue):  # the value `???`
         return ConfigError(f"{key}: the value is missing; set {key}=VALUE")
@@ -30,13 +25,9 @@ def resolution_error(error: OmegaConfBaseException, key: str = "") -> ConfigErro
 
 
 def resolved(composed: DictConfig, key: str) -> Any:
-    """Returns the value of a dotted key, without interpolations.
+    """Returns the value of a dotted key, without interpolations or OmegaConf's types.
 
-    Sections and lists of OmegaConf become dicts and lists. Returns None if the
-    configuration lacks the key.
-
-    Raises:
-        ConfigError: if an interpolation cannot be resolved, or the value is `???`.
+    Returns None if the configuration lacks the key.
     """
     try:
         value = OmegaConf.select(composed, key, throw_on_missing=True)

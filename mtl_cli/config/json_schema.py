@@ -41,11 +41,7 @@ def group_schema(group: str) -> Schema:
 
 
 def section_schema(group: str) -> Schema:
-    """Returns the schema of a group's section in an experiment.
-
-    All keys may be left out: an experiment changes some keys of an option that another
-    file defines.
-    """
+    """Returns the schema of a group's section in an experiment: no key is required."""
     schemas = list(option_schemas(group).values())
     for schema in schemas:
         schema.pop("required", None)
@@ -53,10 +49,7 @@ def section_schema(group: str) -> Schema:
 
 
 def any_of(schemas: list[Schema]) -> Schema:
-    """Returns a schema that accepts what one of the schemas accepts.
-
-    The definitions of the schemas are moved to the end of the new schema.
-    """
+    """Returns a schema that accepts what one of the schemas accepts."""
     definitions: Schema = {}
     for schema in schemas:
         definitions.update(schema.pop("$defs", {}))
@@ -75,10 +68,10 @@ def option_schemas(group: str) -> dict[str, Schema]:
         keys = schema["properties"]
         if option:
             keys[option_key(group)] = {"const": option}
-        if group != "dataset":
-            # The YAML files in mtl-cli's `conf/dataset/` are data sets of their own.
-            # Their values are no defaults for the user's data sets.
-            add_defaults(keys, group, option)
+        # The data sets of mtl-cli are no defaults for the user's data sets.
+        defaults = {} if group == "dataset" else option_defaults(group, option)
+        for key in defaults.keys() & keys.keys() - {option_key(group)}:
+            keys[key]["default"] = defaults[key]
         keys["defaults"] = DEFAULTS
         schemas[option] = schema
     return schemas
@@ -87,35 +80,20 @@ def option_schemas(group: str) -> dict[str, Schema]:
 def require_keys(schema: Schema, group: str, option: str) -> None:
     """Changes the schema of an option's keys so that a file must set certain keys."""
     required = schema.pop("required", [])
-    set_elsewhere = keys_set_elsewhere(group, option)
+    set_elsewhere = set(values_in_file("config.yaml").get(group) or {})
+    if group == "dataset" and option:
+        set_elsewhere.add("features")  # a generator declares them
     # If a file has a defaults list, another file may set the keys.
     schema["if"] = {"not": {"required": ["defaults"]}}
     schema["then"] = {"required": [k for k in required if k not in set_elsewhere]}
     schema["required"] = [option_key(group)] if option else []
 
 
-def add_defaults(keys: Schema, group: str, option: str) -> None:
-    """Adds the defaults of an option to the schemas of its keys, {key: schema}."""
-    defaults = option_defaults(group, option)
-    for key in defaults.keys() & keys.keys() - {option_key(group)}:
-        keys[key]["default"] = defaults[key]
-
-
-def keys_set_elsewhere(group: str, option: str) -> set[str]:
-    """Returns the keys that a file of an option need not set.
-
-    `conf/config.yaml` sets some keys, and a generator declares the features.
-    """
-    keys = set(values_in_file("config.yaml").get(group) or {})
-    return keys | {"features"} if group == "dataset" and option else keys
-
-
 def option_defaults(group: str, option: str) -> dict[str, Any]:
     """Returns the values that an option's keys have in the YAML files of mtl-cli.
 
-    A new run that does not set a key gets the value from these files. The default in
-    the option's class may differ: it is for configurations that were saved before the
-    key existed.
+    The default in the option's class may differ: it is for configurations that were
+    saved before the key existed.
     """
     values = dict(values_in_file("config.yaml").get(group) or {})
     name = option or ("default" if group == "trainer" else "")
@@ -125,7 +103,6 @@ def option_defaults(group: str, option: str) -> dict[str, Any]:
 
 @functools.cache
 def values_in_file(path: str) -> dict[str, Any]:
-    """Returns the keys of a config file of mtl-cli, with their values."""
     values: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / path))
     return dict(values)
 
@@ -173,10 +150,9 @@ def class_schema(cls: type[Options]) -> Schema:
 
 
 def kind_definitions(axis: str, base: type[Options]) -> Schema:
-    """Returns the definitions of the options that the key `kind` chooses.
+    """Returns {name of a class: its schema} for the options that `kind` chooses.
 
-    Returns: {name of a class: its schema}. The schema under the name of the base class
-        is a choice among all other schemas.
+    The schema of the base class is a choice among all others.
     """
     references: list[Schema] = []
     definitions: Schema = {base.__name__: {"oneOf": references}}
@@ -189,11 +165,7 @@ def kind_definitions(axis: str, base: type[Options]) -> Schema:
 
 
 def with_interpolation(schema: Any) -> Any:
-    """Returns a schema whose numbers, booleans and choices may be interpolations.
-
-    An interpolation is a text such as `${oc.env:NAME}`. Schemas of text stay as they
-    are, because they allow any text.
-    """
+    """Returns a schema whose numbers, booleans and choices may be interpolations."""
     if isinstance(schema, list):
         return [with_interpolation(item) for item in schema]
     if not isinstance(schema, dict):
@@ -206,7 +178,6 @@ def with_interpolation(schema: Any) -> Any:
 
 
 def write_schemas(folder: Path) -> list[Path]:
-    """Writes all schemas into a folder, and returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     schemas = {group: group_schema(group) for group in GROUPS}
     schemas["experiment"] = run_schema()

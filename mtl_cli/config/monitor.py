@@ -16,14 +16,9 @@ def monitored_metrics(
 ) -> "list[OutputMetric]":
     """Returns (output, name of a metric) for each output that early stopping watches.
 
-    Outputs that heads add are not watched, because they have no loss. The docstring of
-    `Trainer` describes the values of `trainer.monitor`.
-
-    Args:
-        monitor: the value of `trainer.monitor`.
-        outputs: the outputs of the model.
-        left_out: the tasks that a mean over tasks leaves out, see `unmonitored_tasks`
-            in `scoring/check_monitor.py`.
+    Outputs that heads add are not watched, because they have no loss. `left_out` are
+    the tasks that a mean over tasks leaves out, see `unmonitored_tasks` in
+    `scoring/check_monitor.py`.
     """
     task_or_mean, _, metric_name = monitor.partition(".")
     outputs_of_tasks = [
@@ -43,8 +38,5 @@ def monitored_metrics(
 def metrics_of_run(
     monitor: str, outputs: "list[Output]", environment: dict[str, Any]
 ) -> "list[OutputMetric]":
-    """Returns the outputs and metrics that the early stopping of a run has watched.
-
-    `environment` is the content of the run's `environment.json`.
-    """
+    """Returns what a run has watched, whose `environment.json` holds `environment`."""
     return monitored_metrics(monitor, outputs, environment.get(UNMONITORED, []))

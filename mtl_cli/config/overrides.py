@@ -3,14 +3,11 @@
 import re
 from collections.abc import Mapping
 from os import PathLike, fspath
-from typing import Any
 
 from hydra.core.override_parser.types import Quote, QuotedString
 
 from mtl_cli.core.errors import ConfigError
 
-# Hydra's prefix of a setting that adds a key or changes its value.
-ADD_OR_CHANGE = "++"
 # Sections with keys that may be absent from all YAML files.
 OPEN_SECTIONS = ("dataset.", "compare.")
 # {key that can add runs to a job: the value with which the key adds no runs}
@@ -25,28 +22,18 @@ NOT_TEXT = {"null", "none", "true", "false", "nan", "inf"}
 
 
 def with_add_prefix(setting: str) -> str:
-    """Puts `++` before a setting of an open section, so that the setting can add a key.
-
-    Other settings stay as they are.
-    """
-    is_open = setting.startswith(OPEN_SECTIONS)
-    return f"{ADD_OR_CHANGE}{setting}" if is_open else setting
+    """Puts `++` before a setting of an open section, so that it can add a key."""
+    return f"++{setting}" if setting.startswith(OPEN_SECTIONS) else setting
 
 
 def without_added_prefix(text: str) -> str:
-    """Removes the prefix of `with_add_prefix`, which the user has not typed.
-
-    Without the prefix, Hydra refuses to set a key that no YAML file holds. The keys of
-    the open sections have defaults, and may be absent from the YAML files.
-
-    Args:
-        text: an override, or a message that quotes overrides.
+    """Removes the prefix of `with_add_prefix` from an override or from a message.
 
     >>> without_added_prefix("++dataset.features.age.kind=dense")
     'dataset.features.age.kind=dense'
     """
     for section in OPEN_SECTIONS:
-        text = text.replace(f"{ADD_OR_CHANGE}{section}", section)
+        text = text.replace(f"++{section}", section)
     return text
 
 
@@ -56,7 +43,7 @@ def without_signs(setting: str) -> str:
 
 
 def key_of_setting(setting: str) -> str:
-    """Returns the key of a setting, without Hydra's signs `+` and `~`.
+    """Returns the key of a setting, without Hydra's signs.
 
     >>> key_of_setting("++dataset.train=a.csv")
     'dataset.train'
@@ -84,14 +71,9 @@ def quoted(text: str) -> str:
 
 
 def unreadable_key_error(setting: str, key: str) -> ConfigError:
-    """Returns the error for a key that an override cannot express.
+    """Returns the error for a key such as `1` or `null`: Hydra would read no text.
 
-    Such a key has special characters, or is a word such as `1` or `null` that Hydra
-    would not read as text.
-
-    Args:
-        setting: the dotted key of the setting, for the start of the message.
-        key: the key: `setting` itself, or a key of a mapping in the setting's value.
+    `key` is `setting` itself, or a key of a mapping in the setting's value.
     """
     return ConfigError(
         f"{setting}: an override cannot hold '{key}' as a key; write this setting to a "
@@ -102,13 +84,7 @@ def unreadable_key_error(setting: str, key: str) -> ConfigError:
 def override_text(key: str, value: object) -> str:
     """Returns a Python value in the syntax of Hydra's overrides.
 
-    Args:
-        key: the dotted key of the setting, for messages.
-        value: the value.
-
-    Raises:
-        ConfigError: if a configuration cannot hold the value, or if an override cannot
-            express it.
+    `key` is the dotted key of the setting, for messages.
     """
     # A scalar of NumPy, such as `np.float32(0.5)`. An `isinstance` check would import
     # NumPy, and slow `--help` down.
@@ -127,17 +103,12 @@ def override_text(key: str, value: object) -> str:
     if isinstance(value, list | tuple):
         return f"[{','.join(override_text(key, item) for item in value)}]"
     if isinstance(value, Mapping):
-        return mapping_text(key, value)
+        for name in map(str, value):
+            if quoted(name) != name:
+                raise unreadable_key_error(key, name)
+        pairs = (f"{name}:{override_text(key, item)}" for name, item in value.items())
+        return f"{{{','.join(pairs)}}}"
     raise ConfigError(
         f"{key}: a configuration cannot hold {type(value).__name__}; give a number, "
         "a text, a list or a dict"
     )
-
-
-def mapping_text(key: str, mapping: Mapping[Any, object]) -> str:
-    """Returns a mapping in the syntax of Hydra's overrides; see `override_text`."""
-    for name in map(str, mapping):
-        if quoted(name) != name:
-            raise unreadable_key_error(key, name)
-    pairs = (f"{name}:{override_text(key, value)}" for name, value in mapping.items())
-    return f"{{{','.join(pairs)}}}"

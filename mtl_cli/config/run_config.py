@@ -95,8 +95,7 @@ class Config(Options):
     def read_saved(cls, values: Any) -> "Config":
         """Reads the configuration of an earlier run, perhaps of an earlier version.
 
-        Keys of options that the run does not use may have any value, since they have no
-        effect. Raises pydantic's `ValidationError` if another value is wrong.
+        Keys of options that the run does not use may have any value.
         """
         with ignored_keys_of_other_options():
             return cls.model_validate(values)
@@ -137,7 +136,6 @@ class Config(Options):
             )
 
     def _check_features(self) -> None:
-        """Refuses a feature that a key names but the data set lacks."""
         features_by_key = {
             "start_from.refit": self.start_from.refit,
             "encoder.domain_features": self.encoder.domain_features,
@@ -221,12 +219,10 @@ class Config(Options):
 
     @property
     def chosen_tasks(self) -> dict[str, Task]:
-        """The tasks of this run, in order."""
         names = self.dataset.group_tasks if self.tasks is None else self.tasks
         return {name: self.dataset.tasks[name] for name in names}
 
     def training_length(self, num_rows: int) -> Length:
-        """Returns the length of the training on a number of training rows."""
         return self.trainer.length(num_rows, self.optimizer.is_rate_constant)
 
     @property

@@ -27,12 +27,9 @@ SIZE_KEYS = (
 
 
 def bottom_units(model: Mapping[str, Any]) -> list[int]:
-    """Returns the widths of the hidden layers between one task's input and tower.
+    """Returns the `bottom_units` of the twin of a multi-task `model`.
 
-    These are the `bottom_units` of the single-task twin.
-
-    Args:
-        model: the section `model`, or its keys `name` and `SIZE_KEYS`.
+    These are the widths of the hidden layers between one task's input and tower.
 
     >>> bottom_units({"name": "ple", "num_levels": 2, "expert_units": [64, 32]})
     [64, 32, 64, 32]
@@ -52,15 +49,11 @@ def bottom_units(model: Mapping[str, Any]) -> list[int]:
 
 
 def settings_of_twin(model: Mapping[str, Any], settings: list[str]) -> list[str]:
-    """Returns the settings of the twin of a multi-task run.
+    """Returns the settings of the twin of a run with the section `model`.
 
-    The twin keeps the run's settings, except for `model` and for keys that only some
+    The twin keeps the run's `settings`, except for `model` and for keys that only some
     models have. It also gets the values of `COMMON_KEYS`, the keys of all models, that
     the YAML file of the run's model sets.
-
-    Args:
-        model: the section `model` of the multi-task run.
-        settings: the `key=value` settings of the multi-task run.
     """
     kept_settings = without_model(settings, COMMON_KEYS)
     kept_keys = set(map(key_of_setting, kept_settings))
@@ -93,10 +86,7 @@ def without_model(settings: list[str], kept_keys: Collection[str]) -> list[str]:
 
 @cache
 def common_defaults() -> dict[str, Any]:
-    """Returns {key of all models: its default}; a model's YAML file may replace these.
-
-    The keys are `COMMON_KEYS`.
-    """
+    """Returns {key of all models: its default}; a model's YAML file may replace it."""
     section: Any = OmegaConf.load(conf_folder() / "config.yaml").model
     values: Any = OmegaConf.to_container(section)
     return {key: values.get(key) for key in COMMON_KEYS}

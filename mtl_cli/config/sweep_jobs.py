@@ -14,16 +14,7 @@ if TYPE_CHECKING:
 
 
 def compose_job(sweep: DictConfig, settings: Sequence[str], number: int) -> DictConfig:
-    """Composes the configuration of a job.
-
-    Args:
-        sweep: the configuration of the sweep.
-        settings: the settings of the job.
-        number: the value of `${hydra:job.num}`.
-
-    Raises:
-        Exception: Hydra's error, or `ConfigError`, if a setting is wrong.
-    """
+    """Composes the configuration of a job; `number` is `${hydra:job.num}`."""
     loader = GlobalHydra.instance().config_loader()
     composed = loader.load_sweep_config(sweep, list(settings))
     with read_write(composed), open_dict(composed):
@@ -35,9 +26,7 @@ def compose_job(sweep: DictConfig, settings: Sequence[str], number: int) -> Dict
 def check_job(composed: DictConfig) -> "Config":
     """Checks a configuration of `compose_job`, and removes its section `hydra`.
 
-    Raises:
-        ConfigError: if the configuration is wrong. The error is an `UnresolvedError` if
-            an interpolation has no value; it may have one when the job starts.
+    After an `UnresolvedError`, the interpolation may have a value when the job starts.
     """
     from mtl_cli.config.check import check
 

@@ -25,7 +25,6 @@ class SweepOptions(Options):
 
     @property
     def jobs_at_once(self) -> int:
-        """The key `jobs` as a number; `auto` depends on this machine."""
         if self.jobs != "auto":
             return self.jobs
         if has_gpu():
@@ -34,7 +33,6 @@ class SweepOptions(Options):
 
     @property
     def timeout_seconds(self) -> float | None:
-        """The seconds after which a job is killed; None for no limit."""
         return None if self.timeout_minutes is None else self.timeout_minutes * 60
 
 

@@ -89,23 +89,18 @@ class Trainer(Options):
 
     @property
     def needs_calibration(self) -> bool:
-        """Whether the configuration asks for a calibration, not only allows it."""
         return self.calibration in ("temperature", "platt")
 
     def length(self, num_rows: int, is_rate_constant: bool) -> "Length":
         """Returns the length of the training on a number of training rows.
 
-        With `auto`, the batch size is a power of two from `MIN_BATCH_SIZE` to
-        `MAX_BATCH_SIZE`, chosen so that an epoch has about `STEPS_PER_EPOCH` steps. The
-        training has about `USUAL_STEPS` steps, but at least `USUAL_EPOCHS` epochs. The
-        patience is about `PATIENCE_STEPS` steps, but at least `MIN_PATIENCE` epochs.
-        The epochs of a small table have few steps, so a small table gets more epochs
-        and more patience.
+        With `auto`, an epoch has about `STEPS_PER_EPOCH` steps, and the training about
+        `USUAL_STEPS`: a small table gets more epochs and more patience.
 
-        With early stopping and a constant learning rate, the number of epochs is
-        multiplied by `EARLY_STOPPING_FACTOR`, because on some tables training still
-        improves after the usual epochs. A schedule would stretch over all these epochs,
-        and at an early stop the rate would hardly have fallen.
+        With early stopping and a constant learning rate, there are more epochs, because
+        on some tables training still improves after the usual ones. A schedule would
+        stretch over all of them, and at an early stop the rate would hardly have
+        fallen.
         """
         batch_size = self.batch_size
         if batch_size == "auto":

@@ -1,17 +1,18 @@
-"""Explains unknown keys of a configuration, and suggests similar known keys."""
+"""Explains unknown keys of a configuration, and suggests similar known keys.
 
-from collections.abc import Iterable
+Some sections choose an option: the section `model` with `name: ple` chooses the option
+`ple`. Each option is a class, whose fields are the keys of the section.
+
+In this file, `values` is the whole configuration as nested dicts. A dotted key such as
+`model.num_levels` names a key inside a section.
+"""
+
 from difflib import get_close_matches
 from typing import Any
 
-from mtl_cli.config.known_keys import (
-    chosen_class,
-    dotted_keys,
-    is_schema_key,
-    keys_beyond_base,
-    known_siblings,
-    options_with_key,
-)
+from mtl_cli.config.groups import AXIS_OF_GROUP, KINDS, classes_of_group, option_key
+from mtl_cli.core.option_classes import option_class, option_names
+from mtl_cli.core.options import Options
 
 # {name that users know from other tools: the key of mtl-cli}
 KNOWN_ELSEWHERE = {
@@ -19,32 +20,35 @@ KNOWN_ELSEWHERE = {
         ("loss_weights", "loss_weight", "task_weights"), "dataset.tasks.NAME.weight"
     ),
     **dict.fromkeys(("output", "output_dir", "run_dir", "out_dir"), "hydra.run.dir"),
+    "bs": "trainer.batch_size",
     "early_stopping": "trainer.patience",
+    "lr": "optimizer.learning_rate",
     "seeds": "repeats",
 }
 
 
 def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
-    """Returns a message about a key that the configuration may not have.
+    """Returns a message about a dotted key that the configuration may not have.
 
-    The message suggests similar keys, and names the options that have such a key. If
+    The message suggests a similar key, and names the options that have such a key. If
     there are neither, the message lists the known keys of the section.
-
-    Args:
-        key: the unknown key, dotted, such as `model.depth`.
-        values: the configuration as nested dicts, without unknown keys.
     """
+    section, _, name = key.rpartition(".")
     if is_schema_key(key, values):  # a setting can only change keys that a file sets
-        section = key.partition(".")[0]
         return (
             f"{key}: the chosen YAML file of conf/{section} does not set this key; "
             f"add the key to the file, or write +{key}=VALUE"
         )
     hints = []
-    if similar_keys := suggestions(key, values):
-        hints.append(f"did you mean {' or '.join(similar_keys)}?")
-    if note := note_on_other_options(key, values):
-        hints.append(note)
+    if similar := similar_key(key, values):
+        hints.append(f"did you mean {similar}?")
+    if chosen_class(section, values) is not None:
+        classes = classes_of_group(section)
+        others = [option for option, cls in classes.items() if name in cls.model_fields]
+        # In the group `dataset`, the only classes are generators.
+        setting = "dataset.generator" if section == "dataset" else section
+        if others:
+            hints.append(f"{name} is a key of {setting}={', '.join(others)}")
     if not hints:
         parent, siblings = known_siblings(key, values)
         of_parent = f" of {parent}" if parent else ""
@@ -52,83 +56,110 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
     return f"unknown key '{key}'; {' '.join(hints)}"
 
 
-def note_on_other_options(key: str, values: dict[Any, Any]) -> str:
-    """Names the options of a section that have a key which the chosen option lacks.
+def is_schema_key(key: str, values: dict[Any, Any]) -> bool:
+    """Whether a dotted key is a key of the option that its section chooses.
 
-    Returns: a text such as "momentum is a key of optimizer=sgd"; "" if no option of the
-        section has the key.
+    False for all keys of inner sections, such as `dataset.features.age`.
     """
     section, _, name = key.rpartition(".")
-    if chosen_class(section, values) is None:
-        return ""
-    # A data set is a YAML file, not a class. In the group `dataset`, the only classes
-    # are generators.
-    setting = "dataset.generator" if section == "dataset" else section
-    others = options_with_key(section, name)
-    return f"{name} is a key of {setting}={', '.join(others)}" if others else ""
+    cls = chosen_class(section, values)
+    # Unlike `model_fields`, the schema has the keys of heads, gates and towers too.
+    return cls is not None and name in cls.model_json_schema()["properties"]
 
 
-def suggestions(key: str, values: dict[Any, Any]) -> list[str]:
-    """Returns the known keys that the user may have meant by an unknown dotted key."""
+def chosen_class(section: str, values: dict[Any, Any]) -> type[Options] | None:
+    """Returns the class of the option that a section chooses, or its base class.
+
+    The result is None if the section is missing, or does not choose an option.
+    """
+    keys = values.get(section)
+    if section not in AXIS_OF_GROUP or not isinstance(keys, dict):
+        return None
+    _, base = AXIS_OF_GROUP[section]
+    return classes_of_group(section).get(str(keys.get(option_key(section))), base)
+
+
+def similar_key(key: str, values: dict[Any, Any]) -> str | None:
+    """Returns the known key that the user may have meant by an unknown dotted key."""
     section, _, name = key.rpartition(".")
     if name in KNOWN_ELSEWHERE:
-        return [KNOWN_ELSEWHERE[name]]
+        return KNOWN_ELSEWHERE[name]
     parent, siblings = known_siblings(key, values)
-    keys_of_option = keys_beyond_base(section, values)
-    if similar_names := similar_siblings(name, keys_of_option, siblings):
-        return [f"{parent}.{similar}".removeprefix(".") for similar in similar_names]
+    if similar_names := get_close_matches(name, siblings, n=1, cutoff=0.7):
+        return f"{parent}.{similar_names[0]}".removeprefix(".")
     if section and section == parent:
-        return []  # the section exists, and the message lists its keys
-    return similar_keys_anywhere(key, dotted_keys(values))
+        return None  # the section exists, and the message lists its keys
+    known_keys = [k for k in dotted_keys(values) if not f"{k}.".startswith(f"{key}.")]
+    return similar_key_anywhere(key, known_keys)
 
 
-def similar_siblings(
-    name: str, keys_of_option: list[str], siblings: list[str]
-) -> list[str]:
-    """Returns the names in the section of an unknown key that resemble its name.
-
-    Args:
-        name: the last part of the unknown key.
-        keys_of_option: the keys that the chosen option adds to its base class.
-        siblings: all known keys of the section.
-    """
-    words = sorted(name.split("_"))
-    return (
-        [sibling for sibling in siblings if sorted(sibling.split("_")) == words]
-        or get_close_matches(name, keys_of_option, n=3, cutoff=0.7)
-        or get_close_matches(name, siblings, n=1, cutoff=0.7)
-        or names_with_initials(name, siblings)
-    )
-
-
-def similar_keys_anywhere(
+def similar_key_anywhere(
     key: str, known_keys: list[str], name_cutoff: float = 0.8
-) -> list[str]:
-    """Returns known keys of all sections that resemble a key, or its last part.
-
-    Args:
-        key: the unknown key, dotted.
-        known_keys: the dotted keys to choose from.
-        name_cutoff: how similar the last parts of two keys must be; 1 is equal.
-    """
+) -> str | None:
+    """Returns the dotted key of any section that resembles a key, or its last part."""
+    if similar_keys := get_close_matches(key, known_keys, n=1, cutoff=0.8):
+        return similar_keys[0]
     name = key.rpartition(".")[2]
     # If several keys have the same last part, the dict keeps the first of them.
     key_by_name = {k.rpartition(".")[2]: k for k in reversed(known_keys)}
     similar_names = get_close_matches(name, key_by_name, n=1, cutoff=name_cutoff)
-    similar_names = similar_names or names_with_initials(name, key_by_name)
-    similar_keys = get_close_matches(key, known_keys, n=1, cutoff=0.8)
-    similar_keys += [key_by_name[similar_name] for similar_name in similar_names]
-    return list(dict.fromkeys(similar_keys))
+    return key_by_name[similar_names[0]] if similar_names else None
 
 
-def names_with_initials(initials: str, names: Iterable[str]) -> list[str]:
-    """Returns the names whose words begin with these letters.
+def known_siblings(key: str, values: dict[Any, Any]) -> tuple[str, list[str]]:
+    """Returns the known keys next to an unknown dotted key.
 
-    >>> names_with_initials("lr", ["learning_rate", "lazy"])
-    ['learning_rate']
+    For example, the unknown key `model.nosuch.depth` has the siblings `name`,
+    `num_levels` and so on, the keys of `model`.
+
+    Returns: the innermost section of the key that exists, "" for the whole
+        configuration; and the known keys of this section.
     """
-    return [
-        name
-        for name in names
-        if "_" in name and "".join(word[:1] for word in name.split("_")) == initials
-    ]
+    *sections, last = key.split(".")
+    parents: list[str] = []
+    innermost = values  # the section to which `parents` lead
+    for section in sections:
+        if not isinstance(innermost.get(section), dict):
+            break
+        innermost = innermost[section]
+        parents.append(section)
+    unknown = (*sections, last)[len(parents)]
+    names = [str(name) for name in innermost if name != unknown]
+    if parents[:1] == ["dataset"]:
+        # Most keys of a data set can be left out of the configuration.
+        section_class = class_in_dataset(
+            parents[1:], str(innermost.get("kind")), values
+        )
+        names += section_class.model_fields if section_class else []
+    return ".".join(parents), list(dict.fromkeys(names))
+
+
+def class_in_dataset(
+    path: list[str], kind: str, values: dict[Any, Any]
+) -> type[Options] | None:
+    """Returns the class that declares the keys of a section of a data set, or None.
+
+    `path` leads from the data set to the section, as in `["features", "age"]`. `kind`
+    is the value of this key in the section.
+    """
+    dataset_class = chosen_class("dataset", values)
+    match path:
+        case []:
+            return dataset_class
+        case [axis, _] if axis in KINDS and kind in option_names(axis):
+            return option_class(axis, kind, KINDS[axis])
+        case [name] if dataset_class and name in dataset_class.model_fields:
+            field_type = dataset_class.model_fields[name].annotation
+            if isinstance(field_type, type) and issubclass(field_type, Options):
+                return field_type
+    return None
+
+
+def dotted_keys(values: object, prefix: str = "") -> list[str]:
+    """Returns all keys of nested dicts as dotted keys, `a` before `a.b`."""
+    keys = []
+    if isinstance(values, dict):
+        for key, value in values.items():
+            keys.append(f"{prefix}{key}")
+            keys += dotted_keys(value, f"{prefix}{key}.")
+    return keys

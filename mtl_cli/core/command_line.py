@@ -10,8 +10,6 @@ from typing import Any, NoReturn
 
 from mtl_cli.core import signals
 from mtl_cli.core.errors import (
-    RAISE_LIMIT,
-    TOO_MANY_OPEN_FILES,
     ConfigError,
     MtlError,
     fail,
@@ -23,7 +21,6 @@ from mtl_cli.core.paths import check_current_folder
 from mtl_cli.core.signals import Stopped
 from mtl_cli.core.standard_streams import OUTPUT_CLOSED, drop_output, prepare_streams
 
-TOO_MANY_FILES = f"too many open files; {RAISE_LIMIT}"
 OUT_OF_MEMORY = "not enough memory; use a machine with more, or a smaller table"
 
 
@@ -34,10 +31,8 @@ def run_command(
 ) -> int:
     """Runs a command; prints one line on stderr if an error or a signal stops it.
 
-    Args:
-        program: the name of the command.
-        work: does the work and returns the exit code; None means 0.
-        stop_note: added to the line about a signal that has stopped the command.
+    `work` returns the exit code; None means 0. `stop_note` is added to the line about a
+    signal.
 
     Returns: the exit code: 2 for wrong input, 1 for a failure, 129, 130 or 143 after a
         signal, 141 for a closed output.
@@ -61,14 +56,11 @@ def run_command(
         return fail(program, OUT_OF_MEMORY, 1)
     except UnicodeEncodeError as error:
         return fail(program, not_utf8_message(error), 2)
-    except OSError as error:  # about a path, such as a name that is too long
-        # Too many open files: such an error may have no file name, so it comes first.
-        if error.errno in TOO_MANY_OPEN_FILES:
-            return fail(program, TOO_MANY_FILES, 1)
-        if error.filename is None:  # the user cannot mend such an error
+    except OSError as error:  # such as a name that is too long, or too many open files
+        if error.errno is None:  # no error of the system
             raise
-        path = shown(str(error.filename))
-        return fail(program, f"{path}: {error.strerror}; name another path", 2)
+        path = f"{shown(str(error.filename))}: " if error.filename else ""
+        return fail(program, f"{path}{error.strerror}; mend this, or name another", 2)
     finally:
         signals.end_at_once()
 
@@ -88,19 +80,11 @@ def parse_assignments(flag: str, texts: Iterable[str]) -> dict[str, str | None]:
     return values
 
 
-def comma_separated(text: str) -> list[str]:
-    """Returns the names in a text such as `user,item`; [] for an empty text."""
-    return [name for name in text.split(",") if name]
-
-
 def version_line() -> str:
-    """Returns the text of `--version`.
-
-    Missing or damaged metadata of mtl-cli is no error here: `mtl-doctor` reports it.
-    """
+    """Returns the text of `--version`."""
     try:
         return f"mtl-cli {version('mtl-cli')}"
-    except Exception:  # whatever a damaged file raises
+    except Exception:  # a damaged installation, which `mtl-doctor` reports
         return "mtl-cli, version unknown"
 
 
@@ -114,21 +98,17 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--version", action="version", version=version_line())
 
     def add_names(self, flag: str, metavar: str, help: str) -> None:
-        """Adds a flag that takes names with commas between them.
-
-        If the flag is repeated, its value holds the names of all its occurrences.
-        """
+        """Adds a flag that takes names with commas between them."""
         self.add_argument(
             flag,
             metavar=metavar,
             action="extend",
             default=[],
-            type=comma_separated,
+            type=lambda text: [name for name in text.split(",") if name],
             help=f"{help}; may be repeated",
         )
 
     def add_plugins_flag(self) -> None:
-        """Adds the flag `--plugins`."""
         self.add_argument(
             "--plugins",
             metavar="FOLDER",
@@ -140,8 +120,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         hint = ""
-        # argparse lists all unknown arguments. The first one gets a suggestion, without
-        # its value: `--labl` for `--labl=x`.
+        # The first unknown argument gets a suggestion, without its value: `--labl` for
+        # `--labl=x`.
         if unknown := re.search("unrecognized arguments: ([^ =]+)", message):
             # The usage contains all flags, including the flags of argument groups.
             flags = re.findall(r"--[\w-]+", self.format_usage())

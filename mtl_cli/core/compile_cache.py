@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from shutil import disk_usage
 
-from mtl_cli.core.cache_folder import make_cache_subfolder
+from mtl_cli.core.cache_folder import cache_folder, make_subfolder
 
 FLAG = "--tf_xla_persistent_cache_directory="
 MAX_AGE_SECONDS = 30 * 86400
@@ -29,25 +29,21 @@ def enable() -> None:
     if FLAG in flags:
         return
     with contextlib.suppress(OSError):
-        subfolder = make_cache_subfolder("compiled")
-        if subfolder is None:
+        cache = cache_folder()
+        if cache is None:
             return
-        folder = subfolder / f"{os.getuid()}-{machine_hash()}"
+        user_and_machine = f"{os.getuid()}-{machine_hash()}"
+        folder = make_subfolder(cache, "compiled") / user_and_machine
         folder.mkdir(exist_ok=True, mode=0o700)
         if is_private(folder) and disk_usage(folder).free > MIN_FREE_BYTES:
-            remove_old_files(folder)
+            for file in folder.iterdir():
+                # Another process may remove the same files at the same time.
+                with contextlib.suppress(FileNotFoundError):
+                    if time.time() - file.stat().st_mtime > MAX_AGE_SECONDS:
+                        file.unlink()
             # TensorFlow splits the variable at spaces, so the path is quoted.
             path = str(folder).replace("\\", r"\\").replace('"', r"\"")
             os.environ["TF_XLA_FLAGS"] = f'{flags} {FLAG}"{path}"'.strip()
-
-
-def remove_old_files(folder: Path) -> None:
-    """Removes the files that are older than `MAX_AGE_SECONDS`."""
-    for file in folder.iterdir():
-        # Another process may remove the same files at the same time.
-        with contextlib.suppress(FileNotFoundError):
-            if time.time() - file.stat().st_mtime > MAX_AGE_SECONDS:
-                file.unlink()
 
 
 def is_private(folder: Path) -> bool:
@@ -58,11 +54,9 @@ def is_private(folder: Path) -> bool:
 
 
 def clear() -> bool:
-    """Removes the compiled code of this machine, because some of it may be damaged.
+    """Removes the compiled code of this machine; returns whether there was some.
 
     TensorFlow ends a run that loads damaged code.
-
-    Returns: whether there was compiled code.
     """
     files = [
         file

@@ -21,7 +21,7 @@ OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operat
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition of `--fail-if`: if it holds, the command fails."""
+    """A condition of `--fail-if`."""
 
     text: str  # the condition as the user wrote it
     name: str  # dotted, such as `test.income.auc`
@@ -29,12 +29,10 @@ class Condition:
     limit: float
 
     def holds(self, value: float) -> bool:
-        """Whether the condition holds for a value."""
         return bool(OPERATORS[self.sign](value, self.limit))
 
 
 def add_fail_if(parser: Parser, example: str) -> None:
-    """Adds the flag `--fail-if` to a parser, with an example of a condition."""
     parser.add_argument(
         "--fail-if",
         metavar="EXPR",
@@ -54,10 +52,7 @@ def report_failures(program: str, failures: list[str]) -> int:
 def parse_condition(text: str, form: str, example: str) -> Condition:
     """Parses `NAME OPERATOR NUMBER`.
 
-    Args:
-        text: the condition.
-        form: the form of NAME, such as `TASK.METRIC`, for the error.
-        example: a correct condition, for the error.
+    `form`, such as `TASK.METRIC`, and `example` are for the error.
     """
     match = CONDITION.fullmatch(text)
     if match is None:
@@ -72,13 +67,9 @@ def parse_condition(text: str, form: str, example: str) -> Condition:
 def check_known(
     condition: Condition, names: Iterable[str], owner: str, reason: str = ""
 ) -> None:
-    """Raises a `ConfigError` if a condition has an unknown name.
+    """Raises a `ConfigError` such as `no run has test.income.auc`.
 
-    Args:
-        condition: the condition.
-        names: the known names, such as `test.income.auc`.
-        owner: what has such names, as in the message `no run has test.income.auc`.
-        reason: why the name may be unknown; the message adds this text to the name.
+    `owner` is what has such names; `reason` is added to the name.
     """
     known_names = list(dict.fromkeys(names))
     if condition.name not in known_names:

@@ -5,8 +5,6 @@ from functools import cache
 from importlib.metadata import Distribution, EntryPoint, distributions
 from pathlib import Path
 
-ENTRY_POINTS_FILE = "entry_points.txt"  # in the metadata of an installed package
-
 
 def package_paths() -> tuple[str, ...]:
     """Returns the folders of installed packages: `sys.path` without the current folder.
@@ -22,26 +20,20 @@ def _package_paths(sys_path: tuple[str, ...], cwd: Path) -> tuple[str, ...]:
     return tuple(str(folder) for folder in folders if folder != cwd)
 
 
-def entry_points(name: str, paths: tuple[str, ...]) -> list[EntryPoint]:
-    """Returns the entry points of the group `mtl_cli.NAME`, for NAME such as `models`.
-
-    `paths` are the folders of installed packages, see `package_paths`.
-    """
-    entries = _all_entry_points(paths)
+def entry_points(name: str) -> list[EntryPoint]:
+    """Returns the entry points of the group `mtl_cli.NAME` in `package_paths`."""
+    entries = _all_entry_points(package_paths())
     return [entry for entry in entries if entry.group == f"mtl_cli.{name}"]
 
 
 @cache
 def _all_entry_points(paths: tuple[str, ...]) -> list[EntryPoint]:
-    """Returns the entry points of all installed packages for mtl-cli."""
     installed = list(distributions(path=list(paths)))
-    # In most environments, no package has an entry point for mtl-cli. The function then
-    # returns here, because reading the name of every package is slow.
-    texts = (package.read_text(ENTRY_POINTS_FILE) for package in installed)
+    # Reading the name of every package is slow, and usually no package offers options.
+    texts = (package.read_text("entry_points.txt") for package in installed)
     if not any("[mtl_cli." in (text or "") for text in texts):
         return []
-    # If two packages have the same name, Python imports the first package. Therefore
-    # only the entry points of the first package count.
+    # If two packages have the same name, Python imports the first one.
     packages: dict[str, Distribution] = {}
     for package in installed:
         packages.setdefault(package.name, package)

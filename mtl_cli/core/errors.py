@@ -1,6 +1,5 @@
 """The errors of mtl-cli, and the line that a command prints for an error."""
 
-import errno
 import sys
 import tokenize
 import warnings
@@ -10,10 +9,6 @@ from typing import Any
 from mtl_cli.core.message_text import SHOWN_CHARACTERS, printable, shown
 from mtl_cli.core.secrets import mask_secrets
 
-# The error numbers of a process, and of a system, with too many open files.
-TOO_MANY_OPEN_FILES = (errno.EMFILE, errno.ENFILE)
-RAISE_LIMIT = "raise the limit of open files, as by: ulimit -n 4096"
-RAISE_SIZE_LIMIT = "raise the limit of a file's size, as by: ulimit -f unlimited"
 FIX_OF_IMPORT = "run mtl-doctor, or install mtl-cli again"
 # The errors that a reader may raise if its file is damaged.
 DAMAGED_FILE_ERRORS = (
@@ -60,7 +55,7 @@ class RowError(DataError):
     Args:
         message_start: the key, or the file and the column, that holds the cell.
         row: the index of the row, from 0. The message counts rows from 1.
-        problem: what is wrong with the cell, and what the user can do.
+        problem: what is wrong with the cell.
     """
 
     def __init__(self, message_start: str, row: int, problem: str) -> None:
@@ -101,7 +96,7 @@ class WriteError(MtlError):
 
 
 def fail(program: str, message: str, code: int) -> int:
-    """Prints an error as one line on stderr, and returns the exit code `code`."""
+    """Prints an error as one line on stderr, and returns `code`."""
     sys.stderr.write(f"{program}: error: {printable(mask_secrets(message))}\n")
     return code
 
@@ -126,21 +121,7 @@ def not_utf8_message(error: UnicodeEncodeError) -> str:
     these characters as UTF-8.
     """
     start = max(0, error.start - SHOWN_CHARACTERS // 2)
-    before = error.object[start : error.start].rpartition("\n")[2]
-    after = error.object[error.start :].partition("\n")[0]
-    return f"{shown(before + after)} is not UTF-8; rename the file or the folder"
-
-
-def fix_for(error: OSError, fix: str) -> str:
-    """Returns what the user can do about an error of the system: usually `fix`.
-
-    The process may have too many open files, or a file may exceed the limit of its
-    size. More space, or another folder, does not help then: the user must raise the
-    limit.
-    """
-    if error.errno in TOO_MANY_OPEN_FILES:
-        return RAISE_LIMIT
-    return RAISE_SIZE_LIMIT if error.errno == errno.EFBIG else fix
+    return f"{shown(error.object[start:])} is not UTF-8; rename the file or the folder"
 
 
 def first_line(error: BaseException) -> str:

@@ -11,28 +11,20 @@ from typing import IO
 from mtl_cli.core.errors import ConfigError
 
 LOCK_NAME = ".lock"
-MAX_ATTEMPTS = 10  # to lock a file, if other processes remove it each time
 
 
 def lock_folder(folder: Path, key: str) -> IO[str]:
     """Makes a folder if it is missing, and locks it until the returned file is closed.
 
-    Args:
-        folder: the folder.
-        key: the setting that names the folder, for messages.
-
-    Raises:
-        ConfigError: if another process holds the lock, or the folder is not writable.
+    `key` is the setting that names the folder, for messages.
     """
     path = folder / LOCK_NAME
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = locked_file(path)
     except OSError as error:
-        # For a link, the system's reason "too many levels" would mislead the user.
-        reason = f"{LOCK_NAME} is a link" if os.path.islink(path) else error.strerror
         raise ConfigError(
-            f"{key}: cannot write to {folder}: {reason}; name another folder"
+            f"{key}: cannot write to {folder}: {error.strerror}; name another folder"
         ) from None
     if file is None:
         raise ConfigError(
@@ -45,11 +37,10 @@ def lock_folder(folder: Path, key: str) -> IO[str]:
 def locked_file(path: Path) -> IO[str] | None:
     """Opens and locks a file; returns None if another process holds the lock.
 
-    Another process may remove the file (`RunFolder.release`) after it was opened here
-    and before it is locked. A lock on a removed file keeps nobody out, because other
-    processes make and lock a new file. In this case, the new file is opened and locked.
+    If another process removes the file (`RunFolder.release`) after it was opened here,
+    the lock keeps nobody out: other processes make a new file. So that one is locked.
     """
-    for _ in range(MAX_ATTEMPTS):
+    for _ in range(10):
         file = open_lock_file(path)
         is_valid_lock = False
         try:
@@ -74,8 +65,5 @@ def is_still_at(path: Path, file: IO[str]) -> bool:
 
 
 def open_lock_file(path: Path) -> IO[str]:
-    """Opens or makes a file to lock.
-
-    A link raises an `OSError`, because it may lead to a file anywhere.
-    """
+    """Opens or makes a file; a link, which may lead anywhere, is an `OSError`."""
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "w")

@@ -16,7 +16,6 @@ from mtl_cli.core.message_text import shown
 def check_number(
     learnt: Mapping[str, Any], name: str, lowest: float = -math.inf
 ) -> None:
-    """Checks that a value is a finite number, and not below `lowest`."""
     value = learnt[name]
     # `type`, because `isinstance` would accept True as an int.
     if type(value) not in (int, float) or not math.isfinite(value) or value < lowest:
@@ -25,17 +24,13 @@ def check_number(
 
 
 def check_positive(learnt: Mapping[str, Any], name: str) -> None:
-    """Checks that a value is a finite number above 0."""
     check_number(learnt, name)
     if learnt[name] <= 0:
         raise ValueError(f"{name} is {shown(learnt[name])}; expected a number above 0")
 
 
 def check_ascending(name: str, values: Any, strictly: bool = False) -> None:
-    """Checks that the finite numbers of a list ascend.
-
-    Equal neighbours are refused only if `strictly` is set.
-    """
+    """Checks that the numbers of a list are finite and ascend."""
     numbers = np.asarray(values)
     is_list = numbers.ndim == 1 and numbers.dtype.kind in "iuf"
     is_finite = is_list and np.isfinite(numbers.astype("float64")).all()

@@ -5,12 +5,10 @@ from pathlib import Path
 
 
 def memory_bytes() -> int:
-    """Returns the size of the physical memory."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def num_cores() -> int:
-    """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 

@@ -20,12 +20,11 @@ def shown(value: object) -> str:
 
 
 def cut(text: str, max_length: int) -> str:
-    """Cuts a text after `max_length` characters, and marks the cut with "..."."""
     return text if len(text) <= max_length else text[:max_length] + "..."
 
 
 def comma_list(items: Iterable[str], max_items: int = MAX_ITEMS) -> str:
-    """Joins items by commas; after `max_items` items follows a text like `and 3 more`.
+    """Joins items by commas.
 
     >>> comma_list(["a", "b", "c"], max_items=2)
     'a, b and 1 more'
@@ -39,9 +38,6 @@ def comma_list(items: Iterable[str], max_items: int = MAX_ITEMS) -> str:
 def line_if_any(text: str, names: list[str]) -> list[str]:
     """Returns a list with the line `TEXT: NAME, NAME`, or [] if there are no names.
 
-    Names are names of runs, tasks or features. A number in brackets may follow a name,
-    as in "age (0.31)".
-
     >>> line_if_any("not used", ["age", "city"])
     ['not used: age, city']
     """
@@ -49,7 +45,7 @@ def line_if_any(text: str, names: list[str]) -> list[str]:
 
 
 def unknown_name_message(kind: str, name: str, owner: str, names: list[str]) -> str:
-    """Returns a message about an unknown name. The message lists all known names.
+    """Returns a message about an unknown name.
 
     >>> unknown_name_message("task", "bui", "this run", ["click", "buy"])
     "no task 'bui' in this run, which has click, buy; did you mean buy?"
@@ -71,9 +67,7 @@ def suggest(wrong: str, names: list[str], cutoff: float = 0.6) -> str:
 
 
 def readable_name(name: str) -> str:
-    r"""Returns a name, in quotes if it could be misread.
-
-    Such a name has invisible characters, or spaces or quotes at its ends.
+    r"""Returns a name, in quotes if invisible characters or its ends could be misread.
 
     >>> print(readable_name("größe"), readable_name("Umsatz \x80"))
     größe 'Umsatz \x80'
@@ -85,10 +79,9 @@ def readable_name(name: str) -> str:
 
 
 def most_similar(wrong: str, names: list[str], cutoff: float) -> str | None:
-    """Returns the name most similar to `wrong`, or None if no name is similar.
+    """Returns the name most similar to `wrong`, with at least the similarity `cutoff`.
 
-    Case counts at first, and is ignored if no name is similar. `cutoff` is the
-    similarity that a name needs, from 0 to 1.
+    Case counts at first, and is ignored if no name is similar.
     """
     from difflib import get_close_matches
 
@@ -107,7 +100,6 @@ def printable(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """Replaces each line break and each control character by a blank."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 

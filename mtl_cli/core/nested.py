@@ -11,8 +11,6 @@ from omegaconf import DictConfig, OmegaConf
 def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Turns nested dicts into one dict with dotted keys that begin with `prefix`.
 
-    An empty dict has no keys to flatten, so it is kept as a value.
-
     >>> flatten({"trainer": {"epochs": 2}, "seed": 1, "model": {}})
     {'trainer.epochs': 2, 'seed': 1, 'model': {}}
     """

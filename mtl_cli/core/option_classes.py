@@ -13,14 +13,9 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from mtl_cli.core.errors import ConfigError, first_line
-from mtl_cli.core.message_text import comma_list, shown, suggest
+from mtl_cli.core.message_text import shown, suggest
 from mtl_cli.core.options import Options
-from mtl_cli.core.paths import short_path
-from mtl_cli.core.plugins import AXES, OptionSource, sources, unknown_folders
-
-PLUGIN_HINT = "; the option of a plugin needs --plugins FOLDER"
-# A name that is less similar to a known option may well be the option of a plugin.
-PLUGIN_CUTOFF = 0.8
+from mtl_cli.core.plugins import OptionSource, sources
 
 Option = TypeVar("Option", bound=Options)
 
@@ -31,9 +26,8 @@ def option_validator(
     """Returns a validator that turns a dict into an object of an option's class.
 
     The value of `key` (`name`, `kind` or `generator`) is the option's name. A dict
-    without a `name` is an error. A dict without a `kind` or `generator` stays a dict,
-    which pydantic then validates by the base class of the axis: a data set that reads
-    files has no `generator`.
+    without a `kind` or `generator` stays a dict, which pydantic then validates by the
+    base class of the axis: a data set that reads files has no `generator`.
     """
 
     def validate(value: object) -> object:
@@ -57,25 +51,19 @@ def option_name_validator(axis: str) -> BeforeValidator:
 
 
 def suggest_option(wrong: str, names: list[str]) -> str:
-    """Returns a hint for a message about an unknown option, such as a similar name.
+    """Suggests a similar name, or else a plugin.
 
-    If no name is similar, a plugin may have the option. A folder in a folder of
-    `--plugins` may then have a misspelt name, such as `balancers` for `balancing`.
+    A name that is less similar may well be the option of a plugin.
     """
-    if hint := suggest(wrong, names, PLUGIN_CUTOFF):
-        return hint
-    folders = [path for path in unknown_folders() if suggest(path.name, list(AXES))]
-    if not folders:
-        return PLUGIN_HINT
-    paths = comma_list(map(str, map(short_path, folders)), max_items=3)
-    return f"; no options are sought in {paths}; known folders: {', '.join(AXES)}"
+    plugin_hint = "; the option of a plugin needs --plugins FOLDER"
+    return suggest(wrong, names, cutoff=0.8) or plugin_hint
 
 
 def check_option_name(axis: str, name: object, message_start: str = "") -> None:
     """Raises an error if an axis has no option of this name.
 
-    `message_start` begins the message, such as "kind: 'spars' ". Leave it empty if the
-    code that prints pydantic's error adds the key and the name.
+    `message_start`, such as "kind: 'spars' ", is empty if the code that prints
+    pydantic's error adds it.
     """
     names = option_names(axis)
     if name not in names:
@@ -91,16 +79,13 @@ def check_option_name(axis: str, name: object, message_start: str = "") -> None:
 
 
 def option_names(axis: str) -> list[str]:
-    """Returns the names of an axis's options, including the options of plugins."""
     return sorted(sources(axis))
 
 
 def option_class(axis: str, name: str, base: type[Option]) -> type[Option]:
     """Returns the class of an option: the one subclass of `base` in the option's file.
 
-    Raises:
-        ConfigError: if a plugin's file cannot be imported, holds no or several such
-            classes, or holds a class that lacks a method.
+    A plugin's file without exactly one complete class is a `ConfigError`.
     """
     source = sources(axis)[name]
     classes = subclasses_in(imported(source), base)
@@ -119,7 +104,6 @@ def option_class(axis: str, name: str, base: type[Option]) -> type[Option]:
 
 
 def imported(source: OptionSource) -> object:
-    """Imports an option: its class, or the module that holds the class."""
     try:
         return source.load()
     except (Exception, SystemExit) as error:
@@ -134,9 +118,8 @@ def imported(source: OptionSource) -> object:
 def overridden_below(cls: type, method: str) -> set[str]:
     """Returns the names that subclasses override, but not together with `method`.
 
-    Two methods of a class may have to agree, such as `encode` and `graph` of a feature.
-    A subclass that overrides only `encode` inherits a `graph` that does not fit it. For
-    this class and the method `graph`, the function returns {"encode"}.
+    For example, a subclass of a feature that overrides only `encode` inherits a `graph`
+    that does not fit it. For this class and the method `graph`, this is {"encode"}.
     """
     mro = cls.__mro__  # the class, its base class, and so on
     definer = next(i for i, c in enumerate(mro) if method in vars(c))
@@ -148,8 +131,8 @@ def overridden_below(cls: type, method: str) -> set[str]:
 def subclasses_in(class_or_module: object, base: type[Option]) -> list[type[Option]]:
     """Returns the subclasses of a base class that a module defines.
 
-    Classes that the module has imported from elsewhere do not count. In place of a
-    module, the argument may be a class. Then this class is the only candidate.
+    Classes that the module has imported from elsewhere do not count. A class in place
+    of a module is the only candidate.
     """
     candidates = [class_or_module]
     if isinstance(class_or_module, ModuleType):

@@ -21,8 +21,7 @@ Count = Annotated[int, Field(ge=1, lt=2**31)]
 CountOrZero = Annotated[int, Field(ge=0, lt=2**31)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # the range of NumPy's seeds
 # Without limits, a configuration from somebody else could keep a machine busy for hours
-# with making layers. Real networks stay far below them. `MAX_PARTS` is the largest
-# number of experts, of levels or of members.
+# with making layers. `MAX_PARTS` is the largest number of experts, levels or members.
 MAX_LAYERS, MAX_PARTS = 256, 1000
 NumParts = Annotated[int, Field(ge=1, le=MAX_PARTS)]
 NumPartsOrZero = Annotated[int, Field(ge=0, le=MAX_PARTS)]
@@ -30,64 +29,33 @@ Units = Annotated[
     list[Count],
     Field(max_length=MAX_LAYERS, description="widths of layers; may be empty"),
 ]
-# Widths of at least one layer.
 NonEmptyUnits = Annotated[list[Count], Field(min_length=1, max_length=MAX_LAYERS)]
-# float32 holds 1e-38 to 3e38. In this smaller range, products with a number still fit.
-FLOAT32_RANGE = (1e-30, 1e30)
-ROUNDED_TO_ONE = 1 - 2**-25  # float32 rounds numbers from here on to 1
 
 
 def check_float32(value: float) -> float:
-    """Refuses a number that is so small or large that float32 can lose it.
+    """Refuses a number that float32 can lose: a run would learn nothing, or become NaN.
 
-    Networks compute in float32. With such a number, a run would learn nothing, or its
-    losses would become NaN.
+    float32 holds 1e-38 to 3e38. In the smaller range here, products with a number still
+    fit. float32 rounds numbers from 1 - 2^-25 on to 1.
     """
-    return check_range(value, "should lie")
-
-
-def check_zero_or_float32(value: float) -> float:
-    """Refuses a number above 0 that is so small or large that float32 can lose it."""
-    return value if value == 0 else check_range(value, "should be 0, or lie")
-
-
-def check_range(value: float, rule: str) -> float:
-    """Refuses a number outside of `FLOAT32_RANGE`. The message begins with `rule`."""
-    lowest, highest = FLOAT32_RANGE
-    if not lowest <= value <= highest:
+    is_lost = value != 0 and not 1e-30 <= value <= 1e30
+    if is_lost or 1 - 2**-25 <= value < 1:
         raise PydanticCustomError(
             "float32",
-            "{rule} from {lowest} to {highest}: networks compute in float32",
-            {"rule": rule, "lowest": lowest, "highest": highest},
-        )
-    return value
-
-
-def check_below_one(value: float) -> float:
-    """Refuses a fraction that float32 rounds to 1."""
-    if value >= ROUNDED_TO_ONE:
-        raise PydanticCustomError(
-            "float32", "should be smaller: float32 rounds it to 1"
+            "should be less close to 0 or 1, or smaller: networks compute in float32",
         )
     return value
 
 
 FitsFloat32 = AfterValidator(check_float32)
-ZeroOrFitsFloat32 = AfterValidator(check_zero_or_float32)
 # A fraction below 1, such as a dropout rate.
-FractionBelowOne = Annotated[
-    float,
-    Field(ge=0, lt=1, allow_inf_nan=False),
-    ZeroOrFitsFloat32,
-    AfterValidator(check_below_one),
-]
+FractionBelowOne = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False), FitsFloat32]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), FitsFloat32]
 PositiveUpToOne = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False), FitsFloat32]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), ZeroOrFitsFloat32]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), FitsFloat32]
 
 
 def whole_number_as_text(value: object) -> object:
-    """Converts a whole number to text; other values are returned unchanged."""
     return str(value) if type(value) is int else value  # `isinstance` accepts booleans
 
 
@@ -108,7 +76,6 @@ class Options(BaseModel):
     def __get_pydantic_json_schema__(
         cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Returns the schema of the class, with texts from its docstring."""
         reference = handler(core_schema)
         keys = handler.resolve_ref_schema(reference).get("properties", {})
         for key, text in attribute_texts(cls).items():
@@ -118,12 +85,9 @@ class Options(BaseModel):
 
 
 def attribute_texts(cls: type) -> dict[str, str]:
-    """Returns {attribute: text} from the docstrings of a class and its base classes.
-
-    If several docstrings describe an attribute, the most derived class counts.
-    """
+    """Returns {attribute: text} from the docstrings of a class and its base classes."""
     texts: dict[str, str] = {}
-    for ancestor in reversed(cls.__mro__):  # the last of them is `cls`
+    for ancestor in reversed(cls.__mro__):  # the most derived class counts
         doc = inspect.cleandoc(ancestor.__doc__ or "")
         section = re.search(r"^Attributes:\n((?:(?: +.*)?\n?)*)", doc, re.MULTILINE)
         if section is None:
@@ -138,10 +102,7 @@ def attribute_texts(cls: type) -> dict[str, str]:
 
 
 def first_problem(error: ValidationError) -> str:
-    """Returns the first problem that pydantic has found, as `KEY: PROBLEM`.
-
-    A problem of the whole section has no key: then only the problem is returned.
-    """
+    """Returns the first problem that pydantic has found, as `KEY: PROBLEM`."""
     problem = error.errors(include_url=False)[0]
     key = ".".join(map(str, problem["loc"]))
     return f"{key}: {problem['msg']}" if key else str(problem["msg"])

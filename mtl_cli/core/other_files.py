@@ -2,8 +2,7 @@
 
 A run folder, a configuration or a cache may come from somebody else. A file in it could
 be a link to a secret file, a pipe that never ends, or a small file that expands until
-the memory is full. Therefore the functions here read only regular files, and refuse
-files that are too large. `yaml_limits` limits the number and depth of nested values.
+the memory is full.
 """
 
 import json
@@ -18,7 +17,6 @@ MAX_BYTES = 256 << 20  # the largest JSON file or table of a run's history to re
 # A file above `MAX_BYTES` may be at most 100 times as large as the space that it takes
 # on the disk, see `check_holes`.
 MAX_RATIO = 100
-BYTES_PER_BLOCK = 512  # the unit of `st_blocks`
 
 
 class UnsafeFileError(ValueError):
@@ -26,7 +24,6 @@ class UnsafeFileError(ValueError):
 
 
 def check_regular(path: Path, max_bytes: int | None = None) -> None:
-    """Accepts only a regular file that is neither too large nor full of holes."""
     status = path.lstat()
     if stat.S_ISLNK(status.st_mode):
         raise UnsafeFileError(f"{path} is a link; put the file itself there")
@@ -40,15 +37,15 @@ def check_regular(path: Path, max_bytes: int | None = None) -> None:
 
 
 def check_holes(path: Path, status: os.stat_result) -> None:
-    """Checks that a large file does not consist almost entirely of holes.
+    """Refuses a large file that consists almost entirely of holes.
 
-    Holes are parts that hold only zeros and take no space on the disk. A file of many
-    gigabytes with holes costs nothing to send, but fills the memory when it is read.
+    Holes hold only zeros and take no space on the disk: a file of many gigabytes costs
+    nothing to send, but fills the memory when it is read.
     """
     size = status.st_size
-    # Some network file systems report 0 blocks for every file. Some report too few
-    # blocks for a new file, but then the search below finds no hole.
-    stored = status.st_blocks * BYTES_PER_BLOCK or size
+    # Some network file systems report 0 blocks, or too few for a new file; the latter
+    # then has no hole.
+    stored = status.st_blocks * 512 or size
     if size <= max(MAX_BYTES, MAX_RATIO * stored):
         return
     with path.open("rb") as file:
@@ -61,10 +58,9 @@ def check_holes(path: Path, status: os.stat_result) -> None:
 
 
 def check_npz(path: Path) -> None:
-    """Checks that an NPZ file is a regular file that does not expand when it is read.
+    """Refuses an NPZ file that expands when it is read: mtl-cli does not compress.
 
-    mtl-cli writes arrays uncompressed. A compressed file could expand to any size, as
-    could a file in which several entries share their bytes.
+    Several entries of a forged file may share their bytes.
     """
     check_regular(path)
     with zipfile.ZipFile(path) as archive:
@@ -82,8 +78,7 @@ def check_npz(path: Path) -> None:
 def check_numbers(name: str, array: Any, may_overflow: bool = False) -> None:
     """Checks that an array or an entry of an NPZ file holds numbers, and no NaN.
 
-    A single NaN among the weights of a network makes all predictions NaN. Infinity, and
-    a number that overflows float32, is refused too, unless `may_overflow` is set.
+    Infinity, and a number that overflows float32, is refused unless `may_overflow`.
     """
     import numpy as np
 
@@ -101,8 +96,7 @@ def check_numbers(name: str, array: Any, may_overflow: bool = False) -> None:
 def check_data_file(path: Path) -> None:
     """Refuses a data file that is not a regular file on a disk, or is full of holes.
 
-    A missing file is accepted. Files in `/proc` and `/sys` describe this process and
-    this machine. The file `/proc/self/environ`, for instance, holds the secrets in
+    A missing file is accepted. `/proc/self/environ`, for instance, holds the secrets in
     environment variables.
     """
     real = path.resolve()
@@ -129,7 +123,6 @@ def read_json(path: Path, max_bytes: int = MAX_BYTES) -> Any:
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
-    """Reads a JSON file that holds an object."""
     values = read_json(path)
     if not isinstance(values, dict):
         raise ValueError(f"{path} does not hold a JSON object")
@@ -158,18 +151,13 @@ def walk(
         except OSError as error:
             on_error(error)
             continue
-        subfolders = [entry.name for entry in entries if is_folder(entry)]
-        files = [entry.name for entry in entries if not is_folder(entry)]
-        links = {entry.name for entry in entries if entry.is_symlink()}
+        # `entry.is_dir` raises an error for a link that leads to itself.
+        subfolders = [e.name for e in entries if os.path.isdir(e.path)]
+        files = [e.name for e in entries if not os.path.isdir(e.path)]
+        links = {e.name for e in entries if e.is_symlink()}
         yield path, subfolders, files
         names = [n for n in reversed(subfolders) if follow_links or n not in links]
         unvisited += [os.path.join(path, name) for name in names]
-
-
-def is_folder(entry: "os.DirEntry[str]") -> bool:
-    """Whether an entry is a folder, or a link to a folder."""
-    # `entry.is_dir` raises an error for a link that leads to itself.
-    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
 
 
 def check_entries(
@@ -177,14 +165,11 @@ def check_entries(
 ) -> list[str]:
     """Returns the names in a folder. Refuses links, pipes and devices in the folder.
 
-    Args:
-        folder: the folder.
-        subfolders: the names of subfolders that are checked in the same way.
-        allow_hard_links: whether to accept hard links, as in a folder that is only
-            read. Writing to a hard link would change a file outside of the folder.
+    `subfolders` are checked in the same way. Writing to a hard link would change a file
+    outside of the folder.
     """
     names = []
-    for entry in list(os.scandir(folder)):
+    for entry in list(os.scandir(folder)):  # an error leaves no open folder
         names.append(entry.name)
         if entry.is_symlink():
             raise UnsafeFileError(f"{entry.path} is a link; remove it")

@@ -1,8 +1,4 @@
-"""The paths of the configs and of the bundled data, and short paths for messages.
-
-A checkout holds the configs and the data in its root folder, an installed package in
-the folder `bundled`.
-"""
+"""The paths of the configs and of the bundled data, and short paths for messages."""
 
 import os
 from pathlib import Path
@@ -13,7 +9,6 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def check_current_folder() -> None:
-    """Raises a `ConfigError` if the current folder no longer exists."""
     try:
         os.getcwd()
     except FileNotFoundError:
@@ -23,7 +18,10 @@ def check_current_folder() -> None:
 
 
 def resources_folder() -> Path:
-    """Returns the folder that holds mtl-cli's own `conf/` and `data/`."""
+    """Returns the folder that holds mtl-cli's own `conf/` and `data/`.
+
+    It is the root of a checkout, or the folder `bundled` of an installed package.
+    """
     checkout = PACKAGE.parent
     if (checkout / "pyproject.toml").is_file() and (checkout / "conf").is_dir():
         return checkout
@@ -31,16 +29,11 @@ def resources_folder() -> Path:
 
 
 def conf_folder() -> Path:
-    """Returns the folder of mtl-cli's own configs."""
     return resources_folder() / "conf"
 
 
 def user_conf_folder() -> Path | None:
-    """Returns the user's folder `./conf`, or None if there is none.
-
-    The folder of mtl-cli's own configs does not count, nor the folder of another
-    application.
-    """
+    """Returns the folder `./conf`, unless it is mtl-cli's or another application's."""
     folder = Path.cwd() / "conf"
     if not folder.is_dir() or folder == conf_folder() or conf_is_of_other_application():
         return None
@@ -48,10 +41,7 @@ def user_conf_folder() -> Path | None:
 
 
 def conf_is_of_other_application() -> bool:
-    """Whether `./conf` holds a `config.yaml`, as other Hydra applications have.
-
-    This `config.yaml` would replace mtl-cli's file of this name.
-    """
+    """Whether `./conf` holds a `config.yaml`, which would replace mtl-cli's."""
     folder = Path.cwd() / "conf"
     return (folder / "config.yaml").exists() and folder != conf_folder()
 

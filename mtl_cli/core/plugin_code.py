@@ -10,15 +10,13 @@ from mtl_cli.core.other_files import walk
 from mtl_cli.core.paths import PACKAGE
 from mtl_cli.core.plugins import FOLDER_PACKAGE
 
-VENV_FILE = "pyvenv.cfg"  # a file that each virtual environment holds
-
 
 def code_hashes(options: Iterable[object]) -> dict[str, str]:
     """Returns {module of an option: hash of all Python files of the option's plugin}.
 
     Options of mtl-cli itself are left out. The module of an option in a folder of
-    `--plugins` is named as seen from this folder, such as `models.average`. So neither
-    the names nor the hashes change when the folder is moved.
+    `--plugins` is named as seen from this folder, such as `models.average`, so that the
+    folder may be moved.
     """
     hashes_by_package: dict[str, str] = {}
     hashes = {}
@@ -49,15 +47,12 @@ def hash_of_package(package: str) -> str:
 
 
 def python_files(folder: Path) -> Iterator[Path]:
-    """Yields the Python files in a folder and its subfolders.
-
-    Hidden folders and virtual environments are left out: they belong to other tools.
-    """
+    """Yields the Python files of a folder that are not hidden or of an environment."""
     for parent, subfolders, names in walk(folder):
         subfolders[:] = [
             name
             for name in subfolders
-            if not name.startswith(".") and not Path(parent, name, VENV_FILE).exists()
+            if not (name.startswith(".") or Path(parent, name, "pyvenv.cfg").exists())
         ]
         for name in names:
             path = Path(parent, name)

@@ -8,20 +8,16 @@ GIVEN = "_given_"  # between the tasks in a name such as `buy_given_click`
 
 
 def prediction_name(output: str) -> str:
-    """Returns the name of the column with the predictions of an output."""
     return f"{output}{PREDICTION_ENDING}"
 
 
 def weight_name(output: str) -> str:
-    """Returns the name of the column with each row's weight in an output's metrics."""
+    """The column of each row's weight in the metrics of an output."""
     return f"{output}_row_weight"
 
 
 def spread_name(output: str) -> str:
-    """Returns the name of the column with the spread of an output's predictions.
-
-    The spread is the standard deviation over the members of an ensemble.
-    """
+    """The column of the standard deviation over the members of an ensemble."""
     return f"{output}_std"
 
 

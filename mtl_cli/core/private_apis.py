@@ -15,10 +15,9 @@ from typing import Any, NoReturn
 
 
 def exit_without_teardown(code: int) -> NoReturn:
-    """Ends this process without the usual teardown of Python.
+    """Ends this process without the teardown of TensorFlow, which takes long.
 
-    The teardown of TensorFlow takes most of a second, and only frees memory. Functions
-    registered with `atexit` still run: they remove temporary folders and write logs. If
+    Functions registered with `atexit` still run: they remove temporary folders. If
     Python would wait for a thread, the process ends in the usual way.
     """
     main_thread = threading.main_thread()
@@ -39,10 +38,9 @@ class TooManyWeightsError(ValueError):
 def unallocated_variables() -> Iterator[None]:
     """Makes Keras layers inside the block without memory for their weights.
 
-    Such layers have shapes, so their weights can be counted. Keras keeps a list of the
-    variables that have no memory yet. A `keras.StatelessScope` allocates the listed
-    variables when it ends, unless `initialize_variables` is False. Therefore the list
-    is emptied at the end of the block: otherwise a later scope would allocate them.
+    The weights can be counted, since the layers have shapes. Keras keeps a list of the
+    variables without memory. It is emptied at the end of the block, because a later
+    `keras.StatelessScope` would allocate them.
     """
     import keras
     from keras.src.backend.common import global_state
@@ -60,9 +58,9 @@ def bounded_weights(
 ) -> Iterator[None]:
     """Limits the weights and the variables that Keras layers make inside the block.
 
-    A layer that exceeds a limit raises an error before its weights are allocated. The
-    layers of other threads are not counted. Two threads must not be inside such blocks
-    at once: `mtl_cli.api.unchanged_process` sees to that.
+    A layer that exceeds a limit raises an error before its weights are allocated.
+    Layers of other threads are not counted, but only one thread may be in such a block:
+    see `mtl_cli.api.unchanged_process`.
     """
     import keras
 

@@ -33,10 +33,6 @@ class RunFolder:
 
     Each file is either complete or missing. If `status.json` says `running`, but the
     lock is free, the process of the run was killed.
-
-    Raises:
-        ConfigError: if another process has locked the folder, or the folder is not
-            writable, or is neither empty nor of a run.
     """
 
     def __init__(self, path: Path) -> None:
@@ -78,8 +74,8 @@ class RunFolder:
     def finish(self, status: str, error: str | None = None) -> None:
         """Records the status and the seconds of all the run's processes together.
 
-        The seconds are null if an earlier process of the run was killed. If the run is
-        done, its checkpoints are removed. `error` is the reason why the run has failed.
+        The seconds are null if an earlier process was killed. `error` is the reason why
+        the run has failed.
         """
         seconds = None
         if self.earlier_seconds is not None:
@@ -92,14 +88,12 @@ class RunFolder:
             remove_checkpoints(self.path)
 
     def release(self) -> None:
-        """Unlocks the folder for other processes."""
         with contextlib.suppress(OSError):
             if self.is_locked():
                 (self.path / LOCK_NAME).unlink()
         self.lock.close()
 
     def is_locked(self) -> bool:
-        """Whether the lock file of this run is still in its folder."""
         return is_still_at(self.path / LOCK_NAME, self.lock)
 
     def write_json(self, name: str, value: object) -> None:
@@ -108,10 +102,7 @@ class RunFolder:
         self.write_text(name, f"{text}\n")
 
     def write_values(self, name: str, value: object) -> None:
-        """Writes values of the data as JSON, exactly: no text in them is masked.
-
-        A vocabulary may hold URLs that look as if they had a password.
-        """
+        """Writes JSON without masking: a vocabulary may hold URLs with passwords."""
         text = json.dumps(value, indent=2, allow_nan=False)
         self.write_text(name, f"{text}\n")
 
@@ -124,19 +115,14 @@ class RunFolder:
     def replacing(self, name: str) -> Iterator[Path]:
         """Yields a temporary path for a file of the run; see `atomic_write.replacing`.
 
-        A missing subfolder is made.
-
-        Raises:
-            WriteError: if somebody has removed the run folder, or the lock of this run.
-                Another run may since have made a folder of the same name.
+        If somebody has removed the folder, another run may have made a new one.
         """
         target = self.path / name
         with named_write_errors(target):
             if self.path.exists() and not self.is_locked():
                 raise WriteError(
                     f"cannot write {target}: {self.path / LOCK_NAME} of this run has "
-                    "been removed, so another run may use the folder; name a new "
-                    "folder in hydra.run.dir, or run the same command again"
+                    "been removed; name a new folder in hydra.run.dir"
                 )
             if target.parent != self.path:
                 target.parent.mkdir(exist_ok=True)
@@ -147,8 +133,7 @@ class RunFolder:
 def check_run_folder(path: Path) -> None:
     """Refuses a folder that is neither empty nor the folder of a run.
 
-    In any other folder, a run could overwrite files of somebody else. A folder with
-    links, pipes or devices is refused too.
+    In any other folder, a run could overwrite files of somebody else.
     """
     names = safe_entries("hydra.run.dir", path, SUBFOLDERS)
     other_names = sorted(n for n in names if not FIRST_FILES.fullmatch(n))
@@ -167,8 +152,8 @@ def check_run_folder(path: Path) -> None:
 def safe_entries(key: str, folder: Path, subfolders: tuple[str, ...] = ()) -> list[str]:
     """Returns the names of the entries of a folder; [] if there is no such folder.
 
-    Refuses links, pipes and devices in the folder and in its `subfolders`. Messages
-    begin with `key`, the key of the configuration that names the folder.
+    Refuses links, pipes and devices in the folder and in its `subfolders`. `key` names
+    the folder in messages.
     """
     try:
         return check_entries(folder, subfolders)
@@ -189,10 +174,7 @@ def remove_checkpoints(path: Path) -> None:
 
 
 def check_outside_run(target: Path, run: Path, message_start: str = "") -> None:
-    """Raises a `ConfigError` if a file or folder to write lies in a run folder.
-
-    A run folder holds only the run's own files.
-    """
+    """Raises a `ConfigError` if a file or folder to write lies in a run folder."""
     # `Path.resolve` raises an error for a link that leads to itself.
     if Path(os.path.realpath(target)).is_relative_to(os.path.realpath(run)):
         raise ConfigError(

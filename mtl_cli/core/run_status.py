@@ -10,7 +10,6 @@ from mtl_cli.core.other_files import read_json
 
 STATUS = "status.json"
 MAX_SECONDS = 1e10  # three centuries; no run records more in `status.json`
-# The values of the key `status` in `status.json`, and the keys that hold text.
 STATES = ("running", "done", "failed", "interrupted")
 TEXT_KEYS = ("start", "end", "error", "host", "config_hash")
 
@@ -18,8 +17,7 @@ TEXT_KEYS = ("start", "end", "error", "host", "config_hash")
 def status_of(path: Path) -> dict[str, Any]:
     """Returns the content of a folder's `status.json`; {} if there is no such file.
 
-    The result is {"status": "unknown"} if no run can have written the content. A file
-    that cannot be read is a `ConfigError`.
+    The result is {"status": "unknown"} if no run can have written the content.
     """
     try:
         record = read_json(path / STATUS)
@@ -34,7 +32,6 @@ def status_of(path: Path) -> dict[str, Any]:
 
 
 def is_run_record(record: object) -> bool:
-    """Whether a run can have written this content of `status.json`."""
     return (
         isinstance(record, dict)
         and record.get("status") in STATES

@@ -1,8 +1,8 @@
 """Resolvers of references, such as `${oc.env:NAME}`, that remember secrets.
 
-The resolvers replace the resolvers of OmegaConf and Hydra, and give the same values. A
-value is a secret if the name of its environment variable suggests so, or if the value
-was made from a secret.
+The resolvers replace those of OmegaConf and Hydra, and give the same values. A value is
+a secret if the name of its environment variable suggests so, or if the value was made
+from a secret.
 """
 
 import re
@@ -22,11 +22,7 @@ T = TypeVar("T")
 
 
 def track_secrets() -> None:
-    """From now on, remembers each secret that a configuration refers to.
-
-    A secret is remembered when its reference is resolved: the resolvers of OmegaConf
-    and Hydra are replaced by resolvers that remember secrets.
-    """
+    """From now on, remembers each secret when a reference to it is resolved."""
     replace = partial(OmegaConf.register_new_resolver, replace=True)
     replace("oc.env", resolve_variable)
     replace("oc.decode", resolve_decode)
@@ -36,7 +32,6 @@ def track_secrets() -> None:
 
 
 def resolve_variable(name: str, *default: Any) -> str | None:
-    """Resolves `${oc.env:NAME}` as OmegaConf does. Remembers the value of a secret."""
     value = oc.env(name, *default)
     if SECRET_NAME.search(name) and value is not None:
         remember(value, f"${{oc.env:{name}}}")
@@ -44,34 +39,23 @@ def resolve_variable(name: str, *default: Any) -> str | None:
 
 
 def resolve_decode(expression: str | None, _parent_: Any, _node_: Any) -> Any:
-    """Resolves `${oc.decode:TEXT}` as OmegaConf does; a decoded secret stays secret."""
     value = oc.decode(expression, _parent_=_parent_, _node_=_node_)
     return remember_parts(value, "oc.decode", expression)
 
 
 def resolve_create(obj: Any, _parent_: Any) -> Any:
-    """Resolves `${oc.create:VALUES}` as OmegaConf does; secret values stay secret."""
     value = oc.create(obj, _parent_=_parent_)
     return remember_parts(value, "oc.create", obj)
 
 
 def resolve_now(pattern: str) -> str:
-    """Resolves `${now:PATTERN}` as Hydra does; a secret in the pattern stays secret."""
     return remember_parts(datetime.now().strftime(pattern), "now", pattern)
 
 
 def remember_parts(value: T, resolver: str, source: object) -> T:
-    """Remembers the parts of a value as secrets, if it was made from a secret.
-
-    Args:
-        value: the value that a resolver has made.
-        resolver: the name of the resolver, such as `oc.decode`.
-        source: the argument of the resolver, perhaps with a secret in it.
+    """Remembers the parts of a value, if the resolver has made it of a secret `source`.
 
     Returns: the value.
-
-    Raises:
-        ValueError: if a part is too short to be distinguished from other text.
     """
     inner_reference = secret_reference_in(source) if isinstance(source, str) else None
     if inner_reference is None:

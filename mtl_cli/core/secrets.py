@@ -1,15 +1,8 @@
 """Keeps secrets out of everything that a run writes or prints, and out of file names.
 
-A configuration refers to an environment variable as `${oc.env:NAME}`. If NAME contains
-a word such as KEY or PASSWORD, the value of the variable is a secret. A run uses the
-secret, but writes the reference `${oc.env:NAME}` in its place. Therefore the saved
-configuration can be run again wherever the variable is set.
-
-A password that the user typed into a URL has no reference, so a run writes `***` in its
-place.
-
-`secret_resolvers` finds the secrets. The functions here remember the secrets, and
-replace them in the text that a run writes.
+`secret_resolvers` finds the secrets of a configuration, such as `${oc.env:API_KEY}`. A
+run writes the reference in place of the secret, so the saved configuration can be run
+again. A password that the user typed into a URL has no reference: a run writes `***`.
 """
 
 import contextlib
@@ -53,7 +46,6 @@ def tracked_secrets() -> dict[str, str]:
 
 
 def add_secrets(references: dict[str, str]) -> None:
-    """Remembers secrets that another process has resolved, {secret: reference}."""
     for secret, reference in references.items():
         remember(secret, reference)
 
@@ -72,10 +64,7 @@ def remember(value: Any, reference: str) -> None:
 
 
 def secret_reference_in(value: object) -> str | None:
-    """Returns the reference of the first secret in a text or number, or None.
-
-    For example, `${oc.env:API_KEY}` if the text holds the value of API_KEY.
-    """
+    """Returns the reference of the first secret in a text or number, or None."""
     text = str(value)
     return next((ref for secret, ref in _references.items() if secret in text), None)
 

@@ -4,9 +4,8 @@ Usually a signal ends the run at once, by raising `Stopped`. During training, th
 signal is deferred: the signal waits until the training has written a checkpoint and
 raises `Stopped`, or until the training ends. A second signal ends the run at once.
 
-If the same signal comes again within `REPEAT_SECONDS`, it is dropped. For example, the
-program `timeout` sends its signal to the command, and then to the command's group, so
-the command gets the signal twice.
+If the same signal comes again within `REPEAT_SECONDS`, it is dropped: the program
+`timeout` sends its signal to the command, and then to the command's group.
 """
 
 import contextlib
@@ -20,9 +19,6 @@ from mtl_cli.core.errors import first_line
 from mtl_cli.core.standard_streams import drop_closed_terminal
 
 SIGNALS = [int(signal.SIGHUP), int(signal.SIGINT), int(signal.SIGTERM)]
-# A process that a signal ends has the exit code 128 plus the signal's number, as in
-# shells.
-EXIT_CODE_BASE = 128
 REPEAT_SECONDS = 0.3  # people seldom press Ctrl-C twice within this time
 
 _is_deferring = False  # whether the next signal has to wait
@@ -31,28 +27,22 @@ _last_signal = (0, 0.0)  # the number and the monotonic time of the last signal
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal has stopped a run.
-
-    Attributes:
-        number: the number of the signal.
-        code: the exit code of the process.
-        run: the run folder; None before the run began.
-    """
+    """A signal has stopped a run. `run` is its folder; None before the run began."""
 
     def __init__(self, number: int, message: str = "") -> None:
         name = signal.Signals(number).name
         by_signal = "interrupted" if name == "SIGINT" else f"stopped by {name}"
         super().__init__(message or by_signal)
         self.number = number
-        self.code = EXIT_CODE_BASE + number
+        self.code = 128 + number  # as in shells
         self.run: Path | None = None
 
 
 def install() -> None:
     """Installs the handler of the signals. An ignored signal stays ignored.
 
-    A shell makes a command in the background ignore SIGINT, so that Ctrl-C stops only
-    the command in the foreground. `nohup` makes a command ignore SIGHUP.
+    `nohup` makes a command ignore SIGHUP; a shell makes one in the background ignore
+    SIGINT.
     """
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -62,8 +52,7 @@ def install() -> None:
 def end_at_once() -> None:
     """Makes each further signal end the process, without a message.
 
-    Call this function when a command has ended, or stops its jobs. A `Stopped` that is
-    raised later, for instance while Python exits, would be printed as a traceback.
+    A `Stopped` that is raised while Python exits would be printed as a traceback.
     """
     for number in SIGNALS:
         if signal.getsignal(number) is _handle:
@@ -71,14 +60,12 @@ def end_at_once() -> None:
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
-    """Ends the process as the signal does without a handler."""
     if not _is_repeated(number):
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)
 
 
 def _is_repeated(number: int) -> bool:
-    """Records a signal; returns whether it came in the last `REPEAT_SECONDS` too."""
     global _last_signal
     last_number, last_time = _last_signal
     now = time.monotonic()
@@ -89,7 +76,6 @@ def _is_repeated(number: int) -> bool:
 
 
 def _handle(number: int, _frame: FrameType | None) -> None:
-    """Raises `Stopped`; if signals are deferred, remembers the first signal instead."""
     global _pending
     if number == signal.SIGHUP:
         drop_closed_terminal()
@@ -110,16 +96,11 @@ def defer() -> None:
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """Makes the first signal wait until the block ends.
+    """Makes the first signal wait until the block ends, and ends an earlier `defer`.
 
-    The block may look for a signal with `pending`, and raise `Stopped` earlier. The end
-    of the block also ends an earlier `defer`, because no code after the block looks for
-    a signal that waits.
-
-    Raises:
-        Stopped: if a signal waits when the block ends. If the block ends with an error,
-            `Stopped` replaces the error and names it: a calling script must see the
-            exit code of the signal.
+    The block may look for a signal with `pending`, and raise `Stopped` earlier. If the
+    block ends with an error while a signal waits, `Stopped` replaces the error and
+    names it: a calling script must see the exit code of the signal.
     """
     global _is_deferring
     defer()
@@ -141,9 +122,8 @@ def deferred() -> Iterator[None]:
 def raise_hidden_interrupts() -> Iterator[None]:
     """Raises a `KeyboardInterrupt` of the block even if a later error hides it.
 
-    A signal may interrupt a library anywhere. The library's cleanup may then fail, for
-    instance because the interrupted code has not set a variable. Python raises the
-    error of the cleanup; the `KeyboardInterrupt` is only the context of this error.
+    A signal may interrupt a library anywhere, and the library's cleanup may then fail.
+    The `KeyboardInterrupt` is only the context of the error of the cleanup.
     """
     try:
         yield

@@ -52,10 +52,7 @@ CALLING_OPERATORS = {"LIKE", "GLOB", "MATCH", "REGEXP"}
 def check_sqlite_database(path: Path) -> None:
     """Checks the files of an SQLite database, if there is one.
 
-    Raises:
-        UnsafeFileError: if a file is not regular, if a journal makes SQLite delete
-            another file, or if the database holds anything except tables and indexes
-            that call no function, and MLflow's trigger.
+    It may hold only tables and indexes that call no function, and MLflow's trigger.
     """
     # Not only for safety: MLflow would try for a minute to open a folder or a pipe.
     companions = [f"{path}{ending}" for ending in COMPANIONS]
@@ -84,10 +81,7 @@ def check_journal(path: Path) -> None:
 
 
 def problem_of(statement: str) -> str:
-    """Returns why a definition in SQL is refused, such as "calls load_extension".
-
-    Returns "" for an accepted definition.
-    """
+    """Returns why a definition in SQL is refused, such as "calls glob"; "" if not."""
     if statement.split() == TRIGGER_OF_MLFLOW.split():
         return ""
     if not TABLE_OR_INDEX.match(statement):
@@ -119,8 +113,8 @@ def called_function(statement: str) -> str | None:
 def definitions(path: Path) -> list[tuple[str, str]]:
     """Returns the name and the SQL statement of each object in an SQLite database.
 
-    Objects that SQLite has made itself have no statement, and are left out. The list is
-    empty for a missing or damaged database, because opening it later raises the error.
+    Objects that SQLite has made itself have no statement. For a missing or damaged
+    database the list is empty: opening it later raises the error.
     """
     with (
         contextlib.suppress(sqlite3.DatabaseError),

@@ -7,7 +7,7 @@ import stat
 import sys
 from collections.abc import Iterator
 
-from mtl_cli.core.errors import ConfigError, WriteError
+from mtl_cli.core.errors import WriteError
 
 # The exit code of a program that SIGPIPE has ended: `COMMAND | head` closes stdout.
 OUTPUT_CLOSED = 141
@@ -16,12 +16,11 @@ OUTPUT_CLOSED = 141
 def prepare_streams() -> None:
     """Opens closed streams, and lets stdout and stderr take every character.
 
-    A stream may be closed at the start, as in `COMMAND >&-`. The next file to be opened
-    would get the stream's number, and a library that prints would write into this file.
-    Therefore the null device is opened in place of the stream.
+    If a stream is closed at the start, as in `COMMAND >&-`, the next opened file would
+    get its number, and a library that prints would write into this file. Therefore the
+    null device is opened in place of the stream.
 
-    The encoding of a terminal may lack characters, such as "±". Such characters are
-    printed as "?", because an error would lose the results of the command.
+    Characters that the encoding of a terminal lacks, such as "±", are printed as "?".
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -33,33 +32,16 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="replace")
 
 
-def check_stdout_is_open() -> None:
-    """Raises a `ConfigError` if stdout was closed when the command started.
-
-    For commands that print their result. `prepare_streams` has opened the null device
-    in place of stdout, so the result would be lost.
-    """
-    if sys.__stdout__ is None:  # Python leaves this name as it was at the start
-        raise ConfigError(
-            "stdout is closed, so the result would be lost; send stdout to a file, as "
-            "in > FILE"
-        )
-
-
 def drop_output(descriptor: int) -> None:
     """Sends all further output of a file descriptor, such as 1, to the null device.
 
-    Without this call, Python tries again at exit to write the text that a closed pipe
-    or a full disk did not take, and prints an error.
+    Otherwise Python would print an error at exit for text that was not written.
     """
     os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def drop_closed_terminal() -> None:
-    """Drops the output of stdout and stderr if they are a terminal that has closed.
-
-    Otherwise the next line for the terminal would end the run with an error.
-    """
+    """Drops the output of stdout and stderr if they are a terminal that has closed."""
     for descriptor in (1, 2):
         # A terminal is a character device. After it has closed, `isatty` is false.
         if stat.S_ISCHR(os.fstat(descriptor).st_mode) and not os.isatty(descriptor):
@@ -68,10 +50,9 @@ def drop_closed_terminal() -> None:
 
 @contextlib.contextmanager
 def stdout_write_errors() -> Iterator[None]:
-    """Turns an error of the block into a `WriteError` about stdout.
+    """Turns an error of the block, except a `BrokenPipeError`, into a `WriteError`.
 
-    The block must do nothing but write to stdout. If the reader of a pipe has ended, as
-    in `COMMAND | head`, the error stays a `BrokenPipeError`.
+    The block must do nothing but write to stdout.
     """
     try:
         yield

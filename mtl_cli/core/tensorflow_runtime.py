@@ -4,7 +4,6 @@ import contextlib
 import gc
 import logging
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -12,16 +11,9 @@ from importlib.metadata import version
 
 from mtl_cli.core import compile_cache
 from mtl_cli.core.errors import ConfigError, MtlError, first_line
-from mtl_cli.core.keras_settings import (
-    KERAS_DEFAULTS,
-    KERAS_JSON_ERRORS,
-    keras_json,
-    set_keras_settings,
-)
+from mtl_cli.core.keras_settings import set_keras_settings
 from mtl_cli.core.machine import num_cores
 
-# The environment variable with the number of threads of one operation.
-INTRA_OP_THREADS = "TF_NUM_INTRAOP_THREADS"
 CUDA_FOLDER = "--xla_gpu_cuda_data_dir"  # a flag of XLA
 # Keras imports these packages if they are installed, for functions that mtl-cli does
 # not use. Without them, the import takes a fifth less time.
@@ -53,10 +45,9 @@ def start(seed: int, deterministic: bool) -> None:
     keras.utils.set_random_seed(seed)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
-        # If several operations read the same tensor, their gradients are summed. When
-        # the operations run at the same time, the order of the sum depends on timing,
-        # and so does its rounding. Therefore operations run one after another. Each
-        # operation still uses all cores.
+        # If operations that read the same tensor ran at the same time, the order in
+        # which their gradients are summed, and so the rounding, would depend on timing.
+        # Each operation still uses all cores.
         tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
@@ -76,19 +67,10 @@ def ignore_tools_of_start_folder() -> None:
 def load(is_own_process: bool = True) -> None:
     """Imports TensorFlow and Keras without their messages.
 
-    Runs no operation, so the number of threads can still be set afterwards.
-
-    Args:
-        is_own_process: whether mtl-cli has started this process, so that no other code
-            needs all functions of Keras. The process then saves time in two ways, see
-            `UNUSED_PACKAGES` and `without_garbage_collection`.
-
-    Raises:
-        ConfigError: if the environment sets a number of threads below 0, or if the
-            settings of Keras are wrong.
-        MtlError: if TensorFlow or Keras cannot be imported.
+    Runs no operation, so the number of threads can still be set afterwards. If
+    `is_own_process`, no other code needs all functions of Keras: the process saves
+    time, see `UNUSED_PACKAGES` and `without_garbage_collection`.
     """
-    check_threads()
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -102,41 +84,23 @@ def load(is_own_process: bool = True) -> None:
                 stack.enter_context(without_garbage_collection())
             import keras  # noqa: F401
             import tensorflow  # noqa: F401
-    except (ImportError, SystemError) as error:
-        fix = "install mtl-cli again"
-        if not isinstance(error, ModuleNotFoundError):  # perhaps a lack of memory
-            fix = f"free memory or raise its limit (ulimit -v), or {fix}"
-        raise MtlError(
+    except Exception as error:
+        # Other errors than these two come from wrong settings of Keras.
+        is_broken = isinstance(error, ImportError | SystemError)
+        raise (MtlError if is_broken else ConfigError)(
             f"TensorFlow cannot be loaded: {type(error).__name__}: {first_line(error)}"
-            f"; {fix}"
-        ) from error
-    except KERAS_JSON_ERRORS as error:
-        raise ConfigError(
-            f"Keras cannot be loaded: {first_line(error)}; correct or remove "
-            f"{keras_json()} and the environment variables KERAS_*, or install mtl-cli "
-            "again"
+            "; correct keras.json, if any, free memory, or install mtl-cli again"
         ) from error
     if is_own_process:
-        set_keras_settings(**KERAS_DEFAULTS)
+        set_keras_settings()
     log_only_errors()
 
 
 def log_only_errors() -> None:
-    """Makes TensorFlow log errors only, neither warnings nor information."""
     import absl.logging
 
     absl.logging.set_verbosity(absl.logging.ERROR)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-
-
-def check_threads() -> None:
-    """Refuses a number of threads below 0, for which TensorFlow aborts the process."""
-    value = os.environ.get(INTRA_OP_THREADS, "")
-    if re.fullmatch(r"\s*-\d+\s*", value):
-        raise ConfigError(
-            f"{INTRA_OP_THREADS}: '{value}' is not a number of threads; unset this "
-            "environment variable, or set it to a number above 0"
-        )
 
 
 @contextlib.contextmanager
@@ -156,9 +120,8 @@ def hidden_modules(*names: str) -> Iterator[None]:
 def without_garbage_collection() -> Iterator[None]:
     """Makes the garbage collector skip the objects that exist at the end of the block.
 
-    The modules that the block imports have about a million objects, and these live as
-    long as the process. Visiting them again and again would take a tenth of the
-    processor time of a short training.
+    The imported modules have about a million objects. Visiting them again and again
+    would take a tenth of the processor time of a short training.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -178,9 +141,6 @@ def quiet_stderr() -> Iterator[None]:
     block raises an error, the text is printed, since it may explain the error. A signal
     that stops the block does not count as an error.
     """
-    if sys.stderr is None:  # stderr was closed at the start: file 2 is another file
-        yield
-        return
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as dropped:
@@ -210,15 +170,11 @@ def describe() -> dict[str, object]:
         "inter_op_threads": threading.get_inter_op_parallelism_threads()
         or number_in_environment("TF_NUM_INTEROP_THREADS"),
         "intra_op_threads": threading.get_intra_op_parallelism_threads()
-        or number_in_environment(INTRA_OP_THREADS),
+        or number_in_environment("TF_NUM_INTRAOP_THREADS"),
     }
 
 
 def number_in_environment(variable: str) -> int:
-    """Returns the number in an environment variable, or 0 if it holds no number.
-
-    TensorFlow reads a variable in the same way if no number of threads has been set in
-    Python. For 0, it takes one thread per core.
-    """
+    """Reads a variable as TensorFlow does; 0 stands for one thread per core."""
     value = os.environ.get(variable, "").strip()
     return int(value) if value.isdecimal() else 0

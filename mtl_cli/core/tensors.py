@@ -21,10 +21,7 @@ def check_shape(
         tensor: the tensor; a number counts as a tensor without axes.
         expected: the length of each axis. A word names an axis of any length; None
             stands for "batch".
-        fix: what the author of the option can do, for the message.
-
-    Raises:
-        ConfigError: if the tensor has another shape.
+        fix: what the author of the option can do.
     """
     shape = getattr(tensor, "shape", ())
     if getattr(shape, "rank", 0) is None:  # TensorFlow does not know the shape

@@ -1,13 +1,12 @@
 """Makes the consoles that print to stdout, and shows the progress of long work."""
 
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console, ConsoleDimensions
+from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
@@ -19,8 +18,7 @@ from mtl_cli.core.standard_streams import (
 )
 
 LINE_WIDTH = 120  # characters of a line, if stdout is not a terminal
-# The time between two lines of progress of a training, without a terminal. Commands
-# take less time, so their lines follow more quickly.
+# The time between two lines of progress without a terminal.
 SECONDS_PER_LINE = 60.0
 SECONDS_PER_LINE_OF_COMMANDS = 10.0
 
@@ -29,7 +27,6 @@ class StdoutConsole(Console):
     """A console of `rich` for stdout. Handles a full disk and a closed pipe."""
 
     def print(self, *objects: Any, **settings: Any) -> None:
-        """Prints. Raises a `WriteError` if stdout cannot be written."""
         with stdout_write_errors():
             super().print(*objects, **settings)
 
@@ -43,16 +40,9 @@ class StdoutConsole(Console):
 def new_console(**settings: Any) -> Console:
     """Returns a console for stdout; `settings` are further arguments of `Console`."""
     console = StdoutConsole(highlight=False, soft_wrap=True, **settings)
-    set_width(console)
-    return console
-
-
-def set_width(console: Console) -> None:
-    """Sets the width of a console for stdout if rich would assume 80 characters."""
     if not console.is_terminal:
         console.width = LINE_WIDTH
-    elif console.is_dumb_terminal:  # as in Emacs, where TERM=dumb
-        console.size = ConsoleDimensions(*shutil.get_terminal_size())
+    return console
 
 
 @contextmanager
@@ -63,10 +53,9 @@ def progress_line(
 ) -> Iterator[Callable[..., None]]:
     """Shows the progress inside the block in one line.
 
-    A terminal shows one line that changes. The line appears at the first call of
-    `show`, and disappears at the end of the block. Without a terminal, as in notebooks
-    or pipes, `print_line` prints a line at most every `seconds`; short work prints no
-    line.
+    A terminal shows one line that changes, and disappears at the end of the block.
+    Without a terminal, `print_line` prints a line at most every `seconds`; short work
+    prints no line.
 
     Yields: the function `show(text)`. Without a terminal, `show(text, at_once=True)`
         prints the line without waiting.
@@ -97,9 +86,9 @@ def work_text(
     Args:
         description: what the work is.
         done: the amount of work that is done now, in any unit.
-        total: the amount of all work; 0 if the amount is not known yet.
-        seconds: the time since the measurement of the speed began.
-        done_before: the amount that was done when the measurement began.
+        total: the amount of all work; 0 if it is not known yet.
+        seconds: the time since the amount `done_before` was done.
+        done_before: see `seconds`.
     """
     if done <= done_before or not total:
         return description
@@ -112,7 +101,7 @@ def progress_on_stderr() -> Iterator[Callable[[str, int, int], None]]:
     """Shows the progress of a command's pieces of work on stderr.
 
     Yields: the function `show_work(description, done, total)`, see `work_text`. A new
-        description begins a new piece of work and a new measurement of the speed.
+        description begins a new piece of work.
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     current_work, start, done_at_start = "", 0.0, 0

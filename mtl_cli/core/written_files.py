@@ -2,8 +2,7 @@
 
 A command that writes a folder stores {file: hash} in one file of the folder, the
 record. A later `--force` removes the folder only if each of its files is in the
-record and has the same hash. So no folder is removed in which somebody has added or
-changed a file. `mtl-export --verify` compares the files of an export with its record.
+record and has the same hash. `mtl-export --verify` compares them too.
 """
 
 import hashlib
@@ -20,7 +19,6 @@ HASHES_KEY = "files"  # the record is a JSON object; this key holds {file: hash}
 
 
 def hashes_of(folder: Path) -> dict[str, str]:
-    """Returns {path relative to the folder: SHA-256} for all files in a folder."""
     return {name: sha256(path) for name, path in files_by_name(folder).items()}
 
 
@@ -31,10 +29,8 @@ def check_written(
 
     Args:
         folder: the folder that a command has written.
-        record_name: the name of the record, the file in the folder that holds
-            `hashes`.
-        hashes: the value of `HASHES_KEY` in the record. The record may have been
-            edited, so this can be any JSON value.
+        record_name: the name of the record in the folder.
+        hashes: the value of `HASHES_KEY` in the record; may be any JSON value.
         byproducts: glob patterns of files that appear in the folder when it is used,
             such as `__pycache__/*.pyc`.
     """
@@ -58,10 +54,7 @@ def check_written(
 
 
 def check_none_missing(folder: Path, hashes: Collection[str]) -> None:
-    """Raises an `UnsafeFileError` if a folder lacks one of the files that it held.
-
-    `hashes` is {file: hash} from the record of the folder.
-    """
+    """Raises an `UnsafeFileError` if a folder lacks one of the files that it held."""
     # Comparing names is safer than looking for files: a forged record may name a file
     # outside of the folder.
     if missing := sorted(set(hashes) - set(files_by_name(folder))):
@@ -76,8 +69,8 @@ def files_by_name(folder: Path) -> dict[str, Path]:
 def files_in(folder: Path, depth: int = 0) -> Iterator[Path]:
     """Yields all files in a folder and its subfolders, in the order of their names.
 
-    A link, a pipe or a device is an `UnsafeFileError`, and so is a subfolder that lies
-    in more than `MAX_DEPTH` folders. `depth` counts the folders above `folder`.
+    A link, a pipe or a device is an `UnsafeFileError`, and so are too many folders in
+    one another. `depth` counts the folders above `folder`.
     """
     if depth == MAX_DEPTH:
         raise UnsafeFileError(f"{folder} lies more than {MAX_DEPTH} folders deep")
@@ -94,6 +87,5 @@ def files_in(folder: Path, depth: int = 0) -> Iterator[Path]:
 
 
 def sha256(path: Path) -> str:
-    """Returns the SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

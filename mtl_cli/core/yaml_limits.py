@@ -22,9 +22,8 @@ MAX_YAML_BYTES = 4 << 20  # the largest file; a text may have as many characters
 # Far below Python's limit on nested calls, far above the depth of any configuration.
 MAX_YAML_DEPTH = 64
 MAX_YAML_VALUES = 200_000  # after aliases are expanded
-# OmegaConf makes an object of each value, and copies it about ten times while Hydra
-# composes a configuration: 3,000 values take a second of CPU time. No key needs a list
-# of more than 5,000 values.
+# OmegaConf copies each value about ten times while Hydra composes a configuration:
+# 3,000 values take a second of CPU time.
 MAX_YAML_LIST = 5_000
 READ_SECONDS = 10  # usually reading takes a fifth of a second
 # Python refuses to read or write whole numbers of more than 4300 digits.
@@ -33,29 +32,18 @@ LONG_NUMBER = re.compile(r"[-+]?\d[\da-fA-FxX_:]{1000,}")
 
 @dataclass
 class OpenNode:
-    """A list or mapping whose end has not been read yet.
-
-    Attributes:
-        anchor: the name by which aliases refer to the node.
-        line_of_list: the line at which a list begins; None for a mapping.
-        num_children: the number of items of a list, or of keys and values of a mapping.
-        size: the number of values that the node expands to so far.
-    """
+    """A list or mapping whose end has not been read yet."""
 
     anchor: str | None = None
-    line_of_list: int | None = None
-    num_children: int = 0
-    size: int = 1
+    is_list: bool = False
+    num_children: int = 0  # items of a list, or keys and values of a mapping
+    size: int = 1  # the number of values that the node expands to so far
 
 
 def check_yaml(text: str, name: str) -> None:
-    """Checks the length, depth and expansion of a YAML text, and its lists and numbers.
+    """Raises an `UnsafeFileError` if a YAML text exceeds a limit.
 
     The check reads PyYAML's events in a loop, because deep recursion would fail.
-
-    Raises:
-        UnsafeFileError: if a limit is exceeded.
-        yaml.YAMLError: if the text is not YAML.
     """
     if len(text) > MAX_YAML_BYTES:
         raise UnsafeFileError(
@@ -67,8 +55,12 @@ def check_yaml(text: str, name: str) -> None:
     open_nodes = [OpenNode()]  # each in the one before; the first holds the documents
     for event in yaml.parse(stream, Loader=yaml.CSafeLoader):
         if isinstance(event, yaml.CollectionStartEvent):
-            open_nodes.append(open_node(event))
-            check_depth(len(open_nodes) - 1, name)
+            is_list = isinstance(event, yaml.SequenceStartEvent)
+            open_nodes.append(OpenNode(event.anchor, is_list))
+            if len(open_nodes) - 1 > MAX_YAML_DEPTH:
+                raise UnsafeFileError(
+                    f"{name} is nested more than {MAX_YAML_DEPTH} levels deep"
+                )
             sizes[event.anchor] = 0
             continue
         if isinstance(event, yaml.CollectionEndEvent):
@@ -91,28 +83,12 @@ def check_yaml(text: str, name: str) -> None:
         parent.size += size
 
 
-def open_node(event: yaml.CollectionStartEvent) -> OpenNode:
-    """Makes the node of a list or mapping from the event of its start."""
-    node = OpenNode(event.anchor)
-    if isinstance(event, yaml.SequenceStartEvent) and event.start_mark:
-        node.line_of_list = event.start_mark.line + 1
-    return node
-
-
-def check_depth(depth: int, name: str) -> None:
-    """Refuses a node that lies in too many other nodes."""
-    if depth > MAX_YAML_DEPTH:
-        raise UnsafeFileError(
-            f"{name} is nested more than {MAX_YAML_DEPTH} levels deep"
-        )
-
-
 def check_closed_node(node: OpenNode, name: str) -> None:
     """Refuses a list that is too long, and a node that expands to too many values."""
-    if node.line_of_list is not None and node.num_children > MAX_YAML_LIST:
+    if node.is_list and node.num_children > MAX_YAML_LIST:
         raise UnsafeFileError(
-            f"{name}: the list in line {node.line_of_list} has "
-            f"{node.num_children:,} values; at most {MAX_YAML_LIST:,} are read"
+            f"{name}: a list has {node.num_children:,} values; at most "
+            f"{MAX_YAML_LIST:,} are read"
         )
     if node.size > MAX_YAML_VALUES:
         raise UnsafeFileError(f"{name} expands to more than {MAX_YAML_VALUES:,} values")
@@ -132,8 +108,7 @@ def check_scalar(event: yaml.ScalarEvent, name: str) -> None:
 def limited_reading() -> Iterator[None]:
     """Raises a `ConfigError` if the block takes more CPU time than `READ_SECONDS`.
 
-    Only the main thread can receive the signal that ends the block. In any other thread
-    there is no limit.
+    Only in the main thread, because no other can receive the signal.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

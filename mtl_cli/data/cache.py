@@ -20,7 +20,7 @@ from pathlib import Path
 
 from mtl_cli.core.atomic_write import FREE_SPACE
 from mtl_cli.core.cache_folder import cache_folder, make_subfolder
-from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, MtlError, WriteError, fix_for
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, MtlError, WriteError
 from mtl_cli.core.folder_lock import open_lock_file
 from mtl_cli.core.paths import PACKAGE
 from mtl_cli.core.plugin_code import code_hashes
@@ -52,14 +52,10 @@ def find_or_encode(
         try:
             return find_or_encode_in(cache, key, encode, check)
         except OSError as error:
-            fix = fix_for(
-                error,
-                "make room, or name another folder in the environment variable "
-                "MTL_CACHE",
-            )
             warnings.warn(
                 f"cannot keep encoded data in {cache}: {error.strerror or error}; "
-                f"going on without this cache; {fix}",
+                "going on without this cache; make room, or name another folder in "
+                "the environment variable MTL_CACHE",
                 stacklevel=2,
             )
     return encode_without_cache(encode)
@@ -75,7 +71,7 @@ def encode_without_cache(encode: Callable[[Path], None]) -> Entry:
     except OSError as error:
         raise WriteError(
             f"cannot write encoded data to {tempfile.gettempdir()}: "
-            f"{error.strerror or error}; {fix_for(error, FREE_SPACE)}"
+            f"{error.strerror or error}; {FREE_SPACE}"
         ) from None
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.fs
 
 from mtl_cli.core.atomic_write import write_text
-from mtl_cli.core.cache_folder import make_cache_subfolder
+from mtl_cli.core.cache_folder import cache_folder, make_subfolder
 from mtl_cli.core.errors import (
     DAMAGED_FILE_ERRORS,
     DataError,
@@ -108,7 +108,7 @@ def content_hash(path: Path) -> str:
 def hash_cache_file(path: Path) -> Path | None:
     """Returns None without a cache."""
     with contextlib.suppress(OSError):  # the cache cannot be made
-        if folder := make_cache_subfolder("hashes"):
+        if cache := cache_folder():
             path_hash = hashlib.sha256(str(path.resolve()).encode()).hexdigest()
-            return folder / f"{path_hash}.json"
+            return make_subfolder(cache, "hashes") / f"{path_hash}.json"
     return None

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mtl_cli.core.atomic_write import naming_full_disk
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.locations import Location
 
@@ -23,7 +22,7 @@ def copied_stdin(location: Location, folder: Path) -> Iterator[Location]:
         yield location
         return
     path = folder / "stdin.csv"
-    with naming_full_disk(folder), path.open("wb") as file:
+    with path.open("wb") as file:
         shutil.copyfileobj(sys.stdin.buffer, file)
     if not path.stat().st_size:
         raise DataError("TABLE: stdin is empty; expected a header and rows of CSV")

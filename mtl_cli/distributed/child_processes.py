@@ -58,7 +58,6 @@ def start_children(run_folder: Path, num_processes: int) -> Children:
 
 
 def start_child(command: Sequence[str], variables: dict[str, str]) -> Child:
-    """Starts a child process with this process's environment and more variables."""
     stderr = tempfile.TemporaryFile()  # noqa: SIM115
     process = subprocess.Popen(
         command, env=os.environ | variables, stdout=subprocess.DEVNULL, stderr=stderr
@@ -67,10 +66,9 @@ def start_child(command: Sequence[str], variables: dict[str, str]) -> Child:
 
 
 def exit_reason(children: Children) -> str:
-    """Returns why a child has ended, for the end of a message; "" if all still run.
+    """Returns why a child has ended, such as " (out of memory)"; "" if all still run.
 
-    The reason is the last line of the child's stderr, such as " (out of memory)", or
-    else " (exit code 1)". If several children have ended, a failed child gives it.
+    If several children have ended, a failed child gives the reason.
     """
     ended = [child for child in children if child.process.poll() is not None]
     if not ended:
@@ -83,7 +81,6 @@ def exit_reason(children: Children) -> str:
 
 
 def terminate(children: Children) -> None:
-    """Sends SIGTERM to all children, and does not wait for their end."""
     for child in children:
         child.process.terminate()
 

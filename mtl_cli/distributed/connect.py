@@ -35,15 +35,10 @@ def connect(
     """Connects this process with the other processes of its run, once all are present.
 
     With the strategy `mirrored`, this process is the chief, and first starts the other
-    processes, one for each other GPU.
+    processes, one for each other GPU. They read the configuration in the run folder.
 
-    Args:
-        strategy: `trainer.strategy`.
-        run_folder: the run folder. The other processes of a `mirrored` run read the
-            configuration in it.
-        environment: the values for `environment.json`. Some of them, such as the hash
-            of the data, must be equal in all processes.
-        warn: a function that prints a warning.
+    `environment` holds the values for `environment.json`. Some of them, such as the
+    hash of the data, must be equal in all processes.
 
     Returns: the connected processes; None if the chief's run is finished already.
     """
@@ -74,9 +69,8 @@ def connect_workers(
     workers, rank = cluster.workers_and_rank()
     if not join_rendezvous(workers, rank, environment, children):
         return None
-    # From here on, a signal must not end this process alone: the other processes would
-    # wait for it inside TensorFlow. Therefore signals wait until the training can stop
-    # all processes together.
+    # A signal must not end this process alone: the others would wait for it inside
+    # TensorFlow. So signals wait until the training can stop all processes together.
     signals.defer()
     choose_gpu(workers, rank)
     # TensorFlow's strategy replaces this handler; it is put back below.
@@ -95,7 +89,6 @@ def connect_workers(
 
 
 def gpus() -> list[Any]:
-    """Returns the GPUs of this machine, as TensorFlow's `PhysicalDevice` objects."""
     devices: list[Any] = tf.config.list_physical_devices("GPU")
     return devices
 

@@ -49,11 +49,8 @@ def join_rendezvous(
 ) -> bool:
     """Waits up to `TIMEOUT_SECONDS` until all processes of a run are present.
 
-    Args:
-        workers: the addresses of all processes by rank; the first is the chief's.
-        rank: the rank of this process.
-        environment: the values for `environment.json`.
-        children: the child processes of the chief.
+    `workers` are the addresses of all processes by rank. `environment` holds the values
+    for `environment.json`.
 
     Returns: whether to train; False if the chief's run is finished already.
 
@@ -74,8 +71,7 @@ def wait_for_workers(
 ) -> None:
     """Waits, as the chief, for all workers, and gives them all the same answer.
 
-    The answer is `WELCOME`, or a line that names a missing worker or says how workers
-    differ from the chief.
+    The answer is `WELCOME` or an error message.
     """
     with contextlib.ExitStack() as stack:
         connections: dict[int, socket.socket] = {}  # of present workers, by rank
@@ -85,25 +81,19 @@ def wait_for_workers(
             rank = introduction["index"]
             connections[rank] = connection
             differences[rank] = difference_message(chief_introduction, introduction)
-        error = missing_worker_message(workers, list(connections))
-        if not error:
-            error = "; ".join(filter(None, differences.values()))
+        error = "; ".join(filter(None, differences.values()))
+        missing_ranks = set(range(1, len(workers))) - set(connections)
+        if missing_ranks:
+            rank = min(missing_ranks)
+            error = (
+                f"trainer.strategy: worker {rank} ({workers[rank]}) did not connect to "
+                f"the chief in {TIMEOUT_SECONDS:.0f} s; give the same command on every "
+                "machine"
+            )
         for connection in connections.values():
             answer(connection, error or WELCOME)
     if error:
         raise ConfigError(error)
-
-
-def missing_worker_message(workers: list[str], present_ranks: list[int]) -> str:
-    """Returns an error about the first missing worker; "" if all are present."""
-    for rank, address in enumerate(workers):
-        if rank != 0 and rank not in present_ranks:
-            return (
-                f"trainer.strategy: worker {rank} ({address}) did not connect to the "
-                f"chief in {TIMEOUT_SECONDS:.0f} s; give the same command on every "
-                "machine"
-            )
-    return ""
 
 
 def dismiss_workers(workers: list[str]) -> None:
@@ -168,16 +158,10 @@ def answer(connection: socket.socket, text: str) -> None:
 
 
 def report_to_chief(chief: str, introduction: dict[str, Any]) -> str:
-    """Sends this worker's introduction to the chief, and returns the answer.
+    """Sends this worker's introduction to the chief; returns `WELCOME` or `FINISHED`.
 
     Tries again while the chief does not listen yet, and if the chief ends before it
-    answers.
-
-    Returns: `WELCOME` or `FINISHED`.
-
-    Raises:
-        ConfigError: with the chief's answer, if it is another; or if there is no answer
-            within `TIMEOUT_SECONDS`.
+    answers. Any other answer, or none within `TIMEOUT_SECONDS`, is a `ConfigError`.
     """
     for _ in attempts():
         reply = ""
@@ -215,13 +199,12 @@ def difference_message(chief: dict[str, Any], worker: dict[str, Any]) -> str:
 
 
 def attempts() -> Iterator[None]:
-    """Yields once per attempt, as long as `TIMEOUT_SECONDS` have not passed."""
+    """Yields until `TIMEOUT_SECONDS` have passed."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         yield
 
 
 def host_and_port(address: str) -> tuple[str, int]:
-    """Splits an address `host:port`."""
     host, _, port = address.rpartition(":")
     return host, int(port)

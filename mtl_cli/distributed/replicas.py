@@ -38,16 +38,8 @@ LOST_WORKER_ERRORS = (
 def rows_per_process(batch_size: int, num_rows: int, num_processes: int) -> int:
     """Returns the number of rows of each batch that one process reads.
 
-    A batch never holds more than all rows. For this limit, the number of rows is
-    rounded up to a multiple of the number of processes.
-
-    Args:
-        batch_size: the requested number of rows in a batch.
-        num_rows: the number of training rows.
-        num_processes: the number of processes of the run.
-
-    Raises:
-        ConfigError: if the processes cannot share a batch evenly.
+    A batch never holds more than all rows. For this limit, `num_rows`, the number of
+    training rows, is rounded up to a multiple of the number of processes.
     """
     max_rows = math.ceil(num_rows / num_processes)
     rows, remainder = divmod(batch_size, num_processes)
@@ -82,7 +74,6 @@ class Replicas:
 
     @property
     def is_chief(self) -> bool:
-        """Whether this process writes the run folder and decides for all processes."""
         return self.rank == 0
 
     def all_reduce(self, tensors: T) -> T:
@@ -114,11 +105,7 @@ class Replicas:
         return tf.ensure_shape(gathered, [self.size * rows.shape[0], *rows.shape[1:]])
 
     def broadcast(self, array: Any) -> Any:
-        """Returns the chief's array in every process.
-
-        Each process gives an array of the same shape and dtype; only the chief's values
-        count.
-        """
+        """Returns the chief's array; each process gives one of its shape and dtype."""
         if self.strategy is None:
             return array
         values = tf.convert_to_tensor(array)
@@ -129,7 +116,7 @@ class Replicas:
     def broadcast_number(self, value: float | None) -> float | None:
         """Returns the chief's number or None in every process.
 
-        Between several processes, NaN is sent for None, so a chief's NaN becomes None.
+        NaN is sent for None, so a chief's NaN becomes None.
         """
         if self.strategy is None:
             return value
@@ -149,16 +136,14 @@ class Replicas:
 
     @contextlib.contextmanager
     def detect_lost_workers(self) -> Iterator[None]:
-        """Turns errors about a lost process into a `LostWorkerError`.
+        """Turns errors about a lost worker or chief into a `LostWorkerError`.
 
-        The lost process may be a worker or the chief. Any error in the block also ends
-        the child processes.
+        Any error in the block also ends the child processes.
         """
         try:
             yield
         except BaseException as error:
-            # A process that trains alone has no other process to lose: then any error
-            # has another cause.
+            # A process that trains alone has no other process to lose.
             is_lost = self.strategy is not None and isinstance(
                 error, LOST_WORKER_ERRORS
             )
@@ -175,10 +160,8 @@ class Replicas:
     def barrier(self) -> None:
         """Waits at the end of the work until all processes have come to this point.
 
-        Without the barrier, a process could exit while another process still waits for
-        its numbers. At the barrier itself, a process may also exit while another still
-        waits. The error in the waiting process is then ignored, because no work is
-        left.
+        A process may exit while another still waits at the barrier. The error in the
+        waiting process is ignored, because no work is left.
         """
         with contextlib.suppress(*LOST_WORKER_ERRORS):
             self._wait_for_all()
@@ -186,14 +169,9 @@ class Replicas:
     def close(self) -> None:
         """Waits until all processes have finished and the children have ended.
 
-        All processes wait twice:
-
-        - The first wait shows that the work of all processes is done. If it fails in
-          the chief, another process has ended. The failure is ignored, because the work
-          of the chief is done. If it fails in another process, the chief has ended too
-          early, and this process raises a `LostWorkerError`.
-        - The second wait keeps the chief alive until every process has left the first
-          wait. No process has work left, so a failure is ignored.
+        The first wait shows that the work of all processes is done. If it fails in
+        another process than the chief, the chief has ended too early. The second wait
+        keeps the chief alive until every process has left the first.
         """
         if self.is_chief:
             self.barrier()

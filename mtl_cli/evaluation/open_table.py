@@ -9,7 +9,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from mtl_cli.columns.arrow_types import with_lists_of_views, with_plain_types
-from mtl_cli.core.atomic_write import naming_full_disk, temporary_folder
+from mtl_cli.core.atomic_write import temporary_folder
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.locations import Location, location_name
 from mtl_cli.data.sources import Source, open_source
@@ -49,9 +49,8 @@ def opened_for_evaluation(
         copied_stdin(table, folder) as location,
     ):
         plan = plan_for_files(model.config, location, slice_columns, name)
-        with naming_full_disk(folder):
-            spill = folder / "rows"
-            source = open_source("TABLE", location, plan.dataset, plan.request, spill)
+        spill = folder / "rows"
+        source = open_source("TABLE", location, plan.dataset, plan.request, spill)
         trained_run = run_trained_on(location, plan.dataset.format, model.folder)
         if trained_run is not None:
             plan.remarks.append(training_rows_remark(model.folder, trained_run))

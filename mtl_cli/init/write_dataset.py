@@ -55,7 +55,7 @@ def write_dataset(arguments: argparse.Namespace) -> str:
         return dataset_yaml(name, tables, proposal)
 
     proposal, check_notes = check_proposal(proposal, to_yaml, tables.complete)
-    write_yaml(target, to_yaml(proposal), may_replace=arguments.force)
+    write_yaml(target, to_yaml(proposal))
     notes = [
         *tables.null_notes,
         *notes_on_ordered_classes(train, proposal),
@@ -129,12 +129,11 @@ def target_path(name: str, may_exist: bool) -> Path:
     return target
 
 
-def write_yaml(target: Path, text: str, may_replace: bool) -> None:
-    """Writes the YAML of a data set to `target`; replaces a file if `may_replace`."""
+def write_yaml(target: Path, text: str) -> None:
+    """Writes the YAML of a data set to `target`."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        fix = "start in a folder that can be written"
-        write_text(target, text, fix, may_replace=may_replace)
+        write_text(target, text, "start in a folder that can be written")
     except OSError as error:
         raise ConfigError(f"cannot write {target}: {error.strerror}") from None
     except WriteError as error:

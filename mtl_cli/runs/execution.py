@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,8 +40,7 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
     With several processes, each process calls this function.
 
     Returns: the run folder, and whether this process executed the run. False means that
-        the run was finished before, or that this process is an evaluator and has
-        nothing to do. A worker or evaluator returns the requested folder, although the
+        the run was finished before. A worker returns the requested folder, although the
         folder may have been removed.
     """
     from mtl_cli.config.check import check
@@ -53,8 +51,7 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
     try:
         config = check(request.composed)
         strategy = config.trainer.strategy
-        is_evaluator = cluster.is_evaluator(strategy)
-        is_chief = not is_evaluator and cluster.rank(strategy) == 0
+        is_chief = cluster.rank(strategy) == 0
         if is_chief:
             start = choose_start(config, request.folder, request.is_named_by_time)
     finally:
@@ -65,9 +62,6 @@ def execute(request: RunRequest) -> tuple[Path, bool]:
             # `rmdir` refuses a folder that is not empty.
             with contextlib.suppress(OSError):
                 request.folder.rmdir()
-    if is_evaluator:
-        sys.stdout.write("mtl-train: no evaluator is needed: the chief validates\n")
-        return request.folder, False
     if is_chief:
         return execute_as_chief(config, start, request)
     execute_as_worker(config, request, cluster.rank(strategy))

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from mtl_cli.core.atomic_write import naming_full_disk, temporary_folder
+from mtl_cli.core.atomic_write import temporary_folder
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.locations import Location
 from mtl_cli.core.message_text import line_if_any
@@ -55,7 +55,6 @@ def predict_files(
     keep: Sequence[str] = (),
     on_rows: OnProgress = no_progress,
     constants: Mapping[str, str | None] = {},
-    may_replace: bool = True,
 ) -> PredictionSummary:
     """Predicts every row of a table, and writes the predictions in the same order.
 
@@ -70,7 +69,6 @@ def predict_files(
             number of all rows.
         constants: {column: value}. Every row is predicted with this value, in place of
             the table's column of this name if there is one.
-        may_replace: whether an existing target is replaced.
     """
     model = saved_model.load(run).with_constants(constants, "--set")
     summary, start = PredictionSummary(), time.monotonic()
@@ -80,7 +78,7 @@ def predict_files(
     num_not_finite = Counter[str]()  # {column: number of predictions}
     with (
         opened_table(location, keep, dataset, request) as source,
-        opened_target(target, may_replace) as writer,
+        opened_target(target) as writer,
     ):
         for rows in source.blocks():
             with source.located_errors(summary.num_rows):
@@ -147,9 +145,6 @@ def opened_table(
         copied_stdin(location, folder) as table,
     ):
         dataset = with_format_of(dataset, table)
-        with naming_full_disk(folder):
-            spill = folder / "rows"
-            source = open_source(
-                "TABLE", table, dataset, request, spill, may_be_empty=True
-            )
-        yield source
+        yield open_source(
+            "TABLE", table, dataset, request, folder / "rows", may_be_empty=True
+        )

@@ -73,11 +73,10 @@ def check_prediction_target(target: str) -> None:
 
 
 @contextmanager
-def opened_target(target: str, may_replace: bool = True) -> Iterator[TableWriter]:
+def opened_target(target: str) -> Iterator[TableWriter]:
     """Yields a writer to a file or to stdout.
 
-    The file appears at the end of the block, completely or not at all. If the file
-    exists and `may_replace` is False, an error is raised.
+    The file appears at the end of the block, completely or not at all.
     """
     if target == STDOUT:
         writer = TableWriter(sys.stdout.buffer, ".csv", stdout_write_errors)
@@ -86,10 +85,7 @@ def opened_target(target: str, may_replace: bool = True) -> Iterator[TableWriter
         return
     check_prediction_target(target)
     # Arrow gets an open file, because it refuses paths that are not UTF-8.
-    with (
-        replacing(Path(target), RUN_AGAIN, may_replace) as path,
-        path.open("wb") as file,
-    ):
+    with replacing(Path(target), RUN_AGAIN) as path, path.open("wb") as file:
         writer = TableWriter(file, Path(target).suffix)
         try:
             yield writer

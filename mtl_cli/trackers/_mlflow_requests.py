@@ -21,21 +21,16 @@ DEFAULT_VARIABLES = {
     # Newer versions of MLflow store runs in a folder only if this is set.
     "MLFLOW_ALLOW_FILE_STORE": "true",
 }
-LOGGERS = ("mlflow", "alembic", "sqlalchemy.engine", "urllib3")
 
 
 def load_quietly() -> None:
-    """Imports MLflow and silences it.
-
-    The environment variables, the filter of warnings and the loggers of MLflow stay
-    changed until the process ends.
-    """
+    """Imports MLflow, and silences it until the process ends."""
     for name, value in DEFAULT_VARIABLES.items():
         os.environ.setdefault(name, value)
     warnings.filterwarnings("ignore", module="mlflow")
     import mlflow  # noqa: F401
 
-    for name in LOGGERS:
+    for name in ("mlflow", "alembic", "sqlalchemy.engine", "urllib3"):
         logger = logging.getLogger(name)
         logger.handlers = [logging.NullHandler()]
         logger.propagate = False

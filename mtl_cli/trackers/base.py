@@ -1,14 +1,18 @@
 """The base class of trackers; each tracker is one file in this folder."""
 
+import json
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import PrivateAttr
 
+from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.options import Options
+from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.secrets import secret_reference_in
 from mtl_cli.metrics.score_dict import Scores
 
@@ -55,7 +59,6 @@ class Tracker(Options):
         return self.name
 
     def set_event_time(self, seconds: float) -> None:
-        """Sets the time of the event that the next call sends."""
         self._event_time = seconds
 
     def check_installed(self) -> None:
@@ -63,8 +66,7 @@ class Tracker(Options):
         if not self.package:
             return
         spec = find_spec(self.package)
-        # `find_spec` also finds a folder of this name without Python code. Its `origin`
-        # is None.
+        # A folder of this name without Python code has a spec whose `origin` is None.
         if spec is None or spec.origin is None:
             raise ConfigError(
                 f"tracker: {self.name} needs a package: "
@@ -83,11 +85,8 @@ class Tracker(Options):
     def start(self, run: Path, values: dict[str, Any]) -> None:
         """Receives the start of a run, before the run reads its data.
 
-        A resumed run calls `start` again, with the same folder.
-
-        Args:
-            run: the run folder.
-            values: the configuration, without secrets.
+        A resumed run calls `start` again, with the same folder. `values` is the
+        configuration, without secrets.
         """
 
     def resume(self, number: int) -> None:
@@ -98,31 +97,22 @@ class Tracker(Options):
         """
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:
-        """Receives the end of an epoch.
+        """Receives the end of an epoch, with its row in `history.csv`.
 
         The values have the time `_event_time`. A call may be repeated, also by a
         resumed run, with the same values and the same time. The service should then
         hold the epoch once, if it can.
-
-        Args:
-            number: the number of the epoch, from 1.
-            row: the row of the epoch in `history.csv`.
         """
 
     def end(self, scores: dict[str, Scores] | None) -> None:
         """Receives the end of the run, when all files but `status.json` are written.
 
-        Args:
-            scores: {split: the final scores}; None if the run failed.
+        `scores` is {split: the final scores}; None if the run failed.
         """
 
 
 def flat_numbers(values: dict[str, Any], prefix: str = "") -> dict[str, float]:
     """Turns nested dicts into one dict with dotted keys, and keeps only the numbers.
-
-    Args:
-        values: the nested dicts.
-        prefix: the start of all keys of the result.
 
     >>> flat_numbers({"test": {"buy": {"auc": 0.5, "space": "click = 1"}}})
     {'test.buy.auc': 0.5}
@@ -132,3 +122,18 @@ def flat_numbers(values: dict[str, Any], prefix: str = "") -> dict[str, float]:
         for key, value in flatten(values, prefix).items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
+
+
+def record_id(file: Path, run_id: str) -> None:
+    """Keeps a service's id of a run, so that a resumed run goes on in the same one."""
+    write_text(file, json.dumps({"run_id": run_id}) + "\n")
+
+
+def recorded_id(file: Path) -> str | None:
+    """Returns the id that `record_id` has kept in a file; None if there is none."""
+    try:
+        run_id = read_json_object(file)["run_id"]
+    except (OSError, ValueError, LookupError):
+        return None
+    is_id = isinstance(run_id, str) and re.fullmatch(r"\w{8,64}", run_id)
+    return run_id if is_id else None

@@ -1,39 +1,34 @@
 """The tracker `mlflow`: sends runs to an MLflow server, database or folder."""
 
-import json
 import os
+import posixpath
 import re
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import PrivateAttr
 
-from mtl_cli.core.atomic_write import write_text
-from mtl_cli.core.mlflow_address import (
-    URI_VARIABLE,
-    database_file,
-    is_sqlite,
-    move_user_to_environment,
-    store_folder,
-)
-from mtl_cli.core.mlflow_store import (
-    check_connection,
-    check_folder_store,
-    check_local_store,
-    create_database,
-    is_outside,
-    locked_database,
-)
 from mtl_cli.core.nested import flatten
-from mtl_cli.core.other_files import check_entries, read_json_object
+from mtl_cli.core.other_files import check_entries
 from mtl_cli.core.sqlite_database import check_sqlite_database
 from mtl_cli.metrics.score_dict import Scores
-from mtl_cli.trackers._mlflow_names import allowed_name
 from mtl_cli.trackers._mlflow_requests import limited_requests, load_quietly
-from mtl_cli.trackers.base import Tracker, flat_numbers
+from mtl_cli.trackers._mlflow_store import (
+    URI_VARIABLE,
+    check_folder_store,
+    check_local_store,
+    database_file,
+    is_outside,
+    is_sqlite,
+    move_user_to_environment,
+    opened_database,
+    store_folder,
+)
+from mtl_cli.trackers.base import Tracker, flat_numbers, record_id, recorded_id
 
+MAX_NAME_LENGTH = 250
 MAX_PARAMETER_LENGTH = 500  # characters; some servers refuse longer values
-ID_FILE = "mlflow.json"  # a file of the run folder, with the id of the MLflow run
+ID_FILE = "mlflow.json"  # a file of the run folder
 # The files and the subfolder of the run folder that are logged as artifacts.
 ARTIFACT_FILES = ("config.yaml", "metrics.json", "report.html")
 MODEL_FOLDER = "model"
@@ -68,7 +63,7 @@ class MLflow(Tracker):
 
     @property
     def destination(self) -> str:
-        return f"{self.name} run {self._recorded_id()}"
+        return f"{self.name} run {recorded_id(self._folder / ID_FILE)}"
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
         load_quietly()
@@ -81,9 +76,7 @@ class MLflow(Tracker):
         self._check_store(uri)
         # `move_user_to_environment` leaves the addresses of databases as they are.
         self._printable_uri = re.sub(r"(?<=://)[^/]*@", "", uri)
-        with limited_requests(START_SECONDS, self._printable_uri), locked_database(uri):
-            check_connection(uri)
-            create_database(uri)
+        with limited_requests(START_SECONDS, self._printable_uri), opened_database(uri):
             self._client = mlflow.MlflowClient(uri)
             mlflow_run = self._find_run()
             if mlflow_run is None:
@@ -106,7 +99,7 @@ class MLflow(Tracker):
         if is_sqlite(uri):
             check_sqlite_database(database_file(uri))
         elif not self._is_trusted and self._store_folder is not None:
-            check_folder_store(self._store_folder, self._recorded_id())
+            check_folder_store(self._store_folder, recorded_id(self._folder / ID_FILE))
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:
         with limited_requests(METRICS_SECONDS, self._printable_uri):
@@ -119,11 +112,10 @@ class MLflow(Tracker):
             if scores is not None:
                 with limited_requests(FILE_SECONDS, self._printable_uri):
                     self._log_files()
-        except Exception as error:
-            # `TrackedRun` repeats the call after an `OSError`, but not after another
-            # error: then the MLflow run ends now.
-            if not isinstance(error, OSError):
-                self._terminate(scores)
+        except OSError:
+            raise  # `TrackedRun` repeats the call
+        except Exception:
+            self._terminate(scores)
             raise
         self._terminate(scores)
 
@@ -141,7 +133,7 @@ class MLflow(Tracker):
         """
         from mlflow.exceptions import MlflowException
 
-        run_id = self._recorded_id()
+        run_id = recorded_id(self._folder / ID_FILE)
         if run_id is None:
             return None
         try:
@@ -151,13 +143,6 @@ class MLflow(Tracker):
                 raise
             return None
         return mlflow_run if mlflow_run.info.lifecycle_stage == "active" else None
-
-    def _recorded_id(self) -> str | None:
-        """Returns the id of the MLflow run that the run folder names, or None."""
-        try:
-            return str(read_json_object(self._folder / ID_FILE)["run_id"])
-        except (OSError, ValueError, LookupError):
-            return None
 
     def _create_run(self) -> Any:
         """Creates an MLflow run, and stores its id in the run folder."""
@@ -171,12 +156,10 @@ class MLflow(Tracker):
             tags=resolve_tags({"run_folder": str(self._folder)}),
             run_name=self._folder.name,
         )
-        record = {"run_id": mlflow_run.info.run_id}
-        write_text(self._folder / ID_FILE, json.dumps(record) + "\n")
+        record_id(self._folder / ID_FILE, mlflow_run.info.run_id)
         return mlflow_run
 
     def _find_or_create_experiment(self) -> Any:
-        """Returns MLflow's experiment of the name `experiment`."""
         from mlflow.exceptions import MlflowException
 
         experiment = self._client.get_experiment_by_name(self.experiment)
@@ -191,10 +174,9 @@ class MLflow(Tracker):
         return experiment
 
     def _log_parameters(self, values: dict[str, Any], logged: dict[str, str]) -> None:
-        """Logs each value of the configuration as a parameter.
+        """Logs each value of the configuration, except for parameters in `logged`.
 
-        MLflow refuses to change a parameter, so the parameters in `logged`, {name:
-        value}, are left out.
+        MLflow refuses to change a parameter.
         """
         from mlflow.entities import Param
 
@@ -223,16 +205,13 @@ class MLflow(Tracker):
         self._client.log_batch(self._run_id, metrics=metrics)
 
     def _log_files(self) -> None:
-        """Logs the configuration, the results and the model as artifacts.
-
-        Raises an `UnsafeFileError` if there are links in the folder of the artifacts.
-        """
+        """Logs the configuration, the results and the model as artifacts."""
         artifact_uri = self._client.get_run(self._run_id).info.artifact_uri
         # The database may have changed since the run began.
         self._check_artifacts(artifact_uri)
         folder = store_folder(artifact_uri) if self._store_folder is not None else None
         if folder is not None and folder.is_dir():
-            check_entries(folder, (MODEL_FOLDER,))
+            check_entries(folder, (MODEL_FOLDER,))  # refuses links
         for name in ARTIFACT_FILES:
             if (self._folder / name).exists():
                 self._client.log_artifact(self._run_id, str(self._folder / name))
@@ -240,15 +219,26 @@ class MLflow(Tracker):
             self._client.log_artifact(self._run_id, str(path), MODEL_FOLDER)
 
     def _check_artifacts(self, artifact_uri: str) -> None:
-        """Raises an `OSError` if artifacts would be written to a forbidden place.
-
-        If the store is on this machine, artifacts may be written to the current folder,
-        to the folder of the store, and to all folders below. A server is allowed only
-        if the address of the store comes from the environment.
-        """
+        """Raises an `OSError` if artifacts would be written to a forbidden place."""
         if is_outside(artifact_uri, self._store_folder, may_be_remote=self._is_trusted):
             raise OSError(
                 f"{self._printable_uri} would write artifacts to {artifact_uri}, "
                 "outside of the current folder; to allow this, give the address in "
                 f"{URI_VARIABLE} instead of tracker.uri"
             )
+
+
+def allowed_name(key: str) -> str:
+    """Returns a name for a key, with "_" in place of characters that MLflow refuses.
+
+    MLflow also refuses long names, and names that are not normalised as a path.
+
+    >>> allowed_name("dataset.features.price ($).kind")
+    'dataset.features.price ___.kind'
+    >>> allowed_name("dataset.features.a/../b.kind")
+    'dataset.features.a_.._b.kind'
+    """
+    name = re.sub(r"[^\w./ -]", "_", key)
+    if posixpath.normpath(name) != name:
+        name = name.replace("/", "_")
+    return name[:MAX_NAME_LENGTH]

@@ -1,8 +1,6 @@
 """The tracker `wandb`: sends runs to a project of Weights & Biases (W&B)."""
 
 import contextlib
-import json
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +9,10 @@ from uuid import uuid4
 
 from pydantic import PrivateAttr
 
-from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import first_line
-from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.metrics.score_dict import Scores
-from mtl_cli.trackers.base import Tracker, flat_numbers
+from mtl_cli.trackers.base import Tracker, flat_numbers, record_id, recorded_id
 
 ID_FILE = "wandb.json"  # a file of the run folder
 # Limits in seconds. Without a limit, W&B would wait forever at the end of a run.
@@ -45,6 +41,10 @@ class WandB(Tracker):
     def start(self, run: Path, values: dict[str, Any]) -> None:
         import wandb
 
+        run_id = recorded_id(run / ID_FILE)
+        if run_id is None:
+            run_id = uuid4().hex
+            record_id(run / ID_FILE, run_id)
         settings = wandb.Settings(
             silent=True,
             console="off",
@@ -62,7 +62,7 @@ class WandB(Tracker):
                     project=self.project,
                     mode=self.mode,
                     dir=str(run),
-                    id=run_id(run),
+                    id=run_id,
                     # Offline, W&B cannot look up whether the run exists.
                     resume="allow" if self.mode == "online" else None,
                     name=run.name,
@@ -80,32 +80,7 @@ class WandB(Tracker):
 
     def end(self, scores: dict[str, Scores] | None) -> None:
         self._run.summary.update(flat_numbers(scores or {}, "final."))
-        has_failed = scores is None
-        self._run.finish(exit_code=1 if has_failed else 0)
-
-
-def run_id(run: Path) -> str:
-    """Returns the id of the W&B run for a run folder.
-
-    The folder stores the id, so that a resumed run continues the same W&B run.
-    """
-    path = run / ID_FILE
-    recorded = recorded_id(path)
-    if recorded is not None:
-        return recorded
-    new_id = uuid4().hex
-    write_text(path, json.dumps({"run_id": new_id}) + "\n")
-    return new_id
-
-
-def recorded_id(path: Path) -> str | None:
-    """Returns the id in a file; None if there is no file, or no id in it."""
-    try:
-        recorded = read_json_object(path)["run_id"]
-    except (OSError, ValueError, LookupError):
-        return None
-    is_id = isinstance(recorded, str) and re.fullmatch(r"\w{8,64}", recorded)
-    return recorded if is_id else None
+        self._run.finish(exit_code=1 if scores is None else 0)
 
 
 @contextlib.contextmanager

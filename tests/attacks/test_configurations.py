@@ -505,7 +505,7 @@ ENDLESS = {
     "list": (
         dataset(f"name: x\nfeatures:\n  - {list(range(200_000))}\n"),
         MINE,
-        "mine.yaml: the list in line 3 has 200,000 values; at most 5,000 are read",
+        "mine.yaml: a list has 200,000 values; at most 5,000 are read",
     ),
     "nested_list_to_sweep": (
         search_space("model.tower_units", f"{'[' * 2000}1{']' * 2000},[2]"),

@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from mtl_cli.core import mlflow_store, secrets
+from mtl_cli.core import secrets
 from mtl_cli.core.errors import ConfigError, first_line
-from mtl_cli.core.mlflow_address import store_folder
 from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.sweep import cmaes_state, optuna_search, plan, plugin_settings
 from mtl_cli.sweep.plugin_settings import SUBMITIT, adapt_plugins
-from mtl_cli.trackers import wandb
+from mtl_cli.trackers import _mlflow_store, wandb
 
 if TYPE_CHECKING:  # its import warns
     import optuna
@@ -217,7 +216,7 @@ def test_store_outside_of_the_start_folder_is_refused(
     (start / "inner").symlink_to("deep/deeper")
     monkeypatch.chdir(start)
     with pytest.raises(ConfigError, match="leads out of the current folder"):
-        mlflow_store.check_local_store(uri)
+        _mlflow_store.check_local_store(uri)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +233,7 @@ def test_store_in_the_start_folder_or_on_a_server_is_accepted(
     uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    mlflow_store.check_local_store(uri)
+    _mlflow_store.check_local_store(uri)
 
 
 @pytest.mark.parametrize(
@@ -247,23 +246,23 @@ def test_store_in_the_start_folder_or_on_a_server_is_accepted(
 )
 def test_database_that_is_named_by_a_file_url_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="gives the database as a `file:` URL"):
-        mlflow_store.check_local_store(f"sqlite:///file:{name}?uri=true")
+        _mlflow_store.check_local_store(f"sqlite:///file:{name}?uri=true")
 
 
 def test_artifacts_of_a_forged_store_lie_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    store = store_folder("sqlite:///mlflow.db")
+    store = _mlflow_store.store_folder("sqlite:///mlflow.db")
     assert store == tmp_path.resolve()
     places = ["/tmp/elsewhere/1", "file:///tmp/elsewhere/1", "../x", "./a:/../../x"]
     places += ["file:/tmp/elsewhere/1", "mlruns/%2e%2e/%2e%2e/x", "s3://bucket/1"]
     for artifacts in places:
-        assert mlflow_store.is_outside(artifacts, store)
+        assert _mlflow_store.is_outside(artifacts, store)
     for artifacts in (f"{tmp_path}/mlruns/1", "mlruns/1", f"file://{tmp_path}/1"):
-        assert not mlflow_store.is_outside(artifacts, store)
-    assert not mlflow_store.is_outside("s3://bucket/1", store, may_be_remote=True)
-    assert not mlflow_store.is_outside("/data/artifacts", None)  # of a server
+        assert not _mlflow_store.is_outside(artifacts, store)
+    assert not _mlflow_store.is_outside("s3://bucket/1", store, may_be_remote=True)
+    assert not _mlflow_store.is_outside("/data/artifacts", None)  # of a server
 
 
 def test_wandb_sees_no_secret_of_the_command_line(
@@ -343,10 +342,10 @@ def test_link_in_a_folder_of_mlflow_is_refused(place: str, tmp_path: Path) -> No
     store = tmp_path / "store"
     for folder in ("7/tags", "7/run/metrics", "7/run/tags"):
         (store / folder).mkdir(parents=True)
-    mlflow_store.check_folder_store(store, "run")
+    _mlflow_store.check_folder_store(store, "run")
     (store / place / "link").symlink_to(outside)
     with pytest.raises(UnsafeFileError, match="is a link"):
-        mlflow_store.check_folder_store(store, "run")
+        _mlflow_store.check_folder_store(store, "run")
 
 
 def test_hard_link_in_a_run_of_mlflow_is_refused(tmp_path: Path) -> None:
@@ -354,7 +353,7 @@ def test_hard_link_in_a_run_of_mlflow_is_refused(tmp_path: Path) -> None:
     run = tmp_path / "store/7/run"
     (run / "metrics").mkdir(parents=True)
     (run / "metrics/final.test.click.auc").hardlink_to(tmp_path / "outside")
-    mlflow_store.check_folder_store(tmp_path / "store", None)
+    _mlflow_store.check_folder_store(tmp_path / "store", None)
     with pytest.raises(UnsafeFileError, match="hard link"):
-        mlflow_store.check_folder_store(tmp_path / "store", "run")
-    mlflow_store.check_folder_store(tmp_path / "none", "run")
+        _mlflow_store.check_folder_store(tmp_path / "store", "run")
+    _mlflow_store.check_folder_store(tmp_path / "none", "run")

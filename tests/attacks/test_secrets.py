@@ -18,12 +18,12 @@ from omegaconf.errors import InterpolationResolutionError
 from mtl_cli.config.run_config import Config
 from mtl_cli.core import secrets
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.core.mlflow_store import check_local_store
 from mtl_cli.core.secret_resolvers import track_secrets
 from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.runs.provenance import config_hash
 from mtl_cli.runs.saved_config import saved_config
 from mtl_cli.sweep.job import Job
+from mtl_cli.trackers._mlflow_store import check_local_store
 from mtl_cli.trackers.mlflow import MLflow
 from mtl_cli.trackers.wandb import WandB
 

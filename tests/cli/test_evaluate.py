@@ -607,7 +607,11 @@ WRONG = {
     "number": (["RUN", "TEST", "--repeats", "x"], 2, "invalid int value"),
     "repeats_alone": (["RUN", "TEST", "--repeats", "9"], 2, "add --importance"),
     "exists": (["RUN", "TEST", "--json", "old.json"], 2, "--json: old.json exists"),
-    "folder": (["RUN", "TEST", "--html", "no/o.html"], 2, "--html: there is no folder"),
+    "folder": (
+        ["RUN", "TEST", "--html", "no/o.html"],
+        2,
+        "--html: the folder no cannot",
+    ),
     "unwritable": (
         ["RUN", "TEST", "--json", "/sys/o.json"],
         2,

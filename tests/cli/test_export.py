@@ -184,7 +184,7 @@ def assert_full_disk_is_told(
     ("problem", "fix"),
     [
         ("No space left on device", "mend that"),
-        ("File too large", "raise the limit of a file's size"),
+        ("File too large", "mend that"),
     ],
 )
 def test_full_disk_that_tensorflow_reports_ends_in_one_line(
@@ -295,7 +295,7 @@ WRONG = {
         "is not an export of",
     ),
     "flag": (["RUN", "new", "--forced"], 2, "did you mean --force?"),
-    "no_folder": (["RUN", "file.txt/new"], 2, "file.txt is a file, not a folder;"),
+    "no_folder": (["RUN", "file.txt/new"], 2, "file.txt cannot be written: Not a"),
     "plugins": (["RUN", "new", "--plugins", "x"], 2, "there is no folder x"),
     "set_unknown": (
         ["RUN", "new", "--set", "prize=1"],

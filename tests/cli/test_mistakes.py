@@ -19,8 +19,7 @@ MISTAKES = {
     "trainer.epoch=3": "unknown key 'trainer.epoch'; did you mean trainer.epochs?",
     "+trainer.epoch=3": "unknown key 'trainer.epoch'; did you mean trainer.epochs?",
     "++trainer.epoch=3": "unknown key 'trainer.epoch'; did you mean trainer.epochs?",
-    "model.num_experts=8": "did you mean model.num_shared_experts or "
-    "model.num_specific_experts? num_experts is a key of model=mmoe, omoe, poso",
+    "model.num_experts=8": "? num_experts is a key of model=mmoe, omoe, poso",
     "optimizer.momentum=1": "'optimizer.momentum'; momentum is a key of optimizer=sgd",
     "--num-epochs=3": "did you mean trainer.epochs=3?",
     "lr=3": "unknown key 'lr'; did you mean optimizer.learning_rate?",
@@ -75,10 +74,8 @@ MISTAKES = {
     "seed=-1": "seed: -1 should be greater than or equal to 0",
     "seed=null": "seed: null should be a valid integer",
     "optimizer.learning_rate=-1": "-1 should be greater than 0",
-    "optimizer.learning_rate=1e-46": "optimizer.learning_rate: 1e-46 should lie from "
-    "1e-30 to 1e+30: networks compute in float32",
-    "model.l2=1e-46": "model.l2: 1e-46 should be 0, or lie from 1e-30 to 1e+30",
-    "optimizer.beta_2=0.999999999999": "should be smaller: float32 rounds it to 1",
+    "model.l2=1e-46": "model.l2: 1e-46 should be less close to 0 or 1, or smaller",
+    "optimizer.beta_2=0.999999999999": "should be less close to 0 or 1, or smaller",
     "optimizer.learning_rate=nan": "should be a finite number",
     "model.dropout=1.5": "model.dropout: 1.5 should be less than 1",
     "model.expert_units=[]": "model.expert_units: [] should have at least 1 item",
@@ -111,7 +108,7 @@ MISTAKES = {
     "-m seed=1,2 hydra.sweep.subdir=a": "hydra.sweep.subdir: each job names its own",
     "~model.num_levels": "missing key 'model.num_levels'; add it to the YAML file",
     "~model.num_levels ~trainer.epochs": "missing keys 'model.num_levels', "
-    "'trainer.epochs'; add them to their YAML files",
+    "'trainer.epochs'; add them to the YAML file",
     "~dataset.features.ag": "error: unknown key 'dataset.features.ag'; did you mean "
     "dataset.features.age?\n",
     "hydra/launcher=joblibb": "the group 'hydra/launcher' has no option 'joblibb'; "
@@ -143,8 +140,8 @@ MISTAKES = {
     "dataset=conf/dataset/adult.yaml": "the group 'dataset' has no option "
     "'conf/dataset/adult.yaml'; known: adult, ",
     "experiment=adult_mmoe": "did you mean source/adult_mmoe?",
-    "optimizer.name=sgd": "add them to the YAML file, or choose optimizer=sgd",
-    "model.name=mmoe": "add it to the YAML file, or choose model=mmoe",
+    "optimizer.name=sgd": "add them to the YAML file, or write +KEY=VALUE",
+    "model.name=mmoe": "to the YAML file, or write +model.num_experts=VALUE",
     "dataset.csv.null_values=[NA,-1]": "null_values.1: -1 should be a valid string; "
     "quote it",
     "loss_weights=[1,2]": "did you mean dataset.tasks.NAME.weight?",
@@ -162,8 +159,8 @@ MISTAKES = {
     "model=esmm model.click_task=incom": "model.click_task: no task 'incom'",
     "model=esmm model.click_task=never_married": "is the conversion task too",
     "model.heads=funnel tasks=[income]": "model.heads=funnel needs two steps",
-    "model.click_task=income": "model.click_task: only model.heads=escm2 and "
-    "esmm use it; choose model.heads=escm2 or esmm, or set click_task back to null",
+    "model.click_task=income": "model.click_task: only model.heads=escm2 or "
+    "esmm uses it; choose model.heads=escm2 or esmm, or leave it out",
     "trainer.monitor=incom": "'incom' should be one of auto, mean, income, "
     "never_married; all but auto may be followed by a metric, as in mean.log_loss; did "
     "you mean income?",
@@ -179,7 +176,7 @@ MISTAKES = {
     "mean sparse?",
     "dataset.tasks.income.loss=mse": "income.loss: 'mse' should be 'bce' or 'focal'",
     "dataset.tasks.income.kind=regression": "dataset.tasks.income.positive: only "
-    "kind=binary uses it; choose kind=binary, or set positive back to null",
+    "kind=binary uses it; choose kind=binary, or leave it out",
     "dataset.tasks.income.label=incom": "no column 'incom' in data/adult/train.parquet",
     "dataset.train=[]": "dataset.train: [] should be a valid string or should have at "
     "least 1 item",
@@ -200,7 +197,7 @@ MISTAKES = {
     "dataset.tasks.income.tower_unit=[8]": "mean dataset.tasks.income.tower_units?",
     "dataset.tasks.income.metrics=[auk]": "income.metrics: 'auk' is not one of: auc",
     "dataset.tasks.income.metrics=[gauc]": "gauc needs dataset.group_column",
-    "dataset.tasks.income.positive=true": "quote the word",
+    "dataset.tasks.income.positive=true": "quote it",
     "dataset.split_by=group": "dataset.split_column: split_by=group needs a column",
     "dataset.group=income": "dataset.group: no group 'income' in the data set, which "
     "has none",

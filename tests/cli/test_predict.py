@@ -331,7 +331,7 @@ WRONG = {
     "no_table": (["RUN", "none.csv", "-o", "o.csv"], 2, "no file 'none.csv'"),
     "no_name": (["RUN", "", "-o", "o.csv"], 2, "TABLE: '' names no file; give the"),
     "no_output": (["RUN", "TEST"], 2, "the following arguments are required: -o"),
-    "folder": (["RUN", "TEST", "-o", "no/o.csv"], 2, "-o: there is no folder no; make"),
+    "folder": (["RUN", "TEST", "-o", "no/o.csv"], 2, "-o: the folder no cannot be"),
     "exists": (["RUN", "TEST", "-o", "old.csv"], 2, "-o: old.csv exists"),
     "table": (["RUN", "old.csv", "-o", "./old.csv", "--force"], 2, "a file of TABLE"),
     "pattern": (["RUN", "ol*.csv", "-o", "old.csv", "--force"], 2, "a file of TABLE"),

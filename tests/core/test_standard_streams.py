@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mtl_cli.cli import compare, evaluate, predict
 from mtl_cli.core.command_line import run_command
-from mtl_cli.core.errors import ConfigError
 
 TABLE = "user,price,click\n" + "".join(f"{i % 7},{i}.5,{i % 2}\n" for i in range(40))
 INIT = "init table.csv --task click"
@@ -41,28 +39,6 @@ def test_closed_streams_do_not_matter(closed: str, tmp_path: Path) -> None:
     written = (tmp_path / "conf/dataset/table.yaml").read_text()
     assert written.startswith("# Proposed by mtl-init from all 40 rows of table.csv.")
     assert "taken for" not in written  # of the text that stdout did not take
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        *("predict run table.csv -o -", "compare run --json", "compare run"),
-        *("evaluate run table.csv --json -", "evaluate run table.csv"),
-    ],
-)
-def test_closed_stdout_is_refused_if_the_result_goes_there(
-    words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "__stdout__", None)
-    works = {
-        "predict": (predict, predict.predict),
-        "compare": (compare, compare.compare),
-        "evaluate": (evaluate, evaluate.run),
-    }
-    name, *command_line = words.split()
-    module, work = works[name]
-    with pytest.raises(ConfigError, match="stdout is closed, so the result would"):
-        work(module.arguments(command_line))
 
 
 @pytest.mark.slow

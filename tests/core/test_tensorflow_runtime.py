@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from mtl_cli.core import tensorflow_runtime
-from mtl_cli.core.errors import ConfigError, MtlError
+from mtl_cli.core.errors import MtlError
 from mtl_cli.core.signals import Stopped
 from mtl_cli.core.tensorflow_runtime import ignore_tools_of_start_folder, quiet_stderr
 
@@ -41,14 +41,6 @@ def test_failed_import_is_told_in_one_line(error, monkeypatch):
         f"TensorFlow cannot be loaded: {error.__name__}: no"
     )
     assert "\n" not in str(failed.value)
-    # More memory does not help if a module is missing.
-    assert ("free memory" in str(failed.value)) == (error is not ModuleNotFoundError)
-
-
-def test_number_of_threads_below_0_is_refused(monkeypatch):
-    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "-5")
-    with pytest.raises(ConfigError, match="'-5' is not a number of threads; un"):
-        tensorflow_runtime.load()
 
 
 def test_described_cores_and_threads_are_those_that_tensorflow_may_use(monkeypatch):
@@ -96,8 +88,11 @@ print(keras.config.floatx(), keras.config.epsilon(), keras.config.dtype_policy()
     ("text", "expected"),
     [
         ('{"floatx": "float16", "epsilon": 0.5}', "float32 1e-07 float32\n"),
-        ('{"floatx": "bfloat16"}', "Keras cannot be loaded: Invalid `floatx` conf"),
-        ("[1]", "Keras cannot be loaded: 'list' object has no attribute 'get'"),
+        (
+            '{"floatx": "bfloat16"}',
+            "TensorFlow cannot be loaded: ValueError: Invalid `floatx` conf",
+        ),
+        ("[1]", "TensorFlow cannot be loaded: AttributeError: 'list' object has"),
     ],
 )
 def test_settings_of_keras_change_no_numbers(text, expected, tmp_path):
@@ -110,5 +105,5 @@ def test_settings_of_keras_change_no_numbers(text, expected, tmp_path):
         text=True,
     )
     assert (ended.stdout or ended.stderr).startswith(expected)
-    assert ended.stdout or str(file) in ended.stderr.splitlines()[-1]
+    assert ended.stdout or "keras.json" in ended.stderr.splitlines()[-1]
     assert file.read_text() == text

@@ -81,16 +81,3 @@ def test_file_that_is_added_during_the_work_stays(tmp_path: Path) -> None:
         (target / "mine").write_text("mine")
     assert (target / "mine").read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
-
-
-def test_folders_that_were_made_for_a_refused_target_are_removed(
-    tmp_path: Path,
-) -> None:
-    (tmp_path / "old").mkdir()
-    for name in ("new/deep/model", "old/deep/model"):
-        with (
-            pytest.raises(ConfigError, match="refused"),
-            replacing_folder(tmp_path / name, check=print),
-        ):
-            raise ConfigError("refused")
-    assert [path.name for path in tmp_path.rglob("*")] == ["old"]

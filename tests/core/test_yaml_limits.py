@@ -15,7 +15,7 @@ def test_list_is_read_up_to_its_limit() -> None:
     check_yaml(with_list(MAX_YAML_LIST), "x.yaml")
     with pytest.raises(UnsafeFileError) as caught:
         check_yaml(with_list(MAX_YAML_LIST + 1), "x.yaml")
-    message = "x.yaml: the list in line 4 has 5,001 values; at most 5,000 are read"
+    message = "x.yaml: a list has 5,001 values; at most 5,000 are read"
     assert str(caught.value) == message
 
 

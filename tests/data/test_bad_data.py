@@ -1347,8 +1347,7 @@ DECLARED = {
     ),
     "hashed_to_none": (
         {"features": {"x": {"kind": "hashed"}}},
-        "missing key 'dataset.features.x.num_buckets'; add it to the YAML file, such "
-        "as num_buckets: 100000",
+        "missing key 'dataset.features.x.num_buckets'; add it to the YAML file",
     ),
     "missing_in_words": (
         {"features": {"x": X["x"] | {"missing": "zero"}}},
@@ -1421,8 +1420,8 @@ DECLARED = {
     ),
     "classes_of_a_regression": (
         {"tasks": {"watch": WATCH["watch"] | {"classes": [1, 2]}}},
-        "dataset.tasks.watch.classes: only kind=multiclass and ordinal use it; "
-        "choose kind=multiclass or ordinal, or set classes back to null",
+        "dataset.tasks.watch.classes: only kind=multiclass or ordinal uses it; "
+        "choose kind=multiclass or ordinal, or leave it out",
     ),
     "space_of_a_regression": (
         {"tasks": WATCH | {"buy": BUY["buy"] | {"space": "watch"}}},

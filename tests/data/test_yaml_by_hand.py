@@ -79,11 +79,9 @@ REFUSED = {
     HEAD + FEATURES + "tasks: {click: {label: click}}\n": "missing key "
     "'dataset.tasks.click.kind'",
     HEAD + TASKS + "features: {tags: {kind: sequence}}\n": "missing key "
-    "'dataset.features.tags.max_length'; add it to the YAML file, such as "
-    "max_length: 50",
+    "'dataset.features.tags.max_length'; add it to the YAML file",
     HEAD + TASKS + "features: {price: {kind: piecewise_linear}}\n": "missing key "
-    "'dataset.features.price.num_buckets'; add it to the YAML file, such as "
-    "num_buckets: 16",
+    "'dataset.features.price.num_buckets'; add it to the YAML file",
     SHORTEST + "split: random\n": "unknown key 'dataset.split'",
     SHORTEST + "weightcolumn: w\n": "'dataset.weightcolumn'; did you mean dataset.weig",
     SHORTEST + "csv: {delimeter: x}\n": "did you mean dataset.csv.delimiter?",

@@ -248,11 +248,11 @@ def test_every_model_with_gates_has_every_kind_of_gates(model, gate):
         (["model=mmoe", "model.gate=topk"], "did you mean top_k"),
         (
             ["model=mmoe", "model.gate=top_k", "model.gate_gamma=2"],
-            r"only model\.gate=dselect_k uses it; choose .* gate_gamma back to 1\.0",
+            r"only model\.gate=dselect_k uses it; choose",
         ),
         (
             ["model=mmoe", "model.num_selected_experts=3"],
-            r"num_selected_experts: only model\.gate=dselect_k and top_k use it",
+            r"num_selected_experts: only model\.gate=dselect_k or top_k uses it",
         ),
         (
             ["model=mmoe", "model.gate=top_k", "model.num_selected_experts=1"],

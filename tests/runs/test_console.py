@@ -8,7 +8,6 @@ import pytest
 from helpers.epochs import epoch
 from rich.console import Console as RichConsole
 
-from mtl_cli.core.terminal import new_console
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.progress_text import ProgressText
 
@@ -65,10 +64,3 @@ def test_terminal_shows_no_line_without_an_epoch(tmp_path: Path) -> None:
     shown_last = terminal.file.getvalue()[-1:]  # type: ignore[attr-defined]
     console.close()
     assert shown_last != "\n"
-
-
-def test_dumb_terminal_has_its_own_width(monkeypatch):
-    monkeypatch.setenv("TERM", "dumb")
-    monkeypatch.setenv("COLUMNS", "200")
-    console = new_console(force_terminal=True)
-    assert (console.is_dumb_terminal, console.width) == (True, 200)

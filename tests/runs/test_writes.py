@@ -150,36 +150,6 @@ def test_folder_that_became_a_file_is_an_error_that_names_the_target(tmp_path):
     folder.release()
 
 
-def test_too_many_open_files_are_told_with_their_own_fix(tmp_path):
-    number = errno.EMFILE
-    raise_limit = "raise the limit of open files, as by: ulimit -n 4096"
-    for fix, told in (
-        ("free the space", raise_limit),
-        (None, f"{raise_limit}, then {atomic_write.RESUME}"),
-    ):
-        with (
-            pytest.raises(WriteError) as raised,
-            atomic_write.named_write_errors(tmp_path / "copy", fix),
-        ):
-            raise OSError(number, os.strerror(number))
-        assert str(raised.value) == (
-            f"cannot write {tmp_path}/copy: Too many open files; {told}"
-        )
-
-
-def test_error_about_several_files_gives_the_reason_of_the_first(tmp_path):
-    failed = [("a", "b", f"[Errno 28] {FULL}: 'a' -> 'b'"), ("c", "d", "another")]
-    with (
-        pytest.raises(WriteError) as raised,
-        atomic_write.named_write_errors(tmp_path / "copy", "free the space"),
-    ):
-        raise shutil.Error(failed)  # as `shutil.copytree` does
-    reason = f"[Errno 28] {FULL}: 'a' -> 'b'"
-    assert (
-        str(raised.value) == f"cannot write {tmp_path}/copy: {reason}; free the space"
-    )
-
-
 def test_copy_of_a_file_to_itself_is_told_in_one_line(tmp_path):
     file = tmp_path / "copy"
     file.touch()
@@ -367,43 +337,6 @@ def test_status_that_cannot_be_read_is_refused(tmp_path):
     (tmp_path / "status.json").write_text("{")
     with pytest.raises(ConfigError, match=r"cannot read .*status.json"):
         status_of(tmp_path)
-
-
-def no_hard_link(*_):
-    raise OSError(errno.EPERM, "Operation not permitted")
-
-
-@pytest.mark.parametrize("has_hard_links", [True, False])
-def test_file_that_another_command_has_just_written_stays(
-    has_hard_links, tmp_path, monkeypatch
-):
-    if not has_hard_links:
-        monkeypatch.setattr(atomic_write.Path, "hardlink_to", no_hard_link)
-    target = tmp_path / "out.csv"
-    with (
-        pytest.raises(ConfigError, match=r"out.csv exists, because another command"),
-        atomic_write.replacing(target, may_replace=False) as temporary,
-    ):
-        temporary.write_text("mine")
-        target.write_text("theirs")
-    assert (target.read_text(), os.listdir(tmp_path)) == ("theirs", ["out.csv"])
-    target.unlink()
-    with atomic_write.replacing(target, may_replace=False) as temporary:
-        temporary.write_text("mine")
-    assert (target.read_text(), os.listdir(tmp_path)) == ("mine", ["out.csv"])
-
-
-def test_only_force_replaces_predictions_that_appear_meanwhile(tmp_path):
-    for may_replace, expected in ((False, "theirs"), (True, "x\n1\n")):
-        target = tmp_path / "out.csv"
-        target.unlink(missing_ok=True)
-        refused = (
-            contextlib.nullcontext() if may_replace else pytest.raises(ConfigError)
-        )
-        with refused, opened_target(str(target), may_replace) as writer:
-            writer.write(pa.table({"x": [1]}))
-            target.write_text("theirs")
-        assert target.read_text().replace('"', "") == expected
 
 
 @pytest.fixture

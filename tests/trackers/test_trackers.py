@@ -1,10 +1,8 @@
 """Trackers, each with the real package and no service."""
 
-import contextlib
 import json
 import os
 import socket
-import struct
 import subprocess
 import sys
 import warnings
@@ -20,15 +18,15 @@ from helpers.slow import slow_except
 from omegaconf import DictConfig
 
 from mtl_cli.config.run_config import Config
-from mtl_cli.core import mlflow_store, secrets
+from mtl_cli.core import secrets
 from mtl_cli.core.errors import ConfigError, DataError
-from mtl_cli.core.mlflow_address import move_user_to_environment
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.runs import execution
 from mtl_cli.runs.execution import RunRequest
 from mtl_cli.runs.resume import RunStart
 from mtl_cli.trackers import _mlflow_requests
 from mtl_cli.trackers import mlflow as mlflow_module
+from mtl_cli.trackers._mlflow_store import move_user_to_environment
 from mtl_cli.trackers.mlflow import MLflow
 from mtl_cli.trackers.tensorboard import TensorBoard
 from mtl_cli.trackers.wandb import WandB
@@ -264,50 +262,6 @@ def test_tensorboard_shows_epochs_and_final_metrics(tmp_path: Path) -> None:
     assert auc == pytest.approx(scores(tmp_path)["test"]["income"]["auc"], rel=1e-6)
 
 
-@pytest.mark.slow
-def test_tensorboard_holds_an_epoch_once_with_its_time(tmp_path: Path) -> None:
-    pytest.importorskip("tensorboard", reason="extra tensorboard")
-    killed, resumed = TensorBoard(name="tensorboard"), TensorBoard(name="tensorboard")
-    killed.start(tmp_path, {})
-    killed._event_time = 1000.0
-    killed.epoch(1, {"loss.buy": 0.5})
-    resumed.start(tmp_path, {})
-    resumed.resume(1)
-    for number in (1, 2):
-        resumed._event_time = 1000.0 * number
-        resumed.epoch(number, {"loss.buy": 0.5})
-    resumed.end(None)
-    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
-
-    events = [
-        (event.wall_time, event.step)
-        for path in (tmp_path / "tensorboard").iterdir()
-        for event in EventFileLoader(str(path)).Load()
-        if event.summary.value
-    ]
-    assert sorted(events) == [(1000.0, 1), (2000.0, 2)]
-
-
-@pytest.mark.slow
-def test_tensorboard_reads_good_event_files_beside_damaged_ones(tmp_path: Path) -> None:
-    pytest.importorskip("tensorboard", reason="extra tensorboard")
-    killed, resumed = TensorBoard(name="tensorboard"), TensorBoard(name="tensorboard")
-    killed.start(tmp_path, {})
-    killed.epoch(1, {"loss.buy": 0.5})
-    folder = tmp_path / "tensorboard"
-    # TensorFlow's reader crashes if a length of 2**50 bytes has the right checksum.
-    huge = struct.pack("<QI", 1 << 50, 0x4930701D)
-    (folder / "1.tfevents.huge").write_bytes(huge + bytes(100))
-    garbage = struct.pack("<QI", 3, 0) + b"\xff\xff\xff" + bytes(4)
-    (folder / "2.tfevents.garbage").write_bytes(garbage)
-    (tmp_path / "elsewhere").write_bytes(huge)
-    (folder / "3.tfevents.link").symlink_to(tmp_path / "elsewhere")
-    os.mkfifo(folder / "4.tfevents.pipe")
-    resumed.start(tmp_path, {})
-    resumed.resume(1)
-    assert resumed._written == {("loss.buy", 1)}
-
-
 READ_MLFLOW = """
 import json, sys
 from mlflow import MlflowClient
@@ -451,24 +405,6 @@ def test_absent_mlflow_server_ends_a_run_in_one_line_without_its_password(
         "tracker=none\n"
     )
     assert not (tmp_path / "run" / "data_report.json").exists()
-
-
-def test_host_that_takes_no_connection_is_found_soon(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    pytest.importorskip("requests", reason="extra mlflow")
-    monkeypatch.setattr(mlflow_store, "CONNECT_SECONDS", 0.2)
-    with contextlib.ExitStack() as stack:
-        full = stack.enter_context(socket.socket())
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        for _ in range(3):  # the system lets one or two connections wait
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(full.getsockname())
-        uri = f"http://127.0.0.1:{full.getsockname()[1]}"
-        with pytest.raises(OSError, match=r"no connection within 0\.2 s"):
-            mlflow_store.check_connection(uri)
 
 
 def test_limit_of_a_request_that_the_user_has_set_stays(

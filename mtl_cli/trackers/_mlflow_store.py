@@ -1,37 +1,79 @@
-"""Checks an MLflow store before a run uses it, and locks its database."""
+"""The store of MLflow: a server, or a database or folder on this machine.
+
+A database or folder is checked before a run uses it, because it may come from somebody
+else.
+"""
 
 import contextlib
 import fcntl
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.core.mlflow_address import (
-    URI_VARIABLE,
-    database_file,
-    is_sqlite,
-    store_folder,
-)
 from mtl_cli.core.other_files import check_entries
 from mtl_cli.core.secrets import secret_reference_in
 
-CONNECT_SECONDS = 10
+URI_VARIABLE = "MLFLOW_TRACKING_URI"
+# The start of the address of a server. Any other address is a path.
+SERVER = re.compile(r"[a-z][a-z0-9+.-]*://|databricks(-uc)?$", re.IGNORECASE)
 # The subfolders that MLflow makes if it stores runs in a folder.
 EXPERIMENT_SUBFOLDERS = ("tags", "models", "traces", "datasets")
 RUN_SUBFOLDERS = ("metrics", "params", "tags", "artifacts", "inputs", "outputs")
 
 
+def store_folder(uri: str) -> Path | None:
+    """Returns the folder of an MLflow store, or of its database; None for a server."""
+    if is_sqlite(uri):
+        return database_file(uri).parent
+    if urlsplit(uri).scheme == "file":
+        return Path(unquote(urlsplit(uri).path)).resolve()
+    return None if SERVER.match(uri) else Path(uri).resolve()
+
+
+def is_sqlite(uri: str) -> bool:
+    return urlsplit(uri).scheme.startswith("sqlite")
+
+
+def database_file(uri: str) -> Path:
+    """Returns the file that SQLAlchemy opens for the address of an SQLite database."""
+    import sqlalchemy
+
+    name = sqlalchemy.engine.make_url(uri).database or ""
+    if name.startswith("file:"):
+        raise ConfigError(
+            f"tracker.uri: '{uri}' gives the database as a `file:` URL; give its path, "
+            "as in sqlite:///mlflow.db"
+        )
+    # SQLAlchemy removes `..` before it follows links, as `abspath` does.
+    return Path(os.path.abspath(name)).resolve()
+
+
+def move_user_to_environment(uri: str) -> str:
+    """Moves user and password of an address into MLflow's environment variables.
+
+    MLflow and the packages that MLflow uses print the address in their messages.
+
+    Returns: the address without user and password.
+    """
+    parts = urlsplit(uri)
+    user, separator, host = parts.netloc.rpartition("@")
+    if not separator or parts.scheme not in ("http", "https"):
+        return uri
+    name, _, password = user.partition(":")
+    os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(name)
+    os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(password)
+    return urlunsplit(parts._replace(netloc=host))
+
+
 def check_local_store(uri: str) -> None:
     """Checks the key `tracker.uri` if it names a database or folder on this machine.
 
-    The configuration may come from somebody else. Therefore `uri` must not make a run
-    write outside of the current folder, and no name of a file may show a secret.
-
-    Raises:
-        ConfigError: if `uri` breaks one of these rules.
+    `uri` must not make a run write outside of the current folder, and no name of a file
+    may show a secret.
     """
     store = store_folder(uri)
     if store is None:
@@ -52,9 +94,8 @@ def check_local_store(uri: str) -> None:
 def check_folder_store(store: Path, run_id: str | None) -> None:
     """Checks that MLflow follows no link in a folder in which it stores runs.
 
-    The store may come from somebody else. A store holds a folder for each experiment,
-    and the folder of an experiment holds a folder for each run. MLflow makes a folder
-    for a new run, or adds lines to the files of the run `run_id` if it is resumed.
+    A store holds a folder for each experiment, and this folder holds a folder for each
+    run. MLflow adds lines to the files of the run `run_id` if it is resumed.
     """
     if not store.is_dir():
         return
@@ -71,8 +112,7 @@ def is_outside(artifacts: str, store: Path | None, may_be_remote: bool = False) 
     """Whether MLflow would write artifacts outside of the allowed folders.
 
     The allowed folders are the current folder and the database's folder, with all
-    folders below them. The address of the artifacts comes from MLflow's database, and a
-    database on this machine may come from somebody else.
+    folders below them. The address of the artifacts comes from MLflow's database.
 
     Args:
         artifacts: the address of the artifacts.
@@ -94,36 +134,13 @@ def is_outside(artifacts: str, store: Path | None, may_be_remote: bool = False) 
     )
 
 
-def check_connection(uri: str) -> None:
-    """Raises a `TimeoutError` if a server is not reached within `CONNECT_SECONDS`.
-
-    MLflow has one time limit for connecting and answering together. The limit is long,
-    since a server may be slow to answer. Without this check, the user would wait as
-    long for a server that does not exist.
-    """
-    if not uri.startswith("http"):
-        return
-    import requests
-
-    try:
-        requests.head(uri, timeout=(CONNECT_SECONDS, 1))
-    except requests.ConnectTimeout:
-        raise TimeoutError(
-            f"{uri} does not answer: no connection within {CONNECT_SECONDS} s"
-        ) from None
-    except requests.RequestException:
-        pass  # MLflow's first request will fail with the same error, and reports it
-
-
 def create_database(uri: str) -> None:
     """Creates the SQLite database that an address names, if there is no such file.
 
     MLflow makes one table after another, and never opens a database that lacks some of
-    them. A killed process must leave no such database. Therefore the database is made
-    in a temporary folder, and moved to its place when it is complete.
+    them. So that a killed process leaves no such database, it is made in a temporary
+    folder, and moved to its place when it is complete.
     """
-    if not is_sqlite(uri):
-        return
     file = database_file(uri)
     if file.exists() or file.name == ":memory:":
         return
@@ -139,11 +156,10 @@ def create_database(uri: str) -> None:
 
 
 @contextlib.contextmanager
-def locked_database(uri: str) -> Iterator[None]:
-    """Lets only one process at a time open an SQLite database.
+def opened_database(uri: str) -> Iterator[None]:
+    """Lets one process at a time open an SQLite database, and creates a missing one.
 
-    MLflow creates the tables of a new database without a lock. Of two processes that
-    start at the same time, one would fail.
+    MLflow creates tables without a lock: one of two processes could fail.
     """
     if not is_sqlite(uri):
         yield
@@ -153,6 +169,7 @@ def locked_database(uri: str) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
+        create_database(uri)
         yield
     finally:
         os.close(descriptor)
