@@ -182,10 +182,7 @@ def assert_full_disk_is_told(
 
 @pytest.mark.parametrize(
     ("problem", "fix"),
-    [
-        ("No space left on device", "mend that"),
-        ("File too large", "mend that"),
-    ],
+    [("No space left on device", "mend that"), ("File too large", "mend that")],
 )
 def test_full_disk_that_tensorflow_reports_ends_in_one_line(
     problem: str,
