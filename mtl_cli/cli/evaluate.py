@@ -23,7 +23,6 @@ from mtl_cli.core.terminal import progress_on_stderr
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mtl_cli.comparison.runs import Run
     from mtl_cli.data.dataset import Dataset
     from mtl_cli.evaluation.evaluate import EvaluationRequest
     from mtl_cli.evaluation.evaluation import Evaluation
@@ -41,8 +40,7 @@ def main(command_line: list[str]) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Evaluates a run or a sweep; returns the exit code."""
-    from mtl_cli.evaluation.early_checks import check_flags
-    from mtl_cli.evaluation.sweep import is_sweep, runs_of
+    from mtl_cli.evaluation.sweep import is_sweep
 
     evaluates_sweep = is_sweep(options.run)
     check_options(options, evaluates_sweep)
@@ -51,16 +49,10 @@ def run(options: argparse.Namespace) -> int:
         for text in options.fail_if
     ]
     plugins.use_folders(options.plugins)
-    table = as_location(options.table) if options.table else None
-    if not evaluates_sweep:
-        check_flags([options.run], table, options.by, conditions)
-        tensorflow_runtime.load()
-        return evaluate_run(options, conditions)
-    runs = runs_of(options.run)
-    finished = [run.path for run in runs.values() if run.has_scores]
-    check_flags(finished, table, options.by, conditions)
     tensorflow_runtime.load()
-    return evaluate_sweep(options, runs, conditions)
+    if evaluates_sweep:
+        return evaluate_sweep(options, conditions)
+    return evaluate_run(options, conditions)
 
 
 def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> int:
@@ -131,26 +123,20 @@ def check_overwrites_no_data(options: argparse.Namespace, dataset: "Dataset") ->
                     )
 
 
-def evaluate_sweep(
-    options: argparse.Namespace, runs: "dict[str, Run]", conditions: list[Condition]
-) -> int:
-    """Evaluates a sweep, writes the folder, prints a table; returns the exit code.
-
-    `runs` are the runs of the sweep, see `evaluation.sweep.runs_of`.
-    """
+def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> int:
+    """Evaluates a sweep, writes the folder, prints a table; returns the exit code."""
     from mtl_cli.evaluation import sweep
     from mtl_cli.evaluation.results import failed_checks, split_known
     from mtl_cli.evaluation.screen import show_sweep
-    from mtl_cli.evaluation.target_folder import check_evaluation_target, default_target
 
     table = as_location(options.table)
-    target = options.output or default_target(options.run, table)
+    target = options.output or sweep.default_target(options.run, table)
     # Checked before the work begins, and again before the target is replaced.
-    check_evaluation_target(target, options.force)
+    sweep.check_evaluation_target(target, options.force)
     with progress_on_stderr() as on_progress:
         request = request_of(options, on_progress)
         result = sweep.evaluate_sweep(
-            options.run, runs, table, target, request, options.force
+            options.run, table, target, request, options.force
         )
     show_sweep(result, target)
     known_conditions, errors = split_known(conditions, [*result.evaluations.values()])

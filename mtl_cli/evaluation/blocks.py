@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.core.errors import DataError
-from mtl_cli.core.message_text import shown, suggest
+from mtl_cli.core.message_text import shown
 from mtl_cli.data.encode import GroupCodes
 from mtl_cli.data.labels import labels_of_rows
 from mtl_cli.data.scenarios import RowScenarios, find_scenarios
@@ -21,16 +21,7 @@ from mtl_cli.network.trained_model import TrainedModel
 
 
 class EvaluatedBlock(NamedTuple):
-    """The rows to evaluate of one block.
-
-    Attributes:
-        table: the rows, without their features.
-        sample: the sampled rows with their features. The importance of features and the
-            weights of gates are measured on these rows.
-        predictions: {output of the model: (rows,) or (rows, classes)}.
-        slice_cells: the columns that make slices.
-        scenarios: the scenarios of the rows; None if the data set has none.
-    """
+    """The rows to evaluate of one block; for the attributes, see `EvaluatedRows`."""
 
     table: Table
     sample: Table
@@ -43,18 +34,8 @@ class BlockEvaluator:
     """Predicts the rows to evaluate of a table, and counts values and unknown labels.
 
     Args:
-        model: the trained model.
-        plan: the plan of the evaluation.
-        row_numbers: the indices in the table of the rows to evaluate, ascending,
-            (rows,).
-        sampled_numbers: the indices in the table of the sampled rows, ascending,
-            (sampled rows,).
-
-    Attributes:
-        feature_counts: the distributions of the features.
-        scenarios: the scenarios of the data set; None if it has none.
-        unknown_labels: {output: Counter {unknown label: number of evaluated rows}}. A
-            label is unknown if it is not in the `classes` of the output's task.
+        row_numbers: the indices in the table of the rows to evaluate, ascending.
+        sampled_numbers: the indices in the table of the sampled rows, ascending.
     """
 
     def __init__(
@@ -69,13 +50,13 @@ class BlockEvaluator:
         self.row_numbers = row_numbers
         self.sampled_numbers = sampled_numbers
         self.feature_counts = FeatureCounts(model.features, model.folder)
+        # {output: {label that is not in `classes` of its task: number of rows}}.
         self.unknown_labels: dict[str, Counter[object]] = defaultdict(Counter)
         # A group gets the same code in all blocks.
         self.group_codes = GroupCodes(plan.dataset.group_column)
         self.scenarios = find_scenarios(model.config.dataset, model.features)
 
     def encode(self, block: pa.Table) -> Table:
-        """Encodes the features of a block, and reads its labels, weights and groups."""
         features = self.model.features.encode(block)
         table = labels_of_rows(
             self.plan.dataset, self.plan.outputs, block, unknown_as_missing=True
@@ -88,10 +69,7 @@ class BlockEvaluator:
     ) -> EvaluatedBlock | None:
         """Predicts the rows to evaluate of a block; None if there are none.
 
-        Args:
-            raw_block: the block as it was read.
-            encoded_block: the result of `encode` for this block.
-            first_row: the index of the block's first row in the table.
+        `first_row` is the index of the block's first row in the table.
         """
         num_rows = raw_block.num_rows
         evaluated = indices_in_block(self.row_numbers, first_row, num_rows)
@@ -113,7 +91,6 @@ class BlockEvaluator:
         )
 
     def count_unknown_labels(self, raw_rows: pa.Table, rows: Table) -> None:
-        """Counts the labels that are in no class; `rows` are the same rows, encoded."""
         for output in self.plan.outputs:
             cells = raw_rows[output.task.label]
             is_unknown = np.isnan(rows.labels[output.label]) & ~empty_cells(cells)
@@ -121,42 +98,32 @@ class BlockEvaluator:
                 labels = cells.to_pylist()
                 self.unknown_labels[output.name].update(compress(labels, is_unknown))
 
-    def check_labels(self, rows: Table) -> None:
-        """Refuses evaluated rows in which all labels of an output are unknown.
+    def unknown_label_remarks(self, rows: Table) -> list[str]:
+        """Returns a remark for each output that is scored without some labels.
 
-        `rows` are the evaluated rows of all blocks.
+        `rows` are the evaluated rows of all blocks. If all labels of an output are
+        unknown, a `DataError` is raised.
         """
+        remarks = []
         for output in self.plan.outputs:
-            task, unknown = output.task, self.unknown_labels[output.name]
-            if unknown and np.isnan(rows.labels[output.label]).all():
-                label, _ = unknown.most_common(1)[0]
-                classes = [task.label_text(i) for i in range(task.num_predictions)]
+            counts = self.unknown_labels[output.name]
+            if not counts:
+                continue
+            problem = (
+                f"{counts.total():,} of {len(self.row_numbers):,} rows have a label "
+                f"such as {shown(counts.most_common(1)[0][0])}, which is not in "
+                "`classes` of the run"
+            )
+            if np.isnan(rows.labels[output.label]).all():
                 raise DataError(
-                    f"dataset.tasks.{output.label}: no evaluated row has a label of "
-                    f"`classes` of the run; column '{task.label}' holds labels such as "
-                    f"{shown(label)}; correct the labels, or remove the column"
-                    f"{suggest(str(label), classes)}"
+                    f"dataset.tasks.{output.label}: {problem}, and no row has a class; "
+                    "correct the labels, or remove the column"
                 )
-
-    def unknown_label_remarks(self) -> list[str]:
-        """Returns a remark for each output that is scored without some labels."""
-        num_rows = len(self.row_numbers)
-        return [
-            f"{counts.total():,} of {num_rows:,} rows have a label such as "
-            f"{shown(counts.most_common(1)[0][0])}, which is not in `classes` of the "
-            f"run; they are left out of {name}'s metrics"
-            for name, counts in self.unknown_labels.items()
-            if counts
-        ]
+            remarks.append(f"{problem}; they are left out of {output.name}'s metrics")
+        return remarks
 
 
 def indices_in_block(indices: Array, first_row: int, num_rows: int) -> Array:
-    """Returns which of some rows lie in a block, as indices within the block.
-
-    Args:
-        indices: the indices of the rows within the whole table, ascending.
-        first_row: the index of the block's first row within the whole table.
-        num_rows: the number of rows of the block.
-    """
+    """Turns ascending indices within a table into indices within a block of it."""
     start, stop = np.searchsorted(indices, (first_row, first_row + num_rows))
     return indices[start:stop] - first_row

@@ -6,26 +6,30 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.locations import Location
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.evaluation.early_checks import NO_TABLE
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.open_table import TableInMemory, opened_for_evaluation
 from mtl_cli.evaluation.prediction_drift import prediction_drift
 from mtl_cli.evaluation.rows import EvaluatedRows, rows_of_source, validation_rows
-from mtl_cli.evaluation.task_results import task_results
+from mtl_cli.metrics.regression import truth_rmse
+from mtl_cli.metrics.score_dict import NON_METRIC_KEYS, metrics_of
 from mtl_cli.network.trained_model import TrainedModel
-from mtl_cli.scoring.gate_slices import usage_by_slice
-from mtl_cli.scoring.gate_usage import summarize_gates
+from mtl_cli.scoring.gate_usage import summarize_gates, usage_by_slice
 from mtl_cli.scoring.gate_weights import measure_gate_weights
 from mtl_cli.scoring.importance import MIN_REPEATS, REPEATS, permutation_importance
-from mtl_cli.scoring.scored_rows import scored_rows
-from mtl_cli.scoring.slice_scores import score_slices
+from mtl_cli.scoring.scored_rows import (
+    ScoredRows,
+    metric_with_interval,
+    scored_rows,
+    value_with_interval,
+)
+from mtl_cli.scoring.scores import score_outputs
+from mtl_cli.scoring.slice_scores import SliceRecord, score_slices
 from mtl_cli.scoring.slices import Slices, slices_by
+from mtl_cli.statistics.sampling_error import bootstrap_error
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,6 @@ class EvaluationRequest:
     on_progress: Callable[[str, int, int], None] = lambda word, done, total: None
 
     def __post_init__(self) -> None:
-        """Raises a `ConfigError` if there are too few repeats for an interval."""
         if self.repeats < MIN_REPEATS:
             raise ConfigError(
                 f"--repeats: {self.repeats} is too few for an interval; take at least "
@@ -69,13 +72,23 @@ def evaluate(
         scored_rows(output, rows.table, rows.predictions[output.name])
         for output in rows.outputs
     ]
-    slices = requested_slices(model.features, rows.slice_columns)
+    slices = requested_slices(model, rows)
     slice_records, weakest_first = score_slices(rows_of_outputs, slices)
     predictions_drift, drift_remark = prediction_drift(
         model, rows.outputs, rows.predictions, rows.table.metric_weights
     )
-    drift_remarks = [rows.feature_counts.remark, drift_remark]
-    remarks = [*rows.remarks, *filter(None, drift_remarks)]
+    importances = {}
+    if request.importance:
+        importances = permutation_importance(
+            model.network,
+            model.features,
+            rows.outputs,
+            rows.sample,
+            request.repeats,
+            request.on_progress,
+        )
+    drift_remarks = filter(None, [rows.feature_counts.remark, drift_remark])
+    remarks = [*rows.remarks, *drift_remarks]
     evaluation = Evaluation(
         run=str(model.folder),
         table_name=mask_secrets(rows.table_name),
@@ -83,7 +96,7 @@ def evaluate(
         tasks=task_results(rows, rows_of_outputs, weakest_first),
         slice_records=slice_records,
         drift_records=[*rows.feature_counts.drift(), *predictions_drift],
-        importances=feature_importances(model, rows, request),
+        importances=importances,
         gates=gate_usage(model, rows, slices),
         remarks=mask_secrets(remarks),
     )
@@ -95,15 +108,9 @@ def read_rows(
     table: Location | TableInMemory | None,
     request: EvaluationRequest,
 ) -> EvaluatedRows:
-    """Reads and predicts the rows to evaluate: a table, or the run's validation rows.
-
-    Raises:
-        DataError: if the table does not fit the model.
-        ConfigError: if slices are requested without a table, or by an unknown column.
-    """
     if table is None:
         if request.by:
-            raise ConfigError(NO_TABLE)
+            raise ConfigError("--by: slices need a TABLE; name the file to evaluate")
         return validation_rows(model, partial(request.on_progress, "encoding"))
     slice_columns = list(dict.fromkeys(request.by))  # each column once
     with opened_for_evaluation(model, table, slice_columns) as (source, plan):
@@ -111,9 +118,7 @@ def read_rows(
         return rows_of_source(model, source, plan, on_rows)
 
 
-def requested_slices(
-    features: FeatureSet, slice_columns: dict[str, pa.ChunkedArray]
-) -> list[Slices]:
+def requested_slices(model: TrainedModel, rows: EvaluatedRows) -> list[Slices]:
     """Cuts the rows into slices by each requested column.
 
     A column with many distinct numbers is cut into ranges, unless a feature that is not
@@ -121,33 +126,60 @@ def requested_slices(
     """
     id_columns = {
         column
-        for name, feature in features.by_name.items()
+        for name, feature in model.features.by_name.items()
         if not feature.numeric
         for column in feature.source_columns(name)
     }
     return [
         slices_by(column, cells, are_ids=column in id_columns)
-        for column, cells in slice_columns.items()
+        for column, cells in rows.slice_columns.items()
     ]
 
 
-def feature_importances(
-    model: TrainedModel, rows: EvaluatedRows, request: EvaluationRequest
-) -> dict[str, Any]:
-    """Measures the importance of features on the sampled rows, if requested.
+def task_results(
+    rows: EvaluatedRows,
+    rows_of_outputs: list[ScoredRows],
+    weakest_first: dict[str, list[SliceRecord]],
+) -> dict[str, dict[str, Any]]:
+    """Returns the results of each output on all rows.
 
-    Returns: see `permutation_importance`; {} if importance is not requested.
+    Returns: {output: a dict}, with `main_metric`, the name of a metric; `metrics`, each
+        with its interval; `calibration`; `weakest_slice`, a record or None; and the
+        entries of `NON_METRIC_KEYS`, such as `rows`.
     """
-    if not request.importance:
-        return {}
-    return permutation_importance(
-        model.network,
-        model.features,
-        rows.outputs,
-        rows.sample,
-        request.repeats,
-        request.on_progress,
-    )
+    scores = score_outputs(rows.outputs, rows.table, rows.predictions)
+    results = {}
+    for rows_of_output in rows_of_outputs:
+        name = rows_of_output.output.name
+        metrics = {}
+        for metric, value in metrics_of(scores[name]).items():
+            if metric == truth_rmse.name:
+                metrics[metric] = truth_rmse_with_interval(rows, name, value)
+            else:
+                metrics[metric] = metric_with_interval(rows_of_output, metric, value)
+        results[name] = {
+            "main_metric": rows_of_output.main_metric.name,
+            **{key: x for key, x in scores[name].items() if key in NON_METRIC_KEYS},
+            "metrics": metrics,
+            "calibration": rows_of_output.calibration(),
+            "weakest_slice": next(iter(weakest_first[name]), None),
+        }
+    return results
+
+
+def truth_rmse_with_interval(
+    rows: EvaluatedRows, name: str, value: Any
+) -> dict[str, Any]:
+    """Returns an output's `truth_rmse` with an interval.
+
+    The metric counts all rows of the table, also the rows outside of a task's space.
+    """
+    error = None
+    if value is not None:
+        true_probabilities = rows.table.truths[name].astype("float64")
+        columns = [true_probabilities, rows.predictions[name]]
+        error = bootstrap_error(truth_rmse, columns, rows.table.groups)
+    return value_with_interval(value, error) | {"method": "bootstrap"}
 
 
 def gate_usage(

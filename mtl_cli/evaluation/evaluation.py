@@ -56,11 +56,7 @@ class Evaluation(EvaluationResults):
         return frame(self.importances.get("features", []), columns)[columns]
 
     def plot(self) -> "Figure":
-        """Draws how well the predictions of each task are calibrated, with matplotlib.
-
-        Raises:
-            DataError: if no task has scored rows.
-        """
+        """Draws how well each task's predictions are calibrated, with matplotlib."""
         from mtl_cli.pages.figures import figure_of
 
         plots = calibration_plots(self)
@@ -69,7 +65,6 @@ class Evaluation(EvaluationResults):
         return figure_of(plots)
 
     def _repr_html_(self) -> str:
-        """Returns the tables of the page of `mtl-evaluate --html`, for notebooks."""
         return notebook(self)
 
 

@@ -30,14 +30,11 @@ class RunDistribution(NamedTuple):
     """The distribution of a feature's values in the run's own data.
 
     Attributes:
-        buckets: the buckets of the values.
         counts: the number of values of training rows in each bucket, (buckets,). If the
-            data were sampled, a row may count several times here and in the fractions,
-            see `Table.rows_represented`.
+            data were sampled, a row may count several times here and in the fractions.
         empty_fraction: the fraction of rows of the table `train` with an empty cell.
         unseen_fraction: the fraction of unseen values in the run's last split, usually
-            the test rows, see `FeatureSet.unseen_and_all_rows`. None if unseen values
-            were not counted.
+            the test rows; None if unseen values were not counted.
     """
 
     buckets: Buckets
@@ -49,12 +46,7 @@ class RunDistribution(NamedTuple):
 class FeatureDrift(TypedDict):
     """The drift of one feature, as JSON values; None if unknown.
 
-    Attributes:
-        psi: the population stability index.
-        missing: the fraction of rows with an empty cell.
-        trained_missing: this fraction in the run, see `RunDistribution`.
-        unseen: the fraction of unseen values.
-        run_unseen: this fraction in the run, see `RunDistribution`.
+    `missing` is the fraction of rows with an empty cell, `unseen` of unseen values.
     """
 
     kind: Literal["feature"]
@@ -69,41 +61,35 @@ class FeatureDrift(TypedDict):
 def read_distribution(report: dict[str, Any]) -> RunDistribution:
     """Reads the entry of one feature in a run's `data_report.json`.
 
-    Raises:
-        ValueError, LookupError, TypeError: if the entry is damaged.
+    Raises one of `DAMAGED_FILE_ERRORS` if the entry is damaged.
     """
     buckets = report["buckets"]
-    has_edges = "edges" in buckets
-    limits = buckets["edges"] if has_edges else buckets["ids"]
-    limits = [*limits, *buckets.get("range_edges", [])]
+    limits = buckets["edges"] if "edges" in buckets else buckets["ids"]
+    limits = np.array([*limits, *buckets.get("range_edges", [])], "float64")
     counts = np.array(buckets["counts"], "float64")
-    if np.array(limits, "float64").ndim != 1 or counts.shape != (len(limits) + 1,):
+    if limits.ndim != 1 or counts.shape != (len(limits) + 1,):
         raise ValueError("the numbers of buckets and of counts do not match")
     if not (np.isfinite(counts) & (counts >= 0)).all():
         raise ValueError("a count is negative or not finite")
-    empty_fraction = float(report["missing"]["train"])
-    unseen_by_split = list(report["unseen"].values())
-    unseen_fraction = float(unseen_by_split[-1]) if unseen_by_split else None
-    return RunDistribution(buckets, counts, empty_fraction, unseen_fraction)
+    unseen = [float(fraction) for fraction in report["unseen"].values()]
+    return RunDistribution(
+        buckets,
+        counts,
+        empty_fraction=float(report["missing"]["train"]),
+        unseen_fraction=unseen[-1] if unseen else None,
+    )
 
 
 class FeatureCounts:
     """Counts the values of each feature, block by block.
 
-    Values are counted in the buckets of the training rows. The run's `data_report.json`
-    contains these buckets.
+    Values are counted in the buckets of the training rows, which the run's
+    `data_report.json` contains. Rows count as in `RunDistribution`.
 
     Attributes:
-        remark: a line for the user that says why the drift of features is unknown; ""
-            if the drift is known.
+        remark: why the drift of features is unknown; "" if it is known.
         run_distributions: {feature: its distribution in the run's own data}; {} if the
             drift is unknown.
-        counts: {feature: the number of values in each bucket, (buckets,)}, counted as
-            in `RunDistribution`.
-        num_empty: {feature: the number of rows with an empty cell}, see `empty_rows`.
-            Rows count as in `RunDistribution`, here and in the other numbers.
-        num_unseen: {feature: the number of unseen values}.
-        num_values: {feature: the number of all values, unseen or not}.
         num_rows: the number of rows in which empty cells and unseen values are counted.
     """
 
@@ -133,10 +119,9 @@ class FeatureCounts:
     def add(self, rows: Table, raw_rows: pa.Table | None = None) -> None:
         """Counts the values of a block of encoded rows.
 
-        `raw_rows` are the same rows before their encoding. Without `raw_rows`, the
-        empty cells and unseen values of the block are not counted.
+        Without `raw_rows`, the same rows before their encoding, empty cells and unseen
+        values are not counted.
         """
-        encoded = rows.features
         for name, distribution in self.run_distributions.items():
             values, weights = values_and_weights(name, self.features, rows)
             self.counts[name] += bucket_counts(distribution.buckets, values, weights)
@@ -147,61 +132,37 @@ class FeatureCounts:
         for name, feature in self.features.by_name.items():
             empty = empty_rows(feature, name, raw_rows)
             self.num_empty[name] += float(weights[empty].sum())
-        for name, value_rows in self.features.unseen_and_all_rows(
-            raw_rows, encoded
-        ).items():
+        unseen_and_all = self.features.unseen_and_all_rows(raw_rows, rows.features)
+        for name, value_rows in unseen_and_all.items():
             self.num_unseen[name] += float(weights[value_rows.unseen].sum())
             self.num_values[name] += float(weights[value_rows.all].sum())
 
     def drift(self) -> list[FeatureDrift]:
-        """Returns the drift of all features."""
         return [self.feature_drift(name) for name in self.features.by_name]
 
     def feature_drift(self, name: str) -> FeatureDrift:
-        """Returns the drift of one feature."""
-        psi = run_empty_fraction = run_unseen_fraction = None
-        if name in self.run_distributions:
-            distribution = self.run_distributions[name]
-            psi = drift_from(distribution.buckets, self.counts[name])
-            run_empty_fraction = distribution.empty_fraction
-            run_unseen_fraction = distribution.unseen_fraction
-        return {
+        num_values = self.num_values[name]
+        unseen = self.num_unseen[name] / num_values if num_values else None
+        drift: FeatureDrift = {
             "kind": "feature",
             "name": name,
-            "psi": psi,
-            "missing": self.empty_fraction(name),
-            "trained_missing": run_empty_fraction,
-            "unseen": self.unseen_fraction(name),
-            "run_unseen": run_unseen_fraction,
+            "psi": None,
+            "missing": self.num_empty[name] / self.num_rows if self.num_rows else None,
+            "trained_missing": None,
+            "unseen": unseen,
+            "run_unseen": None,
         }
-
-    def empty_fraction(self, name: str) -> float | None:
-        """Returns the fraction of rows with an empty cell of a feature."""
-        return self.num_empty[name] / self.num_rows if self.num_rows else None
-
-    def unseen_fraction(self, name: str) -> float | None:
-        """Returns the fraction of a feature's values that are unseen."""
-        num_values = self.num_values[name]
-        return self.num_unseen[name] / num_values if num_values else None
+        if name in self.run_distributions:
+            run = self.run_distributions[name]
+            drift["psi"] = drift_from(run.buckets, self.counts[name])
+            drift["trained_missing"] = run.empty_fraction
+            drift["run_unseen"] = run.unseen_fraction
+        return drift
 
 
 def has_drifted(drift: FeatureDrift) -> bool:
-    """Whether a feature has drifted enough to be reported.
-
-    A feature has drifted enough if its PSI is at least `MODERATE_PSI`, or if its
-    fraction of empty cells or of unseen values is larger than in the run by at least
-    `REPORTED_INCREASE`.
-    """
-    return (
-        (drift["psi"] is not None and drift["psi"] >= MODERATE_PSI)
-        or has_grown(drift["missing"], drift["trained_missing"])
-        or has_grown(drift["unseen"], drift["run_unseen"])
-    )
-
-
-def has_grown(fraction: float | None, run_fraction: float | None) -> bool:
-    """Whether a fraction is larger than in the run by at least `REPORTED_INCREASE`.
-
-    If the fraction in the run is unknown, it counts as 0.
-    """
-    return fraction is not None and fraction - (run_fraction or 0) >= REPORTED_INCREASE
+    """Whether a feature has drifted enough to be reported."""
+    more_missing = (drift["missing"] or 0) - (drift["trained_missing"] or 0)
+    more_unseen = (drift["unseen"] or 0) - (drift["run_unseen"] or 0)
+    has_grown = max(more_missing, more_unseen) >= REPORTED_INCREASE
+    return has_grown or (drift["psi"] or 0) >= MODERATE_PSI

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
@@ -53,7 +52,11 @@ def opened_for_evaluation(
         source = open_source("TABLE", location, plan.dataset, plan.request, spill)
         trained_run = run_trained_on(location, plan.dataset.format, model.folder)
         if trained_run is not None:
-            plan.remarks.append(training_rows_remark(model.folder, trained_run))
+            plan.remarks.append(
+                f"TABLE holds the rows that {trained_run} was trained on, so these "
+                "scores are better than scores on new rows; evaluate rows that the "
+                "model has not seen"
+            )
         # Messages name stdin, not the temporary copy of its rows.
         yield replace(source, path=name), plan
 
@@ -61,18 +64,10 @@ def opened_for_evaluation(
 def open_in_memory(
     model: TrainedModel, table: TableInMemory, slice_columns: list[str]
 ) -> tuple[Source, EvaluationPlan]:
-    """Opens a table in memory; see `opened_for_evaluation`.
-
-    Returns: the rows and the plan.
-    """
+    """Opens a table in memory; see `opened_for_evaluation`."""
     table_name = "the table"
-    plan = plan_evaluation(
-        model.config,
-        model.config.dataset,
-        columns=table.column_names,
-        slice_columns=slice_columns,
-        table_name=table_name,
-    )
+    dataset, columns = model.config.dataset, table.column_names
+    plan = plan_evaluation(model.config, dataset, columns, slice_columns, table_name)
     if not table.num_rows:
         raise DataError("TABLE: the table has no rows")
     plan.request.check("TABLE", table_name, table.column_names)
@@ -81,15 +76,3 @@ def open_in_memory(
     for column in slice_columns:
         check_slice_column(column, rows[column])
     return Source(table_name, rows.num_rows, read=lambda _: iter([rows])), plan
-
-
-def training_rows_remark(run: Path, trained_run: Path) -> str:
-    """Returns the remark on a table whose rows `trained_run` was trained on.
-
-    `trained_run` is the evaluated run, or an earlier run from which it started.
-    """
-    name = "the run" if trained_run == run else f"{trained_run}, the earlier run,"
-    return (
-        f"TABLE holds the rows that {name} was trained on, so these scores are better "
-        "than scores on new rows; evaluate rows that the model has not seen"
-    )

@@ -9,6 +9,7 @@ from mtl_cli.pages.render import render
 from mtl_cli.runs.importance_plots import importance_plots
 from mtl_cli.runs.text_tables import text_with_interval
 from mtl_cli.scoring.gate_rows import gate_tables
+from mtl_cli.scoring.slice_scores import SliceRecord
 
 MAX_BARS = 30  # the largest number of features in a plot of importance
 
@@ -37,10 +38,7 @@ def notebook(evaluation: EvaluationResults) -> str:
 
 
 def calibration_plots(evaluation: EvaluationResults) -> list[LinePlot]:
-    """Plots the mean label over the mean prediction of each bucket, for each task.
-
-    Tasks whose calibration is unknown have no plot.
-    """
+    """Plots the mean label over the mean prediction of each bucket, for each task."""
     plots = []
     for task, result in evaluation.tasks.items():
         if result["calibration"] is not None:
@@ -62,36 +60,30 @@ def slice_charts(evaluation: EvaluationResults) -> dict[str, list[Chart]]:
     columns = dict.fromkeys(record["column"] for record in evaluation.slice_records)
     for column in columns:
         for task, result in evaluation.tasks.items():
-            bars = slice_bars(evaluation, column, task)
+            bars = [
+                slice_bar(record, record["value"])
+                for record in evaluation.slice_records
+                if (record["column"], record["task"]) == (column, task)
+                and record["value"] is not None
+            ]
             main_result = result["metrics"].get(result["main_metric"], {})
-            value_on_all_rows = main_result.get("value")
-            if bars and value_on_all_rows is not None:
+            if bars:
                 axis_name = evaluation.title_with_metric(task)
                 title = f"{axis_name} by {column}"
-                plot = IntervalPlot(title, axis_name, bars, value_on_all_rows)
+                plot = IntervalPlot(title, axis_name, bars, main_result.get("value"))
                 charts.setdefault(f"By {column}", []).append(plot.chart())
     return charts
 
 
-def slice_bars(evaluation: EvaluationResults, column: str, task: str) -> list[Bar]:
-    """Returns one bar for each slice by a column on which a task's metric is known."""
-    bars = []
-    for record in evaluation.slice_records:
-        value, low, high = record["value"], record["low"], record["high"]
-        is_requested = record["column"] == column and record["task"] == task
-        if is_requested and value is not None:
-            if low is None or high is None:
-                low = high = value  # the interval is unknown: the bar has no length
-            text = text_with_interval(record)
-            bars.append(Bar(record["slice"], text, value, low, high))
-    return bars
+def slice_bar(record: SliceRecord, value: float) -> Bar:
+    low, high = record["low"], record["high"]
+    if low is None or high is None:
+        low = high = value  # the interval is unknown: the bar has no length
+    return Bar(record["slice"], text_with_interval(record), value, low, high)
 
 
 def importance_charts(evaluation: EvaluationResults) -> dict[str, list[Chart]]:
-    """Plots the most important features for each task.
-
-    Returns: {"Importance": one chart per task}; {} if importance was not measured.
-    """
+    """Plots the most important features for each task, if importance was measured."""
     titles = {task: evaluation.title_with_metric(task) for task in evaluation.tasks}
     records = evaluation.importances.get("features", [])
     plots = importance_plots(records, titles, MAX_BARS)

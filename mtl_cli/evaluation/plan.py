@@ -30,7 +30,6 @@ class EvaluationPlan:
             and without the columns that only training needs.
         outputs: the outputs whose labels the table has.
         slice_columns: the columns whose values make slices.
-        request: the columns to read.
         remarks: what is left out of the evaluation, or unexpected, one line each.
     """
 
@@ -44,20 +43,10 @@ class EvaluationPlan:
 def plan_for_files(
     config: Config, location: Location, slice_columns: list[str], table_name: str
 ) -> EvaluationPlan:
-    """Plans the evaluation of a table in files, see `plan_evaluation`.
-
-    Raises a `DataError` too if a column of `slice_columns` has a type that makes no
-    slices.
-    """
+    """Plans the evaluation of a table in files, see `plan_evaluation`."""
     dataset = with_format_of(config.dataset, location)
     schema = schema_of_table("TABLE", location, dataset)
-    plan = plan_evaluation(
-        config,
-        dataset,
-        columns=schema.names,
-        slice_columns=slice_columns,
-        table_name=table_name,
-    )
+    plan = plan_evaluation(config, dataset, schema.names, slice_columns, table_name)
     for column in slice_columns:
         for i in schema.get_all_field_indices(column):
             check_slice_column(column, pa.chunked_array([], schema.field(i).type))
@@ -77,19 +66,23 @@ def plan_evaluation(
     such as groups, are used if the table has them.
 
     Args:
-        config: the configuration of the run.
         dataset: the data set of the run, with the format of the table.
         columns: the names of the table's columns.
-        slice_columns: the columns whose values make slices.
         table_name: the name of the table in messages.
-
-    Raises:
-        DataError: if the table lacks labels of every output.
-        ConfigError: if the table lacks a column of `slice_columns`.
     """
-    outputs, remarks = outputs_with_labels(config, dataset, columns, table_name)
+    outputs, remarks = [], []
+    for output in config.outputs:
+        missing = [c for c in label_columns(dataset, output) if c not in columns]
+        if missing:
+            problem = f"{table_name} has no column '{missing[0]}'"
+            remarks.append(f"{output.name} is not evaluated: {problem}")
+        else:
+            outputs.append(output)
     if not outputs:
-        raise DataError(no_labels_message(config, dataset, columns, table_name))
+        raise DataError(
+            f"TABLE: no output can be evaluated: {'; '.join(remarks)}; the table has "
+            f"{readable_names(columns)}"
+        )
     for column in slice_columns:
         if column not in columns:
             raise ConfigError(
@@ -97,82 +90,24 @@ def plan_evaluation(
                 f"{readable_names(columns)}{suggest(column, columns)}"
             )
     dataset, more_remarks = without_optional_columns(dataset, columns)
-    request = requested_columns(dataset, outputs, slice_columns)
-    remarks += more_remarks
-    return EvaluationPlan(dataset, outputs, slice_columns, request, remarks)
-
-
-def outputs_with_labels(
-    config: Config, dataset: Dataset, columns: list[str], table_name: str
-) -> tuple[list[Output], list[str]]:
-    """Returns the outputs whose labels a table has, and a remark on each other output.
-
-    For the arguments, see `plan_evaluation`.
-    """
-    outputs, remarks = [], []
-    for output in config.outputs:
-        needed = label_columns(dataset, output)
-        missing = [column for column in needed if column not in columns]
-        if missing:
-            problem = f"{table_name} has no column '{missing[0]}'"
-            remarks.append(f"{output.name} is not evaluated: {problem}")
-        else:
-            outputs.append(output)
-    return outputs, remarks
-
-
-def no_labels_message(
-    config: Config, dataset: Dataset, columns: list[str], table_name: str
-) -> str:
-    """Returns an error message: the table lacks labels of every output."""
-    choices = dict.fromkeys(
-        " and ".join(label_columns(dataset, output)) for output in config.outputs
-    )
-    return (
-        f"TABLE: {table_name} has the labels of no output of this model, only the "
-        f"columns {readable_names(columns)}; add the label columns of at least one "
-        f"output: {', or '.join(choices)}"
-    )
-
-
-def requested_columns(
-    dataset: Dataset, outputs: list[Output], slice_columns: list[str]
-) -> ColumnRequest:
-    """Returns the columns to read: of features, labels and slices."""
     request = request_of_data(dataset, outputs)
     slice_keys = {c: BY for c in slice_columns if c not in request.keys}
     # In a text file, a column that is read for slices only has no type: it is text.
     slice_types = dict.fromkeys(slice_keys, pa.string())
-    fix = (
-        "evaluate the files with and without this column apart, or, if no rows of this "
-        "file were sampled, add the column with 1 in all rows"
-    )
-    return ColumnRequest(
-        request.keys | slice_keys,
-        slice_types | request.types,
-        fixes=dict.fromkeys(rate_columns(dataset), fix),
-    )
-
-
-def rate_columns(dataset: Dataset) -> list[str]:
-    """Returns the columns of sampling rates: `rate` for `sampling_rate: rate`."""
-    columns = [task.kept_negatives_column for task in dataset.tasks.values()]
-    return [column for column in columns if column is not None]
+    request = ColumnRequest(request.keys | slice_keys, slice_types | request.types)
+    remarks += more_remarks
+    return EvaluationPlan(dataset, outputs, slice_columns, request, remarks)
 
 
 def label_columns(dataset: Dataset, output: Output) -> list[str]:
     """Returns the columns from which the labels of an output are computed.
 
-    These are the label of the output, the label of its space if it has one, and the
-    label of the task whose rows with label 0 were sampled, if there is such a task.
+    These are the labels of its task, of its space, and of the task whose rows with
+    label 0 were sampled.
     """
-    tasks = [output.task]
-    if output.space is not None:
-        tasks.append(space_task(dataset, output.space))
-    sampled = sampled_task(dataset, output)
-    if sampled is not None:
-        tasks.append(sampled)
-    return list(dict.fromkeys(task.label for task in tasks))
+    space = None if output.space is None else space_task(dataset, output.space)
+    tasks = output.task, space, sampled_task(dataset, output)
+    return list(dict.fromkeys(task.label for task in tasks if task is not None))
 
 
 def without_optional_columns(
@@ -182,12 +117,7 @@ def without_optional_columns(
 
     The column of splits is always removed: all rows of the table are evaluated.
 
-    Args:
-        dataset: the data set.
-        columns: the names of the table's columns.
-
-    Returns: the data set without these columns; and one remark per missing column that
-        says how the evaluation differs.
+    Returns: the data set without these columns; and one remark per missing column.
     """
     remarks = []
     changes: dict[str, object] = {"split_column": None}

@@ -23,11 +23,7 @@ from mtl_cli.runs.predictions_file import (
 class PredictionDrift(TypedDict):
     """The drift of the predictions of an output, or of one of its classes.
 
-    Attributes:
-        name: the name of the output, or of the output and the class.
-        psi: the population stability index.
-        mean: the mean of the compared predictions.
-        trained_mean: the mean of the run's predictions for its own test rows.
+    `trained_mean` is the mean of the run's predictions for its own test rows.
     """
 
     kind: Literal["prediction"]
@@ -60,20 +56,15 @@ def prediction_drift(
         (o.name for o in model.config.outputs if o.task.kept_negatives_column), None
     )
     new_weights = None if sampled_output is None else weights.get(sampled_output)
-    problem = ""
+    unknown = "drift of predictions is unknown"
+    if new_weights is not None and not new_weights.any():
+        return [], f"{unknown}: no row counts for {sampled_output}"
     try:
         run_predictions, run_weights = read_run_predictions(
             model, outputs, predictions, sampled_output
         )
-    except FileNotFoundError:
-        problem = f"{model.folder} has no {PREDICTIONS}"
     except DAMAGED_FILE_ERRORS:
-        problem = f"{model.folder / PREDICTIONS} is damaged"
-    else:
-        if new_weights is not None and not new_weights.any():
-            problem = f"no row counts for {sampled_output}"
-    if problem:
-        return [], f"drift of predictions is unknown: {problem}"
+        return [], f"{unknown}: {model.folder / PREDICTIONS} is missing or damaged"
     records = []
     for output in outputs:
         name = output.name
@@ -99,9 +90,7 @@ def read_run_predictions(
     Returns: {output: (rows,) or (rows, classes)}, with as many classes as in
         `predictions`; and the weight of each row, (rows,), or None.
 
-    Raises:
-        FileNotFoundError: if the run has no predictions.
-        OSError, ValueError, LookupError, TypeError: if the file is damaged.
+    Raises one of `DAMAGED_FILE_ERRORS` if the file is missing or damaged.
     """
     columns = [prediction_name(output.name) for output in outputs]
     if sampled_output is not None:
@@ -130,15 +119,7 @@ def prediction_record(
     new: Array,
     new_weights: Array | None,
 ) -> PredictionDrift:
-    """Compares the predictions of an output, or of one of its classes.
-
-    Args:
-        name: the name of the output, or of the output and the class.
-        old: the run's predictions for its own test rows, (old rows,).
-        old_weights: the weight of each of these rows; None for equal weights.
-        new: the predictions for the evaluated rows, (new rows,).
-        new_weights: the weight of each of these rows; None for equal weights.
-    """
+    """Compares the evaluated predictions, `new`, with the run's own, `old`."""
     old, new = old.astype("float64"), new.astype("float64")
     buckets = make_buckets(old, old_weights)
     counts = np.array(buckets["counts"])

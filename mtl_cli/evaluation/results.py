@@ -9,8 +9,7 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.evaluation.feature_drift import FeatureDrift
 from mtl_cli.evaluation.prediction_drift import PredictionDrift
 from mtl_cli.metrics.score_dict import name_with_space
-from mtl_cli.scoring.slice_records import SliceRecord
-from mtl_cli.scoring.slices import MAX_SLICES, MIN_ROWS, OTHER
+from mtl_cli.scoring.slice_scores import SliceRecord
 
 
 @dataclass(frozen=True, repr=False)
@@ -20,11 +19,7 @@ class EvaluationResults:
     The subclass `Evaluation` shows these results to Python users.
 
     Attributes:
-        run: the run folder.
-        table_name: the name of the evaluated table.
-        rows: the number of evaluated rows.
-        tasks: the metrics and the weakest slice of each output, see
-            `task_results.task_results`.
+        tasks: the metrics and the weakest slice of each output, see `task_results`.
         slice_records: the metrics of slices, one record per column, slice and output.
         drift_records: the drift of each feature, and of each output or class.
         importances: the importance of features, see `permutation_importance`; {} if it
@@ -48,7 +43,6 @@ class EvaluationResults:
         return f"<Evaluation of {self.run} on {rows}: {', '.join(self.tasks)}>"
 
     def name_with_space(self, task: str) -> str:
-        """Returns the name of a task, and its space if it has one."""
         return name_with_space(task, self.tasks[task])
 
     def title_with_metric(self, task: str) -> str:
@@ -72,12 +66,7 @@ class EvaluationResults:
         return {key: nonfinite_as_none(value) for key, value in values.items()}
 
     def numbers(self) -> dict[str, float | None]:
-        """Returns {dotted name: number} for all numbers that `--fail-if` can check.
-
-        The names are `TASK.METRIC`, `TASK.slices.COLUMN.SLICE.METRIC`,
-        `features.NAME.psi`, `features.NAME.missing`, `features.NAME.unseen` and
-        `predictions.NAME.psi`. A metric may be None.
-        """
+        """Returns {dotted name: number} for all numbers that `--fail-if` can check."""
         numbers = {
             f"{task}.{name}": metric["value"]
             for task, result in self.tasks.items()
@@ -114,15 +103,10 @@ def split_known(
     Also returns an error for each other condition.
     """
     names = [name for evaluation in evaluations for name in evaluation.numbers()]
-    merged_slices = (
-        f": slices with fewer than {MIN_ROWS} rows are part of {OTHER}, and so are the "
-        f"rarest of more than {MAX_SLICES} slices"
-    )
     known, errors = [], []
     for condition in conditions:
-        reason = merged_slices if ".slices." in condition.name else ""
         try:
-            check_known(condition, names, "evaluation", reason)
+            check_known(condition, names, "evaluation")
             known.append(condition)
         except ConfigError as error:
             errors.append(str(error))

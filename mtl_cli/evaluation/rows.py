@@ -37,9 +37,9 @@ class EvaluatedRows:
             features.
         predictions: {output of the model: (rows,) or (rows, classes)}.
         slice_columns: {column that makes slices: its cells}.
-        sample: a random sample of the rows, with their features.
+        sample: a random sample of the rows, with their features. The importance of
+            features and the weights of gates are measured on these rows.
         sample_indices: the indices of the sampled rows, ascending, (sampled rows,).
-        feature_counts: the distributions of the features.
         row_numbers: the index of each row in the table, from 0, (rows,).
         scenarios: the scenarios of the rows; None if the data set has no scenarios.
         remarks: what is left out of the evaluation, or unexpected, one line each.
@@ -59,7 +59,6 @@ class EvaluatedRows:
 
     @property
     def num_rows(self) -> int:
-        """The number of rows."""
         return len(next(iter(self.predictions.values())))
 
 
@@ -69,10 +68,6 @@ def rows_of_source(
     """Encodes and predicts all rows of a table, block by block.
 
     If the run was trained on a single scenario, the rows of all others are left out.
-
-    Raises:
-        DataError: if no row is left, a cell cannot be encoded, or all labels of an
-            output are unknown.
     """
     row_numbers, remarks = row_numbers_to_evaluate(model, source)
     sample_indices = random_indices(len(row_numbers))
@@ -88,7 +83,7 @@ def rows_of_source(
             blocks.append(block)
         first_row += raw_block.num_rows
     table = concatenate([block.table for block in blocks])
-    evaluator.check_labels(table)
+    remarks = [*plan.remarks, *remarks, *evaluator.unknown_label_remarks(table)]
     return EvaluatedRows(
         table_name=source.path,
         outputs=plan.outputs,
@@ -103,7 +98,7 @@ def rows_of_source(
         feature_counts=evaluator.feature_counts,
         row_numbers=row_numbers,
         scenarios=joined_scenarios(blocks),
-        remarks=[*plan.remarks, *remarks, *evaluator.unknown_label_remarks()],
+        remarks=remarks,
     )
 
 
@@ -113,15 +108,14 @@ def slice_columns(
     """Returns {column that makes slices: its cells in all blocks}."""
     cells = pa.concat_tables([block.slice_cells for block in blocks])
     columns = {column: cells[column] for column in plan.slice_columns}
-    if source.is_text:
-        for column in plan.slice_columns:
-            if plan.request.keys[column] == BY:  # read as text, see `requested_columns`
-                columns[column] = numbers_from_text(cells[column])
+    for column in plan.slice_columns:
+        # A column that is read from a text file for slices only is read as text.
+        if source.is_text and plan.request.keys[column] == BY:
+            columns[column] = numbers_from_text(cells[column])
     return columns
 
 
 def joined_scenarios(blocks: list[EvaluatedBlock]) -> RowScenarios | None:
-    """Returns the scenarios of the rows of all blocks; None without scenarios."""
     scenarios = [b.scenarios for b in blocks if b.scenarios is not None]
     if not scenarios:
         return None
@@ -132,15 +126,10 @@ def joined_scenarios(blocks: list[EvaluatedBlock]) -> RowScenarios | None:
 def row_numbers_to_evaluate(
     model: TrainedModel, source: Source
 ) -> tuple[Array, list[str]]:
-    """Returns the indices of the rows to evaluate, and remarks for the user.
+    """Returns the ascending indices of the rows to evaluate, and remarks for the user.
 
     Every row is evaluated, unless the run was trained on a single scenario: then the
     whole table is read to find the rows of the scenario.
-
-    Returns: the indices, ascending, (rows,); and a remark if some rows are left out.
-
-    Raises:
-        DataError: if no row belongs to the scenario.
     """
     dataset = model.config.dataset
     name, only_scenario = dataset.scenario, dataset.only_scenario
@@ -177,28 +166,18 @@ def validation_rows(model: TrainedModel, on_rows: OnProgress) -> EvaluatedRows:
 
     Empty cells and unseen values are not counted, because only the encoded values of
     these rows are kept, not the cells.
-
-    Raises:
-        DataError: if the run has no validation rows, or its data have changed.
     """
+    fix = "name a TABLE to evaluate the run on"
     if not model.config.dataset.has_validation:
-        raise DataError(
-            f"{model.folder} has no validation rows; name a table to evaluate the run "
-            "on"
-        )
+        raise DataError(f"{model.folder} has no validation rows; {fix}")
     try:
         data = load_data(model, on_rows)
     except DataError as error:
-        # The path is part of a finished run, so only another table helps.
-        reason = str(error).removesuffix("; correct the path")
-        raise DataError(
-            f"{model.folder}: {reason}; name a TABLE to evaluate the run on"
-        ) from None
+        raise DataError(f"{model.folder}: {error}; {fix}") from None
     # If the data had not changed, the features would have learnt the same values again.
     if data.features.learnt != model.features.learnt:
         raise DataError(
-            f"the data of {model.folder} have changed since the run was trained; name "
-            "a table to evaluate the run on"
+            f"the data of {model.folder} have changed since the run was trained; {fix}"
         )
     split = data.splits["valid"]
     table = split.read(0, split.num_rows)

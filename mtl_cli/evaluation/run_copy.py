@@ -37,19 +37,14 @@ def write_copy(
 ) -> None:
     """Writes a copy of a run whose test rows are the rows of a table.
 
-    Args:
-        run: the run to copy.
-        table: the evaluated table.
-        config: the configuration of the run.
-        evaluation: the evaluation of the run on the table.
-        rows: the rows of the table, with their predictions.
-        folder: the folder to write; it must not exist.
-
-    Raises:
-        DataError: if the configuration of the run is damaged, or the table cannot be
-            read again.
+    The `folder` to write must not exist.
     """
-    config_text = copied_config(run, table)
+    try:
+        values = read_config(run.path)
+        values["dataset"] = values["dataset"] | {"test": table, "test_fraction": 0.0}
+    except DAMAGED_FILE_ERRORS as error:
+        raise DataError(f"{run.path}/config.yaml: {first_line(error)}") from None
+    config_text = str(yaml.safe_dump(mask_secrets(values), sort_keys=False))
     contents = json_files(run, table, config, evaluation, rows)
     folder.mkdir(parents=True)
     for name, value in contents.items():
@@ -59,7 +54,12 @@ def write_copy(
     with contextlib.suppress(OSError, ValueError):
         history = read_text(run.path / "history.csv")
         (folder / "history.csv").write_text(history, "utf-8")
-    write_predictions(config, rows, folder / "predictions.parquet")
+    predictions = {o.name: rows.predictions[o.name] for o in rows.outputs}
+    frame = prediction_frame(
+        config, rows.row_numbers, rows.table, predictions, rows.scenarios
+    )
+    with (folder / "predictions.parquet").open("wb") as file:
+        frame.to_parquet(file, index=False)
     html = page(evaluation)
     (folder / "evaluation.html").write_text(html, "utf-8", errors="replace")
 
@@ -90,30 +90,6 @@ def json_files(
     if evaluation.gates:
         contents["gates.json"] = {"split": "test", **evaluation.gates}
     return contents
-
-
-def write_predictions(config: Config, rows: EvaluatedRows, path: Path) -> None:
-    """Writes the predictions for the evaluated rows, as a run writes its own."""
-    predictions = {o.name: rows.predictions[o.name] for o in rows.outputs}
-    frame = prediction_frame(
-        config, rows.row_numbers, rows.table, predictions, rows.scenarios
-    )
-    with path.open("wb") as file:
-        frame.to_parquet(file, index=False)
-
-
-def copied_config(run: Run, table: Location) -> str:
-    """Returns the text of a run's `config.yaml`, with a table as the test rows.
-
-    Raises:
-        DataError: if the configuration is damaged.
-    """
-    try:
-        config = read_config(run.path)
-        config["dataset"] = config["dataset"] | {"test": table, "test_fraction": 0.0}
-    except DAMAGED_FILE_ERRORS as error:
-        raise DataError(f"{run.path}/config.yaml: {first_line(error)}") from None
-    return str(yaml.safe_dump(mask_secrets(config), sort_keys=False))
 
 
 def write_json(path: Path, value: object) -> None:

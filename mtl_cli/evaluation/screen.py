@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 
 def show_evaluation(evaluation: EvaluationResults) -> None:
-    """Prints the tables and the sentences of an evaluation."""
     console = new_console()
     title = f"{evaluation.run} on {evaluation.table_name}: {evaluation.rows:,} rows"
     print_line(console, title, "bold")
@@ -38,11 +37,6 @@ def show_evaluation(evaluation: EvaluationResults) -> None:
 
 
 def show_sweep(result: "SweepEvaluation", target: Path) -> None:
-    """Prints the evaluation of a sweep.
-
-    Below the table of main metrics are the warnings, the folder that was written, and
-    the next command to try.
-    """
     console = new_console()
     cells = main_metric_table(result.evaluations)
     print_in_full_width(console, text_table(cells))
@@ -60,9 +54,6 @@ def main_metric_table(evaluations: Mapping[str, EvaluationResults]) -> Cells:
     """Returns a table with one row per run: the main metric of each task.
 
     Runs may have different main metrics for one task. Each metric has its own column.
-
-    Args:
-        evaluations: {name of the run: its evaluation}.
     """
     columns = dict.fromkeys(
         (task, task_result["main_metric"])
@@ -74,14 +65,11 @@ def main_metric_table(evaluations: Mapping[str, EvaluationResults]) -> Cells:
     for name, evaluation in evaluations.items():
         row = [name]
         for task, metric in columns:
-            metrics = evaluation.tasks.get(task, {}).get("metrics", {})
-            row.append(
-                text_with_interval(metrics[metric]) if metric in metrics else "-"
-            )
+            value = evaluation.tasks.get(task, {}).get("metrics", {}).get(metric)
+            row.append("-" if value is None else text_with_interval(value))
         table.append(row)
     return table
 
 
 def print_line(console: Console, text: str, style: str = "") -> None:
-    """Prints a line, with secrets replaced."""
     console.print(Text(printable(mask_secrets(text)), style=style))

@@ -1,6 +1,5 @@
 """The tables and sentences of an evaluation, for the terminal and for the page."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from mtl_cli.core.message_text import comma_list
@@ -11,7 +10,6 @@ from mtl_cli.evaluation.feature_drift import (
     FeatureDrift,
     has_drifted,
 )
-from mtl_cli.evaluation.prediction_drift import PredictionDrift
 from mtl_cli.evaluation.results import EvaluationResults
 from mtl_cli.evaluation.slice_sections import Section, slice_sections
 from mtl_cli.runs.importance_plots import importance_text
@@ -23,7 +21,7 @@ from mtl_cli.runs.text_tables import (
     text_with_interval,
 )
 from mtl_cli.scoring.importance_records import ImportanceRecord
-from mtl_cli.scoring.slice_scores import MIN_OF_CLASS
+from mtl_cli.scoring.slice_tests import MIN_OF_CLASS
 
 MAX_IMPORTANCE_ROWS = 30  # the largest number of rows in the table of importance
 MAX_DRIFT_ROWS = 12  # the largest number of rows in the table of drifting features
@@ -32,7 +30,7 @@ MAX_DRIFT_ROWS = 12  # the largest number of rows in the table of drifting featu
 def sections(evaluation: EvaluationResults, shorten: bool = False) -> list[Section]:
     """Returns the sections of an evaluation that have a table or a sentence.
 
-    With `shorten`, long tables of slices name only the weakest slices.
+    With `shorten`, long tables of slices are left out.
     """
     all_sections = [
         metric_section(evaluation),
@@ -48,10 +46,10 @@ def metric_section(evaluation: EvaluationResults) -> Section:
     """Returns the metrics of all tasks. Tasks with the same metrics share a table."""
     rows, lines = [], []
     for task, result in evaluation.tasks.items():
+        name = evaluation.name_with_space(task)
         texts = {name: text_with_interval(x) for name, x in result["metrics"].items()}
-        rows.append((evaluation.name_with_space(task), texts, result))
+        rows.append((name, texts, result))
         for metric, reason in result.get("why", {}).items():
-            name = evaluation.name_with_space(task)
             lines.append(f"{name}: {metric} is undefined: {reason}")
     return Section("Metrics", tables_by_metrics(rows), lines)
 
@@ -67,38 +65,20 @@ def weakest_section(evaluation: EvaluationResults) -> Section:
 
 
 def weakest_text(evaluation: EvaluationResults, task: str) -> str:
-    """Returns the end of the sentence about the weakest slice of a task."""
-    result = evaluation.tasks[task]
-    record = result["weakest_slice"]
+    record = evaluation.tasks[task]["weakest_slice"]
     if record is None:
-        return f"no slice is tested: none has {needs_of_slice(result)}"
+        return (
+            f"no slice is tested: each has fewer than {MIN_OF_CLASS} rows of a class, "
+            "or no interval"
+        )
     num_tested = sum(
         r["task"] == task and r["p_corrected"] is not None
         for r in evaluation.slice_records
     )
-    description = slice_text(record, num_tested)
-    if record["surely_weaker"]:
-        return f"weakest slice: {description}"
-    which = "only" if num_tested == 1 else "weakest"
-    start = "no slice is surely weaker than the rest"
-    return f"{start}; the {which} tested slice has {description}"
-
-
-def needs_of_slice(result: dict[str, Any]) -> str:
-    """Returns what a slice needs to be tested, see `score_slice`, as text.
-
-    Args:
-        result: the result of a task, see `task_results.task_results`.
-    """
-    needs = f"a metric with an interval and {MIN_OF_CLASS} rows"
-    if "positives" in result:  # the task is binary
-        return f"{needs} of each class"
-    needs += " with another label than the most frequent one"
-    calibration = result["calibration"]
-    # With several classes, the mean prediction is None.
-    if calibration is not None and calibration["predicted"] is None:
-        needs += ", and enough rows of the same classes as the other rows"
-    return needs
+    start = "weakest slice"
+    if not record["surely_weaker"]:
+        start = "no slice is surely weaker than the rest; the weakest tested slice"
+    return f"{start}: {slice_text(record, num_tested)}"
 
 
 def drift_section(evaluation: EvaluationResults) -> Section:
@@ -106,56 +86,28 @@ def drift_section(evaluation: EvaluationResults) -> Section:
 
     Features whose PSI is unknown are left out.
     """
-    predictions, features = [], []
+    predictions: Cells = [["prediction", "psi", "mean", "mean on the run's test rows"]]
+    features: list[FeatureDrift] = []
     for record in evaluation.drift_records:
         if record["kind"] == "prediction":
-            predictions.append(record)
+            means = f"{record['mean']:.4f}", f"{record['trained_mean']:.4f}"
+            predictions.append([record["name"], f"{record['psi']:.3f}", *means])
         elif record["psi"] is not None:
             features.append(record)
     features.sort(key=lambda record: -(record["psi"] or 0))
     drifting = [record for record in features if has_drifted(record)]
-    tables = []
-    if predictions:
-        tables.append(prediction_drift_table(predictions))
-    if drifting:
-        tables.append(feature_drift_table(drifting[:MAX_DRIFT_ROWS]))
+    changes = ["missing", "missing in training", "unseen", "unseen in the run"]
+    feature_table = [["feature", "psi", *changes]]
+    for r in drifting[:MAX_DRIFT_ROWS]:
+        shares = r["missing"], r["trained_missing"], r["unseen"], r["run_unseen"]
+        feature_table.append([r["name"], f"{r['psi']:.3f}", *map(format_share, shares)])
+    tables = [table for table in (predictions, feature_table) if len(table) > 1]
     lines = [drift_text(features, drifting)] if features else []
     return Section("Drift against training", tables, lines)
 
 
-def prediction_drift_table(records: list[PredictionDrift]) -> Cells:
-    """Returns a table with one row per output or class."""
-    table = [["prediction", "psi", "mean", "mean on the run's test rows"]]
-    for record in records:
-        means = f"{record['mean']:.4f}", f"{record['trained_mean']:.4f}"
-        table.append([record["name"], f"{record['psi']:.3f}", *means])
-    return table
-
-
-def feature_drift_table(records: list[FeatureDrift]) -> Cells:
-    """Returns a table with one row per feature."""
-    changes = ["missing", "missing in training", "unseen", "unseen in the run"]
-    table = [["feature", "psi", *changes]]
-    for record in records:
-        fractions = (
-            record["missing"],
-            record["trained_missing"],
-            record["unseen"],
-            record["run_unseen"],
-        )
-        table.append(
-            [record["name"], f"{record['psi']:.3f}", *map(format_share, fractions)]
-        )
-    return table
-
-
 def drift_text(features: list[FeatureDrift], drifting: list[FeatureDrift]) -> str:
-    """Returns a sentence about the drift of all features.
-
-    Args:
-        features: the drift of all features, the largest PSI first; no PSI is None.
-        drifting: the features that have drifted enough to be reported.
-    """
+    """Returns a sentence about the drift of all features, the largest PSI first."""
     threshold = (
         f"a PSI of {MODERATE_PSI} or more, or {100 * REPORTED_INCREASE:.0f} percentage "
         "points more empty or unseen cells"
@@ -167,87 +119,52 @@ def drift_text(features: list[FeatureDrift], drifting: list[FeatureDrift]) -> st
             f"{largest['name']}"
         )
     num_large = sum((record["psi"] or 0) >= LARGE_PSI for record in drifting)
-    have = "has" if len(drifting) == 1 else "have"
-    large_have = "has" if num_large == 1 else "have"
     return (
-        f"{len(drifting)} of {len(features)} features {have} {threshold}; {num_large} "
-        f"{large_have} a PSI of {LARGE_PSI} or more"
+        f"features with {threshold}: {len(drifting)} of {len(features)}; with a PSI of "
+        f"{LARGE_PSI} or more: {num_large}"
     )
 
 
-@dataclass(frozen=True)
-class ImportanceRow:
-    """A row of the table of importance: features that were shuffled together.
-
-    Attributes:
-        features: the names of the features, as one text.
-        group: the name of the group if one of its several features was shuffled alone;
-            None if all features of the group were shuffled together.
-        record_by_task: {task: its record}; a task is missing if its metric was
-            undefined after the shufflings.
-    """
-
-    features: str
-    group: str | None
-    record_by_task: dict[str, ImportanceRecord] = field(default_factory=dict)
-
-    @property
-    def largest_importance(self) -> float:
-        """The largest importance for a task."""
-        return max(record["importance"] for record in self.record_by_task.values())
-
-    def cells(self, tasks: list[str]) -> list[str]:
-        """Returns the cells of the row, with one column per task."""
-        name = self.features if self.group is None else f"  {self.features} alone"
-        records = [self.record_by_task.get(task) for task in tasks]
-        return [name, *("-" if r is None else importance_text(r) for r in records)]
-
-
 def importance_section(evaluation: EvaluationResults) -> Section:
-    """Returns the importance of each feature for each task."""
-    result = evaluation.importances
-    if not result:
-        return Section("Importance", [], [])
-    records: list[ImportanceRecord] = result["features"]
-    rows = importance_rows(records)
-    measured_tasks = {record["task"] for record in records}
-    tasks = [task for task in evaluation.tasks if task in measured_tasks]
-    cells = [["feature", *map(evaluation.title_with_metric, tasks)]]
-    cells += [row.cells(tasks) for row in rows[:MAX_IMPORTANCE_ROWS]]
-    num_left_out = max(0, len(rows) - MAX_IMPORTANCE_ROWS)
-    return Section("Importance", [cells], importance_lines(result, tasks, num_left_out))
-
-
-def importance_rows(records: list[ImportanceRecord]) -> list[ImportanceRow]:
-    """Returns the rows of the table of importance, the most important first.
+    """Returns the importance of each feature for each task, the most important first.
 
     The features of a group, each shuffled alone, come after their group.
     """
-    row_by_features: dict[str, ImportanceRow] = {}
-    for record in records:
-        new_row = ImportanceRow(record["features"], record["group"])
-        row = row_by_features.setdefault(record["features"], new_row)
-        row.record_by_task[record["task"]] = record
+    result = evaluation.importances
+    if not result:
+        return Section("Importance", [], [])
+    rows: dict[str, dict[str, ImportanceRecord]] = {}  # {features: {task: record}}
+    for record in result["features"]:
+        rows.setdefault(record["features"], {})[record["task"]] = record
+    group = {name: next(iter(row.values()))["group"] for name, row in rows.items()}
+    largest = {
+        name: max(record["importance"] for record in row.values())
+        for name, row in rows.items()
+    }
 
-    def sort_key(row: ImportanceRow) -> tuple[float, str, bool]:
-        if row.group is None:
-            return -row.largest_importance, row.features, False
+    def sort_key(name: str) -> tuple[float, str, bool]:
         # If the metrics were undefined for the whole group, it has no row.
-        group_row = row_by_features.get(row.group, row)
-        return -group_row.largest_importance, row.group, True
+        owner = group[name] or name
+        return -largest.get(owner, largest[name]), owner, owner != name
 
-    return sorted(row_by_features.values(), key=sort_key)
+    measured = {record["task"] for record in result["features"]}
+    tasks = [task for task in evaluation.tasks if task in measured]
+    cells = [["feature", *map(evaluation.title_with_metric, tasks)]]
+    for name in sorted(rows, key=sort_key)[:MAX_IMPORTANCE_ROWS]:
+        title = name if group[name] is None else f"  {name} alone"
+        row = rows[name]
+        texts = [importance_text(row[t]) if t in row else "-" for t in tasks]
+        cells.append([title, *texts])
+    lines = importance_lines(result, tasks)
+    if len(rows) > MAX_IMPORTANCE_ROWS:
+        lines.append(f"the JSON file has all {len(rows)} rows")
+    return Section("Importance", [cells], lines)
 
 
-def importance_lines(
-    result: dict[str, Any], tasks: list[str], num_left_out: int
-) -> list[str]:
+def importance_lines(result: dict[str, Any], tasks: list[str]) -> list[str]:
     """Returns the sentences below the table of importance.
 
-    Args:
-        result: see `permutation_importance`.
-        tasks: the tasks in the table.
-        num_left_out: the number of rows that the table leaves out.
+    `result` is what `permutation_importance` returns.
     """
     lines = [
         "importance: how much worse the metric is if the values of the feature are "
@@ -256,14 +173,6 @@ def importance_lines(
         "* marks features that are shown to matter; the test is corrected for the "
         "number of features and tasks (Holm)",
     ]
-    scored = result["scored_rows"]
-    if fewer := [f"{t} {n:,}" for t, n in scored.items() if n < result["rows"]]:
-        lines.append(
-            f"of these rows, some outputs are scored on fewer: {comma_list(fewer)}"
-        )
-    if num_left_out > 0:
-        rows = "1 more row is" if num_left_out == 1 else f"{num_left_out} more rows are"
-        lines.append(f"{rows} in the JSON file")
     for group in result["groups"]:
         lines.append(f"shuffled together: {'; '.join(group['reasons'])}")
     for task in tasks:

@@ -7,6 +7,7 @@ the run's scores on training and validation rows, so a comparison of the copies 
 the best configuration on validation rows.
 """
 
+import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,14 +17,16 @@ from mtl_cli.comparison.find_runs import EVALUATIONS, find_folders, natural_orde
 from mtl_cli.comparison.read_run import read_run
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.atomic_write import replacing_folder
-from mtl_cli.core.errors import DataError, MtlError
-from mtl_cli.core.locations import Location
-from mtl_cli.core.written_files import HASHES_KEY, hashes_of
+from mtl_cli.core.errors import ConfigError, DataError, MtlError, first_line
+from mtl_cli.core.locations import Location, path_list
+from mtl_cli.core.other_files import read_json_object
+from mtl_cli.core.written_files import HASHES_KEY, check_written, hashes_of
 from mtl_cli.evaluation.evaluate import EvaluationRequest, evaluate
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.run_copy import write_copy, write_json
-from mtl_cli.evaluation.target_folder import check_evaluation_target
 from mtl_cli.runs import saved_model
+
+EVALUATION_FOLDER = Path("outputs/evaluations")
 
 
 class SweepEvaluation(NamedTuple):
@@ -46,30 +49,16 @@ def is_sweep(folder: Path) -> bool:
     return folder.is_dir() and not is_run and bool(find_folders(folder).runs)
 
 
-def runs_of(sweep: Path) -> dict[str, Run]:
-    """Reads the runs of a sweep: {name of the run within the sweep: the run}."""
-    folders = sorted(find_folders(sweep).runs, key=natural_order)
-    return {
-        folder.relative_to(sweep).as_posix(): read_run(folder) for folder in folders
-    }
-
-
 def evaluate_sweep(
-    sweep: Path,
-    runs: dict[str, Run],
-    table: Location,
-    target: Path,
-    request: EvaluationRequest,
-    force: bool,
+    sweep: Path, table: Location, target: Path, request: EvaluationRequest, force: bool
 ) -> SweepEvaluation:
     """Evaluates the finished runs of a sweep on a table, and writes a folder.
 
     The folder `target` appears only when all runs are evaluated. With `force`, it may
-    replace an earlier evaluation. `runs` are the runs of the sweep, see `runs_of`.
-
-    Raises:
-        MtlError: if no run can be evaluated, or the folder cannot be written.
+    replace an earlier evaluation.
     """
+    folders = sorted(find_folders(sweep).runs, key=natural_order)
+    runs = {f.relative_to(sweep).as_posix(): read_run(f) for f in folders}
     check = partial(check_evaluation_target, force=force)
     with replacing_folder(target, check) as temporary:
         temporary.mkdir()
@@ -93,12 +82,6 @@ def evaluate_runs(
 ) -> tuple[SweepEvaluation, list[MtlError]]:
     """Evaluates the finished runs on a table, and writes a subfolder for each.
 
-    Args:
-        runs: {name of the run within the sweep: the run}.
-        table: the table.
-        request: the settings of the evaluations.
-        folder: the folder in which the subfolders are written.
-
     Returns: the evaluations; and the errors of the runs that cannot be evaluated.
     """
     result = SweepEvaluation(evaluations={}, failed={}, skipped={})
@@ -107,7 +90,9 @@ def evaluate_runs(
         if not run.has_scores:
             result.skipped[name] = run.error or run.status
             continue
-        run_request = with_prefix(request, f"run {number} of {len(runs)}")
+        prefix = f"run {number} of {len(runs)}: "
+        on_progress = partial(report_progress, request, prefix)
+        run_request = replace(request, on_progress=on_progress)
         try:
             result.evaluations[name] = evaluate_run(
                 run, table, run_request, folder / name
@@ -118,30 +103,54 @@ def evaluate_runs(
     return result, errors
 
 
-def with_prefix(request: EvaluationRequest, prefix: str) -> EvaluationRequest:
-    """Returns a request that shows a text before the description of its progress."""
-
-    def on_progress(description: str, done: int, total: int) -> None:
-        request.on_progress(f"{prefix}: {description}", done, total)
-
-    return replace(request, on_progress=on_progress)
+def report_progress(
+    request: EvaluationRequest, prefix: str, description: str, done: int, total: int
+) -> None:
+    request.on_progress(f"{prefix}{description}", done, total)
 
 
 def evaluate_run(
     run: Run, table: Location, request: EvaluationRequest, folder: Path
 ) -> Evaluation:
-    """Evaluates one run, and writes its folder within the evaluation of the sweep."""
     import keras
 
     keras.backend.clear_session()  # frees the networks of earlier runs
     model = saved_model.load(run.path)
     evaluation, rows = evaluate(model, table, request)
-    write_copy(
-        run,
-        table=table,
-        config=model.config,
-        evaluation=evaluation,
-        rows=rows,
-        folder=folder,
-    )
+    write_copy(run, table, model.config, evaluation, rows, folder)
     return evaluation
+
+
+def default_target(sweep: Path, table: Location) -> Path:
+    """Returns the folder to write: `outputs/evaluations/SWEEP-TABLE`."""
+    # The parameters of a URL, after `?`, may hold secrets.
+    path = path_list(table)[0].partition("?")[0]
+    name = f"{sweep.resolve().name}-{Path(path).name.partition('.')[0]}"
+    target = EVALUATION_FOLDER / re.sub(r"[^\w.,=-]+", "_", name)
+    if Path.cwd().resolve() not in target.resolve().parents:
+        raise ConfigError(
+            f"{target} leads out of the current folder by a link; name the folder to "
+            "write: -o FOLDER"
+        )
+    return target
+
+
+def check_evaluation_target(target: Path, force: bool) -> None:
+    """Checks that nothing but an unchanged earlier evaluation would be overwritten."""
+    if not target.exists() and not target.is_symlink():
+        return
+    if target.is_symlink() or not (target / EVALUATIONS).is_file():
+        raise ConfigError(
+            f"-o: {target} exists and is not an evaluation; name another folder"
+        )
+    if not force:
+        raise ConfigError(
+            f"-o: {target} exists; name another folder, or add --force to replace it"
+        )
+    try:
+        hashes = read_json_object(target / EVALUATIONS).get(HASHES_KEY)
+        check_written(target, EVALUATIONS, hashes)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"-o: {first_line(error)}; move {target} away, or name another folder"
+        ) from None

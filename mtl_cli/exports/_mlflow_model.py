@@ -20,7 +20,6 @@ class RawColumnsModel(PythonModel):
     """Predicts the rows of a DataFrame with a SavedModel whose inputs are columns."""
 
     def load_context(self, context: Any) -> None:
-        """Loads the SavedModel from the artifacts of the MLflow model."""
         folder = Path(context.artifacts["model"])
         record = json.loads((folder / "export.json").read_text("utf-8"))
         self.input_kinds: dict[str, str] = record["inputs"]
@@ -46,15 +45,10 @@ class RawColumnsModel(PythonModel):
 
 
 def as_array(cells: "pd.Series[Any]", kind: str) -> npt.NDArray[Any]:
-    """Converts a column to an input of the SavedModel.
+    """Converts a column of some kind, see `InputKind`, to an input of the SavedModel.
 
-    `kind` is `number` or `text` for a column of single values, and `numbers` or `texts`
-    for a column of lists. A missing cell is None, NaN or NA.
-
-    Returns: numbers as float64, with NaN for a missing cell; or texts, with "" for a
-        missing cell. A column of lists becomes a matrix with one row per list. Lists
-        that are shorter than the longest list are filled up with NaN or "". A missing
-        list counts as an empty list.
+    A missing cell becomes NaN or "". A column of lists becomes a matrix with one row
+    per list, filled up with NaN or "".
     """
     if kind == "number":
         return cells.to_numpy("float64", na_value=np.nan)
@@ -74,7 +68,6 @@ def as_array(cells: "pd.Series[Any]", kind: str) -> npt.NDArray[Any]:
 
 
 def as_number(value: Any) -> Any:
-    """Returns a number unchanged; a missing value becomes NaN."""
     return np.nan if is_missing(value) else value
 
 
@@ -82,11 +75,7 @@ def as_text(value: Any) -> str:
     """Converts an id or a word to text, as training does; a missing value becomes "".
 
     pandas stores whole numbers as floats if some cells of their column are missing.
-    Therefore the float 7.0 becomes "7".
-
-    Raises:
-        ValueError: if a float is not a whole number, or is so large that its type does
-            not hold all whole numbers of this size.
+    Therefore the float 7.0 becomes "7", and a float that is no exact id is refused.
     """
     if is_missing(value):
         return ""
@@ -103,7 +92,6 @@ def as_text(value: Any) -> str:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a value is None, NaN or NA."""
     # For a list, `pd.isna` returns an array of booleans.
     return pd.isna(value) is True
 

@@ -10,10 +10,8 @@ from mtl_cli.network.trained_model import TrainedModel
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-# The ONNX file joins two graphs: the encoding of raw columns, and the network. The
-# input `is_accepted` of the network's graph says for each row whether the encoding
-# accepted the row. The predictions of a row that is not accepted are NaN; see
-# `GraphOps.require`.
+# The input of the network's graph that says for each row whether the encoding accepted
+# it. Otherwise the predictions of the row are NaN, see `GraphOps.require`.
 IS_ACCEPTED = "is_accepted"
 TF2ONNX_OPSET = 18  # the highest version of the operations that tf2onnx writes
 
@@ -60,8 +58,7 @@ def converted_network(model: TrainedModel, outputs: list[str]) -> "ModelProto":
 def convert_expm1(context: Any, node: Any, name: str, arguments: Any) -> None:
     """Converts TensorFlow's `Expm1`, exp(x) - 1: tf2onnx does not know this operation.
 
-    tf2onnx calls this function, and so determines the arguments: the graph, the node to
-    replace, the name of the node, and the list that was registered with the function.
+    tf2onnx determines the arguments: the graph, the node to replace, and its name.
     """
     import numpy as np
 

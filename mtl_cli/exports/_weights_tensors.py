@@ -24,6 +24,8 @@ def describe_tensors(model: TrainedModel) -> dict[str, dict[str, Any]]:
     - `slices` and `experts`, only for networks that are computed side by side, such as
       experts, gates and towers, see `network_slices`.
     """
+    from mtl_cli.network.parts import parse_layer_name
+
     networks = model.network.runs or [model.network]
     layers: dict[int, Any] = {}
     for network in networks:
@@ -44,29 +46,17 @@ def describe_tensors(model: TrainedModel) -> dict[str, dict[str, Any]]:
             "layer": type(layer).__name__,
             "purpose": (type(layer).__doc__ or "").strip().partition("\n")[0],
         }
-        calibrated_task = calibrated_tasks.get(id(layer))
+        part = parse_layer_name(layer.name, all_tasks)
+        if id(layer) in calibrated_tasks:
+            description["tasks"] = [calibrated_tasks[id(layer)]]
+        elif part and part.kind == "towers":
+            description["tasks"] = part.tasks
         tensors[name] = (
             description
             | embedding_tables(layer, model)
-            | layer_tasks(layer, calibrated_task, all_tasks)
             | network_slices(weight, layer, all_tasks, scenario_names)
         )
     return tensors
-
-
-def layer_tasks(
-    layer: Any, calibrated_task: str | None, all_tasks: list[str]
-) -> dict[str, list[str]]:
-    """Returns {"tasks": ...} for towers and calibrations, and {} for any other layer.
-
-    `calibrated_task` is the task whose calibration the layer is; None for other layers.
-    """
-    from mtl_cli.network.parts import parse_layer_name
-
-    if calibrated_task is not None:
-        return {"tasks": [calibrated_task]}
-    name = parse_layer_name(layer.name, all_tasks)
-    return {"tasks": name.tasks} if name and name.kind == "towers" else {}
 
 
 def network_slices(
@@ -77,12 +67,6 @@ def network_slices(
     A layer may compute several networks at once, such as the towers of all tasks. Each
     network has an entry of the weight's first axis. But networks that read the same
     vector share an entry: their weights lie side by side in its last axis.
-
-    Args:
-        weight: the weight.
-        layer: the layer of the weight.
-        all_tasks: the tasks of the run.
-        scenario_names: the names of the scenarios, in the order of their ids.
 
     Returns: {} if all networks share the weight; otherwise the keys
 
@@ -104,8 +88,8 @@ def network_slices(
 
     if not isinstance(layer, (Routing, *LAYERS_OF_NETWORKS)):
         return {}
-    name_with_tasks = parse_layer_name(layer.name, all_tasks)
-    own_tasks = name_with_tasks.tasks if name_with_tasks else []
+    part = parse_layer_name(layer.name, all_tasks)
+    own_tasks = part.tasks if part else []
     owners = network_owners(layer, all_tasks, own_tasks)
     scenarios = network_scenarios(layer, len(owners), own_tasks)
     slices = []

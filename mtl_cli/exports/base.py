@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 AXIS = "exports"  # the folder of the formats, for `option_names` and `option_class`
 RECORD_FILE = "export.json"
-BYTES_PER_ID = 8  # an id is a 64-bit integer
 
 
 class ExportRecord(TypedDict):
@@ -163,17 +162,7 @@ class ExportFormat(Options):
 
 
 def is_installed(package: str) -> bool:
-    """Whether a package, such as `onnx` or `google.protobuf`, can be imported."""
     try:
         return find_spec(package) is not None
     except ModuleNotFoundError:  # the parent of a dotted package is missing
         return False
-
-
-def vocabulary_bytes(model: "TrainedModel") -> int:
-    """Estimates the size of a model's vocabularies: the texts and their ids."""
-    return sum(
-        len(text.encode()) + BYTES_PER_ID
-        for learnt in model.features.learnt.values()
-        for text in learnt.get("vocabulary", [])
-    )

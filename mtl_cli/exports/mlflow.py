@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 CODE_FILE = "_mlflow_model.py"  # a file of this folder
 ARTIFACT = "model"  # the name of the SavedModel among the artifacts
-# Environment variables that keep MLflow from reporting its use, and from printing.
 QUIET_VARIABLES = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -78,10 +77,7 @@ class MLflow(ExportFormat):
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps MLflow from reporting its use, and from printing, inside the block.
-
-    The environment variables stay set after the block, unless the caller restores them.
-    """
+    """Keeps MLflow from reporting its use, and from printing, inside the block."""
     for name, value in QUIET_VARIABLES.items():
         os.environ.setdefault(name, value)
     with warnings.catch_warnings():
@@ -103,7 +99,6 @@ def plain_disk_errors() -> Iterator[None]:
 
 
 def signature(record: ExportRecord) -> "ModelSignature":
-    """Returns the types of the columns that an exported model reads and predicts."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema, TensorSpec
     from mlflow.types.schema import AnyType, Array

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.other_files import UnsafeFileError, check_regular
 from mtl_cli.exports._tf2onnx import IS_ACCEPTED, converted_network
-from mtl_cli.exports.base import ExportFormat, ExportRecord, vocabulary_bytes
+from mtl_cli.exports.base import ExportFormat, ExportRecord
 from mtl_cli.network.trained_model import TrainedModel
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ SUFFIX = ".onnx"
 RECORD_KEY = "mtl_export"  # the key of the record in the metadata of an ONNX file
 HASH_KEY = "sha256"  # the key in the record: the SHA-256 of the bytes in front of it
 MAX_BYTES = 2**31 - 1  # the limit of protocol buffers; an ONNX file is one
-BYTES_PER_WEIGHT = 4
+BYTES_PER_WEIGHT, BYTES_PER_ID = 4, 8
 # An export is merged from two graphs: the encoding graph encodes raw columns, and the
 # network's graph predicts. These prefixes keep the names of their tensors apart.
 ENCODED, NETWORK = "encoded/", "network/"
@@ -121,10 +121,7 @@ def metadata_bytes(record: Mapping[str, Any]) -> bytes:
 
 
 def load_onnx_runtime() -> Any:
-    """Imports ONNX Runtime without its usage statistics.
-
-    Otherwise ONNX Runtime makes an id of this machine, and sends events to Microsoft.
-    """
+    """Imports ONNX Runtime without its usage statistics, events sent to Microsoft."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
@@ -132,7 +129,6 @@ def load_onnx_runtime() -> Any:
 
 
 def check_precision(model: TrainedModel) -> None:
-    """Raises a `ConfigError` if ONNX Runtime cannot compute in the run's precision."""
     if model.config.trainer.precision == "bfloat16":
         raise ConfigError(
             "--format onnx: the run was trained with trainer.precision=bfloat16, in "
@@ -141,27 +137,25 @@ def check_precision(model: TrainedModel) -> None:
 
 
 def check_names(record: ExportRecord) -> None:
-    """Raises a `ConfigError` if ONNX does not take the name of a raw column.
-
-    ONNX takes no empty name, and no name that a prediction has too.
-    """
+    """Raises a `ConfigError` if ONNX does not take the name of a raw column."""
     for column in record["inputs"]:
-        if not column:
+        if not column or column in record["outputs"]:
             raise ConfigError(
-                "--format onnx: a column of the data has an empty name, which ONNX "
-                "does not take; name the column, and train the model again"
-            )
-        if column in record["outputs"]:
-            raise ConfigError(
-                f"--format onnx: a column of the data and a prediction are both named "
-                f"'{column}'; rename the task, and train the model again"
+                f"--format onnx: the column '{column}' of the data has an empty name, "
+                "or that of a prediction; rename the column or the task, and train the "
+                "model again"
             )
 
 
 def check_size(model: TrainedModel) -> None:
     """Raises a `ConfigError` if the model is too large for one file."""
+    vocabulary_bytes = sum(
+        len(text.encode()) + BYTES_PER_ID
+        for learnt in model.features.learnt.values()
+        for text in learnt.get("vocabulary", [])
+    )
     weight_bytes = model.network.predictions.count_params() * BYTES_PER_WEIGHT
-    size = weight_bytes + vocabulary_bytes(model)
+    size = weight_bytes + vocabulary_bytes
     if size > MAX_BYTES:
         raise ConfigError(
             f"--format onnx: the model has {size / 2**30:.1f} GiB, but an ONNX file "
@@ -170,7 +164,6 @@ def check_size(model: TrainedModel) -> None:
 
 
 def network_inputs(model: TrainedModel) -> list[str]:
-    """Returns the names of the inputs of the network's graph; `IS_ACCEPTED` is last."""
     return [*(tensor.name for tensor in model.network.predictions.inputs), IS_ACCEPTED]
 
 
@@ -209,7 +202,6 @@ def network_graph(model: TrainedModel, outputs: list[str]) -> "ModelProto":
 
 
 def name_outputs(graph_model: "ModelProto", names: list[str]) -> None:
-    """Gives the outputs of a graph these names, in order."""
     from onnx import helper
 
     graph = graph_model.graph

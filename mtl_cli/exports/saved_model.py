@@ -9,12 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtl_cli.core.atomic_write import FULL_DISK
 from mtl_cli.core.errors import ConfigError, first_line
-from mtl_cli.exports.base import (
-    RECORD_FILE,
-    ExportFormat,
-    ExportRecord,
-    vocabulary_bytes,
-)
+from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord
 from mtl_cli.network.trained_model import TrainedModel
 
 if TYPE_CHECKING:
@@ -24,7 +19,6 @@ if TYPE_CHECKING:
     from mtl_cli.graphs.base import InputKind
 
 SIGNATURE = "serving_default"
-MAX_BYTES = 2**31 - 1  # of the file of the graph: the limit of protocol buffers
 
 
 class SavedModel(ExportFormat):
@@ -44,7 +38,6 @@ class SavedModel(ExportFormat):
         from mtl_cli.network.serving import trace_serving_function
 
         check_names(record["inputs"])
-        check_size(model)
         # The name of a column may be no identifier of Python, so it cannot be the name
         # of a function's argument. Therefore the arguments get other names here, and
         # `rename_inputs` replaces these names in the file by the names of the columns.
@@ -76,11 +69,7 @@ class SavedModel(ExportFormat):
 
 def argument_names(columns: Iterable[str]) -> dict[str, str]:
     """Returns {name of the argument: column}. No argument has the name of a column."""
-    columns = list(columns)
-    start = "input"
-    while any(column.startswith(start) for column in columns):
-        start += "_"
-    return {f"{start}{i}": column for i, column in enumerate(columns)}
+    return {f"mtl_cli_argument_{i}": column for i, column in enumerate(columns)}
 
 
 def check_names(columns: Iterable[str]) -> None:
@@ -91,46 +80,22 @@ def check_names(columns: Iterable[str]) -> None:
     begin with a letter. Two names must not become the same identifier. The name `self`
     and the empty name are not allowed.
     """
-    columns_by_identifier: dict[str, str] = {}
+    taken = {"", "self"}
     for column in columns:
-        if not column:
-            raise ConfigError(
-                "--format saved_model: a column of the data has an empty name, which "
-                "TensorFlow does not take; name the column, and train the model again"
-            )
         identifier = re.sub(r"\W", "_", column)
-        if not identifier[0].isalpha():
+        if identifier and not identifier[0].isalpha():
             identifier = f"arg_{identifier}"
-        if identifier == "self":
+        if identifier in taken:
             raise ConfigError(
-                f"--format saved_model: TensorFlow allows no column '{column}'; rename "
-                "the column in the data, and train the model again"
+                f"--format saved_model: TensorFlow takes no column {column!r}, "
+                "because its name is empty, `self`, or like that of another column but "
+                "for special characters; rename the column, and train the model again"
             )
-        if identifier in columns_by_identifier:
-            raise ConfigError(
-                f"--format saved_model: TensorFlow takes the column names {column!r} "
-                f"and {columns_by_identifier[identifier]!r} for the same name; rename "
-                "one column in the data, and train the model again"
-            )
-        columns_by_identifier[identifier] = column
-
-
-def check_size(model: TrainedModel) -> None:
-    """Raises a `ConfigError` if the file of the graph cannot hold the vocabularies."""
-    size = vocabulary_bytes(model)
-    if size > MAX_BYTES:
-        raise ConfigError(
-            f"--format saved_model: the vocabularies have {size / 2**30:.1f} GiB, but "
-            "a graph of TensorFlow holds at most 2 GiB; set min_count of the features, "
-            "or take --format weights"
-        )
+        taken.add(identifier)
 
 
 def save_module(module: Any, function: Any, path: Path) -> None:
-    """Writes a TensorFlow module and its signature to a folder.
-
-    Raises an `OSError` if the folder cannot be written, for instance on a full disk.
-    """
+    """Writes a TensorFlow module and its signature; an error becomes an `OSError`."""
     import tensorflow as tf
 
     try:
@@ -144,12 +109,9 @@ def save_module(module: Any, function: Any, path: Path) -> None:
 
 
 def rename_inputs(path: Path, new_names: dict[str, str]) -> None:
-    """Renames the inputs of a model in its file `saved_model.pb`.
+    """Renames the inputs of a model in its file `saved_model.pb`, {old name: new}.
 
-    Args:
-        path: the file.
-        new_names: {name of an input in the file: its new name, a raw column}. The new
-            names differ from all names in the file.
+    The new names, those of raw columns, differ from all names in the file.
     """
     from tensorflow.core.protobuf import saved_model_pb2
 

@@ -1,13 +1,8 @@
-"""The operations from which features build their part of an exported graph.
-
-A feature encodes its columns in two ways: with NumPy for training and `mtl-predict`
-(`Feature.encode`), and as a graph for exported models (`Feature.graph`). A graph is
-built by calls of the methods below, so one `Feature.graph` serves all graph formats.
-"""
+"""The operations from which features build their part of an exported graph."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +11,9 @@ from mtl_cli.core.tensors import Tensor
 
 # The content of one cell of an input: a text, a number, or a list of them.
 InputKind = Literal["text", "number", "texts", "numbers"]
-# A regular expression for the numbers and booleans that `mtl-predict` reads from text.
-NUMERAL = (
-    r"[ \t]*([+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
-    r"|[+-]?([nN][aA][nN]|[iI][nN][fF]([iI][nN][iI][tT][yY])?)|true|false)[ \t]*"
-)
+# Regular expressions for the numbers and booleans that `mtl-predict` reads from text.
+WORD = r"[+-]?([nN][aA][nN]|[iI][nN][fF]([iI][nN][iI][tT][yY])?)|true|false"
+DECIMAL = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 
 
 class GraphError(ValueError):
@@ -30,8 +23,8 @@ class GraphError(ValueError):
 class GraphOps(ABC):
     """Builds the part of a graph that turns raw columns into inputs of the network.
 
-    There is one subclass for each graph format. Each method adds an operation to the
-    graph, and returns the tensor that the operation computes.
+    There is one subclass for each graph format, so that one `Feature.graph` serves all.
+    Each method adds an operation to the graph, and returns the tensor that it computes.
 
     - A text is a string. The text of an empty cell is "".
     - A number is a float64. The number of an empty cell is NaN.
@@ -40,22 +33,21 @@ class GraphOps(ABC):
       with empty cells.
     - A result has the shape of the first argument, unless its docstring says otherwise.
 
-    The abstract methods come in this order: columns, texts, numbers, lists, conditions,
-    and then shapes and types.
-
-    `mtl-predict` stops at a wrong cell, such as a text where a number is expected. A
-    graph cannot stop: an error would also lose the predictions of all other rows in the
-    batch. Therefore the predictions of a row with a wrong cell are NaN, see `require`.
+    A graph cannot stop at a wrong cell, such as a text where a number is expected: an
+    error would also lose the predictions of all other rows in the batch. Therefore the
+    predictions of a row with a wrong cell are NaN, see `require`.
 
     Args:
         input_kinds: {column: the kind of the graph's input}.
 
     Attributes:
+        numeral: a regular expression for the numbers that the graph reads from text.
         constant_rows: {column: its cells in every row} for the columns that are the
-            same in all rows. Such a column is no input of the graph. Texts are `str`
-            objects, numbers are float64. For the shapes, see `repeat_row`.
+            same in all rows. Such a column is no input of the graph.
         conditions: the conditions that each row must satisfy, see `require`.
     """
+
+    numeral: ClassVar[str] = rf"[ \t]*({DECIMAL}|{WORD})[ \t]*"
 
     def __init__(self, input_kinds: Mapping[str, InputKind]) -> None:
         self.input_kinds = input_kinds
@@ -66,8 +58,7 @@ class GraphOps(ABC):
         """Returns a raw column with cells of the kind that a feature needs.
 
         If another feature reads the same column as text, the graph's input is text. If
-        this feature needs numbers, the texts are then parsed, and a text that is no
-        number makes the predictions of its row NaN.
+        this feature needs numbers, the texts are then parsed.
         """
         if column in self.constant_rows:
             row = self.constant_rows[column]
@@ -84,7 +75,6 @@ class GraphOps(ABC):
         return self.parse_numbers(cells)
 
     def parse_lists(self, texts: Tensor) -> Tensor:
-        """Parses lists of numbers. All texts in a row must be empty or numbers."""
         is_valid = self.is_numeral_or_empty(texts)
         self.require(self.all_present_satisfy(self.is_present(texts), is_valid))
         return self.parse_numbers(texts)
@@ -98,8 +88,8 @@ class GraphOps(ABC):
         return self.all_true([self.repeat_row(np.array([True])), *self.conditions])
 
     def is_numeral_or_empty(self, texts: Tensor) -> Tensor:
-        """Returns whether each text is empty or matches `NUMERAL`."""
-        return self.matches(texts, f"({NUMERAL})?")
+        """Returns whether each text is empty or matches `numeral`."""
+        return self.matches(texts, f"({self.numeral})?")
 
     def all_present(self, columns: Sequence[Tensor]) -> Tensor:
         """Returns whether all text columns have a text in a row, (rows,)."""
@@ -187,20 +177,13 @@ class GraphOps(ABC):
     def interpolate(
         self, x: Tensor, xs: Sequence[float], ys: Sequence[float]
     ) -> Tensor:
-        """Interpolates each x linearly between points, as `numpy.interp` does.
-
-        The points are (xs, ys), in ascending order of xs.
-        """
+        """Interpolates between points (xs, ys), as `numpy.interp`; xs ascend."""
 
     @abstractmethod
     def ramps(
         self, x: Tensor, starts: Sequence[float], widths: Sequence[float]
     ) -> Tensor:
-        """Returns how much of each bucket lies below each x, (rows, buckets).
-
-        This is (x - start) / width, limited to the range from 0 to 1. `starts` and
-        `widths` are the lower edges and the widths of the buckets.
-        """
+        """Returns (x - start) / width within 0 to 1 of each bucket, (rows, buckets)."""
 
     @abstractmethod
     def match_width(self, numbers: Tensor, texts: Tensor) -> Tensor:
@@ -220,10 +203,7 @@ class GraphOps(ABC):
 
     @abstractmethod
     def all_present_satisfy(self, is_present: Tensor, condition: Tensor) -> Tensor:
-        """Returns whether a condition is true in all present cells of a row, (rows,).
-
-        Both arguments are booleans of shape (rows, width).
-        """
+        """Returns whether a condition holds in all present cells of a row, (rows,)."""
 
     @abstractmethod
     def all_true(self, conditions: Sequence[Tensor]) -> Tensor:
@@ -251,3 +231,19 @@ class GraphOps(ABC):
     @abstractmethod
     def cast(self, values: Tensor, dtype: str) -> Tensor:
         """Converts numbers or booleans to a dtype of NumPy."""
+
+
+def segments(xs: Sequence[float], ys: Sequence[float]) -> list[list[float]]:
+    """Returns the n + 1 segments of `GraphOps.interpolate` between n points.
+
+    Returns: the x and the y at which each segment starts, and its slope, 0 for the
+        first and the last. The first has no start, so it gets the first point.
+
+    >>> segments([0, 2], [1, 5])
+    [[0, 0, 2], [1, 1, 5], [0.0, 2.0, 0.0]]
+    """
+    x, y = np.array([xs[0], *xs]), np.array([ys[0], *ys])
+    widths = np.diff(x, append=x[-1])
+    heights = np.diff(y, append=y[-1])
+    slopes = np.divide(heights, widths, out=np.zeros(len(x)), where=widths > 0)
+    return [x.tolist(), y.tolist(), slopes.tolist()]

@@ -9,15 +9,16 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from mtl_cli.graphs.base import NUMERAL, GraphError, GraphOps, InputKind
-from mtl_cli.graphs.onnx_numbers import REPLACED_TEXTS
-from mtl_cli.graphs.segments import segments
+from mtl_cli.graphs.base import WORD, GraphError, GraphOps, InputKind, segments
 
 # ONNX has two sets of operations, each with a version: the default set and a set for
 # classical machine learning. Version 20 is the first that splits and joins texts.
 OPSET = 20
 ML_DOMAIN = "ai.onnx.ml"
 OPERATOR_SETS = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML_DOMAIN, 3)]
+# ONNX Runtime fails at a number that float64 cannot hold, such as 1e400. So numbers
+# with more than 99 digits, or with an exponent above 199, count as wrong cells.
+DECIMAL = r"[+-]?([0-9]{1,99}\.?[0-9]{0,99}|\.[0-9]{1,99})([eE][+-]?0*1?[0-9]{1,2})?"
 
 
 class OnnxOps(GraphOps):
@@ -27,6 +28,8 @@ class OnnxOps(GraphOps):
     tensor. The tensor of a raw column has the name of the column. `GraphOps` describes
     the methods that have no docstring here.
     """
+
+    numeral = rf"[ \t]*({DECIMAL}|{WORD})[ \t]*"
 
     def __init__(self, input_kinds: Mapping[str, InputKind]) -> None:
         super().__init__(input_kinds)
@@ -52,7 +55,6 @@ class OnnxOps(GraphOps):
         )
 
     def num_rows(self) -> str:
-        """Returns the number of rows as a tensor of shape (1,)."""
         any_column, *_ = self.input_kinds
         return self.add("Gather", self.add("Shape", any_column), self.constant([0]))
 
@@ -64,7 +66,6 @@ class OnnxOps(GraphOps):
     def add_all(
         self, operation: str, num_outputs: int, *inputs: str, **attributes: Any
     ) -> list[str]:
-        """Adds a node with several outputs, and returns the names of the outputs."""
         prefix = f"encoding/{len(self.nodes)}"
         outputs = [f"{prefix}/{i}" for i in range(num_outputs)]
         node = helper.make_node(operation, list(inputs), outputs, **attributes)
@@ -81,20 +82,16 @@ class OnnxOps(GraphOps):
         return str(self.constants[key].name)
 
     def double(self, value: float | Sequence[float]) -> str:
-        """Returns the name of a float64 constant."""
         return self.constant(value, "float64")
 
     def sum_of_row(self, matrix: str) -> str:
-        """Returns the sum of each row as a tensor of shape (rows, 1)."""
         return self.add("ReduceSum", matrix, self.constant([1]))
 
     def count_true(self, conditions: str) -> str:
-        """Returns the number of true cells in each row, int64 of shape (rows,)."""
         counts = self.sum_of_row(self.cast(conditions, "int64"))
         return self.add("Squeeze", counts, self.constant([1]))
 
     def first_columns(self, matrix: str, width: str) -> str:
-        """Returns the first `width` columns of a matrix; `width` is a tensor, (1,)."""
         return self.add("Slice", matrix, self.constant([0]), width, self.constant([1]))
 
     def input_tensor(self, column: str) -> str:
@@ -124,13 +121,11 @@ class OnnxOps(GraphOps):
         )
 
     def join_columns(self, columns: Sequence[str], separator: str) -> str:
-        separator_tensor = self.constant(separator)
-
-        def join(a: str, b: str) -> str:
-            with_separator = self.add("StringConcat", a, separator_tensor)
-            return self.add("StringConcat", with_separator, b)
-
-        return reduce(join, columns)
+        joined, *others = columns
+        for column in others:
+            joined = self.add("StringConcat", joined, self.constant(separator))
+            joined = self.add("StringConcat", joined, column)
+        return joined
 
     def all_true(self, conditions: Sequence[str]) -> str:
         return reduce(lambda a, b: self.add("And", a, b), conditions)
@@ -147,13 +142,12 @@ class OnnxOps(GraphOps):
         return self.add("RegexFullMatch", texts, pattern=pattern)
 
     def parse_numbers(self, texts: str) -> str:
-        # ONNX Runtime must not get a text that is no number, or a number that float64
-        # cannot hold: the whole call would fail, or only a part of the text be read.
-        is_numeral = self.matches(texts, NUMERAL)
+        # The whole call would fail if ONNX Runtime got a text that is no number.
+        is_numeral = self.matches(texts, self.numeral)
         texts = self.add("Where", is_numeral, texts, self.constant("nan"))
-        for pattern, number in REPLACED_TEXTS.items():
-            is_replaced = self.matches(texts, pattern)
-            texts = self.add("Where", is_replaced, self.constant(number), texts)
+        for word, number in (("true", "1"), ("false", "0")):
+            is_word = self.matches(texts, rf"\s*{word}\s*")
+            texts = self.add("Where", is_word, self.constant(number), texts)
         return self.cast(texts, "float64")
 
     def count_cuts(self, numbers: str, cuts: Sequence[float]) -> str:
@@ -220,16 +214,14 @@ class OnnxOps(GraphOps):
     def columns_in_result(self, is_present: str, max_length: int) -> str:
         """Returns the column of each present cell in the result of `last_values`.
 
-        The column of a present cell that is dropped is negative. The columns of absent
-        cells have no meaning.
+        The column of a present cell that is dropped is negative.
         """
+        one = self.constant(1)
         one_if_present = self.cast(is_present, "int64")
         num_present = self.sum_of_row(one_if_present)
         excess = self.add("Sub", num_present, self.constant(max_length))
-        num_dropped = self.add("Max", excess, self.constant(0))
-        one = self.constant(1)
+        offset = self.add("Add", self.add("Max", excess, self.constant(0)), one)
         num_present_so_far = self.add("CumSum", one_if_present, one)  # along axis 1
-        offset = self.add("Add", num_dropped, one)
         return self.add("Sub", num_present_so_far, offset)
 
     def cast(self, values: str, dtype: str) -> str:

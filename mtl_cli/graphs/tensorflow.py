@@ -9,14 +9,18 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.graphs.base import NUMERAL, GraphOps, InputKind
-from mtl_cli.graphs.segments import segments
-from mtl_cli.graphs.tensorflow_hash import hash_texts
+from mtl_cli.graphs.base import GraphOps, InputKind, segments
 
 # {`id(vocabulary)`: the table from the vocabulary's texts to their ids}. A vocabulary
 # must exist as long as the dict: Python may give the `id` of a deleted object to a new
 # object.
 Tables = dict[int, tf.lookup.StaticHashTable]
+# pandas computes SipHash-2-4 with the key "0123456789123456", here as two integers, and
+# then applies the mixing steps of splitmix64.
+SIPHASH_KEY = [0x3736353433323130, 0x3635343332313938]
+# Each mixing step is (shift, factor): h = (h ^ (h >> shift)) * factor.
+MIXING = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
+LAST_SHIFT = 31
 
 
 class TensorFlowOps(GraphOps):
@@ -87,7 +91,7 @@ class TensorFlowOps(GraphOps):
 
     def parse_numbers(self, texts: Tensor) -> Tensor:
         # The whole call would fail if TensorFlow got a text that is no number.
-        texts = tf.where(self.matches(texts, NUMERAL), texts, "nan")
+        texts = tf.where(self.matches(texts, self.numeral), texts, "nan")
         texts = tf.where(self.matches(texts, r"\s*true\s*"), "1", texts)
         texts = tf.where(self.matches(texts, r"\s*false\s*"), "0", texts)
         return tf.strings.to_number(texts, tf.float64)
@@ -172,3 +176,36 @@ class TensorFlowOps(GraphOps):
 def doubles(values: float | Sequence[float]) -> Tensor:
     """Returns numbers as a float64 constant."""
     return tf.constant(values, tf.float64)
+
+
+def hash_texts(texts: Tensor) -> Tensor:
+    """Returns the hash of each text by `pandas.util.hash_array`, as uint64."""
+    hashes = siphash(texts)
+    for shift, factor in MIXING:
+        hashes = xor_with_shifted(hashes, shift) * tf.constant(factor, tf.uint64)
+    return xor_with_shifted(hashes, LAST_SHIFT)
+
+
+def siphash(texts: Tensor) -> Tensor:
+    """Returns the SipHash-2-4 of each text as uint64.
+
+    TensorFlow returns a hash h only modulo a number below 2^63. All 64 bits of h follow
+    from the two remainders a = h mod 2^62 and b = h mod (2^63 - 1), since
+
+        h = b + q (2^63 - 1)      with a quotient q of 0, 1 or 2
+        a = b - q  (mod 2^62)     as 2^63 - 1 and -1 have the same remainder
+        q = (b - a) mod 2^62
+    """
+    modulus_a, modulus_b = 2**62, 2**63 - 1
+    hash_modulo = tf.strings.to_hash_bucket_strong
+    a = tf.cast(hash_modulo(texts, modulus_a, SIPHASH_KEY), tf.uint64)
+    b = tf.cast(hash_modulo(texts, modulus_b, SIPHASH_KEY), tf.uint64)
+    # The lowest 62 bits of a number are the number modulo 2^62.
+    quotient = tf.bitwise.bitwise_and(b - a, tf.constant(modulus_a - 1, tf.uint64))
+    return b + quotient * tf.constant(modulus_b, tf.uint64)
+
+
+def xor_with_shifted(hashes: Tensor, shift: int) -> Tensor:
+    """Returns h ^ (h >> shift) for each hash h."""
+    shifted = tf.bitwise.right_shift(hashes, tf.constant(shift, tf.uint64))
+    return tf.bitwise.bitwise_xor(hashes, shifted)

@@ -95,11 +95,7 @@ def spearman(label: Floats, prediction: Floats, weight: Floats) -> float:
 
 
 def mid_ranks(values: Floats, weight: Floats) -> Floats:
-    """Returns the rank of each row, (rows,); equal values have the mean of their ranks.
-
-    The rank is the weight of the rows with smaller values, plus half of the weight of
-    the rows with the same value.
-    """
+    """Returns the rank of each row; equal values have the mean of their ranks."""
     _, code = np.unique(values, return_inverse=True)
     weights = np.bincount(code, weight)  # (distinct values,)
     return (np.cumsum(weights) - weights / 2)[code]

@@ -71,15 +71,9 @@ def gauc(label: Floats, prediction: Floats, weight: Floats, group: Groups) -> fl
 def group_aucs(
     label: Floats, prediction: Floats, weight: Floats, group: Groups
 ) -> tuple[Floats, Floats]:
-    """Returns the AUC and the weight of each group that `gauc` averages.
+    """Returns the AUC and the weight of each group with both classes, ascending.
 
     The weights and the choice of the groups do not depend on the predictions.
-
-    Returns: two arrays (groups with rows of both classes,), in ascending order of the
-        groups' numbers.
-
-    Raises:
-        UndefinedError: if no group has rows of both classes.
     """
     has_group = group >= 0
     if not has_group.any():
@@ -121,10 +115,8 @@ def weights_by_prediction(
 ) -> tuple[Floats, Floats]:
     """Returns the weight of positive and of negative rows at each distinct prediction.
 
-    Returns: two arrays (distinct predictions,), in ascending order of the predictions.
-
-    Raises:
-        UndefinedError: if all rows are of one class.
+    Both arrays are in ascending order of the predictions. An `UndefinedError` is raised
+    if all rows are of one class.
     """
     y, p, w, _ = sort_rows(label, prediction, weight)
     positive, negative = weights_by_class(y, w, first_indices(p))
@@ -136,11 +128,7 @@ def weights_by_prediction(
 def weights_by_class(
     label: Floats, weight: Floats, starts: npt.NDArray[np.intp]
 ) -> tuple[Floats, Floats]:
-    """Returns the weight of positive and of negative rows in each block, (blocks,).
-
-    A block is a run of consecutive rows. `starts` are the indices of the first row of
-    each block, (blocks,).
-    """
+    """Returns the weight of positive and of negative rows in each block of rows."""
     positive = np.add.reduceat(weight * label, starts)
     negative = np.add.reduceat(weight * (1 - label), starts)
     return positive, negative

@@ -25,10 +25,7 @@ def ece(label: Floats, prediction: Floats, weight: Floats) -> float:
 def calibration_buckets(
     label: Floats, prediction: Floats, weight: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Returns the mean prediction, mean label and weight of each bucket of `ece`.
-
-    Buckets without rows are left out. Each array is (buckets,).
-    """
+    """Returns the mean prediction, mean label and weight of each bucket of `ece`."""
     y, p, w, _ = sort_rows(label, prediction, weight)
     # A row with the weight 2 must fall where two equal rows would fall. Therefore rows
     # with equal predictions all begin at the weight of the rows before them.

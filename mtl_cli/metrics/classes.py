@@ -7,10 +7,7 @@ from mtl_cli.metrics.metric import Floats, UndefinedError, metric
 
 @metric(direction=1, several_predictions=True)
 def accuracy(label: Floats, prediction: Floats, weight: Floats) -> float:
-    """Accuracy: the fraction of rows whose most probable class is their label.
-
-    A row counts with its weight.
-    """
+    """Accuracy: the fraction of rows whose most probable class is their label."""
     return float(np.average(prediction.argmax(axis=1) == label, weights=weight))
 
 
@@ -52,13 +49,7 @@ def rank_mae(label: Floats, prediction: Floats, weight: Floats) -> float:
 
 
 def median_rank(prediction: Floats) -> Floats:
-    """Returns the median class of each row: the lowest rank k with P(y > k) <= 1/2.
-
-    Args:
-        prediction: the probability of each class, (rows, classes).
-
-    Returns: ranks from 0, (rows,).
-    """
+    """Returns the median class of each row: the lowest rank k with P(y > k) <= 1/2."""
     # P(y > k) for the ranks k from classes - 2 down to 0, (rows, classes - 1): sums of
     # the probabilities of the last class, the last two classes, and so on.
     above = np.cumsum(prediction[:, :0:-1], axis=1)

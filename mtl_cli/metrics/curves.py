@@ -12,14 +12,7 @@ Points = tuple[list[float], list[float]]
 
 
 def roc_curve(label: Floats, prediction: Floats, weight: Floats) -> Points:
-    """Returns false positive rates (x) and true positive rates (y).
-
-    The points are in the order of decreasing thresholds. The curve goes from (0, 0) to
-    (1, 1) and has about `MAX_POINTS` points at most.
-
-    Raises:
-        UndefinedError: if all rows are of one class.
-    """
+    """Returns false positive rates (x) and true positive rates (y), from (0, 0)."""
     sums = weights_by_prediction(label, prediction, weight)
     positive, negative = (np.append(0, np.cumsum(x[::-1])) for x in sums)
     x, y = negative / negative[-1], positive / positive[-1]
@@ -27,13 +20,7 @@ def roc_curve(label: Floats, prediction: Floats, weight: Floats) -> Points:
 
 
 def precision_recall_curve(label: Floats, prediction: Floats, weight: Floats) -> Points:
-    """Returns the recall (x) and the precision (y) at decreasing thresholds.
-
-    The curve has about `MAX_POINTS` points at most.
-
-    Raises:
-        UndefinedError: if all rows are of one class.
-    """
+    """Returns the recall (x) and the precision (y) at decreasing thresholds."""
     sums = weights_by_prediction(label, prediction, weight)
     positive, negative = (np.cumsum(x[::-1]) for x in sums)
     recall = positive / positive[-1]
@@ -43,8 +30,7 @@ def precision_recall_curve(label: Floats, prediction: Floats, weight: Floats) ->
 def thin_out(x: Floats, y: Floats, distance: Floats) -> Points:
     """Selects about `MAX_POINTS` points that are spread evenly along a curve.
 
-    The first and the last point are kept. `distance` is the distance along the curve at
-    which each point lies, (points,), in ascending order.
+    `distance` is the distance along the curve at which each point lies, ascending.
     """
     even_distances = np.linspace(distance[0], distance[-1], MAX_POINTS)
     # If several points lie at the last distance, the search finds the first of them.
@@ -53,10 +39,7 @@ def thin_out(x: Floats, y: Floats, distance: Floats) -> Points:
 
 
 def histogram(values: Floats, weight: Floats, low: float, high: float) -> Points:
-    """Returns the middle of each of `NUM_BINS` bins, and the bin's share of all weight.
-
-    The bins divide the range from `low` to `high` evenly.
-    """
+    """Returns the middle of each bin, and the bin's share of all weight."""
     weights, edges = np.histogram(values, NUM_BINS, (low, high), weights=weight)
     middles = (edges[1:] + edges[:-1]) / 2
     total = weight.sum() or 1.0  # If all weights are 0, all fractions are 0.

@@ -25,7 +25,6 @@ def cross_entropy(label: Floats, prediction: Floats, weight: Floats) -> float:
 
 
 def losses_of_classes(label: Floats, prediction: Floats) -> Floats:
-    """Returns the negative log-likelihood of each row's class in nats, (rows,)."""
     p = prediction[np.arange(len(label)), label.astype("int64")]
     losses: Floats = -np.log(np.clip(p, SMALLEST_PROBABILITY, 1))
     return losses
@@ -39,14 +38,10 @@ def normalized_entropy(label: Floats, prediction: Floats, weight: Floats) -> flo
     better than the constant prediction has the value 1; 0 is best. Values of different
     tasks can be averaged. Log losses cannot: a log loss is low if label 1 is rare.
 
-    Raises:
-        UndefinedError: if all rows have the same label.
-
     Reference: He et al., "Practical Lessons from Predicting Clicks on Ads at
         Facebook", ADKDD 2014, equation 1.
     """
-    entropy = entropy_of(label, weight)
-    return log_loss(label, prediction, weight) / entropy
+    return log_loss(label, prediction, weight) / entropy_of(label, weight)
 
 
 @metric(direction=-1, name="ne", several_predictions=True)
@@ -57,22 +52,15 @@ def normalized_cross_entropy(
 
     The constant prediction is the fraction of rows in each class, see
     `normalized_entropy`.
-
-    Raises:
-        UndefinedError: if all rows have the same class.
     """
-    entropy = entropy_of(label, weight)
-    return cross_entropy(label, prediction, weight) / entropy
+    return cross_entropy(label, prediction, weight) / entropy_of(label, weight)
 
 
 def entropy_of(label: Floats, weight: Floats) -> float:
     """Returns the entropy of the labels, in nats.
 
-    The entropy is also the log loss of a constant prediction that equals the fractions
-    of the classes. `label` is the index of each row's class, (rows,).
-
-    Raises:
-        UndefinedError: if all rows have the same class.
+    It is also the log loss of a constant prediction that equals the fractions of the
+    classes. `label` is the index of each row's class, (rows,).
     """
     fractions = np.bincount(label.astype("int64"), weight) / weight.sum()
     fractions = fractions[fractions > 0]  # A class without rows adds nothing.

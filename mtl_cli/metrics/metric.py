@@ -1,12 +1,8 @@
 """The class of metrics, and the decorator that turns a function into a metric.
 
 The function takes the `label`, `prediction` and `weight` of the rows to score: float64
-arrays of shape (rows,), or the arrays that the flags of `Metric` name. The function
-returns the value of the metric, or raises `UndefinedError` with the reason why there is
-no value.
-
-To add a metric, write its function in this package, decorate it with `@metric`, and add
-it to the `METRICS` of a task class.
+arrays of shape (rows,), or the arrays that the flags of `Metric` name. It returns the
+value of the metric, or raises `UndefinedError` with the reason why there is no value.
 """
 
 import math
@@ -56,21 +52,12 @@ class Metric:
     ordered: bool = False
 
     def __call__(self, *columns: npt.NDArray[np.generic]) -> float:
-        """Returns the metric's value, a finite number.
-
-        Raises:
-            UndefinedError: if the metric is undefined on these rows, or its value is
-                infinite or NaN.
-        """
+        """Returns the metric's value, or raises an `UndefinedError`."""
         # Huge predictions give an infinite value. The variance of tiny labels is 0.
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             value = self.function(*columns)
-        if math.isinf(value):
-            raise UndefinedError(
-                "the value of this metric is infinite, as for too large predictions"
-            )
-        if math.isnan(value):
-            raise UndefinedError("the value of this metric is not a number (NaN)")
+        if not math.isfinite(value):
+            raise UndefinedError(f"the value of this metric is {value}")
         return value
 
 
@@ -86,14 +73,9 @@ def metric(
 
     The arguments become the attributes of the metric, see `Metric`. The default name is
     the name of the function.
-
-    Raises:
-        TypeError: if the decorator has no arguments.
     """
     if callable(direction):
-        raise TypeError(
-            "write @metric(direction=1) or @metric(direction=-1), not @metric"
-        )
+        raise TypeError("write @metric(direction=1), not @metric")
 
     def decorate(function: MetricFunction) -> Metric:
         metric_name = function.__name__ if name is None else name

@@ -19,10 +19,8 @@ def sort_rows(
 ) -> tuple[Floats, Floats, Floats, Groups]:
     """Sorts rows by group, and the rows of a group by prediction, both ascending.
 
-    The order of rows with the same group and prediction is undefined.
-
-    Returns: label, prediction, weight and group of the sorted rows. The group is 0 if
-        no groups are given.
+    The order of rows with the same group and prediction is undefined. The group is 0 if
+    no groups are given.
     """
     groups = np.zeros(len(label), "int64") if group is None else group
     if are_sorted(prediction, groups):
@@ -49,29 +47,20 @@ def first_indices(*columns: npt.NDArray[np.generic]) -> npt.NDArray[np.intp]:
 def sums_by_prediction(
     label: Floats, prediction: Floats, weight: Floats
 ) -> tuple[Floats, Floats]:
-    """Sums over the rows with each distinct prediction, in ascending order.
-
-    Returns: the weights and the weighted labels, (distinct predictions,) each.
-    """
+    """Returns the sums of weights and weighted labels at each distinct prediction."""
     y, p, w, _ = sort_rows(label, prediction, weight)
     starts = first_indices(p)
     return np.add.reduceat(w, starts), np.add.reduceat(w * y, starts)
 
 
 def are_sorted(prediction: Floats, groups: Groups) -> bool:
-    """Returns whether the rows are sorted by group, and within it by prediction."""
     next_group = groups[1:] > groups[:-1]
     in_group = (groups[1:] == groups[:-1]) & (prediction[1:] >= prediction[:-1])
     return bool((next_group | in_group).all())
 
 
 def can_pack(label: Floats, prediction: Floats, weight: Floats, groups: Groups) -> bool:
-    """Returns whether `sort_packed` can sort the rows.
-
-    `sort_packed` needs at least one row, labels 0 or 1, equal weights, groups from 0 to
-    2^31 - 1, and predictions that are float32 values, such as the predictions of a
-    network.
-    """
+    """Returns whether `sort_packed` can sort the rows."""
     return bool(
         len(groups)
         and groups.min() >= 0

@@ -21,14 +21,10 @@ Y_NAME_DISTANCE = 12  # from the top of the y axis up to the axis name
 # Moving a text down by this distance puts the middle of its letters, instead of their
 # bottom, at a position.
 HALF_TEXT_HEIGHT = 4
-# If a tick is at least this large, all ticks are written with an exponent: in full they
-# would not fit beside a y axis.
-MIN_EXPONENTIAL = 1e7
 Point = tuple[float, float]  # x and y in SVG units
 
 
 def color_class(index: int) -> str:
-    """Returns the CSS class of a series; `index` counts the series from 0."""
     return f"c{index}" if index < NUM_COLORS else "cx"
 
 
@@ -74,34 +70,15 @@ def axis_around(values: Iterable[float], start: float, stop: float) -> Axis:
     """Returns an axis that covers all finite values, with a small margin."""
     finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     low, high = min(finite), max(finite)
+    # Values that hardly differ, too, get an axis with several ticks.
     largest = max(abs(low), abs(high))
-    if low == high:
-        margin = largest * 0.01 or 1.0
-    else:
-        # If the values differ by rounding errors only, 6 % of their distance is so
-        # little that float64 has no ticks in between.
-        margin = max((high - low) * 0.06, largest * 1e-9)
+    margin = max((high - low) * 0.06, largest * 1e-4) or 1.0
     return Axis(low - margin, high + margin, start, stop)
 
 
-def tick_text(value: float, ticks: Sequence[float]) -> str:
-    """Returns the label of a tick, with enough decimals to distinguish the ticks.
-
-    `ticks` are the values of all ticks of the axis, at equal distances.
-    """
-    step = abs(ticks[1] - ticks[0]) if len(ticks) > 1 else abs(value) or 1.0
-    # The place of the first digit of the step: 1 for 20, 0 for 2, -1 for 0.2.
-    step_place = first_digit_place(step)
-    if value and max(map(abs, ticks)) >= MIN_EXPONENTIAL:
-        decimals = max(0, first_digit_place(value) - step_place)
-        return f"{value:.{decimals}e}"
-    return f"{value:,.{max(0, -step_place)}f}"
-
-
-def first_digit_place(value: float) -> int:
-    """Returns the exponent in the scientific notation of a value: 1 for 20."""
-    # Rounding errors could make the logarithm of a power of ten a little too small.
-    return math.floor(math.log10(abs(value)) + 1e-9)
+def tick_text(value: float) -> str:
+    """Returns the label of a tick, with digits enough to distinguish the ticks."""
+    return f"{value:,.7g}"
 
 
 @dataclass(frozen=True)
@@ -120,8 +97,6 @@ class Chart:
 
     Attributes:
         label: a description for readers who cannot see the chart.
-        width: the width in SVG units. The page scales the chart to the available width.
-        height: the height in SVG units.
         marks: the elements that are not clipped. Later elements cover earlier elements.
         window: the area to which paths and dots are clipped: its x, y, width and
             height. None does not clip them.
@@ -144,7 +119,6 @@ class Chart:
         self.marks.append(Mark("text", attributes, text))
 
     def line(self, start: Point, stop: Point, css_class: str) -> None:
-        """Draws a straight line."""
         (x1, y1), (x2, y2) = start, stop
         ends = {"x1": x1, "y1": y1, "x2": x2, "y2": y2, "class": css_class}
         self.marks.append(Mark("line", ends))
@@ -165,16 +139,12 @@ class Chart:
     def x_axis(
         self, x: Axis, y: Axis, name: str, ticks: Sequence[float] | None = None
     ) -> None:
-        """Draws the ticks, the grid lines and the name of an x axis.
-
-        The grid lines are as long as the y axis. `ticks` are the values of the ticks;
-        None chooses round values.
-        """
+        """Draws the ticks, the grid lines and the name of an x axis."""
         ticks = x.ticks() if ticks is None else ticks
         for tick in ticks:
             self.line((x(tick), y.start), (x(tick), y.stop), "grid")
             point = x(tick), y.start + X_TICK_DISTANCE
-            self.text(point, tick_text(tick, ticks), "middle", "tick")
+            self.text(point, tick_text(tick), "middle", "tick")
         middle = (x.start + x.stop) / 2
         self.text((middle, y.start + X_NAME_DISTANCE), name, "middle", "name")
 
@@ -184,5 +154,5 @@ class Chart:
         for tick in ticks:
             self.line((x.start, y(tick)), (x.stop, y(tick)), "grid")
             point = x.start - Y_TICK_DISTANCE, y(tick) + HALF_TEXT_HEIGHT
-            self.text(point, tick_text(tick, ticks), "end", "tick")
+            self.text(point, tick_text(tick), "end", "tick")
         self.text((0, y.stop - Y_NAME_DISTANCE), name, "start", "name")

@@ -6,49 +6,25 @@ are made without `pyplot`.
 
 import contextlib
 import io
-import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from mtl_cli.pages.charts import cut_label
 from mtl_cli.pages.interval_plots import IntervalPlot
 from mtl_cli.pages.line_plots import LinePlot
 
-
-@contextlib.contextmanager
-def silent_matplotlib() -> Iterator[None]:
-    """Silences the warnings of matplotlib inside the block.
-
-    If the home folder is read-only, matplotlib warns that it takes a temporary folder.
-    """
-    logger = logging.getLogger("matplotlib")
-    earlier_level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(earlier_level)
-
-
 # The import of matplotlib reads a file `matplotlibrc` in the current folder. Somebody
 # else may have put that file there.
-with contextlib.chdir("/"), silent_matplotlib():
+with contextlib.chdir("/"):
     import matplotlib.backends.backend_agg  # noqa: F401
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
-    from matplotlib.transforms import ScaledTranslation
 
 PANEL_WIDTH, PANEL_HEIGHT = 4.5, 3.4  # inches
 MAX_COLUMNS = 4
-# A longer legend is drawn below its panel, not inside of it.
-MAX_INNER_LEGEND = 8
-LEGEND_ROW_HEIGHT, LEGEND_HANDLE_WIDTH, CHARACTER_WIDTH = 0.18, 0.55, 0.075  # inches
-AXIS_NAME_HEIGHT = 0.45  # inches; the numbers and the name of the x axis
-# More lines than matplotlib has colours are told apart by their dashes.
-NUM_COLORS = 10
-DASHES = ("-", "--", ":", "-.")
+MAX_LEGEND = 11  # more lines than matplotlib has colours have no legend
 DPI = 110  # dots per inch of PNG files
 # The longest names in characters; longer names are cut.
 MAX_NAME_LENGTH = 41
@@ -68,8 +44,7 @@ def figure_of(plots: Sequence[LinePlot | IntervalPlot]) -> NotebookFigure:
     """Draws each plot in its own panel, with at most `MAX_COLUMNS` panels in a row."""
     columns = min(len(plots), MAX_COLUMNS)
     rows = math.ceil(len(plots) / columns)
-    legend_height = max(height_below(plot) for plot in plots)
-    size = (PANEL_WIDTH * columns, (PANEL_HEIGHT + legend_height) * rows)
+    size = PANEL_WIDTH * columns, PANEL_HEIGHT * rows
     figure = NotebookFigure(figsize=size, layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).flat
     # `panels` is an iterator. If `panels` were the first argument, `zip` would take one
@@ -87,57 +62,21 @@ def figure_of(plots: Sequence[LinePlot | IntervalPlot]) -> NotebookFigure:
 
 
 def draw_lines(axes: Axes, plot: LinePlot) -> None:
-    """Draws the lines of a plot."""
-    drawn = []
-    for i, line in enumerate(plot.lines):
-        dashes = DASHES[i // NUM_COLORS % len(DASHES)]
-        drawn += axes.plot(line.x, line.y, marker=".", linestyle=dashes)
+    drawn, labels = [], []
+    for line in plot.lines:
+        drawn += axes.plot(line.x, line.y, marker=".")
+        labels.append(plain(line.label))
     if plot.diagonal:
         axes.axline((0, 0), slope=1, color="gray", linestyle=":")
     if plot.kept_epoch is not None:
         drawn.append(axes.axvline(plot.kept_epoch, color="gray", linestyle=":"))
-    if len(plot.lines) > 1:
-        # Matplotlib leaves out labels that begin with "_", unless the legend is given
-        # them.
-        labels = legend_labels(plot)
-        if len(labels) <= MAX_INNER_LEGEND:
-            axes.legend(drawn, labels, fontsize="small")
-        else:
-            below = ScaledTranslation(0, -AXIS_NAME_HEIGHT, axes.figure.dpi_scale_trans)
-            axes.legend(
-                drawn,
-                labels,
-                fontsize="small",
-                ncols=legend_columns(labels),
-                loc="upper center",
-                bbox_to_anchor=(0.5, 0),
-                bbox_transform=axes.transAxes + below,
-            )
+        labels.append("kept")
+    if len(plot.lines) > 1 and len(labels) <= MAX_LEGEND:
+        # Labels that begin with "_" are left out, unless the legend is given them.
+        axes.legend(drawn, labels, fontsize="small")
     if plot.x_name == "epoch":
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel=plain(plot.x_name), ylabel=plain(plot.y_name))
-
-
-def legend_labels(plot: LinePlot) -> list[str]:
-    """Returns the labels of a plot's legend."""
-    labels = [plain(line.label) for line in plot.lines]
-    return labels if plot.kept_epoch is None else [*labels, "kept"]
-
-
-def legend_columns(labels: list[str]) -> int:
-    """Returns how many columns of a legend fit below a panel."""
-    width = LEGEND_HANDLE_WIDTH + CHARACTER_WIDTH * max(map(len, labels))
-    return max(1, int(PANEL_WIDTH / width))
-
-
-def height_below(plot: LinePlot | IntervalPlot) -> float:
-    """Returns the height of the legend below a panel, in inches; 0 without one."""
-    if not isinstance(plot, LinePlot):
-        return 0.0
-    labels = legend_labels(plot)
-    if len(labels) <= MAX_INNER_LEGEND:
-        return 0.0
-    return LEGEND_ROW_HEIGHT * (1 + math.ceil(len(labels) / legend_columns(labels)))
 
 
 def draw_intervals(axes: Axes, plot: IntervalPlot) -> None:

@@ -22,14 +22,10 @@ class Bar:
     """A row of the plot: a value and its interval.
 
     Attributes:
-        name: the name at the left end of the row.
         text: the value and the interval as text, at the right end of the row.
         low: the lower end of the interval; `value` if the interval is not known.
         high: the upper end of the interval; `value` if the interval is not known.
-        color: the index of the row's colour, from 0.
-        small_dots: pairs of a further value and its tooltip. For example, `value` is
-            the mean over some seeds, and the further values are the values of the
-            seeds.
+        small_dots: pairs of a further value, such as that of a seed, and its tooltip.
     """
 
     name: str
@@ -43,14 +39,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class IntervalPlot:
-    """A plot of values with intervals.
-
-    Attributes:
-        title: the heading, and the description for readers who cannot see the plot.
-        x_name: the name of the x axis.
-        bars: the rows of the plot, from the top to the bottom.
-        reference: the value at which a dashed vertical line is drawn; None for no line.
-    """
+    """A plot of values with intervals, and a dashed vertical line at `reference`."""
 
     title: str
     x_name: str

@@ -24,13 +24,8 @@ WINDOW = (
 class Line:
     """A line of a plot.
 
-    Attributes:
-        label: the name of the line in the legend.
-        x: the x of each point.
-        y: the y of each point. A point whose y is not finite is left out.
-        color: the index of the line's colour, from 0.
-        tooltips: the tooltip of each point. If there are tooltips, each point is drawn
-            as a dot.
+    A point whose y is not finite is left out. If there are tooltips, one for each
+    point, the points are drawn as dots.
     """
 
     label: str
@@ -61,7 +56,6 @@ class LinePlot:
     diagonal: bool = False
 
     def legend(self) -> list[tuple[str, str]]:
-        """Returns the CSS class and the label of each line."""
         return [(color_class(line.color), line.label) for line in self.lines]
 
     def chart(self) -> Chart:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 
 from mtl_cli.pages.charts import Chart, Mark, Point, cut_label
 
@@ -45,7 +46,10 @@ def network_chart(nodes: Sequence[Node]) -> Chart:
     positions: dict[int, Point] = {}
     for level, row in enumerate(rows):
         # Each node is placed near the nodes that it reads, so that few curves cross.
-        mean_x = {i: mean_source_x(nodes[i], positions) for i in row}
+        mean_x = {
+            i: fmean([positions[source][0] for source in nodes[i].sources] or [0.0])
+            for i in row
+        }
         row.sort(key=lambda i: mean_x[i])
         for column, i in enumerate(row):
             x = width / 2 + COLUMN_WIDTH * (column - (len(row) - 1) / 2)
@@ -56,12 +60,6 @@ def network_chart(nodes: Sequence[Node]) -> Chart:
     for i, node in enumerate(nodes):
         draw_node(chart, positions[i], node)
     return chart
-
-
-def mean_source_x(node: Node, positions: dict[int, Point]) -> float:
-    """Returns the mean x of the nodes that a node reads; 0 for an input."""
-    source_x = [positions[source][0] for source in node.sources]
-    return sum(source_x) / len(source_x) if source_x else 0.0
 
 
 def rows_of(nodes: Sequence[Node]) -> list[list[int]]:
@@ -86,14 +84,7 @@ def rows_of(nodes: Sequence[Node]) -> list[list[int]]:
 
 
 def draw_curve(chart: Chart, start: Point, stop: Point, kind: str) -> None:
-    """Draws a curve from the top of a node to the bottom of a higher node.
-
-    Args:
-        chart: the chart.
-        start: the middle of the lower node.
-        stop: the middle of the higher node.
-        kind: the kind of the lower node, see `Node`.
-    """
+    """Draws a curve from the top of a node to the bottom of a higher node."""
     start_x, stop_x = start[0], stop[0]
     start_y = start[1] - BOX_HEIGHT / 2
     stop_y = stop[1] + BOX_HEIGHT / 2

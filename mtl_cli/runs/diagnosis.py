@@ -15,8 +15,8 @@ from mtl_cli.runs.trained_run import TrainedRun
 from mtl_cli.scoring.importance import permutation_importance
 from mtl_cli.scoring.sample import sample_indices, sample_of
 from mtl_cli.scoring.scored_rows import ScoredRows, scored_rows
-from mtl_cli.scoring.slice_records import SliceRecord
-from mtl_cli.scoring.slice_scores import MIN_OF_CLASS, score_slices
+from mtl_cli.scoring.slice_scores import SliceRecord, score_slices
+from mtl_cli.scoring.slice_tests import MIN_OF_CLASS
 from mtl_cli.scoring.slices import Slices, slices_by_feature
 
 MAX_TESTS = 400  # a test compares one slice with the other rows for one output

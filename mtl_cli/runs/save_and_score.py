@@ -16,12 +16,11 @@ from mtl_cli.runs.stage_timer import StageTimer
 from mtl_cli.runs.trained_run import TrainedRun
 from mtl_cli.scoring.gate_records import GateUsage
 from mtl_cli.scoring.gate_rows import gate_warnings
-from mtl_cli.scoring.gate_slices import most_explaining_slices, usage_by_slice
-from mtl_cli.scoring.gate_usage import summarize_gates
+from mtl_cli.scoring.gate_usage import summarize_gates, usage_by_slice
 from mtl_cli.scoring.gate_weights import measure_gate_weights
 from mtl_cli.scoring.sample import sample_of
 from mtl_cli.scoring.scores import main_split, score_outputs
-from mtl_cli.scoring.slices import Slices, slices_by_feature
+from mtl_cli.scoring.slices import Slices
 from mtl_cli.training.progress import History
 
 
@@ -173,11 +172,9 @@ def print_paths(folder: RunFolder, console: Console) -> None:
 
 
 def measure_gates(run: TrainedRun, split: str) -> GateUsage | None:
-    """Measures how gates use experts, over all rows and by the values of one feature.
+    """Measures how gates use experts, over all rows and by scenario.
 
-    The feature is the scenario, if the data set has scenarios. Otherwise it is the
-    feature whose values explain most of the variance of the gates' weights. Returns
-    None if the network has no gates to measure.
+    Returns None if the network has no gates to measure.
     """
     sample = sample_of(run.data.splits[split])
     tasks = list(run.config.chosen_tasks)
@@ -186,9 +183,6 @@ def measure_gates(run: TrainedRun, split: str) -> GateUsage | None:
         return None
     usage = summarize_gates(gate_weights)
     slices = scenario_slices(run, sample)
-    if slices is None:
-        features = slices_by_feature(run.data.features, sample.features)
-        slices = most_explaining_slices(gate_weights, features)
     usage["slices"] = [] if slices is None else usage_by_slice(gate_weights, slices)
     return usage
 

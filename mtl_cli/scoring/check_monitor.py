@@ -15,13 +15,7 @@ from mtl_cli.tasks.base import Task
 
 
 def check_monitor(monitor: str, outputs: list[Output], valid: Table) -> dict[str, str]:
-    """Returns {task: reason} for the tasks that early stopping leaves out.
-
-    See `unmonitored_tasks`.
-
-    Raises:
-        DataError: if no task is left.
-    """
+    """Returns the `unmonitored_tasks`; raises a `DataError` if no task is left."""
     reasons = undefined_metrics(monitor, outputs, valid)
     if len(reasons) == len(monitored_metrics(monitor, outputs)):
         first_reason, *_ = reasons.values()
@@ -48,7 +42,6 @@ def unmonitored_tasks(
 
 
 def unmonitored_warnings(left_out: dict[str, str]) -> list[str]:
-    """Returns a warning for each of the `unmonitored_tasks`."""
     return [
         f"trainer.monitor: {reason}, so early stopping does not watch {task}; give "
         "more validation rows to watch it"
@@ -82,12 +75,7 @@ def plausible_predictions(task: Task, labels: Array) -> Array:
     """Returns predictions that a model could give: halfway to the label of each row.
 
     For classes: the average of the label's one-hot vector and of equal probabilities.
-    For example, a binary label of 1 gives the probability 0.75. For other labels: the
-    average of the label and of the mean label.
-
-    Args:
-        task: the task.
-        labels: the labels, (rows,), NaN where a label is missing.
+    For other labels: the average of the label and of the mean label.
 
     Returns: (rows,), or (rows, num_predictions) if there are several per row.
     """

@@ -25,30 +25,25 @@ class GateSummary(TypedDict):
 
     The weights of most gates are shares: they sum to 1 in each row, or to less in
     DSelect-k. The entropies, `unused` and `polarised` refer to the weights divided by
-    their sum. The weights of other gates are factors of any sum. Gates that give
-    factors have no entropies and are never polarised.
+    their sum. Gates whose weights are factors have no entropies and are never
+    polarised.
 
     Attributes:
-        level: the name of the gate's place. A name has up to three parts: the level or
-            layer, the kind of the gate, and the gate's owner if the owner is not a
-            task. Examples: `level_1`, `level_1 self`, `layer_2`, `personal`. The name
-            is "" if it has none of these parts, as in MMoE.
+        level: the name of the gate's place: the level or layer, the kind of the gate,
+            and the gate's owner if the owner is not a task. Examples: `level_1`,
+            `level_1 self`, `layer_2`, `personal`, and "" in MMoE.
         task: the task of the gate; None if the gate serves several tasks.
-        rows: the number of rows over which the means are taken: the sampled rows that
-            count for the task, or all sampled rows if `task` is None. Rows with a
-            weight that is not a finite number are left out. Without rows, `weights` is
-            empty, and the entropies are absent.
+        rows: the number of rows over which the means are taken: those that count for
+            the task, with finite weights. Without rows, `weights` is empty, and the
+            entropies are absent.
         weights: {expert: mean weight over the rows}, not divided by their sum.
         entropy_of_mean: the entropy of the mean weights, from 0 (all weight on one
             expert) to 1 (all experts have equal weights).
-        mean_entropy: the entropy of each row's weights, from 0 to 1, averaged over the
-            rows. The mean entropy is far below `entropy_of_mean` if each row uses few
-            experts, but different rows use different experts.
-        unused: the experts that the gate does not use: if the gate has n experts, those
-            with a mean weight below `UNUSED_FRACTION` / n. If the weights are factors,
-            those with a mean weight of 0.
-        polarised: the expert whose mean weight is above `POLARISED_WEIGHT`;
-            None if there is none.
+        mean_entropy: the mean over the rows of the entropy of a row's weights. It is
+            far below `entropy_of_mean` if different rows use different experts.
+        unused: the experts with a mean weight below `UNUSED_FRACTION` / n, of n. If the
+            weights are factors, those with a mean weight of 0.
+        polarised: the expert whose mean weight is above `POLARISED_WEIGHT`, or None.
         not_trained: the experts that the gate weighs, but does not train, because a
             stop-gradient lies between gate and expert. Absent if there is none.
     """
@@ -68,13 +63,10 @@ class GateUsage(TypedDict):
     """How gates weigh their experts. `gates.json` adds the name of the split.
 
     Attributes:
-        rows: the number of sampled rows. All sampled rows passed through all gates.
-        gates: the summary of each gate.
+        rows: the number of sampled rows.
         dead: the dead experts, each as `LEVEL EXPERT`, such as `level_1 shared 2`; or
             as `PLACE EXPERT` for gates that only scale.
-        slices: the usage by slice of the sampled rows, see `usage_by_slice`. The dict
-            of a slice has the keys `column` and `slice`, and the keys `rows`, `gates`
-            and `dead` for the rows of the slice.
+        slices: see `usage_by_slice`.
     """
 
     rows: int

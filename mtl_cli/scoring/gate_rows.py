@@ -1,20 +1,10 @@
 """The texts that reports show about gates: tables of their weights, and a warning.
 
-A gate weighs experts. An expert is *dead* if all gates that weigh it give it hardly any
-weight. A gate is *polarised* if it gives one expert nearly all weight.
-
-The functions take the content of a `gates.json`, see `gate_records.GateUsage`:
-
-    {"gates": [{"level": "level_1", "task": "click", "polarised": None,
-                "weights": {"shared 1": 0.33, "shared 2": 0.67}, ...}, ...],
-     "dead": ["level_1 shared 3"],
-     "slices": [{"column": "city", "slice": "Rome", "gates": [...], ...}, ...], ...}
+The functions take the content of a `gates.json`, see `gate_records.GateUsage`.
 """
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-
-ALL_ROWS = "all rows"
 
 
 class GateRow(NamedTuple):
@@ -22,10 +12,6 @@ class GateRow(NamedTuple):
 
     Attributes:
         name: the gate's level and task: `level_1 click`.
-        entropy_of_mean: the entropy of the mean weights, such as `95 %`; `-` if the
-            weights of the gate do not sum to 1, or if there are no rows.
-        mean_entropy: the mean over rows of the entropy of a row's weights, such as
-            `80 %`; `-` in the same cases.
         weights: each expert's name and mean weight in percent, such as
             `("shared 1", "33")`. The name of an expert that the gate does not train
             ends in `, read only`.
@@ -40,11 +26,7 @@ class GateRow(NamedTuple):
 class GateTable(NamedTuple):
     """How one gate weighs its experts, on all rows and on each slice.
 
-    Attributes:
-        name: the title of the gate, see `gate_title`.
-        experts: the names of the experts.
-        rows: the rows of the table: pairs of a name, and the mean weight of each expert
-            in percent. The name is `ALL_ROWS`, or a column and slice: `city: Rome`.
+    `rows` are pairs of a name, such as `city: Rome`, and each expert's weight.
     """
 
     name: str
@@ -53,7 +35,6 @@ class GateTable(NamedTuple):
 
 
 def gate_rows(usage: Mapping[str, Any]) -> list[GateRow]:
-    """Returns one row per gate of a `gates.json`, see `GateUsage`."""
     rows = []
     for gate in usage["gates"]:
         weights = []
@@ -73,11 +54,6 @@ def percent(fraction: object) -> str:
 
 
 def gate_tables(usage: Mapping[str, Any]) -> list[GateTable]:
-    """Returns one table per gate.
-
-    Args:
-        usage: the use of experts, with slices, see `GateUsage`; {} without gates.
-    """
     if not usage:
         return []
     slices = [(f"{s['column']}: {s['slice']}", s["gates"]) for s in usage["slices"]]
@@ -85,7 +61,7 @@ def gate_tables(usage: Mapping[str, Any]) -> list[GateTable]:
     for i, gate in enumerate(usage["gates"]):
         experts = list(gate["weights"])
         rows = []
-        for name, gates in [(ALL_ROWS, usage["gates"]), *slices]:
+        for name, gates in [("all rows", usage["gates"]), *slices]:
             weights = gates[i]["weights"]
             # There are no weights if no row of the slice counts for the gate's task.
             if weights:
@@ -100,10 +76,7 @@ def gate_title(gate: Mapping[str, Any]) -> str:
 
 
 def gate_warnings(usage: Mapping[str, Any] | None) -> list[str]:
-    """Returns one warning that names all dead experts and polarised gates, or none.
-
-    `usage` is None for a network without gates.
-    """
+    """Returns one warning that names all dead experts and polarised gates, or none."""
     if usage is None:
         return []
     remarks = [f"{name} is dead" for name in usage["dead"]]

@@ -4,8 +4,7 @@ See `gate_records.py` for the terms place, unused, dead and polarised.
 """
 
 import re
-from collections.abc import Collection
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from mtl_cli.scoring.gate_records import (
     GateUsage,
 )
 from mtl_cli.scoring.gate_weights import GateWeights
+from mtl_cli.scoring.slices import Slices
 
 if TYPE_CHECKING:
     from mtl_cli.layers import Expert, Routing
@@ -24,32 +24,47 @@ if TYPE_CHECKING:
 
 def summarize_gates(gate_weights: GateWeights) -> GateUsage:
     """Summarizes how gates weigh their experts on some rows."""
-    located_gates = []  # pairs of the location of a gate's experts, and the gate
+    gates, experts = [], dict[str, None]()  # in order, without repetitions
+    used = experts_used_anyway(gate_weights)
     for layer in gate_weights.layers:
         weights = gate_weights.weights.get(layer.name)
         if weights is None:  # gates with a single expert
             continue
         for gate in summarize_layer(layer, weights, gate_weights.is_in_space):
-            # The entry `level` of a summary is the whole place of the gate.
-            location = gate["level"] if layer.only_scales else place_of(layer).level
-            located_gates.append((location, gate))
+            gates.append(gate)
+            # Experts of one name and level, or place of scaling gates, are the same.
+            location = gate["level"] if layer.only_scales else place_of(layer)[0]
+            for name in gate["weights"]:
+                expert = f"{location} {name}".strip()
+                experts[expert] = None
+                if name not in gate["unused"]:
+                    used.add(expert)
     return {
         "rows": gate_weights.num_rows,
-        "gates": [gate for _, gate in located_gates],
-        "dead": dead_experts(located_gates, experts_used_anyway(gate_weights)),
+        "gates": gates,
+        "dead": [expert for expert in experts if expert not in used],
     }
+
+
+def usage_by_slice(gate_weights: GateWeights, slices: Slices) -> list[dict[str, Any]]:
+    """Summarizes the gates on each slice of the rows that has rows.
+
+    Returns: one dict per slice, with the keys `column`, `slice`, and those of
+        `GateUsage`.
+    """
+    records = []
+    for code, name in enumerate(slices.names):
+        is_in_slice = slices.codes == code
+        if is_in_slice.any():
+            usage = summarize_gates(gate_weights.take(is_in_slice))
+            records.append({"column": slices.column, "slice": name, **usage})
+    return records
 
 
 def summarize_layer(
     layer: "Routing", weights: Array, is_in_space: dict[str, Array]
 ) -> list[GateSummary]:
-    """Summarizes each gate of a layer.
-
-    Args:
-        layer: the layer of gates.
-        weights: `(gates, rows, experts)`.
-        is_in_space: see `GateWeights`.
-    """
+    """Summarizes each gate of a layer; `weights` are `(gates, rows, experts)`."""
     tasks = list(is_in_space)
     level, kind = place_of(layer)
     summaries = []
@@ -75,27 +90,15 @@ def summarize_layer(
     return summaries
 
 
-class LayerPlace(NamedTuple):
-    """The position of a layer of gates in the network.
-
-    Attributes:
-        level: the level or layer, such as `level_1`; "" if there is none.
-        kind: the kind of the gates, such as `self`; "" if there is none.
-    """
-
-    level: str
-    kind: str
-
-
-def place_of(layer: "Routing") -> LayerPlace:
-    """Returns the place of a layer of gates.
+def place_of(layer: "Routing") -> tuple[str, str]:
+    """Returns the level and the kind of a layer of gates; "" if there is none.
 
     The level and some kinds are read from the layer's name: `level_1_self_gates` gives
     the level `level_1` and the kind `self`. Other kinds are the layer's `label`.
     """
     match = re.search(r"((?:level|layer)_\d+)_?(self|feature)?", layer.name)
     level, kind = match.groups("") if match else ("", "")
-    return LayerPlace(level, f"{kind} {layer.label}".strip())
+    return level, f"{kind} {layer.label}".strip()
 
 
 def average_by_owner(
@@ -105,13 +108,8 @@ def average_by_owner(
 
     For example, each column of a feature is an expert whose owner is the feature.
 
-    Args:
-        weights: `(rows, experts)`.
-        experts: the experts, in the order of their weights.
-
     Returns: the mean weights, `(rows, owners)`; and one expert per owner, without a
-        number, that replaces the owner's experts. The new expert counts as trained if
-        one of these experts is trained.
+        number, that counts as trained if one of the owner's experts is trained.
     """
     indices_by_owner: dict[int | str, list[int]] = {}
     for i, expert in enumerate(experts):
@@ -128,16 +126,7 @@ def average_by_owner(
 def summarize_gate(
     place: str, task: str | None, weights: Array, experts: list[str], are_shares: bool
 ) -> GateSummary:
-    """Summarizes the weights of one gate.
-
-    Args:
-        place: the place of the gate, the entry `level` of the summary.
-        task: the task of the gate; None if the gate serves several tasks.
-        weights: `(rows, experts)`.
-        experts: the names of the experts.
-        are_shares: whether the weights are shares of a sum, see `Routing`. The
-            entropies, `unused` and `polarised` do not depend on the size of this sum.
-    """
+    """Summarizes the weights of one gate, `(rows, experts)`; see `GateSummary`."""
     # A huge number in a feature can make a weight NaN.
     weights = weights[np.isfinite(weights).all(axis=1)]
     summary: GateSummary = {
@@ -176,11 +165,7 @@ def shares(weights: Array) -> Array:
 
 
 def entropy(weights: Array) -> Array:
-    """Returns the entropy of shares over the last axis, divided by its maximum.
-
-    The result is 0 if one weight is 1, or if all weights are 0. The result is 1 if all
-    weights are 1 / n.
-    """
+    """Returns the entropy of shares over the last axis, divided by its maximum."""
     # A weight of 0 adds 0 to the entropy. The smallest float avoids 0 * log(0) = NaN.
     logs = np.log(np.maximum(weights, np.finfo("float64").tiny))
     # The maximum, log(n) for n weights, is not 0: `measure_gate_weights` leaves out
@@ -192,37 +177,14 @@ def entropy(weights: Array) -> Array:
 def experts_used_anyway(gate_weights: GateWeights) -> set[str]:
     """Returns `LEVEL EXPERT` for each expert that is used whatever its weights are.
 
-    Such an expert is the only expert of a gate, or a reader also adds it without a
-    weight.
+    Such an expert is the only one of a gate, or is also added without a weight.
     """
     tasks = list(gate_weights.is_in_space)
     return {
-        f"{place_of(layer).level} {expert.name(tasks)}".strip()
+        f"{place_of(layer)[0]} {expert.name(tasks)}".strip()
         for layer in gate_weights.layers
         if not layer.only_scales
         for route in layer.routes
         for expert in route.experts
         if expert.always_added or layer.name not in gate_weights.weights
     }
-
-
-def dead_experts(
-    located_gates: list[tuple[str, GateSummary]], used_anyway: Collection[str]
-) -> list[str]:
-    """Returns `LOCATION EXPERT` for each expert that no gate uses.
-
-    Args:
-        located_gates: the location of each gate's experts, and the summary of the gate.
-            The location is the level of the gate, or the place of a gate that only
-            scales. Experts with the same location and name are the same expert.
-        used_anyway: experts that are never dead, each as `LEVEL EXPERT`.
-    """
-    experts: dict[str, None] = {}  # all experts in order, without repetitions
-    used = set(used_anyway)
-    for location, gate in located_gates:
-        for name in gate["weights"]:
-            expert = f"{location} {name}".strip()
-            experts[expert] = None
-            if name not in gate["unused"]:
-                used.add(expert)
-    return [expert for expert in experts if expert not in used]

@@ -24,12 +24,9 @@ class GateWeights:
     """The weights that gates give to their experts on some rows.
 
     Attributes:
-        layers: the layers of gates.
-        weights: {name of a layer: weights of the experts, `(gates, rows, experts)`}.
-            Layers whose gates have a single expert are left out, because these gates
-            have nothing to choose.
-            If the network has several members (networks that are trained side by side),
-            these are means over the members.
+        weights: {name of a layer: weights of the experts, `(gates, rows, experts)`},
+            means over the members of the network. Layers whose gates have a single
+            expert are left out, because these gates have nothing to choose.
         is_in_space: {task: whether each row is in the task's space, (rows,)}.
     """
 
@@ -39,7 +36,6 @@ class GateWeights:
 
     @property
     def num_rows(self) -> int:
-        """The number of rows."""
         return len(next(iter(self.is_in_space.values())))
 
     def take(self, mask: Array) -> "GateWeights":
@@ -56,13 +52,8 @@ def measure_gate_weights(
 ) -> GateWeights | None:
     """Passes a sample of rows, see `sample_blocks`, through the gates of a network.
 
-    A row is in the space of a task if the row's weight for the task is above 0.
-
-    Args:
-        network: the trained network.
-        tasks: the names of the tasks, in the order of the configuration. A layer names
-            a task by its index in this order.
-        table: the rows, with labels and weights.
+    A row is in the space of a task if the row's weight for the task is above 0. `tasks`
+    are in the order of the configuration: a layer names a task by its index.
 
     Returns: the weights; None if the network has no gate with several experts.
     """
@@ -90,14 +81,10 @@ def measure_gate_weights(
 
 
 def mean_over_members(weights: Array, num_rows: int) -> Array:
-    """Returns the weights that the members of a network give on average.
+    """Returns the weights that the members give on average, `(gates, rows, experts)`.
 
-    Args:
-        weights: (gates, members * rows, experts). All rows of the first member come
-            first, then all rows of the next member.
-        num_rows: the number of rows.
-
-    Returns: `(gates, rows, experts)`.
+    The weights are (gates, members * rows, experts): all rows of the first member come
+    first, then all rows of the next member.
     """
     num_gates, num_experts = weights.shape[0], weights.shape[-1]
     by_member = np.reshape(weights, (num_gates, -1, num_rows, num_experts))

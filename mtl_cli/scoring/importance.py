@@ -6,7 +6,6 @@ metric gets worse (Breiman, "Random Forests", 2001).
 """
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy as np
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
-from mtl_cli.scoring.feature_groups import FeatureGroup, feature_groups
+from mtl_cli.scoring.feature_groups import feature_groups
 from mtl_cli.scoring.importance_records import (
     ImportanceRecord,
     add_corrected_p,
@@ -48,9 +47,8 @@ def permutation_importance(
         sample: the rows, with their features.
         repeats: the number of shufflings of each feature or group of features, at least
             `MIN_REPEATS`.
-        on_progress: a function that is called after each feature or group, with the
-            name of the work, such as "shuffling", with the number of features and
-            groups that are done, and with their number in all.
+        on_progress: a function that is called with the name of the work, the number of
+            features and groups that are done, and the number of all.
 
     Returns: a dict with these keys:
         `rows`: the number of rows.
@@ -59,12 +57,15 @@ def permutation_importance(
         `features`: one record per feature or group and output, see
             `ImportanceRecord`.
         `groups`: the `features` and `reasons` of each group of several features.
-        `only_one_task`: see `features_by_use`.
-        `without_effect`: see `features_by_use`.
+        `only_one_task` and `without_effect`: see `features_by_use`.
     """
-    on_compared = partial(on_progress, "comparing features")
-    groups = feature_groups(features, sample.features, on_compared)
-    features_and_groups = features_to_shuffle(groups)
+    groups = feature_groups(features, sample.features)
+    # All features of a group are shuffled together, and each also alone.
+    features_and_groups = []
+    for group in groups:
+        features_and_groups.append((group.features, group))
+        if group.has_several:
+            features_and_groups += [([name], group) for name in group.features]
     shuffled = ShuffledRows(features, sample, repeats)
     original_scores = main_scores(outputs, sample, network.predict(sample))
     records: list[ImportanceRecord] = []
@@ -92,23 +93,6 @@ def permutation_importance(
         ],
         **features_by_use(records),
     }
-
-
-def features_to_shuffle(
-    groups: list[FeatureGroup],
-) -> list[tuple[list[str], FeatureGroup]]:
-    """Returns the features that are shuffled together, and their group, as pairs.
-
-    All features of a group are shuffled together. If the group has several features,
-    each of them is also shuffled alone. The groups {a, b} and {c} give the features
-    [a, b], [a], [b] and [c].
-    """
-    pairs = []
-    for group in groups:
-        pairs.append((group.features, group))
-        if group.has_several:
-            pairs += [([name], group) for name in group.features]
-    return pairs
 
 
 class ShuffledRows:
@@ -177,7 +161,7 @@ def main_scores(
 ) -> dict[str, float]:
     """Computes the main metric of each output, negated if lower is better.
 
-    Returns: {output: value}, without outputs whose metric is undefined on these rows.
+    Outputs whose metric is undefined on these rows are left out.
     """
     scores = {}
     for output in outputs:
@@ -194,19 +178,12 @@ def score_drops(
 ) -> dict[str, Array]:
     """Subtracts the score of each shuffling from the original score of each output.
 
-    Args:
-        original_scores: {output: score}.
-        shuffled_scores: {output: score} for each shuffling. An output whose metric is
-            undefined after the shuffling is missing: a prediction may be infinite.
-
-    Returns: {output: drops, (shufflings with a score,)}, without outputs that have
-        fewer than `MIN_REPEATS` drops.
+    Outputs with fewer than `MIN_REPEATS` scores are left out: after a shuffling, a
+    prediction may be infinite, and the metric undefined.
     """
     drops = {}
-    for output, original_score in original_scores.items():
-        defined_scores = [
-            scores[output] for scores in shuffled_scores if output in scores
-        ]
-        if len(defined_scores) >= MIN_REPEATS:
-            drops[output] = original_score - np.array(defined_scores)
+    for output, original in original_scores.items():
+        defined = [scores[output] for scores in shuffled_scores if output in scores]
+        if len(defined) >= MIN_REPEATS:
+            drops[output] = original - np.array(defined)
     return drops

@@ -16,13 +16,11 @@ class ImportanceRecord(TypedDict):
         features: the names of the features that were shuffled together, as one text.
         group: the name of the group if one of its several features was shuffled alone;
             None if all features of the group were shuffled together.
-        task: the name of the output.
-        importance: the mean drop of the output's main metric.
-        low: the lower end of the 95 % interval.
-        high: the upper end of the 95 % interval.
+        importance: the mean drop of the output's main metric, with the 95 % interval
+            from `low` to `high`.
         p: the p-value of the test whether the importance is zero.
         p_corrected: `p`, corrected for the number of all tests by `add_corrected_p`.
-        drops: see `importance.score_drops`.
+        drops: the drop of each shuffling.
     """
 
     features: str
@@ -47,15 +45,13 @@ def importance_record(
     shuffled scores, so the variance of the importance is s^2 (1 + 1/n), and the
     interval contains 0 in 95 % of all evaluations.
     """
-    is_part_of_group = len(names) < len(group.features)
     mean = float(np.mean(drops))
     n = len(drops)
-    standard_deviation = np.std(drops, ddof=1)  # s
-    standard_error = standard_deviation * np.sqrt(1 + 1 / n)  # of the importance
+    standard_error = np.std(drops, ddof=1) * np.sqrt(1 + 1 / n)  # of the importance
     test = t_test(mean, float(standard_error), n - 1)
     return {
         "features": NAME_SEPARATOR.join(names),
-        "group": group.name if is_part_of_group else None,
+        "group": group.name if len(names) < len(group.features) else None,
         "task": output,
         "importance": mean,
         "low": mean - test.half_width,
@@ -67,10 +63,6 @@ def importance_record(
 
 
 def add_corrected_p(records: list[ImportanceRecord]) -> None:
-    """Sets `p_corrected` of the records: `p` corrected for their number (Holm).
-
-    Of many features that no output uses, some have an interval above 0 by chance.
-    """
     corrected = holm([record["p"] for record in records])
     for record, p_corrected in zip(records, corrected, strict=True):
         record["p_corrected"] = p_corrected
@@ -78,8 +70,7 @@ def add_corrected_p(records: list[ImportanceRecord]) -> None:
 
 def is_shown_to_matter(record: ImportanceRecord) -> bool:
     """Whether the test shows that an output uses the features of a record."""
-    is_sure = record["p_corrected"] < SIGNIFICANCE_LEVEL
-    return bool(record["importance"] > 0 and is_sure)
+    return record["importance"] > 0 and record["p_corrected"] < SIGNIFICANCE_LEVEL
 
 
 def features_by_use(records: list[ImportanceRecord]) -> dict[str, Any]:
@@ -88,10 +79,8 @@ def features_by_use(records: list[ImportanceRecord]) -> dict[str, Any]:
     An output uses a feature if `is_shown_to_matter`. A group of several features counts
     as one feature.
 
-    Returns: a dict with these keys:
-        `only_one_task`: {feature: the only output that uses the feature}; empty if
-            there is only one output.
-        `without_effect`: the features that no output uses.
+    Returns: a dict with `only_one_task`: {feature: the only output that uses it}, empty
+        if there is only one output; and `without_effect`: the features that none uses.
     """
     users_by_feature: dict[str, list[str]] = {}
     for record in records:
@@ -106,7 +95,5 @@ def features_by_use(records: list[ImportanceRecord]) -> dict[str, Any]:
     num_outputs = len({record["task"] for record in records})
     return {
         "only_one_task": only_one if num_outputs > 1 else {},
-        "without_effect": [
-            name for name, users in users_by_feature.items() if not users
-        ],
+        "without_effect": [x for x, users in users_by_feature.items() if not users],
     }

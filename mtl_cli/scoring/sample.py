@@ -15,11 +15,7 @@ NUM_BLOCKS = 10
 
 
 def block_bounds(num_rows: int) -> list[tuple[int, int]]:
-    """Returns (start, stop) for each block. The last row of a block is stop - 1.
-
-    Together the blocks hold at most `MAX_ROWS` rows. A table with at most `MAX_ROWS`
-    rows is sampled as a whole.
-    """
+    """Returns (start, stop) of each block, of at most `MAX_ROWS` rows together."""
     num_blocks = min(NUM_BLOCKS, num_rows)
     starts = [int(block * num_rows / num_blocks) for block in range(num_blocks)]
     next_starts = [*starts[1:], num_rows]
@@ -30,7 +26,6 @@ def block_bounds(num_rows: int) -> list[tuple[int, int]]:
 
 
 def sample_blocks(table: Table) -> Iterator[Table]:
-    """Reads the sampled rows of a table, block by block."""
     for start, stop in block_bounds(table.num_rows):
         yield table.read(start, stop)
 

@@ -13,10 +13,10 @@ from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.metrics.score_dict import Score
 from mtl_cli.pages.line_plots import LinePlot
 from mtl_cli.scoring.scores import prediction_problem, score
-from mtl_cli.statistics.intervals import interval
 from mtl_cli.statistics.sampling_error import (
     INFLUENCES,
     SamplingError,
+    interval,
     num_less_frequent,
     sampling_error,
 )
@@ -50,10 +50,7 @@ class ScoredRows:
     `click`, only rows where the space is 1 count.
 
     Attributes:
-        output: the output that is scored.
-        label: the labels, (rows,).
         prediction: the predictions, (rows,) or (rows, classes).
-        weight: the weights, (rows,).
         group: the group of each row, (rows,); None if the data set has no groups.
         row_indices: the index of each row in the table, (rows,).
     """
@@ -66,16 +63,11 @@ class ScoredRows:
     row_indices: Array
 
     def take(self, rows: Array) -> "ScoredRows":
-        """Returns the rows that a mask, (rows,), or indices choose."""
         columns = self.label[rows], self.prediction[rows], self.weight[rows]
         group = None if self.group is None else self.group[rows]
         return ScoredRows(self.output, *columns, group, self.row_indices[rows])
 
     def score(self, names: list[str] | None = None) -> Score:
-        """Returns counts of the rows, and the values of the metrics in `names`.
-
-        Without `names`, all metrics of the task are computed.
-        """
         columns = self.label, self.prediction, self.weight
         return score(self.output.task, *columns, self.group, names=names)
 
@@ -83,8 +75,6 @@ class ScoredRows:
         """Returns the sampling error of a metric that has a value on these rows.
 
         The error is estimated once: a bootstrap of many rows takes seconds.
-
-        Returns: None if the error is unknown, for example because the rows are few.
         """
         if name not in self._sampling_errors:
             metric = self.output.task.metric(name)
@@ -94,24 +84,16 @@ class ScoredRows:
 
     @cached_property
     def _sampling_errors(self) -> dict[str, SamplingError | None]:
-        """{metric: its sampling error}, of the metrics whose error is estimated."""
         return {}
 
     def plots(self) -> list[LinePlot]:
-        """Returns the task's plots of the predictions, such as the calibration plot.
-
-        Returns [] if there are no rows, or if a prediction is not finite.
-        """
         if prediction_problem(self.prediction):
             return []
         return self.output.task.plots(self.label, self.prediction, self.weight)
 
     @property
     def has_quick_error_formula(self) -> bool:
-        """Whether a quick formula gives the sampling error of the main metric.
-
-        For other metrics, a slow bootstrap estimates the error.
-        """
+        """Whether no slow bootstrap estimates the sampling error of the main metric."""
         return self.main_metric.name in INFLUENCES
 
     @property
@@ -146,11 +128,8 @@ class ScoredRows:
     def calibration(self) -> CalibrationSummary | None:
         """Compares mean prediction and mean label, on all rows and in each bucket.
 
-        A row of a multiclass task counts once per class, with the probability of the
-        class as its prediction and with the label 1 if the row has this class, else 0.
-
-        Returns: None if there are no rows, if a prediction is not finite, or if a row
-            has several predictions that are not the probabilities of classes.
+        Returns None if there are no rows, if a prediction is not finite, or if a row
+        has several predictions that are not the probabilities of classes.
         """
         if prediction_problem(self.prediction):
             return None
@@ -176,11 +155,7 @@ class ScoredRows:
 
 
 def scored_rows(output: Output, table: Table, predictions: Array) -> ScoredRows:
-    """Selects the rows on which an output is scored: rows whose weight is above 0.
-
-    The weight of an output is 0 in rows without a label and outside the output's space.
-    The predictions are (rows,) or (rows, classes).
-    """
+    """Selects the rows on which an output is scored: rows whose weight is above 0."""
     # A stored table reads its columns from disk at each access, so access each once.
     weights, groups = table.metric_weights[output.name], table.groups
     row_indices = np.flatnonzero(weights > 0)
@@ -197,7 +172,6 @@ def scored_rows(output: Output, table: Table, predictions: Array) -> ScoredRows:
 def metric_with_interval(
     rows: ScoredRows, name: str, value: float | None
 ) -> dict[str, Any]:
-    """Returns a metric's value with its 95 % interval, see `value_with_interval`."""
     error = None if value is None else rows.sampling_error(name)
     return value_with_interval(value, error)
 
@@ -205,11 +179,10 @@ def metric_with_interval(
 def value_with_interval(
     value: float | None, error: SamplingError | None
 ) -> dict[str, Any]:
-    """Returns a metric's value, and its 95 % interval by the sampling error.
+    """Returns a metric's value, and its 95 % interval from `low` to `high`.
 
-    Returns: a dict with `value`; `low` and `high`, the ends of the interval; and
-        `method`, `delong` or `bootstrap`. All but `value` are None if the value or its
-        error is unknown.
+    The `method` is `delong` or `bootstrap`. All but `value` are None if the value or
+    its error is unknown.
     """
     if value is None or error is None:
         return {"value": value, "low": None, "high": None, "method": None}

@@ -1,6 +1,6 @@
 """Scores predictions: computes the metrics of each output on its rows of weight > 0."""
 
-import math
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,6 @@ def score_outputs(
 
     The predictions are (rows,) or (rows, classes). If `scenarios` are given, the rows
     of each scenario are scored too.
-
-    Returns: {output: its score}. If they apply, a score here also has the keys `space`
-        and `scenarios`, see `metrics.score_dict`.
     """
     scores: Scores = {}
     masks = {} if scenarios is None else scenarios.masks
@@ -70,11 +67,8 @@ def score(
     """Scores predictions on the rows whose weight is above 0.
 
     Args:
-        task: the task whose labels the predictions are compared with.
-        label: the labels, (rows,).
         prediction: the predictions, (rows,); (rows, classes) for tasks of several
             classes.
-        weight: the weight of each row, (rows,); 0 leaves a row out.
         group: the group of each row, whole numbers (rows,), below 0 for rows without
             a group; None leaves out the metrics that need groups.
         truth: the true probabilities of generated data, (rows,); None if unknown.
@@ -119,10 +113,7 @@ def score(
 
 
 def prediction_problem(prediction: Array) -> str:
-    """Returns why predictions cannot be scored or plotted; "" if nothing prevents it.
-
-    The predictions are (rows,) or (rows, classes).
-    """
+    """Returns why predictions cannot be scored or plotted, or ""."""
     if not len(prediction):
         return "no rows"
     num_wrong = int((~np.isfinite(prediction)).sum())
@@ -135,13 +126,8 @@ def monitored_value(metrics: list[OutputMetric], scores: Scores) -> float | None
     """Returns the value by which `trainer.monitor` judges an epoch; higher is better.
 
     The value is the mean of the monitored metrics on validation rows, weighted by
-    `monitor_weight`. Metrics for which lower is better are negated.
-
-    Args:
-        metrics: the result of `monitored_metrics`.
-        scores: the scores of the validation rows.
-
-    Returns: the value, or None if one of the monitored metrics is undefined.
+    `monitor_weight`. Metrics for which lower is better are negated. Returns None if one
+    of the metrics, see `monitored_metrics`, is undefined.
     """
     if not metrics:
         return None
@@ -171,18 +157,12 @@ def monitor_weight(score: Score) -> float:
 def monitored_score(
     metrics: list[OutputMetric], monitored: float | None
 ) -> dict[str, float | None]:
-    """Returns a title and the monitored value to show under it, such as `mean ne`.
+    """Returns {title: monitored value to show}, such as `mean ne`.
 
     A metric for which lower is better is shown without the minus sign of the monitored
     value. If higher is better for other metrics, the title shows the signs instead, as
-    in `mean of -ne and r2`.
-
-    Args:
-        metrics: the result of `monitored_metrics`.
-        monitored: the result of `monitored_value`.
-
-    Returns: {title: value}; {} if the value is the first metric of a single task,
-        because the scores of the tasks show this metric already.
+    in `mean of -ne and r2`. Returns {} if the value is the first metric of a single
+    task, because the scores of the tasks show this metric already.
     """
     if not metrics:
         return {}
@@ -203,18 +183,22 @@ def monitored_score(
 
 
 def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:
-    """Reads the `metrics.json` of a finished run.
+    """Reads the `metrics.json` of a finished run, {split: scores}.
 
-    Returns: the scores by split; {} if there is no such file, because the run only
-        checked its data.
-
-    Raises:
-        DataError: if the file is damaged, see `check_first_metrics`.
+    Returns {} if there is no such file, because the run only checked its data. In each
+    split, the first metric of each output must be a finite number or None.
     """
     path = run / "metrics.json"
     try:
         scores_by_split: dict[str, Scores] = read_json_object(path)
-        check_first_metrics(scores_by_split, outputs)
+        first_metrics = [
+            scores[output.name][output.first_metric]
+            for scores in scores_by_split.values()
+            for output in outputs
+        ]
+        defined = [x for x in first_metrics if x is not None]
+        if not first_metrics or not all(map(isfinite, defined)):
+            raise ValueError("there are no scores, or one is not finite")
     except FileNotFoundError:
         return {}
     except DAMAGED_FILE_ERRORS:
@@ -223,22 +207,6 @@ def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:
             "then trains this run again"
         ) from None
     return scores_by_split
-
-
-def check_first_metrics(
-    scores_by_split: dict[str, Scores], outputs: list[Output]
-) -> None:
-    """Raises one of `DAMAGED_FILE_ERRORS` unless a run can have written the scores.
-
-    In each split, the first metric of each output must be a finite number or None.
-    """
-    if not scores_by_split:
-        raise ValueError("there is no split")
-    for scores in scores_by_split.values():
-        for output in outputs:
-            value = scores[output.name][output.first_metric]
-            if value is not None and not math.isfinite(value):
-                raise ValueError(f"{output.first_metric} is {value}")
 
 
 def main_split(scores: dict[str, Scores]) -> str:

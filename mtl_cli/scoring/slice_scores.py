@@ -1,28 +1,63 @@
 """Scores outputs on each slice of a table, and finds their weakest slices."""
 
 from operator import itemgetter
+from typing import TypedDict
 
 import numpy as np
 
-from mtl_cli.data.table import Array
 from mtl_cli.scoring.scored_rows import ScoredRows, value_with_interval
-from mtl_cli.scoring.slice_records import (
-    ScoredSlice,
-    SliceRecord,
-    SliceTest,
-    Verdict,
-    slice_record,
+from mtl_cli.scoring.slice_tests import (
+    MIN_OF_CLASS,
+    compare_with_rest,
+    degrees_of_freedom,
+    error_on_rest,
+    have_same_classes,
 )
 from mtl_cli.scoring.slices import OTHER, Slices
-from mtl_cli.statistics.intervals import on_symmetric_scale
-from mtl_cli.statistics.sampling_error import SamplingError, num_less_frequent
-from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL, holm, t_test
+from mtl_cli.statistics.sampling_error import SamplingError
+from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL, holm
 
-# The number of rows of each class that a slice needs to be tested.
-MIN_OF_CLASS = 20
-# If a slice has a smaller fraction of all rows than this, the sampling error on the
-# other rows is estimated from the error on all rows, to save a bootstrap.
-SMALL_FRACTION = 0.2
+
+class SliceRecord(TypedDict):
+    """The scores of one output on one slice, as JSON values; None if unknown.
+
+    Attributes:
+        metric: the name of the main metric.
+        positives: the number of rows with label 1.
+        value: the main metric; its 95 % interval goes from `low` to `high`.
+        rest, difference, p: see `SliceTest`.
+        p_corrected: the p-value, corrected for the number of tested slices.
+        surely_weaker: whether the main metric is worse on the slice than on all other
+            rows, with a corrected p-value below `SIGNIFICANCE_LEVEL`.
+        rank: the number of the slice in the order from weak to strong, from 1. Surely
+            weaker slices come before all other slices. Within both groups, the slice
+            with the worst difference comes first.
+        predicted, actual, ratio, error: see `CalibrationSummary`.
+        why: the reasons why metrics are undefined, as one text.
+        metrics: {metric of the task: value}.
+    """
+
+    column: str
+    slice: str
+    task: str
+    metric: str
+    rows: int
+    positives: int | None
+    value: float | None
+    low: float | None
+    high: float | None
+    rest: float | None
+    difference: float | None
+    p: float | None
+    p_corrected: float | None
+    surely_weaker: bool | None
+    rank: int | None
+    predicted: float | None
+    actual: float | None
+    ratio: float | None
+    error: float | None
+    why: str
+    metrics: dict[str, float | None]
 
 
 def score_slices(
@@ -48,30 +83,22 @@ def score_slices(
 
 
 def score_output(rows: ScoredRows, slices_by_column: list[Slices]) -> list[SliceRecord]:
-    """Scores one output on each slice, and judges the slices.
-
-    Returns: the records of the slices of all columns, in order.
-    """
-    main_metric = rows.main_metric.name
+    """Scores one output on each slice, and judges the slices."""
     error_on_all = None
     # DeLong's formula is quick, but the bootstrap takes seconds for many rows.
     if slices_by_column and not rows.has_quick_error_formula:
-        error_on_all = rows.sampling_error(main_metric)
+        error_on_all = rows.sampling_error(rows.main_metric.name)
     if rows.prediction.ndim == 1:
         # The rows are sorted here once. Each slice and its other rows are then in the
         # order of their predictions too, so that their metrics do not sort them again.
         rows = rows.take(np.argsort(rows.prediction, kind="stable"))
-    scored_slices = [
+    records = [
         score_slice(rows, slices, slice_index, error_on_all)
         for slices in slices_by_column
         for slice_index in range(len(slices.names))
     ]
-    tests = [scored.test for scored in scored_slices]
-    verdicts = judge_slices(tests, rows.main_direction)
-    return [
-        slice_record(rows.output, main_metric, scored, verdict)
-        for scored, verdict in zip(scored_slices, verdicts, strict=True)
-    ]
+    judge_slices(records, rows.main_direction)
+    return records
 
 
 def score_slice(
@@ -79,26 +106,22 @@ def score_slice(
     slices: Slices,
     slice_index: int,
     error_on_all: SamplingError | None,
-) -> ScoredSlice:
+) -> SliceRecord:
     """Scores an output on one slice, and tests the slice against all other rows.
 
-    Args:
-        rows: all rows on which the output is scored.
-        slices: the slices by one column.
-        slice_index: the index of the slice in `slices.names`.
-        error_on_all: the sampling error of the main metric on `rows`, if a bootstrap is
-            needed to estimate it.
+    `error_on_all` is the sampling error of the main metric on `rows`, if a bootstrap is
+    needed to estimate it.
     """
     is_inside = slices.codes[rows.row_indices] == slice_index
     inside = rows.take(is_inside)
-    main_metric = rows.main_metric.name
+    task, main_metric = rows.output.task, rows.main_metric.name
     # The key `metrics` of the task may leave out the main metric.
-    metric_names = dict.fromkeys([*rows.output.task.metric_names, main_metric])
-    score = inside.score(list(metric_names))
+    score = inside.score(list(dict.fromkeys([*task.metric_names, main_metric])))
     value = score[main_metric]
     error = None if value is None else inside.sampling_error(main_metric)
-    test = None
+    main = value_with_interval(value, error)
     name = slices.names[slice_index]
+    test = None
     if name != OTHER and inside.smaller_class_size >= MIN_OF_CLASS:
         others = rows.take(~is_inside)
         if have_same_classes(inside, others):
@@ -110,125 +133,47 @@ def score_slice(
                 error_on_others=error_on_rest(error_on_all, is_inside),
                 degrees_of_freedom=degrees_of_freedom(inside, others),
             )
-    return ScoredSlice(
-        column=slices.column,
-        name=name,
-        score=score,
-        main=value_with_interval(value, error),
-        calibration=inside.calibration(),
-        test=test,
-    )
+    calibration = inside.calibration()
+    why = [f"{name}: {reason}" for name, reason in score.get("why", {}).items()]
+    return {
+        "column": slices.column,
+        "slice": name,
+        "task": rows.output.name,
+        "metric": main_metric,
+        "rows": score["rows"],
+        "positives": score.get("positives"),
+        "value": main["value"],
+        "low": main["low"],
+        "high": main["high"],
+        "rest": test and test.rest,
+        "difference": test and test.difference,
+        "p": test and test.p,
+        "p_corrected": None,  # see `judge_slices`, also for the next two
+        "surely_weaker": None,
+        "rank": None,
+        "predicted": calibration and calibration["predicted"],
+        "actual": calibration and calibration["actual"],
+        "ratio": calibration and calibration["ratio"],
+        "error": calibration and calibration["error"],
+        "why": "; ".join(why),
+        "metrics": {name: score[name] for name in task.metric_names if name in score},
+    }
 
 
-def have_same_classes(inside: ScoredRows, others: ScoredRows) -> bool:
-    """Whether a slice and all other rows have the same classes.
-
-    The macro AUC is a mean over the classes that occur, and a class of a few rows makes
-    it uncertain. So the classes that occur must be the same, and also the classes with
-    `MIN_OF_CLASS` rows. True for tasks that do not have several classes.
-    """
-    task = inside.output.task
-    if task.BINARY_LABELS or not task.HAS_CLASSES:
-        return True
-
-    def classes(rows: ScoredRows) -> tuple[list[float], list[float]]:
-        labels, counts = np.unique(rows.label, return_counts=True)
-        return labels.tolist(), labels[counts >= MIN_OF_CLASS].tolist()
-
-    return classes(inside) == classes(others)
-
-
-def degrees_of_freedom(inside: ScoredRows, others: ScoredRows) -> float:
-    """Returns the degrees of freedom of the test of a slice against all other rows.
-
-    A bootstrap's error is rough if few rows, or few groups, have another label than the
-    most frequent one. So their number is returned. For DeLong's formula and for `gauc`,
-    infinity is returned: their errors have their own degrees of freedom.
-    """
-    if inside.has_quick_error_formula or inside.main_metric.grouped:
-        return np.inf
-    counts = (num_less_frequent(rows.label, rows.group) for rows in (inside, others))
-    return max(1, min(counts))
-
-
-def error_on_rest(
-    error_on_all: SamplingError | None, is_inside: Array
-) -> SamplingError | None:
-    """Estimates a metric's error on the rows outside of a small slice.
-
-    The estimate scales the error on all rows to the smaller number of rows.
-    `is_inside`, (rows,), is True for the rows of the slice.
-
-    Returns: None if the error on all rows is unknown, or if the slice is not small, see
-        `SMALL_FRACTION`.
-    """
-    if error_on_all is None:
-        return None
-    fraction_inside = is_inside.mean()
-    if fraction_inside >= SMALL_FRACTION:
-        return None
-    standard_error = error_on_all.standard_error / float(np.sqrt(1 - fraction_inside))
-    return error_on_all._replace(standard_error=standard_error)
-
-
-def compare_with_rest(
-    value: float | None,
-    error: SamplingError | None,
-    others: ScoredRows,
-    metric: str,
-    error_on_others: SamplingError | None,
-    degrees_of_freedom: float,
-) -> SliceTest | None:
-    """Tests a metric's value on a slice against the same metric on all other rows.
-
-    Args:
-        value: the metric on the slice; None if it is undefined.
-        error: the sampling error of `value`; None if it is unknown.
-        others: all other rows.
-        metric: the name of the metric.
-        error_on_others: the sampling error on the other rows; None to estimate it here.
-        degrees_of_freedom: the largest degrees of freedom of the test.
-
-    Returns: None if the metric or its sampling error is unknown on the slice or on the
-        other rows.
-    """
-    rest_value = others.score([metric])[metric]
-    if value is None or error is None or rest_value is None:
-        return None
-    error_of_rest = error_on_others or others.sampling_error(metric)
-    if error_of_rest is None:
-        return None
-    inside, standard_error = on_symmetric_scale(value, error)
-    outside, standard_error_of_rest = on_symmetric_scale(rest_value, error_of_rest)
-    # The rows differ, so the two errors are independent and their squares add up. If
-    # some groups have rows on both sides, their errors cancel in part, and the sum is
-    # too large.
-    total_error = float(np.hypot(standard_error, standard_error_of_rest))
-    degrees = min(
-        degrees_of_freedom, error.degrees_of_freedom, error_of_rest.degrees_of_freedom
-    )
-    test = t_test(inside - outside, total_error, degrees)
-    return SliceTest(rest_value, value - rest_value, test.p_value)
-
-
-def judge_slices(tests: list[SliceTest | None], direction: int) -> list[Verdict | None]:
+def judge_slices(records: list[SliceRecord], direction: int) -> None:
     """Corrects the p-values of an output's slices, and ranks the tested slices.
 
     `direction` is 1 if a higher metric is better, and -1 if a lower metric is better.
-
-    Returns: the verdict on each slice; None for a slice that is not tested.
     """
-    # The keys of the following dicts are the indices of the tested slices.
-    tested = {index: test for index, test in enumerate(tests) if test is not None}
-    corrected = holm([test.p for test in tested.values()])
-    p_corrected = dict(zip(tested, corrected, strict=True))
-    gain = {index: direction * test.difference for index, test in tested.items()}
-    is_surely_weaker = {
-        index: gain[index] < 0 and p < SIGNIFICANCE_LEVEL
-        for index, p in p_corrected.items()
-    }
-    order = sorted(tested, key=lambda index: (not is_surely_weaker[index], gain[index]))
-    verdicts: list[Verdict | None] = [None] * len(tests)
-    for rank, index in enumerate(order, 1):
-        verdicts[index] = Verdict(p_corrected[index], is_surely_weaker[index], rank)
-    return verdicts
+
+    def gain(record: SliceRecord) -> float:
+        return direction * (record["difference"] or 0.0)
+
+    tested = [record for record in records if record["p"] is not None]
+    corrected = holm([record["p"] or 0.0 for record in tested])
+    for record, p in zip(tested, corrected, strict=True):
+        record["p_corrected"] = p
+        record["surely_weaker"] = gain(record) < 0 and p < SIGNIFICANCE_LEVEL
+    tested.sort(key=lambda record: (not record["surely_weaker"], gain(record)))
+    for rank, record in enumerate(tested, 1):
+        record["rank"] = rank

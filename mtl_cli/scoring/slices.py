@@ -10,7 +10,7 @@ only Bonn is a rare value:
     slice code        2     0    1     0     slices: Rome, Ulm, (other)
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -29,13 +29,7 @@ OTHER = "(other)"  # the name of the slice of rare values
 
 @dataclass(frozen=True)
 class Slices:
-    """The slices by one column.
-
-    Attributes:
-        column: the name of the column.
-        names: the names of the slices.
-        codes: the index in `names` of each row's slice, (rows,).
-    """
+    """The slices by one column; `codes` index `names` for each row, (rows,)."""
 
     column: str
     names: list[str]
@@ -47,21 +41,13 @@ def slices_by(column: str, cells: pa.ChunkedArray, are_ids: bool) -> Slices:
 
     There is one slice per value or range, see `codes_of_values`. Values and ranges with
     fewer than `MIN_ROWS` rows are merged into the slice `OTHER`, and so are the rarest
-    values if there would be more than `MAX_SLICES` slices.
-
-    Args:
-        column: the name of the column.
-        cells: the cells of the column, (rows,).
-        are_ids: whether numbers are ids, and so are not cut into ranges.
-
-    Raises:
-        DataError: if the cells are not numbers, texts or times.
+    values if there would be more than `MAX_SLICES` slices. Ids are not cut into ranges.
     """
     check_slice_column(column, cells)
     value_names, value_codes = codes_of_values(cells, are_ids)
     frequent_codes, slice_codes = merge_rare_values(value_codes)
     names = [value_names[code] for code in frequent_codes]
-    return named_slices(column, names, slice_codes)
+    return with_other(Slices(column, names, slice_codes))
 
 
 def check_slice_column(column: str, cells: pa.ChunkedArray) -> None:
@@ -92,19 +78,15 @@ def slices_by_feature(features: FeatureSet, encoded: dict[str, Array]) -> list[S
         has_several_slices = (slice_codes != slice_codes[0]).any()
         if value_names is not None and has_several_slices:
             names = [printable(text) for text in value_names]
-            slices_by_column.append(named_slices(name, names, slice_codes))
+            slices_by_column.append(with_other(Slices(name, names, slice_codes)))
     return slices_by_column
 
 
 def merge_rare_values(value_codes: Array) -> tuple[Array, Array]:
     """Makes a slice of each frequent value, and one slice of all rare values.
 
-    Args:
-        value_codes: the value code of each row, (rows,).
-
     Returns: the value codes of the S frequent values, ascending, (S,); and the slice
-        code of each row, (rows,): the index of the row's value among the frequent
-        values, or S for a rare value.
+        code of each row, (rows,), S for a rare value.
     """
     counts = np.bincount(value_codes)
     # If there are too many values, one of the slices is `OTHER`.
@@ -117,16 +99,8 @@ def merge_rare_values(value_codes: Array) -> tuple[Array, Array]:
     return frequent_codes, slice_of_value[value_codes]
 
 
-def named_slices(column: str, names: list[str], slice_codes: Array) -> Slices:
-    """Returns slices by a column, and adds the slice `OTHER` if it has rows.
-
-    The rows of `OTHER` have the slice code `len(names)`. No name has this code. If a
-    value of the column is called `OTHER` too, its rows join this slice.
-    """
-    is_rare = slice_codes == len(names)
-    if not is_rare.any():
-        return Slices(column, names, slice_codes)
-    if OTHER in names:
-        slice_codes = np.where(is_rare, names.index(OTHER), slice_codes)
-        return Slices(column, names, slice_codes)
-    return Slices(column, [*names, OTHER], slice_codes)
+def with_other(slices: Slices) -> Slices:
+    """Adds the slice `OTHER`, with the code `len(names)`, if it has rows."""
+    if len(slices.names) in slices.codes:
+        return replace(slices, names=[*slices.names, OTHER])
+    return slices

@@ -29,18 +29,8 @@ def auc_influence(
         w_i (v_i - AUC) / W,
 
     where w_i is the weight of the row and W is the sum of the weights of the row's
-    class. The influences of each class sum up to 0. The rows are sorted, so the
-    influences of N rows take O(N log N) steps.
-
-    Args:
-        label: the labels, 0 or 1, (rows,).
-        prediction: the predictions, (rows,).
-        weight: the weights, above 0, (rows,).
-
-    Returns: the AUC, and the influence of each row, (rows,).
-
-    Raises:
-        UndefinedError: if all rows are of one class.
+    class. The influences of each class sum up to 0. An `UndefinedError` is raised if
+    all rows are of one class.
     """
     if len(np.unique(label)) < 2:
         raise UndefinedError("one class only")
@@ -67,13 +57,8 @@ def auc_influence(
 def fraction_below(class_weights: Floats, starts: npt.NDArray[np.intp]) -> Floats:
     """Returns the fraction of a class's weight below each row; ties count half.
 
-    Args:
-        class_weights: the weight of each row of the class, and 0 in rows of the other
-            class, (rows,). The rows are sorted by prediction.
-        starts: the index of the first row of each block, (blocks,). A block is a run of
-            sorted rows with equal predictions.
-
-    Returns: the fractions, (rows,).
+    The rows are sorted by prediction. `class_weights` are 0 in rows of the other class.
+    `starts` are the indices of the first row of each block of equal predictions.
     """
     in_block = np.add.reduceat(class_weights, starts)
     up_to_block = np.cumsum(in_block)
@@ -92,11 +77,6 @@ def macro_auc_influence(
     influences that the row has on these AUCs. The variance of the macro AUC does not
     follow from the K variances: the K AUCs are not independent, since each uses all
     rows.
-
-    Args:
-        label: the index of each row's class, (rows,). At least two classes occur.
-        prediction: the probability of each class, (rows, classes).
-        weight: the weights, above 0, (rows,).
     """
     by_class = [
         auc_influence((label == c).astype("float64"), prediction[:, c], weight)
@@ -122,7 +102,6 @@ def standard_error(label: Floats, influence: Floats, units: SamplingUnits) -> fl
         label: the class of each row, (rows,). Each class has rows of two units or more.
         influence: the influence of each row, (rows,), or the difference of the row's
             influences on two AUCs.
-        units: the units of the rows.
     """
     variance = 0.0
     # Sums over the classes, (units,).
@@ -145,12 +124,6 @@ def degrees_of_freedom(label: Floats, influence: Floats, units: SamplingUnits) -
     normal distribution would call too many differences real. A unit with rows of
     several classes adds to several variances, but is only one unit. So the degrees are
     at most the number of units minus 1.
-
-    Args:
-        label: the class of each row, (rows,). Each class has rows of two units or more.
-        influence: the influence of each row, (rows,), or the difference of the row's
-            influences on two AUCs.
-        units: the units of the rows.
     """
     by_class = [units.sums(influence, label == c)[1] for c in np.unique(label)]
     variances = np.array([len(x) * x.var(ddof=1) for x in by_class])

@@ -25,6 +25,7 @@ from mtl_cli.statistics.delong import (
     standard_error,
 )
 from mtl_cli.statistics.sampling_units import SamplingUnits, sampling_units
+from mtl_cli.statistics.significance import quantile
 
 Array = npt.NDArray[Any]
 
@@ -53,13 +54,11 @@ class SamplingError(NamedTuple):
     """The error of a metric that comes from the choice of the rows.
 
     Attributes:
-        standard_error: the standard deviation of the metric over samples of rows.
         bias: the mean of the metric over bootstrap samples, minus the metric on all
             rows; 0 for DeLong's formula. If the samples have fewer rows than the data,
             the bias is scaled like the standard error.
         method: `delong` or `bootstrap`.
-        degrees_of_freedom: the degrees of freedom of the standard error: of the groups
-            if the rows have groups, else infinity.
+        degrees_of_freedom: infinity, unless the rows have groups.
     """
 
     standard_error: float
@@ -75,21 +74,14 @@ INFLUENCES = {"auc": auc_influence, "macro_auc": macro_auc_influence}
 def sampling_error(
     metric: Metric, columns: list[Floats], group: Array | None = None
 ) -> SamplingError | None:
-    """Estimates the sampling error of a metric.
+    """Estimates the sampling error of a metric; None if it is unknown.
 
     Args:
         metric: a metric that has a value on these rows.
-        columns: the arguments of the metric: the label, (rows,), the prediction,
-            (rows,) or (rows, classes), and the weight, (rows,).
+        columns: the label, (rows,), the prediction, (rows,) or (rows, classes), and the
+            weight, (rows,).
         group: the group of each row, (rows,), below 0 for rows without a group; None if
             the data set has no groups.
-
-    Returns: the error; None if the error is unknown. The error of an AUC is unknown if
-        a class has rows of fewer than `MIN_OF_CLASS` units, or if the AUC is 0 or 1:
-        the formula would then give an error of 0. The error of a grouped metric is
-        unknown if there are fewer than `MIN_UNITS` groups. For `gauc`, only groups with
-        rows of both classes count. The error of any metric but an AUC is also unknown
-        in the cases of `bootstrap_error`.
     """
     if metric.name in INFLUENCES:
         return delong_error(metric, columns, group)
@@ -108,22 +100,17 @@ def sampling_error(
 def error_over_groups(
     metric: Metric, columns: list[Floats], group: Array | None
 ) -> SamplingError | None:
-    """Estimates the error of a grouped metric, see `sampling_error`."""
     if group is None:
         return None
     label, prediction, weight = columns
     num_aucs = None
     if metric.name == "gauc":
-        aucs, _ = group_aucs(label, prediction, weight, group)
-        num_aucs = len(aucs)
+        num_aucs = len(group_aucs(label, prediction, weight, group)[0])
         if num_aucs < MIN_UNITS:  # Groups of one class do not count in the metric.
             return None
-    order = np.arange(len(label))
-    if prediction.ndim == 1:
-        # Rows that are sorted by group and prediction need not be sorted in each
-        # sample.
-        order = np.argsort(prediction, kind="stable")
-    order = order[np.argsort(group[order], kind="stable")]
+    # Rows that are sorted by group and prediction need not be sorted in each sample.
+    keys = (prediction, group) if prediction.ndim == 1 else (group,)
+    order = np.lexsort(keys)
     order = order[(group < 0).sum() :]  # Rows without a group come first.
     group = group[order]
     if len(np.unique(group)) < MIN_UNITS:
@@ -138,7 +125,10 @@ def error_over_groups(
 def delong_error(
     metric: Metric, columns: list[Floats], group: Array | None
 ) -> SamplingError | None:
-    """Estimates the error of a metric in `INFLUENCES`, see `sampling_error`."""
+    """Estimates the error of a metric in `INFLUENCES`, see `sampling_error`.
+
+    For an AUC of 0 or 1, the formula would give an error of 0.
+    """
     label, prediction, weight = columns
     units = sampling_units(len(label), group)
     class_sizes = [units.num_with(label == c) for c in np.unique(label)]
@@ -158,18 +148,14 @@ def bootstrap_error(
     group: Array | None = None,
     is_grouped: bool = False,
 ) -> SamplingError | None:
-    """Estimates the sampling error of a metric on bootstrap samples.
+    """Estimates the sampling error of a metric, a function of the columns.
 
-    Args:
-        metric: the metric, a function of the columns.
-        columns: the arguments of the metric, (rows, ...) each.
-        group: the group of each row, (rows,), see `sampling_error`.
-        is_grouped: whether the last column is the group. A group that is drawn twice
-            then counts as two groups.
+    If `is_grouped`, the last column is the group: a group that is drawn twice then
+    counts as two groups.
 
     Returns: the error; None if there are fewer than `MIN_UNITS` rows or groups, if the
         metric has a value on fewer than `MIN_DEFINED` samples, or if all samples give
-        the same value. The latter happens if all predictions are of one class.
+        the same value, for instance because all predictions are of one class.
     """
     num_rows = len(columns[0])
     units = sampling_units(num_rows, group)
@@ -198,11 +184,7 @@ def values_on_samples(
     num_drawn: int,
     is_grouped: bool = False,
 ) -> list[float]:
-    """Returns the metric on each bootstrap sample on which the metric has a value.
-
-    Each sample consists of the rows of `num_drawn` units. For `is_grouped`, see
-    `bootstrap_error`.
-    """
+    """Returns the metric on each bootstrap sample on which the metric has a value."""
 
     def values_of_block(block: int) -> list[float]:
         random = np.random.default_rng([SEED, block])
@@ -220,9 +202,35 @@ def values_on_samples(
 
     units.sort_rows()  # once, not in each thread
     with ThreadPoolExecutor(num_cores()) as threads:
-        return list(
-            chain.from_iterable(threads.map(values_of_block, range(NUM_BLOCKS)))
-        )
+        return list(chain(*threads.map(values_of_block, range(NUM_BLOCKS))))
+
+
+def interval(value: float, error: SamplingError) -> tuple[float, float]:
+    """Returns the two ends of the 95 % interval of a metric.
+
+    DeLong's interval is symmetric around the logit of the AUC, so that its ends stay
+    between 0 and 1 (Qin and Hotilovac, Stat. Methods Med. Res. 2008). A bootstrap
+    interval is symmetric around the value minus its bias (Davison and Hinkley, 1997,
+    section 5.2). If the rows have groups, the interval follows Student's t.
+    """
+    middle, standard_error = on_symmetric_scale(value, error)
+    half_width = quantile(error.degrees_of_freedom) * standard_error
+    if error.method == "delong":
+        low, high = (1 / (1 + np.exp(-middle - sign * half_width)) for sign in (-1, 1))
+        return float(low), float(high)
+    return middle - error.bias - half_width, middle - error.bias + half_width
+
+
+def on_symmetric_scale(value: float, error: SamplingError) -> tuple[float, float]:
+    """Returns a value and its standard error on a scale on which errors are symmetric.
+
+    For DeLong's formula, this is the scale of logits, else the scale of the metric.
+    """
+    if error.method != "delong":
+        return value, error.standard_error
+    # The derivative of the logit is 1 / (value (1 - value)).
+    logit = float(np.log(value / (1 - value)))
+    return logit, error.standard_error / (value * (1 - value))
 
 
 def num_less_frequent(label: Floats, group: Array | None = None) -> int:

@@ -22,9 +22,7 @@ Indices = npt.NDArray[np.int64]
 class SamplingUnits:
     """The units that another sample of rows would replace as a whole.
 
-    Attributes:
-        unit_of_row: the number of each row's unit, from 0, (rows,).
-        num: the number of units. No unit is without rows.
+    `unit_of_row` is the number of each row's unit, from 0. No unit is without rows.
     """
 
     unit_of_row: Indices
@@ -42,11 +40,7 @@ class SamplingUnits:
     def sums(
         self, values: Floats, mask: npt.NDArray[np.bool_]
     ) -> tuple[Indices, Floats]:
-        """Sums the values of the rows of each unit.
-
-        Args:
-            values: a value of each row, (rows,).
-            mask: True for the rows to sum up, (rows,).
+        """Sums the values of the rows of each unit where `mask` is True.
 
         Returns: the numbers of the units that have such rows, ascending, and the sum of
             each of these units.
@@ -72,8 +66,7 @@ class SamplingUnits:
         """Draws `num` units with replacement, and numbers the draws from 0.
 
         Returns: the indices of the rows of the drawn units, draw after draw; and for
-            each of these rows the number of its draw. So a unit that is drawn twice
-            appears as two units.
+            each of these rows the number of its draw.
         """
         drawn = random.integers(0, self.num, num)
         if self.are_rows:
@@ -82,10 +75,7 @@ class SamplingUnits:
         return self._rows_of(drawn), np.repeat(np.arange(num), sizes)
 
     def sort_rows(self) -> None:
-        """Sorts the rows by unit, if draws need this order.
-
-        Threads that draw then share the order, and do not each compute it.
-        """
+        """Sorts the rows by unit, if draws need the order, so that threads share it."""
         if not self.are_rows:
             _ = self._rows_by_unit  # computes the cached property
 
@@ -109,13 +99,7 @@ class SamplingUnits:
 
 
 class RowsByUnit(NamedTuple):
-    """The rows, sorted by their unit.
-
-    Attributes:
-        order: the indices of the sorted rows, (rows,).
-        starts: the index in `order` of each unit's first row, (units,).
-        sizes: the number of rows of each unit, (units,).
-    """
+    """The indices of the rows, sorted by unit; where each unit starts; its size."""
 
     order: Indices
     starts: Indices
@@ -125,13 +109,8 @@ class RowsByUnit(NamedTuple):
 def sampling_units(num_rows: int, group: Groups | None) -> SamplingUnits:
     """Returns the units of some rows: the groups, or each row if there are no groups.
 
-    A row without a group is a unit of its own. If all rows are of one group, another
-    sample would hold other rows of this group, so each row is a unit.
-
-    Args:
-        num_rows: the number of rows.
-        group: the group of each row, (rows,), below 0 for rows without a group; None if
-            the data set has no groups.
+    A row without a group, below 0, is a unit of its own. If all rows are of one group,
+    another sample would hold other rows of this group, so each row is a unit.
     """
     each_row = SamplingUnits(np.arange(num_rows), num_rows)
     if group is None:

@@ -21,7 +21,6 @@ class DifferenceTest(NamedTuple):
         half_width: half of the width of the difference's 95 % interval.
         p_value: the probability of a difference at least this large, in either
             direction, if the true scores were equal.
-        degrees_of_freedom: the degrees of freedom of the standard error.
     """
 
     difference: float
@@ -30,10 +29,6 @@ class DifferenceTest(NamedTuple):
     degrees_of_freedom: float
 
     def as_dict(self, corrected_p: float) -> dict[str, float]:
-        """Returns the results of the test as JSON values.
-
-        `corrected_p` is the p-value after the correction for many tests, see `holm`.
-        """
         return {
             "difference": self.difference,
             "half_interval": self.half_width,

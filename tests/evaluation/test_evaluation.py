@@ -9,9 +9,9 @@ from helpers.planted_data import config, values
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.sources import no_progress
+from mtl_cli.evaluation.evaluate import truth_rmse_with_interval
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.rows import validation_rows
-from mtl_cli.evaluation.task_results import truth_rmse_with_interval
 
 
 def test_table_of_importance_has_its_figures_without_those_of_single_shufflings() -> (
@@ -45,5 +45,5 @@ def test_run_whose_data_has_moved_needs_a_table() -> None:
         validation_rows(model, no_progress)
     assert str(error.value) == (
         "moved: dataset.train: no file 'gone.parquet' (current folder: "
-        f"{Path.cwd()}); name a TABLE to evaluate the run on"
+        f"{Path.cwd()}); correct the path; name a TABLE to evaluate the run on"
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.evaluation.target_folder import default_target
+from mtl_cli.evaluation.sweep import default_target
 
 
 def test_default_folder_is_named_after_sweep_and_table(

@@ -19,7 +19,7 @@ from mtl_cli.columns.layout import Block
 from mtl_cli.core import plugins
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.data import encode
-from mtl_cli.exports._weights_manifest import describe_features
+from mtl_cli.exports.weights import describe_features
 from mtl_cli.features.dense import Dense
 from mtl_cli.runs import saved_model
 from mtl_cli.tasks.binary import Binary

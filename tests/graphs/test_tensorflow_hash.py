@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from mtl_cli.graphs.tensorflow import TensorFlowOps
-from mtl_cli.graphs.tensorflow_hash import hash_texts
+from mtl_cli.graphs.tensorflow import TensorFlowOps, hash_texts
 
 
 def texts() -> list[str]:

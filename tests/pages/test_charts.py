@@ -20,7 +20,7 @@ def marks_of(chart: Chart, tag: str, css_class: str) -> list[dict]:
 def test_axes_have_round_ticks_inside() -> None:
     ticks = Axis(0.9213, 0.9287, 0, 100).ticks()
     assert ticks == pytest.approx([0.922, 0.924, 0.926, 0.928])
-    assert tick_text(ticks[0], ticks) == "0.922"
+    assert tick_text(ticks[0]) == "0.922"
     axis = axis_around([0.5], 0, 10)
     assert axis.low < 0.5 < axis.high
 
@@ -30,15 +30,14 @@ def test_axes_have_round_ticks_inside() -> None:
 def test_values_that_are_nearly_equal_have_ticks(x: float, ulps: int) -> None:
     axis = axis_around([x, x + ulps * math.ulp(x)], 0, 100)
     ticks = axis.ticks()
-    texts = [tick_text(tick, ticks) for tick in ticks]
+    texts = [tick_text(tick) for tick in ticks]
     assert len(set(texts)) == len(texts) > 1
 
 
 def test_ticks_that_would_not_fit_beside_an_axis_are_written_with_exponents() -> None:
     ticks = Axis(-3e7, 1.3e8, 0, 100).ticks()
-    texts = [tick_text(tick, ticks) for tick in ticks]
-    assert texts == ["0", "5e+07", "1.0e+08"]
-    assert tick_text(5e6, [0.0, 5e6]) == "5,000,000"
+    assert [tick_text(tick) for tick in ticks] == ["0", "5e+07", "1e+08"]
+    assert tick_text(5e6) == "5,000,000"
 
 
 def test_line_is_drawn_through_its_defined_points() -> None:

@@ -22,7 +22,7 @@ from mtl_cli.runs.console import Console
 from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.runs.read_data import read_data
 from mtl_cli.runs.save_and_score import scenario_slices
-from mtl_cli.scoring.gate_slices import usage_by_slice
+from mtl_cli.scoring.gate_usage import usage_by_slice
 from mtl_cli.scoring.gate_weights import GateWeights
 from mtl_cli.scoring.scores import score_outputs
 from mtl_cli.sweep.job import Job, note_scores

@@ -10,7 +10,6 @@ from helpers.planted_data import config, parquet, values
 
 from mtl_cli.data.fingerprint import hash_table
 from mtl_cli.data.load import load
-from mtl_cli.evaluation.open_table import training_rows_remark
 from mtl_cli.runs.provenance import environment
 from mtl_cli.runs.read_data import earlier_rows_warnings
 from mtl_cli.runs.training_table import is_training_table, run_trained_on
@@ -95,6 +94,3 @@ def test_run_and_its_earlier_run_are_not_scored_on_their_training_rows(
     assert run_trained_on(str(days[0]), "auto", second) == first
     assert run_trained_on(str(days[1]), "auto", second) == second
     assert run_trained_on(str(days[2]), "auto", second) is None
-    assert f"rows that {first}, the earlier run, was" in training_rows_remark(
-        second, first
-    )

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pytest
 from helpers.planted_data import declared, fitted_features
 
 from mtl_cli.scoring.feature_groups import (
@@ -63,34 +62,6 @@ def test_copy_may_differ_in_a_few_rows() -> None:
     assert found == [["city", "few"], ["many"]]
 
 
-@pytest.mark.parametrize("missing", ["mean", 0.0, "bucket"])
-def test_copy_with_some_empty_cells_is_found_and_a_feature_of_few_cells_is_not(
-    missing: Any,
-) -> None:
-    random = np.random.default_rng(4)
-    x, city = random.normal(size=ROWS), random.integers(0, 2, ROWS)
-    is_empty = random.random(ROWS) < 0.05
-    columns = {
-        "x": x,
-        "holed": pa.array(2 * x, mask=is_empty),
-        # Of the rows in which it is filled, this feature is a copy of x.
-        "rare": pa.array(x, mask=random.random(ROWS) < 0.5),
-        # This feature is empty in the same rows as a copy, and is no copy.
-        "other": pa.array(random.normal(size=ROWS), mask=is_empty),
-        "city": city,
-        "town": pa.array([f"t{i}" for i in city], mask=is_empty),
-    }
-    numeric = DENSE | {"missing": missing}
-    if missing == "bucket":
-        numeric |= {"kind": "piecewise_linear", "num_buckets": 50}
-        del numeric["transform"]
-    features = dict.fromkeys(("x", "holed", "rare", "other"), numeric)
-    features["x"] = DENSE
-    features |= dict.fromkeys(("city", "town"), SPARSE)
-    found = groups(features, columns)
-    assert found == [["x", "holed"], ["rare"], ["other"], ["city", "town"]]
-
-
 def test_numbers_of_which_most_are_the_number_of_an_empty_cell_are_compared() -> None:
     # The rows in which both clicks are above 0 alone would make them copies.
     random = np.random.default_rng(5)
@@ -118,11 +89,8 @@ def test_values_that_are_nearly_constant_or_nearly_unique_are_no_copies() -> Non
 
 def test_features_of_few_and_of_many_values_are_told_apart_without_their_rows() -> None:
     # To read no rows would raise a warning, which is an error in tests.
-    no_codes, are_filled = np.empty(0, int), np.empty(0, bool)
-    few, many = (
-        ComparableFeature(no_codes, num_distinct, are_filled, ranks=None)
-        for num_distinct in (2, 100)
-    )
+    no_codes = np.empty(0, int)
+    few, many = (ComparableFeature(no_codes, n, ranks=None) for n in (2, 100))
     assert copy_similarity(few, many) is None
 
 
@@ -142,13 +110,3 @@ def test_lambda_needs_a_number_of_rows_whose_value_occurs_again() -> None:
     pairs = np.arange(MIN_REPEATED) // 2
     assert goodman_kruskal_lambda(pairs, pairs) == 1
     assert goodman_kruskal_lambda(pairs[2:], pairs[2:]) == 0
-
-
-def test_progress_of_comparing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mtl_cli.scoring.feature_groups.PAIRS_PER_CALL", 2)
-    columns = {name: np.arange(9.0) for name in "abcd"}
-    dataset = declared("x", dict.fromkeys(columns, DENSE), TASKS)
-    fitted = fitted_features(dataset.used_features, pa.table(columns))
-    calls: list[tuple[int, int]] = []
-    feature_groups(fitted, fitted.encode(pa.table(columns)), lambda *n: calls.append(n))
-    assert calls == [(2, 6), (4, 6), (6, 6)]

@@ -10,7 +10,7 @@ from mtl_cli.data.table import Array, Table
 from mtl_cli.layers import Expert, GateNU, Gates, Route, Routing, experts_of
 from mtl_cli.scoring.gate_records import GateSummary
 from mtl_cli.scoring.gate_rows import gate_warnings
-from mtl_cli.scoring.gate_usage import dead_experts, summarize_gate, summarize_gates
+from mtl_cli.scoring.gate_usage import summarize_gate, summarize_gates
 from mtl_cli.scoring.gate_weights import GateWeights
 from mtl_cli.scoring.sample import MAX_ROWS, sample_blocks
 
@@ -112,15 +112,18 @@ def gate(task: str, unused: list[str]) -> dict:
     }
 
 
-def test_an_expert_is_dead_only_if_no_gate_of_its_level_uses_it() -> None:
-    level, idle = "level_1", gate("a", ["shared 1"])
-    assert dead_experts([(level, idle), (level, gate("b", []))], []) == []
-    both = [(level, idle), (level, gate("b", ["shared 1"]))]
-    dead = dead_experts(both, [])
-    assert dead == ["level_1 shared 1"]
-    assert dead_experts(both, {"level_1 shared 1"}) == []
-    (warning,) = gate_warnings({"gates": [idle], "dead": dead})
+def test_dead_expert_is_named_in_a_warning() -> None:
+    idle = gate("a", ["shared 1"])
+    (warning,) = gate_warnings({"gates": [idle], "dead": ["level_1 shared 1"]})
     assert "level_1 shared 1 is dead" in warning
+
+
+def test_an_expert_is_dead_only_if_no_gate_of_its_level_uses_it() -> None:
+    routes = [Route(owner, experts_of("shared", 2)) for owner in ("a", "b")]
+    layer = gates_of("level_1_gates", *routes)
+    for second, dead in (([0.5, 0.5], []), ([0, 1], ["level_1 shared 1"])):
+        usage = summarize_gates(constant_weights((layer, [[0, 1], second])))
+        assert usage["dead"] == dead
 
 
 def constant_weights(*gates: tuple[Routing, list[list[float]]]) -> GateWeights:

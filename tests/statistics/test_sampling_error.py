@@ -12,10 +12,10 @@ from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.metrics.regression import mae, rmse
 from mtl_cli.statistics import sampling_error as module
 from mtl_cli.statistics.delong import auc_influence, macro_auc_influence
-from mtl_cli.statistics.intervals import interval
 from mtl_cli.statistics.sampling_error import (
     SamplingError,
     bootstrap_error,
+    interval,
     sampling_error,
 )
 from mtl_cli.statistics.sampling_units import sampling_units
