@@ -32,12 +32,8 @@ UNCHECKED_BYTES = 1 << 28
 class Manifest(BaseModel):
     """The content of an entry's file `manifest`.
 
-    Attributes:
-        arrays: {`SPLIT.NAME`: the file of the array}, such as `train.labels.click`. See
-            `EntryWriter.add` for the names.
-        features: {feature: what the feature has learnt}, such as its vocabulary.
-        labels: {task: statistics of its training labels}.
-        report: the data report.
+    `arrays` is {`SPLIT.NAME`: the file of the array}, see `EntryWriter.add`, `features`
+    what each feature has learnt, and `labels` the statistics of each task's labels.
     """
 
     model_config = ConfigDict(strict=True)

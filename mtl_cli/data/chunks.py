@@ -16,12 +16,10 @@ class Chunk(NamedTuple):
     """Some rows of a table.
 
     Attributes:
-        table_name: `train`, `valid` or `test`.
         table: the requested columns of the rows.
         codes: the position in `SPLITS` of each row's split, (rows,).
         first_row: the position of the chunk's first row in the table, from 0.
-        located_errors: a context manager that adds the file's name, and the row's
-            number in the file, to an error about a row of the chunk.
+        located_errors: see `Source.located_errors`.
     """
 
     table_name: str

@@ -9,12 +9,8 @@ import pyarrow as pa
 class ColumnarFile(NamedTuple):
     """An open file that stores its rows column by column.
 
-    Attributes:
-        schema: the names and types of all columns.
-        num_rows: the number of rows.
-        batches: a function that takes column names and a largest number of rows, and
-            yields all rows in batches of at most this number. A batch has the named
-            columns, and perhaps others.
+    `batches` takes column names and a largest number of rows, and yields all rows in
+    batches of at most this number. A batch has the named columns, and perhaps others.
     """
 
     schema: pa.Schema

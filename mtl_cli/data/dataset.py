@@ -176,16 +176,9 @@ class Dataset(Options):
                 "training rows; make one of them smaller"
             )
         needs_column = self.split_by in ("group", "time")
-        if needs_column and self.split_column is None:
-            raise ValueError(
-                f"split_column: split_by={self.split_by} needs a column; name the "
-                "column in split_column"
-            )
-        if not needs_column and self.split_column is not None:
-            raise ValueError(
-                f"split_column: split_by={self.split_by} does not use a column; set "
-                "split_column to null"
-            )
+        if needs_column != (self.split_column is not None):
+            fix = "needs a column" if needs_column else "uses no column; set it to null"
+            raise ValueError(f"split_column: split_by={self.split_by} {fix}")
 
     def _check_scenario(self) -> None:
         if self.scenario is not None:
@@ -208,13 +201,11 @@ class Dataset(Options):
             if task.space not in self.tasks:  # no space, or the name of a column
                 continue
             space = self.tasks[task.space]
-            if space is not task and space.BINARY_LABELS:
-                continue
-            kind = "the task itself" if space is task else f"of kind {space.kind}"
-            raise ValueError(
-                f"tasks.{name}.space: {task.space} is {kind}; name a binary task, or a "
-                "column of 0 and 1"
-            )
+            if space is task or not space.BINARY_LABELS:
+                raise ValueError(
+                    f"tasks.{name}.space: {task.space} is not another binary task; "
+                    "name one, or a column of 0 and 1"
+                )
 
     def _check_columns_of_tasks(self) -> None:
         for name, task in self.group_tasks.items():

@@ -1,8 +1,7 @@
 """Encodes the rows of tables into splits on disk, chunk by chunk in bounded memory.
 
-A data set has the table `train`, and perhaps `valid` and `test`. Each table consists of
-one or several files. The splits have the same names, but rows of the table `train` may
-belong to the split `valid` or `test`. The code of a split is its position in `SPLITS`.
+The tables and the splits have the same names, but rows of the table `train` may belong
+to the split `valid` or `test`. The code of a split is its position in `SPLITS`.
 """
 
 from contextlib import closing

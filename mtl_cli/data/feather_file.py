@@ -46,12 +46,7 @@ def check_column(name: str, column: pa.Array, file_bytes: int) -> None:
         # crash the process.
         column.validate(full=True)
         check_column(name, column.flatten(), file_bytes)
-    elif refers_to_texts(column.type):
+    # Several rows of a column of these types can refer to the same text.
+    checks = pa.types.is_string_view, pa.types.is_binary_view, pa.types.is_dictionary
+    if any(check(column.type) for check in checks):
         check_texts(name, column, file_bytes)
-
-
-def refers_to_texts(arrow_type: pa.DataType) -> bool:
-    """Whether several rows of a column can refer to the same text."""
-    types = pa.types
-    checks = types.is_string_view, types.is_binary_view, types.is_dictionary
-    return any(check(arrow_type) for check in checks)

@@ -37,8 +37,7 @@ class Files(NamedTuple):
         name: the name of the table in messages; see `location_name`.
         paths: the path of each file in the file system `system`. The files of a folder
             or pattern are sorted; the paths of a list keep their order.
-        format: `parquet`, `feather`, `csv` or `tsv`; `ANY_FORMAT` if the search was for
-            files of any format.
+        format: `parquet`, `feather`, `csv`, `tsv` or `ANY_FORMAT`.
     """
 
     key: str

@@ -35,14 +35,10 @@ class Data:
     """An encoded data set.
 
     Attributes:
-        splits: {split: its rows}, for `train`, and for `valid` and `test` if the data
-            set has such rows.
         row_numbers: {split: the number of each row in its table, from 0, (rows,)}. In a
             table of several files, the count goes on from one file to the next.
-        features: the features, fitted to the training rows.
         label_statistics: {task: the statistics of its training labels that its loss or
             its predictions use}, see `LabelStatistics`.
-        report: the data report.
         fingerprint: the hash of the rows, see `hash_rows`.
         train_hash: the hash of the training table, see `hash_table`; None if a
             generator makes the rows.

@@ -60,7 +60,9 @@ def find_remote(
     try:
         info = system.get_file_info(path)
         if info.type == pa.fs.FileType.Directory:
-            return system, files_in_remote_folder(system, path, holds_rows)
+            infos = system.get_file_info(pa.fs.FileSelector(path, recursive=True))
+            paths = sorted(info.path for info in infos if info.is_file)
+            return system, [p for p in paths if holds_rows(Path(p).relative_to(path))]
     except Exception as error:  # each protocol of fsspec raises its own errors
         raise unreachable_error(key, url, error) from None
     if not info.is_file:
@@ -71,14 +73,6 @@ def find_remote(
             "the file, and name the copy"
         )
     return system, [path]
-
-
-def files_in_remote_folder(
-    system: pa.fs.FileSystem, folder: str, holds_rows: Callable[[Path], bool]
-) -> list[str]:
-    infos = system.get_file_info(pa.fs.FileSelector(folder, recursive=True))
-    paths = sorted(info.path for info in infos if info.is_file)
-    return [path for path in paths if holds_rows(Path(path).relative_to(folder))]
 
 
 def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:

@@ -9,7 +9,6 @@ class FeatureReport(TypedDict):
     """The part of the data report about one feature.
 
     Attributes:
-        kind: the feature's kind.
         missing: {table: fraction of rows with an empty cell}. If the feature reads
             several columns, a row counts if any of these cells is empty. If the data
             were sampled, a row may count several times in this fraction and in
@@ -19,7 +18,6 @@ class FeatureReport(TypedDict):
         unseen: {split: fraction of the values that are unseen, see
             `FeatureSet.unseen_and_all_rows`}. In a list feature, a row has several
             values. {} for kinds without `reports_unseen`.
-        buckets: the distribution of the feature's values in the training rows.
         drift: {split: population stability index against the training rows}; 0 if the
             split or the training rows have fewer than `compute_report.MIN_ROWS` rows.
         auc: {output: the AUC that the feature alone reaches on the training rows}, for
@@ -39,14 +37,12 @@ class Report(TypedDict):
     """The data report, in JSON values.
 
     Attributes:
-        splits: {split: number of rows}.
         sampled_rows: {split: number of rows from which `buckets`, `drift` and `auc` of
             the features were computed}. `distinct` was computed from these rows too, if
             the feature has no vocabulary.
         tasks: {output: {split: {`rows`: number of rows that count for the output,
             `positives`: number of positive rows among them}}}; only binary outputs have
             `positives`.
-        features: {feature: the part of the report about the feature}.
         repeated_rows: {split: fraction of the split's rows that equal a training row};
             the training split is left out.
         findings: the odd properties of the data, one line per kind of property.

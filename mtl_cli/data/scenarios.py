@@ -22,12 +22,7 @@ OTHER = "(other)"  # the scenario of id 0
 
 @dataclass(frozen=True)
 class RowScenarios:
-    """The scenario of each of some rows.
-
-    Attributes:
-        names: the names of all scenarios, `OTHER` among them.
-        indices: the index in `names` of each row's scenario, (rows,).
-    """
+    """The names of all scenarios, and the index of each row's scenario, (rows,)."""
 
     names: list[str]
     indices: Array
@@ -59,10 +54,9 @@ class RowScenarios:
 class Scenarios:
     """The scenarios of a data set, and how to find the scenario of a row.
 
-    Attributes:
-        names: the names of the scenarios, each once, `OTHER` among them.
-        column: the column of the network's input `ids` that holds the feature's ids.
-        index_by_id: the index in `names` of each id's scenario, (ids,).
+    `names` holds each scenario once, `OTHER` among them. The ids of the feature are in
+    the `column` of the network's input `ids`. `index_by_id` is the index in `names` of
+    each id's scenario, (ids,).
     """
 
     names: list[str]

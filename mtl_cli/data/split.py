@@ -30,7 +30,11 @@ def split_rows(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Codes]
     """
     codes_by_table: dict[str, Codes] = {}
     for table_name, source in sources.items():
-        fractions = fractions_held_out(dataset, table_name)
+        fractions = {}  # {split: fraction of the table's rows to hold out}
+        if dataset.valid_fraction and dataset.valid_from == table_name:
+            fractions["valid"] = dataset.valid_fraction
+        if dataset.test_fraction and table_name == "train":
+            fractions["test"] = dataset.test_fraction
         if not fractions:
             codes = np.full(source.num_rows, SPLITS.index(table_name), "uint8")
         elif dataset.split_by == "group":
@@ -40,16 +44,6 @@ def split_rows(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Codes]
         refuse_empty_splits(dataset, table_name, fractions, codes)
         codes_by_table[table_name] = codes
     return codes_by_table
-
-
-def fractions_held_out(dataset: Dataset, table_name: str) -> dict[str, float]:
-    """Returns {split: fraction of a table's rows to hold out for this split}."""
-    fractions = {}
-    if dataset.valid_fraction and dataset.valid_from == table_name:
-        fractions["valid"] = dataset.valid_fraction
-    if dataset.test_fraction and table_name == "train":
-        fractions["test"] = dataset.test_fraction
-    return fractions
 
 
 def split_in_order(

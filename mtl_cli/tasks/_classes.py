@@ -27,9 +27,6 @@ LabelValue = Annotated[
 class ClassTask(Task):
     """A label that is one of several classes; the prediction is their probabilities.
 
-    A subclass, such as `Multiclass`, defines the logits, the losses, the predictions
-    and the metrics.
-
     Attributes:
         classes: the label's values, in the order of the predicted probabilities.
     """

@@ -1425,12 +1425,12 @@ DECLARED = {
     ),
     "space_of_a_regression": (
         {"tasks": WATCH | {"buy": BUY["buy"] | {"space": "watch"}}},
-        "dataset.tasks.buy.space: watch is of kind regression; name a binary task, or "
-        "a column of 0 and 1",
+        "dataset.tasks.buy.space: watch is not another binary task; name one, or a "
+        "column of 0 and 1",
     ),
     "space_of_itself": (
         {"tasks": {"buy": BUY["buy"] | {"space": "buy"}}},
-        "dataset.tasks.buy.space: buy is the task itself; name a binary task, or a",
+        "dataset.tasks.buy.space: buy is not another binary task; name one, or a",
     ),
     "shares_above_1": (
         {"valid_fraction": 0.5, "test_fraction": 0.5},
@@ -1446,7 +1446,7 @@ DECLARED = {
     ),
     "column_of_no_use": (
         {"split_column": "age"},
-        "dataset.split_column: split_by=random does not use a column",
+        "dataset.split_column: split_by=random uses no column; set it to null",
     ),
     "unknown_format": (
         {"format": "xlsx"},

@@ -1009,9 +1009,7 @@ MISTAKES = {
     "latin.csv --task click": "TABLE: column 'ad': row 101 is not UTF-8; save the file "
     "as UTF-8; if it comes from Windows or is Latin-1: iconv -f cp1252 -t utf-8 FILE",
     "utf16.csv --task click": "utf16.csv is not text in UTF-8; save the file as",
-    "table.zip --task click": "table.zip is not text in UTF-8; save "
-    "archive or a spreadsheet; save the file as UTF-8 text, unpack it, or correct "
-    "its ending",
+    "table.zip --task click": "table.zip is not text in UTF-8; save the file",
     "book.xlsx --task click": "book.xlsx is not text in UTF-8; save the file",
     "zipped.csv --task click": "zipped.csv is not text in UTF-8; save the file",
     "part.csv --task click": "part.csv is not text in UTF-8; save the file as",
