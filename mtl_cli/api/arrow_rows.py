@@ -178,7 +178,7 @@ def select_feature_columns(table: "Rows", request: "ColumnRequest") -> "pa.Table
         DataError: if the table is none of `EXPECTED_ROWS`, if a column is missing, or
             if its cells have different types.
     """
-    from mtl_cli.columns.arrow_types import with_lists_of_views, with_plain_types
+    from mtl_cli.columns.arrow_types import with_plain_types
 
     rows = as_rows(table, "predict")
     if rows is None:
@@ -192,7 +192,7 @@ def select_feature_columns(table: "Rows", request: "ColumnRequest") -> "pa.Table
         )
     request.check("predict", "the table", rows.column_names)
     # A categorical column of pandas becomes a dictionary of Arrow.
-    return with_plain_types(with_lists_of_views(rows.select(request.columns)))
+    return with_plain_types(rows.select(request.columns))
 
 
 def rows_or_location(

@@ -14,7 +14,6 @@ def is_number(arrow_type: pa.DataType) -> bool:
 
 
 def is_text(arrow_type: pa.DataType) -> bool:
-    """Whether a plain type, see `plain_type`, holds text."""
     return bool(types.is_string(arrow_type) or types.is_large_string(arrow_type))
 
 
@@ -28,19 +27,16 @@ def is_whole(arrow_type: pa.DataType) -> bool:
 
 
 def is_id(arrow_type: pa.DataType) -> bool:
-    """Whether a plain type holds whole numbers, booleans, text or only empty cells."""
     checks = is_whole, is_text, types.is_boolean, types.is_null
     return any(check(arrow_type) for check in checks)
 
 
 def is_list(arrow_type: pa.DataType) -> bool:
-    """Whether an Arrow type holds lists."""
     checks = types.is_list, types.is_large_list, types.is_fixed_size_list
     return any(check(arrow_type) for check in checks)
 
 
 def value_type(arrow_type: pa.DataType) -> pa.DataType:
-    """Returns the type of the values of a dictionary; all other types unchanged."""
     return arrow_type.value_type if types.is_dictionary(arrow_type) else arrow_type
 
 
@@ -76,14 +72,11 @@ def common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
     - One is null, the type of a column without values: the other type.
     - Both are lists: lists of the common type of their values.
     - Else None.
-
-    Both arguments are plain types, see `plain_type`.
     """
     if first == second:
         return first
     if types.is_null(first) or types.is_null(second):
-        other = second if types.is_null(first) else first
-        return other if can_be_cast_from_null(other) else None
+        return second if types.is_null(first) else first
     if is_text(first) and is_text(second):
         return pa.large_string()
     if is_list(first) and is_list(second):
@@ -94,15 +87,6 @@ def common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
     are_integers = types.is_integer(first) and types.is_integer(second)
     # Int64 cannot hold all values of uint64.
     return pa.int64() if are_integers and pa.uint64() not in (first, second) else None
-
-
-def can_be_cast_from_null(dtype: pa.DataType) -> bool:
-    """Whether Arrow can convert a column without values to a type."""
-    try:
-        pa.nulls(0).cast(dtype)
-    except pa.ArrowNotImplementedError:  # for example, for list views
-        return False
-    return True
 
 
 def with_plain_dictionary(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -122,33 +106,9 @@ def with_plain_dictionary(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def with_plain_types(table: pa.Table) -> pa.Table:
-    """Converts each column to its `plain_type`, for which Arrow has all functions."""
     columns = map(with_plain_dictionary, table.columns)
     table = pa.table(list(columns), table.column_names)
     return table.cast(pa.schema({f.name: plain_type(f.type) for f in table.schema}))
-
-
-def with_lists_of_views(table: pa.Table) -> pa.Table:
-    """Converts each column of list views to a column of lists.
-
-    Arrow's own cast loses values, at least in version 26. Call this function for tables
-    in memory only: in a small file, many views could refer to the same long list, so
-    that the lists would not fit the memory.
-    """
-    for i, column in enumerate(table.columns):
-        if types.is_list_view(column.type) or types.is_large_list_view(column.type):
-            chunks = [list_array(chunk) for chunk in column.chunks]
-            lists = pa.chunked_array(chunks, pa.large_list(column.type.value_type))
-            table = table.set_column(i, table.column_names[i], lists)
-    return table
-
-
-def list_array(views: pa.Array) -> pa.Array:
-    """Returns an array of lists that equals an array of list views."""
-    lengths = pc.fill_null(pc.list_value_length(views), 0).cast(pa.int64())
-    offsets = pc.cumulative_sum(pa.concat_arrays([pa.array([0], pa.int64()), lengths]))
-    is_empty = pc.is_null(views)
-    return pa.LargeListArray.from_arrays(offsets, views.flatten(), mask=is_empty)
 
 
 def as_whole_numbers(times: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -169,11 +129,7 @@ def nearest_float64(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.
 
 
 def check_single_values(message_start: str, column: pa.ChunkedArray) -> None:
-    """Refuses a column that does not hold one number or text per row.
-
-    Raises:
-        DataError: if Arrow cannot compare or print the values, see `unusable_type`.
-    """
+    """Refuses a column of a type whose values Arrow cannot compare or print."""
     if type_text := unusable_type(column):
         raise DataError(
             f"{message_start}: needs a number or a word in each row, but the column "
@@ -184,8 +140,7 @@ def check_single_values(message_start: str, column: pa.ChunkedArray) -> None:
 def unusable_type(column: pa.ChunkedArray) -> str:
     """Returns the type of a column if Arrow cannot compare or print its values.
 
-    Such types are, for example, lists, structs, uuids, and times that
-    `are_printable_times` rejects. Returns "" for all other types.
+    Such types are, for example, lists, structs and uuids. Returns "" for other types.
     """
     arrow_type = value_type(column.type)
     checks = types.is_nested, types.is_interval, types.is_run_end_encoded
@@ -200,8 +155,7 @@ def unusable_type(column: pa.ChunkedArray) -> str:
 def are_printable_times(column: pa.ChunkedArray) -> bool:
     """Whether Arrow and Python can convert all dates or times of a column to text.
 
-    Python must know the time zone, and all dates must be in Python's range. A column
-    without dates and times is accepted.
+    Python must know the time zone, and all dates must be in Python's range.
     """
     arrow_type = value_type(column.type)
     # Arrow counts intervals, such as one month and two days, as temporal.

@@ -16,8 +16,7 @@ Mask = npt.NDArray[np.bool_]
 def empty_cells(column: pa.Array | pa.ChunkedArray) -> Mask:
     """Returns a mask of the cells that are null, NaN, an empty text or list, (rows,).
 
-    An empty text or list counts as an empty cell in all formats, because a text file
-    cannot tell it from an empty cell.
+    A text file cannot tell an empty text or list from an empty cell.
     """
     is_empty = pc.is_null(column, nan_is_null=True)
     if is_text(column.type):
@@ -28,7 +27,6 @@ def empty_cells(column: pa.Array | pa.ChunkedArray) -> Mask:
 
 
 def empty_as_null(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Replaces each empty text by null."""
     return pc.if_else(pc.equal(texts, ""), None, texts)
 
 
@@ -53,7 +51,6 @@ def cells_equal(column: pa.ChunkedArray, value: str | int) -> Mask:
 
 
 def texts_equal(column: pa.ChunkedArray, value: str | int) -> pa.Array:
-    """Compares cells that are text with a value, see `cells_equal`."""
     encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
     texts = encoded.dictionary
     if isinstance(value, int):  # "1.0" becomes "1"
@@ -62,7 +59,6 @@ def texts_equal(column: pa.ChunkedArray, value: str | int) -> pa.Array:
 
 
 def typed_cells_equal(column: pa.ChunkedArray, value: str | int) -> pa.ChunkedArray:
-    """Compares cells that are not text with a value, see `cells_equal`."""
     if pa.types.is_float16(column.type):  # Arrow cannot compare these numbers
         column = column.cast(pa.float32())
     try:

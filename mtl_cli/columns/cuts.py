@@ -25,11 +25,8 @@ def choose_cuts(x: Floats, num_buckets: int) -> list[float]:
     If there are at most `num_buckets` distinct values, each gets a bucket of its own.
     Otherwise a value is heavy if at least 1 / num_buckets of the rows hold the value.
     Heavy values get a bucket of their own, as long as there are buckets. The other
-    values are cut at their quantiles.
-
-    Args:
-        x: the numbers of the training rows, (rows,), without NaN.
-        num_buckets: the largest number of buckets.
+    values are cut at their quantiles. `x` are the numbers of the training rows,
+    (rows,), without NaN.
     """
     values, counts = np.unique(x, return_counts=True)
     if len(values) <= num_buckets:
@@ -55,8 +52,7 @@ def edges_of_heavy_values(
         values: the distinct values, ascending, (values,).
         counts: the number of rows that hold each value, (values,).
         is_heavy: whether each value is heavy, (values,).
-        num_buckets: the largest number of buckets. n buckets have n - 1 edges between
-            them.
+        num_buckets: the largest number of buckets; n buckets have n - 1 edges.
     """
     heavy = np.flatnonzero(is_heavy)
     edges: set[float] = set()
@@ -98,11 +94,8 @@ def ramps(x: Floats, learnt: Mapping[str, Any]) -> Floats:
     is below all buckets, so its ramps are 0. For example, the value 15 has the ramps
     1, 0.5 and 0 in the buckets from 0 to 10, from 10 to 20 and from 20 to 30.
 
-    Args:
-        x: the values, (rows,).
-        learnt: the edges of the buckets: "low", "cuts" and "high".
-
-    Returns: (rows, buckets).
+    The values are (rows,), the ramps (rows, buckets). `learnt` holds the edges of the
+    buckets: "low", "cuts" and "high".
 
     Reference: Gorishniy et al., "On Embeddings for Numerical Features in Tabular
         Deep Learning", NeurIPS 2022, section 3.2.

@@ -51,10 +51,7 @@ class Encodings:
 def columns_of_features(
     xs: Sequence[Tensor], feature_of_column: Sequence[str], names: Sequence[str]
 ) -> list[Tensor]:
-    """Returns the columns of the named features in each x, `(batch, width)` each.
-
-    `xs` are as `Encodings.x`, and `feature_of_column` is as `Encodings.columns`.
-    """
+    """Returns the columns of the named features in each x, `(batch, width)` each."""
     from keras import ops
 
     slices = []
@@ -71,9 +68,9 @@ def sets_of_tasks(tensors: Sequence[Tensor], num_tasks: int) -> Tensor:
     """Returns the inputs of the tasks' towers: one for all towers, or one per task.
 
     Args:
-        tensors: a tensor `(batch, dim)` for each set of embedding tables. There is one
-            set for all tasks, or one set per task, perhaps followed by a shared set,
-            which no tower reads.
+        tensors: a tensor `(batch, dim)` for each set of embedding tables: one set for
+            all tasks, or one per task, perhaps followed by a shared set, which no tower
+            reads.
         num_tasks: the number of tasks, T.
 
     Returns: `(batch, dim)` if there is one set for all tasks; else `(T, batch, dim)`.

@@ -10,25 +10,16 @@ Cells = list[Any]  # the cells of a column, as Python values
 UNUSUAL_TEXTS = (str(2**53 + 1), "zoë", "日本", "?" * 300)
 # Every third row has an unseen or missing value.
 UNUSUAL_ROW_STEP = 3
-# The row after each unseen or missing value has a value in another spelling. A plugin's
-# kind may read both spellings as one value. Its exported graph must do the same.
-OTHER_SPELLINGS = (str.swapcase, " {} ".format, "{}0".format, "0{}".format)
 
 
 def example_values(
     vocabulary: list[str], random: np.random.Generator, num_rows: int
 ) -> list[str | None]:
-    """Draws values of a vocabulary, or unusual texts if the vocabulary is empty.
-
-    Every third value is unseen or missing. The value after it has another spelling.
-    """
+    """Draws values of a vocabulary; every third value is unseen or missing."""
     values_to_draw = vocabulary or UNUSUAL_TEXTS
-    drawn = [
+    values: list[str | None] = [
         values_to_draw[random.integers(len(values_to_draw))] for _ in range(num_rows)
     ]
-    for i, row in enumerate(range(1, num_rows, UNUSUAL_ROW_STEP)):
-        drawn[row] = OTHER_SPELLINGS[i % len(OTHER_SPELLINGS)](drawn[row])
-    values: list[str | None] = [*drawn]
     unusual_values = [None, *UNUSUAL_TEXTS]
     for i, row in enumerate(range(0, num_rows, UNUSUAL_ROW_STEP)):
         values[row] = unusual_values[i % len(unusual_values)]
@@ -43,12 +34,7 @@ def example_numbers(
 ) -> list[float | None]:
     """Draws numbers equal to, between and beyond the numbers that a feature has learnt.
 
-    Args:
-        learnt: the learnt numbers, such as the cuts between buckets; may be empty.
-        missing: the key `missing` of the feature. Unless it is `error`, every third
-            number is None.
-        random: the generator of random numbers.
-        num_rows: how many numbers are drawn.
+    Unless the key `missing` of the feature is `error`, every third number is None.
     """
     low, high = (min(learnt), max(learnt)) if learnt else (0.0, 1.0)
     # Numbers near the limit of float64 would overflow.

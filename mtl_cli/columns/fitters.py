@@ -39,9 +39,7 @@ class Learnt(dict[str, Any]):
 class Fitter:
     """A fitter that checks the cells and learns nothing: the base class of fitters.
 
-    Args:
-        read: a function that returns the values of a table, and raises a `DataError` if
-            a cell is wrong, see `Feature.read`.
+    `read` returns the values of a table, and raises a `DataError` if a cell is wrong.
     """
 
     def __init__(self, read: Callable[[pa.Table], Any]) -> None:
@@ -50,21 +48,16 @@ class Fitter:
     def add(self, table: pa.Table, is_training: Mask, is_sampled: Mask) -> None:
         """Checks all rows of a chunk, and learns from its training rows.
 
-        Args:
-            is_training: a mask of the training rows, (rows,).
-            is_sampled: a mask of a random sample of the training rows, (rows,), from
-                which scales and buckets are learnt.
+        Both masks are (rows,). `is_sampled` is a random sample of the training rows,
+        from which scales and buckets are learnt.
         """
         self.read(table)
 
     def merge(self, other: Self) -> None:
-        """Adds the counts of a fitter whose feature shares this feature's table.
-
-        A fitter without counts ignores the other fitter.
-        """
+        """Adds the counts of a fitter whose feature shares this feature's table."""
 
     def learnt(self) -> dict[str, Any]:
-        """Returns what the fitter has learnt, {name: JSON value}."""
+        """Returns {name: JSON value}."""
         return {}
 
 
@@ -76,8 +69,8 @@ class VocabularyFitter(Fitter):
     Args:
         read: see `Fitter`; the values are a `Categorical`.
         min_count: the number of times that a value must occur to be in the vocabulary.
-            None if the feature uses the embedding table of another feature. Then this
-            fitter learns nothing: the fitter of the other feature merges its counts.
+            None if the feature uses the embedding table of another feature, whose
+            fitter merges these counts.
     """
 
     def __init__(
@@ -92,13 +85,7 @@ class VocabularyFitter(Fitter):
         self.count(categories, codes[is_training])
 
     def count(self, categories: pa.Array, codes: Integers) -> None:
-        """Counts the values of some rows.
-
-        Args:
-            categories: the distinct values, (categories,).
-            codes: the index in `categories` of each row's value, (rows,); -1 where the
-                cell is empty.
-        """
+        """Counts the values of some rows; the arguments are those of `Categorical`."""
         counts = np.bincount(codes[codes >= 0], minlength=len(categories))
         self._add_counts(pa.table({"value": categories, "count": counts}))
 
@@ -111,11 +98,7 @@ class VocabularyFitter(Fitter):
         self.counts = summed.rename_columns(COUNTS_SCHEMA.names)
 
     def learnt(self) -> dict[str, Any]:
-        """Returns the vocabulary: the values that occur often enough, sorted.
-
-        If all values are whole numbers, they are sorted as numbers, even if the file
-        holds them as text.
-        """
+        """Returns the sorted vocabulary; whole numbers are sorted as numbers."""
         if self.min_count is None:
             return {}
         rows = self.counts.filter(pc.field("count") >= self.min_count)
@@ -125,13 +108,7 @@ class VocabularyFitter(Fitter):
 
 
 class SampleFitter(Fitter):
-    """Learns from a random sample of a feature's numbers.
-
-    Args:
-        read: see `Fitter`; the values are numbers.
-        fit: a function that takes all sampled numbers without NaN, and returns what the
-            feature learns from these numbers, {name: JSON value}.
-    """
+    """Learns from a random sample of a feature's numbers, without NaN, by `fit`."""
 
     def __init__(
         self,
@@ -146,11 +123,7 @@ class SampleFitter(Fitter):
         self.samples.append(self.read(table)[is_sampled])
 
     def learnt(self) -> dict[str, Any]:
-        x = self.numbers()
+        x = np.concatenate(self.samples)
+        x = x[~np.isnan(x)]
         # A column without any number is fitted as if it held one 0.
         return self.fit(x if len(x) else np.zeros(1))
-
-    def numbers(self) -> Floats:
-        """Returns all sampled numbers without NaN."""
-        x = np.concatenate(self.samples)
-        return x[~np.isnan(x)]

@@ -6,49 +6,30 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.columns.arrow_types import are_printable_times, is_number, is_text
+from mtl_cli.columns.arrow_types import is_number, is_text
 from mtl_cli.columns.cells import Mask, empty_cells
 from mtl_cli.columns.numeric import Floats, as_numbers, check_numbers
 from mtl_cli.core.errors import DataError
-from mtl_cli.core.message_text import shown
 
 
 def read_label_numbers(message_start: str, column: pa.ChunkedArray, fix: str) -> Floats:
-    """Reads a label column as numbers.
+    """Reads a label column as numbers, (rows,), NaN where a cell is empty.
 
-    Args:
-        message_start: the task and the column, for messages.
-        column: the label column.
-        fix: what the user can do if the labels are not numbers, for messages.
-
-    Returns: (rows,), NaN where a cell is empty.
-
-    Raises:
-        DataError: if a cell is neither empty nor a number.
+    `message_start` names the task and the column, and `fix` says what the user can do
+    if the labels are not numbers.
     """
     # If all cells are empty, the column's type does not matter.
     if empty_cells(column).all():
         return np.full(len(column), np.nan)
     if is_number(column.type) or is_text(column.type):
         return as_numbers(message_start, column, f"correct the cell, or {fix}")
-    example = ""
-    if are_printable_times(column):
-        first_cell = next(cell for cell in column if cell.is_valid)
-        example = f" such as {shown(first_cell.as_py())}"
-    raise DataError(f"{message_start} holds {column.type}{example}, not numbers; {fix}")
+    raise DataError(f"{message_start} holds {column.type}, not numbers; {fix}")
 
 
 def check_labels(message_start: str, labels: Floats, is_wrong: Mask, rule: str) -> None:
-    """Raises an error that names the first wrong label, if there is one.
+    """Raises a `CellError` that names the first wrong label, if there is one.
 
-    Args:
-        message_start: the task and the column, for the message.
-        labels: the labels, (rows,), NaN where a cell is empty.
-        is_wrong: whether each label breaks the rule, (rows,). Ignored for empty cells.
-        rule: what a label must be, for the message: "a finite amount of 0 or more".
-
-    Raises:
-        CellError: a `DataError`, if a label is wrong.
+    See `check_numbers` for the arguments. Empty labels, NaN, are never wrong.
     """
     fix = "correct the label, or empty the cell if the label is missing"
     check_numbers(message_start, labels, is_wrong & ~np.isnan(labels), rule, fix)
@@ -71,26 +52,18 @@ class LabelSummary:
 
     @property
     def standard_deviation(self) -> float:
-        """The standard deviation of the labels; exactly 0 if all labels are equal.
-
-        There must be at least one label.
-        """
+        """The standard deviation of one label or more; exactly 0 if all are equal."""
         if self.lowest == self.highest:
             return 0.0  # rounding could give another number
         return math.sqrt(self.squared_deviations / self.weight)
 
     def add(self, labels: Floats, weights: Floats | None = None) -> None:
-        """Adds the labels of a chunk.
+        """Adds the labels of a chunk, float64 (rows,), with weights above 0, (rows,).
 
-        The method computes the statistics of the chunk alone, and combines them with
-        the statistics of all earlier chunks. The formula E[x^2] - E[x]^2 would be
-        simpler, but loses all digits if the deviation is much smaller than the mean,
-        as with times in milliseconds.
-
-        Args:
-            labels: the labels, float64 (rows,). Labels of NaN are left out.
-            weights: the weight of each label, above 0, (rows,). None gives each label
-                the weight 1.
+        Labels of NaN are left out. The statistics of the chunk are combined with those
+        of all earlier chunks. The formula E[x^2] - E[x]^2 would be simpler, but loses
+        all digits if the deviation is much smaller than the mean, as with times in
+        milliseconds.
 
         Reference: Chan et al., "Algorithms for Computing the Sample Variance", The
         American Statistician 1983, equations 2.1.

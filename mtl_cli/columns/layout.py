@@ -43,9 +43,8 @@ class EmbeddingTable:
     trains_unknown: bool = True
 
     def vector_length(self, default_dim: int | Literal["auto"]) -> int:
-        """Returns the length of the table's vectors.
+        """Returns the length of the vectors; `auto` is 6 times the fourth root of size.
 
-        `auto` gives 6 times the fourth root of the table's size, rounded down.
         `default_dim` is the encoder's `embedding_dim`.
         """
         dim = default_dim if self.dim is None else self.dim
@@ -73,7 +72,6 @@ class Block:
     ramps: int = 0
 
     def width_in(self, input_name: str) -> int:
-        """Returns the number of columns that the feature fills in an input."""
         if input_name == "sequence_weights":  # has the same columns as `sequences`
             input_name = "sequences"
         width = self.width if self.input == input_name else 0
@@ -103,10 +101,7 @@ class Layout:
         }
 
     def columns_in(self, input_name: str) -> dict[str, slice]:
-        """Returns {feature: the columns that the feature fills in an input}.
-
-        A feature that does not fill the input is left out.
-        """
+        """Returns {feature: its columns}, for the features that fill an input."""
         columns = {}
         start = 0
         for feature, block in self.blocks.items():
@@ -122,7 +117,6 @@ class Layout:
                 yield block, self.columns[feature]
 
     def width(self, input_name: str) -> int:
-        """Returns the number of columns of an input of the network."""
         return sum(block.width_in(input_name) for block in self.blocks.values())
 
 
@@ -135,9 +129,6 @@ def join_blocks(
         blocks: the matrices of each feature, {input of the network: (rows, width)}.
         join: a function that puts matrices side by side, and converts them to a type of
             `INPUT_TYPES`.
-
-    Returns: {input of the network: (rows, width)}, without the inputs that no feature
-        fills.
     """
     by_input: dict[str, list[Matrix]] = {}
     for blocks_of_feature in blocks:

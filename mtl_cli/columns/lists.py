@@ -12,21 +12,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mtl_cli.columns.arrow_types import is_id, is_list, is_text
-from mtl_cli.columns.cells import Mask, empty_as_null
+from mtl_cli.columns.cells import empty_as_null
 from mtl_cli.columns.numeric import CellError, Floats, as_numbers
 from mtl_cli.columns.vocabulary import Categorical, Integers, as_array, as_categorical
 from mtl_cli.core.errors import DataError
 
 
 class Tokens(NamedTuple):
-    """The tokens of all rows, one after another.
+    """The tokens of all rows, one after another, as ids or words.
 
     Attributes:
-        categorical: the tokens as ids or words, (tokens,).
-        row_numbers: the row number of each token, (tokens,).
         positions: the position of each token among the tokens of its row, from 0,
             (tokens,).
-        weights: the weight of each token, (tokens,).
         num_rows: the number of rows, including rows without tokens.
     """
 
@@ -54,10 +51,6 @@ def read_tokens(
         weight_column: the name of the column with the weights of the values, which are
             lists, or texts with the same separator, such as "0.5|2". None gives each
             value the weight 1.
-
-    Raises:
-        DataError: if the column holds neither lists nor text to be split, or the
-            weights do not fit the values.
     """
     column = table[name]
     values, row_numbers = flatten_lists(name, column, separator)
@@ -70,12 +63,7 @@ def read_tokens(
     weights = np.ones(len(row_numbers))
     if weight_column is not None:
         weights = read_weights(
-            name,
-            table,
-            weight_column,
-            separator=separator,
-            values=values,
-            row_numbers=row_numbers,
+            name, table, weight_column, separator, values, row_numbers
         )
     indices, positions = find_tokens(values, row_numbers, max_length)
     return Tokens(
@@ -90,15 +78,10 @@ def read_tokens(
 def find_tokens(
     values: pa.Array, row_numbers: Integers, max_length: int
 ) -> tuple[Integers, Integers]:
-    """Finds the tokens among the values of all rows.
+    """Finds the tokens among the values of all rows, (values,).
 
-    Args:
-        values: the values of all rows, (values,).
-        row_numbers: the row number of each value, ascending, (values,).
-        max_length: the largest number of tokens of a row.
-
-    Returns: the index of each token in `values`, and its position among the tokens of
-        its row, from 0, (tokens,) each.
+    The row numbers are ascending. Returns the index of each token in `values`, and its
+    position among the tokens of its row, from 0, (tokens,) each.
     """
     indices = np.flatnonzero(values.is_valid())
     row_numbers = row_numbers[indices]
@@ -115,16 +98,10 @@ def flatten_lists(
 ) -> tuple[pa.Array, Integers]:
     """Puts the values of all lists one after another.
 
-    Args:
-        name: the name of the feature, for the message.
-        column: lists, or texts to split. A column of lists does not use `separator`.
-        separator: the text between the values of a text.
+    A column of lists does not use `separator`, the text between the values of a text.
 
     Returns: the values, (values,), and the row number of each value, (values,). An
         empty text in a list or between two separators becomes null.
-
-    Raises:
-        DataError: if the column holds neither lists nor text with a separator.
     """
     lists = as_array(column)
     if pa.types.is_null(lists.type):
@@ -153,12 +130,9 @@ def flatten_lists(
 
 
 def positions_in_lists(row_numbers: Integers) -> Integers:
-    """Returns the position of each value in the list of its row, from 0.
+    """Returns the position of each value in the list of its row, from 0, (values,).
 
-    Args:
-        row_numbers: the row number of each value, ascending, (values,).
-
-    Returns: (values,).
+    The row numbers are ascending.
     """
     # For each value, the index of the first value of its list.
     list_starts = np.searchsorted(row_numbers, row_numbers)
@@ -173,21 +147,11 @@ def read_weights(
     values: pa.Array,
     row_numbers: Integers,
 ) -> Floats:
-    """Reads the weights of the values of all rows from a column.
-
-    Args:
-        name: the name of the feature.
-        table: the rows.
-        column: the name of the column of weights.
-        separator: see `read_tokens`.
-        values: the values of all rows, (values,).
-        row_numbers: the row number of each value, (values,).
-
-    Returns: the weight of each value, (values,).
+    """Reads the weight of each value, (values,), from a column.
 
     Raises:
-        DataError: if a row has more or fewer weights than values, or if the weight of
-            a value is empty, negative or too large for float32.
+        CellError: if a row has more or fewer weights than values, or if the weight of a
+            value is empty, negative or too large for float32.
     """
     message_start = f"feature {name}: weights '{column}'"
     cells, weight_rows = flatten_lists(f"{name}: weights", table[column], separator)
@@ -202,24 +166,8 @@ def read_weights(
     except CellError as error:  # `error.row` is the index of a weight, not of a row
         row = int(row_numbers[error.row])
         raise CellError(message_start, row, error.fault, error.fix) from None
-    is_used = np.asarray(values.is_valid())  # empty values need no weights
-    check_weights(message_start, weights, is_used, row_numbers)
-    return weights
-
-
-def check_weights(
-    message_start: str, weights: Floats, is_used: Mask, row_numbers: Integers
-) -> None:
-    """Raises a `CellError` if a used weight is empty, negative or too large.
-
-    Args:
-        message_start: the feature and its column of weights, for messages.
-        weights: the weight of each value, (values,).
-        is_used: whether each weight is used, (values,).
-        row_numbers: the row number of each value, (values,).
-    """
-    is_valid = (weights >= 0) & (weights <= np.finfo("float32").max)  # false for NaN
-    is_wrong = is_used & ~is_valid
+    is_right = (weights >= 0) & (weights <= np.finfo("float32").max)  # false for NaN
+    is_wrong = np.asarray(values.is_valid()) & ~is_right  # empty values need no weights
     if is_wrong.any():
         index = int(np.argmax(is_wrong))
         weight = weights[index]
@@ -227,3 +175,4 @@ def check_weights(
         fault = f"{cell}, but a weight must be 0 or more and fit float32"
         row = int(row_numbers[index])
         raise CellError(message_start, row, fault, "correct the cell")
+    return weights

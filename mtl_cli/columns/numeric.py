@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from mtl_cli.columns.arrow_types import is_number, is_text, nearest_float64
 from mtl_cli.columns.cells import Mask, empty_as_null, first_unconvertible_cell
-from mtl_cli.columns.spreadsheet_numbers import plain_number_fix
 from mtl_cli.core.errors import DataError, RowError
 from mtl_cli.core.learnt_values import check_number
 from mtl_cli.core.message_text import counted, shown
@@ -22,8 +21,8 @@ Floats = npt.NDArray[np.float64]
 class CellError(RowError):
     """A wrong cell of a column.
 
-    The parts of the message are also attributes, so that a caller can raise a
-    `CellError` with the same fault and another fix.
+    `fault` and `fix` are also attributes, so that a caller can raise a `CellError` with
+    the same fault and another fix.
 
     Args:
         message_start: see `RowError`.
@@ -44,19 +43,12 @@ class CellError(RowError):
 def read_numbers(
     name: str, column: pa.ChunkedArray, missing: str | float = "error"
 ) -> Floats:
-    """Reads the column of a numeric feature as floats.
+    """Reads the column of the numeric feature `name` as floats.
 
     Args:
-        name: the name of the feature, for messages.
-        column: the column.
-        missing: the key `missing` of the feature.
+        missing: the key `missing` of the feature; `error` refuses empty cells.
 
     Returns: (rows,), NaN where a cell is empty. The text "nan" counts as an empty cell.
-
-    Raises:
-        DataError: if the column's type holds neither numbers nor text.
-        CellError: if a cell holds a word or infinity, or is empty while `missing` is
-            `error`.
     """
     message_start = f"feature {name}"
     fix_for_text = (
@@ -67,26 +59,13 @@ def read_numbers(
     fix = "correct the cells or remove the rows"
     check_numbers(message_start, x, np.isinf(x), "a finite number", fix)
     if missing == "error":
-        refuse_empty(message_start, x, column)
-    return x
-
-
-def refuse_empty(message_start: str, x: Floats, column: pa.ChunkedArray) -> None:
-    """Raises a `CellError` for the first empty cell of a numeric feature.
-
-    `x` are the cells of the column as numbers, (rows,).
-    """
-    if wrong := first_wrong(np.isnan(x)):
-        row, count_text = wrong
-        cell = column[row].as_py()
-        is_empty = cell is None or (isinstance(cell, str) and not cell.strip())
-        fault = f"{'is empty' if is_empty else 'holds nan'}, not a number"
         # The message is also shown at prediction, when the model is trained.
         fix = (
             "fill the cells or remove the rows, or train with `missing:`, which says "
             "how to read empty cells"
         )
-        raise CellError(message_start, row, fault, fix, count_text)
+        check_numbers(message_start, x, np.isnan(x), "a number", fix)
+    return x
 
 
 def as_numbers(
@@ -116,10 +95,7 @@ def as_numbers(
             row = first_unconvertible_cell(column, to_float64)
             if row is None:
                 raise
-            text = column[row].as_py()
-            fault = f"holds {shown(text)}, not a number"
-            if number_fix := plain_number_fix(text):
-                fix = f"{number_fix}, or {fix}"
+            fault = f"holds {shown(column[row].as_py())}, not a number"
             raise CellError(message_start, row, fault, fix) from None
     elif not (is_number(column.type) or pa.types.is_null(column.type)):
         raise DataError(
@@ -133,11 +109,8 @@ def as_numbers(
 def numbers_from_0_to_1(key: str, column: str, table: pa.Table, rule: str) -> Floats:
     """Reads a column of numbers from 0 to 1, (rows,). No cell may be empty.
 
-    Args:
-        key: the key of the configuration that names the column, for the message.
-        column: the name of the column.
-        table: the rows.
-        rule: what the numbers must be, for the message: "a probability from 0 to 1".
+    `key` names the column in the configuration, and `rule` says what the numbers must
+    be: "a probability from 0 to 1".
     """
     message_start = f"{key}: column '{column}'"
     numbers = as_numbers(message_start, table[column])
@@ -147,13 +120,9 @@ def numbers_from_0_to_1(key: str, column: str, table: pa.Table, rule: str) -> Fl
 
 
 def first_wrong(is_wrong: Mask) -> tuple[int, str] | None:
-    """Finds the first wrong row, and counts all wrong rows for a message.
+    """Returns the index of the first wrong row, and a text such as "3 such rows".
 
-    Args:
-        is_wrong: whether each row is wrong, (rows,).
-
-    Returns: the index of the first wrong row, and a text such as "3 such rows"; None if
-        no row is wrong.
+    Returns None if no row is wrong.
     """
     count = int(np.count_nonzero(is_wrong))
     if not count:
@@ -164,7 +133,7 @@ def first_wrong(is_wrong: Mask) -> tuple[int, str] | None:
 def check_numbers(
     message_start: str, x: Floats, is_wrong: Mask, rule: str, fix: str
 ) -> None:
-    """Raises an error that names the first wrong number, if there is one.
+    """Raises a `CellError` that names the first wrong number, if there is one.
 
     Args:
         message_start: the feature, task or setting and its column, for the message.
@@ -172,9 +141,6 @@ def check_numbers(
         is_wrong: whether each number breaks the rule, (rows,).
         rule: what a number must be, for the message: "a finite number".
         fix: what the user can do, for the message.
-
-    Raises:
-        CellError: if a number is wrong.
     """
     if wrong := first_wrong(is_wrong):
         row, count_text = wrong
@@ -187,7 +153,7 @@ def refuse_above_float32(
 ) -> None:
     """Raises a `CellError` if a number of a feature is too large for float32.
 
-    `fix` says for the message which change of the feature's keys allows such numbers.
+    `fix` is the change of the feature's keys that allows such numbers.
     """
     if wrong := first_wrong(np.abs(x) > np.finfo("float32").max):
         row, count_text = wrong
@@ -199,9 +165,7 @@ def refuse_above_float32(
 def number_range(x: Floats, edges: Sequence[float] = ()) -> dict[str, float]:
     """Returns {"low": the smallest of `x` and `edges`, "high": the largest}.
 
-    Args:
-        x: the numbers of the training rows, (rows,), without NaN.
-        edges: edges of buckets. Edges that the user has chosen may lie outside of `x`.
+    Edges that the user has chosen may lie outside of `x`, which holds no NaN.
     """
     ends = [float(x.min()), float(x.max()), *edges]
     return {"low": min(ends), "high": max(ends)}
@@ -213,13 +177,10 @@ def is_outside_range(x: Floats, learnt: Mapping[str, Any]) -> Mask:
 
 
 def learn_fill_value(x: Floats, missing: str | float) -> dict[str, float]:
-    """Learns the number that replaces an empty cell, `learnt["missing"]`.
+    """Learns `learnt["missing"]`, the number that replaces an empty cell.
 
-    Args:
-        x: the numbers of the training rows, (rows,), without NaN.
-        missing: the key `missing` of the feature.
-
-    Returns: {"missing": number}; {} if `missing` is `error`, which refuses empty cells.
+    `x` are the numbers of the training rows, (rows,), without NaN; `missing` is the key
+    of the feature.
     """
     if missing == "error":
         return {}
@@ -231,7 +192,6 @@ def learn_fill_value(x: Floats, missing: str | float) -> dict[str, float]:
 
 
 def check_fill_value(learnt: Mapping[str, Any], missing: str | float) -> None:
-    """Raises a `ValueError` if the value that fills empty cells is not a number."""
     if missing != "error":
         check_number(learnt, "missing")
 

@@ -31,7 +31,6 @@ def raw_column(cells: list[Any], kind: InputKind) -> pa.Array:
 
 
 def as_text(value: object) -> str | None:
-    """Returns a value as text; None stays None."""
     return None if value is None else str(value)
 
 

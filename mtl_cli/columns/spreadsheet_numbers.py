@@ -46,20 +46,11 @@ MIN_SHARE_WHOLE = 0.01
 MIN_SHARE_OF_THREE_DECIMALS = 0.75
 
 
-def plain_number_fix(text: str) -> str:
-    """Returns the fix for a cell such as 1.234,5 or 12 %; "" for other texts."""
-    if not re.fullmatch(SPREADSHEET_NUMBER, text.strip()):
-        return ""
-    return "write plain numbers with a decimal point, as in 1234.5"
-
-
 def spreadsheet_example(column: pa.ChunkedArray) -> str:
-    """Returns an example if all texts of a column are numbers of a spreadsheet.
+    """Returns an example, such as "1.234,5", if all texts are numbers of a spreadsheet.
 
-    Only the first `NUM_TEXTS_TO_CHECK` rows are checked.
-
-    Returns: a text such as "1.234,5"; "" if some texts are words, or if all texts may
-        be codes or lists.
+    Only the first `NUM_TEXTS_TO_CHECK` rows are checked. Returns "" if some texts are
+    words, or if all texts may be codes or lists.
     """
     texts = column.slice(0, NUM_TEXTS_TO_CHECK).to_pylist()
     texts = [text.strip() for text in texts if text and text.strip()]
@@ -77,10 +68,7 @@ def thousands_example(numbers: npt.NDArray[np.float64]) -> str:
     have three decimals. Real decimals look different: with three decimals, almost none
     is whole, and some are below 1.
 
-    Args:
-        numbers: the numbers of a column, NaN where a cell is empty, (rows,).
-
-    Returns: a text such as "1.359 beside 999"; "" if the numbers are decimals.
+    Returns a text such as "1.359 beside 999"; "" if the numbers are decimals.
     """
     if (np.abs(numbers) >= 1000).any():
         return ""

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.columns.arrow_types import is_id, is_list
+from mtl_cli.columns.arrow_types import is_id
 from mtl_cli.core.errors import DataError
 
 Integers = npt.NDArray[np.int64]
@@ -16,7 +16,10 @@ Integers = npt.NDArray[np.int64]
 # The character between the values of a combination. Ordinary text does not contain this
 # control character.
 UNIT_SEPARATOR = "\x1f"
-ADVICE_FOR_NUMBERS = "set the feature's kind to bucketized or dense"
+FIX = (
+    "convert ids to whole numbers or text; or, for amounts, set the feature's kind to "
+    "dense, for lists to sequence"
+)
 NO_ID = "(empty or rare)"  # the name of id 0; several values share this id
 
 
@@ -41,24 +44,21 @@ def check_vocabulary(vocabulary: pa.Array) -> None:
         raise ValueError("the vocabulary holds a value twice; expected each value once")
 
 
-def as_categorical(
-    name: str, column: pa.ChunkedArray | pa.Array, advice: str | None = None
-) -> Categorical:
+def as_categorical(name: str, column: pa.ChunkedArray | pa.Array) -> Categorical:
     """Converts a column of whole numbers, booleans or text to categories of text.
 
     All values become text: large ids then stay exact, and the number 7 in one file
     equals the text "7" in another file. Floats must be whole numbers, and become
     integers first, because pandas stores ids as floats if some cells of the column are
     empty. An empty text is an empty cell, as in text files.
-
-    Args:
-        name: the name of the feature, for messages.
-        advice: what to do if the column has another type, for the message. None chooses
-            advice that fits the type.
     """
     if pa.types.is_floating(column.type):
-        column = whole_numbers(name, column, advice or ADVICE_FOR_NUMBERS)
-    check_id_type(name, column.type, advice)
+        column = whole_numbers(name, column)
+    if not is_id(column.type):
+        raise DataError(
+            f"feature {name}: needs whole numbers or text, but the column holds "
+            f"{column.type}; {FIX}"
+        )
     encoded = as_array(column).dictionary_encode()
     categories = encoded.dictionary.cast(pa.string())
     return without_empty_text(Categorical(categories, as_codes(encoded.indices)))
@@ -77,33 +77,22 @@ def without_empty_text(categorical: Categorical) -> Categorical:
     return Categorical(categories.take(kept_codes), codes=new_codes[codes])
 
 
-def whole_numbers(
-    name: str, column: pa.ChunkedArray | pa.Array, advice: str
-) -> pa.Array:
-    """Converts floats that are whole numbers to int64, and NaN to null.
-
-    Raises:
-        DataError: if a float is not a whole number, or is so large that its type rounds
-            whole numbers.
-    """
+def whole_numbers(name: str, column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """Converts floats that are whole and exact numbers to int64, and NaN to null."""
     x = np.asarray(column.cast(pa.float64()).fill_null(np.nan), "float64")
     values = x[~np.isnan(x)]
     is_whole = np.isfinite(values) & (values == np.floor(values))
     if not is_whole.all():
         raise DataError(
             f"feature {name}: needs whole numbers or text, but the column holds "
-            f"{column.type} such as {float(values[~is_whole][0])}; {advice}"
+            f"{column.type} such as {float(values[~is_whole][0])}; {FIX}"
         )
     refuse_rounded_ids(f"feature {name}", column)
     return pa.array(x, from_pandas=True).cast(pa.int64())
 
 
 def refuse_rounded_ids(message_start: str, column: pa.ChunkedArray | pa.Array) -> None:
-    """Refuses floats that may stand for several ids; accepts columns of other types.
-
-    Raises:
-        DataError: if a float is so large that its type rounds whole numbers.
-    """
+    """Refuses a column of floats so large that their type rounds whole numbers."""
     if not pa.types.is_floating(column.type):
         return
     x = np.asarray(column.cast(pa.float64()).drop_null(), "float64")
@@ -119,31 +108,11 @@ def refuse_rounded_ids(message_start: str, column: pa.ChunkedArray | pa.Array) -
         )
 
 
-def check_id_type(name: str, arrow_type: pa.DataType, advice: str | None) -> None:
-    """Raises a `DataError` if the values of a type are not ids.
-
-    For `advice`, see `as_categorical`.
-    """
-    if is_id(arrow_type):
-        return
-    fix = "convert the column to text"
-    if pa.types.is_decimal(arrow_type):
-        fix = f"convert ids to whole numbers or text; for amounts, {ADVICE_FOR_NUMBERS}"
-    elif is_list(arrow_type):
-        fix = "set the feature's kind to sequence"
-    raise DataError(
-        f"feature {name}: needs whole numbers or text, but the column holds "
-        f"{arrow_type}; {advice or fix}"
-    )
-
-
 def as_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    """Returns the chunks of a column as one array."""
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
 def as_codes(indices: pa.Array) -> Integers:
-    """Converts Arrow's indices to int64, and null to -1."""
     return np.asarray(pc.fill_null(indices.cast(pa.int64()), -1), "int64")
 
 
@@ -151,16 +120,10 @@ def cross(name: str, columns: Mapping[str, pa.ChunkedArray]) -> Categorical:
     """Combines the values of several columns in each row into one value.
 
     A row with an empty cell in one of the columns has no combination: its code is -1.
-
-    Args:
-        name: the name of the feature, for messages.
-        columns: {name: column}.
     """
     texts = []
     for column_name, cells in columns.items():
-        values, codes = as_categorical(
-            f"{name}: column '{column_name}'", cells, "cross columns of ids or words"
-        )
+        values, codes = as_categorical(f"{name}: column '{column_name}'", cells)
         # The joined texts of all rows may be longer than `string` allows.
         values = values.cast(pa.large_string())
         texts.append(values.take(pa.array(codes, mask=codes < 0)))

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from mtl_cli.columns.arrow_types import with_lists_of_views, with_plain_types
+from mtl_cli.columns.arrow_types import with_plain_types
 from mtl_cli.core.atomic_write import temporary_folder
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.locations import Location, location_name
@@ -71,8 +71,7 @@ def open_in_memory(
     if not table.num_rows:
         raise DataError("TABLE: the table has no rows")
     plan.request.check("TABLE", table_name, table.column_names)
-    selected = with_lists_of_views(table.select(plan.request.columns))
-    rows = with_plain_types(selected)
+    rows = with_plain_types(table.select(plan.request.columns))
     for column in slice_columns:
         check_slice_column(column, rows[column])
     return Source(table_name, rows.num_rows, read=lambda _: iter([rows])), plan

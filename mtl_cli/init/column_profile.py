@@ -21,12 +21,7 @@ Array = npt.NDArray[Any]
 # A column with at most this number of distinct values gets one embedding or one bucket
 # per value.
 MAX_CATEGORIES = 20
-MAX_EXACT = 2**53  # float64 holds all whole numbers up to this number
-MAX_NON_NUMBERS = 100  # the largest number of values that `non_numbers` returns
-# A column of numbers may hold at most this number of different texts, such as marks of
-# missing values. A column with more texts is a column of text.
-MAX_TEXTS_AMONG_NUMBERS = 5
-# Each function tests for an Arrow type whose values cannot be written as text.
+# Tests for Arrow types whose values cannot be written as text.
 TESTS_FOR_TYPES_WITHOUT_TEXT = (
     pa.types.is_null,
     pa.types.is_binary,
@@ -64,17 +59,14 @@ class ColumnProfile:
 
     @property
     def num_filled(self) -> int:
-        """The number of rows with a value."""
         return int((self.codes >= 0).sum())
 
     @property
     def num_missing(self) -> int:
-        """The number of rows without a value."""
         return len(self.codes) - self.num_filled
 
     @property
     def num_distinct(self) -> int:
-        """The number of distinct values."""
         return len(self.values)
 
     @property
@@ -107,26 +99,15 @@ class ColumnProfile:
         return {self.values[int(i)].as_py(): int(self.counts[i]) for i in order}
 
     def numbers_by_row(self) -> Array:
-        """Returns the value of each row, NaN for a missing value: float64 (rows,).
-
-        If the column does not hold numbers, all entries are NaN.
-        """
+        """Returns the value of each row, NaN if it is missing or no number, (rows,)."""
         if self.numbers is None or not len(self.numbers):
             return np.full(len(self.codes), np.nan)
         return np.where(self.codes < 0, np.nan, self.numbers[self.codes])
 
     @cached_property
     def non_number_mask(self) -> npt.NDArray[np.bool_]:
-        """Whether each of `values` is a text that is not a number: (values,)."""
+        """Whether each of `values` is not a number, (values,)."""
         return ~matches(self.values, NUMBER)
-
-    def non_numbers(self) -> tuple[list[str], int]:
-        """Returns texts that are not numbers, and the number of cells with such a text.
-
-        At most `MAX_NON_NUMBERS` texts are returned; the number counts all cells.
-        """
-        texts = self.values.filter(self.non_number_mask).slice(0, MAX_NON_NUMBERS)
-        return texts.to_pylist(), int(self.counts[self.non_number_mask].sum())
 
     def split(self, separator: str) -> "ListProfile":
         """Returns the profile of the lists into which a separator splits the texts."""
@@ -147,19 +128,13 @@ class ColumnProfile:
 
 @dataclass(frozen=True)
 class ListProfile:
-    """The values and the lengths of the lists of a column.
-
-    Attributes:
-        elements: the profile of the values within all lists, as if in one column.
-        lengths: the number of values in each list, (lists,).
-    """
+    """The values within all lists of a column, and the lengths of the lists."""
 
     elements: ColumnProfile
     lengths: Array
 
 
 def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
-    """Returns the profile of a column with the given name and cells."""
     array = normalized(cells)
     arrow_type = array.type
     if is_list(arrow_type):
@@ -185,7 +160,6 @@ def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
 
 
 def profile_lists(name: str, array: pa.Array) -> ColumnProfile:
-    """Returns the profile of a column of Arrow lists."""
     lengths = pc.list_value_length(array).drop_null().to_numpy(zero_copy_only=False)
     elements = profile_column(name, pa.chunked_array([pc.list_flatten(array)]))
     return replace(
@@ -228,5 +202,5 @@ def floats_as_whole(array: pa.Array) -> pa.Array:
     has_values = array.null_count < len(array)
     if has_values and pa.types.is_floating(array.type):
         with suppress(DataError):
-            return whole_numbers("", array, "")
+            return whole_numbers("", array)
     return array

@@ -36,7 +36,6 @@ class ColumnProposal:
             keys that would make it one; None if it would not be a useful feature.
         remark: the reason for the proposal, or what the user should check; may be "".
         warning: what the user must check, or "".
-        may_leak: whether the column may be known only after the prediction.
     """
 
     column: ColumnProfile
@@ -44,34 +43,28 @@ class ColumnProposal:
     keys: dict[str, Any] | None = None
     remark: str = ""
     warning: str = ""
-    may_leak: bool = False
 
     @property
     def is_feature(self) -> bool:
-        """Whether the column is used as a feature."""
         return self.role == "feature"
 
     @cached_property
     def summary(self) -> str:
-        """A description of the column's values, in a few words."""
         return summarize(self.column)
 
     @property
     def explanation(self) -> str:
-        """The warning and the remark."""
         warning = f"WARNING: {self.warning}" if self.warning else ""
         return join_remarks(warning, self.remark)
 
 
 def join_remarks(*remarks: str) -> str:
-    """Joins remarks to one text, without empty remarks."""
     return "; ".join(filter(None, remarks))
 
 
 def leave_out(
     column: ColumnProfile, remark: str, keys: dict[str, Any] | None = None
 ) -> ColumnProposal:
-    """Proposes to leave out a column; see `ColumnProposal` for the arguments."""
     return ColumnProposal(column, "left out", keys, remark)
 
 
@@ -95,13 +88,10 @@ def propose_categories(
 def propose_numbers(
     column: ColumnProfile, remark: str = "", warning: str = ""
 ) -> ColumnProposal:
-    """Proposes a numeric feature; see `numeric_keys`."""
     return ColumnProposal(column, "feature", numeric_keys(column), remark, warning)
 
 
-def numeric_keys(
-    column: ColumnProfile, will_have_missing: bool = False
-) -> dict[str, Any]:
+def numeric_keys(column: ColumnProfile) -> dict[str, Any]:
     """Returns the keys of a numeric feature.
 
     The feature is usually `piecewise_linear`: each bucket of numbers gives a ramp, a
@@ -109,10 +99,6 @@ def numeric_keys(
     0, that fills a large share of the cells. The effects of the other values often
     differ from bucket to bucket, so the feature is `bucketized`: each bucket also gets
     an embedding. A small table has too few rows to train these embeddings.
-
-    Args:
-        column: a column of numbers, or of text that a user may convert to numbers.
-        will_have_missing: whether the user is asked to empty some cells.
     """
     needs_embeddings = (
         column.num_distinct > MAX_CATEGORIES
@@ -123,7 +109,7 @@ def numeric_keys(
     keys: dict[str, Any] = {"kind": "piecewise_linear", "num_buckets": num_buckets}
     if needs_embeddings:
         keys |= {"kind": "bucketized", "ramps": True}
-    if will_have_missing or column.num_missing:
+    if column.num_missing:
         keys["missing"] = "bucket"
     return keys
 
@@ -131,9 +117,7 @@ def numeric_keys(
 def max_num_buckets(column: ColumnProfile, has_embeddings: bool) -> int:
     """Returns the largest number of buckets of a numeric feature, a power of 2.
 
-    A column of few distinct values gets one bucket per value. A column of many values
-    gets fewer buckets in a small table: buckets of `ROWS_PER_BUCKET` rows or more on
-    average, but at least `MIN_BUCKETS` buckets.
+    A small table gets fewer buckets, of `ROWS_PER_BUCKET` rows or more on average.
     """
     if column.num_distinct <= MAX_CATEGORIES:
         return MAX_BUCKETS  # training makes one bucket per distinct value
@@ -150,11 +134,7 @@ def min_count_keys(counts: Array, noun: str) -> tuple[dict[str, Any], str]:
     the embedding of a value that occurs once would help no other row.
 
     Returns ({}, "") if there are few values, if no value occurs only once, or if every
-    value occurs only once.
-
-    Args:
-        counts: the number of times that each value occurs.
-        noun: the noun for what was counted, such as "the cells", for the remark.
+    value occurs only once. `noun` is what was counted, such as "the cells".
     """
     has_few_values = len(counts) <= MAX_VALUES_WITHOUT_MIN_COUNT
     if has_few_values or counts.min() > 1 or counts.max() == 1:

@@ -1,12 +1,12 @@
 """Rules that propose the use of a column.
 
 Each rule is a function that returns a proposal, or None if the rule does not apply. The
-rules for text and lists are in `convertible_text` and `text_rules`.
+rules for text and lists are in `text_rules`.
 """
 
 import numpy as np
 
-from mtl_cli.init.column_profile import MAX_CATEGORIES, MAX_EXACT, Array, ColumnProfile
+from mtl_cli.init.column_profile import MAX_CATEGORIES, ColumnProfile
 from mtl_cli.init.column_proposal import (
     ColumnProposal,
     leave_out,
@@ -15,7 +15,7 @@ from mtl_cli.init.column_proposal import (
     propose_numbers,
 )
 from mtl_cli.init.column_summary import first_and_last_time, shorten
-from mtl_cli.init.convertible_text import convertible_text_column, thousands_warning
+from mtl_cli.init.convertible_text import convertible_remark, thousands_warning
 from mtl_cli.init.name_hints import (
     BIRTH_WORDS,
     PROPENSITY_WORDS,
@@ -32,6 +32,7 @@ from mtl_cli.init.text_rules import list_column, text_column
 # a request in fewer.
 MIN_ROWS_PER_ENTITY = 20
 
+MAX_EXACT = 2**53  # float64 holds all whole numbers up to this number
 # The limits of `repeat_as_ids`.
 MIN_DISTINCT_IDS = 1000
 MIN_ROWS_PER_ID = 5  # on average
@@ -45,7 +46,6 @@ def propose_column(column: ColumnProfile) -> ColumnProposal:
         or time_column(column)
         or weight_column(column)
         or propensity_or_request_column(column)
-        or convertible_text_column(column)
         or list_column(column)
         or decimal_column(column)
         or whole_number_column(column)
@@ -54,18 +54,17 @@ def propose_column(column: ColumnProfile) -> ColumnProposal:
 
 
 def unusable_column(column: ColumnProfile) -> ColumnProposal | None:
-    """Leaves out a column that no feature can read, or that holds a single value."""
+    """Leaves out a column that no feature can use as it is."""
     if column.kind == "empty":
         return leave_out(column, "the column is empty in all rows")
-    if "${" in column.name:
-        return leave_out(column, "configs cannot hold '${': rename the column")
     if column.kind == "other":
         remark = f"no feature reads {column.arrow_type}: convert the column"
         return leave_out(column, remark)
     if column.kind != "list" and column.num_distinct == 1 and not column.num_missing:
         value = shorten(column.values[0].as_py())
         return leave_out(column, f"the value is always {value}")
-    return None
+    remark = convertible_remark(column)
+    return leave_out(column, remark) if remark else None
 
 
 def time_column(column: ColumnProfile) -> ColumnProposal | None:
@@ -82,21 +81,14 @@ def weight_column(column: ColumnProfile) -> ColumnProposal | None:
     """Proposes a column for the weights of the rows if its name suggests weights."""
     if column.numbers is None or not ROW_WEIGHT.fullmatch(column.name):
         return None
-    remark = (
-        "the name suggests weights of rows; to use these weights, write weight_column: "
-        f"{column.name}"
-    )
+    remark = f"to use these weights of rows, write weight_column: {column.name}"
     return ColumnProposal(column, "weight", numeric_keys(column), remark)
 
 
 def propensity_or_request_column(column: ColumnProfile) -> ColumnProposal | None:
     """Leaves out propensities and ids of requests, as in logs of impressions."""
     if column.numbers is not None and has_word(column.name, PROPENSITY_WORDS):
-        remark = (
-            "the name suggests the probability that the row was shown, which is not "
-            "known before the prediction; a column with the inverse of this "
-            "probability may serve as weight_column"
-        )
+        remark = "the name suggests the probability that the row was shown"
         return leave_out(column, remark, numeric_keys(column))
     rarely_repeats = column.num_filled < MIN_ROWS_PER_ENTITY * column.num_distinct
     if suggests_request(column.name) and rarely_repeats and column.num_distinct > 2:
@@ -107,34 +99,15 @@ def propensity_or_request_column(column: ColumnProfile) -> ColumnProposal | None
 
 def decimal_column(column: ColumnProfile) -> ColumnProposal | None:
     """Proposes numbers with decimals as a numeric feature, unless they are ids."""
-    if column.kind != "decimal" or column.numbers is None:
+    if column.kind != "decimal":
         return None
-    is_finite = np.isfinite(column.numbers)
-    if not is_finite.all():
-        num_cells = int(column.counts[~is_finite].sum())
-        remark = f"infinite numbers in {num_cells:,} cells: empty these cells"
-        return leave_out(column, remark, numeric_keys(column, will_have_missing=True))
     if suggests_id(column.name) and column.all_whole:
-        return decimal_ids(column, column.numbers)
-    return propose_numbers(column, warning=thousands_warning(column))
-
-
-def decimal_ids(column: ColumnProfile, numbers: Array) -> ColumnProposal:
-    """Proposes ids such as the text 4.0 as categories, and leaves out other ids."""
-    if not column.stored_as_text:
-        # Floats that hold ids exactly have the kind `whole`. So these floats are too
-        # large to be exact, or the type is Arrow's decimal.
-        remark = (
-            f"the name suggests ids, but the type is {column.arrow_type}: store the "
-            "ids as whole numbers or as text"
+        warning = (
+            f"the ids are {column.arrow_type}, and the texts 4.0 and 4 are two ids; "
+            "store the ids as whole numbers"
         )
-        return leave_out(column, remark)
-    example = shorten(column.values[0].as_py())
-    warning = f"the ids are text such as {example}, and the texts 4.0 and 4 are two ids"
-    if len(np.unique(numbers)) < column.num_distinct:
-        warning += "; the column spells some ids in several ways"
-    warning += "; store the ids as whole numbers"
-    return propose_categories(column, warning=warning)
+        return propose_categories(column, warning=warning)
+    return propose_numbers(column, warning=thousands_warning(column))
 
 
 def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:
@@ -153,9 +126,7 @@ def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:
         the numbers repeat as ids do (`repeat_as_ids`)     categories, with a remark
         otherwise                                          numbers, with a remark
 
-    A name such as `item_price` suggests both an entity and an amount. With at most 20
-    distinct values, the entity decides; this changes little, since a numeric feature
-    then has one bucket per value. With more values, the amount decides.
+    A name such as `item_price` suggests both an entity and an amount.
     """
     if column.kind not in ("whole", "boolean"):
         return None
@@ -165,8 +136,7 @@ def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:
     if numbers is None or column.num_distinct <= 2:
         return propose_categories(column)
     if column.num_distinct <= MAX_CATEGORIES:
-        # With one bucket per value, a numeric feature distinguishes all values, as
-        # categories do, and also knows their order.
+        # A numeric feature then has one bucket per value.
         return propose_categories(column) if may_be_ids else propose_numbers(column)
     if column.mostly_unique and not is_amount:
         keys = None if may_be_ids else numeric_keys(column)
@@ -178,26 +148,22 @@ def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:
         return propose_categories(column)
     if is_amount:
         return propose_numbers(column)
-    if may_be_ids or repeat_as_ids(column, numbers):
-        remark = (
-            "the numbers are taken for ids; if they are amounts, write "
-            "{kind: piecewise_linear, num_buckets: 16}"
-        )
-        return propose_categories(column, remark)
-    remark = (
-        "the numbers are taken for amounts; if they are codes, write {kind: sparse}"
-    )
-    return propose_numbers(column, remark)
+    if may_be_ids or repeat_as_ids(column):
+        remark = "taken for ids; if they are amounts, write {kind: piecewise_linear, "
+        return propose_categories(column, f"{remark}num_buckets: 16}}")
+    return propose_numbers(column, "taken for amounts; if codes, write {kind: sparse}")
 
 
-def repeat_as_ids(column: ColumnProfile, numbers: Array) -> bool:
+def repeat_as_ids(column: ColumnProfile) -> bool:
     """Whether a column has many distinct whole numbers that repeat as ids do.
 
     Ids are not negative, and occur several times on average. So do some amounts, but
     often a single amount, such as 0, fills a large share of the cells; no id does.
     """
-    if column.num_distinct < MIN_DISTINCT_IDS or numbers.min() < 0:
-        return False
-    if column.num_filled < MIN_ROWS_PER_ID * column.num_distinct:
-        return False
-    return bool(column.counts.max() < MAX_SHARE_PER_ID * column.num_filled)
+    return bool(
+        column.numbers is not None
+        and column.numbers.min() >= 0
+        and column.num_distinct >= MIN_DISTINCT_IDS
+        and column.num_filled >= MIN_ROWS_PER_ID * column.num_distinct
+        and column.counts.max() < MAX_SHARE_PER_ID * column.num_filled
+    )

@@ -2,12 +2,15 @@
 
 from datetime import UTC, datetime
 
-from mtl_cli.core.message_text import visible
-from mtl_cli.init.column_profile import MAX_CATEGORIES, MAX_EXACT, Array, ColumnProfile
+from mtl_cli.core.message_text import cut, visible
+from mtl_cli.init.column_profile import MAX_CATEGORIES, ColumnProfile
 from mtl_cli.init.name_hints import suggests_id, suggests_time
+from mtl_cli.init.value_kinds import matches
 
 KIND_NAMES = {"whole": "whole numbers", "decimal": "numbers", "boolean": "booleans"}
 MAX_VALUE_LENGTH = 24  # characters
+# A date from 1900 to 2099, such as 20241231.
+DATE_AS_NUMBER = "^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$"
 
 
 def summarize(column: ColumnProfile) -> str:
@@ -38,16 +41,7 @@ def summarize(column: ColumnProfile) -> str:
         or suggests_id(column.name)
     ):
         return f"{kind}{counts}: {examples(column)}"
-    return f"{kind} {number_range(numbers, column.kind == 'whole')}{counts}"
-
-
-def number_range(numbers: Array, are_whole: bool) -> str:
-    """Describes the range of some numbers, float64 (values,), as in "18 to 89"."""
-    low, high = numbers.min(), numbers.max()
-    if are_whole and max(-low, high) >= MAX_EXACT:
-        # float64 may have rounded these whole numbers, so they are not shown.
-        return "above 2^53" if low >= MAX_EXACT else "with some beyond 2^53"
-    return f"{low:.15g} to {high:.15g}"
+    return f"{kind} {numbers.min():.15g} to {numbers.max():.15g}{counts}"
 
 
 def first_and_last_time(column: ColumnProfile) -> tuple[str, str] | None:
@@ -70,29 +64,15 @@ def first_and_last_time(column: ColumnProfile) -> tuple[str, str] | None:
             first = datetime.fromtimestamp(first_second, UTC).isoformat(" ")
             last = datetime.fromtimestamp(last_second, UTC).isoformat(" ")
             return first, last
-    if are_dates(numbers):
+    if matches(column.values, DATE_AS_NUMBER).all():
         return f"{low:.0f}", f"{high:.0f}"
     return None
 
 
-def are_dates(numbers: Array) -> bool:
-    """Whether all numbers are dates from 1900 to 2099, such as 20241231."""
-    if numbers.min() < 1.9e7 or numbers.max() >= 2.1e7:
-        return False
-    try:
-        for number in numbers:
-            datetime.strptime(f"{number:.0f}", "%Y%m%d")
-    except ValueError:
-        return False
-    return True
-
-
 def missing_share(column: ColumnProfile) -> str:
     """Returns text such as ", 2.0% missing"; "" if the column has no missing values."""
-    if not column.num_missing:
-        return ""
     share = column.num_missing / len(column.codes)
-    return f", {share:.1%} missing" if share >= 0.001 else ", <0.1% missing"
+    return f", {share:.1%} missing" if column.num_missing else ""
 
 
 def examples(column: ColumnProfile) -> str:
@@ -102,7 +82,4 @@ def examples(column: ColumnProfile) -> str:
 
 def shorten(value: str) -> str:
     """Returns a value on one line; a long value is cut and ends with "..."."""
-    line = visible(value)
-    if len(line) <= MAX_VALUE_LENGTH:
-        return line
-    return f"{line[: MAX_VALUE_LENGTH - 3]}..."
+    return cut(visible(value), MAX_VALUE_LENGTH)

@@ -1,18 +1,27 @@
-"""Finds columns that give a label away, and columns that repeat another column."""
+"""Warns of columns that give a label away.
+
+`self_check` leaves out copies of a label, which `mtl-train` refuses.
+"""
 
 from dataclasses import replace
 
 import numpy as np
 
-from mtl_cli.data.univariate_auc import MIN_ROWS_PER_CLASS, SUSPICIOUS_AUC
+from mtl_cli.data.univariate_auc import (
+    MIN_ROWS_PER_CLASS,
+    SUSPICIOUS_AUC,
+    univariate_auc,
+)
 from mtl_cli.init.column_profile import Array, ColumnProfile
-from mtl_cli.init.column_proposal import ColumnProposal, join_remarks, leave_out
-from mtl_cli.init.dependence import auc_of_column, correlation, dependence_of_target
-from mtl_cli.init.name_hints import OUTCOME_WORDS, last_word
+from mtl_cli.init.column_proposal import ColumnProposal, join_remarks
 from mtl_cli.init.task_proposal import TaskProposal
 
-SUSPICIOUS_CORRELATION = SUSPICIOUS_AUC  # both limits have the same value
 MAX_CHANCE = 1e-6  # the largest probability that a leak is found by chance
+# The smallest mean number of rows per value. With fewer rows, each value may occur with
+# a single label by chance.
+MIN_ROWS_PER_VALUE = 10
+# At least this share of the rows with a label must also have a value in the column.
+MIN_COMMON_SHARE = 0.5
 
 
 def mark_leak(
@@ -20,55 +29,23 @@ def mark_leak(
     tasks: dict[str, TaskProposal],
     columns: dict[str, ColumnProfile],
 ) -> ColumnProposal:
-    """Leaves out a feature that equals a label; warns if a feature predicts a label.
+    """Adds a warning to a feature that predicts a label.
 
-    If the name of a feature suggests an outcome, such as `bought`, a remark asks
-    whether the feature is known before the prediction. Other proposals are returned
-    unchanged. `columns` are all columns of the table by name.
+    The values of lists are not compared with labels. `columns` are all columns of the
+    table by name.
     """
     column = proposal.column
-    if not proposal.is_feature:
+    if not proposal.is_feature or column.kind == "list":
         return proposal
-    # The values of lists are not compared with labels.
-    compared_tasks = {} if column.kind == "list" else tasks
-    for name, task in compared_tasks.items():
-        if equals_label(column, task, columns[task.label].codes):
-            remark = f"the feature would give the label away: {name} under another name"
-            return leave_out(column, remark, proposal.keys)
-    for name, task in compared_tasks.items():
+    for name, task in tasks.items():
         if sign := sign_of_leak(column, name, task, columns[task.label].codes):
-            return warn_of_leak(proposal, sign)
-    if last_word(column.name) in OUTCOME_WORDS and not proposal.explanation:
-        remark = "is the column known before the prediction? If not, remove the feature"
-        return replace(proposal, remark=remark)
+            warning = (
+                f"the column {sign}; is the column known before the prediction? If "
+                "not, remove the feature"
+            )
+            warning = join_remarks(warning, proposal.warning)
+            return replace(proposal, warning=warning)
     return proposal
-
-
-def warn_of_leak(proposal: ColumnProposal, sign: str) -> ColumnProposal:
-    """Adds a warning to a feature with a sign of a leak; see `sign_of_leak`."""
-    warning = (
-        f"the column {sign}; is the column known before the prediction? If not, remove "
-        "the feature"
-    )
-    warning = join_remarks(warning, proposal.warning)
-    return replace(proposal, warning=warning, may_leak=True)
-
-
-def equals_label(column: ColumnProfile, task: TaskProposal, label_codes: Array) -> bool:
-    """Whether a column holds the labels of a task, perhaps written as other values.
-
-    `label_codes` are the `codes` of the label column, see `ColumnProfile`.
-    """
-    if not task.task_class.HAS_CLASSES:
-        # Because of rounding, the correlation of equal columns may be less than 1.
-        return correlation(column, task.y) > 1 - 1e-9
-    targets = [label_codes]
-    if task.task_class.BINARY_LABELS:
-        # If a label column has more than two values, some values count as 1, and all
-        # other values as 0. A feature may repeat the values, or only these zeros and
-        # ones.
-        targets.append(np.where(np.isnan(task.y), -1, task.y).astype("int64"))
-    return any(dependence_of_target(column, t) == "one to one" for t in targets)
 
 
 def sign_of_leak(
@@ -77,7 +54,6 @@ def sign_of_leak(
     """Describes a sign that a column is known only after the label; "" without a sign.
 
     For example "alone predicts click with AUC 0.9990". `name` is the name of the task.
-    See `equals_label` for the other arguments.
     """
     if task.task_class.BINARY_LABELS:
         auc = auc_of_column(column, task.y)
@@ -86,11 +62,11 @@ def sign_of_leak(
         value = positive_only_value(column, task.y)
         return f"is {value} only where {name} is 1" if value else ""
     if task.task_class.HAS_CLASSES:
-        if dependence_of_target(column, label_codes) == "many to one":
+        if determines(column, label_codes):
             return f"determines {name}: each of its values occurs with one class only"
         return ""
     strength = correlation(column, task.y)
-    if strength > SUSPICIOUS_CORRELATION:
+    if strength > SUSPICIOUS_AUC:
         return f"alone predicts {name} with correlation {strength:.4f}"
     return ""
 
@@ -118,37 +94,55 @@ def positive_only_value(column: ColumnProfile, y: Array) -> str:
     return ""
 
 
-def mark_copies(proposals: list[ColumnProposal]) -> list[ColumnProposal]:
-    """Adds a remark to each feature that says the same as an earlier feature.
+def determines(column: ColumnProfile, label_codes: Array) -> bool:
+    """Whether each value of a column occurs with one label only, and not by chance.
 
-    Two features say the same if their values correspond one to one. Lists, and features
-    with at most two distinct values, are not compared.
+    `label_codes` are the `codes` of the label column, see `ColumnProfile`.
     """
-    # Values that correspond one to one occur equally often. So a feature is compared
-    # only with features whose sorted counts of values are equal.
-    columns_by_counts: dict[bytes, list[ColumnProfile]] = {}
-    marked = []
-    for proposal in proposals:
-        column = proposal.column
-        if proposal.is_feature and column.kind != "list" and column.num_distinct > 2:
-            counts = np.sort(column.counts).tobytes()
-            earlier_columns = columns_by_counts.setdefault(counts, [])
-            original = find_original(column, earlier_columns)
-            if original is None:
-                earlier_columns.append(column)
-            else:
-                remark = f"the column says the same as {original.name}"
-                remark = join_remarks(proposal.remark, remark)
-                proposal = replace(proposal, remark=remark)
-        marked.append(proposal)
-    return marked
+    has_both = (column.codes >= 0) & (label_codes >= 0)
+    num_rows = has_both.sum()
+    num_pairs, num_values, num_labels = num_distinct_pairs(
+        column.codes[has_both], label_codes[has_both]
+    )
+    return bool(
+        num_pairs == num_values
+        and num_labels > 1
+        and num_rows >= MIN_ROWS_PER_VALUE * num_values
+        and num_rows >= MIN_COMMON_SHARE * (label_codes >= 0).sum()
+    )
 
 
-def find_original(
-    column: ColumnProfile, earlier_columns: list[ColumnProfile]
-) -> ColumnProfile | None:
-    """Returns the first earlier column whose values correspond one to one."""
-    for earlier in earlier_columns:
-        if dependence_of_target(column, earlier.codes) == "one to one":
-            return earlier
-    return None
+def num_distinct_pairs(first: Array, second: Array) -> tuple[int, int, int]:
+    """Returns the numbers of distinct pairs, of distinct `first` and of `second`.
+
+    Both arrays hold whole numbers from 0, (rows,).
+    """
+    pairs = first.astype("int64") * (int(second.max(initial=0)) + 1) + second
+    return len(np.unique(pairs)), len(np.unique(first)), len(np.unique(second))
+
+
+def correlation(column: ColumnProfile, y: Array) -> float:
+    """Returns the absolute correlation of a column with a label.
+
+    Returns 0 if too few rows have a number and a label, or if all numbers or all labels
+    are equal.
+    """
+    x = column.numbers_by_row()
+    both_finite = np.isfinite(x) & np.isfinite(y)
+    x, y = x[both_finite], y[both_finite]
+    if len(x) < MIN_ROWS_PER_CLASS or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return 0.0
+    return float(abs(np.corrcoef(x, y)[0, 1]))
+
+
+def auc_of_column(column: ColumnProfile, y: Array) -> float:
+    """Returns the AUC that a column alone reaches; 0.5 if too few rows have a label.
+
+    Missing cells count as one more value: in a column of numbers, as minus infinity.
+    """
+    is_labelled = ~np.isnan(y)
+    codes = column.codes[is_labelled] + 1  # 0 for a missing cell
+    numbers = column.numbers
+    if numbers is not None:
+        numbers = np.concatenate(([-np.inf], numbers))
+    return univariate_auc(y[is_labelled], codes, numbers) or 0.5

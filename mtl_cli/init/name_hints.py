@@ -21,9 +21,8 @@ CODE_WORDS = split_words(
 # Words for places, industries and occupations: tables often hold their codes.
 PLACE_WORDS = split_words(
     "region city country state county province district municipality commune sic naics "
-    "industry occupation school hospital"
+    "industry occupation school hospital fips statefips countyfips"
 )
-PREPOSITIONS = split_words("in to from per by of at for since until")
 # Words that end with "id" but suggest no ids.
 NOT_ID_WORDS = split_words(
     "paid unpaid prepaid postpaid repaid overpaid bid valid invalid grid hybrid covid "
@@ -41,12 +40,6 @@ AMOUNT_WORDS = split_words(
     "salary revenue cost costs total sum avg mean median min max rank position weight "
     "height width distance views clicks orders purchases likes visits plays comments "
     "dividends value balance freq"
-)
-# Actions of people who have seen an item.
-OUTCOME_WORDS = split_words(
-    "click clicked buy bought purchase purchased convert converted conversion like "
-    "liked share shared follow followed comment commented order ordered cart carted "
-    "finish finished watch watched play played rating label target outcome"
 )
 PERSON_WORDS = split_words("user customer member visitor session uid userid")
 BIRTH_WORDS = split_words("birth birthday birthdate dob born")
@@ -71,8 +64,15 @@ ROW_WEIGHT = re.compile(
 
 
 def suggests_id(name: str) -> bool:
-    """Whether a name ends in a word for ids or codes, or suggests codes of places."""
-    return last_word(name) in CODE_WORDS or ends_in_id(name) or suggests_place(name)
+    """Whether a name ends in a word for ids, codes or places.
+
+    After a word for amounts or times, as in `income_county`, or after `per`, a word for
+    places suggests a quantity instead.
+    """
+    *before, last = split_words(name) or [""]
+    if last in PLACE_WORDS:
+        return not any(w in (*AMOUNT_WORDS, *TIME_WORDS, "per") for w in before)
+    return last in CODE_WORDS or ends_in_id(name)
 
 
 def ends_in_id(name: str) -> bool:
@@ -81,24 +81,7 @@ def ends_in_id(name: str) -> bool:
     return last in ID_WORDS or (last.endswith("id") and last not in NOT_ID_WORDS)
 
 
-def suggests_place(name: str) -> bool:
-    """Whether a name suggests codes of places, such as `home_commune` or `from_state`.
-
-    Such a name ends in a word for places. The name suggests a quantity instead if an
-    earlier word is a word for amounts or times, as in `income_county`, or if the last
-    word follows another word and a preposition, as in `students_per_school`.
-    """
-    *before, last = split_words(name) or [""]
-    # FIPS numbers are codes of places, in columns such as `statefips`.
-    if last not in PLACE_WORDS and not last.endswith("fips"):
-        return False
-    has_quantity = any(word in AMOUNT_WORDS or word in TIME_WORDS for word in before)
-    follows_preposition = len(before) > 1 and before[-1] in PREPOSITIONS
-    return not has_quantity and not follows_preposition
-
-
 def suggests_amount(name: str) -> bool:
-    """Whether a name suggests a quantity."""
     return not suggests_id(name) and has_word(name, AMOUNT_WORDS)
 
 
@@ -120,7 +103,6 @@ def suggests_person(name: str) -> bool:
 
 
 def suggests_time(name: str) -> bool:
-    """Whether a name suggests times or dates."""
     return has_word(name, TIME_WORDS) or last_word(name) in LAST_TIME_WORDS
 
 
@@ -130,5 +112,4 @@ def last_word(name: str) -> str:
 
 
 def has_word(name: str, vocabulary: list[str]) -> bool:
-    """Whether a name contains a word of a vocabulary."""
     return any(word in vocabulary for word in split_words(name))

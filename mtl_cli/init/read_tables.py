@@ -1,16 +1,42 @@
 """Reads the tables of `mtl-init`, and empties cells that mark missing values."""
 
 import argparse
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from mtl_cli.core.errors import DataError
+from mtl_cli.core.message_text import comma_list
 from mtl_cli.data.csv_options import Csv, trim_to_null
 from mtl_cli.init.arguments import parse_columns
-from mtl_cli.init.null_values import find_null_values, null_value_notes
 from mtl_cli.init.preview import TablePreview, read_preview
+from mtl_cli.init.value_kinds import kind_of_values
+from mtl_cli.init.yes_no import are_yes_and_no
+
+# Texts that mark missing values among numbers, times, or answers such as yes and no.
+MARKS = pa.array(
+    [
+        r"NA",
+        r"N/A",
+        r"n/a",
+        r"<NA>",
+        r"#N/A",
+        r"NaN",
+        r"nan",
+        r"na",
+        r"NULL",
+        r"Null",
+        r"null",
+        r"\N",
+        r"?",
+        r"None",
+        r"none",
+        r"nil",
+        r"-",
+        r"--",
+        r".",
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -19,80 +45,86 @@ class Tables:
 
     Attributes:
         format: the value of the key `format` in the YAML.
-        null_values: {mark of missing values: the columns in which it was recognized}.
-            In the tables, the cells with these marks are empty.
-        null_notes: notes for the user about these marks.
+        csv: the section `csv` of the YAML. The cells with `csv.null_values` are empty
+            in the tables.
+        notes: notes for the user about `csv.null_values`.
     """
 
     train: TablePreview
     test: TablePreview | None
     format: str
-    null_values: dict[str, list[str]]
-    null_notes: list[str]
+    csv: Csv
+    notes: list[str]
 
     @property
     def complete(self) -> bool:
         """Whether all rows of the tables were read."""
         return self.train.complete and (self.test is None or self.test.complete)
 
-    @property
-    def csv_options(self) -> list[Csv]:
-        """The keys `dataset.csv.*` of each table that is a text file."""
-        previews = [self.train] if self.test is None else [self.train, self.test]
-        return [preview.csv for preview in previews if preview.csv]
 
-
-def read_tables(arguments: argparse.Namespace, label_columns: list[str]) -> Tables:
+def read_tables(arguments: argparse.Namespace) -> Tables:
     """Reads the first rows of the tables that the command line names."""
-    column_names = parse_columns(arguments)
-    train = read_preview("TABLE", arguments.table, column_names)
-    test = None
+    names = parse_columns(arguments)
+    previews = [read_preview("TABLE", arguments.table, names)]
     if arguments.test is not None:
-        test = read_preview("--test", arguments.test, column_names, train.csv)
-    table_format = format_of_tables(train, test)
-    previews = [train] if test is None else [train, test]
+        training_csv = previews[0].csv
+        previews.append(read_preview("--test", arguments.test, names, training_csv))
     text_tables = [preview.table for preview in previews if preview.csv]
-    null_values = find_null_values(text_tables, label_columns)
+    marks = find_null_values(text_tables)
+    csvs = [preview.csv for preview in previews if preview.csv] or [Csv()]
+    trim = any(csv.trim for csv in csvs)
+    csv = csvs[0].model_copy(update={"trim": trim, "null_values": marks})
+    known_endings = all(preview.ending_names_format for preview in previews)
+    train, *tests = [without_marks(preview, marks) for preview in previews]
     return Tables(
-        without_null_values(train, null_values),
-        None if test is None else without_null_values(test, null_values),
-        table_format,
-        null_values,
-        null_value_notes(text_tables, null_values),
+        train,
+        tests[0] if tests else None,
+        "auto" if known_endings else "csv",
+        csv,
+        null_value_notes(text_tables, marks),
     )
 
 
-def format_of_tables(train: TablePreview, test: TablePreview | None) -> str:
-    """Returns the value of the YAML's key `format` for both tables together.
+def find_null_values(tables: list[pa.Table]) -> list[str]:
+    """Returns the texts of `MARKS` that mark missing values in some text tables.
 
-    The value is `auto` if the endings of all paths name the format.
-
-    Raises:
-        DataError: if the tables have different formats, and the ending of a path names
-            no format.
+    In at least one column, all cells besides these marks are numbers, or all are times,
+    or all say yes or no.
     """
-    tables = [train] if test is None else [train, test]
-    if all(table.ending_names_format for table in tables):
-        return "auto"
-    if test is not None and test.format != train.format:
-        raise DataError(
-            f"--test: '{test.path}' seems to be {test.format}, but '{train.path}' "
-            f"seems to be {train.format}; write both tables in one format"
+    found: dict[str, None] = {}
+    for column in (column for table in tables for column in table.columns):
+        values = pc.unique(column.drop_null())
+        is_mark = pc.is_in(values, MARKS)
+        if not pc.any(is_mark).as_py():
+            continue
+        others = values.filter(pc.invert(is_mark))
+        kind = kind_of_values(others.type, others)
+        if kind in ("whole", "decimal", "time") or are_yes_and_no(others.to_pylist()):
+            found |= dict.fromkeys(values.filter(is_mark).to_pylist())
+    return list(found)
+
+
+def null_value_notes(tables: list[pa.Table], marks: list[str]) -> list[str]:
+    """Returns a note for each mark: the columns of all tables that hold the mark."""
+    notes = []
+    for mark in marks:
+        columns = [
+            name
+            for table in tables
+            for name in table.column_names
+            if pc.any(pc.equal(table[name], mark)).as_py()
+        ]
+        notes.append(
+            f"'{mark}' counts as an empty cell, here in "
+            f"{comma_list(dict.fromkeys(columns))}; if '{mark}' is a word in one of "
+            "these columns, remove it from csv.null_values"
         )
-    return train.format
+    return notes
 
 
-def without_null_values(
-    preview: TablePreview, null_values: Iterable[str]
-) -> TablePreview:
-    """Returns a preview with empty cells in place of the texts `null_values`.
-
-    Only text files have such texts.
-    """
+def without_marks(preview: TablePreview, marks: list[str]) -> TablePreview:
+    """Empties the cells of a text file that hold a mark of missing values."""
     if preview.csv is None:
         return preview
-    columns = [
-        trim_to_null(column, list(null_values)) for column in preview.table.columns
-    ]
-    table = pa.table(columns, preview.table.column_names)
-    return replace(preview, table=table)
+    columns = [trim_to_null(column, marks) for column in preview.table.columns]
+    return replace(preview, table=pa.table(columns, preview.table.column_names))

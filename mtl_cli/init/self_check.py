@@ -7,7 +7,7 @@ import yaml
 from pydantic import ValidationError
 
 from mtl_cli.config.monitor import AUTO
-from mtl_cli.core.errors import DataError
+from mtl_cli.core.errors import DataError, first_line
 from mtl_cli.core.options import first_problem
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.load import load
@@ -23,18 +23,15 @@ def parse_dataset(text: str) -> Dataset:
         return Dataset.model_validate(yaml.load(text, yaml.CSafeLoader))
     except ValidationError as error:
         problem = first_problem(error)
-        raise DataError(
-            f"mtl-init cannot describe this table in a YAML: {problem}"
-        ) from None
+    except yaml.YAMLError as error:
+        problem = f"a name is too long for YAML ({first_line(error)})"
+    raise DataError(f"mtl-init cannot describe this table in a YAML: {problem}")
 
 
 def load_as_training_does(dataset: Dataset) -> list[str]:
     """Loads a data set as `mtl-train` does.
 
     Returns: warnings about tasks that the default of `trainer.monitor` leaves out.
-
-    Raises:
-        DataError: if `mtl-train` would refuse the data set.
     """
     outputs = Heads().outputs(dataset.tasks)
     data = load(dataset, outputs)
@@ -55,25 +52,23 @@ def check_proposal(
 
     Returns: the proposal, and notes for the user.
     """
-    dataset = parse_dataset(to_yaml(proposal))
-    if not all_rows_read:
-        return proposal, [
-            "mtl-init has read only the first rows; mtl-train check_only=true checks "
-            "all rows"
-        ]
     while True:
+        dataset = parse_dataset(to_yaml(proposal))
+        if not all_rows_read:
+            return proposal, [
+                "mtl-init has read only the first rows; mtl-train check_only=true "
+                "checks all rows"
+            ]
         try:
             warnings = load_as_training_does(dataset)
+            return proposal, [f"WARNING: {warning}" for warning in warnings]
         except DataError as error:
             problem = str(error)
-        else:
-            return proposal, [f"WARNING: {warning}" for warning in warnings]
         remaining = without_refused_feature(proposal, problem)
         if remaining is None:
             warning = f"WARNING: mtl-train refuses the data set as it is: {problem}"
             return proposal, [warning]
         proposal = remaining
-        dataset = parse_dataset(to_yaml(proposal))
 
 
 def without_refused_feature(

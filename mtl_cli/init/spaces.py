@@ -14,13 +14,11 @@ from mtl_cli.init.column_proposal import join_remarks
 from mtl_cli.init.task_proposal import TaskProposal, describe_amounts
 from mtl_cli.init.task_rules import propose_task
 
-# The limits of `seems_to_need`. With fewer labels above 0, chance may decide.
+# With fewer labels above 0, chance may decide whether a task needs a space.
 MIN_POSITIVES = 20
-# At most this share of the labels above 0 lies outside of the space. These labels are
-# taken for errors in the data.
+# At most this share of the labels above 0 may lie outside of the space, as errors in
+# the data, and also of those that would lie there by chance.
 MAX_OUTSIDE_SHARE = 0.05
-# The share of labels above 0 outside of the space, divided by the share inside.
-MAX_RATIO_OF_RATES = 0.25
 
 
 def notes_on_spaces(
@@ -28,7 +26,8 @@ def notes_on_spaces(
 ) -> list[str]:
     """Returns notes that name the spaces that tasks without a space seem to need."""
     return [
-        note_on_space(tasks, task, space)
+        f"{task} is above 0 only where {space} is 1 (with few exceptions or none); to "
+        f"use only these rows for {task}, add --space {task}:{space}"
         for space in tasks
         for task in tasks
         if task not in spaces and task != space
@@ -40,44 +39,22 @@ def seems_to_need(task: TaskProposal, space: TaskProposal) -> bool:
     """Whether a task, such as `buy`, seems to need another task, `click`, as its space.
 
     Nearly all labels above 0 must lie in the rows where the space is 1, and not by
-    chance: labels above 0 must be far rarer in the rows where the space is 0. In the
-    rows where the space is 1, a conversion such as `buy` must be 1 in at most half of
-    the rows, and an amount such as `price` must be above 0 in more than half.
+    chance. A conversion such as `buy` is 1 in at most half of these rows, and an amount
+    such as `price` is above 0 in more than half.
     """
     is_amount = not task.task_class.HAS_CLASSES
     may_need_space = is_amount or task.task_class.BINARY_LABELS
     if not (may_need_space and space.task_class.BINARY_LABELS):
         return False
-    num_positive = int((task.y > 0).sum())
-    fills_half_of_space = 2 * num_positive > (space.y == 1).sum()
-    if num_positive < MIN_POSITIVES or fills_half_of_space != is_amount:
-        return False
-    num_outside = num_labels_outside(task, space)
-    if num_outside > MAX_OUTSIDE_SHARE * num_positive:
-        return False
     is_labelled = ~np.isnan(task.y)
-    rate_inside = (task.y[is_labelled & (space.y == 1)] > 0).mean()
-    # The number of labels above 0 outside of the space, if the space did not matter.
-    expected_outside = rate_inside * (is_labelled & (space.y == 0)).sum()
-    if expected_outside < MIN_POSITIVES:
+    inside = task.y[is_labelled & (space.y == 1)] > 0
+    outside = task.y[is_labelled & (space.y == 0)] > 0
+    if inside.sum() < MIN_POSITIVES or (inside.mean() > 0.5) != is_amount:
         return False
-    return bool(num_outside <= MAX_RATIO_OF_RATES * expected_outside)
-
-
-def num_labels_outside(task: TaskProposal, space: TaskProposal) -> int:
-    """Returns the number of a task's labels other than 0 where the space is 0."""
-    return int(((space.y == 0) & (np.nan_to_num(task.y) != 0)).sum())
-
-
-def note_on_space(tasks: dict[str, TaskProposal], task: str, space: str) -> str:
-    """Returns the note on a task that seems to need another task as its space."""
-    num_outside = num_labels_outside(tasks[task], tasks[space])
-    exception = f", except in {num_outside:,} rows" if num_outside else ""
-    value = "1" if tasks[task].task_class.HAS_CLASSES else "above 0"
-    return (
-        f"{task} is {value} only where {space} is 1{exception}; to use only these rows "
-        f"for {task}, add --space {task}:{space}"
-    )
+    # The number of labels above 0 outside of the space, if the space did not matter.
+    expected_outside = inside.mean() * len(outside)
+    max_outside = MAX_OUTSIDE_SHARE * min(inside.sum(), expected_outside)
+    return bool(expected_outside >= MIN_POSITIVES and outside.sum() <= max_outside)
 
 
 def limit_to_space(
@@ -92,9 +69,9 @@ def limit_to_space(
     space is 1 are inside the space.
     """
     argument = f"--space {task}:{space}"
-    space_proposal = propose_space(argument, space, tasks, columns)
+    inside = space_labels(argument, space, tasks, columns) == 1
     proposal = tasks[task]
-    y = np.where(space_proposal.y == 1, proposal.y, np.nan)
+    y = np.where(inside, proposal.y, np.nan)
     labels = y[~np.isnan(y)]
     if len(np.unique(labels)) < 2:
         raise DataError(
@@ -102,60 +79,37 @@ def limit_to_space(
             "another space, or leave out the argument"
         )
     label_count = f"{len(labels):,} labels where {space} is 1"
-    remarks, reason = describe_labels(proposal, labels, label_count)
-    num_outside = int(((proposal.y == 1) & (space_proposal.y != 1)).sum())
+    remarks, reason = dict(proposal.remarks), proposal.reason
+    if not proposal.task_class.HAS_CLASSES:
+        remarks["kind"], reason = describe_amounts(labels, label_count)
+    elif proposal.task_class.BINARY_LABELS and "kind" in remarks:
+        remarks["kind"] = reason = f"{labels.mean():.1%} of {label_count} are 1"
+    num_outside = int(((proposal.y == 1) & ~inside).sum())
     if proposal.task_class.BINARY_LABELS and num_outside:
-        warning = (
+        remarks["space"] = (
             f"WARNING: {task} is 1 in {num_outside:,} rows where {space} is not 1, and "
             f"these rows do not count for {task}; if they should count, leave out "
             f"{argument}"
         )
-        remarks = {**remarks, "space": warning}
-        reason = join_remarks(warning, reason)
+        reason = join_remarks(remarks["space"], reason)
     keys = {**proposal.keys, "space": space}
     return replace(proposal, keys=keys, remarks=remarks, reason=reason, y=y)
 
 
-def describe_labels(
-    proposal: TaskProposal, labels: Array, label_count: str
-) -> tuple[dict[str, str], str]:
-    """Returns the new `remarks` and `reason` of a task that is limited to a space.
-
-    See `describe_amounts` for `labels` and `label_count`.
-    """
-    if not proposal.task_class.HAS_CLASSES:
-        return describe_amounts(labels, label_count)
-    if proposal.task_class.BINARY_LABELS and "kind" in proposal.remarks:
-        reason = f"{labels.mean():.1%} of {label_count} are 1"
-        return {**proposal.remarks, "kind": reason}, reason
-    return proposal.remarks, proposal.reason
-
-
-def propose_space(
+def space_labels(
     argument: str,
     space: str,
     tasks: dict[str, TaskProposal],
     columns: dict[str, ColumnProfile],
-) -> TaskProposal:
-    """Returns the proposal for a space; see `limit_to_space` for the arguments."""
-    if space in tasks:
-        if not tasks[space].task_class.BINARY_LABELS:
-            raise DataError(
-                f"{argument}: task {space} is not binary; a space holds 0 and 1"
-            )
-        return tasks[space]
-    column = find_column(argument, space, columns)
-    if not column.is_binary:
-        content = "is empty"
-        if column.num_filled:
-            examples = ", ".join(column.most_frequent(3))
-            content = (
-                f"holds {column.num_distinct:,} different values, such as {examples}"
-            )
-        raise DataError(
-            f"{argument}: column '{space}' {content}; a space holds 0 and 1"
-        )
-    return propose_task(space, argument, column)
+) -> Array:
+    """Returns the labels of a space; see `limit_to_space` for the arguments."""
+    if space in tasks and tasks[space].task_class.BINARY_LABELS:
+        return tasks[space].y
+    if space not in tasks:
+        column = find_column(argument, space, columns)
+        if column.is_binary:
+            return propose_task(space, argument, column).y
+    raise DataError(f"{argument}: {space} does not hold 0 and 1, as a space must")
 
 
 def find_column(

@@ -8,6 +8,7 @@ import numpy as np
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.message_text import counted
 from mtl_cli.init.column_profile import Array, ColumnProfile
+from mtl_cli.init.column_proposal import join_remarks
 from mtl_cli.init.column_summary import missing_share, shorten
 from mtl_cli.init.convertible_text import convertible_remark, thousands_warning
 from mtl_cli.tasks.base import Task, task_class
@@ -16,10 +17,7 @@ MAX_CLASSES = 30
 # Amounts with at least this share of zeros may be a task of kind `wlr` (weighted
 # logistic regression) or `ziln` (zero-inflated lognormal).
 MANY_ZEROS = 0.1
-# The ratio of the quantile 0.99 to the median. Above `LONG_TAIL`, a remark names the
-# kind `wlr`; above `VERY_LONG_TAIL`, a remark explains the transform `log1p`.
-LONG_TAIL = 5
-VERY_LONG_TAIL = 20
+LONG_TAIL = 5  # the ratio of the quantile 0.99 to the median
 
 
 @dataclass(frozen=True)
@@ -41,12 +39,10 @@ class TaskProposal:
 
     @property
     def label(self) -> str:
-        """The name of the label column."""
         return str(self.keys["label"])
 
     @property
     def task_class(self) -> type[Task]:
-        """The class of the task's kind."""
         return task_class(self.keys["kind"])
 
 
@@ -89,21 +85,17 @@ def multiclass(column: ColumnProfile) -> TaskProposal:
     rarest_class = (
         f"the rarest class is {shorten(rarest)}, with {counted(count, 'row')}"
     )
-    remarks = {"classes": f"{labels_and_missing(column)}; {rarest_class}"}
-    reason = f"{len(classes)} classes; {rarest_class}"
+    hint = "if the order of the classes counts, write ordinal"
     if column.numbers is not None:
-        hint = (
-            "if these are amounts, write regression (without classes); if the order of "
-            "the classes counts, write ordinal"
-        )
-        remarks["kind"] = hint
-        reason += f"; {hint}"
+        hint += "; if they are amounts, write regression (without classes)"
     elif remark := convertible_remark(column):
-        remarks["kind"] = f"WARNING: {remark}"
-        reason += f"; WARNING: {remark}"
+        hint = f"WARNING: {remark}"
     keys = {"label": column.name, "kind": "multiclass", "classes": classes}
-    y = np.where(column.codes < 0, np.nan, column.codes)
-    return TaskProposal(keys, remarks, reason, y)
+    remarks = {"kind": hint, "classes": f"{labels_and_missing(column)}; {rarest_class}"}
+    reason = f"{len(classes)} classes; {rarest_class}; {hint}"
+    return TaskProposal(
+        keys, remarks, reason, np.where(column.codes < 0, np.nan, column.codes)
+    )
 
 
 def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
@@ -120,49 +112,35 @@ def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
     labels = y[~np.isnan(y)]
     if not np.isfinite(labels).all():
         raise DataError(f"{message_start} holds infinite numbers; empty these cells")
-    remarks, reason = describe_amounts(labels, labels_and_missing(column))
+    remark, reason = describe_amounts(labels, labels_and_missing(column))
     if warning := thousands_warning(column):
-        remarks["kind"] += f"; WARNING: {warning}"
-        reason += f"; WARNING: {warning}"
+        reason = join_remarks(f"WARNING: {warning}", reason)
+    remarks = {
+        "kind": remark,
+        "transform": "log1p learns a value near the median (lower MAE, lower R2)",
+    }
     keys = {"label": column.name, "kind": "regression", "transform": "standard"}
     return TaskProposal(keys, remarks, reason, y)
 
 
-def describe_amounts(labels: Array, label_count: str) -> tuple[dict[str, str], str]:
-    """Returns the `remarks` and the `reason` of a `TaskProposal` for amounts.
+def describe_amounts(labels: Array, label_count: str) -> tuple[str, str]:
+    """Returns the comment on the kind of a task for amounts, and its `reason`.
 
     Args:
         labels: the labels that count, (labels,), without missing labels.
         label_count: a text such as "90 labels, 10.0% missing (not counted)".
     """
     median, high = np.quantile(labels, [0.5, 0.99])
-    transform_remark = (
-        "training scales the labels to mean 0 and deviation 1; predictions keep the "
-        "label's unit"
-    )
-    # A median of 0 counts as a tiny number.
-    if labels.min() >= 0 and high > VERY_LONG_TAIL * max(median, 1e-12):
-        transform_remark = (
-            f"1 % of the labels lie above {high:g}, but half are at most {median:g}: "
-            "with log1p, a model would learn a value near the median, not the mean "
-            "(lower MAE, lower R2)"
-        )
-    remarks = {"kind": label_count, "transform": transform_remark}
-    reason = f"numbers from {labels.min():.15g} to {labels.max():.15g}"
+    share_of_0 = (labels == 0).mean()
+    hint = ""
     if len(np.unique(labels)) <= MAX_CLASSES:
-        hint = (
-            "taken for amounts; if these are classes, write multiclass and "
-            "classes: [...]"
-        )
-        remarks["kind"] += f"; {hint}"
-        reason += f"; {hint}"
-    elif labels.min() >= 0:
-        share_of_0 = (labels == 0).mean()
-        if share_of_0 >= MANY_ZEROS:
-            remarks["kind"] += f"; {share_of_0:.1%} are 0: wlr or ziln may fit better"
-        elif high > LONG_TAIL * median:
-            remarks["kind"] += "; the labels have a long tail: wlr may fit better"
-    return remarks, reason
+        hint = "taken for amounts; if these are classes, write multiclass and classes"
+    elif labels.min() >= 0 and share_of_0 >= MANY_ZEROS:
+        hint = f"{share_of_0:.1%} are 0: wlr or ziln may fit better"
+    elif labels.min() >= 0 and high > LONG_TAIL * median:
+        hint = "the labels have a long tail: wlr may fit better"
+    reason = f"numbers from {labels.min():.15g} to {labels.max():.15g}"
+    return join_remarks(label_count, hint), join_remarks(reason, hint)
 
 
 def labels_and_missing(column: ColumnProfile) -> str:

@@ -51,44 +51,33 @@ def list_column(column: ColumnProfile) -> ColumnProposal | None:
     # ids too if they are stored as text.
     are_ids = elements.kind in ("text", "whole", "boolean") or elements.stored_as_text
     if pa.types.is_floating(elements.arrow_type) or not are_ids:
-        return leave_out_lists(column, elements)
+        remark = (
+            f"no feature reads lists of {elements.arrow_type}, except numbers as the "
+            "weights of a sequence: convert the values to text or whole numbers"
+        )
+        return leave_out(column, remark)
     if elements.counts.max() == 1:
         return leave_out(column, "each value occurs only once in all lists")
     return propose_sequence(column, lists, separator)
 
 
-def leave_out_lists(column: ColumnProfile, elements: ColumnProfile) -> ColumnProposal:
-    """Leaves out lists whose values cannot be ids, such as floats and times."""
-    remark = f"no feature reads lists of {elements.arrow_type}"
-    fix = "convert the values to text or whole numbers"
-    if elements.numbers is not None:
-        remark += ", except as weights"
-        fix = f"write weights: {column.name} in a sequence, or {fix}"
-    return leave_out(column, f"{remark}: {fix}")
-
-
 def propose_sequence(
     column: ColumnProfile, lists: ListProfile, separator: str | None
 ) -> ColumnProposal:
-    """Proposes a sequence feature for a column of lists.
-
-    `separator` is the separator of lists in text, None for Arrow lists.
-    """
+    """Proposes a sequence feature; `separator` is None for Arrow lists."""
     max_length = max(1, math.ceil(np.quantile(lists.lengths, LENGTH_QUANTILE)))
     keys: dict[str, Any] = {"kind": "sequence", "max_length": max_length}
     if separator is not None:
         keys["separator"] = separator
     more_keys, remark = min_count_keys(lists.elements.counts, "all values in the lists")
-    keys |= more_keys
     if lists.lengths.max() > max_length:
         share = (lists.lengths <= max_length).mean()
         length_remark = f"max_length keeps {share:.0%} of the lists whole"
         remark = join_remarks(length_remark, remark)
-    return ColumnProposal(column, "feature", keys, remark)
+    return ColumnProposal(column, "feature", keys | more_keys, remark)
 
 
 def list_separator(column: ColumnProfile) -> str | None:
-    """Returns the separator of the lists in a text column; None without lists."""
     for separator, min_share in SEPARATORS.items():
         has_separator = np.asarray(pc.match_substring(column.values, separator))
         num_cells = column.counts[has_separator].sum()
@@ -115,8 +104,7 @@ def makes_lists(column: ColumnProfile, separator: str) -> bool:
 
 def text_column(column: ColumnProfile) -> ColumnProposal:
     """Proposes categories; leaves out sentences and texts that hardly repeat."""
-    lengths = np.array([len(value) for value in column.values.to_pylist()])
-    mean_length = float(np.average(lengths, weights=column.counts))
+    mean_length = np.average(pc.utf8_length(column.values), weights=column.counts)
     hardly_repeats = column.num_distinct > MIN_DISTINCT_FREE_TEXT * column.num_filled
     if mean_length > FREE_TEXT_LENGTH and hardly_repeats:
         return leave_out(column, "the cells hold free text")

@@ -10,27 +10,19 @@ import pyarrow.compute as pc
 from mtl_cli.columns.arrow_types import is_whole
 
 Kind = Literal["text", "boolean", "whole", "decimal", "time", "list", "empty", "other"]
-# A number with a leading zero is a code: 007 is not 7.
-WHOLE_NUMBER = r"^-?(0|[1-9][0-9]*)$"
 NUMBER = r"^-?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?$"
-TIME = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
-    r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[-+][0-9]{2}(:?[0-9]{2})?)?)?$"
-)
-# {kind: pattern}. The first pattern that fits all values of a text column decides.
+# {kind: pattern}. The first pattern that fits all values of a text column decides. A
+# number with a leading zero is a code: 007 is not 7.
 TEXT_PATTERNS: dict[Kind, str] = {
-    "whole": WHOLE_NUMBER,
+    "whole": r"^-?(0|[1-9][0-9]*)$",
     "decimal": NUMBER,
-    "time": TIME,
+    "time": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?"
+    r"(Z|[-+][0-9]{2}(:?[0-9]{2})?)?)?$",
 }
 
 
 def kind_of_values(arrow_type: pa.DataType, values: pa.Array) -> Kind:
-    """Returns the kind of a column's values; "empty" if there are no values.
-
-    The type in the file decides the kind. For text, the distinct values also decide:
-    see `TEXT_PATTERNS`.
-    """
+    """Returns the kind of distinct values of a type; "empty" if there are none."""
     types = pa.types
     if not len(values):
         return "empty"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import ConfigError, WriteError
-from mtl_cli.core.message_text import readable_name
+from mtl_cli.core.message_text import printable, readable_name
 from mtl_cli.core.paths import conf_is_of_other_application
 from mtl_cli.data.dataset import DATASET_NAME_PATTERN, RULES_OF_PATTERNS
 from mtl_cli.init.arguments import (
@@ -16,14 +16,15 @@ from mtl_cli.init.arguments import (
     parse_tasks,
 )
 from mtl_cli.init.column_profile import ColumnProfile, profile_column
+from mtl_cli.init.column_proposal import ColumnProposal
 from mtl_cli.init.dataset_proposal import DatasetProposal, propose_dataset
-from mtl_cli.init.preview import TablePreview
 from mtl_cli.init.read_tables import read_tables
 from mtl_cli.init.self_check import check_proposal
-from mtl_cli.init.table_checks import check_first_line, check_test_table
-from mtl_cli.init.terminal_text import terminal_text
-from mtl_cli.init.yaml_lines import on_one_line
+from mtl_cli.init.table_checks import check_first_line, check_test_labels
 from mtl_cli.init.yaml_text import dataset_yaml
+
+MAX_CELL_WIDTH = 32  # a longer cell of the printed table pushes its row to the right
+MAX_LISTED_COLUMNS = 50  # columns of the printed table, besides the labels
 
 
 def write_dataset(arguments: argparse.Namespace) -> str:
@@ -35,69 +36,46 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     """
     labels = parse_tasks(arguments.task)
     spaces = parse_spaces(arguments.space, list(labels))
-    check_paths([arguments.table, arguments.test])
     name = arguments.name or dataset_name(arguments.table)
     # Without --task, the command only lists possible labels, in the error below. So the
     # YAML may exist.
     target = target_path(name, may_exist=arguments.force or not labels)
-    label_columns = list(labels.values())
-    tables = read_tables(arguments, label_columns)
+    tables = read_tables(arguments)
     train = tables.train
     columns = [profile_column(c, train.table[c]) for c in train.table.column_names]
-    check_first_line(train, columns, label_columns)
+    check_first_line(train, columns, list(labels.values()))
     if not labels:
         raise missing_task_error(train.path, columns)
     proposal = propose_dataset(columns, labels, spaces)
     if tables.test is not None:
-        check_test_table(train, tables.test, proposal)
+        check_test_labels(train, tables.test, proposal.tasks)
 
     def to_yaml(proposal: DatasetProposal) -> str:
         return dataset_yaml(name, tables, proposal)
 
     proposal, check_notes = check_proposal(proposal, to_yaml, tables.complete)
     write_yaml(target, to_yaml(proposal))
-    notes = [
-        *tables.null_notes,
-        *notes_on_ordered_classes(train, proposal),
-        *proposal.notes,
-        *check_notes,
+    notes = [*tables.notes, *proposal.notes, *check_notes]
+    lines = [
+        *column_table(target, proposal),
+        *(f"note: {printable(note)}" for note in notes),
+        "",
+        f"wrote {target}; check this file, then run",
+        f"  mtl-train dataset={name} check_only=true",
+        f"  mtl-train dataset={name} model=mmoe",
     ]
-    return terminal_text(name, target, proposal, notes)
-
-
-def notes_on_ordered_classes(
-    train: TablePreview, proposal: DatasetProposal
-) -> list[str]:
-    """Returns a note for each multiclass task whose classes the table orders."""
-    return [
-        f"task {name}: the column is an ordered categorical; if the order counts, "
-        f"write kind: ordinal and classes: {on_one_line(train.orders[task.label])}"
-        for name, task in proposal.tasks.items()
-        if task.label in train.orders and task.keys["kind"] == "multiclass"
-    ]
-
-
-def check_paths(paths: list[str | None]) -> None:
-    """Refuses a path with `${`: OmegaConf would read a reference to another key."""
-    for path in filter(None, paths):
-        if "${" in path:
-            raise ConfigError(f"{path}: configs cannot hold '${{'; rename the file")
+    return "\n".join(lines) + "\n"
 
 
 def missing_task_error(path: str, columns: list[ColumnProfile]) -> ConfigError:
     """Returns the error for a command without --task, with possible label columns."""
-    binary = [column.name for column in columns if column.is_binary]
-    two_values = [column.name for column in columns if column.num_distinct == 2]
-    if binary:
-        names, description = binary, f"columns of 0 and 1 in '{path}'"
-    elif two_values:
-        names = two_values
-        description = f"no column of '{path}' holds 0 and 1; columns with two values"
-    else:
-        names = [column.name for column in columns]
-        description = f"no column of '{path}' holds 0 and 1; all columns"
-    listed = ", ".join(map(readable_name, names))
-    return ConfigError(f"--task: say what to predict; {description}: {listed}")
+    names = [c.name for c in columns if c.num_distinct == 2] or [
+        c.name for c in columns
+    ]
+    return ConfigError(
+        f"--task: say what to predict; possible columns of '{path}': "
+        f"{', '.join(map(readable_name, names))}"
+    )
 
 
 def target_path(name: str, may_exist: bool) -> Path:
@@ -130,7 +108,6 @@ def target_path(name: str, may_exist: bool) -> Path:
 
 
 def write_yaml(target: Path, text: str) -> None:
-    """Writes the YAML of a data set to `target`."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_text(target, text, "start in a folder that can be written")
@@ -138,3 +115,41 @@ def write_yaml(target: Path, text: str) -> None:
         raise ConfigError(f"cannot write {target}: {error.strerror}") from None
     except WriteError as error:
         raise ConfigError(str(error)) from None
+
+
+def column_table(target: Path, proposal: DatasetProposal) -> list[str]:
+    """Returns the lines of a table that shows the use of each column.
+
+    The table shows at most `MAX_LISTED_COLUMNS` columns that are not labels: columns
+    with a warning and columns that are not features come first.
+    """
+    rows = [("column", "taken for", "because")]
+    for task_name, task in proposal.tasks.items():
+        rows.append((task.label, f"task {task_name}: {task.keys['kind']}", task.reason))
+    columns = proposal.columns
+    num_hidden = len(columns) - MAX_LISTED_COLUMNS
+    if num_hidden > 0:
+        # False sorts before True.
+        columns = sorted(columns, key=lambda p: p.is_feature and not p.warning)
+    rows += map(table_row, columns[:MAX_LISTED_COLUMNS])
+    cells = [[printable(cell) for cell in row] for row in rows]
+    widths = [
+        min(MAX_CELL_WIDTH, max(map(len, column)))
+        for column in zip(*cells, strict=True)
+    ]
+    lines = [
+        f"{name.ljust(widths[0])}  {use.ljust(widths[1])}  {reason}".rstrip()
+        for name, use, reason in cells
+    ]
+    if num_hidden > 0:
+        lines.append(f"... and {num_hidden:,} more columns; {target} has all columns")
+    return lines
+
+
+def table_row(proposal: ColumnProposal) -> tuple[str, str, str]:
+    """Returns the name of a column, its use, and the reason for this use."""
+    name = proposal.column.name
+    if not (proposal.is_feature and proposal.keys):
+        return name, proposal.role, proposal.explanation
+    reason = proposal.explanation if proposal.warning else proposal.summary
+    return name, proposal.keys["kind"], reason

@@ -1,23 +1,25 @@
-"""The text of a data set's YAML, with comments beside its keys."""
+"""The text of a data set's YAML, with comments beside its keys.
 
+PyYAML would not write comments, and leaves texts such as 1e3 without quotes, although
+OmegaConf reads them as numbers.
+"""
+
+import re
 from collections.abc import Iterator
-from itertools import chain
+from functools import cache
 
+import yaml
+
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.message_text import visible
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.init.column_proposal import ColumnProposal, join_remarks
 from mtl_cli.init.dataset_proposal import DatasetProposal
-from mtl_cli.init.name_hints import suggests_person
 from mtl_cli.init.read_tables import Tables
 from mtl_cli.init.task_proposal import TaskProposal
-from mtl_cli.init.yaml_lines import (
-    COMMENT_COLUMN,
-    comment,
-    key_line,
-    list_lines,
-    on_one_line,
-    scalar,
-)
 
+# The column in which the comments beside the keys begin.
+COMMENT_COLUMN = 24
 # The comments beside features are aligned. A feature that is wider than this number of
 # characters pushes its own comment to the right.
 MAX_FEATURE_WIDTH = 60
@@ -25,13 +27,20 @@ MAX_FEATURE_WIDTH = 60
 # of the task's kind are written.
 TASK_KEYS = ["label", "kind", "positive", "classes", "loss", "transform", "weight"]
 TASK_KEYS += ["positive_weight", "sampling_rate", "space", "metrics", "tower_units"]
+# Text of characters that need no quotes, even within {} and []. The text begins with a
+# letter or _, so OmegaConf does not read the text as a number.
+UNQUOTED = re.compile(r"[^\W\d](?:[\w ()/.+-]*[\w)+])?")
 
 
 def dataset_yaml(name: str, tables: Tables, proposal: DatasetProposal) -> str:
-    """Returns the YAML of a data set."""
+    """Returns the YAML of a data set.
+
+    Raises:
+        DataError: if a configuration cannot hold a name or a value.
+    """
     lines = [
         *table_lines(name, tables),
-        *csv_lines(tables.csv_options, tables.null_values),
+        *csv_lines(tables.csv),
         key_line("stream", "auto", "true: rows are read from disk during the training"),
         *split_lines(proposal, has_test=tables.test is not None),
         "",
@@ -46,43 +55,28 @@ def dataset_yaml(name: str, tables: Tables, proposal: DatasetProposal) -> str:
 
 
 def table_lines(name: str, tables: Tables) -> list[str]:
-    """Returns the first comments, and the lines of the keys that name the tables."""
-    train, test = tables.train, tables.test
+    train = tables.train
     which_rows = "all" if train.complete else "the first"
     read_rows = f"{which_rows} {train.table.num_rows:,} rows"
-    test_path = None if test is None else test.path
-    test_hint = "null: a share of the training rows, see test_fraction"
-    format_hint = "auto: the endings of the files name the format"
+    test_path = None if tables.test is None else tables.test.path
     return [
         comment(f"Proposed by mtl-init from {read_rows} of {train.path}."),
         "# A first guess: keep as features only what is known before the prediction.",
         key_line("name", name),
         key_line("train", train.path),
         key_line("valid", None, "null: a share of valid_from, see valid_fraction"),
-        key_line("test", test_path, test_hint),
-        key_line("format", tables.format, format_hint),
+        key_line("test", test_path, "null: a share of train, see test_fraction"),
+        key_line("format", tables.format, "auto: the endings of the files name it"),
     ]
 
 
-def csv_lines(csv_options: list[Csv], null_values: dict[str, list[str]]) -> list[str]:
-    """Returns the lines of the section `csv`; see `Tables` for the arguments."""
-    csv = csv_options[0] if csv_options else Csv()
-    column_hint = "names of the columns, if the first line holds none"
-    column_lines = [key_line("  columns", None, column_hint)]
-    if csv.columns is not None:
-        column_lines = list_lines("  columns", csv.columns)
-    # The YAML has one key `trim` for both tables.
-    trim = any(options.trim for options in csv_options)
-    null_hint = "texts that count as empty cells"
-    if null_values:
-        seen_in = dict.fromkeys(chain.from_iterable(null_values.values()))
-        null_hint += f", in all columns; seen in {', '.join(seen_in)}"
+def csv_lines(csv: Csv) -> list[str]:
     return [
         "csv:".ljust(COMMENT_COLUMN) + "# how text files are written",
         key_line("  delimiter", csv.delimiter, "null: a comma, or a tab in .tsv files"),
-        *column_lines,
-        key_line("  trim", trim, "whether spaces around cells and names are cut"),
-        key_line("  null_values", list(null_values), null_hint),
+        key_line("  columns", csv.columns, "names, if the first line holds none"),
+        key_line("  trim", csv.trim, "whether spaces around cells and names are cut"),
+        key_line("  null_values", csv.null_values, "texts that count as empty cells"),
     ]
 
 
@@ -91,33 +85,21 @@ def split_lines(proposal: DatasetProposal, has_test: bool) -> list[str]:
 
     If there is a test table, the rows of the training table are not split by time.
     """
-    split_by, split_column = "random", None
-    split_hint = "or group, time, order"
-    if proposal.split_column and has_test:
-        split_hint += f"; for time, write split_column: {proposal.split_column}"
-    elif proposal.split_column:
-        split_by, split_column = "time", proposal.split_column
-        split_hint = "the latest rows are held out; or random, group"
-    weight_hint = "the column with the weight of each row; null: all weights are 1"
-    weights = [p.column.name for p in proposal.columns if p.role == "weight"]
-    if weights:
-        weight_hint += f"; perhaps {weights[0]}"
-    group_hint = "the column of groups for group AUC; null: no group AUC"
-    # Users or sessions with empty cells cannot be the `group_column`.
-    columns = [p.column for p in proposal.features if p.column.kind != "list"]
-    people = [c.name for c in columns if suggests_person(c.name) and c.num_missing]
-    if people:
-        group_hint += f"; {people[0]} has empty cells"
+    split_column = None if has_test else proposal.split_column
     test_fraction = 0.0 if has_test else 0.1
     lines: list[tuple[str, object, str]] = [
         ("valid_fraction", 0.1, "the share of rows held out for validation"),
         ("valid_from", "train", "the file that validation rows come from: train, test"),
         ("test_fraction", test_fraction, "the share of rows held out for testing"),
-        ("split_by", split_by, split_hint),
+        (
+            "split_by",
+            "time" if split_column else "random",
+            "random, group, time, order",
+        ),
         ("split_column", split_column, "the column of times or groups to split by"),
         ("split_seed", 0, "the key seed does not change the split of the rows"),
-        ("weight_column", None, weight_hint),
-        ("group_column", proposal.group_column, group_hint),
+        ("weight_column", None, "the column with the weight of each row; null: all 1"),
+        ("group_column", proposal.group_column, "the users or sessions of group AUC"),
         ("groups", {}, "{name: tasks to train together, and features to drop}"),
         ("group", None, "the group of tasks to use; null: all tasks, all features"),
         ("scenario", None, "the feature that tells the page or market; null: none"),
@@ -158,8 +140,51 @@ def task_lines(proposal: TaskProposal) -> Iterator[str]:
     } | proposal.remarks
     for name in [key for key in TASK_KEYS if key in fields]:
         value = proposal.keys.get(name, fields[name].default)
-        if isinstance(value, list):
-            yield "    " + comment(remarks.get(name, ""))
-            yield from list_lines(f"    {name}", value)
-        else:
-            yield key_line(f"    {name}", value, remarks.get(name, ""))
+        yield key_line(f"    {name}", value, remarks.get(name, ""))
+
+
+def key_line(indented_key: str, value: object, remark: str = "") -> str:
+    """Returns the line of a key and its value, with a comment if there is a remark."""
+    line = f"{indented_key}: {on_one_line(value)}"
+    if not remark:
+        return line
+    return f"{line.ljust(COMMENT_COLUMN - 2)}  {comment(remark)}"
+
+
+def on_one_line(value: object) -> str:
+    """Returns any value as YAML on one line."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(on_one_line, value))}]"
+    if isinstance(value, dict):
+        items = [f"{scalar(k)}: {on_one_line(v)}" for k, v in value.items()]
+        return f"{{{', '.join(items)}}}"
+    return scalar(value)
+
+
+def scalar(value: object) -> str:
+    """Returns a number, boolean, null or text as YAML on one line.
+
+    Text is quoted if PyYAML or OmegaConf might read it as something else.
+    """
+    if not isinstance(value, str):
+        # The dump may have a second line: "...", the end of the YAML document.
+        return yaml.safe_dump(value).partition("\n")[0]
+    if "${" in value or value == "???":
+        raise DataError(
+            f"configs cannot hold '{value}': OmegaConf would read a reference or a "
+            "missing value; rename the column or file, or replace the value"
+        )
+    if UNQUOTED.fullmatch(value) and keeps_meaning_unquoted(value):
+        return value
+    quoted = yaml.safe_dump(value, default_style='"', allow_unicode=True, width=1e9)
+    return quoted.rstrip("\n")
+
+
+@cache
+def keeps_meaning_unquoted(value: str) -> bool:
+    """Whether PyYAML reads a text without quotes as the same text."""
+    return bool(yaml.load(value, yaml.CSafeLoader) == value)
+
+
+def comment(text: str) -> str:
+    return f"# {visible(text)}"

@@ -34,7 +34,7 @@ MAX_UNEXPECTED_SHARE = 0.05
 
 
 class YesNoValues(NamedTuple):
-    """The values of a yes/no column: those for yes, those for no, and all others."""
+    """The values of a yes/no column."""
 
     yes: list[str]
     no: list[str]
@@ -50,10 +50,9 @@ def are_yes_and_no(texts: list[str]) -> bool:
 def yes_no_values(column: ColumnProfile) -> YesNoValues | None:
     """Groups the values of a yes/no column; returns None for another column.
 
-    In a yes/no column, one answer says yes and another says no. The cells with other
-    answers are at most `MAX_UNEXPECTED_SHARE` of the cells, and fewer than the cells
-    that say yes, and fewer than the cells that say no. Values that differ only in
-    spelling are one answer: `1.0` and `1`, `Yes` and `yes`, or `True` and `1`.
+    The cells that say neither yes nor no are at most `MAX_UNEXPECTED_SHARE` of the
+    cells, and rarer than each answer. Values that differ only in spelling are one
+    answer: `1.0` and `1`, `Yes` and `yes`, or `True` and `1`.
     """
     values_by_answer: defaultdict[str, list[str]] = defaultdict(list)
     counts: Counter[str] = Counter()

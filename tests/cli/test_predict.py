@@ -377,7 +377,7 @@ WRONG = {
     "set_empty": (
         ["RUN", "TEST", "-o", "o.csv", "--set", "age="],
         2,
-        "--set age: the value is empty, not a number",
+        "--set age: the value is empty or nan, not a number",
     ),
     "set_what": (["RUN", "TEST", "-o", "o.csv", "--set", "age"], 2, "has no '='"),
     "set_twice": (

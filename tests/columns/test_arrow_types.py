@@ -9,7 +9,6 @@ from mtl_cli.columns.arrow_types import (
     common_type,
     plain_type,
     unusable_type,
-    with_lists_of_views,
     with_plain_types,
 )
 from mtl_cli.core.errors import DataError
@@ -124,18 +123,6 @@ def test_views_and_short_decimals_become_types_that_arrow_can_work_with() -> Non
     assert plain_type(pa.int8()) == pa.int8()
 
 
-@pytest.mark.parametrize("cut", [slice(None), slice(1, 3), slice(4, 4)])
-def test_list_views_become_lists_of_the_same_values(cut: slice) -> None:
-    # Arrow's cast made the list of "c" empty.
-    words = pa.array(["a", "b", "c"], pa.string_view())
-    views = pa.ListViewArray.from_arrays([2, 0, None, 0, 0], [1, 2, 0, 0, 3], words)
-    column = pa.chunked_array([views[cut], views], views.type)
-    (lists,) = with_plain_types(with_lists_of_views(pa.table({"x": column}))).columns
-    lists.validate(full=True)
-    assert lists.type == pa.large_list(pa.large_string())
-    assert lists.to_pylist() == column.to_pylist()
-
-
 def test_texts_whole_numbers_and_columns_without_values_have_a_common_type() -> None:
     text, long_text = pa.string(), pa.large_string()
     assert common_type(text, text) == text
@@ -155,7 +142,6 @@ def test_texts_whole_numbers_and_columns_without_values_have_a_common_type() -> 
         (pa.list_(text, 2), pa.list_(text)),
         (pa.list_(text), pa.list_(pa.int64())),
         (pa.bool_(), pa.int8()),
-        (no_values, pa.list_view(text)),
     ):
         assert common_type(first, second) is common_type(second, first) is None
 

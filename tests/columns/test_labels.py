@@ -1,5 +1,6 @@
 """Labels of regressions keep all digits until training has centred them."""
 
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -126,20 +127,15 @@ def test_value_that_no_cell_can_hold_is_refused(cells: pa.Array, value: int) -> 
         cells_equal(pa.chunked_array([cells]), value)
 
 
-def test_labels_that_are_intervals_are_refused_with_an_example() -> None:
-    cells = pa.array([(1, 2, 3)], pa.month_day_nano_interval())
-    with pytest.raises(DataError, match=r"such as MonthDayNano\(.*\), not numbers; x"):
-        read_label_numbers("column 'y'", pa.chunked_array([cells]), "x")
-
-
 @pytest.mark.parametrize(
-    "times",
+    "cells",
     [
+        pa.array([(1, 2, 3)], pa.month_day_nano_interval()),
         pa.array([10**17], pa.timestamp("s")),  # after the year 9999
         pa.array([0], pa.timestamp("s", "Mars/Phobos")),
     ],
 )
-def test_labels_that_are_times_python_cannot_show_are_refused(times: pa.Array) -> None:
-    column = pa.chunked_array([times])
-    with pytest.raises(DataError, match=r"holds timestamp\[s.*\], not numbers; give"):
-        read_label_numbers("column 'y'", column, "give numbers")
+def test_labels_that_are_no_numbers_are_refused_by_their_type(cells: pa.Array) -> None:
+    message = f"column 'y' holds {cells.type}, not numbers; give numbers"
+    with pytest.raises(DataError, match=re.escape(message)):
+        read_label_numbers("column 'y'", pa.chunked_array([cells]), "give numbers")

@@ -32,16 +32,6 @@ def test_text_in_a_numeric_feature_is_refused_with_what_to_do(feature):
         fitted_column(feature, ["1", "two"])
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["136,78", "1.234,5", "1'234", "12 %", "5\u00a0€", "\u221218", "192.168.100.200"],
-)
-def test_text_like_a_number_of_a_spreadsheet_is_a_plain_number_or_sparse(text):
-    fixes = "write plain numbers with a decimal point, .* or .* kind to sparse"
-    with pytest.raises(DataError, match=fixes):
-        fitted_column(NUMERIC[0], ["1", text])
-
-
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, None])
 @pytest.mark.parametrize("feature", NUMERIC, ids=lambda f: f.kind)
 def test_empty_or_infinite_number_is_refused_with_its_row(feature, bad):

@@ -80,9 +80,9 @@ def test_decimals_without_fraction_are_the_ids_that_they_stand_for(
 @pytest.mark.parametrize(
     ("x", "kind", "problem"),
     [
-        ([4.5, 1], "float64", "double such as 4.5; set the feature's kind to"),
-        ([100000.5, 1], "float64", "double such as 100000.5; set the feature's"),
-        ([np.inf, 1], "float64", "double such as inf; set the feature's kind"),
+        ([4.5, 1], "float64", "double such as 4.5; convert ids"),
+        ([100000.5, 1], "float64", "double such as 100000.5; convert"),
+        ([np.inf, 1], "float64", "double such as inf; convert ids"),
         ([2.0**53, 1], "float64", "double, which rounds whole numbers above 2^53"),
         ([2.0**24, 1], "float32", "float, which rounds whole numbers above 2^24"),
     ],

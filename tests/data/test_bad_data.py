@@ -202,13 +202,13 @@ CELLS = {
     ),
     "empty_number": (
         text({30: "x,,1"}),
-        "feature age: row 30 is empty, not a number (1 such row); fill the cells "
-        "or remove the rows, or train with `missing:`, which says how to read empty "
-        "cells [{file}]",
+        "feature age: row 30 is empty or nan, not a number (1 such row); fill the "
+        "cells or remove the rows, or train with `missing:`, which says how to read "
+        "empty cells [{file}]",
     ),
     "nan": (
         text({30: "x,nan,1", 33: "x,NaN,1"}),
-        "feature age: row 30 holds nan, not a number ... such row ... [{file}]",
+        "feature age: row 30 is empty or nan, not a number ... such row ... [{file}]",
     ),
     "infinity": (
         text({30: "x,-inf,1"}),
@@ -557,9 +557,8 @@ COLUMNS = {
     ),
     "wrong_separator": (
         column(["1;2", "3;4;5", ""]),
-        "feature x: no cell holds the separator '|'; if cells like '1;2' are "
-        "lists, set separator to ';'; if each cell is one value, set the feature's "
-        "kind to sparse",
+        "feature x: no cell holds the separator '|'; set separator to ';', or, if each "
+        "cell is one value, set the feature's kind to sparse",
         {"features": HISTORY},
     ),
     "sequence_without_separator": (
@@ -699,11 +698,15 @@ CROSS = {"z": {"kind": "cross", "columns": ["x", "city"]}}
 SEQUENCE = {"x": {"kind": "sequence", "max_length": 3}}
 BUCKETS = {"x": {"kind": "bucketized", "num_buckets": 3}}
 IDS = "feature x: needs whole numbers or text, but the column holds"
+FIX = (
+    "convert ids to whole numbers or text; or, for amounts, set the feature's kind to "
+    "dense, for lists to sequence [{file}]"
+)
 NUMBERS = "feature x: needs numbers, but the column holds"
 TYPES = {
     "dates_as_ids": (
         pa.array([TIME.date()] * 8),
-        f"{IDS} date32[day]; convert the column to text [{{file}}]",
+        f"{IDS} date32[day]; {FIX}",
         {"features": SPARSE},
     ),
     "times_as_ids": (pa.array([TIME] * 8), f"{IDS} time", {"features": SPARSE}),
@@ -711,31 +714,25 @@ TYPES = {
     "binary_as_ids": (BINARIES, f"{IDS} binary; convert", {"features": SPARSE}),
     "decimals_as_ids": (
         pa.array([1, 2] * 4).cast(pa.decimal128(30, 2)),
-        f"{IDS} decimal128(30, 2); convert ids to whole numbers or text; for amounts, "
-        "set the feature's kind to bucketized or dense [{file}]",
+        f"{IDS} decimal128(30, 2); {FIX}",
         {"features": SPARSE},
     ),
     "floats_as_ids": (
         pa.array([1.5, 2] * 4),
-        f"{IDS} double such as 1.5; set the feature's kind to bucketized or dense "
-        "[{file}]",
+        f"{IDS} double such as 1.5; {FIX}",
         {"features": SPARSE},
     ),
-    "lists_as_ids": (
-        LISTS,
-        f"{IDS} list<... int64>; set the feature's kind to sequence [{{file}}]",
-        {"features": SPARSE},
-    ),
+    "lists_as_ids": (LISTS, f"{IDS} list<... int64>; {FIX}", {"features": SPARSE}),
     "lists_crossed": (
         LISTS,
         "feature z: column 'x': needs whole numbers or text, but the column holds "
-        "list<... int64>; cross columns of ids or words [{file}]",
+        f"list<... int64>; {FIX}",
         {"features": CROSS},
     ),
     "floats_crossed": (
         pa.array([1.5, 2] * 4),
         "feature z: column 'x': needs whole numbers or text, but the column holds "
-        "double such as 1.5; cross columns of ids or words [{file}]",
+        f"double such as 1.5; {FIX}",
         {"features": CROSS},
     ),
     "lists_hashed": (
@@ -746,7 +743,7 @@ TYPES = {
     "structs_crossed": (
         STRUCTS,
         "feature z: column 'x': needs whole numbers or text, but the column holds "
-        "struct<a: int64>; cross columns of ids or words",
+        f"struct<a: int64>; {FIX}",
         {"features": CROSS},
     ),
     "dates_as_numbers": (
@@ -770,7 +767,7 @@ TYPES = {
     ),
     "empty_text_among_numbers": (
         pa.array(["1", "", " "] + ["2"] * 5),
-        "feature x: row 2 is empty, not a number (2 such rows); fill the cells",
+        "feature x: row 2 is empty or nan, not a number (2 such rows); fill the cells",
         {"features": X},
     ),
     "infinity_where_empty_cells_have_a_bucket": (
@@ -818,8 +815,8 @@ TYPES = {
     ),
     "dates_as_labels": (
         pa.array([TIME.date()] * 8),
-        "dataset.tasks.task: column 'x' holds date32[day] such as datetime.date(2026, "
-        "1, 31), not numbers; name the value that is read as 1 in `positive:` [{file}]",
+        "dataset.tasks.task: column 'x' holds date32[day], not numbers; name the value "
+        "that is read as 1 in `positive:` [{file}]",
         {"tasks": {"task": {"label": "x", "kind": "binary"}}},
     ),
     "words_as_labels": (
@@ -835,7 +832,7 @@ TYPES = {
     ),
     "lists_as_amounts": (
         LISTS,
-        "column 'x' holds list<... such as [1, 2], not numbers; convert the column to",
+        "column 'x' holds list<..., not numbers; convert the column to",
         {"tasks": WATCH},
     ),
     "positive_word_of_numbers": (

@@ -136,9 +136,7 @@ def test_raw_adult_becomes_what_a_person_would_write(run: Run, tmp_path: Path) -
         "null_values": [],
     }
     assert values["train"] == "adult.data"
-    assert "says the same as education" in line_of("adult", "education_num")
     assert "all 32,561 rows" in Path("conf/dataset/adult.yaml").read_text()
-    assert "use in place of the bundled data set adult" in out
     assert "mtl-train dataset=adult check_only=true\n" in out
     assert out.endswith("mtl-train dataset=adult model=mmoe\n")
 
@@ -188,7 +186,7 @@ def test_made_table_is_told_apart_column_by_column(run: Run) -> None:
     assert "5.0% missing" in line_of("shop", "price")
     assert "always web" in line_of("shop", "source")
     assert "differs in nearly every row" in line_of("shop", "row")
-    assert "give the label away: click" in line_of("shop", "clicked")
+    assert "mtl-train refuses the feature: " in line_of("shop", "clicked")
     assert values["split_by"] == "time"
     assert values["split_column"] == "seen_at"
     assert (values["valid_fraction"], values["test_fraction"]) == (0.1, 0.1)
@@ -250,7 +248,7 @@ def test_labels_become_tasks_by_what_they_hold(run: Run) -> None:
     assert tasks["seconds"]["transform"] == "standard"
     assert tasks["spent"]["transform"] == "standard"
     yaml_text = Path("conf/dataset/shop.yaml").read_text()
-    assert "a model would learn a value near the median" in yaml_text
+    assert "log1p learns a value near the median" in yaml_text
     assert "66.7% are 0: wlr or ziln may fit better" in yaml_text
     assert "the labels have a long tail: wlr may fit better" in yaml_text
     assert "if the order of the classes counts, write ordinal" in yaml_text
@@ -296,7 +294,7 @@ def test_numbers_are_amounts_or_ids_by_name_and_by_how_they_repeat(run: Run) -> 
         "zip": "sparse",
     }
     assert "taken for ids; if they are amounts" in line_of("shop", "c7")
-    assert "taken for amounts; if they are codes" in line_of("shop", "paid")
+    assert "taken for amounts; if codes" in line_of("shop", "paid")
 
 
 def test_spiked_amounts_get_embeddings_if_there_are_rows_to_train_them(
@@ -412,29 +410,7 @@ def test_longest_sequences_do_not_set_the_length(run: Run) -> None:
     assert "max_length keeps 98% of the lists whole" in line_of("shop", "seen")
     assert "max_length" not in line_of("shop", "words").partition("#")[2]
     assert "no feature reads lists of double" in line_of("shop", "vector")
-    assert "write weights: vector in a sequence" in line_of("shop", "vector")
-
-
-def test_list_of_the_ids_of_another_column_is_told(run: Run) -> None:
-    random = np.random.default_rng(0)
-    lists = [random.choice(60, 3).tolist() for _ in range(ROWS)]
-    values = {
-        "click": [i % 2 for i in range(ROWS)],
-        "item": random.integers(0, 60, ROWS).astype(str),
-        "user": random.integers(0, 200, ROWS).astype(str),  # most ids are no items
-        "hour": random.integers(0, 20, ROWS).astype(str),
-        "seen": ["|".join(map(str, items)) for items in lists],
-        "hours": ["|".join(str(x % 20) for x in items) for items in lists],
-    }
-    pd.DataFrame(values).to_csv("shop.csv", index=False)
-    code, out, _ = run("shop.csv", "--task", "click")
-    assert code == 0
-    told = [line for line in out.splitlines() if "holds values of" in line]
-    assert told == [
-        "note: seen holds values of item; to use the embeddings of item for seen too, "
-        "write table: item"
-    ]
-    assert "min_count" not in line_of("shop", "seen")
+    assert "except numbers as the weights of a sequence" in line_of("shop", "vector")
 
 
 def test_times_of_every_form_split_and_are_no_features(run: Run) -> None:
@@ -489,15 +465,14 @@ def test_large_whole_label_is_written_exactly(run: Run) -> None:
 def test_test_table_must_hold_needed_columns_once(run: Run) -> None:
     columns = {"click": [0, 1, 1] * 98, "buy": [0, 0, 1] * 98, "ad": [*range(7)] * 42}
     write_csv("shop.csv", **columns)
-    command = ["shop.csv", "--task", "buy", "--space", "buy:click"]
+    command = ["shop.csv", "--task", "buy", "--space", "buy:click", "--force"]
     write_csv("test.csv", buy=columns["buy"], ad=columns["ad"])
-    code, _, error = run(*command, "--test", "test.csv")
-    assert code == 2
-    assert "--test: no column 'click' in 'test.csv'" in error
+    _, out, _ = run(*command, "--test", "test.csv")
+    assert "refuses the data set as it is: dataset.tasks.buy.space: no column" in out
     Path("test.csv").write_text("buy,ad,buy,click\n1,2,1,1\n0,1,0,1\n", "utf-8")
     code, _, error = run(*command, "--test", "test.csv")
     assert code == 2
-    assert "'test.csv' has several columns 'buy'; rename all but one" in error
+    assert "'test.csv' has no names of columns, or a name twice; rename" in error
 
 
 @pytest.mark.parametrize("odd", ["train", "test"])
@@ -516,7 +491,7 @@ def test_labels_are_compared_as_numbers_and_as_text(odd: str, run: Run) -> None:
 
 def test_quotes_in_the_name_of_a_column_are_seen(run: Run) -> None:
     write_csv("shop.csv", **{"'click'": [0, 1] * 99, "ad": [*range(9)] * 22})
-    assert "of 0 and 1 in 'shop.csv': \"'click'\"" in run("shop.csv")[2]
+    assert "possible columns of 'shop.csv': \"'click'\"" in run("shop.csv")[2]
     _, _, error = run("shop.csv", "--task", "click")
     assert "no column 'click' in the table, which has \"'click'\", ad; did" in error
 
@@ -555,7 +530,6 @@ def test_test_table_ends_the_split_by_time(run: Run) -> None:
     assert values["test"] == "test.csv"
     assert (values["valid_fraction"], values["test_fraction"]) == (0.1, 0.0)
     assert (values["split_by"], values["split_column"]) == ("random", None)
-    assert "for time, write split_column: seen_at" in line_of("shop", "split_by")
 
 
 def test_columns_that_tell_the_label_are_left_out_or_warned_of(run: Run) -> None:
@@ -591,14 +565,8 @@ def test_columns_that_tell_the_label_are_left_out_or_warned_of(run: Run) -> None
         "noise",
         "user_id",
     }
-    for column, task in {
-        "copied": "click",
-        "kept": "click",
-        "worded": "click",
-        "cents": "spent",
-        "mood_number": "mood",
-    }.items():
-        assert f"would give the label away: {task}" in line_of("shop", column)
+    for column in ("copied", "kept", "worded", "cents", "mood_number"):
+        assert "mtl-train refuses the feature" in line_of("shop", column)
     assert "WARNING: the column alone predicts click with AUC 1" in line_of(
         "shop", "seconds"
     )
@@ -693,11 +661,6 @@ def test_missing_classes_are_no_value_of_a_task_in_its_space(
     assert ("where click is 1, grade has one value or none" in err) == (classes == 1)
 
 
-def test_outcomes_that_are_no_tasks_are_asked_about(run: Run) -> None:
-    proposed(run, liked=(np.arange(ROWS) // 3) % 2)
-    assert "is the column known before the prediction?" in line_of("shop", "liked")
-
-
 def test_ids_stored_as_decimals_are_the_whole_numbers_that_they_stand_for(
     run: Run,
 ) -> None:
@@ -771,7 +734,7 @@ def test_names_and_words_of_any_kind_survive_the_yaml(run: Run) -> None:
         ("shop.tsv.gz", "\t", "auto", None),
         ("shop.csv", ";", "auto", ";"),
         ("shop.txt", "|", "csv", "|"),
-        ("shop.data", "\t", "tsv", None),
+        ("shop.data", "\t", "csv", "\t"),
     ],
 )
 def test_text_is_read_whatever_separates_it(
@@ -819,23 +782,6 @@ def test_zst_feather_and_a_folder_of_parquet_say_the_same(run: Run) -> None:
     assert found[0]["features"]["user_id"] == {"kind": "sparse", "min_count": 2}
 
 
-@pytest.mark.parametrize("ending", ["parquet", "feather"])
-def test_order_of_a_categorical_is_told(ending: str, run: Run) -> None:
-    for ordered in (True, False):
-        order = ["no", "maybe, later", "yes"]
-        answers = pd.Categorical([*reversed(order)] * 200, order, ordered=ordered)
-        frame = pd.DataFrame({"buy": answers, "fit": answers, "ad": [*range(8)] * 75})
-        getattr(frame, f"to_{ending}")(f"t.{ending}")
-        code, shown, err = run(f"t.{ending}", "--task", "buy", "--force")
-        assert (code, err) == (0, "")
-        notes = [line for line in shown.splitlines() if "ordinal" in line]
-        told = (
-            "note: task buy: the column is an ordered categorical; if the order "
-            'counts, write kind: ordinal and classes: ["no", "maybe, later", "yes"]'
-        )
-        assert notes == [told] * ordered
-
-
 def test_columns_without_a_header_are_numbered(run: Run) -> None:
     rows = "".join(f"{i % 2},{i % 7},{i / 10}\n" for i in range(ROWS))
     Path("shop.csv").write_text(rows)
@@ -862,10 +808,10 @@ def test_names_that_are_numbers_in_order_are_names(run: Run) -> None:
     frame.to_csv("shop.csv", index=False)
     code, _, err = run("shop.csv")
     assert code == 2
-    assert "columns of 0 and 1 in 'shop.csv': 0" in err
+    assert "possible columns of 'shop.csv': 0" in err
     frame["1"] = "text"  # the name of a column of text counts as well
     frame.to_csv("shop.csv", index=False)
-    assert "columns of 0 and 1 in 'shop.csv': 0" in run("shop.csv")[2]
+    assert "possible columns of 'shop.csv': 0" in run("shop.csv")[2]
 
 
 def test_class_that_first_occurs_below_the_preview_is_no_error_of_the_test_table(
@@ -965,23 +911,23 @@ MISTAKES = {
     "shop.csv --task c=clik": "did you mean click?",
     "mojibake.csv --task a=ad€xx": r"did you mean 'ad\x80xx'?",
     "shop.csv --task source": "column 'source' holds nothing but 'web'; a label needs",
-    "shop.csv --task ones": "nothing but '1'; a label needs two different values; if",
-    "shop.csv --task void": "column 'void' is empty in all rows",
+    "shop.csv --task ones": "nothing but '1'; a label needs two different values (if",
+    "shop.csv --task void": "column 'void' holds no value; a label",
     "shop.csv --task seen_at": "holds times; a label is a number, a word or a boolean",
     "shop.csv --task word": "holds 90 different texts; a task has at most 30 classes",
-    "shop.csv --task odd": "all are numbers, except n.a. in 1 cell: clear it",
-    "shop.csv": "--task: say what to predict; columns of 0 and 1 in 'shop.csv':",
-    "words.csv": "no column of 'words.csv' holds 0 and 1; all columns:",
+    "shop.csv --task odd": "the cells are numbers, except 'n.a.' in 1 cell: clear",
+    "shop.csv": "say what to predict; possible columns of 'shop.csv': clicked, click",
+    "words.csv": "say what to predict; possible columns of 'words.csv': a, b",
     "shop.csv --task 7th=click": "the name '7th' should be a letter, then letters",
     "shop.csv --task mean=click": "the name 'mean' is reserved; write --task",
     "shop.csv --task auto=click": "the name 'auto' is reserved; write --task",
     "shop.csv --task click click": "--task: names click twice",
     "shop.csv --task group=click": "the name 'group' is reserved; write --task",
-    "shop.csv --task a=click a_prediction=buy": "a column of the predictions is named "
-    "'a_prediction'; write --task my_a_prediction=buy",
-    "shop.csv --task b_row_weight=click b=buy": "predictions is named 'b_row_weight'",
-    "marks.csv --task click": "configs cannot hold '???'; replace the value",
-    "marks.csv --task m=${ad}": "'${ad}' has a name with '${', which configs cannot",
+    "shop.csv --task a=click a_prediction=buy": "the name 'a_prediction' is reserved; "
+    "write --task my_a_prediction=buy",
+    "shop.csv --task b_row_weight=click b=buy": "the name 'b_row_weight' is reserved",
+    "missing.csv --task click": "configs cannot hold '???': OmegaConf would read",
+    "marks.csv --task m=${ad}": "configs cannot hold '${ad}': OmegaConf would read",
     f"shop.csv {'x' * 300} --task click": "unrecognized arguments: xxx",
     "shop.csv --task click --name old": "conf/dataset/old.yaml exists; choose another",
     "shop.csv --task click --name a/b": "--name: 'a/b' should be letters, digits",
@@ -990,20 +936,20 @@ MISTAKES = {
     "shop.csv --task click --name 2_024.5e3": "take '2_024.5e3' for a value",
     "shop.csv --task click --space click": "--space: 'click' should be TASK:COLUMN",
     "shop.csv --task click=": "--task: 'click=' should be NAME or NAME=COLUMN",
-    "shop.csv --space buy:click": "--space buy:click: needs --task buy",
+    "shop.csv --space buy:click": "--space buy:click: no task 'buy'; the tasks are",
     "shop.csv --task click --space clik:buy": "no task 'clik'; the tasks are click",
     "shop.csv --task buy --space buy:clic": "--space buy:clic: no column 'clic' in the",
-    "shop.csv --task buy --space buy:buy": "a task cannot be its own space",
+    "shop.csv --task buy --space buy:buy": "where buy is 1, buy has one value",
     "shop.csv --task buy --space buy:click buy:row": "buy has a space already",
-    "shop.csv --task buy --space buy:price": "; a space holds 0 and 1",
-    "shop.csv --task buy price --space buy:price": "task price is not binary",
+    "shop.csv --task buy --space buy:price": "price does not hold 0 and 1, as a space",
+    "shop.csv --task buy price --space buy:price": "price does not hold 0 and 1, as a",
     "shop.csv --task buy --space buy:unbought": "where unbought is 1, buy has one",
-    "bare.csv --task click": "looks like values, not names ('0' is a number, like "
-    "the cells below it); give the names with --columns a,b,c or take --no-header",
-    "texts.csv --task click": "not names ('red' occurs again in its column)",
+    "bare.csv --task click": "looks like values, not names (0, 2, 9); give the names "
+    "with --columns a,b,c or take --no-header",
+    "texts.csv --task click": "looks like values, not names (red, warm)",
     "bare.csv --columns a,b --task a": "--columns: gives 2 names, but the first line",
-    "bare.csv --columns a,,c --task a": "--columns: 'a,,c' has an empty name",
-    "bare.csv --columns a,b,b --task a": "--columns: names 'b' 2 times",
+    "bare.csv --columns a,,c --task a": "--columns: 'a,,c' has an empty name, or",
+    "bare.csv --columns a,b,b --task a": "--columns: 'a,b,b' has an empty name, or a",
     "shop.csv --no-header --task a": "first line of 'shop.csv' seems to hold names",
     "part.parquet --no-header --task a": "'part.parquet' is not a text file",
     "latin.csv --task click": "TABLE: column 'ad': row 101 is not UTF-8; save the file "
@@ -1018,7 +964,7 @@ MISTAKES = {
     "spaced.csv --task click": "'spaced.csv' has one column, 'click::ad'; expected "
     "cells separated by commas, tabs, semicolons or bars",
     "nul.csv --task click": "nul.csv is not text in UTF-8; save the file",
-    "quotes.csv --task click": "takes 1,202 characters in YAML, where a key has at",
+    "quotes.csv --task click": "cannot describe this table in a YAML: a name is too lo",
     "long.csv --task click": "cannot read long.csv: header: field larger than",
     "open.csv --task click": "cannot read open.csv: row 101 has a quote that is "
     "never closed, so that the rows after it would be read as one cell; close the "
@@ -1035,28 +981,24 @@ MISTAKES = {
     "cells instead of 2; add or remove cells, quote the cells that hold the ",
     "uneven.csv --no-header --task a=column_1": "cannot read uneven.csv: row 101 is "
     "'1,2,3', which has 3 cells instead of 2; add or remove cells",
-    "twice.csv --task click": "'twice.csv' has several columns 'ad'; rename all but",
-    "equal.csv --task click": "'equal.csv' has several columns '0'; rename all but "
-    "one; if its first line holds values, give the names with --columns a,b,c or take",
-    "nameless.csv --task click": "'nameless.csv' has no names of columns; if its",
-    "twice.parquet --task click": "twice.parquet has 2 columns 'ad'; rename all but",
+    "twice.csv --task click": "has no names of columns, or a name twice; rename the",
+    "equal.csv --task click": "a name twice; rename the columns; if the first line of "
+    "a text file holds values, give the names with --columns a,b,c or take --no-header",
+    "nameless.csv --task click": "'nameless.csv' has no names of columns, or a name",
+    "twice.parquet --task click": "has no names of columns, or a name twice; rename",
     "cut.parquet --task click": "cannot read cut.parquet: ",
     "cut.csv.gz --task click": "cannot read cut.csv.gz: ",
     "no*.parquet --task click": "no file matches 'no*.parquet'",
-    "dot*.csv --task click": "'dot*.csv' names 2 text files; name one file here",
-    "shop.csv dots.csv words.csv --task click": "give one TABLE: a file, folder or "
-    "pattern; 'dots.csv' is a second; name the folder of the files, or quote the pat",
+    "shop.csv dots.csv words.csv --task click": "unrecognized arguments: dots.csv wor",
     "folder --task click": "folder 'folder' holds no .parquet file; name the files",
     "differing --task click": "TABLE: no column 'click' in differing/b.parquet, which",
     "labels.csv --task click": "no column is left for a feature",
     "shop.csv --task click --test nowhere.csv": "no file 'nowhere.csv'",
-    "shop.csv --task click --test words.csv": "--test: no column 'click' in",
     "dots.csv --task click --test dotted.csv": "--test: column 'click' of 'dotted.csv' "
     "holds 'yes.' in 50 rows, but 'dots.csv' holds no, yes; use the same",
-    "part.parquet --task click --test dots.txt": "seems to be csv, but 'part.",
     "shop.csv --label click": "unrecognized arguments: --label click; see mtl-init",
     "shop.csv --spce a --task click": "--spce a; did you mean --space?; see mtl-init",
-    "--task click shop.csv": "are required: TABLE; it comes before --task",
+    "--task click shop.csv": "arguments are required: TABLE; see mtl-init",
     "shop.csv --columns a --no-header --task a": "not allowed with argument --columns",
 }
 
@@ -1109,7 +1051,7 @@ def written_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "short.csv": "click,ad\n" + "1,2,3\n" * 100,
         "spaced.csv": text.replace(",", "::"),
         "nul.csv": "\0" * 1000,
-        "quotes.csv": 'click,"' + '""' * 600 + '"\n1,2\n',
+        "quotes.csv": 'click,"' + '""' * 600 + '"\n1,2\n0,3\n',
         "long.csv": "click," + "ad" * 2**17 + "\n1,2\n",
         "open.csv": text + '1,"2\n' + "3,4\n" * 1000,
         "wide.csv": text + '1,"' + "3,4\n" * 2**23,
@@ -1122,7 +1064,8 @@ def written_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "cut.parquet": cut,
         "cut.csv.gz": gzip.compress(text.encode())[:-20],
         "labels.csv": "click,one\n" + "0,5\n1,5\n" * 50,
-        "marks.csv": "click,${ad}\n" + "???,1\nyes,0\n" * 50,
+        "marks.csv": "click,${ad}\n" + "1,1\n0,0\n" * 50,
+        "missing.csv": "click,ad\n" + "???,1\nyes,0\nyes,2\n" * 50,
         "dots.csv": "click,ad\n" + "\n".join(words),
         "dots.txt": "click,ad\n" + "\n".join(words),
         "dotted.csv": "click,ad\n" + "\n".join(words).replace("yes", "yes."),

@@ -225,7 +225,7 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
         "y",
         np.array([0, 0, 1, 1, 2])[EVERY % 5],
         {"kind": "multiclass", "classes": [0, 1, 2]},
-        "3 classes; the rarest class is 2, with 120 rows; if these",
+        "3 classes; the rarest class is 2, with 120 rows; if the order",
     ),
     "stars": (
         "csv",
@@ -280,7 +280,7 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
         "nothing but '1'; a label needs two",
         "",
     ),
-    "void": ("csv", "y", [""] * ROWS, "column 'y' is empty in all rows", ""),
+    "void": ("csv", "y", [""] * ROWS, "column 'y' holds no value", ""),
     "names": (
         "csv",
         "y",
@@ -292,7 +292,7 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
         "csv",
         "y",
         texts(AMOUNTS, {9: "inf"}),
-        "all are numbers, except inf in 1 cell",
+        "the cells are numbers, except 'inf' in 1 cell",
         "",
     ),
     "dates": (
@@ -306,7 +306,7 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
         "csv",
         "y",
         [f"{x},5" for x in EVERY % 40],
-        "holds 40 different texts; the cells are numbers with a decimal comma: write",
+        "holds 40 different texts; the cells are numbers with a sign, a unit, or comm",
         "",
     ),
     "few_decimal_commas": (
@@ -314,14 +314,14 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
         "y",
         [f"{x},5" for x in EVERY % 5],
         {"kind": "multiclass"},
-        "WARNING: the cells are numbers with a decimal comma: write a point",
+        "WARNING: the cells are numbers with a sign, a unit, or commas: write plain",
     ),
     "points_between_thousands": (
         "csv",
         "y",
         [f"{500 + x:,}".replace(",", ".") for x in EVERY],
         REGRESSION,
-        "WARNING: the points may separate thousands, as in 1.000 beside 500,",
+        "WARNING: the points may separate thousands, as in 1.001 beside 999,",
     ),
     "lists": ("parquet", "y", [[1, 2]] * ROWS, "holds lists; a label is a number", ""),
 }
@@ -434,7 +434,7 @@ TABLES = {
         {"split_by": "random"},
         set(),
         {"percent", "euros", "dollars", "german", "population", "place", "until"},
-        "with a sign, a unit or separators of thousands",
+        "with a sign, a unit, or commas",
     ),
     "codes_and_lists_of_digits": (
         "csv",
@@ -465,7 +465,7 @@ TABLES = {
         {"weight_column": None},
         set(),
         {"weight", "sample_weight"},
-        "weights of rows; to use these weights, write weight_column: weight",
+        "to use these weights of rows, write weight_column: weight",
     ),
     "requests": (
         "csv",
@@ -501,7 +501,7 @@ TABLES = {
         {"csv.null_values": ["NA"]},
         {"price"},
         set(),
-        "note: 'NA' counts as an empty cell: price (2)",
+        "note: 'NA' counts as an empty cell, here in price; if",
     ),
     "NA_among_numbers_and_words": (
         "csv",
@@ -510,7 +510,7 @@ TABLES = {
         {"csv.null_values": ["NA"]},
         {"price", "country"},
         set(),
-        "'NA' counts as an empty cell: price (2), country (200); if 'NA' is a word in",
+        "'NA' counts as an empty cell, here in price, country; if 'NA' is a word in",
     ),
     "NA_among_words": (
         "csv",
@@ -528,7 +528,7 @@ TABLES = {
         {"csv.null_values": ["null"], "split_by": "random"},
         set(),
         {"seen"},
-        "'null' counts as an empty cell: seen (1)",
+        "'null' counts as an empty cell, here in seen",
     ),
     "marks_of_two_kinds_and_spaces": (
         "csv",
@@ -537,7 +537,7 @@ TABLES = {
         {"csv.null_values": ["?", "-"], "csv.trim": True},
         {"price"},
         set(),
-        "'-' counts as an empty cell: price (1)",
+        "'-' counts as an empty cell, here in price",
     ),
     "marks_in_parquet": (
         "parquet",
@@ -546,7 +546,7 @@ TABLES = {
         {"csv.null_values": []},
         set(),
         {"price"},
-        "WARNING: the cells are numbers, except 'NA' in 2 cells: clear such cells, or "
+        "the cells are numbers, except 'NA' in 2 cells: clear such cells, or "
         "list the text in csv.null_values if the file is a text file",
     ),
     "conversions_without_a_click": (
@@ -565,8 +565,7 @@ TABLES = {
         {"tasks.buy.space": None},
         set(),
         {"buy"},
-        "buy is 1 only where click is 1; to use only these rows for buy, add --space "
-        "buy:click",
+        "to use only these rows for buy, add --space buy:click",
     ),
     "amounts_without_a_space": (
         "csv",
@@ -575,7 +574,7 @@ TABLES = {
         {"tasks.spent.kind": "regression", "tasks.spent.space": None},
         set(),
         {"spent"},
-        "spent is above 0 only where click is 1; to use only these rows for spent",
+        "spent is above 0 only where click is 1 (with few exceptions or none); to use",
     ),
     "lists_with_carets": (
         "csv",
@@ -594,15 +593,6 @@ TABLES = {
         {"user_id"},
         set(),
         "the texts 4.0 and 4 are two ids; store the ids as whole numbers",
-    ),
-    "ids_in_two_spellings": (
-        "csv",
-        {"user_id": [f"{i}.0" if row % 2 else i for row, i in enumerate(IDS)]},
-        "",
-        {"features.user_id.kind": "sparse"},
-        {"user_id"},
-        set(),
-        "the column spells some ids in several ways; store the ids as whole numbers",
     ),
     "ids_in_floats": (
         "parquet",
@@ -629,7 +619,7 @@ TABLES = {
         {},
         set(),
         {"copied"},
-        "would give the label away: watched",
+        "mtl-train refuses the feature",
     ),
     "empty_texts_among_numbers": (
         "parquet",
@@ -676,29 +666,6 @@ def test_odd_table_is_told_and_the_proposal_is_one_that_trains(
     check_that_it_trains_or_says_so(out)
 
 
-def test_copy_of_the_second_of_two_alike_features_is_found(run: Run) -> None:
-    a, b = EVERY % 7, EVERY // 7 % 7  # their values occur about equally often
-    n = 49 * (len(EVERY) // 49)
-    columns = {"a": a, "b": b, "c": [f"v{x}" for x in b]}
-    frame = pd.DataFrame({"click": CLICK} | columns)[:n]
-    frame.to_csv("t.csv", index=False)
-    code, _, err = run("t.csv", "--task", "click")
-    assert (code, err) == (0, "")
-    assert "the column says the same as b" in Path("conf/dataset/t.yaml").read_text()
-
-
-def test_column_with_two_rates_is_no_column_of_a_sampling_rate(run: Run) -> None:
-    """Of the labels that count as 0, the rare "unknown" has a rate of its own."""
-    labels = np.where(CLICK == 1, "yes", np.where(EVERY % 50 == 0, "unknown", "no"))
-    rates = {"yes": 1.0, "no": 0.1, "unknown": 0.5}
-    columns = {"y": labels, "kept": [rates[label] for label in labels], "x": EVERY % 9}
-    pd.DataFrame(columns).to_parquet("t.parquet")
-    code, out, _ = run("t.parquet", "--task", "y")
-    assert code == 0
-    assert "the feature would give the label away: y under another name" in out
-    assert "sampling_rate" not in out
-
-
 @pytest.mark.parametrize(
     ("zeros", "is_told"),
     [
@@ -718,13 +685,6 @@ def test_space_is_told_if_labels_inside_are_no_chance(
     # Most labels outside are above 0 too.
     tasks["paid"].y[zeros & (EVERY % 4 > 0)] = 1
     assert notes_on_spaces(tasks, {}) == []
-
-
-def test_label_column_with_a_reference_in_its_name_is_to_be_renamed(run: Run) -> None:
-    pd.DataFrame({"a${b": CLICK, "x": EVERY % 9}).to_csv("t.csv", index=False)
-    code, _, err = run("t.csv", "--task", "click=a${b")
-    assert code == 2
-    assert "column 'a${b' has a name with '${', which configs cannot hold" in err
 
 
 @pytest.mark.parametrize(
@@ -817,8 +777,8 @@ def test_empty_text_of_parquet_is_no_list_as_an_empty_cell_is_none() -> None:
 LISTS = {
     "nulls": (pa.array([[None]] * ROWS, pa.list_(pa.string())), "only empty values"),
     "whole_nulls": (pa.array([[None]] * ROWS, pa.list_(pa.int64())), "only empty valu"),
-    "structs": (pa.array([[{"a": 1}]] * ROWS), "lists of struct<a: int64>: convert"),
-    "floats": (pa.array([[0.5, 1.5]] * ROWS), "write weights: session in a sequence"),
+    "structs": (pa.array([[{"a": 1}]] * ROWS), "lists of struct<a: int64>, exc"),
+    "floats": (pa.array([[0.5, 1.5]] * ROWS), "except numbers as the weights"),
     "session": (pa.array([[u, u + 1] for u in USER.tolist()]), ""),
 }
 

@@ -279,14 +279,6 @@ def test_values_that_are_unknown_in_most_rows_are_warned_of(model: Model) -> Non
         model.predict(frame)
 
 
-def test_list_views_are_read_as_lists() -> None:
-    views = pa.array([["a"], None, ["b", "c"]], pa.list_view(pa.string()))
-    request = ColumnRequest({"tags": "dataset.features.tags"}, {})
-    column = select_feature_columns(pa.table({"tags": views}), request)["tags"]
-    assert column.type == pa.large_list(pa.string())
-    assert column.to_pylist() == views.to_pylist()
-
-
 def test_columns_of_a_frame_may_be_named_by_numbers() -> None:
     frame = pd.DataFrame({1: [0.5, 1.5], "x": [object(), object()]})
     request = ColumnRequest({"1": "dataset.features.1"}, {})

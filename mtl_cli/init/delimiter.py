@@ -1,4 +1,4 @@
-"""Detects the format of a table's files, and how a text file is written."""
+"""Detects the delimiter of a text file."""
 
 import csv
 import re
@@ -7,12 +7,9 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.core.message_text import shown
 from mtl_cli.data.csv_header import HEADER_BYTES, check_is_text, read_header
 from mtl_cli.data.csv_options import Csv
-from mtl_cli.data.files import Files, format_by_ending
+from mtl_cli.data.files import Files
 from mtl_cli.init.arguments import NUMBERED_COLUMNS
 
-# {the first four bytes of a file: its format}. A Feather file begins with ARROW1.
-FORMAT_BY_FIRST_BYTES = {b"PAR1": "parquet", b"ARRO": "feather"}
-USUAL_DELIMITERS = {"csv": ",", "tsv": "\t"}
 DELIMITERS = [",", "\t", ";", "|"]
 # The delimiter is detected from at most this number of lines, and at most this number
 # of bytes at the start of a file. The `csv` module refuses a cell of more characters.
@@ -20,19 +17,6 @@ MAX_LINES = 200
 MAX_BYTES = 1 << 17
 # The share of the lines that must have as many cells as the first line.
 MIN_EQUAL_SHARE = 0.9
-
-
-def detect_format(files: Files) -> str:
-    """Returns the format by the first file's ending, else by the file's content."""
-    file_path = files.paths[0]
-    if by_ending := format_by_ending(file_path):
-        return by_ending
-    with files.system.open_input_stream(file_path, compression=None) as stream:
-        by_content = FORMAT_BY_FIRST_BYTES.get(stream.read(4))
-    if by_content:
-        return by_content
-    delimiter = detect_delimiter(whole_lines(first_bytes(files)), ",")
-    return "tsv" if delimiter == "\t" else "csv"
 
 
 def detect_csv_options(files: Files, columns: list[str] | None) -> Csv:
@@ -45,9 +29,12 @@ def detect_csv_options(files: Files, columns: list[str] | None) -> Csv:
 
     Raises:
         DataError: if the file has a single column, or does not fit `columns`.
+        UnsafeFileError: if the file is not text.
     """
-    start = first_bytes(files)
-    usual = USUAL_DELIMITERS[files.format]
+    with files.system.open_input_stream(files.paths[0]) as stream:
+        start = stream.read(HEADER_BYTES)
+    check_is_text(start)
+    usual = "\t" if files.format == "tsv" else ","
     delimiter = detect_delimiter(whole_lines(start), usual)
     first_cells = read_header(start, delimiter)
     if columns == NUMBERED_COLUMNS:
@@ -66,18 +53,6 @@ def detect_csv_options(files: Files, columns: list[str] | None) -> Csv:
     return Csv(delimiter=None if delimiter == usual else delimiter, columns=columns)
 
 
-def first_bytes(files: Files) -> bytes:
-    """Returns enough bytes from the start of the first file to hold a header.
-
-    Raises:
-        ValueError: if the file is not text. `read_errors` turns it into a `DataError`.
-    """
-    with files.system.open_input_stream(files.paths[0]) as stream:
-        start: bytes = stream.read(HEADER_BYTES)
-    check_is_text(start)
-    return start
-
-
 def whole_lines(start: bytes) -> list[str]:
     """Returns the whole lines within the first `MAX_BYTES`, without blank lines."""
     start = start[:MAX_BYTES]
@@ -91,15 +66,12 @@ def whole_lines(start: bytes) -> list[str]:
 def detect_delimiter(lines: list[str], usual: str) -> str:
     """Returns the first delimiter that splits nearly all lines into equally many cells.
 
-    The first line must have at least two cells. The usual delimiter is tried first. If
-    no delimiter fits, the usual delimiter is returned.
+    The first line must have at least two cells. The usual delimiter is tried first, and
+    is returned if no delimiter fits.
     """
-    if not lines:
-        return usual
-    for delimiter in [usual, *DELIMITERS]:
-        nums_of_cells = [len(cells) for cells in csv.reader(lines, delimiter=delimiter)]
-        num_in_first = nums_of_cells[0]
-        num_equal = nums_of_cells.count(num_in_first)
-        if num_in_first > 1 and num_equal >= MIN_EQUAL_SHARE * len(nums_of_cells):
+    for delimiter in [usual, *DELIMITERS] if lines else []:
+        lengths = [len(cells) for cells in csv.reader(lines, delimiter=delimiter)]
+        num_equal = lengths.count(lengths[0])
+        if lengths[0] > 1 and num_equal >= MIN_EQUAL_SHARE * len(lengths):
             return delimiter
     return usual
