@@ -85,10 +85,8 @@ def propose_categories(
     return ColumnProposal(column, "feature", keys, remark, warning)
 
 
-def propose_numbers(
-    column: ColumnProfile, remark: str = "", warning: str = ""
-) -> ColumnProposal:
-    return ColumnProposal(column, "feature", numeric_keys(column), remark, warning)
+def propose_numbers(column: ColumnProfile, remark: str = "") -> ColumnProposal:
+    return ColumnProposal(column, "feature", numeric_keys(column), remark)
 
 
 def numeric_keys(column: ColumnProfile) -> dict[str, Any]:

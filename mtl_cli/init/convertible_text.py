@@ -1,16 +1,33 @@
 """A rule for text that a user should convert to numbers, times, lists or columns."""
 
-from mtl_cli.columns.spreadsheet_numbers import (
-    DIGITS,
-    SPREADSHEET_NUMBER,
-    thousands_example,
-)
 from mtl_cli.core.message_text import counted
 from mtl_cli.init.column_profile import MAX_CATEGORIES, ColumnProfile
 from mtl_cli.init.column_summary import shorten
 from mtl_cli.init.name_hints import suggests_id
 from mtl_cli.init.value_kinds import matches
 
+# Numbers as spreadsheets of different countries show them, such as 1.234,5 or 1'234 or
+# 36,62,562 or 12 % or CHF 5 or 22,-.
+SIGN = "[-+\u2212]"  # \u2212 is the minus sign of typography
+SPACE = "[ \u00a0\u202f]"  # a space, a no-break space, a narrow no-break space
+THOUSANDS_MARK = "['\u2019 \u00a0\u202f]"  # other marks are the point and the comma
+UNIT = (
+    r"([$€£¥₩₪₫₱₴₹₺₽฿%‰]|R\$|US\$|Rs\.?|kr\.?|zł|Kč|Ft|AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR"
+    "|GBP|HKD|HUF|INR|JPY|KRW|MXN|NOK|NZD|PLN|RON|SEK|SGD|USD|ZAR)"
+)
+WITHOUT_POINT_OR_COMMA = (
+    f"(0|[1-9][0-9]*|[1-9][0-9]{{0,2}}({THOUSANDS_MARK}[0-9]{{3}}){{1,4}})"
+)
+WITH_POINTS = r"[1-9][0-9]{0,2}(\.[0-9]{3}){1,4}"
+WITH_COMMAS = "([1-9][0-9]{0,2}(,[0-9]{3}){1,4}|[1-9][0-9]?(,[0-9]{2})+,[0-9]{3})"
+WHOLE = f"({WITHOUT_POINT_OR_COMMA}|{WITH_POINTS}|{WITH_COMMAS})"
+# The decimal sign differs from the mark of thousands: 594.976.6890 is a phone number.
+DIGITS = (
+    f"({WITHOUT_POINT_OR_COMMA}([.,][0-9]+)?|{WITH_POINTS}(,[0-9]+)?"
+    rf"|{WITH_COMMAS}(\.[0-9]+)?)"
+)
+AMOUNT = f"({DIGITS}|{WHOLE}[.,:][-\u2013]{{1,2}})"  # 1.234,5 or 22,-
+SPREADSHEET_NUMBER = f"{SIGN}?({UNIT}{SPACE}?)?{SIGN}?{AMOUNT}({SPACE}?{UNIT})?"
 NUMBER_IN_WORDS = rf"^({SPREADSHEET_NUMBER}|\({DIGITS}\)|{DIGITS}-)$"
 # Lists of codes, such as 101,205,309 or 88,89,903, and phone numbers, such as
 # +49 30 1234, also match `NUMBER_IN_WORDS`. If most texts match this pattern, the
@@ -74,15 +91,3 @@ def convertible_remark(column: ColumnProfile) -> str:
         if are_mostly(pattern):
             return f"the cells are {remark}"
     return ""
-
-
-def thousands_warning(column: ColumnProfile) -> str:
-    """Returns a warning if the points in a column of text may separate thousands."""
-    if not column.stored_as_text or column.numbers is None:
-        return ""
-    if not (example := thousands_example(column.numbers)):
-        return ""
-    return (
-        f"the points may separate thousands, as in {example}, but are read as decimal "
-        "points; if they do, write 1359 for 1.359"
-    )

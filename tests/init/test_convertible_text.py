@@ -107,12 +107,3 @@ def test_numbers_of_three_digits_with_spaces_may_be_lists():
     cells = [f"{100 + i % 7} {100 + i % 5} {100 + i % 3}" for i in range(500)]
     proposal = propose_column(profile_column("x", pa.chunked_array([cells])))
     assert proposal.keys["kind"] == "sequence"
-
-
-def test_points_that_may_separate_thousands_are_told():
-    cells = ["999", "7", "12", "1.359", "80.980", "2.001", "5.123"]
-    proposal = propose_column(profile_column("x", pa.chunked_array([cells])))
-    assert proposal.keys["kind"] == "piecewise_linear"
-    assert "as in 1.359 beside 999, but are read as decimal" in proposal.warning
-    proposal = propose_column(profile_column("x", pa.chunked_array([[*cells, "0.1"]])))
-    assert proposal.warning == ""

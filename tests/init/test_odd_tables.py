@@ -316,13 +316,6 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
         {"kind": "multiclass"},
         "WARNING: the cells are numbers with a sign, a unit, or commas: write plain",
     ),
-    "points_between_thousands": (
-        "csv",
-        "y",
-        [f"{500 + x:,}".replace(",", ".") for x in EVERY],
-        REGRESSION,
-        "WARNING: the points may separate thousands, as in 1.001 beside 999,",
-    ),
     "lists": ("parquet", "y", [[1, 2]] * ROWS, "holds lists; a label is a number", ""),
 }
 
