@@ -28,12 +28,8 @@ INTERRUPTS_BEFORE_KILL = 2
 def start_child(arguments: list[str]) -> "subprocess.Popen[str]":
     """Starts the child process.
 
-    Args:
-        arguments: the path of the file to which the child writes its outcome, then the
-            arguments of `mtl-train`.
-
-    Raises:
-        ConfigError: if the system cannot pass the arguments on.
+    The arguments are the path of the file to which the child writes its outcome, and
+    then the arguments of `mtl-train`.
     """
     program = CHILD_PROGRAM.format(str(PACKAGE.parent))
     try:
@@ -60,10 +56,7 @@ def start_child(arguments: list[str]) -> "subprocess.Popen[str]":
 
 
 def wait_for_child(process: "subprocess.Popen[str]") -> int:
-    """Waits for the child process, and copies its output to this process.
-
-    Returns: the exit code of the child.
-    """
+    """Copies the output of the child process, and returns its exit code."""
     copiers = [
         threading.Thread(target=copy_lines, args=streams, daemon=True)
         for streams in ((process.stdout, sys.stdout), (process.stderr, sys.stderr))
@@ -86,8 +79,6 @@ def wait_for_child(process: "subprocess.Popen[str]") -> int:
 def pass_interrupts_on(process: "subprocess.Popen[str]") -> int:
     """Waits for the child process, and passes each Ctrl-C on to the child.
 
-    Returns: the exit code of the child.
-
     Raises:
         KeyboardInterrupt: at the first Ctrl-C after `INTERRUPTS_BEFORE_KILL` others.
         Stopped: at any signal, if the caller is a command such as `mtl-doctor`.
@@ -96,9 +87,7 @@ def pass_interrupts_on(process: "subprocess.Popen[str]") -> int:
     while True:
         try:
             return process.wait()
-        # `Stopped` is a `KeyboardInterrupt` that only the signal handler of a command
-        # raises. The signal is not passed on.
-        except Stopped:
+        except Stopped:  # a `KeyboardInterrupt` of the signal handler of a command
             raise
         except KeyboardInterrupt:
             num_interrupts += 1
@@ -121,7 +110,5 @@ def copy_lines(source: IO[str], target: TextIO | None) -> None:
             encoding = getattr(target, "encoding", None) or "utf-8"
             target.write(line.encode(encoding, "replace").decode(encoding))
             target.flush()
-        # The caller's stream may be anything: a closed pipe, or an object without
-        # `flush`.
-        except Exception:
+        except Exception:  # the caller's stream may be anything, such as a closed pipe
             target = None

@@ -57,10 +57,9 @@ class Model:
                 in the training data: a DataFrame of pandas, a table or a batch of
                 Arrow, or an object with the method `__arrow_c_stream__`, such as a
                 DataFrame of Polars or a relation of DuckDB. Ids are whole numbers or
-                text. pandas stores whole numbers as floats if some cells of the column
-                are empty; such floats are read as whole numbers. The intervals of
-                `pandas.cut` are read as text, and a named index as a column. Other
-                columns are ignored.
+                text; floats of pandas that hold whole numbers are read as such. The
+                intervals of `pandas.cut` are read as text, and a named index as a
+                column. Other columns are ignored.
             set: {column: value}, for instance `{"position": 1}`. All rows are predicted
                 with this value, whether or not the table has the column. None is an
                 empty cell.
@@ -69,17 +68,14 @@ class Model:
             multiclass task has one column per class, `TASK.CLASS`. If `table` is a
             DataFrame, the result has the same index.
 
-        If more than half of the rows have an unknown value of a feature, or a number
-        outside the range of the training rows, a `UserWarning` names the feature. A
-        `UserWarning` also names features with a value that the training rows spell
-        differently, such as `paris` for `Paris`.
+        A `UserWarning` names features with many unknown values or numbers outside the
+        range of the training rows, or with another spelling, such as `paris` for
+        `Paris`.
 
         Raises:
-            DataError: if a column is missing, or has values of another type than the
-                training data.
-            ConfigError: if `set` names a column that no feature reads, or gives a
-                column a value of the wrong type, or if the process was forked after
-                the model was loaded.
+            DataError: if a column is missing or has values of another type.
+            ConfigError: if `set` is wrong, or if the process was forked after the model
+                was loaded.
 
         Example:
             mtl_cli.load("outputs/runs/NAME").predict(rows, set={"position": 1})
@@ -129,8 +125,7 @@ class Model:
 
         Raises:
             DataError: if the table does not fit the model.
-            ConfigError: if the table has no column that `by` names, or if `repeats` is
-                below 2 or given without `importance`.
+            ConfigError: if `by` or `repeats` is wrong.
 
         Example:
             mtl_cli.load("outputs/runs/NAME").evaluate(may, by=["city"]).slices
@@ -139,13 +134,12 @@ class Model:
         from mtl_cli.evaluation.evaluate import EvaluationRequest, evaluate
         from mtl_cli.scoring.importance import REPEATS
 
-        if repeats is None:
-            repeats = REPEATS
-        elif not importance:
+        if repeats is not None and not importance:
             raise ConfigError("repeats: has no effect alone; add importance=True")
         rows = rows_or_location(table)
         columns = [by] if isinstance(by, str) else list(by)
-        request = EvaluationRequest(columns, importance, int(repeats))
+        num_repeats = REPEATS if repeats is None else int(repeats)
+        request = EvaluationRequest(columns, importance, num_repeats)
         evaluation, _ = evaluate(self._model, rows, request)
         return evaluation
 
@@ -176,8 +170,7 @@ class Model:
             from mtl_cli.runs.export import export_model
 
             model = self._model.with_constants(set, "export: set")
-            # The model is loaded already. The command `mtl-export` loads it only after
-            # a check of the target, so `export_model` takes a function.
+            # `mtl-export` loads its model only after a check of the target.
             export_model(lambda: model, Path(target), format, force)
 
 

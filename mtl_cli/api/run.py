@@ -51,10 +51,8 @@ class Run:
 
         An undefined metric is None. A run that only checked its data has no metrics.
         """
-        if self.has_only_checked:
-            return {}
         has_file = (self.folder / "metrics.json").exists()
-        if not has_file and self.config.get("check_only"):
+        if self.has_only_checked or (not has_file and self.config.get("check_only")):
             return {}
         with self._reading("metrics.json") as path:
             return read_json_object(path)
@@ -115,6 +113,7 @@ class Run:
     def _repr_html_(self) -> str:
         """Returns the tables of scores as HTML, for notebooks."""
         from mtl_cli.pages.render import render
+        from mtl_cli.runs.text_tables import score_tables
 
         sections = []
         warnings: list[str] = []
@@ -123,7 +122,9 @@ class Run:
             with self._reading("metrics.json"):
                 # The scores on test rows come first, as in the report of the run.
                 for split in sorted(self.metrics, key=lambda split: split != "test"):
-                    sections.append(score_section(split, self.metrics[split]))
+                    tables = score_tables(self.metrics[split])
+                    title = f"Scores on {split} rows"
+                    sections.append({"title": title, "tables": tables, "lines": []})
             if not sections:
                 warnings.append("the run has no scores: it only checked its data")
         except MtlError as error:
@@ -138,30 +139,11 @@ class Run:
         try:
             yield path
         except FileNotFoundError:
-            if not self.folder.exists():
-                raise DataError(
-                    f"{self.folder}: no such folder; name the folder of a run (with "
-                    "check_only=true, a run keeps its folder only if hydra.run.dir "
-                    "names it)"
-                ) from None
             raise DataError(
-                f"{path}: no such file; check that the folder is the folder of a "
-                "finished run, and that a run of this kind writes the file"
+                f"{path}: no such file; name the folder of a finished run of a kind "
+                "that writes this file"
             ) from None
         except DAMAGED_FILE_ERRORS as error:
             raise DataError(
                 f"{path} is damaged: {first_line(error)}; train the model again"
             ) from None
-
-
-def score_section(split: str, scores: dict[str, Any]) -> dict[str, Any]:
-    """Returns the variables of `notebook.html` for the scores on the rows of a split.
-
-    Args:
-        split: the name of the split, such as `test`.
-        scores: {task: {metric: value}}.
-    """
-    from mtl_cli.runs.text_tables import score_tables
-
-    title = f"Scores on {split} rows"
-    return {"title": title, "tables": score_tables(scores), "lines": []}

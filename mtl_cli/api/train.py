@@ -28,6 +28,7 @@ from mtl_cli.core.errors import (
 )
 from mtl_cli.core.nested import flatten
 from mtl_cli.sweep.folder_names import is_swept
+from mtl_cli.sweep.job_deaths import exit_reason
 
 # {class of an error in the child: class to raise in this process}. Errors of other
 # classes become a `TrainingError`.
@@ -125,10 +126,7 @@ def run_child(arguments: list[str]) -> dict[str, Any]:
     if exit_code == -signal.SIGINT:
         raise KeyboardInterrupt("interrupted before the run began")
     if exit_code:
-        guess = " (out of memory?)" if exit_code == -signal.SIGKILL else ""
-        raise TrainingError(
-            f"the training's process ended with code {exit_code} and no message{guess}"
-        )
+        raise TrainingError(f"mtl_cli.train: {exit_reason(exit_code)}")
     return {"failures": [], "folder": None}  # after `--version`
 
 
@@ -139,16 +137,11 @@ def asks_for_sweep(argument: str) -> bool:
     """
     setting = without_signs(argument)
     # `-m` may share its word with other flags of Hydra: `-mr` means `-m -r`.
-    if setting.startswith(("-m", "--multirun")):
+    if setting.startswith(("-m", "--multirun", "compare=")):
         return True
     key, _, value = setting.partition("=")
-    match key:
-        case "compare":
-            return True
-        case "hydra.mode":
-            return value != "RUN"
-        case "sweep":
-            return value not in ("", "null")
-        case "repeats":
-            return adds_runs(setting)
-    return adds_runs(setting) or is_swept(setting)
+    if key == "hydra.mode":
+        return value != "RUN"
+    if key == "sweep":
+        return value not in ("", "null")
+    return adds_runs(setting) or (key != "repeats" and is_swept(setting))

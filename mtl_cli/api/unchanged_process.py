@@ -12,8 +12,8 @@ from mtl_cli.core import tensorflow_runtime
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.keras_settings import default_keras_settings
 
-# Several threads may load models at once. Without the lock, a thread would save, and
-# later restore, settings that another thread has just changed.
+# Without the lock, a thread would save, and later restore, settings that another thread
+# has just changed.
 _lock = threading.RLock()
 # The id of the process that has loaded TensorFlow; None if none has. A forked process
 # inherits the id of its parent.
@@ -24,13 +24,9 @@ _tensorflow_pid: int | None = None
 def unchanged_process() -> Iterator[None]:
     """Imports TensorFlow, and restores the settings of the process after the block.
 
-    These settings are restored: the environment variables, the settings and the dtype
-    policy of Keras, the states of Python's and NumPy's random number generators, and
-    the log levels of TensorFlow. If the caller has imported Keras already, the imported
-    Keras and TensorFlow are used as they are, apart from `KERAS_DEFAULTS`. Only one
-    thread at a time is inside the block.
-
-    Raises a `ConfigError` if TensorFlow cannot work here, see `check_tensorflow`.
+    If the caller has imported Keras already, the imported Keras and TensorFlow are used
+    as they are, apart from `KERAS_DEFAULTS`. Only one thread at a time is inside the
+    block. Raises a `ConfigError` if TensorFlow cannot work here.
     """
     global _tensorflow_pid
     # The lock comes after this check: if a thread of the parent held the lock at the

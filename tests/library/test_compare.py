@@ -73,7 +73,7 @@ def test_wrong_names_are_told_as_by_the_command(sweep: Path) -> None:
         mtl_cli.compare(sweep / "nowhere")
     with pytest.raises(mtl_cli.ConfigError, match="aucc"):
         mtl_cli.compare(sweep, metric="aucc")
-    with pytest.raises(mtl_cli.ConfigError, match=r"^tasks: no run has scores of the"):
+    with pytest.raises(mtl_cli.ConfigError, match="no run has scores of the task"):
         mtl_cli.compare(sweep, tasks="clik")
     wrong_type: Any = ["auc"]
     with pytest.raises(mtl_cli.ConfigError, match="compare: metric: expected str"):

@@ -152,7 +152,7 @@ def test_interrupted_run_is_resumed_and_its_folder_returned(
 def test_check_only_gives_a_run_without_metrics() -> None:
     run = mtl_cli.train(*TINY, check_only=True)
     assert run.metrics == {}
-    with pytest.raises(mtl_cli.DataError, match=r"no such folder; .* check_only=true"):
+    with pytest.raises(mtl_cli.DataError, match="config.yaml: no such file"):
         run.config  # noqa: B018
 
 
@@ -239,7 +239,7 @@ def test_process_that_dies_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         child_process, "CHILD_PROGRAM", "import os; os.kill(os.getpid(), 9)  # {}"
     )
-    with pytest.raises(mtl_cli.TrainingError, match=r"code -9 .*\(out of memory\?\)"):
+    with pytest.raises(mtl_cli.TrainingError, match=r"SIGKILL \(out of memory\?\)"):
         mtl_cli.train(*TINY)
 
 
