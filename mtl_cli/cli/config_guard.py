@@ -28,7 +28,7 @@ HYDRA_CONFIG = "hydra/config"  # the file of Hydra's own defaults
 # The start of the note that `name_settings_in_errors` adds.
 COMPOSED_SETTINGS = "composed of: "
 # The only callback of Hydra that a configuration keeps.
-START_OF_SWEEP = "mtl_cli.sweep.start_of_sweep.StartOfSweep"
+START_OF_SWEEP = "mtl_cli.sweep.session.StartOfSweep"
 
 
 def compose_checked(
@@ -37,16 +37,8 @@ def compose_checked(
     """Composes and checks a configuration, and removes all callbacks but mtl-cli's.
 
     A callback of Hydra would check too late: Hydra first builds the callbacks from the
-    classes that the configuration names.
-
-    Args:
-        original: the method of Hydra's loader that this function replaces.
-        loader: Hydra's loader.
-        arguments: the arguments of `original`. `overrides` holds the settings of the
-            command line, or of a job of a sweep.
-
-    Raises:
-        ConfigError: if the configuration is not allowed.
+    classes that the configuration names. `original` is the method of Hydra's loader
+    that this function replaces.
     """
     track_secrets()  # now, after Hydra has registered its own resolvers
     config_name = arguments["config_name"]
@@ -128,10 +120,7 @@ def check_search_path(loader: ConfigLoaderImpl, config_name: str | None) -> None
 
 
 def check_plugins(composed: DictConfig) -> None:
-    """Refuses a text in place of the section of a launcher or a sweeper.
-
-    For example, a file has the line `launcher: joblib` in its section `hydra`.
-    """
+    """Refuses a text in place of the section of a launcher or a sweeper."""
     for key in ("launcher", "sweeper"):
         name = OmegaConf.select(composed.hydra, key)
         if not isinstance(name, DictConfig):

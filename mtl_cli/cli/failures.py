@@ -12,17 +12,11 @@ PROGRAM = "mtl-train"
 
 
 class Failure(NamedTuple):
-    """A reason why a command fails.
-
-    Attributes:
-        message: the reason and its fix, in one line.
-        code: the exit code.
-        kind: the name of the error's class, such as `ConfigError`.
-    """
+    """A reason why a command fails."""
 
     message: str
     code: int
-    kind: str
+    kind: str  # the name of the error's class, such as `ConfigError`
 
 
 def stop_jobs_after(error: Exception, arguments: list[str]) -> list[Failure]:
@@ -38,17 +32,9 @@ def stop_jobs_after(error: Exception, arguments: list[str]) -> list[Failure]:
     if launcher_failure:
         job_error = JobError(with_job_counts(launcher_failure, arguments))
         return [failure_of(job_error), *job_failures()]
-    if (
-        session.current is not None
-        and isinstance(error, OSError)
-        and error.errno in FULL_DISK
-    ):
-        # Hydra was writing `multirun.yaml`, and the error names no file.
-        error = WriteError(
-            f"hydra.sweep.dir: cannot write {session.current.folder}: "
-            f"{error.strerror}; mend that, and give the command again"
-        )
-    if isinstance(error, StorageError | WriteError):
+    # Hydra writes `multirun.yaml`, and its error about a full disk names no file.
+    is_full = isinstance(error, OSError) and error.errno in FULL_DISK
+    if (is_full and session.current) or isinstance(error, StorageError | WriteError):
         return [failure_of(error), *job_failures()]
     if has_failed_jobs:
         # Some sweepers raise an error because a job has failed. The message of that
@@ -78,7 +64,6 @@ def failure_of(error: Exception) -> Failure:
 
 
 def job_failures() -> list[Failure]:
-    """Returns the failures of the jobs of a sweep; [] if there is no sweep."""
     if session.current is None:
         return []
     failures = session.current.failures()
@@ -86,11 +71,8 @@ def job_failures() -> list[Failure]:
 
 
 def with_job_counts(reason: str, arguments: list[str]) -> str:
-    """Adds the counts of a sweep's jobs, and the command that resumes the sweep.
-
-    Without a sweep, the reason is returned unchanged.
-    """
-    counts = session.current.job_counts_message() if session.current else ""
-    if not counts:
+    """Adds the counts of a sweep's jobs, and the command that resumes the sweep."""
+    if session.current is None:
         return reason
-    return f"{reason}; {counts}; to go on: {resume_command([PROGRAM, *arguments])}"
+    counts = session.current.job_counts_message()
+    return f"{reason}{counts}; to go on: {resume_command([PROGRAM, *arguments])}"

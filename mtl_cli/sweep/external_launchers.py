@@ -6,7 +6,6 @@ Hydra's basic launcher, the process of the sweep starts and stops its jobs itsel
 """
 
 import contextlib
-import itertools
 import os
 import re
 import signal
@@ -39,11 +38,8 @@ def stop_external_jobs(sweep: Path, reason: str = "") -> None:
 
     Jobs on other machines look for the mark, a file in the sweep's folder, and stop by
     themselves. A job that a launcher has killed cannot record its end, so this function
-    records the end.
-
-    Args:
-        sweep: the sweep's folder.
-        reason: why the launcher has failed; "" if the user stops the sweep.
+    records the end. `reason` says why the launcher has failed; it is "" if the user
+    stops the sweep.
     """
     cancel_queued_slurm_jobs()
     for record in running_here(sweep):
@@ -70,15 +66,11 @@ def cancel_queued_slurm_jobs() -> None:
 
 
 def running_here(sweep: Path) -> list[JobRecord]:
-    """Returns the records of the jobs that have a process on this machine."""
     return [r for r in running_records(sweep) if r.host == socket.gethostname()]
 
 
 def running_records(sweep: Path) -> list[JobRecord]:
-    """Returns the records of the jobs that have a process, on any machine.
-
-    A damaged record is left out.
-    """
+    """Returns the undamaged records of the jobs that have a process, on any machine."""
     records = []
     for path in record_paths(sweep):
         with contextlib.suppress(DataError):
@@ -148,19 +140,11 @@ def goes_first(other: JobRecord, own_record: JobRecord) -> bool:
 def launcher_failure_message(error: Exception) -> str:
     """Describes how a launcher plugin has failed; "" for errors of other packages."""
     package = type(error).__module__.partition(".")[0]
-    name = type(error).__name__
     if package not in ("joblib", "submitit", "ray"):
         return ""
-    if name == "TerminatedWorkerError":  # its text holds exit codes: {SIGKILL(-9), ...}
-        codes = re.findall(r"[{,] ?([^{},]+)", str(error))
-        return f"joblib lost a process ({', '.join(codes)}) and ends all others"
+    # The text of a failed job of submitit holds a traceback, and then the line "You can
+    # check ..." The end of the traceback says what is wrong.
+    if end := re.search(r"(.+)\n[\s-]*You can check", str(error)):
+        return f"a process of {package} failed: {end[1]}"
     lines = [line.strip() for line in str(error).splitlines() if line.strip("- ")]
-    reason = " ".join(lines[:2])
-    if name == "FailedJobError":
-        # The text is a traceback, then the line "You can check ..." and the paths of
-        # logs. If Slurm has refused the job, the text is only Slurm's message.
-        for line, next_line in itertools.pairwise(lines):
-            if next_line.startswith("You can check"):
-                reason = line  # the end of the traceback
-                break
-    return f"a process of {package} failed: {reason}"
+    return f"a process of {package} failed: {' '.join([*lines[:1], *lines[1:][-1:]])}"

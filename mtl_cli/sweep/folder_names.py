@@ -12,8 +12,7 @@ from mtl_cli.config.overrides import without_signs
 MAX_LENGTH_BEFORE_HASH = 80
 # The beginnings of settings that do not change what jobs compute.
 EXECUTION_PREFIXES = ("hydra.", "hydra/launcher=", "sweep.", "resume=")
-# The beginnings of the settings that stand first in the name of a job. Most sweeps
-# compare models over seeds, and the cut end of a long name should not hold these.
+# The settings that stand first in the name of a job: the end of a long name is cut.
 FIRST_PREFIXES = ("model=", "seed=")
 
 

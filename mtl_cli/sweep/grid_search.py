@@ -53,9 +53,9 @@ def adapt_grid_sampler() -> None:
 def end_trial(*arguments: Any) -> None:
     """Calls Optuna's `GridSampler.after_trial`, and drops its error at the last point.
 
-    The last point makes Optuna stop `Study.optimize`. Hydra's sweeper does not run in
-    `Study.optimize`, so stopping raises an error. If a job has failed, this error would
-    end the sweeper before it has handled all jobs.
+    The last point makes Optuna stop `Study.optimize`, in which Hydra's sweeper does not
+    run. If a job has failed, the error would end the sweeper before it has handled all
+    jobs.
     """
     with contextlib.suppress(RuntimeError):
         optuna_after_trial(*arguments)
@@ -85,10 +85,8 @@ def grid_values(distribution: BaseDistribution) -> list[Any]:
 def limit_to_grid(config: DictConfig, study: optuna.Study) -> None:
     """Limits `n_trials` to the number of points that are still to be tried.
 
-    With more trials, Optuna would repeat points.
-
-    Raises:
-        ConfigError: if no point is left, and no trial has a score.
+    With more trials, Optuna would repeat points. If no point is left, and no trial has
+    a score, the search is refused.
     """
     sweeper, trials = config.hydra.sweeper, study.trials
     values = {

@@ -3,11 +3,8 @@
 Each running sweep has a heartbeat: a value in the database that the sweep changes every
 few seconds. If the heartbeat of a sweep stops, other sweeps try its trials again.
 
-Optuna's own heartbeats are not used, for two reasons. Optuna writes them only in
-`Study.optimize`, but Hydra's sweeper does not call `Study.optimize`. And Optuna may
-take a live trial for a dead one: it reads the time of the database first, and the
-heartbeats later. A heartbeat that is written in between has a negative age, and Optuna
-reads this age as almost a day.
+Optuna's own heartbeats are not used: Optuna writes them only in `Study.optimize`, which
+Hydra's sweeper does not call, and may take a live trial for a dead one.
 """
 
 import contextlib
@@ -53,7 +50,6 @@ class Heartbeat(threading.Thread):
             time.sleep(HEARTBEAT_SECONDS)
 
     def beat(self) -> None:
-        """Changes this sweep's heartbeat, and looks for trials of cut-off sweeps."""
         self.num_beats += 1
         key = heartbeat_key(self.study._storage.sweep_id)
         self.study.set_system_attr(key, [time.time(), self.num_beats])

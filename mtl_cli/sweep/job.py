@@ -30,25 +30,15 @@ MULTI_WORKER_MESSAGE = (
 
 @dataclass(frozen=True)
 class Job:
-    """A run of a sweep, as plain values that can be sent to another process.
-
-    Attributes:
-        record: the record of the job, with its number, settings and run folder.
-        values: the resolved configuration.
-        choices: the chosen option of each config group.
-        sweep: the sweep's folder.
-        threads: threads per TensorFlow operation; 0 lets TensorFlow choose.
-        secrets: {value: environment variable} for each secret in the configuration.
-        plugins: the folders that `--plugins` names.
-    """
+    """A run of a sweep, as plain values that can be sent to another process."""
 
     record: JobRecord
-    values: dict[str, Any]
-    choices: dict[str, Any]
-    sweep: Path
-    threads: int
-    secrets: dict[str, str]
-    plugins: list[str]
+    values: dict[str, Any]  # the resolved configuration
+    choices: dict[str, Any]  # the chosen option of each config group
+    sweep: Path  # the sweep's folder
+    threads: int  # threads per TensorFlow operation; 0 lets TensorFlow choose
+    secrets: dict[str, str]  # {value: environment variable}
+    plugins: list[str]  # the folders that `--plugins` names
 
     @property
     def composed(self) -> DictConfig:
@@ -57,7 +47,6 @@ class Job:
 
     @property
     def folder(self) -> Path:
-        """The run folder."""
         return self.sweep / self.record.name
 
 
@@ -131,12 +120,7 @@ def redirect_output(stderr: Path) -> None:
 
 
 def execute_job(job: Job) -> None:
-    """Executes the run of a job, and notes its status and scores in the job's record.
-
-    Raises:
-        KeyboardInterrupt: if the sweep is stopped.
-        MtlError: if the run fails.
-    """
+    """Executes the run of a job, and notes its status and scores in its record."""
     from mtl_cli.core import plugins
     from mtl_cli.runs.execution import RunRequest, execute
 
@@ -193,8 +177,7 @@ def note_scores(job: Job) -> None:
 def skip_if_done(job: Job) -> bool:
     """Records a job as skipped if its folder holds its finished run.
 
-    Returns whether the job is skipped. If the folder holds another run or is damaged,
-    the job's process reports the error.
+    If the folder holds another run or is damaged, the job's process reports the error.
     """
     from mtl_cli.config.check import check
     from mtl_cli.runs.resume import choose_start

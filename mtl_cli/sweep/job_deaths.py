@@ -16,12 +16,6 @@ def record_death(sweep: Path, record: JobRecord, reason: str, seconds: float) ->
 
     If the job died before it began its run, its folder may hold an earlier run. The
     earlier run stays as it is.
-
-    Args:
-        sweep: the sweep's folder.
-        record: the record of the job.
-        reason: why the job died.
-        seconds: the duration of the job.
     """
     record.seconds = seconds
     record.status = "failed"
@@ -49,9 +43,8 @@ def record_death(sweep: Path, record: JobRecord, reason: str, seconds: float) ->
 def seconds_since_start(sweep: Path, record: JobRecord) -> float:
     """Returns the seconds since the process of a job started.
 
-    The process writes the record when it starts, and again only when the job ends. So
-    the result is the age of the record's file, if the job has not recorded its own end.
-    The result is `record.seconds` if somebody has removed the file.
+    The process writes the record when it starts, and again only when the job ends.
+    Until then, the result is the age of the record's file.
     """
     try:
         return max(0.0, time.time() - record.path(sweep).stat().st_mtime)

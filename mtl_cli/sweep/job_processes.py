@@ -28,19 +28,13 @@ MAX_WAIT_SECONDS = 86_400  # the operating system refuses to wait more than 24 d
 
 @dataclass
 class RunningJob:
-    """A job and its process.
-
-    Attributes:
-        deadline: the monotonic time after which the process is killed.
-        start: the monotonic time at which the process started.
-        is_interrupted: whether the sweep was stopped while the job ran.
-    """
+    """A job and its process."""
 
     job: Job
     process: BaseProcess
-    deadline: float
-    start: float
-    is_interrupted: bool = False
+    deadline: float  # the monotonic time after which the process is killed
+    start: float  # the monotonic time at which the process started
+    is_interrupted: bool = False  # whether the sweep was stopped while the job ran
 
 
 running: list[RunningJob] = []  # the jobs that this process has started, until they end
@@ -109,8 +103,7 @@ def start_process(job: Job, jobs_at_once: int, timeout: float | None) -> None:
 def wait_for_any_job(max_seconds: float = float("inf")) -> None:
     """Waits until a job ends or its deadline passes, but at most `max_seconds`.
 
-    Jobs whose deadline has passed are killed. The records of killed and ended jobs are
-    completed.
+    Jobs whose deadline has passed are killed.
     """
     seconds_left = min(r.deadline for r in running) - time.monotonic()
     timeout = max(min(seconds_left, max_seconds, MAX_WAIT_SECONDS), 0)
@@ -142,11 +135,7 @@ def stop_all_jobs() -> None:
 
 
 def complete_record(running_job: RunningJob, is_late: bool) -> None:
-    """Completes the record of a job whose process has ended or was killed.
-
-    The job is removed from `running`. `is_late` says whether the process was killed
-    after its deadline.
-    """
+    """Completes the record of a job whose process has ended, or was killed late."""
     running.remove(running_job)
     job = running_job.job
     process = running_job.process
@@ -168,10 +157,7 @@ def complete_record(running_job: RunningJob, is_late: bool) -> None:
 
 
 def reason_of_death(running_job: RunningJob, is_late: bool) -> str:
-    """Returns why a job's process has ended before it could record its end.
-
-    `is_late` says whether the process was killed after its deadline.
-    """
+    """Returns why a job's process has ended before it could record its end."""
     if not is_late:
         return exit_reason(running_job.process.exitcode or 0)
     if running_job.is_interrupted:

@@ -4,7 +4,7 @@ import contextlib
 import shlex
 import threading
 import time
-from collections.abc import Callable, Set
+from collections.abc import Set
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -13,20 +13,21 @@ from rich.table import Table
 from rich.text import Text
 
 from mtl_cli.comparison.leaderboard import write_leaderboard
+from mtl_cli.config.overrides import key_of_setting
 from mtl_cli.core.errors import DataError, WriteError
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.plugins import plugin_flags
 from mtl_cli.core.terminal import new_console
 from mtl_cli.runs.job_records import JobRecord, job_records
 from mtl_cli.runs.text_tables import format_metric
-from mtl_cli.sweep.job_order import best_first, order_of_table
-from mtl_cli.sweep.job_text import line_of_ended_job, shown_settings
+from mtl_cli.sweep.job_deaths import seconds_since_start
 
 POLL_SECONDS = 0.25
 # If writing the leaderboard takes 1 s, as in a large sweep, the next writing begins at
 # least 50 s later. So the writing takes at most 2 % of the time.
 LEADERBOARD_PAUSE = 50
 STYLES = {"failed": "red", "interrupted": "yellow", "running": "cyan"}
+ORDER = "best first, by trainer.monitor on the validation rows"
 
 
 class JobTable:
@@ -39,9 +40,7 @@ class JobTable:
         # The first error of writing to stdout. The jobs go on after such an error.
         self.output_error: WriteError | None = None
         self.shown_as_ended: set[str] = set()  # numbers of jobs
-        self.start_times: dict[str, float] = {}  # {number of a job: monotonic time}
-        # Whether a job has ended since the leaderboard was last written.
-        self.leaderboard_is_old = False
+        self.num_on_leaderboard = 0  # the number of ended jobs on the leaderboard
         # The monotonic time before which the leaderboard is not written again.
         self.next_leaderboard_time = 0.0
         self.is_over = threading.Event()
@@ -51,12 +50,8 @@ class JobTable:
         """Starts the thread that shows the jobs."""
         self.thread.start()
 
-    def stop(self, remark: Callable[[], str] = str) -> None:
-        """Stops the thread; shows the final table and the next command to try.
-
-        `remark` returns a line to show below the order of the table, or "" for none. It
-        is called after the thread has ended, since it may wait for a database.
-        """
+    def stop(self) -> None:
+        """Stops the thread; shows the final table and the next command to try."""
         self.is_over.set()
         self.thread.join()
         started = [record for record in self.records() if record.has_started]
@@ -67,10 +62,8 @@ class JobTable:
         except (DataError, WriteError) as error:
             self.print_line(f"warning: {error}")
         self.print(self.rich_table(best_first(started)))
-        if order := order_of_table(started):
-            self.print_line(order)
-        if line := remark():
-            self.print_line(line)
+        if any(record.objective is not None for record in started):
+            self.print_line(ORDER)
         self.print_line(f"sweep folder: {self.folder}")
         if any(record.scores for record in started):
             command = ["mtl-compare", str(self.folder), *plugin_flags()]
@@ -108,47 +101,32 @@ class JobTable:
         with Live(console=self.console, transient=True, refresh_per_second=4) as live:
             while not self.is_over.wait(POLL_SECONDS):
                 records = self.records()
-                self.note_changes(records)
+                self.update_leaderboard(records)
                 max_rows = max(3, self.console.height - 5)
                 live.update(self.rich_table(records[-max_rows:], one_line=True))
-        self.note_changes(self.records())
 
     def print_ended_jobs(self) -> None:
         """Prints one line for each job that has ended since the last call."""
-        for record in self.note_changes(self.records()):
-            line = line_of_ended_job(record, self.fixed_keys)
-            self.print(Text(printable(line), no_wrap=True))
-
-    def note_changes(self, records: list[JobRecord]) -> list[JobRecord]:
-        """Notes the jobs that have begun or ended since the last call.
-
-        If jobs have ended, the leaderboard is written, unless it was written recently.
-
-        Returns: the jobs that have ended.
-        """
+        records = self.records()
         for record in records:
-            if record.pid:
-                self.start_times.setdefault(record.number, time.monotonic())
-        ended = [
-            record
-            for record in records
-            if record.status != "running" and record.number not in self.shown_as_ended
-        ]
-        self.shown_as_ended.update(record.number for record in ended)
-        self.leaderboard_is_old = self.leaderboard_is_old or bool(ended)
-        if self.leaderboard_is_old and time.monotonic() > self.next_leaderboard_time:
-            self.update_leaderboard()
-        return ended
+            if record.status != "running" and record.number not in self.shown_as_ended:
+                self.shown_as_ended.add(record.number)
+                line = line_of_ended_job(record, self.fixed_keys)
+                self.print(Text(printable(line), no_wrap=True))
+        self.update_leaderboard(records)
 
-    def update_leaderboard(self) -> None:
-        """Writes the leaderboard, and sets the earliest time of the next writing."""
+    def update_leaderboard(self, records: list[JobRecord]) -> None:
+        """Writes the leaderboard if jobs have ended and it was not written recently."""
+        num_ended = sum(record.status != "running" for record in records)
         start = time.monotonic()
+        if num_ended == self.num_on_leaderboard or start < self.next_leaderboard_time:
+            return
         # `stop` writes the leaderboard again, and reports the error.
         with contextlib.suppress(DataError, WriteError):
             write_leaderboard(self.folder)
         seconds = time.monotonic() - start
         self.next_leaderboard_time = start + LEADERBOARD_PAUSE * seconds
-        self.leaderboard_is_old = False
+        self.num_on_leaderboard = num_ended
 
     def rich_table(self, records: list[JobRecord], one_line: bool = False) -> Table:
         """Returns a table with one row per job. `one_line` cuts long settings."""
@@ -180,6 +158,48 @@ class JobTable:
         """Returns a job's status for the table, and for how long the job has run."""
         if record.status != "running":
             return record.status, record.seconds
-        now = time.monotonic()
-        seconds = now - self.start_times.get(record.number, now)
-        return "running" if record.pid else "starting", seconds
+        status = "running" if record.pid else "starting"
+        return status, seconds_since_start(self.folder, record)
+
+
+def best_first(records: list[JobRecord]) -> list[JobRecord]:
+    """Sorts jobs: the greatest objective first, jobs without an objective last.
+
+    Only jobs with the same monitor and the same validation rows are sorted together,
+    those of the first job first. Among them, jobs that train fewer tasks come last: an
+    objective is often a mean over the tasks.
+    """
+    scored = [record for record in records if record.objective is not None]
+    measures = list(dict.fromkeys(record.measure for record in scored))
+
+    def key(record: JobRecord) -> tuple[bool, int, int, float]:
+        if record.objective is None:
+            return True, 0, 0, 0.0
+        measure = measures.index(record.measure)
+        return False, measure, -len(record.scores), -record.objective
+
+    return sorted(records, key=key)
+
+
+def line_of_ended_job(record: JobRecord, fixed_keys: Set[str]) -> str:
+    """Returns a line with the status, the settings, and the scores or the error."""
+    status = f"{record.status} in {record.seconds:.1f} s"
+    if record.status == "skipped":
+        status = "skipped, done before"  # by an earlier start of the sweep
+    result = " ".join(
+        f"{title} {format_metric(score)}"
+        for title, score in record.shown_scores.items()
+    )
+    if record.error and record.error != record.status:
+        result = record.error
+    settings = shown_settings(record, fixed_keys)
+    return f"job {record.number} {status}  {settings}  {result}".rstrip()
+
+
+def shown_settings(record: JobRecord, fixed_keys: Set[str]) -> str:
+    """Returns the settings of a job on one line.
+
+    Settings of `fixed_keys` are left out, unless the job has no other settings.
+    """
+    own_settings = [s for s in record.settings if key_of_setting(s) not in fixed_keys]
+    return " ".join(own_settings or record.settings)

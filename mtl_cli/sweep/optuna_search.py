@@ -12,19 +12,12 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig, open_dict
 
 from mtl_cli.config.overrides import without_added_prefix
-from mtl_cli.core.errors import (
-    DAMAGED_FILE_ERRORS,
-    ConfigError,
-    StorageError,
-    first_line,
-)
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError, StorageError
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.sweep import cmaes_state, job_processes
 from mtl_cli.sweep.check_search import check_earlier_values
 from mtl_cli.sweep.search_measure import check_measure
 from mtl_cli.sweep.storage_errors import (
-    LOCKED_DATABASE,
-    NEW_DATABASE,
     database_reason,
     message_at_start,
     storage_error_behind,
@@ -55,12 +48,8 @@ def resume_search(config: DictConfig, measure: dict[str, str]) -> bool:
 
     `n_trials` counts the completed trials of all starts. A trial is tried again first,
     once per start, if its sweep was killed, or its job was killed or stopped; its run
-    is resumed. The function changes the section `hydra.sweeper` of the configuration. A
-    sweep that is no search stays as it is.
-
-    Args:
-        config: the configuration of the sweep.
-        measure: what the objective measures, see `measure_of_search`.
+    is resumed. The function changes the section `hydra.sweeper` of the configuration.
+    For `measure`, see `measure_of_search`.
 
     Returns: whether earlier starts have completed all trials.
     """
@@ -69,8 +58,7 @@ def resume_search(config: DictConfig, measure: dict[str, str]) -> bool:
     if not is_search(config):
         return False
     sweeper = config.hydra.sweeper
-    # The objective of a job is better if it is greater. The plugin's default is to
-    # minimize.
+    # A greater objective is better, but the plugin minimizes by default.
     sweeper.direction = "maximize"
     adapt_optuna()
     url = str(sweeper.storage)
@@ -84,7 +72,7 @@ def resume_search(config: DictConfig, measure: dict[str, str]) -> bool:
 
     try:
         study = open_study(config)
-        if study is None:
+        if study is None:  # the sweeper makes a new study
             return False
         check_measure(study, measure)
         check_earlier_values(config, study)
@@ -96,14 +84,9 @@ def resume_search(config: DictConfig, measure: dict[str, str]) -> bool:
         StorageError,
         sqlalchemy.exc.SQLAlchemyError,
         optuna.exceptions.StorageInternalError,
+        *DAMAGED_FILE_ERRORS,  # Optuna does not check what it reads
     ) as error:
         raise ConfigError(message_at_start(error, url)) from error
-    except DAMAGED_FILE_ERRORS as error:  # Optuna does not check what it reads
-        raise ConfigError(
-            "hydra.sweeper.storage: cannot continue the search in "
-            f"{mask_secrets(url)}: {type(error).__name__}: {first_line(error)}; "
-            f"{NEW_DATABASE}"
-        ) from error
 
 
 def adapt_optuna() -> None:
@@ -154,29 +137,17 @@ def best_trial_message() -> str:
     """
     if resumed_study is None:
         return ""
-    import optuna
-    import sqlalchemy
-
     try:
         best = resumed_study.best_trial
-        states = [trial.state for trial in resumed_study.trials]
-    except (
-        StorageError,
-        sqlalchemy.exc.SQLAlchemyError,
-        optuna.exceptions.OptunaError,
-        *DAMAGED_FILE_ERRORS,
-    ):
+    except Exception:  # of SQLAlchemy, Optuna or the driver of the database
         return ""
-    num_complete = states.count(optuna.trial.TrialState.COMPLETE)
     settings = " ".join(
         without_added_prefix(f"{key}={value}") for key, value in best.params.items()
     )
-    value = f"trainer.monitor {best.value:.4f}"
-    if best.value < 0:  # the table of the jobs shows such a metric without the sign
-        value += "; a metric for which less is better is negated"
     return (
         "trials of earlier starts are not in the table but in leaderboard.csv; the "
-        f"best of all {num_complete} trials: {mask_secrets(settings)} ({value})"
+        f"best of all trials has the objective {best.value:.4f}: "
+        f"{mask_secrets(settings)}"
     )
 
 
@@ -184,8 +155,7 @@ def open_study(config: DictConfig) -> "optuna.Study | None":
     """Opens the storage and the study of a search, and makes the sweeper use both.
 
     If two sweeps start at once, both may try to make the tables of the database. The
-    sweep that fails tries again. The study is None if the configuration does not name a
-    study: the sweeper then makes a new study.
+    sweep that fails tries again. The study is None if the configuration names none.
     """
     import optuna
     import sqlalchemy
@@ -206,7 +176,7 @@ def open_study(config: DictConfig) -> "optuna.Study | None":
             # vain. If SQLite raised the same error at once, two processes had read and
             # wanted to write; then a new attempt helps.
             has_waited = time.monotonic() - began > 1
-            is_locked = database_reason(error) == LOCKED_DATABASE and has_waited
+            is_locked = database_reason(error) == "database is locked" and has_waited
             if attempt == MAX_ATTEMPTS or is_locked:
                 raise
             time.sleep(random.uniform(0.2, 1.0))

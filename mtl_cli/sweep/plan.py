@@ -1,19 +1,16 @@
-"""Reads the keys of a configuration that concern its sweep, and counts the jobs."""
+"""Reads the settings and keys of a configuration that concern its sweep."""
 
 import itertools
 import math
-import re
 from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, RangeSweep
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
-from mtl_cli.config.overrides import KEYS_THAT_ADD_RUNS, key_of_setting
 from mtl_cli.config.sweep_options import CompareOptions, SweepOptions
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.options import Count, Options, Seed
@@ -35,11 +32,7 @@ class SweepKeys(Options):
 
 
 def keys_of_values(values: dict[str, Any]) -> SweepKeys:
-    """Reads the keys from a resolved configuration.
-
-    Raises:
-        ConfigError: if a key has a wrong value.
-    """
+    """Reads the keys from a resolved configuration."""
     keys = {key: values[key] for key in SweepKeys.model_fields}
     try:
         return SweepKeys.model_validate(keys)
@@ -64,100 +57,31 @@ def keys_of_config(config: DictConfig) -> SweepKeys | None:
     return keys_of_values(values)
 
 
-def number_of_jobs(config: DictConfig, sweep_keys: SweepKeys | None) -> int | None:
-    """Returns the number of jobs of a sweep; None if it is not known in advance.
-
-    Raises:
-        ConfigError: if `product_of_values` is above `MAX_JOBS`.
-    """
-    settings = settings_of_grid(config)
-    if product_of_values(settings, sweep_keys) > MAX_JOBS:
+def check_number_of_jobs(config: DictConfig) -> None:
+    """Refuses a sweep with too many jobs, or with wrong values of `SweepKeys`."""
+    keys = keys_of_config(config)
+    is_grid = str(config.hydra.sweeper._target_).startswith(BASIC_SWEEPER)
+    num_jobs = number_of_combinations(swept_settings(config)) if is_grid else 1
+    if num_jobs * (keys.repeats if keys else 1) > MAX_JOBS:
         raise ConfigError(
             f"the sweep has more than {MAX_JOBS:,} jobs; give fewer values, or split "
             "the sweep"
         )
-    # A search chooses its jobs one after another. If the keys are not known yet, each
-    # job may have other repeats and twins.
-    if settings is None or sweep_keys is None:
-        return None
-    varied_keys = {setting.key_or_group for setting in settings}
-    # Two configurations may share a twin, see `CompareOptions`, or a repeat:
-    # `seed=1,2 repeats=2` has only one run with the seed 2.
-    shares_runs = sweep_keys.compare.single_task or bool(sweep_keys.compare.scenarios)
-    shares_runs = shares_runs or (sweep_keys.repeats > 1 and "seed" in varied_keys)
-    # A sweep over `repeats` or `compare` gives each job its own number of runs.
-    if shares_runs or not varied_keys.isdisjoint(KEYS_THAT_ADD_RUNS):
-        return None
-    if not all(setting.is_discrete_sweep() for setting in settings):
-        return None  # Hydra's sweeper refuses an interval
-    # Equal jobs run only once, as in `seed=1,1`.
-    values = [set(setting.sweep_string_iterator()) for setting in settings]
-    return math.prod(map(len, values)) * sweep_keys.repeats
-
-
-def product_of_values(
-    settings: list[Override] | None, sweep_keys: SweepKeys | None
-) -> int:
-    """Returns the product of `repeats` and of the numbers of swept values.
-
-    Settings or keys that cannot be read yet (None) count as 1, so that the product is
-    not too high.
-    """
-    repeats = sweep_keys.repeats if sweep_keys is not None else 1
-    return math.prod(map(number_of_values, settings or [])) * repeats
-
-
-def uses_basic_sweeper(config: DictConfig) -> bool:
-    """Whether Hydra's own sweeper makes the jobs, and not a search, for instance."""
-    return str(config.hydra.sweeper._target_).startswith(BASIC_SWEEPER)
-
-
-def settings_of_grid(config: DictConfig) -> list[Override] | None:
-    """Returns the settings that Hydra's own sweeper sweeps over.
-
-    Returns None for another sweeper, and if a setting is wrong: Hydra's sweeper raises
-    the error later.
-    """
-    if not uses_basic_sweeper(config):
-        return None
-    try:
-        return swept_settings(config)
-    except HydraException:
-        return None
 
 
 def swept_settings(config: DictConfig) -> list[Override]:
-    """Returns the settings with several values, in the order of `settings_by_key`.
-
-    Raises:
-        HydraException: if a setting is wrong.
-    """
+    """Returns the settings with several values, in the order of `settings_by_key`."""
     return [s for s in settings_by_key(config) if s.is_sweep_override()]
 
 
-def fixed_keys(config: DictConfig, sweep_keys: SweepKeys | None) -> set[str]:
-    """Returns the keys that the sweep sets to one value, the same in all jobs.
+def fixed_keys(settings: list[Override]) -> set[str]:
+    """Returns the keys that have the same value in all jobs.
 
-    Returns no keys if a setting is wrong.
+    Keys of the model and the seed are left out: twins and repeats change them.
     """
-    try:
-        settings = settings_by_key(config)
-    except HydraException:  # Hydra's sweeper raises the error later
-        return set()
-    names = {s.get_key_element() for s in settings}
-    varied = {s.get_key_element() for s in settings if s.is_sweep_override()}
-    for section in ("list_params", "grid_params"):  # of the list sweeper
-        varied.update(OmegaConf.select(config, f"hydra.sweeper.{section}") or [])
-    # A sweep over `repeats` or `compare` gives each job its own repeats and twins.
-    if not KEYS_THAT_ADD_RUNS.keys().isdisjoint(map(key_of_setting, varied)):
-        sweep_keys = None
-    if sweep_keys is None or sweep_keys.repeats > 1:
-        varied.add("seed")
-    # Single-task twins have another model. If the keys are not known yet, there may be
-    # such twins.
-    if sweep_keys is None or sweep_keys.compare.single_task:
-        varied.update(n for n in names if re.match(r"[+~]*model\b", n))
-    return set(map(key_of_setting, names)) - set(map(key_of_setting, varied))
+    varied = {s.key_or_group for s in settings if s.is_sweep_override()}
+    keys = {s.key_or_group for s in settings} - varied - {"seed", "model"}
+    return {key for key in keys if not key.startswith("model.")}
 
 
 def settings_by_key(config: DictConfig) -> list[Override]:
@@ -176,6 +100,10 @@ def settings_by_key(config: DictConfig) -> list[Override]:
     texts = [*(f"{key}={value}" for key, value in params.items()), *unresolved]
     settings = parser.parse_overrides(texts)
     return list({setting.get_key_element(): setting for setting in settings}.values())
+
+
+def number_of_combinations(settings: list[Override]) -> int:
+    return math.prod(map(number_of_values, settings))
 
 
 def number_of_values(setting: Override) -> int:

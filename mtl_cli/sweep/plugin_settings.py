@@ -39,28 +39,21 @@ def uses_basic_launcher(hydra_config: HydraConf | DictConfig) -> bool:
 def prefix_new_keys(config: DictConfig) -> None:
     """Adds the prefix `++` to the keys that a file sweeps and that no file sets.
 
-    Without the prefix, Hydra refuses such keys. The keys stand in a section such as
-    `hydra.sweeper.params`. `cli.arguments` adds the prefix to keys on the command line.
+    Without the prefix, Hydra refuses such keys. Only keys of the sections in
+    `config.overrides.OPEN_SECTIONS` get the prefix. `cli.arguments` adds it to keys on
+    the command line.
     """
-    sweeper = config.hydra.sweeper
     for section in ("params", "list_params", "grid_params"):
         params: Any = OmegaConf.select(config, f"hydra.sweeper.{section}")
         if not params:
             continue
         values: Any = OmegaConf.to_container(params, resolve=False)
+        prefixed = {}
+        for key, value in values.items():
+            is_new = OmegaConf.select(config, key, default=MISSING) is MISSING
+            prefixed[with_add_prefix(key) if is_new else key] = value
         with open_dict(config):
-            sweeper[section] = {
-                prefixed_if_new(key, config): value for key, value in values.items()
-            }
-
-
-def prefixed_if_new(key: str, config: DictConfig) -> str:
-    """Returns a key, with the prefix `++` if the configuration lacks the key.
-
-    Only keys of the sections in `config.overrides.OPEN_SECTIONS` get the prefix.
-    """
-    is_new = OmegaConf.select(config, key, default=MISSING) is MISSING
-    return with_add_prefix(key) if is_new else key
+            config.hydra.sweeper[section] = prefixed
 
 
 def remove_replaced_params(config: DictConfig) -> None:
@@ -87,14 +80,18 @@ def remove_replaced_params(config: DictConfig) -> None:
 def adapt_plugins(config: DictConfig) -> None:
     """Changes a sweep's composed configuration before Hydra composes the jobs.
 
-    The function changes settings of plugins, and gives all jobs the same sweep folder.
+    Hydra composes each job's configuration again, from `config.hydra.overrides`. So the
+    resolved path of the sweep's folder is added to these overrides: a `${seed}` in the
+    path would differ between jobs, and a cluster may start a job in another folder.
     """
     folder = Path(config.hydra.sweep.dir).absolute()
     launcher = str(config.hydra.launcher._target_)
     with open_dict(config):
         if str(config.hydra.sweeper._target_).startswith(LIST_SWEEPER):
             adapt_list_sweeper(config.hydra.sweeper)
-        share_sweep_folder(config, folder)
+        config.hydra.overrides.hydra.extend(
+            [f"hydra.sweep.dir={quoted(str(folder))}", "hydra.sweep.subdir=."]
+        )
         if launcher.startswith(SUBMITIT):
             adapt_submitit(config, folder)
         if launcher.startswith(RAY):
@@ -102,30 +99,23 @@ def adapt_plugins(config: DictConfig) -> None:
 
 
 def adapt_list_sweeper(sweeper: DictConfig) -> None:
-    """Makes the list sweeper pass on null values; see `nulls_as_text`."""
-    for key in ("list_params", "grid_params"):
-        params: Any = OmegaConf.to_container(sweeper[key])
-        sweeper[key] = {name: nulls_as_text(values) for name, values in params.items()}
+    """Replaces each null among the values of the list sweeper by the text `null`.
 
-
-def share_sweep_folder(config: DictConfig, folder: Path) -> None:
-    """Makes all jobs of a sweep write to the same folder.
-
-    Hydra composes each job's configuration again, from `config.hydra.overrides`. So the
-    resolved path of the folder is added to these overrides: a `${seed}` in the path
-    would differ between jobs, and a cluster may start a job in another current folder.
+    The plugin would write a null as `None`, and Hydra would read `None` as text.
     """
-    settings = [f"hydra.sweep.dir={quoted(str(folder))}", "hydra.sweep.subdir=."]
-    config.hydra.overrides.hydra.extend(settings)
+    for section in ("list_params", "grid_params"):
+        params: Any = OmegaConf.to_container(sweeper[section])
+        for key, values in params.items():
+            if isinstance(values, list):
+                params[key] = ["null" if value is None else value for value in values]
+        sweeper[section] = params
 
 
 def adapt_submitit(config: DictConfig, sweep: Path) -> None:
-    """Makes submitit print less, and keep its pickles in a folder that is safe.
-
-    A folder that the user has named stays.
-    """
+    """Makes submitit print less, and keep its pickles in a safe folder."""
     print_warnings_once()
     launcher = config.hydra.launcher
+    # A folder that the user has named stays.
     if launcher.submitit_folder == f"{config.hydra.sweep.dir}/.submitit/%j":
         launcher.submitit_folder = f"{new_submitit_folder(sweep)}/%j"
 
@@ -144,22 +134,12 @@ def adapt_ray(launcher: DictConfig) -> None:
     }
 
 
-def nulls_as_text(values: Any) -> Any:
-    """Replaces each null in a list of swept values by the text `null`.
-
-    The plugin would write a null as `None`, and Hydra would read `None` as text.
-    """
-    if not isinstance(values, list):
-        return values
-    return ["null" if value is None else value for value in values]
-
-
 def new_submitit_folder(sweep: Path) -> Path:
     """Makes a new folder for submitit's files at one start of a sweep.
 
-    Submitit reads results as pickles, and a pickle can run code when it is loaded. In a
-    folder with a known name, somebody else could have put pickles, or links to other
-    files. The new folder has a random name, and only this user can write to it.
+    Submitit reads results as pickles, and a pickle can run code when it is loaded. The
+    new folder has a random name, and only this user can write to it: so nobody else can
+    have put pickles there.
     """
     parent = sweep / ".submitit"
     parent.mkdir(exist_ok=True)

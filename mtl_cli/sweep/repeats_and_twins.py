@@ -47,7 +47,6 @@ def repeats_and_twins(composed: Variant) -> list[Variant]:
 
 
 def with_seed(variant: Variant, seed: int) -> Variant:
-    """Returns a run with another seed."""
     values, settings, choices = variant
     remaining = [s for s in settings if not without_signs(s).startswith("seed=")]
     return Variant(values | {"seed": seed}, [*remaining, f"seed={seed}"], choices)

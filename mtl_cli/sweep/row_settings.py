@@ -23,10 +23,10 @@ NOT_ABOUT_ROWS = (
 def row_settings(dataset: Dataset) -> dict[str, str]:
     """Returns the settings that choose a data set's validation rows and their labels.
 
-    Jobs with equal settings have the same validation rows. The settings include the
-    keys of a generator. If a file holds the validation rows, the other files and the
-    split do not matter. Paths are made absolute, because several relative paths can
-    name one file. `comparison.same_rows` has the rule for finished runs.
+    Jobs with equal settings have the same validation rows. If a file holds the
+    validation rows, the other files and the split do not matter. Paths are made
+    absolute, because several relative paths can name one file. `comparison.same_rows`
+    has the rule for finished runs.
 
     Returns: {key below `dataset`: value as text}.
     """

@@ -33,12 +33,7 @@ ID_FILE = ".search_id"  # in the folder of a sweep; holds the id of the sweep
 
 
 def open_storage(url: str, sweep: Path) -> SearchStorage:
-    """Connects to a database, and makes Optuna's tables if they are missing.
-
-    Raises:
-        ConfigError: if the URL is wrong, a driver is missing, or an SQLite file is
-            unsafe.
-    """
+    """Connects to a database, and makes Optuna's tables if they are missing."""
     engine = new_engine(url)
     name = name_of(engine.url)
     is_in_sweep_folder = False
@@ -56,11 +51,7 @@ def open_storage(url: str, sweep: Path) -> SearchStorage:
 
 
 def new_engine(url: str) -> sqlalchemy.engine.Engine:
-    """Makes SQLAlchemy's engine for a URL, without connecting to the database.
-
-    Raises:
-        ConfigError: if the URL is wrong, or the driver of the database is missing.
-    """
+    """Makes SQLAlchemy's engine for a URL, without connecting to the database."""
     try:
         has_user = sqlalchemy.engine.make_url(url).username is not None
         # For SQLAlchemy, a password ends at the first `@`, so the `b` of a password
@@ -78,8 +69,8 @@ def new_engine(url: str) -> sqlalchemy.engine.Engine:
             "postgresql://HOST/NAME"
         ) from None
     except ImportError as error:
-        extra = "postgresql" if "psycopg2" in str(error) else ""
-        fix = f"; pip install 'mtl-cli[{extra}]'" if extra else ""
+        is_psycopg = "psycopg2" in str(error)
+        fix = "; pip install 'mtl-cli[postgresql]'" if is_psycopg else ""
         raise ConfigError(f"{KEY}: {first_line(error)}{fix}") from None
 
 
@@ -117,13 +108,7 @@ def connect_to_database(
 ) -> RDBStorage:
     """Connects Optuna to a database.
 
-    Args:
-        engine: the engine of `url`, see `new_engine`.
-        url: the URL of the database.
-        name: the URL for messages, see `name_of`.
-
-    Raises:
-        StorageError: now or later, if the connection fails or is lost.
+    Raises a `StorageError`, now or later, if the connection fails or is lost.
     """
     dialect = engine.dialect
     arguments, options = dialect.create_connect_args(engine.url)
@@ -151,11 +136,7 @@ def connect_to_database(
 
 
 def read_or_make_id(sweep: Path) -> str:
-    """Returns the id of a sweep. The id is made once, and kept in the sweep's folder.
-
-    The id ends in random digits, because two machines may have the same name, and two
-    sweeps the same path.
-    """
+    """Returns the id of a sweep, which is kept in the sweep's folder."""
     path = sweep / ID_FILE
     with contextlib.suppress(FileNotFoundError):
         # An empty id would mean that no other sweep shares the database.

@@ -35,17 +35,12 @@ GRID_VALUES_ATTRIBUTE = "search_space"  # of the same trial: the values of each 
 
 
 class SearchStorage(_CachedStorage):
-    """Optuna's storage in a database, in which each trial holds the id of its sweep.
-
-    Attributes:
-        name: the URL of the database for messages, see `search_database.name_of`.
-        sweep_id: the id of this sweep; "" if the database lies in the sweep's folder.
-    """
+    """Optuna's storage in a database, in which each trial holds the id of its sweep."""
 
     def __init__(self, backend: RDBStorage, name: str, sweep_id: str) -> None:
         super().__init__(backend)
-        self.name = name
-        self.sweep_id = sweep_id
+        self.name = name  # the URL of the database for messages
+        self.sweep_id = sweep_id  # "" if the database lies in the sweep's folder
 
     def create_new_trial(
         self, study_id: int, template_trial: FrozenTrial | None = None
@@ -67,9 +62,8 @@ class SearchStorage(_CachedStorage):
                 self.set_trial_system_attr(trial_id, CUT_OFF_ATTRIBUTE, True)
             is_set: bool = super().set_trial_state(trial_id, state)
         except (RuntimeError, sqlalchemy.exc.IntegrityError):
-            # Another sweep has claimed the waiting trial. Or another sweep has seen no
-            # heartbeat of this sweep: it has marked the trial as failed, and has queued
-            # a new trial of its parameters.
+            # Another sweep has claimed the waiting trial, or has seen no heartbeat of
+            # this sweep, marked the trial as failed, and queued it again.
             self._backend.scoped_session.rollback()
             return False
         if is_set and state == TrialState.RUNNING:
@@ -80,9 +74,8 @@ class SearchStorage(_CachedStorage):
         """Adds this sweep's id to a waiting trial, in an open transaction.
 
         The caller sets the state of the trial in the same transaction. A trial has room
-        for one id, so two sweeps cannot claim the same trial.
-
-        Returns: False if another program has already started the trial.
+        for one id, so two sweeps cannot claim the same trial. Returns False if another
+        program has already started the trial.
         """
         transaction = self._backend.scoped_session
         transaction.add(
@@ -112,10 +105,9 @@ class SearchStorage(_CachedStorage):
     def refuse_parameters(self, trial_id: int) -> None:
         """Raises a `ConfigError` if a trial that starts holds parameters already.
 
-        Each parameter of a trial becomes a setting of its job, as if the user had typed
-        the setting. So a database of somebody else could set any key. A search never
-        writes parameters to a waiting trial: Optuna stores queued values in an
-        attribute, and reads only the keys of the search from it.
+        Each parameter of a trial becomes a setting of its job, so a database of
+        somebody else could set any key. A search never writes parameters to a waiting
+        trial: Optuna stores queued values in an attribute.
         """
         if self.get_trial(trial_id).params:
             raise ConfigError(
@@ -136,7 +128,7 @@ class SearchStorage(_CachedStorage):
 
 
 def is_handling_cut_off_job() -> bool:
-    """Whether a caller handles a `CutOffJobError`, or an error that followed it."""
+    """Whether a `CutOffJobError`, or an error that followed it, is being handled."""
     error = sys.exception()
     while error is not None and not isinstance(error, CutOffJobError):
         error = error.__context__

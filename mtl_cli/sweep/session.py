@@ -2,13 +2,18 @@
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
+
+from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
 
 from mtl_cli.core.atomic_write import write_text
-from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.errors import ConfigError, MtlError, fail
 from mtl_cli.core.folder_lock import LOCK_NAME, lock_folder
 from mtl_cli.core.run_folder import safe_entries
 from mtl_cli.core.secrets import mask_secrets
@@ -20,6 +25,7 @@ from mtl_cli.runs.job_records import (
     job_records,
     mark_as_stopped,
 )
+from mtl_cli.runs.outcome import failure_message
 
 if TYPE_CHECKING:
     from mtl_cli.sweep.job_table import JobTable
@@ -30,37 +36,21 @@ class Session:
     """A running sweep: its locked folder, and the table that shows its jobs.
 
     Attributes:
-        folder: the sweep's folder.
-        num_jobs: number of jobs; None if it is not known in advance.
-        table: the table of the jobs.
-        lock: the lock of the folder, see `lock_folder`.
-        starts_all_jobs_itself: whether this process starts all jobs. A search may end
-            with fewer jobs, and an external launcher starts jobs elsewhere.
-        has_started_all: whether the launcher has started all jobs.
         search_is_complete: whether all trials of a search were complete before this
             start of the sweep.
         num_checked_jobs: number of jobs whose configurations have been checked.
     """
 
     folder: Path
-    num_jobs: int | None
     table: "JobTable"
     lock: IO[str]
-    starts_all_jobs_itself: bool = False
-    has_started_all: bool = False
     search_is_complete: bool = False
     num_checked_jobs: int = 0
 
     def finish(self) -> None:
-        """Waits for the jobs of the sweep, then closes the session.
+        """Waits for the jobs of the sweep, then closes the session."""
+        from mtl_cli.sweep import job_processes
 
-        Raises:
-            ConfigError: if the sweep had no jobs.
-            DataError: if a job's record is damaged.
-        """
-        from mtl_cli.sweep import job_processes, optuna_search
-
-        self.has_started_all = True
         job_processes.wait_for_jobs()
         if not any(job_records(self.folder)):
             if not self.search_is_complete:
@@ -69,8 +59,6 @@ class Session:
                     "values, as in seed=1,2,3"
                 )
             self.table.print_line(f"nothing is left to do in {self.folder}")
-            if message := optuna_search.best_trial_message():
-                self.table.print_line(message)
         self.close()
 
     def stop(self, reason: str = "") -> bool:
@@ -100,24 +88,18 @@ class Session:
 
         remove_submitit_pickles(self.folder)
         mask_multirun(self.folder)
-        self.table.stop(optuna_search.best_trial_message)
+        self.table.stop()
+        if message := optuna_search.best_trial_message():
+            self.table.print_line(message)
         self.lock.close()
 
     def job_counts_message(self) -> str:
-        """Returns a text such as "jobs: 2 done, 1 interrupted, 3 not started".
-
-        The text is "" before the first job.
-        """
+        """Returns a text such as "; jobs: 2 done, 1 interrupted"; "" without jobs."""
         started = [record for record in self.table.records() if record.has_started]
         states = ["done" if r.status == "skipped" else r.status for r in started]
         counts = {state: states.count(state) for state in ("done", *FAILED, "running")}
-        if self.num_jobs is not None:
-            counts["not started"] = self.num_jobs - len(started)
         parts = [f"{count} {state}" for state, count in counts.items() if count]
-        if parts and self.num_jobs is None and not self.has_started_all:
-            perhaps = "" if self.starts_all_jobs_itself else "perhaps "
-            parts.append(f"{perhaps}others not started")
-        return f"jobs: {', '.join(parts)}" if parts else ""
+        return f"; jobs: {', '.join(parts)}" if parts else ""
 
     def failures(self) -> Iterator[tuple[str, int]]:
         """Yields (error message, exit code) for each failed job.
@@ -135,21 +117,56 @@ class Session:
 current: Session | None = None  # None in a process that runs no sweep
 
 
-def open_session(
-    folder: Path, resume: str, num_jobs: int | None, fixed_keys: set[str]
-) -> Session:
+class StartOfSweep(Callback):
+    """Checks a sweep and opens its session, before Hydra starts the jobs."""
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        try:
+            start(config)
+        except Exception as error:
+            # Hydra would turn an error of a callback into a warning, and go on.
+            code = error.exit_code if isinstance(error, MtlError) else 1
+            sys.exit(fail("mtl-train", failure_message(error), code))
+
+
+def start(config: DictConfig) -> None:
+    """Checks a sweep and opens its session."""
+    from mtl_cli.sweep import optuna_search, plan
+    from mtl_cli.sweep.check_search import check_search
+    from mtl_cli.sweep.job import MULTI_WORKER_MESSAGE
+    from mtl_cli.sweep.plugin_settings import (
+        adapt_plugins,
+        prefix_new_keys,
+        remove_replaced_params,
+    )
+    from mtl_cli.sweep.search_measure import measure_of_search
+
+    global current
+    if config.trainer.strategy == "multi_worker":
+        raise ConfigError(MULTI_WORKER_MESSAGE)
+    prefix_new_keys(config)
+    is_search = optuna_search.is_search(config)
+    if is_search:
+        remove_replaced_params(config)
+    try:
+        settings = plan.settings_by_key(config)
+    except HydraException:  # Hydra's sweeper raises the error again
+        return
+    measure = {}
+    if is_search:
+        check_search(config)
+        measure = measure_of_search(config, settings)
+    plan.check_number_of_jobs(config)
+    folder, resume = Path(config.hydra.sweep.dir), config.get("resume", "auto")
+    current = open_session(folder, resume, plan.fixed_keys(settings))
+    current.search_is_complete = optuna_search.resume_search(config, measure)
+    adapt_plugins(config)
+
+
+def open_session(folder: Path, resume: str, fixed_keys: set[str]) -> Session:
     """Locks the folder of a sweep, removes old records of jobs, and shows the table.
 
-    Args:
-        folder: the sweep's folder; made if it is missing.
-        resume: the key `resume`. With `must`, the folder must hold jobs; with `never`,
-            it must hold no jobs; `auto` accepts both.
-        num_jobs: number of jobs; None if it is not known in advance.
-        fixed_keys: the keys that have the same value in all jobs.
-
-    Raises:
-        ConfigError: if the folder is not a sweep's, is in use, or does not suit
-            `resume`.
+    `fixed_keys` are the keys that have the same value in all jobs.
     """
     check_sweep_folder(folder)
     lock = lock_folder(folder, "hydra.sweep.dir")
@@ -172,7 +189,7 @@ def open_session(
     (folder / RECORDS / MARK).touch()
     from mtl_cli.sweep.job_table import JobTable
 
-    session = Session(folder, num_jobs, JobTable(folder, fixed_keys), lock)
+    session = Session(folder, JobTable(folder, fixed_keys), lock)
     session.table.start()
     return session
 

@@ -29,16 +29,14 @@ from mtl_cli.sweep.repeats_and_twins import Variant, repeats_and_twins
 
 # The records of the jobs that this process has started, by run folder. No run folder
 # gets two jobs, although a search may try the same parameters twice, and two jobs may
-# have the same single-task twin. Only records are kept, not jobs: thousands of
-# configurations would fill the memory.
+# have the same twin.
 records_by_folder: dict[Path, JobRecord] = {}
 
 
 class Objective:
     """The mean objective of some jobs. `float(objective)` waits until the jobs end.
 
-    A worker process of a launcher sends its objective to the process of the sweep. The
-    objective holds the jobs' records, because the receiver has not started the jobs.
+    A worker process of a launcher sends its objective to the process of the sweep.
     """
 
     def __init__(self, records: list[JobRecord], sweep: Path) -> None:
@@ -78,9 +76,7 @@ def start_jobs(composed: DictConfig) -> Objective:
     os.chdir(hydra_config.runtime.cwd)
     if is_stopped(sweep):
         raise JobError("the sweep has been stopped")
-    if (
-        not records_by_folder
-    ):  # Hydra writes multirun.yaml before it starts the first job
+    if not records_by_folder:  # Hydra has written multirun.yaml
         session.mask_multirun(sweep)
 
     values: Any = OmegaConf.to_container(composed, resolve=True)
@@ -92,7 +88,6 @@ def start_jobs(composed: DictConfig) -> Objective:
     variants, num_repeats, options = requested_runs(Variant(values, settings, choices))
 
     jobs_at_once = options.jobs_at_once if is_basic else 1
-    # A single job at a time gets 0: TensorFlow then chooses the number of threads.
     threads = 0 if jobs_at_once == 1 else max(1, num_cores() // jobs_at_once)
     jobs = new_jobs(variants, threads)
     for job in jobs:
@@ -110,11 +105,9 @@ def start_jobs(composed: DictConfig) -> Objective:
 
 
 def requested_runs(composed: Variant) -> tuple[list[Variant], int, SweepOptions]:
-    """Returns the runs that a composed configuration asks for, and how to run them.
+    """Returns the repeats and then the twins, the number of repeats, and the options.
 
     A wrong configuration becomes a single job, and the job reports the error.
-
-    Returns: the repeats and then the twins; the number of repeats; and the options.
     """
     try:
         keys = keys_of_values(composed.values)

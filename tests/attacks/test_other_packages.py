@@ -300,6 +300,7 @@ def test_forged_data_base_of_a_search_ends_in_one_line(
 ) -> None:
     import optuna
 
+    from mtl_cli.sweep.search_measure import MEASURE_ATTRIBUTE
     from mtl_cli.sweep.search_storage import SWEEP_ATTRIBUTE
 
     monkeypatch.setattr(optuna_search, "current_storage", None)
@@ -307,6 +308,7 @@ def test_forged_data_base_of_a_search_ends_in_one_line(
     monkeypatch.setattr(plan, "swept_settings", lambda config: [])
     url = f"sqlite:///{tmp_path}/optuna.db"
     study = optuna.create_study(study_name="search", storage=url, direction="maximize")
+    study.set_user_attr(MEASURE_ATTRIBUTE, {})
     trial = study.ask({"x": optuna.distributions.IntUniformDistribution(1, 3)})
     trial.set_system_attr(SWEEP_ATTRIBUTE, "")
     study.tell(trial, 0.5)
@@ -323,7 +325,7 @@ def test_forged_data_base_of_a_search_ends_in_one_line(
     database = tmp_path / "optuna.db"
     with contextlib.closing(sqlite3.connect(database)) as base, base:
         base.execute(forgery)
-    with pytest.raises(ConfigError, match=r"continue the search in sqlite:.*Error"):
+    with pytest.raises(ConfigError, match="take a database that Optuna has made"):
         optuna_search.resume_search(config(), {})
 
 

@@ -114,7 +114,7 @@ def drill_ctrl_c(folder: Path) -> None:
     sweep.end()
     expect("Ctrl-C ends with exit 130", sweep.code == 130, sweep.shown)
     lines = [line for line in sweep.err.splitlines() if line.startswith("mtl-train")]
-    counted = "interrupted; jobs: 1 interrupted, 2 not started; to go on: " in lines[0]
+    counted = "interrupted; jobs: 1 interrupted; to go on: " in lines[0]
     expect("one line counts the jobs", len(lines) == 1 and counted, lines)
     warnings = (sweep.out + sweep.err).count("Bypassing sacct error")
     expect("a warning about sacct is shown once", warnings == 1, sweep.shown)

@@ -120,7 +120,10 @@ def test_failures_of_launchers_are_told_from_other_errors() -> None:
     error = loky.TerminatedWorkerError(
         "A worker was terminated.\n\nThe exit codes of the workers are {SIGKILL(-9)}"
     )
-    message = "joblib lost a process (SIGKILL(-9)) and ends all others"
+    message = (
+        "a process of joblib failed: A worker was terminated. The exit codes of the "
+        "workers are {SIGKILL(-9)}"
+    )
     assert external_launchers.launcher_failure_message(error) == message
 
 

@@ -1,5 +1,6 @@
 """The keys `sweep`, `repeats` and `compare` reach the jobs that a sweep starts."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from hydra import compose, initialize, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli.config import sweep_options
 from mtl_cli.config.sweep_options import SweepOptions
@@ -17,12 +18,12 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.sweep import job_processes, start_jobs
 from mtl_cli.sweep.plan import (
-    BASIC_SWEEPER,
     MAX_JOBS,
-    SweepKeys,
     fixed_keys,
-    number_of_jobs,
+    number_of_combinations,
     number_of_values,
+    settings_by_key,
+    swept_settings,
 )
 
 Started = list[tuple[int, float | None]]
@@ -125,6 +126,7 @@ def test_range_with_the_step_0_is_refused() -> None:
         number_of_values(setting)
 
 
+@pytest.mark.usefixtures("loader")
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
@@ -136,88 +138,34 @@ def test_range_with_the_step_0_is_refused() -> None:
 def test_jobs_are_counted_as_hydra_makes_them(
     settings: list[str], expected: int
 ) -> None:
-    sweeper = {"_target_": f"{BASIC_SWEEPER}.BasicSweeper", "params": None}
-    config = OmegaConf.create(
-        {"hydra": {"sweeper": sweeper, "overrides": {"task": settings}}}
-    )
-    options = {"jobs": 1, "timeout_minutes": None}
-    compare = {"single_task": False}
-    keys = SweepKeys(seed=1, repeats=1, compare=compare, sweep=options)
-    with initialize(version_base="1.3", config_path=None):
-        assert number_of_jobs(config, keys) == expected
-        assert number_of_jobs(config, None) is None
+    assert number_of_combinations(swept_settings(sweep_of(settings))) == expected
     overrides = OverridesParser.create().parse_overrides(settings)
     (jobs,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
     assert len(jobs) == expected
 
 
-@pytest.mark.parametrize(
-    ("setting", "repeats", "expected"),
-    [
-        ("seed=1,2", 1, 2),
-        ("seed=1,1", 1, 1),
-        ("model=mmoe,ple,mmoe", 1, 2),
-        ("trainer.epochs=1,2", 2, 4),
-        ("seed=1,2", 2, None),  # both run the seed 2
-    ],
-)
-def test_jobs_that_are_equal_are_counted_once(
-    setting: str, repeats: int, expected: int | None
-) -> None:
-    sweeper = {"_target_": f"{BASIC_SWEEPER}.BasicSweeper", "params": None}
-    config = OmegaConf.create(
-        {"hydra": {"sweeper": sweeper, "overrides": {"task": [setting]}}}
-    )
-    options = {"jobs": 1, "timeout_minutes": None}
-    compare = {"single_task": False}
-    keys = SweepKeys(seed=1, repeats=repeats, compare=compare, sweep=options)
+def sweep_of(settings: list[str], **params: object) -> DictConfig:
+    """Returns the part of a sweep's configuration that holds its settings."""
+    hydra = {"sweeper": {"params": params}, "overrides": {"task": settings}}
+    return OmegaConf.create({"hydra": hydra})
+
+
+@pytest.fixture
+def loader() -> Iterator[None]:
+    """Hydra's loader, which reads the settings of a sweep."""
     with initialize(version_base="1.3", config_path=None):
-        assert number_of_jobs(config, keys) == expected
+        yield
 
 
+@pytest.mark.usefixtures("loader")
 def test_fixed_keys_have_one_value_in_all_jobs() -> None:
     settings = ["model=mmoe,ple", "++dataset.valid_fraction=0.1,0.2", "dataset=adult"]
     settings += ["trainer.patience=1", "+trainer.patience=2,3"]
-    params = {"trainer.epochs": "1,2", "repeats": 2}
-    hydra = {"sweeper": {"params": params}, "overrides": {"task": settings}}
-    with initialize(version_base="1.3", config_path=None):
-        fixed = fixed_keys(OmegaConf.create({"hydra": hydra}), None)
-    assert fixed == {"dataset", "repeats"}
-
-
-def test_keys_of_a_list_seeds_of_repeats_and_models_of_twins_are_not_fixed() -> None:
-    settings = ["model=ple", "model.num_levels=2", "+model_note=x", "optimizer=sgd"]
-    settings += ["seed=3", "model.expert_units=[8]", "+dataset.x=3"]
-    sweeper = {
-        "list_params": {"model.expert_units": [[32], [64]]},
-        "grid_params": {"++dataset.x": [1, 2]},
-    }
-    hydra = {"sweeper": sweeper, "overrides": {"task": settings}}
-    options = {"jobs": 1, "timeout_minutes": None}
-    keys = SweepKeys(seed=1, repeats=2, compare={"single_task": True}, sweep=options)
-    with initialize(version_base="1.3", config_path=None):
-        fixed = fixed_keys(OmegaConf.create({"hydra": hydra}), keys)
-    assert fixed == {"optimizer", "model_note"}
-
-
-@pytest.mark.parametrize(
-    ("swept", "hidden"),
-    [
-        ("repeats=1,3", {"optimizer"}),
-        ("++compare.single_task=true,false", {"optimizer"}),
-        ("trainer.epochs=1,2", {"optimizer", "seed", "model"}),
-    ],
-)
-def test_swept_repeats_and_twins_leave_no_seed_and_model_fixed(
-    swept: str, hidden: set[str]
-) -> None:
-    task = ["seed=5", "model=ple", "optimizer=sgd", swept]
-    hydra = {"sweeper": {"params": None}, "overrides": {"task": task}}
-    options = {"jobs": 1, "timeout_minutes": None}
-    keys = SweepKeys(seed=5, repeats=1, compare={"single_task": False}, sweep=options)
-    with initialize(version_base="1.3", config_path=None):
-        fixed = fixed_keys(OmegaConf.create({"hydra": hydra}), keys)
-    assert fixed == hidden
+    # Twins and repeats change the model and the seed.
+    settings += ["seed=3", "model.expert_units=[8]", "+model_note=x"]
+    config = sweep_of(settings, **{"trainer.epochs": "1,2", "repeats": 2})
+    keys = fixed_keys(settings_by_key(config))
+    assert keys == {"dataset", "repeats", "model_note"}
 
 
 def test_values_of_a_long_range_are_counted_without_a_list() -> None:

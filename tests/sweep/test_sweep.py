@@ -42,14 +42,7 @@ from mtl_cli.core.terminal import new_console
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.distributed.child_processes import free_ports
 from mtl_cli.runs.job_records import RECORDS, JobRecord, read_record
-from mtl_cli.sweep import (
-    job,
-    job_order,
-    job_processes,
-    job_table,
-    optuna_search,
-    session,
-)
+from mtl_cli.sweep import job, job_processes, job_table, optuna_search, session
 from mtl_cli.sweep.folder_names import job_name, sweep_name
 from mtl_cli.sweep.job_table import JobTable
 from mtl_cli.sweep.row_settings import row_settings
@@ -239,10 +232,10 @@ def test_jobs_cut_off_by_the_loss_of_a_joblib_process_are_named(start: Path) -> 
         out, err = process.communicate(timeout=60)
     assert process.returncode == 1
     lines = err.splitlines()
-    assert "joblib lost a process (SIGKILL(-9)) and ends all others" in lines[0]
+    assert "a process of joblib failed: " in lines[0] and "SIGKILL(-9)" in lines[0]
     assert "to go on: mtl-train" in lines[0]
     (line,) = [line for line in lines[1:] if "seed=14" in line]
-    assert "cut off: joblib lost a process" in line
+    assert "cut off: a process of joblib failed" in line
     assert status(job_folder(start, 14))["status"] == "failed"
     (row,) = [line.split() for line in out.splitlines() if " seed=14 " in line][-1:]
     assert "0.0" not in row
@@ -399,7 +392,7 @@ def test_search_survives_failed_trials_and_resumes_up_to_its_number_of_trials(
     write_search(start, seed="choice(10,11,13)", **{"trainer.monitor": "like"})
     other = run_sweep(start, *search)
     assert other.returncode == 2
-    assert other.stderr.startswith("mtl-train: error: trainer.monitor: new trials")
+    assert "the values of trainer.monitor, metrics have changed" in other.stderr
 
 
 def write_search(start: Path, **params: str) -> None:
@@ -665,9 +658,7 @@ def test_wrong_jobs_are_named_before_they_start(
     # Hydra goes on counting in the next batch.
     (line,) = warnings_about(["tasks=[t${hydra:job.num}]"])
     assert "no task 't3'" in line
-    many = warnings_about(*([f"seed=-{number}"] for number in range(1, 9)))
-    assert len(many) == 6
-    assert many[-1] == "3 of 8 jobs will fail for other reasons"
+    assert len(warnings_about(*([f"seed=-{n}"] for n in range(1, 9)))) == 5
     assert warnings_about(["seed=${oc.env:ONLY_IN_THE_JOB}"]) == []
 
     def raise_error(_: object) -> None:
@@ -743,7 +734,7 @@ def test_ctrl_c_stops_the_running_job_and_counts_the_jobs_by_state(start: Path) 
     assert process.returncode == 130, err
     again = f"mtl-train {shlex.join([*SETTINGS, *command])}"
     assert err == (
-        "mtl-train: error: interrupted; jobs: 1 done, 1 interrupted, 1 not started; "
+        "mtl-train: error: interrupted; jobs: 1 done, 1 interrupted; "
         f"to go on: {again}\n"
     )
     assert status(job_folder(start, 14))["status"] == "interrupted"
@@ -791,7 +782,7 @@ def test_ctrl_c_while_tensorflow_loads_ends_in_one_line(start: Path) -> None:
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
     (line,) = err.splitlines()
-    assert "interrupted; jobs: 2 not started; to go on: mtl-train " in line
+    assert "interrupted; to go on: mtl-train " in line
 
 
 @pytest.mark.slow
@@ -802,7 +793,7 @@ def test_ctrl_c_before_a_job_is_done_suggests_no_comparison(start: Path) -> None
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted; jobs: 1 interrupted, 2 not started; to go on: " in err
+    assert "interrupted; jobs: 1 interrupted; to go on: " in err
     assert "resume=never" not in err
     assert "mtl-compare" not in out
 
@@ -897,7 +888,7 @@ def test_full_disk_behind_stdout_is_told_once_and_keeps_the_jobs(
         table.print_line("job 0 done")
         table.print_line("job 1 done")
     with (tmp_path / "lock").open("w") as lock:
-        (failure,) = Session(tmp_path, 2, table, lock).failures()
+        (failure,) = Session(tmp_path, table, lock).failures()
     assert failure == (
         "cannot write to stdout: No space left on device; the jobs went on, and their "
         f"runs are in {tmp_path}",
@@ -905,38 +896,16 @@ def test_full_disk_behind_stdout_is_told_once_and_keeps_the_jobs(
     )
 
 
-@pytest.mark.parametrize(
-    ("num_jobs", "itself", "has_started_all", "end"),
-    [
-        (3, True, False, ", 2 not started"),
-        (None, True, False, ", others not started"),
-        (None, False, False, ", perhaps others not started"),
-        (None, True, True, ""),
-    ],
-)
-def test_message_of_a_stopped_sweep_mentions_jobs_that_had_not_started(
-    num_jobs: int | None, itself: bool, has_started_all: bool, end: str, tmp_path: Path
-) -> None:
-    JobRecord("0", "seed=1", ["seed=1"], status="done").write(tmp_path)
-    with (tmp_path / "lock").open("w") as lock:
-        current = Session(tmp_path, num_jobs, JobTable(tmp_path), lock)
-        current.starts_all_jobs_itself = itself
-        current.has_started_all = has_started_all
-        assert current.job_counts_message() == f"jobs: 1 done{end}"
-
-
-def test_full_disk_under_the_folder_of_a_sweep_is_named(
+def test_full_disk_under_the_folder_of_a_sweep_is_a_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (tmp_path / "lock").open("w") as lock:
-        current = Session(tmp_path, 2, JobTable(tmp_path), lock)
+        current = Session(tmp_path, JobTable(tmp_path), lock)
         monkeypatch.setattr(current, "stop", lambda reason="": False)
         monkeypatch.setattr(session, "current", current)
         full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         (failure,) = stop_jobs_after(full, [])  # Hydra writes multirun.yaml
-    assert failure.message.startswith(
-        f"hydra.sweep.dir: cannot write {tmp_path}: No space left on device; "
-    )
+    assert "No space left on device" in failure.message
     assert failure.code == 1
 
 
@@ -949,25 +918,21 @@ def test_jobs_with_fewer_tasks_come_after_the_jobs_with_all_tasks() -> None:
         JobRecord("1.1", "", [], "done", scores=one, monitored=mean, objective=0.9),
         JobRecord("2", "", [], "done", scores=both, objective=0.7),
     ]
-    found = [record.number for record in job_order.best_first(records)]
+    found = [record.number for record in job_table.best_first(records)]
     assert found == ["2", "1", "1.1", "0"]
 
 
 def test_jobs_of_another_monitor_or_other_rows_are_not_sorted_among_the_others() -> (
     None
 ):
-    line = "best first, by trainer.monitor on the validation rows"
-    end = "; jobs with another monitor or other validation rows come after"
     first, last = ("auc", 0.7), ("auc", 0.8)
     for others in [], [("ece", -0.01)], [("other rows", 0.9), ("ece", -0.01)]:
         records = [
             JobRecord(str(number), "", [], "done", objective=value, measure=measure)
             for number, (measure, value) in enumerate([first, *others, last])
         ]
-        found = [int(record.number) for record in job_order.best_first(records)]
+        found = [int(record.number) for record in job_table.best_first(records)]
         assert found == [len(others) + 1, *range(len(others) + 1)]
-        assert job_order.order_of_table(records) == line + (end if others else "")
-    assert job_order.order_of_table([JobRecord("0", "", [], "failed")]) == ""
 
 
 def test_settings_of_validation_rows_leave_out_what_does_not_choose_them() -> None:
@@ -1035,7 +1000,7 @@ def test_line_of_a_job_without_other_settings_shows_all(
 def test_line_of_a_job_shows_the_settings_that_later_jobs_may_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rate = "optimizer.learning_rate=0.0027164878402066634"
+    rate = "optimizer.learning_rate=0.0027"
     # So far, the jobs of one point of a search have started: its two seeds.
     records = [
         JobRecord(f"0.{seed}", "", [rate, f"seed={seed}"], status=status)
@@ -1043,7 +1008,7 @@ def test_line_of_a_job_shows_the_settings_that_later_jobs_may_change(
     ]
     monkeypatch.setattr(job_table, "job_records", lambda _: records)
     (line,) = printed_lines(JobTable(tmp_path))
-    assert "optimizer.learning_rate=0.002716 seed=1" in line
+    assert f"{rate} seed=1" in line
 
 
 def test_folder_of_a_sweep_whose_last_start_had_nothing_to_do_is_taken(
@@ -1102,7 +1067,7 @@ def test_damaged_record_of_an_ended_job_does_not_stop_the_table(
     JobRecord("0", "seed=1", ["seed=1"], status="failed").write(tmp_path)
     (tmp_path / ".jobs" / "1.json").write_text("{")
     table = JobTable(tmp_path)
-    (record,) = table.note_changes(table.records())
+    (record,) = table.records()
     assert record.number == "0"
     table.thread = SimpleNamespace(join=lambda: None)  # type: ignore[assignment]
     table.stop()
@@ -1122,7 +1087,7 @@ def test_table_has_stopped_before_the_best_trial_is_read_from_the_database(
         lambda: f"table has stopped: {table.is_over.is_set()}",
     )
     with (tmp_path / "lock").open("w") as lock:
-        Session(tmp_path, 1, table, lock).close()
+        Session(tmp_path, table, lock).close()
     printed = table.console.file.getvalue()  # type: ignore[attr-defined]
     assert "table has stopped: True" in printed
 
@@ -1141,7 +1106,7 @@ def test_job_that_starts_while_the_sweep_is_stopped_is_interrupted(
         job_processes, "stop_all_jobs", lambda: job.run_job(stopped_job)
     )
     with (tmp_path / "lock").open("w") as lock:
-        Session(tmp_path, 1, table, lock).stop()
+        Session(tmp_path, table, lock).stop()
     ended = record.read(tmp_path)
     assert (ended.status, ended.code, ended.error) == (
         "interrupted",
@@ -1155,7 +1120,7 @@ def test_sweep_whose_folder_was_removed_is_stopped(tmp_path: Path) -> None:
     table = JobTable(sweep)
     table.thread = SimpleNamespace(join=lambda: None)  # type: ignore[assignment]
     with (tmp_path / "lock").open("w") as lock:
-        assert not Session(sweep, 1, table, lock).stop()
+        assert not Session(sweep, table, lock).stop()
         assert lock.closed
 
 
@@ -1165,7 +1130,7 @@ def test_sweep_with_a_damaged_record_is_stopped(tmp_path: Path) -> None:
     table = JobTable(tmp_path)
     table.thread = SimpleNamespace(join=lambda: None)  # type: ignore[assignment]
     with (tmp_path / "lock").open("w") as lock:
-        assert Session(tmp_path, 2, table, lock).stop()
+        assert Session(tmp_path, table, lock).stop()
         assert lock.closed
 
 
