@@ -1,6 +1,5 @@
 """Converts the arguments of `mtl-train` to arguments of Hydra."""
 
-import shlex
 import warnings
 from argparse import ArgumentError, ArgumentParser, Namespace
 from pathlib import Path
@@ -21,8 +20,6 @@ REFUSED_KEYS = {
     "the sweep's folder by hydra.sweep.dir",
     "hydra.job.chdir": "paths are relative to the folder in which the command starts; "
     "leave this key out",
-    "hydra.verbose": "mtl-train prints no log of Hydra, so this key changes nothing; "
-    "leave this key out",
     "compare": "set its keys one by one, as in compare.single_task=true",
 }
 
@@ -42,64 +39,26 @@ def split_plugins(arguments: list[str]) -> tuple[list[str], list[str]]:
     return parsed.plugins, other_arguments
 
 
-def split_completed_line(line: str) -> tuple[list[str], list[str]]:
-    """Splits a line that a shell completes into plugin folders and other arguments.
-
-    Args:
-        line: the line without the name of the command.
-
-    Returns: the folders of `--plugins`, and the other arguments. The last argument is
-        the word to complete. If this word names a folder, both lists are empty, and the
-        shell offers files.
-
-    >>> split_completed_line("--plugins 'my folder' model=mm")
-    (['my folder'], ['model=mm'])
-    >>> split_completed_line("--plugins mine ")
-    (['mine'], [''])
-    >>> split_completed_line("--plugins mi")
-    ([], [])
-    """
-    try:
-        words = shlex.split(line)
-    except ValueError:  # the user has not yet typed the closing quotation mark
-        words = line.split()
-    if line.endswith(" ") or not words:
-        words.append("")  # the word to complete has not begun
-    *typed_words, word = words
-    if typed_words[-1:] == ["--plugins"] or word.startswith("--plugins="):
-        return [], []
-    folders, others = split_plugins(typed_words)
-    return folders, [*others, word]
-
-
 def hydra_arguments(arguments: list[str]) -> list[str]:
     """Checks a command line, and converts it to the arguments that Hydra needs.
 
-    - Flags move behind the settings. The flag `--info` has an optional value, and Hydra
-      would take a setting after the flag for this value.
-    - The folder of `--config-path` becomes absolute. Hydra would not look for a
-      relative folder in the current folder.
-    - Settings of `dataset` and `compare` get `++`: Hydra then also sets keys that no
-      YAML file holds. The check of the configuration finds unknown keys later.
-    - A setting that adds runs, such as `repeats=3`, makes the run a sweep: the flag
-      `--multirun` is added.
-    - The short form `start_from=RUN` is expanded; see `expand_start_from`.
-    - `hydra.job.name` gets the name of the sweep's folder, unless the command line sets
-      this key.
-    - If a group is swept, as in `model=mmoe,ple`, settings such as
-      `model.num_experts=4` apply in each job; see `defer_settings_of_swept_groups`.
-
-    Raises:
-        ConfigError: if a flag is unknown, or a flag or setting is not allowed.
+    Settings of `dataset` and `compare` get `++`: Hydra then also sets keys that no YAML
+    file holds. The check of the configuration finds unknown keys later.
     """
     parsed = parse_checked(arguments)
+    # Flags move behind the settings: `--info` has an optional value, and Hydra would
+    # take a setting after the flag for this value.
     flags = [argument for argument in arguments if argument not in parsed.overrides]
-    if not is_completion(arguments):
+    if not parsed.shell_completion:
         warn_of_ignored_conf(parsed)
-    if parsed.config_path:  # replaces the user's flag: Hydra takes the last value
+    if parsed.config_path:
+        # Hydra takes the last value of a flag, and would not look for a relative folder
+        # in the current folder.
         flags.append(f"--config-path={Path(parsed.config_path).resolve()}")
     settings = [expand_start_from(setting) for setting in parsed.overrides]
-    check_settings(settings)
+    for key, problem in REFUSED_KEYS.items():
+        if sets_key(settings, key):
+            raise ConfigError(f"{key}: {problem}")
     is_sweep = parsed.multirun
     can_become_sweep = not (prints_only(arguments) or is_sweep or parsed.run)
     if can_become_sweep and any(map(adds_runs, settings)):
@@ -113,15 +72,15 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
 
 
 def parse_checked(arguments: list[str]) -> Namespace:
-    """Parses a command line with Hydra's parser; refuses flags that are not allowed."""
     try:
         parsed, unknown = argument_parser().parse_known_intermixed_args(arguments)
     except ArgumentError as error:
         raise ConfigError(f"{error}; see mtl-train --help") from None
     if unknown:
-        from mtl_cli.cli.setting_errors import unknown_flag_message
-
-        raise ConfigError(unknown_flag_message(unknown[0], arguments))
+        raise ConfigError(
+            f"there is no flag '{unknown[0]}'; settings are given without dashes, as "
+            "in trainer.epochs=3"
+        )
     if parsed.experimental_rerun:
         raise ConfigError(
             "--experimental-rerun reads a pickle, which can execute code; run a saved "
@@ -131,25 +90,15 @@ def parse_checked(arguments: list[str]) -> Namespace:
 
 
 def warn_of_ignored_conf(parsed: Namespace) -> None:
-    """Warns if Hydra will not read `./conf`, unless the command line names it."""
     typed_folders = [f for f in (parsed.config_dir, parsed.config_path) if f]
-    if Path("conf").resolve() in [Path(folder).resolve() for folder in typed_folders]:
-        return
-    if not conf_is_of_other_application():
-        return
-    warnings.warn(
-        "./conf holds a config.yaml, so mtl-train takes ./conf for the folder of "
-        "another application and does not read it; remove ./conf/config.yaml, or add "
-        "the options of ./conf by --config-dir conf",
-        stacklevel=2,
-    )
-
-
-def check_settings(settings: list[str]) -> None:
-    """Refuses the keys that the command line may not set."""
-    for key, problem in REFUSED_KEYS.items():
-        if sets_key(settings, key):
-            raise ConfigError(f"{key}: {problem}")
+    is_typed = Path("conf").resolve() in [Path(f).resolve() for f in typed_folders]
+    if conf_is_of_other_application() and not is_typed:
+        warnings.warn(
+            "./conf holds a config.yaml, so mtl-train takes ./conf for the folder of "
+            "another application and does not read it; remove ./conf/config.yaml, or "
+            "add the options of ./conf by --config-dir conf",
+            stacklevel=2,
+        )
 
 
 def prints_only(arguments: list[str]) -> bool:
@@ -158,19 +107,10 @@ def prints_only(arguments: list[str]) -> bool:
     return bool(parsed.cfg or parsed.info or parsed.help or parsed.hydra_help)
 
 
-def is_completion(arguments: list[str]) -> bool:
-    """Whether a shell asks for the words that complete a line, as in `-sc query=bash`.
-
-    The environment variable `COMP_LINE` holds the line.
-    """
-    return "-sc" in arguments and any(x.startswith("query=") for x in arguments)
-
-
 def expand_start_from(setting: str) -> str:
     """Returns `start_from.run=RUN` for the short form `start_from=RUN`.
 
-    Hydra would replace the whole section `start_from` by the short form's value. All
-    other settings are returned unchanged.
+    Hydra would replace the whole section `start_from` by the short form's value.
 
     >>> expand_start_from("start_from=outputs/runs/first")
     'start_from.run=outputs/runs/first'
@@ -183,7 +123,6 @@ def expand_start_from(setting: str) -> str:
 
 
 def sets_key(settings: list[str], key: str) -> bool:
-    """Whether one of the settings gives a value to a key."""
     return any(setting.lstrip("+").startswith(f"{key}=") for setting in settings)
 
 

@@ -39,25 +39,13 @@ def check_jobs(
     running_sweep: Any = session.current
     jobs_by_error: dict[str, list[Settings]] = {}
     for number, settings in enumerate(batch, start=running_sweep.num_checked_jobs):
-        composed = compose_job(config, settings, number)
-        if error := error_of(composed):
+        if error := error_of(compose_job(config, settings, number)):
             jobs_by_error.setdefault(error, []).append(settings)
     running_sweep.num_checked_jobs += len(batch)
-    if not jobs_by_error:
-        return
-    common_settings = set.intersection(*map(set, batch))
     for error, jobs in list(jobs_by_error.items())[:MAX_WARNINGS]:
-        own_settings = [s for s in jobs[0] if s not in common_settings]
-        # A single job, or equal jobs, have no settings of their own.
-        example = shlex.join(own_settings or jobs[0])
         count = f"{len(jobs):,} of {len(batch):,}"
-        line = f"{count} jobs will fail, for example {example}: {error}"
+        line = f"{count} jobs will fail, for example {shlex.join(jobs[0])}: {error}"
         running_sweep.table.print_line(f"warning: {mask_secrets(line)}")
-    if others := list(jobs_by_error.values())[MAX_WARNINGS:]:
-        num_jobs = sum(map(len, others))
-        running_sweep.table.print_line(
-            f"warning: {num_jobs:,} of {len(batch):,} jobs will fail for other reasons"
-        )
 
 
 def error_of(composed: DictConfig) -> str:

@@ -39,7 +39,6 @@ def main() -> NoReturn:
 
 
 def arguments(command_line: list[str]) -> argparse.Namespace:
-    """Parses the command line."""
     parser = Parser(
         prog=PROGRAM,
         description="Says which model is better, by how much, and whether it is real.",
@@ -69,7 +68,6 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
 
 
 def add_output_flags(parser: Parser) -> None:
-    """Adds the flags that say what is written, and in which format."""
     output = parser.add_mutually_exclusive_group()
     for flag, name in (("json", "JSON"), ("csv", "CSV"), ("md", "Markdown")):
         output.add_argument(
@@ -91,7 +89,6 @@ def add_output_flags(parser: Parser) -> None:
 
 
 def compare(options: argparse.Namespace) -> int:
-    """Compares runs as the command line asks. Returns the exit code."""
     from mtl_cli.comparison.compare_datasets import Question, compare_datasets
     from mtl_cli.comparison.compare_lines import compare_lines
     from mtl_cli.comparison.fail_if import failed_checks
@@ -99,7 +96,6 @@ def compare(options: argparse.Namespace) -> int:
     from mtl_cli.core import plugins
 
     plugins.use_folders(options.plugins)
-    check_no_output_file(options)
     target = None if options.ensemble is None else ensemble_target(options)
     runs = read_runs(options.paths, print_warning)
     question = Question(options.baseline, options.metric, options.split, options.task)
@@ -120,21 +116,7 @@ def compare(options: argparse.Namespace) -> int:
     return report_failures(PROGRAM, failed)
 
 
-def check_no_output_file(options: argparse.Namespace) -> None:
-    """Refuses a file after --json, --csv or --md.
-
-    argparse takes such a file for a FOLDER.
-    """
-    for path in options.paths:
-        if path.endswith(f".{options.format}") and not Path(path).is_dir():
-            raise ConfigError(
-                f"--{options.format} writes to stdout and takes no file; write "
-                f"--{options.format} > {path}"
-            )
-
-
 def ensemble_target(options: argparse.Namespace) -> Path:
-    """Returns the run folder of the ensemble to write."""
     if options.ensemble:
         return Path(options.ensemble)
     if len(options.paths) == 1:
@@ -161,7 +143,6 @@ def write_ensemble(comparisons: "list[DatasetComparison]", target: Path) -> None
 
 
 def print_warning(warning: str) -> None:
-    """Prints a warning to stderr."""
     sys.stderr.write(f"warning: {printable(warning)}\n")
 
 
@@ -170,9 +151,7 @@ def print_comparisons(
     line_comparisons: "list[DatasetComparison]",
     format: str | None,
 ) -> None:
-    """Writes the comparisons to stdout.
-
-    CSV and Markdown do not hold the warnings, so these go to stderr.
+    """Writes the comparisons to stdout, and warnings that a format lacks to stderr.
 
     Args:
         comparisons: the comparisons of runs.

@@ -60,7 +60,6 @@ def load_confined(
     """Loads a config as Hydra does, but only from the folders of the search path.
 
     The config may be named on the command line, in a defaults list or in a swept value.
-    A config may not place another config in Hydra's own section.
     """
     if config_path.startswith("/") or ".." in config_path.split("/"):
         raise ConfigError(
@@ -73,19 +72,13 @@ def load_confined(
     file = Path(source.path) / source._normalize_file_name(config_path)
     check_link(source, file, repository.sources)
     loaded: ConfigResult | None = original(repository, config_path)
-    if loaded is not None:
-        check_defaults_list(file, loaded)
-    return loaded
-
-
-def check_defaults_list(file: Path, loaded: ConfigResult) -> None:
-    """Refuses a config that places another config in Hydra's own section."""
-    for default in loaded.defaults_list or []:
+    for default in (loaded and loaded.defaults_list) or []:
         if HYDRA_PACKAGE.match(default.package or ""):
             raise ConfigError(
                 f"{file}: the defaults list places a config in {default.package}; "
                 "remove the entry, or write the keys of hydra into this file"
             )
+    return loaded
 
 
 def check_link(source: ConfigSource, file: Path, sources: list[ConfigSource]) -> None:

@@ -34,21 +34,21 @@ def compose_chosen_options(arguments: list[str]) -> dict[Any, Any]:
 
 def group_choices(arguments: list[str]) -> list[str]:
     """Returns the arguments that choose one option of a config group."""
-    choices = []
-    for argument in arguments:
-        name, equals, option = argument.partition("=")
-        if equals and "," not in option and is_group(name.lstrip("+")):
-            choices.append(argument)
-    return choices
+    return [
+        argument
+        for argument in arguments
+        if "=" in argument
+        and "," not in argument
+        and is_group(argument.lstrip("+").partition("=")[0])
+    ]
 
 
 def is_group(name: str) -> bool:
-    """Whether a word names a config group."""
     # Path.is_dir raises an error if a word is too long for the name of a file.
     return bool(name) and any(isdir(folder / name) for folder in config_folders())
 
 
-def options_of_group(group: str, pattern: str = "*.yaml") -> list[str]:
+def options_of_group(group: str) -> list[str]:
     """Returns the names of the options in a config group: one option per YAML file.
 
     An option in a subfolder of the group has the name FOLDER/NAME.
@@ -56,12 +56,11 @@ def options_of_group(group: str, pattern: str = "*.yaml") -> list[str]:
     return sorted(
         path.relative_to(folder / group).with_suffix("").as_posix()
         for folder in config_folders()
-        for path in (folder / group).glob(pattern)
+        for path in (folder / group).glob("**/*.yaml")
         if path.is_file()
     )
 
 
 def config_folders() -> list[Path]:
-    """Returns the folders of configs: our own, the user's and the plugins' folders."""
     folders = [conf_folder(), user_conf_folder(), *plugin_conf_folders()]
     return [folder for folder in folders if folder is not None]

@@ -10,23 +10,22 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from mtl_cli.cli.installed_packages import (
     extras,
-    has_metadata,
     import_problems,
     problems_with,
     requirements,
 )
 from mtl_cli.core import paths, tensorflow_runtime
-from mtl_cli.core.atomic_write import FREE_SPACE, temporary_folder
+from mtl_cli.core.atomic_write import temporary_folder
 from mtl_cli.core.cache_folder import cache_folder
 from mtl_cli.core.command_line import Parser, run_command
-from mtl_cli.core.errors import MtlError, WriteError
+from mtl_cli.core.errors import ConfigError, MtlError, TrainingError
 from mtl_cli.core.machine import memory_bytes, num_cores
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.private_apis import exit_without_teardown
@@ -44,17 +43,11 @@ GIB = 1 << 30
 
 
 class Finding(NamedTuple):
-    """The result of one check.
-
-    Attributes:
-        name: the checked part of the installation.
-        text: the result, with a fix if the part is broken or missing.
-        status: `ok`, `broken`, or `missing` if only some users need the part.
-    """
+    """The result of one check: for a broken or missing part, `text` holds the fix."""
 
     name: str
     text: str
-    status: str = "ok"
+    status: str = "ok"  # or `broken`, or `missing` if only some users need the part
 
 
 def command() -> NoReturn:
@@ -94,14 +87,24 @@ def check_all(with_training: bool) -> Iterator[Finding]:
     """
     packages, can_import_commands = check_packages()
     yield packages
-    yield check_files()
+    yield finding_of("files", check_files)
     yield check_cache()
     if not can_import_commands:
         return
-    yield check_devices()
+    yield finding_of("devices", check_devices)
     yield from check_extras()
     if with_training:
-        yield check_training()
+        yield finding_of("training", check_training)
+
+
+def finding_of(name: str, check: Callable[[], str]) -> Finding:
+    """Runs a check that returns a text, or raises whatever a broken part raises."""
+    try:
+        return Finding(name, check())
+    except MtlError as error:
+        return Finding(name, str(error), "broken")
+    except Exception as error:
+        return Finding(name, f"{failure_message(error)}; {REINSTALL}", "broken")
 
 
 def check_packages() -> tuple[Finding, bool]:
@@ -110,17 +113,12 @@ def check_packages() -> tuple[Finding, bool]:
     Returns: the finding, and whether all commands can be imported.
     """
     python = f"Python {platform.python_version()}"
-    if not has_metadata():
-        text = f"{python}; the metadata of mtl-cli is missing or damaged; {REINSTALL}"
-        return Finding("packages", text, "broken"), False
     try:
-        problems = problems_with(requirements())
-    except ModuleNotFoundError as error:  # `requirements` needs a package itself
-        problems = [f"{error.name} is not installed"]
-    # Import once and keep the result: after a failed import, Python may import the same
-    # package without an error.
-    problems_of_import = import_problems()
-    if problems := [*problems, *problems_of_import]:
+        problems_of_import = import_problems()
+        problems = [*problems_with(requirements()), *problems_of_import]
+    except Exception as error:  # the metadata of mtl-cli or `packaging` is missing
+        problems = problems_of_import = [failure_message(error)]
+    if problems:
         text = f"{python}; {'; '.join(problems)}; {REINSTALL}"
         return Finding("packages", text, "broken"), problems_of_import == []
     names = ("mtl-cli", "tensorflow", "keras", "deepctr", "hydra-core")
@@ -128,20 +126,13 @@ def check_packages() -> tuple[Finding, bool]:
     return Finding("packages", ", ".join([python, *versions])), True
 
 
-def check_files() -> Finding:
+def check_files() -> str:
     """Checks that the configs and the bundled data exist."""
-    missing = [
-        str(path)
-        for path in (
-            paths.conf_folder() / "config.yaml",
-            paths.resources_folder() / "data/adult",
-        )
-        if not path.exists()
-    ]
-    if missing:
-        text = f"not found: {', '.join(missing)}; {REINSTALL}"
-        return Finding("files", text, "broken")
-    return Finding("files", f"configs in {paths.conf_folder()}")
+    config = paths.conf_folder() / "config.yaml"
+    for path in (config, paths.resources_folder() / "data/adult"):
+        if not path.exists():
+            raise ConfigError(f"not found: {path}; {REINSTALL}")
+    return f"configs in {paths.conf_folder()}"
 
 
 def check_cache() -> Finding:
@@ -161,20 +152,15 @@ def check_cache() -> Finding:
     return Finding("cache", f"{folder}, {free:.1f} GiB free")
 
 
-def check_devices() -> Finding:
+def check_devices() -> str:
     """Loads TensorFlow, and lists the devices on which it computes."""
-    try:
-        tensorflow_runtime.load()
-        devices = tensorflow_runtime.describe()["device"]
-    except Exception as error:  # whatever a broken installation raises
-        return Finding("devices", failure_message(error), "broken")
-    memory = memory_bytes() / GIB
+    tensorflow_runtime.load()
+    devices = tensorflow_runtime.describe()["device"]
     names = ", ".join(map(str, devices)) if isinstance(devices, list) else str(devices)
-    return Finding("devices", f"{names}, {num_cores()} cores, {memory:.0f} GiB")
+    return f"{names}, {num_cores()} cores, {memory_bytes() / GIB:.0f} GiB"
 
 
 def check_extras() -> Iterator[Finding]:
-    """Yields a finding for each extra of the package, such as `mlflow`."""
     for extra in extras():
         packages = requirements(extra)
         if problems := problems_with(packages):
@@ -185,33 +171,23 @@ def check_extras() -> Iterator[Finding]:
             yield Finding(extra, names)
 
 
-def check_training() -> Finding:
+def check_training() -> str:
     """Trains PLE on the bundled Adult data, and predicts with the saved model."""
     start = time.monotonic()
-    try:
-        with temporary_folder("mtl-doctor-") as folder:
-            auc, rows_per_second, predicts_the_same = train_and_predict(folder)
-    except WriteError as error:
-        # The error may advise resuming the run, but the run is temporary: give another
-        # fix.
-        problem = str(error).partition(";")[0]
-        return Finding("training", f"{problem}; {FREE_SPACE}", "broken")
-    except MtlError as error:
-        return Finding("training", str(error), "broken")
-    except Exception as error:  # whatever a broken installation raises
-        text = f"{type(error).__name__}: {error}; {REINSTALL}"
-        return Finding("training", text, "broken")
+    with temporary_folder("mtl-doctor-") as folder:
+        auc, rows_per_second, predicts_the_same = train_and_predict(folder)
     text = (
         f"an epoch of PLE on Adult has AUC {auc:.4f}, {rows_per_second:,.0f} "
         f"samples/s; {time.monotonic() - start:.0f} s in all"
     )
     if auc < MIN_AUC:
-        text += f"; the AUC should be at least {MIN_AUC}; {REINSTALL}"
-        return Finding("training", text, "broken")
+        raise TrainingError(f"{text}; AUC should be at least {MIN_AUC}; {REINSTALL}")
     if not predicts_the_same:
-        text += "; the saved model predicts other values than the trained model did"
-        return Finding("training", f"{text}; {REINSTALL}", "broken")
-    return Finding("training", text)
+        raise TrainingError(
+            f"{text}; the saved model predicts other values than the trained model "
+            f"did; {REINSTALL}"
+        )
+    return text
 
 
 def train_and_predict(folder: Path) -> tuple[float, float, bool]:

@@ -1,7 +1,6 @@
 """`mtl-evaluate`: measures how well a trained model predicts a labelled table."""
 
 import argparse
-import contextlib
 import json
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from mtl_cli.core import plugins, tensorflow_runtime
 from mtl_cli.core.atomic_write import RUN_AGAIN, write_text
 from mtl_cli.core.command_line import run_command
 from mtl_cli.core.conditions import Condition, parse_condition, report_failures
-from mtl_cli.core.errors import ConfigError, DataError, fail
+from mtl_cli.core.errors import fail
 from mtl_cli.core.locations import as_location
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.private_apis import exit_without_teardown
@@ -23,7 +22,6 @@ from mtl_cli.core.terminal import progress_on_stderr
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mtl_cli.data.dataset import Dataset
     from mtl_cli.evaluation.evaluate import EvaluationRequest
     from mtl_cli.evaluation.evaluation import Evaluation
 
@@ -65,7 +63,6 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
         table = as_location(options.table) if options.table else None
         request = request_of(options, on_progress)
         model = saved_model.load(options.run)
-        check_overwrites_no_data(options, model.config.dataset)
         evaluation, _ = evaluate(model, table, request)
     show_and_write(evaluation, options)
     # Last, so that a wrong name in --fail-if does not lose the results.
@@ -95,32 +92,11 @@ def show_and_write(evaluation: "Evaluation", options: argparse.Namespace) -> Non
 
 
 def report_checks(failures: list[str], errors: list[str]) -> int:
-    """Prints failed conditions and errors about unknown names; returns the exit code.
-
-    Both are printed, so that an unknown name in one condition hides no other condition.
-    """
+    """Prints failed conditions, and unknown names in others; returns the exit code."""
     code = report_failures(PROGRAM, failures)
     for error in errors:
         code = fail(PROGRAM, error, 2)
     return code
-
-
-def check_overwrites_no_data(options: argparse.Namespace, dataset: "Dataset") -> None:
-    """Refuses an output that would replace a table of the run's own data set."""
-    from mtl_cli.data.files import is_in_table
-
-    tables = (dataset.train, dataset.valid, dataset.test)
-    locations = [location for location in tables if location is not None]
-    for flag, path in (("--json", options.json), ("--html", options.html)):
-        if path is None or not path.exists():
-            continue
-        for location in locations:
-            with contextlib.suppress(DataError):  # the table is no longer there
-                if is_in_table(path, location):
-                    raise ConfigError(
-                        f"{flag}: {path} is a file of the run's data; choose another "
-                        "file"
-                    )
 
 
 def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> int:
@@ -152,7 +128,6 @@ def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> 
 def request_of(
     options: argparse.Namespace, on_progress: "Callable[[str, int, int], None]"
 ) -> "EvaluationRequest":
-    """Returns the evaluation that the command line asks for."""
     from mtl_cli.evaluation.evaluate import EvaluationRequest
     from mtl_cli.scoring.importance import REPEATS
 
@@ -161,7 +136,6 @@ def request_of(
 
 
 def write_file(path: Path, text: str) -> None:
-    """Writes a text file, or leaves the target unchanged if writing fails."""
     write_text(path, text, RUN_AGAIN, errors="replace")
     sys.stderr.write(printable(f"wrote {path}") + "\n")
 

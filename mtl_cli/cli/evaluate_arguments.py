@@ -1,7 +1,6 @@
 """The arguments of `mtl-evaluate`, and the rules for their combinations."""
 
 import argparse
-import os
 from pathlib import Path
 
 from mtl_cli.cli.output_file import check_output_file
@@ -22,7 +21,6 @@ EXAMPLES = """examples:
 
 
 def arguments(command_line: list[str]) -> argparse.Namespace:
-    """Parses the command line."""
     parser = Parser(
         prog=PROGRAM,
         description="Evaluates the model of a run on a table with labels.",
@@ -76,46 +74,24 @@ def add_output_flags(parser: Parser) -> None:
 
 def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
     """Refuses options that do not fit a run or a sweep, before the work begins."""
-    if is_sweep:
-        check_table_of_sweep(options)
     if options.repeats is not None and not options.importance:
         raise ConfigError("--repeats: has no effect alone; add --importance")
+    if is_sweep and (not options.table or "-" in options.table):
+        raise ConfigError(
+            f"TABLE: {options.run} is a sweep; name the files of a table, which each "
+            "of its runs reads"
+        )
+    if is_sweep and (options.json or options.html):
+        raise ConfigError(
+            f"--json, --html: {options.run} is a sweep; the folder of -o holds such "
+            "files for each run"
+        )
     if options.output is not None and not is_sweep:
         raise ConfigError(
             f"-o: {options.run} is not a sweep; write files with --json or --html"
         )
-    for flag, path in (("--json", options.json), ("--html", options.html)):
-        if path is not None and is_sweep:
-            raise ConfigError(
-                f"{flag}: {options.run} is a sweep; leave {flag} out: the folder of -o "
-                "holds such a file for each run"
-            )
-    check_output_files(options)
-
-
-def check_table_of_sweep(options: argparse.Namespace) -> None:
-    """Refuses a table that the runs of a sweep cannot all read."""
-    if not options.table:
-        raise ConfigError(f"TABLE: {options.run} is a sweep; name a table for its runs")
-    if "-" in options.table:
-        raise ConfigError(
-            f"TABLE: {options.run} is a sweep, and its runs cannot all read stdin; "
-            "name a file"
-        )
-
-
-def check_output_files(options: argparse.Namespace) -> None:
-    """Refuses files of --json and --html that the command must not write."""
-    if options.json is not None and options.json != STDOUT:
-        check_output_file("--json", options.json, options)
-    if options.html is None:
-        return
     if options.html == STDOUT:
         raise ConfigError("--html: a page does not go to stdout; name a file")
-    check_output_file("--html", options.html, options)
-    if options.json is None:
-        return
-    if os.path.realpath(options.json) == os.path.realpath(options.html):
-        raise ConfigError(
-            f"--html: {options.html} is the file of --json too; name another file"
-        )
+    for flag, path in (("--json", options.json), ("--html", options.html)):
+        if path not in (None, STDOUT):
+            check_output_file(flag, path, options)

@@ -33,7 +33,6 @@ def main(command_line: list[str]) -> int:
 
 
 def arguments(command_line: list[str]) -> argparse.Namespace:
-    """Parses the command line."""
     parser = Parser(
         prog=PROGRAM,
         description="Writes the model of a run in a format for serving.",

@@ -19,15 +19,8 @@ def check_folders(composed: DictConfig, hydra_settings: list[str]) -> None:
 
     A folder that the user types on the command line, without `${...}`, is trusted: it
     may lie anywhere, and its name may hold characters that are special in URLs. Any
-    other folder may come from a file, at least in part. No folder may have a secret in
-    its name, or a name such as `~` that a shell, the system or Hydra would change.
-
-    Args:
-        composed: the configuration.
-        hydra_settings: the settings of the command line for Hydra's section.
-
-    Raises:
-        ConfigError: if a folder is not allowed.
+    other folder may come from a file, at least in part. `hydra_settings` are the
+    settings of the command line for Hydra's section.
     """
     for key in FOLDER_KEYS:
         folder = str(resolved(composed, key))
@@ -35,7 +28,12 @@ def check_folders(composed: DictConfig, hydra_settings: list[str]) -> None:
         root = allowed_root(key, hydra_settings)
         if root is not None:
             check_below(key, folder, root)
-            check_url_characters(key, folder)
+            # The folder's name becomes part of the URL of a search's database.
+            if special := re.search(r"[?%#]|file:", folder):
+                raise ConfigError(
+                    f"{key}: {shown(folder)} holds {special[0]!r}, which is special in "
+                    "the URL of a database; take another name"
+                )
         if reference := secret_reference_in(folder):
             raise ConfigError(
                 f"{key}: the folder's name would show the value of {reference}; name "
@@ -44,23 +42,16 @@ def check_folders(composed: DictConfig, hydra_settings: list[str]) -> None:
 
 
 def check_literal(key: str, folder: str) -> None:
-    """Refuses a folder that the system, a shell or Hydra would not take literally."""
-    if "\0" in folder:
-        raise ConfigError(
-            f"{key}: {shown(folder)} holds the character NUL; remove NUL from the name"
-        )
-    # A user who removes a folder `~` by a shell would remove the home folder.
-    if folder.startswith("~"):
-        raise ConfigError(
-            f"{key}: {shown(folder)} begins with '~', which only a shell replaces; "
-            "write the whole path"
-        )
-    # Hydra stores the resolved path in the configuration, and resolves that text again.
+    """Refuses a folder that the system, a shell or Hydra would not take literally.
+
+    A user who removes a folder `~` by a shell would remove the home folder. Hydra
+    stores the resolved path in the configuration, and resolves that text again.
+    """
     path = os.path.abspath(folder)
-    if "${" in path:
+    if "\0" in folder or folder.startswith("~") or "${" in path:
         raise ConfigError(
-            f"{key}: the path {shown(path)} holds '${{', which Hydra would resolve "
-            "again; take a path without '${'"
+            f"{key}: {shown(folder)} begins with '~', or its whole path holds '${{' or "
+            "NUL; write another path"
         )
 
 
@@ -91,22 +82,9 @@ def allowed_root(key: str, hydra_settings: list[str]) -> Path | None:
 
 
 def check_below(key: str, folder: str, root: Path) -> None:
-    """Refuses `folder` if it is not below `root`, after all its links are followed."""
     if root not in Path(folder).resolve().parents:
         raise ConfigError(
             f"{key}: {shown(folder)} is not below {root}; choose a folder below "
             f"{root}, or type the whole path on the command line, without '${{': "
             f"{key}=FOLDER"
-        )
-
-
-def check_url_characters(key: str, folder: str) -> None:
-    """Refuses characters that could change the URL of a search's database.
-
-    The folder's name becomes part of this URL.
-    """
-    if special := re.search(r"[?%#]|file:", folder):
-        raise ConfigError(
-            f"{key}: {shown(folder)} holds {special[0]!r}, which is special in the URL "
-            "of a database; take letters, digits, '_', '-', '.', '=' and ','"
         )

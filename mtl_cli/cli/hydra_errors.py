@@ -1,93 +1,94 @@
-"""Turns Hydra's errors into messages of one line, with the fix."""
+"""Turns the errors of Hydra and OmegaConf into messages of one line, with the fix.
 
-import errno
+Hydra and OmegaConf raise the same few classes of errors for many mistakes, so only the
+texts tell which mistake it is. The comments quote the texts of Hydra 1.3 and OmegaConf
+2.3, each below a setting that leads to the text.
+"""
+
 import re
+import shlex
 
 import yaml
-from hydra.errors import InstantiationException
+from hydra.errors import (
+    ConfigCompositionException,
+    InstantiationException,
+    MissingConfigException,
+    OverrideParseException,
+)
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    OmegaConfBaseException,
+)
 
-from mtl_cli.cli.hydra_key_errors import message_about_sweeper_params
-from mtl_cli.cli.setting_errors import message_about_settings, named_key
-from mtl_cli.config.overrides import key_of_setting, without_added_prefix
-from mtl_cli.core.errors import first_line, not_utf8_message
-from mtl_cli.core.message_text import shown
+from mtl_cli.cli.config_groups import compose_chosen_options, group_choices
+from mtl_cli.cli.config_guard import COMPOSED_SETTINGS
+from mtl_cli.cli.option_errors import unknown_option_message
+from mtl_cli.config.overrides import without_added_prefix
+from mtl_cli.config.unknown_keys import dotted_keys, unknown_key_message
+from mtl_cli.core.errors import first_line
+from mtl_cli.core.message_text import shown, suggest
+from mtl_cli.core.secrets import mask_secrets
 
-# The start of Hydra's message about an unknown shell of `--shell-completion`.
-UNKNOWN_SHELL = "No completion plugin for"
-# The start of Hydra's message about `seed=interval(1,9)` without a search.
-UNKNOWN_SWEEP = "BasicSweeper does not support sweep type"
-# The start of Python's message about a whole number of more than 4300 digits.
-TOO_MANY_DIGITS = "Exceeds the limit"
-LONG_NUMBER = re.compile(r"\d[\d_]{4299,}")
-UNEXPECTED_ARGUMENT = re.compile(r"unexpected keyword argument '(\w+)'")
-MAX_BRACKETS = 20  # a setting with fewer brackets is read without a `RecursionError`
-MAX_KEY_BYTES = 255  # the longest name of a file on most file systems
-UNEXPECTED_VALUE = "a setting of this section has a value that Hydra does not expect"
+# model.depth=3
+#   Could not override 'model.depth'.
+# sweep=mine, a file that sets `hydra.sweeper.params.seed` to null
+#   In 'sweep/mine': ValidationError raised while composing config:
+#   field 'hydra.sweeper.params.seed' is not Optional
+#       full_key: hydra.sweeper.params.seed
+NAMED_KEY = re.compile(r"(?:Could not override|full_key:) '?(?P<key>[\w.-]+)")
 
 
 def explain(error: Exception, arguments: list[str]) -> str:
     """Explains an error of the command line or the YAML files in one line.
 
-    Hydra, OmegaConf or mtl-cli has raised the error. An error of Hydra says where Hydra
-    failed. The root cause of this error says what is wrong: it is an error of OmegaConf
-    or Python.
-
-    The order of the calls matters: the error of `hydra.sweeper.params` is also an error
-    of OmegaConf, and a `MissingConfigException` of Hydra is also an `OSError`.
-
-    Args:
-        error: the error.
-        arguments: the arguments of the command.
+    An error of Hydra says where Hydra failed. Its root cause, an error of OmegaConf or
+    Python, says what is wrong.
     """
     root_cause: BaseException = error
     while root_cause.__cause__ is not None:
         root_cause = root_cause.__cause__
-    message = (
-        message_about_sweeper_params(error, arguments)
-        or message_about_reading(error, root_cause, arguments)
-        or message_about_settings(error, root_cause, arguments)
-        or message_about_plugin(error, root_cause)
-        or message_of_other_error(error, arguments)
-    )
-    # `mtl-train` adds `++` to settings of some sections. The user did not type this
-    # prefix, so it is removed.
-    return without_added_prefix(message)
+    # `mtl-train` adds `++` to settings of some sections; the user did not type it.
+    return without_added_prefix(message_of(error, root_cause, arguments))
 
 
-def message_about_reading(
+def message_of(
     error: Exception, root_cause: BaseException, arguments: list[str]
-) -> str | None:
-    """Explains why files or arguments cannot be read; None for other errors."""
+) -> str:
+    """Returns the message for an error of Hydra, OmegaConf, YAML or Python."""
     if isinstance(error, yaml.YAMLError):
         return yaml_message(error)
-    if isinstance(root_cause, UnicodeEncodeError):
-        return not_utf8_message(root_cause)
     if isinstance(root_cause, RecursionError):
-        for argument in arguments:
-            if sum(map(argument.count, "[{(")) > MAX_BRACKETS:
-                key = key_of_setting(argument)
-                return f"{key}: too many brackets inside of brackets; write fewer"
         return (
-            "the files of the configuration include each other without end; correct "
-            "the defaults lists of these files"
+            "the settings are nested too deeply, or the files of the configuration "
+            "include each other without end; write fewer brackets, or correct the "
+            "defaults lists"
         )
-    return None
-
-
-def message_about_plugin(error: Exception, root_cause: BaseException) -> str | None:
-    """Explains that a launcher or sweeper refuses its keys; None for other errors."""
+    # model=plee
+    #   In 'config': Could not find 'model/plee'
+    if isinstance(error, MissingConfigException):
+        return unknown_option_message(error)
+    # epochs
+    #   Error parsing override 'epochs'
+    if isinstance(error, OverrideParseException):
+        return unreadable_setting_message(str(error.override))
     # +hydra.sweeper.pruner=median
     #   Error in call to target '[...].OptunaSweeper':
     #   TypeError("[...]__init__() got an unexpected keyword argument 'pruner'")
     #   full_key: hydra.sweeper
-    if not isinstance(error, InstantiationException):
-        return None
-    section = named_key(error)
-    if argument := UNEXPECTED_ARGUMENT.search(str(root_cause)):
-        return f"unknown key '{section}.{argument[1]}'; leave this key out"
-    if isinstance(root_cause, AssertionError) and not root_cause.args:
-        return f"{section}: {UNEXPECTED_VALUE}"
-    return f"{section}: {first_line(root_cause)}"
+    if isinstance(error, InstantiationException):
+        return f"{named_key(error)}: {first_line(root_cause)}; correct its settings"
+    if isinstance(error, ConfigCompositionException | OmegaConfBaseException):
+        return composition_message(error, root_cause, arguments)
+    if isinstance(error, OSError) and error.filename:  # such as that of the run folder
+        return f"{shown(str(error.filename))}: {error.strerror}; name another path"
+    # -m seed=interval(1,9)
+    if str(error).startswith("BasicSweeper does not support sweep type"):
+        return (
+            "an interval of values is searched, not swept; add hydra/sweeper=optuna "
+            "and hydra.sweeper.n_trials=20, or list the values: KEY=A,B,C"
+        )
+    return first_line(error)
 
 
 def yaml_message(error: yaml.YAMLError) -> str:
@@ -98,32 +99,89 @@ def yaml_message(error: yaml.YAMLError) -> str:
     return " ".join(str(error).split())
 
 
-def message_of_other_error(error: Exception, arguments: list[str]) -> str:
-    """Explains an error that Python has raised while Hydra started the command."""
-    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
-        # Hydra looks for a file with the name of each key.
-        for key in map(key_of_setting, arguments):
-            if len(key.encode()) > MAX_KEY_BYTES:
-                return f"{shown(key)}: the key is too long; correct this setting"
-    if isinstance(error, OSError) and error.filename:  # from making the run folder
-        return (
-            f"hydra.run.dir: cannot make {error.filename}: {error.strerror}; name "
-            "another folder by hydra.run.dir=FOLDER"
-        )
-    if str(error).startswith(UNKNOWN_SWEEP):
-        return (
-            "an interval of values is searched, not swept; add hydra/sweeper=optuna "
-            "and hydra.sweeper.n_trials=20, or list the values: KEY=A,B,C"
-        )
-    if isinstance(error, AssertionError) and not error.args:  # of Hydra's own checks
-        return f"hydra: {UNEXPECTED_VALUE}"
-    if isinstance(error, ValueError) and str(error).startswith(UNKNOWN_SHELL):
-        return " ".join(str(error).split())  # the known shells stand in further lines
-    if isinstance(error, ValueError) and str(error).startswith(TOO_MANY_DIGITS):
-        for argument in arguments:
-            if LONG_NUMBER.search(argument):
-                key = key_of_setting(argument)
-                return (
-                    f"{key}: a number has more than 4,300 digits; write a smaller one"
-                )
-    return first_line(error)
+def unreadable_setting_message(setting: str) -> str:
+    """Explains why an argument cannot be read as `key=value`."""
+    if "=" not in setting:
+        return f"{shown(setting)} has no '='; settings are given as key=value"
+    return (
+        f"cannot read '{setting}'; quote a value that has special characters: "
+        "'KEY=\"VALUE\"'"
+    )
+
+
+def composition_message(
+    error: BaseException, root_cause: BaseException, arguments: list[str]
+) -> str:
+    """Explains why settings do not fit the configuration.
+
+    If both errors name a key, the key of `error` is taken: for the setting
+    `model.depth.max=3`, Hydra's error names the whole key, but OmegaConf's error, the
+    root cause, names only `model.depth`.
+    """
+    # experiment=mine, a file with the line `model: [a]`
+    #   In 'experiment/mine': ConfigTypeError raised while composing config:
+    #   Cannot merge DictConfig with ListConfig
+    text = mask_secrets(str(root_cause)).replace("composing config:\n", "composing: ")
+    message = text.strip().partition("\n")[0]
+    settings = composed_settings(error) or composed_settings(root_cause) or arguments
+    # seed=1,2
+    #   Ambiguous value for argument 'seed=1,2'
+    if message.startswith("Ambiguous value for argument"):
+        return f"{message}: add -m to run every value, or write a list as [A,B]"
+    # model=3
+    #   Config group override must be a string or a list. Got int
+    if message.startswith("Config group override must be a string"):
+        groups = " ".join(group_choices(settings))
+        return f"{message}; name an option of each group: {groups or 'GROUP=OPTION'}"
+    key = named_key(error) or named_key(root_cause)
+    if key.startswith("hydra."):
+        return hydra_key_message(named_key(root_cause) or key, root_cause, message)
+    if not key:
+        return message if error is root_cause else f"{first_line(error)}: {message}"
+    config = compose_chosen_options(settings)
+    if not config:
+        return message
+    # dataset.tasks=[click]: the user has set the whole section
+    #   Error merging override dataset.tasks=[click]
+    #   Cannot merge DictConfig with ListConfig
+    #       full_key: dataset.tasks
+    if key in dotted_keys(config):
+        return f"{key}: {message}; set one key at a time: {key}.KEY=VALUE"
+    # If a sweep's command has the argument `model=ple,mmoe`, a job has the setting
+    # `model=ple`. The message then begins with `model=ple: `.
+    chosen_by_job = [s for s in group_choices(settings) if s not in arguments]
+    job = "".join(f"{setting}: " for setting in chosen_by_job)
+    return f"{job}{unknown_key_message(key, config)}"
+
+
+def hydra_key_message(key: str, error: BaseException, message: str) -> str:
+    """Explains that Hydra's own section lacks a key, or that a value is wrong."""
+    if not isinstance(error, ConfigAttributeError | ConfigKeyError):
+        return f"{key}: {message}; correct this setting"
+    section, _, name = key.rpartition(".")
+    siblings = [str(k) for k in error.parent_node or () if k != "_target_"]
+    known_keys = ", ".join(siblings) or "none"
+    return (
+        f"unknown key '{key}'; known keys of {section}: {known_keys}"
+        f"{suggest(name, siblings)}"
+    )
+
+
+def named_key(error: BaseException) -> str:
+    """Returns the dotted key that an error names, or ""."""
+    key = getattr(error, "full_key", None)
+    if key:
+        return str(key)
+    match = NAMED_KEY.search(str(error))
+    return match["key"] if match else ""
+
+
+def composed_settings(error: BaseException) -> list[str]:
+    """Returns the settings that Hydra composed when it failed; [] if not known.
+
+    `config_guard.name_settings_in_errors` has added them to the error as a note.
+    """
+    for text in getattr(error, "__notes__", []):
+        if text.startswith(COMPOSED_SETTINGS):
+            return shlex.split(text.removeprefix(COMPOSED_SETTINGS))
+    return []

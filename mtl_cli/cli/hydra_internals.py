@@ -31,19 +31,10 @@ def argument_parser() -> ArgumentParser:
     return parser
 
 
-def all_flags() -> list[str]:
-    """Returns Hydra's flags, such as `--multirun` and `-m`."""
-    return [
-        flag for action in argument_parser()._actions for flag in action.option_strings
-    ]
-
-
 def wrap_method(owner: type, name: str, wrapper: Callable[..., Any]) -> None:
     """Makes a class of Hydra call `wrapper(original, self, ...)` in place of a method.
 
-    `original` is the replaced method. The wrapper may call it.
-    All objects of the class change, because Hydra makes them itself. A second call for
-    the same method has no effect.
+    `original` is the replaced method. A second call for the same method has no effect.
     """
     original = getattr(owner, name)
     if hasattr(original, "__wrapped__"):
@@ -71,11 +62,7 @@ def compose_without(
 ) -> DictConfig:
     """Composes a configuration without the files of one provider, and without checks.
 
-    Args:
-        provider: the name under which a plugin has added folders to the search path.
-        folder: the folder of the primary configuration; None for no such folder.
-        config_name: the name of the primary configuration, or None.
-        settings: settings of the command line.
+    `folder` and `config_name` are those of the primary configuration, if there is one.
     """
     search_path = create_config_search_path(folder)
     entries = search_path.get_path()

@@ -51,9 +51,7 @@ ADDED_SETTINGS = ("hydra.job.name=", "hydra.mode=")
 def check_hydra_section(composed: DictConfig, hydra_settings: list[str]) -> None:
     """Refuses a value of Hydra's section that a file may not set.
 
-    Args:
-        composed: the configuration.
-        hydra_settings: the settings of the command line for Hydra's section.
+    `hydra_settings` are the settings of the command line for Hydra's section.
     """
     added_settings = [s for s in hydra_settings if s.startswith(ADDED_SETTINGS)]
     added_keys = {setting.partition("=")[0] for setting in added_settings}
@@ -81,11 +79,8 @@ def trusted_settings(
 ) -> tuple[str, ...]:
     """Returns the choices of plugins and the typed settings, each setting once.
 
-    A choice of a plugin is trusted, even if a file has made it.
-
-    Args:
-        choices: {group: chosen option}, such as {"hydra/launcher": "joblib"}.
-        hydra_settings: the settings of the command line for Hydra's section.
+    A choice of a plugin is trusted, even if a file has made it. `choices` has the form
+    {group: chosen option}.
     """
     plugin_choices = [f"{g}={choices[g]}" for g in PLUGIN_GROUPS if g in choices]
     typed_settings = [s for s in hydra_settings if not s.startswith(ADDED_SETTINGS)]
@@ -117,7 +112,6 @@ def unresolved_section(composed: DictConfig) -> dict[str, Any]:
 
 
 def file_may_not_set_error(key: str) -> ConfigError:
-    """Returns the error about a key of Hydra's section that a file has set."""
     return ConfigError(
         f"hydra.{key}: a file may not set this key; remove it from the file, or give "
         "it on the command line"

@@ -4,25 +4,20 @@ import contextlib
 import io
 import os
 import re
-import sys
 import warnings
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.hydra import Hydra
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
 from hydra.plugins.completion_plugin import CompletionPlugin
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.plugins.sweeper import Sweeper
 
-from mtl_cli.cli.arguments import split_completed_line
 from mtl_cli.cli.check_jobs import check_jobs
 from mtl_cli.cli.config_files import USER_CONF, restrict_files
 from mtl_cli.cli.config_guard import compose_checked
-from mtl_cli.cli.hydra_internals import all_flags, share_config_store, wrap_method
-from mtl_cli.core.errors import ConfigError
-from mtl_cli.core.message_text import shown
+from mtl_cli.cli.hydra_internals import share_config_store, wrap_method
 from mtl_cli.core.paths import user_conf_folder
 from mtl_cli.core.plugins import conf_folders
 from mtl_cli.core.secrets import mask_secrets
@@ -32,7 +27,6 @@ PLAIN_WORD = re.compile(r"[\w.,:/+@=%~-]+")
 
 
 def prepare_hydra() -> None:
-    """Changes how Hydra finds, reads, checks and completes configs in this process."""
     # Makes Hydra raise its errors instead of printing them and exiting.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     # A user's file may replace one of Hydra's own options by taking the option's name.
@@ -46,26 +40,6 @@ def prepare_hydra() -> None:
     wrap_method(ConfigLoaderImpl, "_load_configuration_impl", compose_checked)
     wrap_method(Sweeper, "validate_batch_is_legal", check_jobs)
     wrap_method(CompletionPlugin, "_query", safe_completions)
-    wrap_method(Hydra, "show_cfg", show_config)
-
-
-def show_config(original: Any, hydra: Hydra, *args: Any, **arguments: Any) -> None:
-    """Prints a configuration, as `--cfg` asks for.
-
-    Raises:
-        ConfigError: if the configuration lacks the section that `--package` names.
-            Hydra would end the process.
-    """
-    stderr = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(stderr):
-            original(hydra, *args, **arguments)
-    except SystemExit:
-        raise ConfigError(
-            "--package: the configuration has no value for "
-            f"{shown(arguments['package'])}; leave --package out to see all keys"
-        ) from None
-    sys.stderr.write(stderr.getvalue())
 
 
 def safe_completions(
@@ -73,27 +47,15 @@ def safe_completions(
 ) -> list[str]:
     """Returns the words that Hydra offers for completion and that are safe.
 
-    Hydra knows neither `--plugins` nor several values of a setting, such as
-    `model=mmoe,ple`. Of several values, the last one is completed.
-
     Bash expands the words that a completion offers. If a folder of configurations,
     perhaps from someone else, holds a file `$(COMMAND).yaml`, this name would run the
     command when the user presses the Tab key.
     """
-    _, words = split_completed_line(line)
-    if not words:
-        return []
-    *others, word = words
-    if word.startswith("-"):
-        return [flag for flag in (*all_flags(), "--plugins") if flag.startswith(word)]
-    setting = re.fullmatch(r"([^=]+=)(.*,)(.*)", word)
-    start, earlier_values, last = setting.groups() if setting else ("", "", word)
     offered: list[str] = []
-    # Hydra prints its help and ends the process if a flag of the line is unknown.
+    # Hydra prints its help and ends the process if it does not know a flag of the line.
     with contextlib.suppress(SystemExit), contextlib.redirect_stderr(io.StringIO()):
-        offered = original(plugin, line=" ".join([*others, start + last]), **arguments)
-    completed = [f"{start}{earlier_values}{x.removeprefix(start)}" for x in offered]
-    return list(filter(is_safe, completed))
+        offered = original(plugin, line=line, **arguments)
+    return list(filter(is_safe, offered))
 
 
 def is_safe(word: str) -> bool:

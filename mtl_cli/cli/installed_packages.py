@@ -3,14 +3,7 @@
 The import of this module needs no other package.
 """
 
-import os
-from importlib.metadata import (
-    PackageNotFoundError,
-    distribution,
-    metadata,
-    requires,
-    version,
-)
+from importlib.metadata import PackageNotFoundError, distribution, metadata, requires
 from typing import TYPE_CHECKING
 
 from mtl_cli.runs.outcome import failure_message
@@ -18,28 +11,11 @@ from mtl_cli.runs.outcome import failure_message
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-# Extras that only developers of mtl-cli need.
 DEVELOPMENT_EXTRAS = {"dev", "docs"}
 
 
-def has_metadata() -> bool:
-    """Whether the folder `mtl_cli-VERSION.dist-info` can be read.
-
-    The folder lies beside the installed package, and holds the version, the
-    requirements and the commands.
-    """
-    try:
-        commands = distribution("mtl-cli").entry_points
-        return all([version("mtl-cli"), requires("mtl-cli"), commands])
-    except Exception:  # whatever a damaged file raises
-        return False
-
-
 def import_problems() -> list[str]:
-    """Returns why commands cannot be imported; [] if all can be imported.
-
-    For example, a package is missing that another package requires.
-    """
+    """Returns why commands cannot be imported; [] if all can be imported."""
     problems = []
     for command in distribution("mtl-cli").entry_points:
         try:
@@ -56,10 +32,7 @@ def extras() -> list[str]:
 
 
 def requirements(extra: str = "") -> "list[Requirement]":
-    """Returns the packages that every run needs or, for an extra, those that it adds.
-
-    The requirements come from the metadata of the installed mtl-cli.
-    """
+    """Returns the packages that every run needs, or those that an extra adds."""
     from packaging.requirements import Requirement
 
     packages = list(map(Requirement, requires("mtl-cli") or []))
@@ -76,21 +49,15 @@ def is_needed(requirement: "Requirement", extra: str) -> bool:
 
 
 def problems_with(packages: "list[Requirement]") -> list[str]:
-    """Returns why requirements are not met; [] if all are met."""
     return [problem for package in packages if (problem := problem_with(package))]
 
 
 def problem_with(requirement: "Requirement") -> str:
     """Returns why a requirement is not met; "" if it is met."""
     try:
-        package = distribution(requirement.name)
+        installed = distribution(requirement.name).version
     except PackageNotFoundError:
         return f"{requirement.name} is not installed"
-    for file in package.files or []:
-        is_main = len(file.parts) == 2 and file.name == "__init__.py"
-        if is_main and not os.path.exists(str(file.locate())):
-            return f"{requirement.name} is damaged: there is no file {file}"
-    installed = package.version
     if not requirement.specifier.contains(installed, prereleases=True):
         return (
             f"{requirement.name} {installed} is installed, but mtl-cli needs "

@@ -12,14 +12,9 @@ from mtl_cli.core.run_folder import check_outside_run
 def check_output_file(flag: str, path: Path, options: Namespace) -> None:
     """Refuses an output file that exists, or that lies where it must not be written.
 
-    The file's folder must exist. The file must not lie in the run folder `options.run`,
-    which holds only the run's own files. With `options.force`, the file may exist,
-    unless it is a file of the table `options.table`.
-
-    Args:
-        flag: the flag that names the file, such as `-o`, for messages.
-        path: the file.
-        options: the arguments of the command.
+    The run folder `options.run` holds only the run's own files. With `options.force`,
+    the file may exist, unless it is a file of the table `options.table`. `flag` names
+    the file in messages.
     """
     from mtl_cli.data.files import is_in_table
 

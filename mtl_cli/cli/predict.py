@@ -38,7 +38,6 @@ def main(command_line: list[str]) -> int:
 
 
 def arguments(command_line: list[str]) -> argparse.Namespace:
-    """Parses the command line."""
     parser = Parser(
         prog=PROGRAM,
         description="Predicts every row of a table with the model of a run.",

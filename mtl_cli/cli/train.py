@@ -14,13 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from mtl_cli.cli.arguments import (
-    hydra_arguments,
-    is_completion,
-    prints_only,
-    split_completed_line,
-    split_plugins,
-)
+from mtl_cli.cli.arguments import hydra_arguments, prints_only, split_plugins
 from mtl_cli.cli.failures import (
     PROGRAM,
     Failure,
@@ -33,7 +27,7 @@ from mtl_cli.cli.failures import (
 from mtl_cli.cli.hydra_setup import prepare_hydra
 from mtl_cli.config.overrides import without_added_prefix
 from mtl_cli.core import plugins, signals
-from mtl_cli.core.errors import CompleteGridError, ConfigError, fail, warn_in_one_line
+from mtl_cli.core.errors import CompleteGridError, fail, warn_in_one_line
 from mtl_cli.core.paths import check_current_folder, conf_folder, short_path
 from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
@@ -52,14 +46,9 @@ from mtl_cli.sweep.optuna_search import finish_jobs_if_storage_is_lost
 
 @dataclass
 class RunOutcome:
-    """How a single run has ended. After a sweep or `--help`, both attributes are None.
+    """How a single run has ended. After a sweep or `--help`, both are None."""
 
-    Attributes:
-        folder: the run folder, if the run has succeeded.
-        error: the error that has ended the run.
-    """
-
-    folder: Path | None = None
+    folder: Path | None = None  # the run folder, if the run has succeeded
     error: Exception | None = None
 
 
@@ -94,9 +83,7 @@ def train(
 ) -> tuple[list[Failure], Path | None]:
     """Trains the run or the sweep that a command line asks for.
 
-    Args:
-        arguments: the command line, as messages to the user show it.
-        more_settings: further settings that messages to the user do not show.
+    Messages to the user show `arguments`, but not `more_settings`.
 
     Returns: the failures, and the folder of a single run that has succeeded, or None.
     """
@@ -138,15 +125,7 @@ def compose_and_run(arguments: list[str], more_settings: Sequence[str]) -> RunOu
     """
     plugin_folders, other_arguments = split_plugins(arguments)
     outcome = RunOutcome()
-    is_completing = is_completion(other_arguments)
-    try:
-        if is_completing:
-            plugin_folders = split_completed_line(os.environ.get("COMP_LINE", ""))[0]
-        plugins.use_folders(plugin_folders)
-    except ConfigError:
-        if is_completing:  # the message would stand in the line that the user types
-            return outcome
-        raise
+    plugins.use_folders(plugin_folders)
     sys.argv[1:] = hydra_arguments([*more_settings, *other_arguments])
 
     def run_or_start_jobs(composed: DictConfig) -> Any:
@@ -166,8 +145,9 @@ def compose_and_run(arguments: list[str], more_settings: Sequence[str]) -> RunOu
             outcome.error = error
         return None
 
-    is_printing = prints_only(other_arguments)
-    masking = mask_output() if is_printing else contextlib.nullcontext()
+    masking = (
+        mask_output() if prints_only(other_arguments) else contextlib.nullcontext()
+    )
     with finish_jobs_if_storage_is_lost(), masking:
         hydra.main(
             version_base="1.3", config_path=str(conf_folder()), config_name="config"
@@ -176,15 +156,13 @@ def compose_and_run(arguments: list[str], more_settings: Sequence[str]) -> RunOu
 
 
 def request_of(composed: DictConfig) -> RunRequest:
-    """Returns the run that a composed configuration and its section `hydra` ask for."""
     hydra_config = HydraConfig.get()
     # Not resolved: an interpolation in the user's settings may be wrong. The check of
     # the configuration resolves the interpolation later, and names its key.
     unresolved: Any = OmegaConf.to_container(hydra_config, resolve=False)
     settings = map(without_added_prefix, unresolved["overrides"]["task"])
     flags = plugins.plugin_flags()
-    # Whether the user's file, and not mtl-cli's `config.yaml`, is the primary
-    # configuration.
+    # The user's file, not mtl-cli's `config.yaml`, may be the primary configuration.
     is_users_primary = hydra_config.job.config_name != "config"
     for source in hydra_config.runtime.config_sources:
         folder = Path(source.path)
@@ -207,7 +185,6 @@ def request_of(composed: DictConfig) -> RunRequest:
 
 @contextlib.contextmanager
 def mask_output() -> Iterator[None]:
-    """Masks the secrets in the text that is printed inside the block."""
     output = io.StringIO()
     try:
         with contextlib.redirect_stdout(output):
@@ -217,7 +194,6 @@ def mask_output() -> Iterator[None]:
 
 
 def prepare_process() -> None:
-    """Prepares the standard streams, the signals and Hydra in this process."""
     prepare_streams()
     warn_in_one_line()
     # Keeps child processes from importing modules of the current folder: a file such

@@ -44,10 +44,8 @@ def check_plain(key: str, value: object) -> None:
 def check_search_space(name: str, space: object) -> None:
     """Refuses a search space with a key that a file may not vary, or a wrong value.
 
-    Args:
-        name: the key of the search space, such as `hydra.sweeper.params`.
-        space: the resolved search space: {key of the configuration: values to try}, or
-            None.
+    The resolved space is {key of the configuration: values to try}, or None. `name` is
+    its key, such as `hydra.sweeper.params`.
     """
     if not isinstance(space, dict | None):
         raise ConfigError(f"{name} takes keys with values, such as {{seed: '1,2'}}")

@@ -93,16 +93,14 @@ def similar_key(key: str, values: dict[Any, Any]) -> str | None:
     return similar_key_anywhere(key, known_keys)
 
 
-def similar_key_anywhere(
-    key: str, known_keys: list[str], name_cutoff: float = 0.8
-) -> str | None:
+def similar_key_anywhere(key: str, known_keys: list[str]) -> str | None:
     """Returns the dotted key of any section that resembles a key, or its last part."""
     if similar_keys := get_close_matches(key, known_keys, n=1, cutoff=0.8):
         return similar_keys[0]
     name = key.rpartition(".")[2]
     # If several keys have the same last part, the dict keeps the first of them.
     key_by_name = {k.rpartition(".")[2]: k for k in reversed(known_keys)}
-    similar_names = get_close_matches(name, key_by_name, n=1, cutoff=name_cutoff)
+    similar_names = get_close_matches(name, key_by_name, n=1, cutoff=0.8)
     return key_by_name[similar_names[0]] if similar_names else None
 
 

@@ -360,7 +360,7 @@ FOLDERS = {
     "home_that_no_shell_has_replaced": (
         section(run={"dir": "~/x"}),
         RERUN,
-        "hydra.run.dir: '~/x' begins with '~', which only a shell replaces; write the",
+        "hydra.run.dir: '~/x' begins with '~', or its whole path holds '${' or NUL;",
     ),
     "typed_home_that_no_shell_has_replaced": (
         {},

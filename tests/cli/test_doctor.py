@@ -17,8 +17,7 @@ import mtl_cli
 from mtl_cli.api import train as api_train
 from mtl_cli.cli import doctor, installed_packages
 from mtl_cli.core import paths, tensorflow_runtime
-from mtl_cli.core.atomic_write import FREE_SPACE, RESUME
-from mtl_cli.core.errors import MtlError, TrainingError, WriteError
+from mtl_cli.core.errors import TrainingError
 
 
 def test_installation_of_the_tests_works(capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,7 +78,7 @@ def test_missing_package_is_told_in_one_line_by_all_commands() -> None:
     doctor = run_command("doctor", "--no-training")
     assert doctor.stderr == ""
     assert doctor.stdout.startswith("broken  packages ")
-    assert "; rich is damaged: there is no file rich/__init__.py; " in doctor.stdout
+    assert "; ModuleNotFoundError: No module named 'rich'; " in doctor.stdout
     commands = {
         "predict": ["--help"],  # imports rich at once
         "train": ["check_only=true"],  # imports rich in the run
@@ -138,9 +137,8 @@ def test_missing_or_damaged_metadata_is_broken(
     assert doctor.main(["--no-training"]) == 1
     packages, *others = capsys.readouterr().out.splitlines()
     assert packages.startswith("broken  packages ")
-    assert packages.endswith(
-        "; the metadata of mtl-cli is missing or damaged; install mtl-cli again"
-    )
+    assert str(error) in packages
+    assert packages.endswith("; install mtl-cli again")
     assert [line.split()[1] for line in others] == ["files", "cache"]
 
 
@@ -175,7 +173,7 @@ def test_files_that_are_not_there_are_broken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(paths, "resources_folder", lambda: tmp_path)
-    finding = doctor.check_files()
+    finding = doctor.finding_of("files", doctor.check_files)
     assert (finding.status, "config.yaml" in finding.text) == ("broken", True)
 
 
@@ -198,7 +196,7 @@ def test_tensorflow_that_cannot_be_loaded_is_broken(
         raise ImportError("libtensorflow.so: wrong ELF class")
 
     monkeypatch.setattr(tensorflow_runtime, "load", load)
-    finding = doctor.check_devices()
+    finding = doctor.finding_of("devices", doctor.check_devices)
     assert finding.status == "broken"
     assert "ImportError: libtensorflow.so: wrong ELF class" in finding.text
 
@@ -208,19 +206,20 @@ def test_tensorflow_that_cannot_be_loaded_is_broken(
     [
         (TrainingError("the process ended; why"), "the process ended; why"),
         (
-            WriteError(f"cannot write run: full; free space, then {RESUME}"),
-            f"cannot write run: full; {FREE_SPACE}",
+            ImportError("cannot import name 'Layer' from 'keras'"),
+            "ImportError: cannot import name 'Layer' from 'keras'; install mtl-cli "
+            "again",
         ),
     ],
 )
 def test_training_that_fails_is_broken(
-    error: MtlError, text: str, monkeypatch: pytest.MonkeyPatch
+    error: Exception, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def train(*_: str) -> None:
         raise error
 
     monkeypatch.setattr(api_train, "train", train)
-    finding = doctor.check_training()
+    finding = doctor.finding_of("training", doctor.check_training)
     assert (finding.status, finding.text) == ("broken", text)
 
 
@@ -231,23 +230,9 @@ def test_full_disk_of_temporary_folders_is_broken(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(tempfile, "TemporaryDirectory", fail)
-    finding = doctor.check_training()
+    finding = doctor.finding_of("training", doctor.check_training)
     assert finding.status == "broken"
     assert "folder: No space left on device; free the space" in finding.text
-
-
-def test_package_that_breaks_the_training_is_broken(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def train(*_: str) -> None:
-        raise ImportError("cannot import name 'Layer' from 'keras'")
-
-    monkeypatch.setattr(api_train, "train", train)
-    finding = doctor.check_training()
-    assert (finding.status, finding.text) == (
-        "broken",
-        "ImportError: cannot import name 'Layer' from 'keras'; install mtl-cli again",
-    )
 
 
 def test_requirement_with_a_marker_of_the_platform_belongs_to_no_extra(
@@ -270,6 +255,6 @@ def test_wrong_flag_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> N
 
 @pytest.mark.slow
 def test_training_works() -> None:
-    finding = doctor.check_training()
+    finding = doctor.finding_of("training", doctor.check_training)
     assert finding.status == "ok", finding.text
     assert "AUC 0.9" in finding.text

@@ -575,8 +575,6 @@ WRONG = {
         "--json: the folder /sys cannot be written: ",
     ),
     "page": (["RUN", "TEST", "--html", "-"], 2, "--html: a page does not go to stdout"),
-    "same": (["RUN", "TEST", "--json", "o", "--html", "o"], 2, "--html: o is the file"),
-    "alike": (["RUN", "TEST", "--json", "o", "--html", "./export/../o"], 2, "the file"),
     "table": (
         ["RUN", "less.csv", "--json", "./less.csv", "--force"],
         2,
@@ -587,7 +585,6 @@ WRONG = {
         2,
         "metrics.json lies in the folder of the run; name a path",
     ),
-    "data": (["RUN", "--html", "TRAIN", "--force"], 2, "is a file of the run's data"),
     "pattern": (["RUN", "l*s.csv", "--html", "less.csv", "--force"], 2, "of TABLE"),
     "flag": (["RUN", "TEST", "--jsn", "o"], 2, "did you mean --json?"),
     "plugins": (["RUN", "TEST", "--plugins", "x"], 2, "no folder x"),
@@ -671,7 +668,6 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     before = {p.name: p.is_file() and p.read_bytes() for p in wrong_files.iterdir()}
     arguments, code, message = WRONG[name]
     known = {"RUN": run, "TEST": run.parent / "test.parquet"}
-    known |= {"TRAIN": run.parent / "train.parquet"}
     arguments = [a.replace("RUN/", f"{run}/") for a in arguments]
     assert evaluated(*(known.get(a, a) for a in arguments)) == code
     err = capsys.readouterr().err
@@ -851,9 +847,9 @@ WRONG_SWEEP = {
     "other": (["SWEEP", "TEST", "-o", "other", "--force"], "is not an evaluation"),
     "forged": (["SWEEP", "TEST", "-o", "old", "--force"], "holds no list of the files"),
     "link": (["SWEEP", "TEST", "-o", "link", "--force"], "is not an evaluation"),
-    "table": (["SWEEP"], "is a sweep; name a table"),
-    "stdin": (["SWEEP", "-"], "its runs cannot all read stdin; name a file"),
-    "json": (["SWEEP", "TEST", "--json", "o.json"], "--json: "),
+    "table": (["SWEEP"], "is a sweep; name the files of a table"),
+    "stdin": (["SWEEP", "-"], "is a sweep; name the files of a table"),
+    "json": (["SWEEP", "TEST", "--json", "o.json"], "--json, --html: "),
     "run": (["RUN", "TEST", "-o", "new"], "is not a sweep"),
     "schema": (["SWEEP", "less.csv", "-o", "new"], "no column 'taste' in less.csv"),
 }

@@ -12,7 +12,6 @@ from helpers.slow import slow_except
 import mtl_cli
 from mtl_cli.cli.arguments import hydra_arguments
 from mtl_cli.cli.hydra_setup import safe_completions
-from mtl_cli.cli.train import RunOutcome, compose_and_run
 
 ANSWERS = {
     "--version": f"mtl-cli {mtl_cli.__version__}\n",
@@ -82,45 +81,6 @@ def test_closed_output_ends_in_silence(flag: str, tmp_path: Path) -> None:
     assert process.stderr.read() == ""
     process.stderr.close()
     assert process.wait() == 141
-
-
-@pytest.mark.parametrize(
-    ("line", "query", "offered"),
-    [
-        ("model=p", "model=p", ["model=ple"]),
-        ("--plugins mine -m model=p", "-m model=p", ["model=ple"]),
-        ("model=mmoe,p", "model=p", ["model=mmoe,ple"]),
-        ("seed=1 --plugins=mine ", "seed=1 ", ["model=ple"]),
-        ("--pl", None, ["--plugins"]),
-        ("--plugins 'my folder' model=p", "model=p", ["model=ple"]),
-        ("--plugins mi", None, []),
-        ("--plugins a --plugins=mi", None, []),
-    ],
-)
-def test_completion_knows_plugins_and_several_values(
-    line: str, query: str | None, offered: list[str]
-) -> None:
-    lines = []
-
-    def hydra_query(plugin: Any, line: str) -> list[str]:
-        lines.append(line)
-        return ["model=ple"]
-
-    plugin: Any = None
-    assert safe_completions(hydra_query, plugin, line=line) == offered
-    assert lines == ([] if query is None else [query])
-
-
-@pytest.mark.parametrize(
-    "line", ["--plugins nope model=", "--plugins 'my f", "--plugins -m model="]
-)
-def test_completion_with_a_wrong_plugin_folder_offers_nothing(
-    line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("COMP_LINE", f"mtl-train {line}")
-    outcome = compose_and_run(["-sc", "query=bash"], [])
-    assert outcome == RunOutcome()
-    assert capsys.readouterr() == ("", "")
 
 
 def test_completion_ignores_a_line_that_hydra_refuses(

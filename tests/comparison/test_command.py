@@ -1042,7 +1042,6 @@ def test_fail_if_refuses_what_it_does_not_know(
         (["nowhere"], "'nowhere' is not a folder"),
         (["."], ". holds no run"),
         ([".", "--json", "--csv"], "not allowed with argument"),
-        ([".", "--json", "x.json"], "takes no file; write --json > x.json"),
         ([".", "--basline", "x"], "did you mean --baseline?"),
         ([], "the following arguments are required: FOLDER"),
     ],
