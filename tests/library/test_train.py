@@ -152,7 +152,7 @@ def test_interrupted_run_is_resumed_and_its_folder_returned(
 def test_check_only_gives_a_run_without_metrics() -> None:
     run = mtl_cli.train(*TINY, check_only=True)
     assert run.metrics == {}
-    with pytest.raises(mtl_cli.DataError, match="config.yaml: no such file"):
+    with pytest.raises(mtl_cli.DataError, match=r"config.yaml: no such file"):
         run.config  # noqa: B018
 
 
