@@ -46,7 +46,7 @@ MISTAKES = {
     "--cfg nothing": "argument --cfg/-c: invalid choice: 'nothing' (choose from",
     "-m --cfg job": "Only one of --run, --multirun, --cfg",
     "-m 'hydra.sweeper.params={seed: 1}'": "hydra.sweeper.params",
-    "-m hydra.sweeper.params.seed=1": "hydra.sweeper.params",
+    "-m hydra.sweeper.params.seed=1": "Unexpected type for root",
     "-m dataset.features.age.separator=,": "cannot read 'dataset.features.age.sep",
     "dataset.features.age.kind=a,b": "argument 'dataset.features.age.kind=a,b': add -m",
     "seed=1,2": "Ambiguous value for argument 'seed=1,2': add -m "
