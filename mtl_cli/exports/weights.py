@@ -65,8 +65,7 @@ def load(path: Path) -> TrainedModel:
 
     from mtl_cli.config.run_config import Config
     from mtl_cli.data.feature_set import FeatureSet
-    from mtl_cli.network.build import build
-    from mtl_cli.network.stored_size import check_size
+    from mtl_cli.network.build import build, check_size
 
     manifest = read_json_object(path / MANIFEST)
     try:

@@ -6,6 +6,7 @@ into blocks. A block is named by its feature, task or expert, so it has the same
 both networks, even if its position differs.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -17,7 +18,6 @@ from mtl_cli.config.start_from import Part
 from mtl_cli.layers import FusedEmbedding, Routing
 from mtl_cli.layers.lookup import table_groups
 from mtl_cli.layers.members import EnsembleInputs
-from mtl_cli.network.block_names import BlockName, Scenario
 from mtl_cli.network.feature_columns import FeatureColumns, FeatureSlice
 from mtl_cli.network.network import Network
 from mtl_cli.network.owner_names import (
@@ -26,22 +26,15 @@ from mtl_cli.network.owner_names import (
     network_scenarios,
 )
 from mtl_cli.network.parallel_networks import (
-    ALL,
     ALL_NETWORKS,
-    Index,
     NetworkPiece,
     input_kernels,
     num_networks,
     pieces_by_scenario,
 )
 from mtl_cli.network.parts import parse_layer_name, part_of_layers
-from mtl_cli.network.transfer import Block
+from mtl_cli.network.transfer import Block, BlockName
 
-# The name, in messages, of the layer that scales the encodings for each member.
-INPUT_SIGNS = "input signs"
-
-# A block: its name, the weight that holds the block, and the slices of this weight.
-NamedSlice = tuple[BlockName, keras.Variable, Index]
 # A piece of a weight that may still be split into blocks, and the name so far.
 NamedPiece = tuple[BlockName, NetworkPiece]
 
@@ -51,16 +44,13 @@ def blocks_of(
 ) -> dict[BlockName, Block]:
     """Splits all weights of a network into blocks that do not overlap.
 
-    `layout` holds the columns of each feature in the network's inputs, and
-    `scenario_names` the names of the scenarios, from id 1 on.
-
-    Returns: {name of a block: the block}.
+    `scenario_names` holds the names of the scenarios, from id 1 on.
     """
     splitter = WeightSplitter(network, config, layout, scenario_names)
     positions = {id(weight): i for i, weight in enumerate(network.logits.weights)}
     return {
-        name: Block(positions[id(weight)], index)
-        for name, weight, index in splitter.blocks()
+        name: Block(positions[id(piece.variable)], piece.index)
+        for name, piece in splitter.blocks()
     }
 
 
@@ -82,37 +72,29 @@ class WeightSplitter:
         self.owners_of_sets = embedding_owners(config)
         self.feature_columns = FeatureColumns(network, config, layout)
 
-    def blocks(self) -> Iterator[NamedSlice]:
-        """Yields the blocks of all layers."""
+    def blocks(self) -> Iterator[NamedPiece]:
         groups = table_groups(self.layout, self.config.encoder.embedding_dim)
         tables = {group.layer: group.rows_by_table for group in groups}
-        encoder_layers: dict[str, list[keras.Layer]] = {}
+        encoder_layers: dict[str, list[keras.Layer]] = defaultdict(list)
         for name, layer in self.layers.items():
             if name in tables:
-                yield from self._blocks_of_tables(
+                yield from blocks_of_tables(
                     layer, "table", tables[name], self.owners_of_sets
                 )
             elif self.parts[name] in ("embeddings", "encoder"):
-                encoder_layers.setdefault(type(layer).__name__, []).append(layer)
+                encoder_layers[type(layer).__name__].append(layer)
             else:
                 yield from self._blocks_of_task_layer(layer)
         for layers_of_class in encoder_layers.values():
             yield from self._blocks_of_encoder_layers(layers_of_class)
 
-    def _blocks_of_task_layer(self, layer: keras.Layer) -> Iterator[NamedSlice]:
+    def _blocks_of_task_layer(self, layer: keras.Layer) -> Iterator[NamedPiece]:
         """Yields the blocks of a layer after the encoder: experts, gates and towers."""
-        part = self.parts[layer.name]
+        part, kind = self.parts[layer.name], layer.name
         if isinstance(layer, EnsembleInputs):
-            slices = self.feature_columns.slices_of_scaled_columns(layer)
-            for member in range(layer.num_members):
-                name = BlockName(part, INPUT_SIGNS, f"member {member + 1}", "scale")
-                index = (slice(member, member + 1), ALL, ALL)
-                for block_name, block_index in self._split_axis(
-                    name, index, axis=-1, slices=slices
-                ):
-                    yield block_name, layer.scale, block_index
+            owners = [f"member {i + 1}" for i in range(layer.num_members)]
+            yield from self._blocks_of_networks(part, "input signs", layer, owners)
             return
-        kind = layer.name
         tasks_in_name: list[str] = []
         parsed = parse_layer_name(layer.name, self.tasks)
         if parsed is not None:
@@ -124,14 +106,37 @@ class WeightSplitter:
         scenarios = network_scenarios(layer, len(owners), tasks_in_name)
         yield from self._blocks_of_networks(part, kind, layer, owners, scenarios)
 
+    def _blocks_of_encoder_layers(
+        self, layers: list[keras.Layer]
+    ) -> Iterator[NamedPiece]:
+        """Yields the blocks of the encoder's layers of one class.
+
+        Keras names these layers by their class and a count. The encoder makes the same
+        layers for each set of embeddings, one set after another.
+        """
+        # Sorting by length first puts `dense_2` before `dense_10`.
+        layers = sorted(layers, key=lambda layer: (len(layer.name), layer.name))
+        layers_per_set = len(layers) // len(self.owners_of_sets)
+        for i, layer in enumerate(layers):
+            owner = self.owners_of_sets[i // layers_per_set]
+            number = i % layers_per_set  # the position among the layers of this set
+            if isinstance(layer, FusedEmbedding):
+                # The first-order weights of DeepFM are vectors of length 1.
+                rows = table_groups(self.layout, 1)[number].rows_by_table
+                yield from blocks_of_tables(layer, "first-order table", rows, [owner])
+            else:
+                kind = f"{type(layer).__name__} {number + 1}"
+                owners = [owner] * num_networks(layer)
+                yield from self._blocks_of_networks("encoder", kind, layer, owners)
+
     def _blocks_of_networks(
         self,
         part: Part,
         kind: str,
         layer: keras.Layer,
         owners: list[str],
-        scenarios: list[int | None],
-    ) -> Iterator[NamedSlice]:
+        scenarios: list[int | None] | None = None,
+    ) -> Iterator[NamedPiece]:
         """Yields the blocks of a layer that computes networks side by side.
 
         Each piece of a network's weights is a block, with four exceptions:
@@ -145,31 +150,21 @@ class WeightSplitter:
         scenario of each network.
         """
         rows = self.feature_columns.slices_of_kernel_rows(layer)
-        order = ""
-        if part == "encoder" and not rows:
-            order = self.feature_columns.feature_order
-        name = BlockName(part, kind, owner="", piece="", feature_order=order)
-        pieces = self._split_by_network(name, layer, owners, scenarios)
-        pieces = self._split_by_expert(layer, pieces)
-        yield from self._split_by_feature(layer, pieces, rows)
-
-    def _split_by_network(
-        self,
-        name: BlockName,
-        layer: keras.Layer,
-        owners: list[str],
-        scenarios: list[int | None],
-    ) -> Iterator[NamedPiece]:
-        """Splits the weights of a layer by network and scenario.
-
-        `name` holds what the names of all blocks of the layer have in common.
-        """
-        for piece, scenario_index in pieces_by_scenario(layer):
-            owner, scenario = "", self._scenario_at(scenario_index)
+        reads_order = part == "encoder" and not rows
+        order = self.feature_columns.feature_order if reads_order else ""
+        pieces = []
+        for piece, scenario in pieces_by_scenario(layer):
+            owner = ""
             if piece.network != ALL_NETWORKS:
                 owner = owners[piece.network]
-                scenario = scenario or self._scenario_at(scenarios[piece.network])
-            yield name._replace(owner=owner, piece=piece.name, scenario=scenario), piece
+                if scenario is None and scenarios is not None:
+                    scenario = scenarios[piece.network]
+            scenario_name = "" if scenario is None else self.scenario_names[scenario]
+            name = BlockName(part, kind, owner, piece.name, feature_order=order)
+            pieces.append((name._replace(scenario=scenario_name), piece))
+        yield from self._split_by_feature(
+            layer, self._split_by_expert(layer, pieces), rows
+        )
 
     def _split_by_expert(
         self, layer: keras.Layer, pieces: Iterable[NamedPiece]
@@ -188,7 +183,7 @@ class WeightSplitter:
 
     def _split_by_feature(
         self, layer: keras.Layer, pieces: Iterable[NamedPiece], rows: list[FeatureSlice]
-    ) -> Iterator[NamedSlice]:
+    ) -> Iterator[NamedPiece]:
         """Splits kernels that read features, and factors of the columns of features.
 
         `rows` are the rows of each feature in the kernels.
@@ -196,92 +191,58 @@ class WeightSplitter:
         scaled_columns = self.feature_columns.slices_of_scaled_columns(layer)
         kernels = {id(kernel) for kernel in input_kernels(layer)}
         for name, piece in pieces:
-            blocks: Iterable[tuple[BlockName, Index]] = [(name, piece.index)]
             if id(piece.variable) in kernels:
-                blocks = self._split_axis(name, piece.index, -2, rows)
+                yield from self._split_axis(name, piece, -2, rows)
             elif scaled_columns and has_factor_per_column(layer, piece, scaled_columns):
-                blocks = self._split_axis(name, piece.index, -1, scaled_columns)
-            for block_name, index in blocks:
-                yield block_name, piece.variable, index
+                yield from self._split_axis(name, piece, -1, scaled_columns)
+            else:
+                yield name, piece
 
     def _split_axis(
-        self, name: BlockName, index: Index, axis: int, slices: list[FeatureSlice]
-    ) -> Iterator[tuple[BlockName, Index]]:
-        """Splits an axis of a block by feature; without slices, yields the block."""
+        self,
+        name: BlockName,
+        piece: NetworkPiece,
+        axis: int,
+        slices: list[FeatureSlice],
+    ) -> Iterator[NamedPiece]:
+        """Splits an axis of a piece by feature; without slices, yields the piece."""
         if not slices:
-            yield name, index
-        start = index[axis].start or 0
+            yield name, piece
+        start = piece.index[axis].start or 0
         for feature, number, columns in slices:
-            block_index = list(index)
-            block_index[axis] = slice(start + columns.start, start + columns.stop)
+            index = list(piece.index)
+            index[axis] = slice(start + columns.start, start + columns.stop)
+            part_of_piece = replace(piece, index=tuple(index))
             block_name = name._replace(feature_slice=number)
             if feature == self.feature_columns.feature_order:
-                yield block_name._replace(feature_order=feature), tuple(block_index)
+                yield block_name._replace(feature_order=feature), part_of_piece
             else:
-                yield block_name._replace(feature=feature), tuple(block_index)
+                yield block_name._replace(feature=feature), part_of_piece
 
-    def _scenario_at(self, index: int | None) -> Scenario | None:
-        """Returns the scenario with an index, from 0; None if the index is None."""
-        if index is None:
-            return None
-        return Scenario(index + 1, self.scenario_names[index])
 
-    def _blocks_of_encoder_layers(
-        self, layers: list[keras.Layer]
-    ) -> Iterator[NamedSlice]:
-        """Yields the blocks of the encoder's layers of one class.
+def blocks_of_tables(
+    layer: FusedEmbedding,
+    kind: str,
+    rows_by_table: dict[str, slice],
+    owners_of_sets: list[str],
+) -> Iterator[NamedPiece]:
+    """Yields a block for each embedding table and each set of embeddings.
 
-        Keras names these layers by their class and a count, in the order in which the
-        encoder makes them. The encoder makes the same layers for each set of
-        embeddings, one set after another.
-        """
-        # Sorting by length first puts `dense_2` before `dense_10`.
-        layers = sorted(layers, key=lambda layer: (len(layer.name), layer.name))
-        layers_per_set = len(layers) // len(self.owners_of_sets)
-        for i, layer in enumerate(layers):
-            owner = self.owners_of_sets[i // layers_per_set]
-            number = i % layers_per_set  # the position among the layers of this set
-            if isinstance(layer, FusedEmbedding):
-                # The first-order weights of DeepFM are vectors of length 1.
-                group = table_groups(self.layout, 1)[number]
-                kind = "first-order table"
-                yield from self._blocks_of_tables(
-                    layer, kind, group.rows_by_table, [owner]
-                )
-                continue
-            kind = f"{type(layer).__name__} {number + 1}"
-            num = num_networks(layer)
-            yield from self._blocks_of_networks(
-                "encoder", kind, layer, [owner] * num, [None] * num
-            )
-
-    def _blocks_of_tables(
-        self,
-        layer: FusedEmbedding,
-        kind: str,
-        rows_by_table: dict[str, slice],
-        owners_of_sets: list[str],
-    ) -> Iterator[NamedSlice]:
-        """Yields a block for each embedding table and each set of embeddings.
-
-        In the layer's weight, the tables lie one below the other, and the sets of
-        embeddings lie side by side.
-        """
-        for table, rows in rows_by_table.items():
-            for i, owner in enumerate(owners_of_sets):
-                first_column = i * layer.embedding_dim
-                columns = slice(first_column, first_column + layer.embedding_dim)
-                name = BlockName("embeddings", kind, table, owner)
-                yield name, layer.table, (rows, columns)
+    In the layer's weight, the tables lie one below the other, and the sets of
+    embeddings lie side by side.
+    """
+    dim = layer.embedding_dim
+    for table, rows in rows_by_table.items():
+        for i, owner in enumerate(owners_of_sets):
+            index = (rows, slice(i * dim, (i + 1) * dim))
+            name = BlockName("embeddings", kind, table, owner)
+            yield name, NetworkPiece(0, owner, layer.table, index)
 
 
 def has_factor_per_column(
     layer: keras.Layer, piece: NetworkPiece, slices: list[FeatureSlice]
 ) -> bool:
-    """Whether a piece of a layer that scales columns has an entry for each column.
-
-    `slices` are the columns of all features.
-    """
+    """Whether a piece of a layer that scales columns has an entry for each column."""
     if isinstance(layer, Routing):
         return piece.name in layer.variables_by_expert
     return bool(piece.variable.shape[-1] == slices[-1].columns.stop)

@@ -1,9 +1,9 @@
 """Builds the Keras model of a configuration: encoder, sharing, towers and heads.
 
-Letters in shapes: B is the number of rows in a batch, D the width of an encoding, T the
-number of tasks and H the width of a hidden vector.
+`network.py` explains the letters in shapes.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import keras
@@ -14,19 +14,20 @@ from mtl_cli.columns.layout import INPUT_TYPES, Layout
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.machine import memory_bytes
-from mtl_cli.core.message_text import comma_list
 from mtl_cli.core.prediction_names import spread_name
-from mtl_cli.core.private_apis import TooManyWeightsError, bounded_weights
+from mtl_cli.core.private_apis import (
+    TooManyWeightsError,
+    bounded_weights,
+    unallocated_variables,
+)
 from mtl_cli.core.tensors import Tensor, check_shape
 from mtl_cli.layers.calibration import Calibration
 from mtl_cli.layers.members import EnsembleInputs, split_by_member
-from mtl_cli.network.ensemble import average
-from mtl_cli.network.network import Network
+from mtl_cli.network.network import Network, average
 from mtl_cli.tasks.base import Statistics
 
-# The weights must fit this fraction of the memory. A run needs the remaining memory for
-# the gradients or the state of the optimizer, and for the copy of the weights that it
-# writes to disk.
+# The weights must fit this fraction of the memory. The rest is for the gradients, the
+# state of the optimizer and copies.
 FRACTION_OF_MEMORY = 0.5
 BYTES_PER_WEIGHT = 4
 # Keras' policy for each `trainer.precision`. Weights are float32 under both policies.
@@ -41,12 +42,6 @@ def build(
     """Builds the network that a configuration describes, with initial weights.
 
     If the key `ensemble` lists seeds, the network averages one network per seed.
-    `layout` holds the columns of each feature in the network's inputs. `Network`
-    describes the label statistics.
-
-    Raises:
-        ConfigError: if the weights do not fit the memory of this machine, or the heads
-            leave out an output, or a method of an option returns a wrong shape.
     """
     statistics = label_statistics or {}
     max_bytes = FRACTION_OF_MEMORY * memory_bytes()
@@ -66,7 +61,7 @@ def build(
 def build_run(
     config: Config, layout: Layout, statistics: dict[str, Statistics]
 ) -> Network:
-    """Builds the network of one run. See `build` for the arguments."""
+    """Builds the network of one run."""
     keras.config.set_dtype_policy(DTYPE_POLICIES[config.trainer.precision])
     model = config.model
     tasks = config.chosen_tasks
@@ -103,24 +98,38 @@ def build_run(
     )
 
 
+def check_size(
+    config: Config,
+    layout: Layout,
+    label_statistics: dict[str, Statistics],
+    array_sizes: Collection[int],
+) -> None:
+    """Raises ValueError if a network has more or fewer weights than are stored.
+
+    A few changed digits in a saved configuration can describe a network that fills the
+    memory or takes hours to build. So the weights are counted without allocating them,
+    up to twice the stored number. `array_sizes` holds the number of weights in each
+    stored array.
+    """
+    num_stored = sum(array_sizes)
+    max_weights, max_variables = 2 * num_stored, 2 * len(array_sizes)
+    with unallocated_variables(), bounded_weights(max_weights, max_variables):
+        network = build_run(config, layout, label_statistics)
+        num_described = int(network.predictions.count_params())
+    num_described *= max(1, len(config.ensemble))  # an empty list means one run
+    if num_described != num_stored:
+        raise ValueError(
+            f"the configuration describes {num_described:,} weights, but "
+            f"{num_stored:,} are stored"
+        )
+
+
 def connect_heads(
     config: Config, logits_by_task: dict[str, Tensor]
 ) -> dict[str, Tensor]:
-    """Connects the heads to the logits of the towers.
-
-    Returns: {output: its logits, (B, width)}.
-
-    Raises:
-        ConfigError: if the heads leave out an output, or return a wrong shape.
-    """
+    """Connects the heads to the logits of the towers: {output: its logits}."""
     heads = config.model.heads_option
     logits = heads.connect(logits_by_task, config.chosen_tasks)
-    if missing := [o.name for o in config.outputs if o.name not in logits]:
-        raise ConfigError(
-            f"model.heads={config.model.heads}: `connect` returns no logits of "
-            f"{comma_list(missing)}; return the logits of every output that `outputs` "
-            "lists"
-        )
     for output in config.outputs:
         source = f"model.heads={config.model.heads}: `connect` for {output.name}"
         check_shape(source, logits[output.name], ("batch", output.task.num_logits))
@@ -130,10 +139,7 @@ def connect_heads(
 def calibration_layers(
     config: Config, statistics: dict[str, Statistics]
 ) -> dict[str, Calibration]:
-    """Makes the layers that calibrate the logits of towers.
-
-    Returns: {task: the layer}, for the tasks whose kind can be calibrated.
-    """
+    """Makes a layer for each task whose kind can be calibrated: {task: the layer}."""
     return {
         name: Calibration(
             task.logit_shift,
@@ -155,10 +161,7 @@ def connect_predictions(
     """Calibrates the logits of each tower, and computes the predictions of outputs.
 
     With several members, a prediction is the mean over the members, and the standard
-    deviation over the members is one more prediction. `logits_by_task` holds the
-    logits of the towers, before calibration.
-
-    Returns: {prediction: (B, width)}.
+    deviation over the members is one more prediction.
     """
     num_members = config.model.members
     calibrated_logits = {
@@ -183,24 +186,21 @@ def connect_predictions(
 
 
 def encodings_of_members(encodings: Encodings, num_members: int) -> Encodings:
-    """Repeats the encodings of a batch for each member.
+    """Repeats the encodings of a batch for each member, scaled by the member's vector.
 
-    Each member reads the encodings scaled by a vector of its own. All tensors become
-    (num_members * B, width): first the rows of the first member, then the rows of the
-    second member, and so on.
+    All tensors become (num_members * B, width): first the rows of the first member,
+    then the rows of the second member, and so on.
     """
     if num_members == 1:
         return encodings
     scale = EnsembleInputs(num_members, name="members")
-    outputs = [scale(encoding) for encoding in encodings.outputs]
-    xs = [ops.tile(x, (num_members, 1)) for x in encodings.x]
     scenario_weights = encodings.scenario_weights
     if scenario_weights is not None:
         scenario_weights = ops.tile(scenario_weights, (num_members, 1))
     return replace(
         encodings,
-        outputs=outputs,
-        x=xs,
+        outputs=[scale(encoding) for encoding in encodings.outputs],
+        x=[ops.tile(x, (num_members, 1)) for x in encodings.x],
         scenario_weights=scenario_weights,
         num_members=num_members,
     )
@@ -211,16 +211,13 @@ def connect_scenario_weights(
 ) -> Tensor:
     """Computes the weight of each scenario in each row, (B, scenarios).
 
-    The scenarios are the known values of `feature`. If the scenario of a row is known,
-    this scenario has weight 1, and all others have weight 0. If the scenario is
-    unknown, all scenarios have the same weight. The weights of a row sum to 1.
+    The scenarios are the known values of `feature`. The scenario of the row has weight
+    1, and all others 0. If it is unknown, all have the same weight, with the sum 1.
     """
     ids = inputs["ids"][:, layout.columns[feature].start]
     table = layout.tables[layout.blocks[feature].table or feature]
-    # Unknown values have the id 0, and scenario i has the id i. So `one_hot` has one
-    # more column than there are scenarios. A one-hot vector of `ids - 1` would not have
-    # this column, but ONNX counts negative ids from the end: it would read an unknown
-    # value, -1, as the last scenario.
+    # Unknown values have the id 0, and scenario i has the id i. Not a one-hot vector of
+    # `ids - 1`: ONNX would read an unknown value, -1, as the last scenario.
     num_scenarios = table.size - 1
     one_hot = ops.one_hot(ids, table.size, dtype="float32")
     is_unknown = one_hot[:, :1]  # 1 or 0, (B, 1)
@@ -228,7 +225,7 @@ def connect_scenario_weights(
 
 
 def connect_inputs(layout: Layout) -> dict[str, Tensor]:
-    """Makes the network's inputs: {input: (B, columns)}, without empty inputs."""
+    """Makes the network's inputs, (B, columns) each, without empty inputs."""
     return {
         name: keras.Input((layout.width(name),), dtype=dtype, name=name)
         for name, dtype in INPUT_TYPES.items()

@@ -2,12 +2,9 @@
 
 Two networks may have the features in different orders, or only some features in common.
 So `blocks.py` makes one block of the rows of a kernel that belong to a feature, and one
-block of the factors that scale the columns of a feature. The block can then be copied
-to the place of the same feature in another network.
-
-For example, x holds the embedding of `user` with 2 columns, the embedding of `item`
-with 3 columns and the dense feature `price`. The deep network multiplies x by a kernel
-of 6 rows: rows 0 and 1 belong to `user`, rows 2 to 4 to `item`, and row 5 to `price`.
+block of the factors that scale the columns of a feature. For example, if x holds the
+embedding of `user` with 2 columns and the dense feature `price`, rows 0 and 1 of the
+kernel that multiplies x belong to `user`, and row 2 to `price`.
 """
 
 import itertools
@@ -19,7 +16,6 @@ import keras
 
 from mtl_cli.columns.layout import Layout
 from mtl_cli.config.run_config import Config
-from mtl_cli.core.option_classes import overridden_below
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers import FusedEmbedding, Routing
 from mtl_cli.network.network import Network
@@ -32,8 +28,7 @@ class Column(NamedTuple):
     Attributes:
         feature: the name of the feature to which the column belongs.
         source: the number of the tensor that the column comes from, from 1, if several
-            tensors were joined. A gate, for instance, may read the columns of some
-            features, and then all of x.
+            tensors were joined, such as the columns of some features and all of x.
     """
 
     feature: str
@@ -43,17 +38,13 @@ class Column(NamedTuple):
 class Unnamed(Enum):
     """A tensor none of whose columns belongs to a feature."""
 
-    # The output of a layer with weights.
-    HIDDEN = auto()
+    HIDDEN = auto()  # the output of a layer with weights
     # The factors of a gate. A factor belongs to the same feature as the column that it
     # multiplies.
     FACTORS = auto()
 
 
-# All columns of a tensor.
-Columns: TypeAlias = list[Column] | Unnamed
-# The name of a column that belongs to no feature, in a tensor with columns that do.
-HIDDEN_COLUMN = "hidden unit"
+Columns: TypeAlias = list[Column] | Unnamed  # all columns of a tensor
 
 
 class FeatureSlice(NamedTuple):
@@ -62,9 +53,8 @@ class FeatureSlice(NamedTuple):
     Attributes:
         feature: the name of the feature.
         number: the number of the slice among the slices of the feature, 1 for the last.
-            A feature may have several: an embedding and dense columns in x, and, for
-            some gates, other columns before x. Counted from the end, the slices in x
-            have the same numbers in all layers.
+            Some gates read other columns before x. Counted from the end, the slices in
+            x have the same numbers in all layers.
         columns: the positions of the columns.
     """
 
@@ -79,14 +69,8 @@ class FeatureColumns:
     A column of x, the embeddings and dense features side by side, has the name of its
     feature. An encoding is an output of the encoder. A unit of the encoder's deep
     network has a number: `deep 3`. Columns that depend on the number and the order of
-    the features all have one name, `feature_order`: it lists the features.
-
-    Attributes:
-        x_columns: the columns of x.
-        encoding_columns: the columns of an encoding.
-        feature_order: the name of columns that depend on the order of the features.
-            Only networks with the same features in the same order have this name in
-            common.
+    the features all have one name, `feature_order`: it lists the features. So only
+    networks with the same features in the same order have this name in common.
     """
 
     def __init__(self, network: Network, config: Config, layout: Layout) -> None:
@@ -101,19 +85,13 @@ class FeatureColumns:
         }
 
     def slices_of_kernel_rows(self, layer: keras.Layer) -> list[FeatureSlice]:
-        """Returns the rows of each feature in the `input_kernels` of a layer.
-
-        The list is empty for a layer that does not read features.
-        """
+        """Returns the rows of each feature in the `input_kernels` of a layer."""
         if not input_kernels(layer):
             return []
         return feature_slices(self.columns_of(inputs_of_call(layer, 0)[0]))
 
     def slices_of_scaled_columns(self, layer: keras.Layer) -> list[FeatureSlice]:
-        """Returns the columns of each feature that a layer scales.
-
-        The list is empty for a layer that scales no columns of features.
-        """
+        """Returns the columns of each feature that a layer scales."""
         if getattr(layer, "keeps_columns", False):
             return feature_slices(self.columns_of(inputs_of_call(layer, 0)[0]))
         if isinstance(layer, Routing) and layer.reports_owners:
@@ -121,7 +99,6 @@ class FeatureColumns:
         return []
 
     def columns_of(self, tensor: Tensor) -> Columns:
-        """Returns the feature of each column of a tensor."""
         if id(tensor) in self.columns_by_tensor:
             return self.columns_by_tensor[id(tensor)]
         operation, call, _ = tensor._keras_history
@@ -155,8 +132,7 @@ class FeatureColumns:
     def _columns_scaled_by(self, gate: Routing) -> Columns:
         """Returns the feature of each unit that a gate's factors multiply.
 
-        Follows the factors through the network, up to the first operation that also
-        reads something else: the units.
+        The units are what the first operation reads that does not read factors alone.
         """
         to_visit: deque[keras.Operation] = deque([gate])
         while to_visit:
@@ -169,32 +145,24 @@ class FeatureColumns:
         return Unnamed.HIDDEN
 
     def _columns_of_encoding(self, config: Config, width: int) -> list[Column]:
-        """Returns the `width` columns of an encoding."""
+        deep = self.x_columns  # without `deep_units`, x takes its place
+        if config.encoder.deep_units:
+            deep = [Column(f"deep {i}") for i in range(config.encoder.deep_units[-1])]
         interactions = config.encoder.interaction_columns()
-        # If a subclass overrides `interact` alone, the inherited names do not fit.
-        overrides = overridden_below(type(config.encoder), "interaction_columns")
-        if interactions is None or "interact" in overrides:
-            return self._columns_of_all_features(width)
-        if not config.encoder.deep_units:  # x takes the place of a deep network
-            return [*self.x_columns, *map(Column, interactions)]
-        deep = [f"deep {i}" for i in range(config.encoder.deep_units[-1])]
-        return list(map(Column, [*deep, *interactions]))
+        columns = [*deep, *map(Column, interactions or [])]
+        # The names are None or too few if they do not name the interactions.
+        fits = len(columns) == width
+        return columns if fits else self._columns_of_all_features(width)
 
 
 def inputs_of_call(operation: keras.Operation, call: int) -> list[Tensor]:
-    """Returns the tensors that an operation reads in one of its calls.
-
-    A layer that is connected several times has several calls, numbered from 0.
-    """
+    """Returns the tensors that an operation reads in one of its calls, from 0."""
     inputs: list[Tensor] = operation._inbound_nodes[call].input_tensors
     return inputs
 
 
 def selected_columns(operation: keras.Operation, call: int) -> slice:
-    """Returns the columns that an operation such as `x[:, 2:5]` selects.
-
-    Other operations keep all columns.
-    """
+    """Returns the columns that an operation such as `x[:, 2:5]` selects, or all."""
     if type(operation).__name__ != "GetItem":
         return slice(None)
     x, key = operation._inbound_nodes[call].arguments.args
@@ -209,7 +177,7 @@ def columns_side_by_side(columns: list[Columns], widths: list[int]) -> list[Colu
     num_sources = 0
     for columns_of_tensor, width in zip(columns, widths, strict=True):
         if isinstance(columns_of_tensor, Unnamed):
-            columns_of_tensor = [Column(HIDDEN_COLUMN)] * width
+            columns_of_tensor = [Column("hidden unit")] * width
         all_columns += [
             column._replace(source=num_sources + column.source)
             for column in columns_of_tensor
@@ -219,10 +187,7 @@ def columns_side_by_side(columns: list[Columns], widths: list[int]) -> list[Colu
 
 
 def common_columns(columns: list[Columns]) -> list[Column]:
-    """Returns the columns that several tensors have in common; [] if they differ.
-
-    Such tensors are, for example, added or multiplied, perhaps also by factors.
-    """
+    """Returns the columns that tensors which are added or multiplied have in common."""
     first, *others = [c for c in columns if c is not Unnamed.FACTORS]
     if isinstance(first, list) and all(other == first for other in others):
         return first

@@ -15,21 +15,20 @@ from mtl_cli.network.network import Network
 from mtl_cli.network.parts import parse_layer_name
 from mtl_cli.tasks.base import Statistics
 
-# The biases are computed from at most this many rows. More rows hardly change them.
-MAX_ROWS = 1_000_000
+MAX_ROWS = 1_000_000  # more rows hardly change the biases
 
 
 def set_initial_biases(network: Network, config: Config, table: Table) -> None:
     """Sets the biases of the towers' last layers. `table` holds the training rows.
 
-    With these biases, and all kernels at 0, a network would predict the same for every
-    row: the value that suits the labels of the task best, see `Task.initial_logits`.
+    With these biases, and all kernels at 0, a network would predict for every row the
+    value that suits the labels of the task best, see `Task.initial_logits`.
     """
-    tasks = config.chosen_tasks
-    model = config.model
-    towers = model.tower_specs(tasks)
+    tasks, model = config.chosen_tasks, config.model
     logits = initial_logits(config, table, network.label_statistics)
-    last_biases = model.towers_option.last_biases(list(logits.values()), towers)
+    last_biases = model.towers_option.last_biases(
+        list(logits.values()), model.tower_specs(tasks)
+    )
     bias_by_task = dict(zip(tasks, last_biases, strict=True))
     for layer in network.logits.layers:
         name = parse_layer_name(layer.name, list(tasks))
@@ -37,18 +36,14 @@ def set_initial_biases(network: Network, config: Config, table: Table) -> None:
             continue
         biases = np.stack([bias_by_task[task] for task in name.tasks])
         # A task has several layers side by side if it has several members or scenarios.
-        layers_per_task = layer.num // len(name.tasks)
-        biases = np.repeat(biases, layers_per_task, axis=0)
+        biases = np.repeat(biases, layer.num // len(name.tasks), axis=0)
         layer.bias.assign(biases.reshape(layer.bias.shape))
 
 
 def initial_logits(
     config: Config, table: Table, label_statistics: dict[str, Statistics]
 ) -> dict[str, Floats]:
-    """Returns {task: the logits that its tower should start with, (num_logits,)}.
-
-    `label_statistics` is `Network.label_statistics`.
-    """
+    """Returns {task: the logits that its tower should start with, (num_logits,)}."""
     outputs = config.model.heads_option.tower_outputs(config.chosen_tasks)
     logits = {}
     for task, output in outputs.items():
@@ -58,9 +53,7 @@ def initial_logits(
             weights /= weights.mean()
             statistics = label_statistics.get(task, {})
             logits[task] = output.task.initial_logits(labels, weights, statistics)
-            source = (
-                f"dataset.tasks.{task}: `initial_logits` of kind {output.task.kind}"
-            )
+            source = f"dataset.tasks.{task}: `initial_logits`"
             check_shape(source, logits[task], (output.task.num_logits,))
         else:
             logits[task] = np.zeros(output.task.num_logits)

@@ -12,13 +12,8 @@ import keras
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.owners import SHARED, owner_name, task_owner_name
-from mtl_cli.layers import ParallelDense, ParallelMLP, Routing
+from mtl_cli.layers import Routing
 from mtl_cli.network.parallel_networks import num_networks
-
-# The ends of the names of layers that compute networks for each task. The networks of
-# the first task come first, then the networks of the second task, and so on.
-BOTTOMS = "bottoms"  # one network per task
-SPECIFIC_EXPERTS = "specific_experts"  # one or several networks per task
 
 
 def network_owners(
@@ -29,66 +24,58 @@ def network_owners(
     An owner with several networks in the layer gets a number for each: `click 1`,
     `click 2`. A network without an owner has only a number, from 1. The networks of an
     owner for several scenarios have the same name, see `network_scenarios`.
-
-    Args:
-        layer: a layer of the sharing scheme or of the towers.
-        tasks: the names of all tasks, in the order of the network's outputs.
-        tasks_in_name: the tasks in the layer's name, see `parse_layer_name`; [] if the
-            name has no tasks.
+    `tasks_in_name` are the tasks in the layer's name, see `parse_layer_name`.
     """
-    if isinstance(layer, Routing):
-        return route_owners(layer, tasks)
     num = num_networks(layer)
     num_scenarios = getattr(layer, "num_scenarios", 1)
-    if num_scenarios > 1:
-        return scenario_owners(num, num_scenarios, tasks_in_name)
+    if isinstance(layer, Routing):
+        owners = [
+            str(number) if route.owner is None else owner_name(route.owner, tasks)
+            for number, route in enumerate(layer.routes, 1)
+        ]
+        return neighbours(owners, layer.networks_per_route, num_scenarios)
     if tasks_in_name:
         if num < len(tasks_in_name):  # a single network serves several tasks
             return tasks_in_name[:1]
-        return names_with_numbers(tasks_in_name, num // len(tasks_in_name))
-    stores_owners = isinstance(layer, ParallelDense | ParallelMLP)
-    if stores_owners and layer.owners is not None:
-        return stored_owners(layer.owners, tasks)
-    if layer.name.endswith(BOTTOMS):
-        return names_with_numbers(tasks, num // len(tasks))
-    if layer.name.endswith(SPECIFIC_EXPERTS):
-        # Experts have a number even if each task has only one.
-        per_task = range(1, num // len(tasks) + 1)
-        return [f"{task} {number}" for task in tasks for number in per_task]
-    return names_from_one_to(num)
+        return neighbours(tasks_in_name, num // len(tasks_in_name), num_scenarios)
+    owner_of_networks = getattr(layer, "owners", None)
+    if owner_of_networks is None and layer.name.endswith("specific_experts"):
+        # The experts of the first task come first.
+        owner_of_networks = [i * len(tasks) // num for i in range(num)]
+    if owner_of_networks is not None:
+        return with_numbers([owner_name(owner, tasks) for owner in owner_of_networks])
+    if layer.name.endswith("bottoms"):  # one network per task
+        return neighbours(tasks, num // len(tasks))
+    numbers = range(1, num // num_scenarios + 1)
+    return [str(number) for number in numbers] * num_scenarios
 
 
-def scenario_owners(
-    num: int, num_scenarios: int, tasks_in_name: Sequence[str]
+def neighbours(
+    owners: Sequence[str], num_per_owner: int, num_scenarios: int = 1
 ) -> list[str]:
-    """Returns a name for the owner of each of `num` networks for single scenarios.
+    """Names networks by their owners; the networks of an owner are neighbours.
 
-    The networks of a task for the first scenario come first. `tasks_in_name` is empty
-    if the networks serve all tasks.
+    If an owner has one network for a scenario, the network has the name of the owner.
+    Otherwise, the names have numbers: `click 1`, `click 2`, `buy 1`, `buy 2`.
     """
-    num_per_scenario = num // num_scenarios
-    if not tasks_in_name:
-        return names_from_one_to(num_per_scenario) * num_scenarios
-    num_per_task = num_per_scenario // len(tasks_in_name)
-    return [
-        name
-        for task in tasks_in_name
-        for name in names_with_numbers([task], num_per_task) * num_scenarios
-    ]
+    num_per_scenario = num_per_owner // num_scenarios
+    names = []
+    for owner in owners:
+        names_of_owner = [owner] * num_per_scenario
+        if num_per_scenario > 1:
+            names_of_owner = with_numbers(names_of_owner)
+        names += names_of_owner * num_scenarios
+    return names
 
 
-def route_owners(layer: Routing, tasks: Sequence[str]) -> list[str]:
-    """Returns a name for the owner of each gate in a layer of gates."""
-    owners = [
-        str(number) if route.owner is None else owner_name(route.owner, tasks)
-        for number, route in enumerate(layer.routes, 1)
-    ]
-    num_per_scenario = layer.networks_per_route // layer.num_scenarios
-    return [
-        name
-        for owner in owners
-        for name in names_with_numbers([owner], num_per_scenario) * layer.num_scenarios
-    ]
+def with_numbers(owners: Sequence[str]) -> list[str]:
+    """Numbers the networks of each owner: `click 1`, `buy 1`, `click 2`."""
+    counts: Counter[str] = Counter()
+    names = []
+    for owner in owners:
+        counts[owner] += 1
+        names.append(f"{owner} {counts[owner]}")
+    return names
 
 
 def network_scenarios(
@@ -96,8 +83,7 @@ def network_scenarios(
 ) -> list[int | None]:
     """Returns the index of the scenario that each network of a layer is for.
 
-    The index is None for networks that serve all scenarios. `network_owners` describes
-    `tasks_in_name`.
+    The index is None for networks that serve all scenarios.
     """
     num_scenarios = getattr(layer, "num_scenarios", 1)
     if num_scenarios == 1:
@@ -120,37 +106,6 @@ def embedding_owners(config: Config) -> list[str]:
     tasks = list(config.chosen_tasks)
     num_sets = config.model.num_encodings(len(tasks))
     return [*map(task_owner_name, tasks), SHARED][:num_sets]
-
-
-def stored_owners(owners: Sequence[int | str], tasks: Sequence[str]) -> list[str]:
-    """Returns names for the owners that a layer stores, one owner per network.
-
-    The networks of an owner need not be neighbours: `click 1`, `buy 1`, `click 2`.
-    """
-    counts: Counter[str] = Counter()
-    names = []
-    for owner in owners:
-        name = owner_name(owner, tasks)
-        counts[name] += 1
-        names.append(f"{name} {counts[name]}")
-    return names
-
-
-def names_from_one_to(num: int) -> list[str]:
-    """Returns the names of networks that have only a number: `1`, `2`, `3`."""
-    return [str(number) for number in range(1, num + 1)]
-
-
-def names_with_numbers(owners: Sequence[str], num_per_owner: int) -> list[str]:
-    """Names networks by their owners; the networks of an owner are neighbours.
-
-    If each owner has one network, the network has the name of its owner. Otherwise the
-    names have numbers: `click 1`, `click 2`, `buy 1`, `buy 2`.
-    """
-    if num_per_owner == 1:
-        return list(owners)
-    numbers = range(1, num_per_owner + 1)
-    return [f"{owner} {number}" for owner in owners for number in numbers]
 
 
 def task_of_owner(owner: str, tasks: Collection[str]) -> str | None:

@@ -1,7 +1,5 @@
 """Finds the weights of each network in a layer that computes several networks.
 
-The words of this module:
-
 - A *network* is, for example, one expert, gate or tower. A single Keras layer can
   compute several networks side by side.
 - A *part* of such a layer is an inner layer or a variable; see `Routing.parts`.
@@ -10,15 +8,13 @@ The words of this module:
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import keras
 
 from mtl_cli.layers import ParallelDense, ParallelMLP, Routing, StarDense, StarMLP
-from mtl_cli.layers.parallel_norms import ParallelBatchNorm, ParallelLayerNorm
+from mtl_cli.layers.members import EnsembleInputs
 
 Index = tuple[slice, ...]
-LayerPart: TypeAlias = keras.Layer | keras.Variable
 ALL = slice(None)  # all positions of an axis
 ALL_NETWORKS = -1  # `NetworkPiece.network` of a piece that all networks share
 # The layers, apart from gates, that compute networks side by side.
@@ -31,8 +27,7 @@ class NetworkPiece:
 
     Attributes:
         network: the index of the network in its layer; or `ALL_NETWORKS`.
-        name: the name of the piece, such as `0.kernel` for the kernel of the first
-            layer.
+        name: such as `0.kernel` for the kernel of the first layer.
         variable: the weight that holds the piece.
         index: the slices of the weight, one per axis.
     """
@@ -60,6 +55,8 @@ def pieces_of(layer: keras.Layer) -> Iterator[NetworkPiece]:
                 yield replace(piece, network=ALL_NETWORKS) if is_shared else piece
     elif isinstance(layer, LAYERS_OF_NETWORKS):
         yield from pieces_of_part(layer, "")
+    elif isinstance(layer, EnsembleInputs):  # its networks are the members
+        yield from pieces_of_part(layer.scale, "scale")
     else:
         for i, variable in enumerate(layer.weights):
             yield NetworkPiece(0, str(i), variable, (ALL,) * len(variable.shape))
@@ -70,8 +67,7 @@ def pieces_by_scenario(layer: keras.Layer) -> Iterator[tuple[NetworkPiece, int |
 
     Such a weight names the axis of its scenarios, `scenario_axis`.
 
-    Yields: a piece, and the index of the scenario that the piece is for; None if the
-        piece is for all scenarios.
+    Yields: a piece, and the index of its scenario; None for all scenarios.
     """
     for piece in pieces_of(layer):
         axis: int | None = getattr(piece.variable, "scenario_axis", None)
@@ -87,8 +83,7 @@ def pieces_by_scenario(layer: keras.Layer) -> Iterator[tuple[NetworkPiece, int |
 def input_kernels(layer: keras.Layer) -> list[keras.Variable]:
     """Returns the kernels that the input of a layer is multiplied with.
 
-    Row i of such a kernel belongs to column i of the input. The rows are the second
-    last axis.
+    The second last axis of such a kernel belongs to the columns of the input.
     """
     if isinstance(layer, ParallelDense):
         return [layer.kernel]
@@ -101,32 +96,27 @@ def input_kernels(layer: keras.Layer) -> list[keras.Variable]:
     return [kernel for part in layer.input_parts() for kernel in input_kernels(part)]
 
 
-def pieces_of_part(part: LayerPart, prefix: str) -> Iterator[NetworkPiece]:
+def pieces_of_part(
+    part: keras.Layer | keras.Variable, prefix: str
+) -> Iterator[NetworkPiece]:
     """Splits a part of a layer into pieces that belong to one network each.
 
-    Args:
-        part: a layer that computes several networks, or a variable whose first axis has
-            one entry per network.
-        prefix: the start of the pieces' names. The name of a variable's pieces is the
-            prefix alone.
+    The first axis of a variable has one entry per network. `prefix` is the start of the
+    pieces' names, and the whole name of a variable's pieces.
     """
     if isinstance(part, ParallelMLP | StarMLP):
         # The layers with weights are numbered from 0: `0.kernel` is the kernel of the
         # first layer.
-        layers = [layer for layer in part.stack if layer.weights]
-        for i, layer in enumerate(layers):
-            layer_prefix = f"{prefix}{i}."
-            if isinstance(layer, ParallelBatchNorm | ParallelLayerNorm):
-                for variable in layer.weights:
-                    name = f"{layer_prefix}{variable.name}"
-                    yield from pieces_of_part(variable, name)
-            else:
-                yield from pieces_of_part(layer, layer_prefix)
+        for i, layer in enumerate(layer for layer in part.stack if layer.weights):
+            yield from pieces_of_part(layer, f"{prefix}{i}.")
     elif isinstance(part, ParallelDense):
         yield from pieces_of_dense(part, prefix)
     elif isinstance(part, StarDense):
         for name, inner_part in part.parts().items():
             yield from pieces_of_part(inner_part, f"{prefix}{name}")
+    elif isinstance(part, keras.Layer):  # a normalisation
+        for variable in part.weights:
+            yield from pieces_of_part(variable, f"{prefix}{variable.name}")
     else:
         for network in range(part.shape[0]):
             index = (slice(network, network + 1), *(ALL,) * (len(part.shape) - 1))
@@ -136,8 +126,8 @@ def pieces_of_part(part: LayerPart, prefix: str) -> Iterator[NetworkPiece]:
 def pieces_of_dense(layer: ParallelDense, prefix: str) -> Iterator[NetworkPiece]:
     """Splits a layer of several dense layers into one kernel and one bias for each.
 
-    The dense layers that read the same input form a group. The kernels of a group lie
-    side by side in one matrix.
+    The kernels of the dense layers that read the same input lie side by side in one
+    matrix.
     """
     num_per_group = layer.num // layer.groups
     for network in range(layer.num):

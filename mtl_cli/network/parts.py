@@ -16,12 +16,9 @@ NAME_WITH_TASKS = re.compile(r"([a-z]+s)((?:_\d+)+)(?:_([a-z]\w*))?")
 
 
 class NameWithTasks(NamedTuple):
-    """The name of a layer that computes one network per task, such as `towers_0_2`.
+    """The name of a layer that computes one network per task: `towers_0_2_logits`.
 
-    Attributes:
-        kind: the kind of the networks, in the plural: `towers`.
-        tasks: the names of the tasks, in the order of the networks.
-        suffix: the words after the tasks, such as `logits`; "" if there are none.
+    Here the kind is `towers`, and the suffix `logits`.
     """
 
     kind: str
@@ -82,15 +79,10 @@ def layers_before(tensors: list[Tensor]) -> set[str]:
     return names
 
 
-def freeze(network: Network, parts: Sequence[Part]) -> list[str]:
+def freeze(network: Network, parts: Sequence[Part]) -> None:
     """Makes training leave the weights of some parts as they are.
 
     The moving averages of batch normalisation do not change either.
-
-    Returns: a warning for each part that has no weights in this network.
-
-    Raises:
-        ConfigError: if nothing is left to train.
     """
     part_by_layer = part_of_layers(network)
     for layer in network.logits.layers:
@@ -102,8 +94,3 @@ def freeze(network: Network, parts: Sequence[Part]) -> list[str]:
             f"start_from.freeze: this network has only {names}, so nothing is left to "
             "train; remove a part from the list"
         )
-    return [
-        f"start_from.freeze: this network has no weights in its {part}"
-        for part in parts
-        if part not in part_by_layer.values()
-    ]

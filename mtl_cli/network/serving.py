@@ -27,12 +27,10 @@ TENSOR_SPECS: dict[InputKind, tf.TensorSpec] = {
 
 
 class ServingFunction(NamedTuple):
-    """A TensorFlow function that encodes and scores raw rows, for a saved model.
+    """A TensorFlow function from raw columns to named predictions, for a saved model.
 
-    Attributes:
-        function: the traced function, from raw columns to named predictions.
-        resources: the weights and vocabularies that the function reads. TensorFlow
-            saves only those that the saved model lists.
+    `resources` are the weights and vocabularies that the function reads. TensorFlow
+    saves only those that the saved model lists.
     """
 
     function: "ConcreteFunction"
@@ -44,14 +42,7 @@ def trace_serving_function(
 ) -> ServingFunction:
     """Traces the function that a saved model serves.
 
-    Args:
-        network: the trained network.
-        features: the features that encode raw rows.
-        config: the configuration of the network.
-        arguments: {name of an argument of the function: column of the data}.
-
-    Raises:
-        ConfigError: if a feature cannot be exported.
+    `arguments` is {name of an argument of the function: column of the data}.
     """
     kinds = features.input_kinds
     vocabularies: Tables = {}  # filled while the function is traced
@@ -78,12 +69,8 @@ def named_predictions(
 ) -> dict[str, Tensor]:
     """Predicts encoded rows, and names the predictions as `mtl-predict` does.
 
-    Args:
-        network: the trained network.
-        config: the configuration of the network.
-        inputs: the inputs of the network, `(rows, width)` each.
-        is_accepted: whether the features accept the values of each row, `(rows,)`. The
-            predictions of all other rows become NaN.
+    `is_accepted` says whether the features accept the values of each row, `(rows,)`.
+    The predictions of all other rows become NaN.
 
     Returns: {name of a column: predictions, `(rows,)`}.
     """

@@ -16,14 +16,7 @@ if TYPE_CHECKING:  # an import at run time would load TensorFlow
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A trained model.
-
-    Attributes:
-        network: the network.
-        features: the features; they encode raw rows for the network.
-        config: the configuration of the run that trained the network.
-        folder: the run folder, or the export, from which the model was loaded.
-    """
+    """A trained model. `folder` is the run or the export that it was loaded from."""
 
     network: "Network"
     features: FeatureSet
@@ -31,10 +24,7 @@ class TrainedModel:
     folder: Path
 
     def with_constants(self, values: Mapping[str, Any], option: str) -> "TrainedModel":
-        """Returns a model that takes `values`, {column: value}, as constant columns.
-
-        See the function `with_constants` for the arguments and errors.
-        """
+        """Returns a model that takes `values`, {column: value}, as constant columns."""
         return replace(self, features=with_constants(self.features, values, option))
 
     def prediction_columns(self, encoded: dict[str, Array]) -> dict[str, Array]:

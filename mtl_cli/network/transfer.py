@@ -1,4 +1,8 @@
-"""Copies weights between the networks of two runs, block by block."""
+"""Copies weights between the networks of two runs, block by block.
+
+A block is a part of a weight that has an owner, such as an expert. `blocks.py` cuts the
+weights into blocks.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -8,8 +12,57 @@ from typing import NamedTuple
 
 import keras
 
-from mtl_cli.network.block_names import BlockName
+from mtl_cli.config.start_from import Part
+from mtl_cli.core.message_text import comma_list
 from mtl_cli.network.parallel_networks import Index
+
+
+class BlockName(NamedTuple):
+    """The name of a block.
+
+    Attributes:
+        part: the part of the network, see `part_of_layers`.
+        layer: the kind of layer, such as `level_1_gates`, `tower` or `table`.
+        owner: what the block belongs to: a task (`click`), an expert (`2`), an expert
+            of a task (`click 2`), a member (`member 2`), or the feature of an embedding
+            table (`user`); "" if all networks of the layer share the block.
+        piece: see `NetworkPiece.name`. In an embedding table, the task that owns the
+            vectors; "" if all tasks share the vectors.
+        expert: such as `buy 2`, for a block that is the column of one expert in a gate.
+        feature: the feature that the rows of a kernel read, or whose columns the block
+            scales.
+        feature_slice: the number of the slice of the feature, see `FeatureSlice`.
+        feature_order: the list of all features, if the block depends on their order.
+        scenario: the name of the scenario that the weights are for; "" if they are for
+            all scenarios.
+    """
+
+    part: Part
+    layer: str
+    owner: str
+    piece: str
+    expert: str = ""
+    feature: str = ""
+    feature_slice: int = 1
+    feature_order: str = ""
+    scenario: str = ""
+
+    @property
+    def of_all_features(self) -> "BlockName":
+        """The name without the feature, equal for all blocks of one piece."""
+        return self._replace(feature="", feature_slice=1, feature_order="")
+
+    @property
+    def owner_text(self) -> str:
+        """The owner for messages, as in `click for expert buy 2 in scenario app`."""
+        text = self.owner
+        if self.part == "embeddings" and self.piece:
+            text += f" of {self.piece}"
+        if self.expert:
+            text += f" for expert {self.expert}"
+        if self.scenario:
+            text += f" in scenario {self.scenario}"
+        return text
 
 
 @dataclass(frozen=True)
@@ -57,17 +110,14 @@ class Match:
     Attributes:
         copies: the blocks to copy: both networks have them in the same shape.
         fresh: the blocks that only the new network has.
-        changed: the blocks of the new network that have another shape in the earlier
-            network, and the blocks of features that the earlier kernel does not read.
-        reordered: the blocks of the new network that depend on the order of the
-            features, where the earlier network has other features or another order.
+        changed: the blocks that have another shape in the earlier network, or read
+            other features there or in another order.
         dropped: the blocks that only the earlier network has.
     """
 
     copies: list[Copy]
     fresh: list[BlockName]
     changed: list[BlockName]
-    reordered: list[BlockName]
     dropped: list[BlockName]
 
 
@@ -81,31 +131,24 @@ def match(
 
     A block can be copied if it has the same shape in both networks. An embedding table
     may also have more rows in the new network: new ids come after the earlier ids, so
-    the earlier vectors are copied to the first rows.
-
-    Args:
-        earlier: the blocks of the earlier network.
-        new: the blocks of the new network.
-        earlier_shapes: the shapes of all weights of the earlier network.
-        new_shapes: the shapes of all weights of the new network.
+    the earlier vectors are copied to the first rows. The shapes are those of all
+    weights of a network.
     """
-    matched = Match([], [], [], [], [])
+    matched = Match([], [], [], [])
     # The blocks of one kernel may differ only in the feature whose rows they hold.
     earlier_kernels = {name.of_all_features for name in earlier}
     for name, target in new.items():
         source = earlier.get(name)
         if source is None:
-            if name.of_all_features not in earlier_kernels:
-                matched.fresh.append(name)
-            elif name.feature_order:
-                matched.reordered.append(name)
-            else:
-                matched.changed.append(name)
+            is_new = name.of_all_features not in earlier_kernels
+            (matched.fresh if is_new else matched.changed).append(name)
             continue
         earlier_shape = block_shape(earlier_shapes, source)
         shape = block_shape(new_shapes, target)
         if name.part == "embeddings" and earlier_shape[0] <= shape[0]:
-            target = first_rows(target, earlier_shape[0])
+            rows, columns = target.index
+            rows = slice(rows.start, rows.start + earlier_shape[0])
+            target = replace(target, index=(rows, columns))
             shape = (earlier_shape[0], *shape[1:])
         if shape == earlier_shape:
             matched.copies.append(Copy(source, target))
@@ -114,20 +157,13 @@ def match(
     # If the new network has the kernel, but not the block of a feature, then the kernel
     # reads fewer features. Nothing is dropped.
     new_kernels = {name.of_all_features for name in new}
-    for name in earlier:
-        if name.of_all_features not in new_kernels:
-            matched.dropped.append(name)
+    matched.dropped.extend(
+        name for name in earlier if name.of_all_features not in new_kernels
+    )
     return matched
 
 
-def first_rows(block: Block, num_rows: int) -> Block:
-    """Returns the first rows of a block of an embedding table."""
-    rows, *other_axes = block.index
-    return replace(block, index=(slice(rows.start, rows.start + num_rows), *other_axes))
-
-
 def block_shape(shapes: list[tuple[int, ...]], block: Block) -> tuple[int, ...]:
-    """Returns the shape of a block, given the shapes of all weights."""
     lengths = zip(block.index, shapes[block.weight], strict=True)
     return tuple(len(range(*axis.indices(length))) for axis, length in lengths)
 
@@ -160,3 +196,21 @@ def group_by_weight(copies: Iterable[Copy]) -> dict[int, list[tuple[Block, Index
     for source, target in copies:
         groups[target.weight].append((source, target.index))
     return groups
+
+
+def describe_blocks(blocks: Iterable[BlockName], text: str) -> list[str]:
+    """Describes blocks for messages, one line per layer.
+
+    For example, `towers: tower of click, buy: TEXT`, where `text` says what happens to
+    the blocks.
+    """
+    # The inner dicts are sets that keep the order.
+    owners_by_layer: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    for name in blocks:
+        owners_by_layer[name.part, name.layer][name.owner_text.strip()] = None
+    lines = []
+    for (part, layer), owners in owners_by_layer.items():
+        owner_list = comma_list(filter(None, owners))
+        of_owners = f" of {owner_list}" if owner_list else ""
+        lines.append(f"{part}: {layer}{of_owners}: {text}")
+    return lines

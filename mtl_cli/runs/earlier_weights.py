@@ -20,12 +20,19 @@ from mtl_cli.core.keras_settings import default_keras_settings
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.scenarios import network_scenario_names
-from mtl_cli.network.block_names import BlockName, describe_blocks
 from mtl_cli.network.blocks import blocks_of
 from mtl_cli.network.network import Network
 from mtl_cli.network.owner_names import task_of_owner
 from mtl_cli.network.parts import freeze
-from mtl_cli.network.transfer import Block, EarlierOptimizer, Match, copy_weights, match
+from mtl_cli.network.transfer import (
+    Block,
+    BlockName,
+    EarlierOptimizer,
+    Match,
+    copy_weights,
+    describe_blocks,
+    match,
+)
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.earlier_run import KEY, MAX_STEP, EarlierRun
@@ -59,8 +66,7 @@ def start_from(
     elif earlier.optimizer_step is not None:
         optimizer = EarlierOptimizer(earlier.optimizer_step)
         network = replace(network, earlier_optimizer=optimizer)
-    for warning in freeze(network, config.start_from.freeze):
-        console.warn(warning)
+    freeze(network, config.start_from.freeze)
     return network
 
 
@@ -81,7 +87,7 @@ def take_weights(
     fresh_scenarios = scenarios_to_start_fresh(config, model.config, earlier)
 
     def is_usable(name: BlockName) -> bool:
-        if name.part in fresh_parts or (name.scenario is not None and fresh_scenarios):
+        if name.part in fresh_parts or (name.scenario and fresh_scenarios):
             return False
         return goes_on(name, earlier)
 
@@ -93,7 +99,7 @@ def take_weights(
         [tuple(weight.shape) for weight in model.network.logits.weights],
         [tuple(weight.shape) for weight in network.logits.weights],
     )
-    all_fresh = [*matched.fresh, *matched.changed, *matched.reordered]
+    all_fresh = [*matched.fresh, *matched.changed]
     warnings = check_frozen_parts(config, earlier, blocks, all_fresh, fresh_parts)
     copy_weights(model.network.logits, network.logits, matched.copies)
     step, optimizer_messages = optimizer_step(path, config, model.config)
@@ -120,11 +126,10 @@ def take_weights(
 
 
 def layer_messages(matched: Match) -> list[str]:
-    lacks_order = "needs the same features in the same order, so it starts fresh"
+    changed = "of another shape, or reads other features, so it starts fresh"
     return [
         *describe_blocks(matched.fresh, "new, so it starts fresh"),
-        *describe_blocks(matched.changed, "of another shape, so it starts fresh"),
-        *describe_blocks(matched.reordered, lacks_order),
+        *describe_blocks(matched.changed, changed),
         *describe_blocks(matched.dropped, "left out, because this network lacks it"),
     ]
 

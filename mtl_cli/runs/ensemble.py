@@ -75,7 +75,7 @@ def write_ensemble(folders: list[Path], target: Path, quiet: bool = False) -> No
 
     If `quiet`, the scores are not printed.
     """
-    from mtl_cli.network.ensemble import average
+    from mtl_cli.network.network import average
 
     timer = StageTimer()
     if target.exists() or target.is_symlink():

@@ -11,7 +11,7 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import Part
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import comma_list
-from mtl_cli.network.block_names import BlockName, describe_blocks
+from mtl_cli.network.transfer import BlockName, describe_blocks
 from mtl_cli.runs.earlier_run import EarlierRun
 
 

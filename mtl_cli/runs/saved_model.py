@@ -86,8 +86,7 @@ def load(run: Path) -> TrainedModel:
 
     Raises a `DataError` if the files are missing or damaged, or do not fit each other.
     """
-    from mtl_cli.network.build import build
-    from mtl_cli.network.stored_size import check_size
+    from mtl_cli.network.build import build, check_size
 
     # The checksums come first: if somebody replaces the run while its files are read,
     # the checksums of the old run do not fit the files of the new run.

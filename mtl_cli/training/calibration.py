@@ -16,8 +16,7 @@ from keras import ops
 from mtl_cli.config.run_config import Config
 from mtl_cli.data.table import Table
 from mtl_cli.layers.members import split_by_member
-from mtl_cli.network.network import Network
-from mtl_cli.network.predictor import Predictor
+from mtl_cli.network.network import Network, Predictor
 from mtl_cli.tasks.base import CalibrationMethod
 from mtl_cli.training.calibration_fit import (
     NUM_FOLDS,

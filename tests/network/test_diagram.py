@@ -117,7 +117,7 @@ def test_layer_of_keras_is_a_node_too() -> None:
         ("x", "input", []),
         ("head", "layer", [0]),
         ("a", "output", [1]),
-        ("b", "output", [1]),
+        ("b", "output", [2]),
     ]
     assert found[1].sizes == "14 weights"
 

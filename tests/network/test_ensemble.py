@@ -6,9 +6,8 @@ import pytest
 from helpers.networks import LAYOUT, ROWS, config, features, network, randomize
 
 from mtl_cli.core.prediction_names import spread_name
-from mtl_cli.network.build import build
-from mtl_cli.network.ensemble import average
-from mtl_cli.network.stored_size import check_size
+from mtl_cli.network.build import build, check_size
+from mtl_cli.network.network import average
 
 FLOAT32 = 1e-5  # relative rounding of a mean of float32 numbers
 

@@ -140,16 +140,6 @@ def test_ids_of_vectors_are_lines_whatever_wrote_them(tmp_path, mark, end):
     np.testing.assert_array_equal(start.vectors, VECTORS[[0, 2, 3, 4]])
 
 
-def test_blank_line_at_the_end_of_the_ids_is_no_value(tmp_path):
-    chosen = config(data_set_with_vectors(tmp_path))
-    data = loaded(**chosen.dataset.model_dump())
-    before = pretrained.read_all(chosen, data.features)["item"]
-    with (tmp_path / "ids.txt").open("a") as file:
-        file.write("\n")
-    after = pretrained.read_all(chosen, data.features)["item"]
-    np.testing.assert_array_equal(after.vectors, before.vectors)
-
-
 @pytest.mark.parametrize("auto", ["feature", "encoder"])
 def test_embedding_dim_auto_takes_vectors_of_the_length_it_computes(tmp_path, auto):
     options = ["encoder.embedding_dim=auto"] if auto == "encoder" else []
@@ -202,6 +192,6 @@ def test_damaged_header_of_vectors_is_reported(tmp_path, intact, damaged):
 def test_wrong_vectors_are_refused_before_training(tmp_path):
     chosen = config(data_set_with_vectors(tmp_path))
     (tmp_path / "ids.txt").write_text("x0\nx1\nx2\nx3\nx4\n")
-    with pytest.raises(DataError, match="the file has 'x0', the feature has '1"):
+    with pytest.raises(DataError, match=r"no line of .* is one of the "):
         run_in(tmp_path / "run", chosen)
     assert not (tmp_path / "run" / "model").exists()

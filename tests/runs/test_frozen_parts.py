@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.network.block_names import BlockName
+from mtl_cli.network.transfer import BlockName
 from mtl_cli.runs.frozen_parts import check_frozen_parts
 
 USER = BlockName("embeddings", "table", "user", "")

@@ -21,7 +21,7 @@ from mtl_cli.core.errors import ConfigError, TrainingError
 from mtl_cli.data.table import Table
 from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.heads.independent import Independent
-from mtl_cli.network import predictor as predict_module
+from mtl_cli.network import network as network_module
 from mtl_cli.network.build import build
 from mtl_cli.optimizers._schedule import Schedule
 from mtl_cli.scoring.scores import score_outputs
@@ -670,7 +670,7 @@ def test_predictions_in_parts_equal_those_of_one_call(monkeypatch):
     chosen = config(model="mmoe")
     table, network = encoded(chosen)[0], built(chosen)
     whole = network.predictions(table.features)
-    monkeypatch.setattr(predict_module, "ROWS_PER_CALL", 64)
+    monkeypatch.setattr(network_module, "ROWS_PER_CALL", 64)
     parts = network.predict(table)
     assert list(parts) == ["click", "buy", "amount"]
     for name, prediction in parts.items():
