@@ -11,9 +11,11 @@ import numpy as np
 from mtl_cli.core.message_text import unknown_name_message
 from mtl_cli.core.prediction_names import conditional_name
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.heads._missing_labels import uneven_missing_warnings
-from mtl_cli.heads.base import Heads, Labels, Output, Tasks
+from mtl_cli.heads.base import Heads, Labels, Output, Tasks, Tensors
 from mtl_cli.tasks.base import Task
+
+# `label_warnings` takes fewer labels that are missing on one side for chance.
+MIN_EXPECTED_MISSING = 10
 
 
 class Chain(Heads):
@@ -44,11 +46,14 @@ class Chain(Heads):
     def check_steps(self, tasks: Tasks, keys: Sequence[str]) -> None:
         """Raises ValueError if a step is no binary task, or has unsuitable settings.
 
-        Args:
-            tasks: the tasks of the run.
-            keys: the key of `model` that names each step, for messages.
+        `keys` are the keys of `model` that name the steps, for messages.
         """
         steps = self.steps(tasks)
+        if len(set(steps)) < len(steps):
+            raise ValueError(
+                f"model.{keys[-1]}: the steps {', '.join(steps)} name a task twice; "
+                "name each task once"
+            )
         for key, name in zip(keys, steps, strict=True):
             if name not in tasks:
                 message = unknown_name_message("task", name, "this run", list(tasks))
@@ -58,38 +63,31 @@ class Chain(Heads):
                     f"model.{key}: task {name} is of kind {tasks[name].kind}; "
                     f"{self.NAME} needs a binary task"
                 )
-            self.check_space_and_weight(name, tasks[name])
-        self.check_sampling_rates(steps, tasks)
+        for name in steps:
+            self._check_settings(name, tasks[name], steps[0])
 
-    def check_space_and_weight(self, name: str, task: Task) -> None:
-        """Raises ValueError if a step has a space, or weighs rows by their label."""
+    def _check_settings(self, name: str, task: Task, first: str) -> None:
+        """Raises ValueError if the settings of a step do not suit a chain."""
+        key = f"dataset.tasks.{name}"
         if task.space is not None:
             raise ValueError(
-                f"dataset.tasks.{name}.space: {self.NAME} trains on all "
-                f"impressions; set dataset.tasks.{name}.space=null"
+                f"{key}.space: {self.NAME} trains on all impressions; set "
+                f"{key}.space=null"
             )
         if task.odds_factor != 1:
             raise ValueError(
-                f"dataset.tasks.{name}.positive_weight: {self.NAME} multiplies the "
-                "probabilities of the steps, and cannot correct the products for this "
-                f"weight; set dataset.tasks.{name}.positive_weight=1.0"
+                f"{key}.positive_weight: {self.NAME} multiplies the probabilities of "
+                "the steps, and cannot correct the products for this weight; set "
+                f"{key}.positive_weight=1.0"
             )
-
-    def check_sampling_rates(self, steps: list[str], tasks: Tasks) -> None:
-        """Raises ValueError if a later step has a sampling rate.
-
-        The first step may have a sampling rate: every product contains the prediction
-        of the first step, so correcting this prediction corrects all products.
-        """
-        first, *later = steps
-        for name in later:
-            if tasks[name].lacks_negatives:
-                raise ValueError(
-                    f"dataset.tasks.{name}.sampling_rate: {self.NAME} can only "
-                    f"correct for sampled rows with {first} = 0 "
-                    f"(dataset.tasks.{first}.sampling_rate); set "
-                    f"dataset.tasks.{name}.sampling_rate=1.0"
-                )
+        # Every product contains the prediction of the first step. So correcting this
+        # prediction for its sampling rate corrects all products.
+        if name != first and task.lacks_negatives:
+            raise ValueError(
+                f"{key}.sampling_rate: {self.NAME} can only correct for sampled rows "
+                f"with {first} = 0 (dataset.tasks.{first}.sampling_rate); set "
+                f"{key}.sampling_rate=1.0"
+            )
 
     def outputs(self, tasks: Tasks) -> list[Output]:
         """Returns one output per task, then one output per factor of a later step.
@@ -118,24 +116,17 @@ class Chain(Heads):
         return [*task_outputs, *factors]
 
     def tower_outputs(self, tasks: Tasks) -> dict[str, Output]:
-        """Returns the output that each task's tower predicts, {task: output}.
+        """Returns {task: the output that its tower predicts}: factors, not products."""
+        factors = [output for output in self.outputs(tasks) if output.added_by_heads]
+        return super().tower_outputs(tasks) | {o.label: o for o in factors}
 
-        For a step after the first, this output is the factor, not the product.
-        """
-        tower_outputs = super().tower_outputs(tasks)
-        for output in self.outputs(tasks):
-            if output.added_by_heads:
-                tower_outputs[output.label] = output
-        return tower_outputs
-
-    def connect(self, logits: dict[str, Tensor], tasks: Tasks) -> dict[str, Tensor]:
+    def connect(self, logits: Tensors, tasks: Tasks) -> Tensors:
         """Replaces the logit of each later step by the logit of the step's product.
 
         The logits of the factors are added under the names of the factors.
         """
-        steps = self.steps(tasks)
         products, factors = dict(logits), {}
-        for previous, name in pairwise(steps):
+        for previous, name in pairwise(self.steps(tasks)):
             factors[conditional_name(name, previous)] = logits[name]
             products[name] = logit_of_product(products[previous], logits[name])
         return products | factors
@@ -143,9 +134,8 @@ class Chain(Heads):
     def label_warnings(self, tasks: Tasks, labels: Labels) -> list[str]:
         """Returns warnings about rows that skip a step, and about missing labels.
 
-        A row skips a step if it reaches a later step. Missing labels of a step bias its
-        product if they are more or less frequent on the rows that have reached the step
-        before than on all other rows.
+        Labels of a step that are missing only after the step before, or only elsewhere,
+        bias the product of the step.
         """
         steps = self.steps(tasks)
         warnings = []
@@ -162,7 +152,20 @@ class Chain(Heads):
                     f"that {self.EQUATION} cannot fit all these labels"
                 )
         for previous, name in pairwise(steps):
-            warnings += uneven_missing_warnings(previous, name, labels)
+            is_missing = np.isnan(labels[name])
+            after = is_missing[labels[previous] == 1]
+            elsewhere = is_missing[labels[previous] == 0]
+            # If labels were missing by chance, how many would be on the smaller side?
+            expected = is_missing.mean() * min(len(after), len(elsewhere))
+            if after.any() != elsewhere.any() and expected > MIN_EXPECTED_MISSING:
+                warnings.append(
+                    f"labels of {name} are missing on {after.sum():,} of "
+                    f"{len(after):,} training rows with {previous} = 1, but on "
+                    f"{elsewhere.sum():,} of {len(elsewhere):,} with {previous} = 0, "
+                    f"so {name} is predicted too {'low' if after.any() else 'high'}; "
+                    f"write {name} = 0 where {previous} = 0, and if labels come late, "
+                    "empty them on all rows of the last days"
+                )
         return warnings
 
 
@@ -174,12 +177,6 @@ def logit_of_product(a: Tensor, b: Tensor) -> Tensor:
         logit(s(a) s(b)) = -log(exp(-a) + exp(-b) + exp(-a - b)).
 
     The product itself is never computed, since it could round to 0.
-
-    Args:
-        a: logit of one probability, `(batch, 1)`.
-        b: logit of the other probability, `(batch, 1)`.
-
-    Returns: `(batch, 1)`.
     """
     from keras import ops
 

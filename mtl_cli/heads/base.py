@@ -7,6 +7,7 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.tasks.base import Array, Task
 
 Tasks = dict[str, Task]
+Tensors = dict[str, Tensor]
 Labels = dict[str, Array]  # {task: its labels, (rows,)}; a missing label is NaN
 
 
@@ -22,8 +23,7 @@ class Output:
         added_by_heads: whether the heads add the output to the outputs of the tasks. An
             added output has no loss of its own.
         truth_tasks: the tasks whose columns of true probabilities (the key `truth`)
-            give the output's true probability. The probability of the first task is
-            divided by each of the following: (buy, click) gives p(buy) / p(click).
+            give the output's true probability: (buy, click) gives p(buy) / p(click).
         sampled_task: name of the task whose `sampling_rate` the metrics of the output
             correct for; None if no correction is needed.
     """
@@ -54,7 +54,7 @@ class Heads(Options):
     """The last step of a model: from the towers' logits to the outputs' logits.
 
     A subclass declares the keys of `model.*` that only its heads have. In all methods,
-    `tasks` are the tasks of the run, {name: task}, in order.
+    `tasks` are the tasks of the run, in order.
     """
 
     def check(self, tasks: Tasks) -> None:
@@ -75,23 +75,15 @@ class Heads(Options):
         outputs = {output.name: output for output in self.outputs(tasks)}
         return {name: outputs[name] for name in tasks}
 
-    def connect(self, logits: dict[str, Tensor], tasks: Tasks) -> dict[str, Tensor]:
-        """Computes the logits of the outputs.
+    def connect(self, logits: Tensors, tasks: Tasks) -> Tensors:
+        """Computes {output: its logits} from {task: the logits of its tower}.
 
-        Args:
-            logits: {task: the logits of its tower, `(batch, num_logits)`}.
-            tasks: the tasks of the run.
-
-        Returns: {output: its logits, `(batch, num_logits)`}.
+        All logits are `(batch, num_logits)`.
         """
         return logits
 
     def row_penalty(
-        self,
-        logits: dict[str, Tensor],
-        tasks: Tasks,
-        labels: dict[str, Tensor],
-        weights: dict[str, Tensor],
+        self, logits: Tensors, tasks: Tasks, labels: Tensors, weights: Tensors
     ) -> Tensor | None:
         """Computes a penalty for each row. Most heads have none.
 

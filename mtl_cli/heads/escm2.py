@@ -1,14 +1,11 @@
-"""The heads of ESCM2: the heads of ESMM, with one more loss of pCVR.
-
-The added loss is taken over the clicked rows, each with the weight 1 / pCTR.
-"""
+"""The heads of ESCM2: ESMM's heads, with a loss of pCVR over the clicked rows."""
 
 from typing import ClassVar
 
 from mtl_cli.core.options import NotNegative, PositiveUpToOne
 from mtl_cli.core.prediction_names import conditional_name
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.heads.base import Tasks
+from mtl_cli.heads.base import Tasks, Tensors
 from mtl_cli.heads.esmm import ESMM
 
 
@@ -28,8 +25,8 @@ class ESCM2(ESMM):
     clipped, the expected value of L_CVR is the mean loss of pCVR over all impressions,
     as if each had been clicked.
 
-    The paper writes lambda_c for `counterfactual_weight`. The paper's factor lambda_g
-    of L_CTCVR is the key `weight` of the conversion task here.
+    The paper writes lambda_c for `counterfactual_weight`, and lambda_g for the key
+    `weight` of the conversion task.
 
     Attributes:
         counterfactual_weight: factor of the counterfactual risk of pCVR. With 0, the
@@ -43,12 +40,8 @@ class ESCM2(ESMM):
         and the rows of a batch have weights. With a `sampling_rate` of the click task,
         pCTR is the probability in complete data, but N is the number of sampled rows;
         so L_CVR is larger than the mean over all impressions, by the factor (all rows)
-        / (sampled rows). The paper's other variant, ESCM2-DR, adds a tower that
-        estimates l(r, pCVR), and corrects L_CVR by its estimate. ESCM2-DR is left out:
-        the correction does not depend on pCVR, so L_CVR would train the conversion
-        tower as it does here. The loss of the new tower compares the estimate with
-        l(r, pCVR). The new loss trains the conversion tower only in code that does not
-        stop the gradient of l(r, pCVR), such as PaddleRec's.
+        / (sampled rows). The variant ESCM2-DR is left out: its correction of L_CVR does
+        not depend on pCVR, so L_CVR would train the conversion tower as it does here.
     """
 
     NAME: ClassVar[str] = "escm2"
@@ -57,11 +50,7 @@ class ESCM2(ESMM):
     pctr_clip: PositiveUpToOne = 0.05
 
     def row_penalty(
-        self,
-        logits: dict[str, Tensor],
-        tasks: Tasks,
-        labels: dict[str, Tensor],
-        weights: dict[str, Tensor],
+        self, logits: Tensors, tasks: Tasks, labels: Tensors, weights: Tensors
     ) -> Tensor | None:
         if self.counterfactual_weight == 0:
             return None

@@ -1,12 +1,9 @@
-"""ESMM's heads: pCTCVR is pCTR x pCVR, and pCVR is an output without a loss.
-
-`heads/_chain.py` computes both outputs from the logits of the towers.
-"""
+"""ESMM's heads: pCTCVR is pCTR x pCVR, and pCVR is an output without a loss."""
 
 from typing import ClassVar
 
 from mtl_cli.heads._chain import Chain
-from mtl_cli.heads.base import Labels, Tasks
+from mtl_cli.heads.base import Tasks
 
 
 class ESMM(Chain):
@@ -18,20 +15,17 @@ class ESMM(Chain):
            pCTCVR       =    pCTR    *     pCVR
         loss            = l(y, pCTR) + l(y & z, pCTCVR)
 
-    Here, y and z are labels, as in the paper: y is the label of the click task, and
-    "y & z" the label of the conversion task. The click tower predicts pCTR, in the
-    paper f(x; theta_ctr). The conversion tower predicts pCVR, in the paper
-    f(x; theta_cvr). l is the loss of the task, by default the cross-entropy. There is
-    no loss of pCVR itself. Both losses are on all impressions: the paper's entire
-    space.
+    y is the label of the click task, and "y & z" the label of the conversion task. The
+    click tower predicts pCTR, in the paper f(x; theta_ctr), and the conversion tower
+    pCVR, f(x; theta_cvr). l is the loss of the task, by default the cross-entropy. Both
+    losses are on all impressions: the paper's entire space.
 
     Attributes:
         click_task: the task whose label is a click; null is the first task.
         conversion_task: the task whose label is a click and a conversion; null is the
             second task.
 
-    Reference: Ma et al., "Entire Space Multi-Task Model: An Effective Approach for
-        Estimating Post-Click Conversion Rate", SIGIR 2018, equations 1 and 3.
+    Reference: Ma et al., SIGIR 2018, equations 1 and 3, see `models/esmm.py`.
         Differs from the paper in: a loss is the weighted mean over the rows of a batch,
         where the paper sums over all N impressions.
     """
@@ -43,7 +37,6 @@ class ESMM(Chain):
     conversion_task: str | None = None
 
     def steps(self, tasks: Tasks) -> list[str]:
-        """Returns the names of the click task and of the conversion task."""
         first, second, *_ = tasks
         return [self.click_task or first, self.conversion_task or second]
 
@@ -55,26 +48,3 @@ class ESMM(Chain):
                 "both tasks, as in 'tasks=[click,buy]'"
             )
         self.check_steps(tasks, ["click_task", "conversion_task"])
-        click, conversion = self.steps(tasks)
-        if click == conversion:
-            role, other = "conversion", "click"
-            if self.conversion_task is None:  # then only `click_task` was set
-                role, other = other, role
-            raise ValueError(
-                f"model.{role}_task: {click} is the {other} task too; name another "
-                f"task here or in model.{other}_task"
-            )
-
-    def label_warnings(self, tasks: Tasks, labels: Labels) -> list[str]:
-        """Returns a warning if the tasks are ambiguous, and the warnings of `Chain`."""
-        click, conversion = self.steps(tasks)
-        binary = [name for name, task in tasks.items() if task.BINARY_LABELS]
-        warnings = []
-        names_both = self.click_task is not None and self.conversion_task is not None
-        if len(binary) > 2 and not names_both:
-            warnings.append(
-                f"{self.NAME} takes {click} for the click and {conversion} for the "
-                f"conversion, of the tasks {', '.join(binary)}; to choose others, set "
-                "model.click_task and model.conversion_task"
-            )
-        return warnings + super().label_warnings(tasks, labels)

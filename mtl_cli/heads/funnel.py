@@ -15,17 +15,15 @@ class Funnel(Chain):
         p(cart | x)  = p(click | x) * s(y_cart)    s(y_cart) = p(cart | click, x)
         p(buy | x)   = p(cart | x) * s(y_buy)      s(y_buy)  = p(buy | cart, x)
 
-    y_t is the logit that the tower of task t computes, and s the sigmoid. The label of
-    a task is 1 on the rows that have reached the step. Each product p(... | x) has a
-    loss on all rows; the factors s(...) have none. With two steps, these heads are
-    ESMM's.
+    y_t is the logit that the tower of task t computes, and s the sigmoid. Each product
+    p(... | x) has a loss on all rows; the factors s(...) have none. With two steps,
+    these heads are ESMM's.
 
     Attributes:
         funnel_steps: the tasks that are the steps, from the first to the last; null
             takes all binary tasks in the order of the run. Only for `heads: funnel`.
 
-    Reference: Ma et al., "Entire Space Multi-Task Model: An Effective Approach for
-        Estimating Post-Click Conversion Rate", SIGIR 2018, equation 1.
+    Reference: Ma et al., SIGIR 2018, equation 1, see `models/esmm.py`.
         Differs from the paper in: the number of steps is free.
     """
 
@@ -45,10 +43,5 @@ class Funnel(Chain):
             raise ValueError(
                 "model.heads=funnel needs two steps or more, but the steps are "
                 f"[{', '.join(steps)}]; name binary tasks in model.funnel_steps"
-            )
-        if len(set(steps)) < len(steps):
-            raise ValueError(
-                f"model.funnel_steps: {', '.join(steps)} names a task twice; name "
-                "each task once"
             )
         self.check_steps(tasks, ["funnel_steps"] * len(steps))

@@ -5,7 +5,7 @@ from itertools import pairwise
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.options import NotNegative
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.heads.base import Heads, Labels, Tasks
+from mtl_cli.heads.base import Heads, Labels, Tasks, Tensors
 
 
 class Ordered(Heads):
@@ -19,34 +19,27 @@ class Ordered(Heads):
         y_hat_t = sigmoid(y_t + logit_shift_t)
 
     y_t is the logit of task t. `logit_shift` corrects the logit for the task's
-    `sampling_rate` and `positive_weight`; without these keys, it is 0. The sum is over
-    all rows, also over rows without a label. The paper writes alpha for
-    `order_penalty`.
+    `sampling_rate` and `positive_weight`. The sum is over all rows, also those without
+    a label. The paper writes alpha for `order_penalty`.
 
     Attributes:
         order_penalty: strength of the penalty if a task is predicted above the task
             before it; only for `heads: ordered`.
 
-    Reference: Xi et al., "Modeling the Sequential Dependence among Audience Multi-step
-        Conversions with Multi-task Learning in Targeted Display Advertising", KDD 2021:
-        the behavioral expectation calibrator.
+    Reference: Xi et al., KDD 2021: the behavioral expectation calibrator, see
+        `models/aitm.py`.
     """
 
     order_penalty: NotNegative = 0.6
 
     def check(self, tasks: Tasks) -> None:
-        if len(tasks) < 2:
+        if len(tasks) < 2 or not all(task.BINARY_LABELS for task in tasks.values()):
+            kinds = ", ".join(f"{name} ({task.kind})" for name, task in tasks.items())
             raise ValueError(
-                "model.heads=ordered needs two tasks or more, but this run has only "
-                f"{', '.join(tasks)}; choose more tasks, or set model.heads=independent"
+                "model.heads=ordered needs two or more tasks, all binary, but this run "
+                f"has {kinds}; choose other tasks, or set model.heads=independent"
             )
         for name, task in tasks.items():
-            if not task.BINARY_LABELS:
-                raise ValueError(
-                    f"model.heads=ordered compares probabilities, but task {name} has "
-                    f"the kind {task.kind}; choose only binary tasks, or set "
-                    "model.heads=independent"
-                )
             if task.space is not None:
                 raise ValueError(
                     f"dataset.tasks.{name}.space: ordered compares the tasks on all "
@@ -67,13 +60,8 @@ class Ordered(Heads):
                 )
 
     def row_penalty(
-        self,
-        logits: dict[str, Tensor],
-        tasks: Tasks,
-        labels: dict[str, Tensor],
-        weights: dict[str, Tensor],
+        self, logits: Tensors, tasks: Tasks, labels: Tensors, weights: Tensors
     ) -> Tensor:
-        """Computes the penalty of each row; labels and weights have no effect."""
         from keras import ops
 
         y_hat = [  # of each task, (batch,)

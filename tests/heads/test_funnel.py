@@ -63,7 +63,7 @@ def test_each_later_step_adds_its_factor_scored_on_rows_of_the_step_before():
         (None, {"click": BINARY["click"]}, "model.heads=funnel needs two steps"),
         ([], TASKS, "funnel needs two steps or more, but the steps are []; name"),
         (["click", "crat"], TASKS, "model.funnel_steps: no task 'crat' in this run"),
-        (["click", "buy", "click"], TASKS, "click, buy, click names a task twice"),
+        (["click", "buy", "click"], TASKS, "click, buy, click name a task twice"),
         (
             ["click", "seconds"],
             TASKS,

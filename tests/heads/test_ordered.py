@@ -30,10 +30,10 @@ def rows(**labels):
 @pytest.mark.parametrize(
     ("tasks", "message"),
     [
-        ({"click": TASKS["click"]}, "model.heads=ordered needs two tasks or more"),
+        ({"click": TASKS["click"]}, "ordered needs two or more tasks, all binary, but"),
         (
             TASKS | {"buy": Regression(label="buy")},
-            "ordered compares probabilities, but task buy has the kind regression",
+            "but this run has click (binary), cart (binary), buy (regression); choose",
         ),
         (
             TASKS | {"buy": Binary(label="buy", space="click")},
