@@ -1,7 +1,5 @@
 """Attention over a few vectors: a weight for each vector from its query and its key."""
 
-from typing import ClassVar
-
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
@@ -16,18 +14,13 @@ class Attention(Routing):
         weight_u = softmax_u(<q_u, k_u> / sqrt(dim))
 
     <q_u, k_u> is the dot product of the query and the key of u, and dim their length,
-    d_k in the paper. Call the layer as `Attention(routes)(queries, keys)`. `Mix` can
-    then sum the vectors with these weights. The layer has no variables.
+    d_k in the paper. Call the layer as `Attention(routes)(queries, keys)`.
 
     Args:
-        routes: a list of one route, see `Routing`. Reports take the names of the reader
-            and of the vectors from this route.
+        routes: a list of one route, see `Routing`.
 
     Input shape: queries q and keys k, `(vectors, batch, dim)` each.
     Output shape: `(1, batch, vectors)`; the last axis sums to 1.
-
-    Raises:
-        ValueError: if `routes` is not one route to all vectors.
 
     Example:
         >>> import keras
@@ -42,9 +35,6 @@ class Attention(Routing):
         Differs from the paper in: each key has a query of its own, as in AITM (see
         `models/aitm.py`); in the paper, each query is compared with all keys.
     """
-
-    # `Routing` describes this attribute.
-    expert_noun: ClassVar[str] = "vector"
 
     def build(self, queries_shape: Shape, keys_shape: Shape) -> None:
         check_routes(self.routes, 1, queries_shape[0])

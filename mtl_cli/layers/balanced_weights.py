@@ -23,13 +23,12 @@ class BalancedWeights(Routing):
         alpha = sigmoid(strength)
         beta  = sigmoid(balance)
 
-    alpha and beta are the paper's letters. All readers share the two trained numbers
-    `strength` and `balance`. Both start at 1, as in the authors' code. If n is 1, the
-    only weight is alpha beta.
+    All readers share the two trained numbers `strength` and `balance`. Both start at 1,
+    as in the authors' code.
 
     Call the layer as `BalancedWeights(routes)(x)` if expert i is the own expert of
-    reader i. If the own expert depends on the row, there must be one reader: call the
-    layer as `BalancedWeights(routes)(x, ownership)`.
+    reader i, and as `BalancedWeights(routes)(x, ownership)` if the own expert of a
+    single reader depends on the row.
 
     Args:
         routes: the readers, and the n experts that each reader weighs, see `Routing`.
@@ -40,35 +39,17 @@ class BalancedWeights(Routing):
         expert is unknown, all n entries are 1 / n.
     Output shape: `(readers, batch, n)`.
 
-    Raises:
-        ValueError: if there is an ownership, but several readers.
-
-    Example:
-        >>> import keras
-        >>> from mtl_cli.layers import Expert
-        >>> routes = [Route(t, [Expert(0), Expert(1)]) for t in range(2)]
-        >>> BalancedWeights(routes)(keras.random.normal((5, 7))).shape
-        TensorShape([2, 5, 2])
-
-    Reference: Zhang et al., "M3oE: Multi-Domain Multi-Task Mixture-of-Experts
-        Recommendation Framework", SIGIR 2024.
+    Reference: Zhang et al., "M3oE", SIGIR 2024, see `models/m3oe.py`.
     """
 
-    # `Routing` describes these attributes.
     weights_are_shares: ClassVar[bool] = False
-    reads_rows = False  # the weights do not depend on the columns of x
+    reads_rows = False
 
     def __init__(self, routes: Sequence[Route], label: str = "", **kwargs: Any) -> None:
         super().__init__(routes, **kwargs)
         self.label = label
 
     def build(self, x_shape: Shape, ownership_shape: Shape | None = None) -> None:
-        num_readers = len(self.routes)
-        if ownership_shape is not None and num_readers > 1:
-            raise ValueError(
-                f"ownership is for one reader, but routes name {num_readers} readers; "
-                "give one route, or leave ownership out."
-            )
         self.strength = self.add_weight(name="strength", shape=(1,), initializer="ones")
         self.balance = self.add_weight(name="balance", shape=(1,), initializer="ones")
 

@@ -14,9 +14,8 @@ from mtl_cli.layers.register import Shape, register
 class Calibration(keras.layers.Layer):
     """Scales and shifts logits x: `y = scale * x + shift * direction`.
 
-    The scale and the shift are single numbers. Training does not change them. After
-    training, they are fitted to the validation rows, see
-    `mtl_cli/training/calibration.py`.
+    The scale and the shift are single numbers. They are fitted to the validation rows
+    after training, see `mtl_cli/training/calibration.py`.
 
     Args:
         shift: initial shift.
@@ -27,16 +26,13 @@ class Calibration(keras.layers.Layer):
     Output shape: the same.
 
     Example:
-        >>> Calibration(shift=1.0)(keras.ops.zeros((2, 1))).numpy().tolist()
-        [[1.0], [1.0]]
         >>> Calibration(1.0, [0.0, 2.0])(keras.ops.zeros((1, 2))).numpy().tolist()
         [[0.0, 2.0]]
 
     Reference: Platt, "Probabilistic Outputs for Support Vector Machines and Comparisons
         to Regularized Likelihood Methods", 1999: the sigmoid 1 / (1 + exp(A x + B)) has
         A = -scale and B = -shift. Without a shift, the layer is the temperature scaling
-        of Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, with the
-        temperature 1 / scale, T in that paper.
+        of Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
     """
 
     def __init__(
@@ -60,6 +56,3 @@ class Calibration(keras.layers.Layer):
             return self.scale * x + self.shift
         direction = ops.convert_to_tensor(self.direction, self.compute_dtype)
         return self.scale * x + self.shift * direction
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return input_shape

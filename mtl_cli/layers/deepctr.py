@@ -13,9 +13,8 @@ from mtl_cli.core.tensors import Tensor
 def import_layers() -> ModuleType:
     """Imports `deepctr.layers` without running `deepctr/__init__.py`.
 
-    `deepctr/__init__.py` only starts a thread. The thread asks the package index for a
-    newer version and prints a line if no answer comes. DeepCTR has no setting that
-    switches the thread off.
+    `deepctr/__init__.py` only starts a thread that asks the package index for a newer
+    version. DeepCTR has no setting that switches the thread off.
     """
     if "deepctr" not in sys.modules:
         spec = importlib.util.find_spec("deepctr")
@@ -31,13 +30,7 @@ def connect(name: str, x: Tensor, **options: Any) -> Tensor:
 
     DeepCTR draws the kernels with constant seeds. Without the second draw, the run's
     seed would have no effect, and layers of one shape would start with equal kernels.
-
-    Args:
-        name: name of the layer's class in `deepctr.layers`.
-        x: the input of the layer.
-        **options: arguments of the layer, as DeepCTR names them.
-
-    Returns: the output of the layer.
+    `name` is the name of the layer's class, and `options` are its arguments.
     """
     import keras
 

@@ -13,20 +13,13 @@ from keras import ops
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.parallel import ParallelDense, ParallelMLP, pop_dense_options
 from mtl_cli.layers.register import Shape, register
-from mtl_cli.layers.routing import (
-    Route,
-    Routing,
-    check_at_least,
-    check_routes,
-    routes_to_shared,
-)
+from mtl_cli.layers.routing import Route, Routing, check_routes, routes_to_shared
 
 # Constants of the penalties of `DSelectKGates`.
 EPSILON = 1e-6  # added inside the logarithm of the entropy, as in the authors' code
-# The strength of the penalty on codes that belong to no expert. At 1, the strength in
-# the authors' code, the penalty moves the bits faster than the tasks do, and towards
-# the code of the first expert. There the smooth step is flat, so all gates stay with
-# this expert for ever.
+# At 1, as in the authors' code, the penalty on codes that belong to no expert moves the
+# bits faster than the tasks do, and towards the code of the first expert. There the
+# smooth step is flat, so all gates stay with this expert for ever.
 INVALID_CODE_STRENGTH = 0.01
 MIN_DIVISOR = 1e-3  # keeps the same penalty finite
 
@@ -52,32 +45,26 @@ class DSelectKGates(Routing):
         r_ji = prod_b (S(z_jb) if bit b of code i is 1, else 1 - S(z_jb))
         q_i  = sum_j softmax(w)_j r_ji                        the weight of expert i
 
-    So r_ji lies between 0 and 1 and says how much selector j chooses expert i. The
-    values z and w are the outputs of dense layers that read the gate's input. In static
-    gates, z and w are trained values, the same for all rows. The paper writes n for E,
-    alpha for w, z^(j) for z_j, and r(z^(j))_i for r_ji.
+    z and w are the outputs of dense layers that read the gate's input, or, in static
+    gates, trained values. The paper writes n for E, alpha for w, z^(j) for z_j, and
+    r(z^(j))_i for r_ji.
 
     In training, the layer adds two penalties:
 
         entropy * sum_j sum_i -r_ji log(r_ji)
         0.01 sum_j 1 / sum_i r_ji
 
-    The first, an entropy, makes each selector choose a single expert. The second, with
-    the strength 0.01 (`INVALID_CODE_STRENGTH`), keeps the selectors away from codes of
-    E and above, because no expert has these codes. If E is a power of two, there are no
-    such codes, and the second penalty is left out. Both are summed over the gates, and
-    are means over the rows of a batch.
+    The first, an entropy, makes each selector choose a single expert. The second keeps
+    the selectors away from codes of E and above, which no expert has. It is left out if
+    E is a power of two. Both are summed over the gates, and are means over the rows of
+    a batch.
 
     Args:
-        num: number of gates.
-        num_experts: number of experts that each gate weighs, E; 2 or more.
-        units: widths of a gate's hidden layers; empty for the paper's linear gate, and
-            in static gates.
+        num, num_experts, units, routes: see `Gates`; E is 2 or more.
         num_selected: number of selectors, k; 1 or more.
         gamma: width of the smooth step, above 0.
         entropy: strength of the first penalty, lambda in the paper.
         is_static: whether the weights are the same for all rows.
-        routes: see `Gates`.
         adds_row_penalties: whether the layer adds the penalties of each row to its
             losses, `(batch,)`, instead of their mean over the rows. Set it to True only
             for a training loop that takes the mean itself, as `mtl-train` does.
@@ -90,21 +77,14 @@ class DSelectKGates(Routing):
     Output shape: `(num, batch, num_experts)`; the last axis sums to 1 if E is a power
         of two.
 
-    Raises:
-        ValueError: if an argument is outside of its range, if static gates have hidden
-            layers, or if `routes` are for other numbers of gates or experts.
-
-    Reference: Hazimeh et al., "DSelect-k: Differentiable Selection in the Mixture of
-        Experts with Applications to Multi-Task Learning", NeurIPS 2021.
-        Differs from the paper in: `entropy` is constant, but the strength in the paper
-        grows during training; the second penalty of a selector is at most 0.01 /
-        `MIN_DIVISOR`, but infinite in the paper if all r_ji of the selector are 0.
-        Differs from the authors' code in: the biases of w start at 0, not at random;
-        the penalties are means over the rows, as the losses of tasks are, not sums; the
-        strength of the second penalty is 0.01, not 1.
+    Reference: Hazimeh et al., "DSelect-k", NeurIPS 2021, see `gates/dselect_k.py`.
+        Differs from the paper in: `entropy` is constant, but grows during training in
+        the paper; the second penalty is finite if all r_ji of a selector are 0. Differs
+        from the authors' code in: the biases of w start at 0, not at random; the
+        penalties are means over the rows, not sums; the strength of the second penalty
+        is 0.01, not 1.
     """
 
-    # `Routing` describes this attribute.
     has_row_penalties: ClassVar[bool] = True
 
     def __init__(
@@ -123,32 +103,20 @@ class DSelectKGates(Routing):
         dense_options = pop_dense_options(kwargs)
         super().__init__(routes or routes_to_shared(num, num_experts), **kwargs)
         check_routes(self.routes, num, num_experts)
-        check_at_least("num_experts", num_experts, 2)
-        check_at_least("num_selected", num_selected, 1)
-        if gamma <= 0:
-            raise ValueError(f"gamma={gamma} must be above 0.")
-        if is_static and units:
-            raise ValueError(
-                f"units={units} has no effect: static gates read no rows and have no "
-                "hidden layers; leave units out, or set is_static to False."
-            )
         self.num_experts, self.num_selected = num_experts, num_selected
         self.gamma, self.entropy = gamma, entropy
-        self.is_static = is_static
+        self.is_static, self.reads_rows = is_static, not is_static
         self.adds_row_penalties = adds_row_penalties
-        self.reads_rows = not is_static
         self.num_bits = math.ceil(math.log2(num_experts))
         dense_options["dtype"] = self.dtype_policy
         # Static gates read a single row that holds only a 1, instead of the input. The
-        # kernels of the dense layers are then the values z and w themselves. So these
-        # layers have no biases, and `l2`, a penalty on kernels, does not apply.
+        # kernels are then the values z and w themselves, without biases and `l2`.
         options_of_z_and_w: dict[str, Any] = {
             "use_bias": not is_static,
             "l2": 0.0 if is_static else dense_options.get("l2", 0.0),
             "dtype": self.dtype_policy,
         }
-        # The smooth step is flat beyond gamma / 2, so a z that started there would have
-        # no gradient and never move.
+        # The smooth step is flat beyond gamma / 2: a z that started there would stay.
         near_zero = uniform(gamma / 100)
         self.hidden = ParallelMLP(num, units, **dense_options)
         self.selectors = ParallelDense(  # computes z
@@ -187,11 +155,7 @@ class DSelectKGates(Routing):
         return ops.cast(q, self.compute_dtype)
 
     def selector_weights(self, z: Tensor) -> Tensor:
-        """Returns r: how much each selector chooses each expert, `(num, rows, k, E)`.
-
-        Args:
-            z: the values of all selectors, `(num, rows, k * num_bits)`.
-        """
+        """Returns r, `(num, rows, k, E)`, from z, `(num, rows, k * num_bits)`."""
         # (num, rows, k, num_bits)
         z = ops.reshape(z, (z.shape[0], -1, self.num_selected, self.num_bits))
         z = ops.clip(z / self.gamma, -0.5, 0.5)
@@ -208,11 +172,6 @@ class DSelectKGates(Routing):
         """Adds both penalties, summed over the gates: their mean over the rows.
 
         With `adds_row_penalties`, each row has a penalty. Static gates have one row.
-
-        Args:
-            r: the result of `selector_weights`, `(num, rows, k, E)`.
-            row_weights: the weights of each gate's penalties in each row, `(num,
-                rows)`; None if all weights are 1.
         """
         entropy = -ops.sum(r * ops.log(r + EPSILON), axis=(2, 3))  # (num, rows)
         penalties = self.entropy * entropy

@@ -25,8 +25,7 @@ class FusedEmbedding(keras.layers.Layer):
 
     Args:
         vocabulary_sizes: number of ids of each table. The ids of a table are 0 to
-            `size - 1`. The layer does not check the ids: a larger id reads a row of
-            another table.
+            `size - 1`. A larger id reads a row of another table.
         embedding_dim: length of a vector.
         table_of_column: the index of the table that each column reads, from 0; None
             if column c reads table c.
@@ -37,14 +36,6 @@ class FusedEmbedding(keras.layers.Layer):
 
     Input shape: `(batch, columns)`, integers.
     Output shape: `(num_sets, batch, columns, embedding_dim)`.
-
-    Raises:
-        ValueError: if the input has another number of columns than the layer.
-
-    Example:
-        >>> ids = np.array([[0, 2], [3, 1]])
-        >>> FusedEmbedding([4, 3], embedding_dim=8)(ids).shape
-        TensorShape([1, 2, 2, 8])
     """
 
     def __init__(
@@ -61,21 +52,17 @@ class FusedEmbedding(keras.layers.Layer):
         self.vocabulary_sizes = tuple(vocabulary_sizes)
         self.embedding_dim, self.num_sets = embedding_dim, num_sets
         self.stddev, self.l2 = stddev, l2
-        # The first row of each table in the weight.
+        # The first row of each table in the weight, and of the table of each column.
         self.starts = np.cumsum((0, *self.vocabulary_sizes[:-1])).astype("int32")
-        # The first row of the table that each column reads: `offset_t` of its table.
-        self.offsets = (
-            self.starts
-            if table_of_column is None
-            else self.starts[list(table_of_column)]
-        )
+        self.offsets = self.starts
+        if table_of_column is not None:
+            self.offsets = self.starts[list(table_of_column)]
 
     def build(self, input_shape: Shape) -> None:
         if input_shape[-1] != len(self.offsets):
             raise ValueError(
-                f"the input has {input_shape[-1]} columns of ids, but table_of_column "
-                f"(or vocabulary_sizes) has {len(self.offsets)} entries; give one "
-                "entry for each column."
+                f"the input has {input_shape[-1]} columns of ids, but the layer has "
+                f"tables for {len(self.offsets)} columns."
             )
         self.table = self.add_weight(
             name="table",
@@ -87,8 +74,7 @@ class FusedEmbedding(keras.layers.Layer):
     def initial_table(self, shape: Shape, dtype: str) -> Tensor:
         """Draws the vectors of all ids; the vector of id 0 of each table is zeros.
 
-        Id 0 stands for values that the training rows lack. Training may never read it,
-        and then a random vector would move the predictions of such values at random.
+        Training may never read id 0. A random vector would then move predictions.
         """
         vectors = keras.initializers.RandomNormal(stddev=self.stddev)(shape, dtype)
         first_rows = np.unique(self.starts)[:, None]  # of the tables
@@ -97,8 +83,8 @@ class FusedEmbedding(keras.layers.Layer):
 
     def call(self, ids: Tensor, training: bool | None = None) -> Tensor:
         rows = self.rows(ids)
-        # Only training needs the gradient of `gather_rows`. `gather_rows` reads the
-        # table as a tensor, and making this tensor may copy the whole table.
+        # Only training needs the gradient of `gather_rows`, whose tensor of the table
+        # may be a copy.
         if training:
             vectors = gather_rows(tf.convert_to_tensor(self.table.value), rows)
         else:
@@ -127,15 +113,10 @@ def gather_rows(table: Tensor, rows: Tensor) -> Tensor:
     """Returns rows of a table, with a gradient that is summed for each row.
 
     TensorFlow's own gradient has one entry for each id of the batch. If k ids read the
-    same row, Keras' Adam would square the k entries of the row one by one, and the row
-    would move up to sqrt(k) times too far. Therefore this gradient has one entry for
-    each row of the table: the sum over the ids that read the row.
+    same row, Keras' Adam would square the k entries one by one, and the row would move
+    up to sqrt(k) times too far.
 
-    Args:
-        table: `(rows of the table, width)`.
-        rows: the indices of the rows to return, `(batch, columns)`.
-
-    Returns: `(batch, columns, width)`.
+    The indices `rows` are `(batch, columns)`, the result is `(batch, columns, width)`.
     """
 
     def gradient(output_gradient: Tensor) -> tuple[Tensor, None]:

@@ -18,39 +18,28 @@ def extract(
 ) -> tuple[Tensor, Tensor | None]:
     """Connects one level of experts and gates. CGC has one level, PLE has several.
 
-    The level turns one input per task, x_t, and one shared input, x_s, into one output
-    per task, y_t, and one shared output, y_s. The specific experts of task t read x_t,
-    and E_t lists their outputs. The shared experts read x_s, and E_s lists their
-    outputs. With the gates g_t and g_s:
+    The specific experts of task t read x_t, and E_t lists their outputs. The shared
+    experts read x_s, and E_s lists their outputs. With the gates g_t and g_s:
 
         S_t = [E_t; E_s]                         the elements of E_t, then of E_s
         S_s = [E_1; ...; E_T; E_s]
         y_t = sum_i g_t(x_t)_i S_ti
         y_s = sum_i g_s(x_s)_i S_si
 
-    `models/ple.py` has the equations of several levels; there, level j has the inputs
-    x_t^{j-1} and the outputs x_t^j.
-
     Args:
         x_tasks: the tasks' inputs x_t, `(tasks, batch, dim)`; or `(batch, dim)` if all
             tasks read the same input.
         x_shared: the shared input x_s, `(batch, dim)`.
-        specific_experts: the specific experts of all tasks. Each task has the same
-            number of them; the experts of the first task come first. None for an MMoE,
-            which has no specific experts.
+        specific_experts: the specific experts of all tasks, equally many for each; the
+            experts of the first task come first. None for an MMoE.
         shared_experts: the shared experts.
-        task_gates: the gates of the tasks. The gate of a task weighs the task's
-            specific experts and the shared experts.
-        shared_gate: the gate of the shared output, over all specific and shared
-            experts; None in the last level, because the last level has no shared
-            output.
+        task_gates: the gates of the tasks, each over the task's specific experts and
+            the shared experts.
+        shared_gate: the gate of the shared output, over all experts; None in the last
+            level, which has no shared output.
 
     Returns: the tasks' outputs y_t, `(tasks, batch, units)`; and the shared output y_s,
         `(batch, units)`, or None without a shared gate.
-
-    Raises:
-        ValueError: if a gate weighs more or fewer experts than it should, or if
-            `x_tasks` does not hold one input for each gate.
 
     Example:
         >>> import keras
@@ -61,16 +50,9 @@ def extract(
         >>> y_tasks.shape, y_shared.shape
         ((3, None, 4), (None, 4))
 
-    Reference: Tang et al., "Progressive Layered Extraction (PLE): A Novel Multi-Task
-        Learning (MTL) Model for Personalized Recommendations", RecSys 2020,
-        equations 2 to 7.
+    Reference: Tang et al., RecSys 2020, equations 2 to 7, see `models/cgc.py`.
     """
     num_tasks = len(task_gates.routes)
-    if len(x_tasks.shape) == 3 and x_tasks.shape[0] != num_tasks:
-        raise ValueError(
-            f"x_tasks holds inputs for {x_tasks.shape[0]} tasks, but task_gates has "
-            f"{num_tasks} gates; give one gate for each task."
-        )
     e_shared = shared_experts(x_shared)  # E_s, (shared experts, batch, units)
     # g_t, (tasks, batch, experts): the weights of E_t, then of E_s
     g_tasks = task_gates(x_tasks)
@@ -81,8 +63,7 @@ def extract(
     if num_specific != num_tasks * num_specific_per_task:
         raise ValueError(
             f"task_gates has {num_tasks} gates over {num_experts} experts each, but "
-            f"there are {num_specific} specific and {num_shared} shared experts; let "
-            "each gate weigh its task's specific experts and all shared experts."
+            f"there are {num_specific} specific and {num_shared} shared experts."
         )
     # The shared experts come first in both sums: Keras lists the weights of a network
     # in this order, and so do the files of earlier runs.

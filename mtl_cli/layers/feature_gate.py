@@ -26,11 +26,9 @@ class FeatureGate(Routing):
         sum_l softmax(W_g x)_l 2 sigmoid(A_gl B_gl x)
 
     The sum has one term l for each entry of `ranks`. B_gl is a matrix with `ranks[l]`
-    rows, and A_gl a matrix with `ranks[l]` columns. If the rank is low, both together
-    have far fewer weights than one matrix of `units` rows and columns. Multiply the
-    input by the factors to apply the gate.
-    The paper writes FeaGate for the sum, v for x, and LoRA_l(v) = 2 sigmoid(v B_l A_l),
-    where v is a row vector.
+    rows, and A_gl a matrix with `ranks[l]` columns. Multiply the input by the factors
+    to apply the gate.
+    The paper writes FeaGate for the sum, and LoRA_l(x) for 2 sigmoid(A_gl B_gl x).
 
     Args:
         num: number of gates.
@@ -44,21 +42,9 @@ class FeatureGate(Routing):
         of its own.
     Output shape: `(num, batch, units)`, between 0 and 2.
 
-    Raises:
-        ValueError: if `owners` does not hold one owner for each gate.
-
-    Example:
-        >>> import keras
-        >>> x = keras.random.normal((5, 7))
-        >>> FeatureGate(num=2, units=7, ranks=(4, 2))(x).shape
-        TensorShape([2, 5, 7])
-
-    Reference: Wang et al., "HoME: Hierarchy of Multi-Gate Experts for Multi-Task
-        Learning at Kuaishou", KDD 2025.
+    Reference: Wang et al., "HoME", KDD 2025, see `models/home.py`.
     """
 
-    # `Routing` describes these attributes.
-    expert_noun: ClassVar[str] = "unit"
     weights_are_shares: ClassVar[bool] = False
     only_scales = True
     reports_owners = True
@@ -70,21 +56,15 @@ class FeatureGate(Routing):
         ranks: Sequence[int],
         l2: float = 0.0,
         initializer: str = "glorot_uniform",
-        owners: Sequence[int | str] | None = None,
+        owners: Sequence[int | str | None] | None = None,
         **kwargs: Any,
     ) -> None:
         scaled_units = experts_of(HIDDEN, units)
-        owner_of_gates: Sequence[int | str | None]
-        owner_of_gates = [None] * num if owners is None else owners
-        routes = [Route(owner, scaled_units) for owner in owner_of_gates]
+        routes = [Route(owner, scaled_units) for owner in owners or [None] * num]
         super().__init__(routes, **kwargs)
         check_routes(self.routes, num, units)
         self.initializer = initializer
-        options: dict[str, Any] = {
-            "use_bias": False,
-            "l2": l2,
-            "dtype": self.dtype_policy,
-        }
+        options: Any = {"use_bias": False, "l2": l2, "dtype": self.dtype_policy}
         # The kernels W_g, B_g1, B_g2, ... lie side by side in one kernel, `down`, so
         # that one product reads x. `widths` are the widths of these kernels.
         self.widths = [len(ranks), *ranks]
@@ -97,12 +77,9 @@ class FeatureGate(Routing):
         ]
 
     def draw_down(self, shape: Shape, dtype: str | None = None) -> Tensor:
-        """Draws W_g, B_g1, B_g2, ... of one gate, each by its own shape.
-
-        Returns: the kernels side by side, see `ParallelDense.draw_kernels`.
-        """
+        """Draws W_g, B_g1, B_g2, ... of one gate, each by its own shape."""
         units, _ = shape
-        kernels = [  # An initializer that is called twice draws the same values.
+        kernels = [  # an initializer that is called twice draws the same values
             keras.initializers.get(self.initializer)((units, width), dtype)
             for width in self.widths
         ]

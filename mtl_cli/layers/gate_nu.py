@@ -1,5 +1,6 @@
 """Gate NU, the gate of PEPNet: a factor for each unit that the gate scales."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -27,8 +28,7 @@ class GateNU(Routing):
         d_g = gamma sigmoid(x' W'_g + b'_g)
 
     where mlp has layers of the widths `hidden_units`. The paper writes delta for d.
-    Multiply the units by the factors to apply the gate. A factor of 1 does not change a
-    unit.
+    Multiply the units by the factors to apply the gate.
 
     Args:
         num: number of gates.
@@ -37,10 +37,10 @@ class GateNU(Routing):
         num_hidden: number of networks mlp: 1 if all gates share one network, or `num`
             if each gate has its own.
         gamma: the upper bound of a factor.
-        routes: the units that each gate scales, for reports: one `Expert` per unit. The
-            owner of a unit is, for example, a feature. None if the units have no names.
-        weighs_experts: whether the units are the outputs of experts. Reports then give
-            the weight of each unit. Otherwise they give one mean weight per owner.
+        routes: the units that each gate scales, for reports: one `Expert` per unit,
+            whose owner is, for example, a feature. None if the units have no names.
+        weighs_experts: whether reports give the weight of each unit, such as the output
+            of an expert. Otherwise they give one mean weight per owner.
         only_scales: False if the factors are the weights of a sum of experts, see
             `Routing`.
         **kwargs: further arguments of `ParallelMLP`, for mlp, and of a Keras layer.
@@ -50,21 +50,9 @@ class GateNU(Routing):
         its own.
     Output shape: `(num, batch, units)`, between 0 and gamma.
 
-    Raises:
-        ValueError: if `routes` are for other numbers of gates or units.
-
-    Example:
-        >>> import keras
-        >>> x = keras.random.normal((5, 7))
-        >>> GateNU(num=2, units=3, hidden_units=(4,))(x).shape
-        TensorShape([2, 5, 3])
-
-    Reference: Chang et al., "PEPNet: Parameter and Embedding Personalized Network for
-        Infusing with Personalized Prior Information", KDD 2023, equations 2 and 3.
+    Reference: Chang et al., "PEPNet", KDD 2023, equations 2 and 3.
     """
 
-    # `Routing` describes these attributes.
-    expert_noun: ClassVar[str] = "unit"
     weights_are_shares: ClassVar[bool] = False
     variables_by_expert: tuple[str, ...] = ("factors.kernel", "factors.bias")
 
@@ -104,13 +92,10 @@ class GateNU(Routing):
 
 
 def feature_units(feature_of_column: Sequence[str]) -> list[Expert]:
-    """Returns the names of the columns of x, for reports: one `Expert` per column.
-
-    The owner of a column is its feature. The columns of a feature are numbered from 1.
-    """
-    counts: dict[str, int] = {}
+    """Returns the names of the columns of x: the owner of a column is its feature."""
+    counts: Counter[str] = Counter()
     units = []
     for feature in feature_of_column:
-        counts[feature] = counts.get(feature, 0) + 1
+        counts[feature] += 1
         units.append(Expert(feature, counts[feature]))
     return units

@@ -43,20 +43,9 @@ class Gates(Routing):
         `(groups, batch, dim)`, see `ParallelDense`.
     Output shape: `(num, batch, num_experts)`; the last axis sums to 1.
 
-    Raises:
-        ValueError: if `groups` does not divide `num`, or if `routes` are for other
-            numbers of gates or experts.
-
-    Example:
-        >>> x = keras.random.normal((5, 7))
-        >>> Gates(num=2, num_experts=3)(x).shape
-        TensorShape([2, 5, 3])
-
-    Reference: Ma et al., "Modeling Task Relationships in Multi-task Learning with
-        Multi-gate Mixture-of-Experts", KDD 2018, equation 8.
+    Reference: Ma et al., KDD 2018, equation 8, see `models/mmoe.py`.
     """
 
-    # `Routing` describes this attribute.
     variables_by_expert: tuple[str, ...] = ("logits.kernel",)
 
     def __init__(
@@ -104,33 +93,25 @@ class Mix(keras.layers.Layer):
         `(gates, experts, batch, units)` if each gate mixes experts of its own.
     Output shape: `(gates, batch, units)`.
 
-    Raises:
-        ValueError: if there are not as many weights as experts, or if experts of each
-            gate are given for another number of gates.
-
     Example:
         >>> x = keras.random.normal((5, 7))
         >>> experts = ParallelMLP(num=3, units=(4,))(x)
         >>> Mix()(Gates(num=2, num_experts=3)(x), experts).shape
         TensorShape([2, 5, 4])
 
-    Reference: Ma et al., "Modeling Task Relationships in Multi-task Learning with
-        Multi-gate Mixture-of-Experts", KDD 2018, equation 7.
+    Reference: Ma et al., KDD 2018, equation 7, see `models/mmoe.py`.
     """
 
     def build(self, weights_shape: Shape, experts_shape: Shape) -> None:
         if weights_shape[-1] != experts_shape[-3]:
             raise ValueError(
-                f"weights {weights_shape} are for {weights_shape[-1]} experts, but "
-                f"experts {experts_shape} holds {experts_shape[-3]} experts; give one "
-                "weight for each expert."
+                f"weights {weights_shape} and experts {experts_shape} are for "
+                "different numbers of experts."
             )
         if len(experts_shape) == 4 and weights_shape[0] != experts_shape[0]:
             raise ValueError(
-                f"weights {weights_shape} are of {weights_shape[0]} gates, but experts "
-                f"{experts_shape} holds experts of {experts_shape[0]} gates; give each "
-                "gate its own experts, or all gates the same experts without the "
-                "first axis."
+                f"weights {weights_shape} and experts {experts_shape} are for "
+                "different numbers of gates."
             )
 
     def call(self, weights: Tensor, experts: Tensor) -> Tensor:
@@ -144,22 +125,8 @@ class Mix(keras.layers.Layer):
 def mix_tensors(weights: Tensor, expert_tensors: Sequence[Tensor]) -> Tensor:
     """Sums experts as `Mix` does, but reads the experts' outputs from several tensors.
 
-    Args:
-        weights: the weights of all experts, `(gates, batch, experts)`.
-        expert_tensors: tensors that each hold the outputs of some of the experts, in a
-            shape that `Mix` reads. The experts are in the order of the weights.
-
-    Returns: `(gates, batch, units)`.
-
-    Raises:
-        ValueError: if there are not as many weights as experts.
+    The experts of all tensors together are in the order of the weights.
     """
-    num_experts = sum(experts.shape[-3] for experts in expert_tensors)
-    if weights.shape[-1] != num_experts:
-        raise ValueError(
-            f"weights {weights.shape} are for {weights.shape[-1]} experts, but the "
-            f"tensors hold {num_experts} experts; give one weight for each expert."
-        )
     sums = []
     start = 0
     for experts in expert_tensors:
@@ -191,19 +158,12 @@ def weight_gradient(grad_mixed: Tensor, experts: Tensor) -> Tensor:
 
     The gradient of a weight is the product of the output's gradient and the expert's
     output, summed over the units. XLA's own gradient stores all products, (gates,
-    experts, batch, units), and sums them in two more passes. In a training step of PLE,
-    the two passes took a seventh of the time.
+    experts, batch, units), and sums them in two more passes, a seventh of the time of a
+    training step of PLE. Here the products of slices of the units are added up, which
+    XLA makes one operation. The width of a slice is `VECTOR_WIDTH`, or half of it, or
+    all units if neither divides their number.
 
-    Here the units are split into slices of equal width, and the products of the slices
-    are added up. XLA makes one operation of the products and their sum, so it stores
-    only the sum, (gates, experts, batch, width). The width is `VECTOR_WIDTH`, or half
-    of it. If neither divides the number of units, there is one slice with all units.
-
-    Args:
-        grad_mixed: the gradient of the output, `(gates, 1, batch, units)`.
-        experts: the experts' outputs, in a shape that `Mix` reads.
-
-    Returns: `(gates, batch, experts)`.
+    `grad_mixed` is `(gates, 1, batch, units)`, the result `(gates, batch, experts)`.
     """
     units = experts.shape[-1]
     width = math.gcd(units, VECTOR_WIDTH)

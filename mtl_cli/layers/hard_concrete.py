@@ -23,9 +23,8 @@ MIN_U = 1e-6
 class HardConcrete(Routing):
     """Computes a weight z in [0, 1] for each connection from an expert to a reader.
 
-    In SNR, an expert is a sub-network, and a reader is a sub-network of the next level
-    or a task. A connection is cut if z = 0, and open otherwise. Each connection has one
-    trained value, log alpha. In training, z is drawn in each step:
+    A connection is cut if z = 0, and open otherwise. It has one trained value, log
+    alpha. In training, z is drawn in each step:
 
         u     ~ U(0, 1)
         s     = sigmoid((log u - log(1 - u) + log alpha) / beta)
@@ -44,16 +43,12 @@ class HardConcrete(Routing):
     The paper writes lambda for `l0`. The constants `BETA`, `GAMMA` and `ZETA` have the
     values of the authors' code. log alpha starts near 0: at the start, a connection is
     open with the probability 0.83. After training, z is 0 only if log alpha is below
-    -2.4.
-
-    The trained variable is log alpha / `scale`. The length of Adam's step does not
-    depend on the size of the gradient, so a step of Adam changes log alpha by about
-    `scale` times the learning rate. With `scale` 1, most trainings have too few steps
-    to cut a connection.
+    -2.4. The trained variable is log alpha / `scale`, so a step of Adam changes log
+    alpha by about `scale` times the learning rate. With `scale` 1, most trainings have
+    too few steps to cut a connection.
 
     Args:
-        routes: the readers, and the experts that are connected to each reader, see
-            `Routing`. All readers have the same number of experts.
+        routes: the readers, and the experts that are connected to each, see `Routing`.
         l0: strength of the penalty.
         scale: the factor of the trained variable in log alpha.
         per_row: whether u is drawn for each row. Otherwise all rows of a step have the
@@ -72,8 +67,6 @@ class HardConcrete(Routing):
         Regularization", ICLR 2018, equations 10 to 13.
     """
 
-    # `Routing` describes these attributes.
-    expert_noun: ClassVar[str] = "network"
     weights_are_shares: ClassVar[bool] = False
     reads_rows = False
     variables_by_expert: tuple[str, ...] = ("scaled_log_alpha",)
@@ -107,25 +100,18 @@ class HardConcrete(Routing):
         num_rows = ops.shape(x)[-2]
         if training:
             p_open = ops.sigmoid(log_alpha - BETA * math.log(-GAMMA / ZETA))
-            expected_num_open = ops.sum(p_open)
-            self.add_loss(self.l0 * expected_num_open)
-            logit = self.draw_logit(log_alpha, num_rows if self.per_row else 1)
+            self.add_loss(self.l0 * ops.sum(p_open))
+            num_readers, _, num_experts = log_alpha.shape
+            shape = (num_readers, num_rows if self.per_row else 1, num_experts)
+            seed = self.seed_generator
+            u = keras.random.uniform(shape, MIN_U, 1 - MIN_U, "float32", seed)
+            logit = (ops.log(u) - ops.log(1 - u) + log_alpha) / BETA
         else:
             logit = log_alpha
-        s = ops.sigmoid(logit)
-        s_bar = s * (ZETA - GAMMA) + GAMMA
+        s_bar = ops.sigmoid(logit) * (ZETA - GAMMA) + GAMMA
         z = ops.clip(s_bar, 0.0, 1.0)
         z = ops.broadcast_to(z, (z.shape[0], num_rows, z.shape[2]))
         return ops.cast(z, self.compute_dtype)
-
-    def draw_logit(self, log_alpha: Tensor, num_draws: Tensor | int) -> Tensor:
-        """Draws the argument of the sigmoid in s, `(routes, num_draws, experts)`."""
-        num_readers, _, num_experts = log_alpha.shape
-        shape = (num_readers, num_draws, num_experts)
-        u = keras.random.uniform(
-            shape, MIN_U, 1 - MIN_U, "float32", self.seed_generator
-        )
-        return (ops.log(u) - ops.log(1 - u) + log_alpha) / BETA
 
     def parts(self) -> dict[str, Any]:
         return {"scaled_log_alpha": self.scaled_log_alpha}

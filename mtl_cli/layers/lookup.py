@@ -12,12 +12,8 @@ from mtl_cli.layers.embedding import FusedEmbedding
 class TableGroup(NamedTuple):
     """Embedding tables that one `FusedEmbedding` layer stores in one weight.
 
-    Attributes:
-        layer: name of the layer.
-        dim: length of a vector.
-        frozen: whether training does not change the tables.
-        sizes: {table: number of ids}, in the order in which the weight holds the
-            tables.
+    `dim` is the length of a vector, and `sizes` is {table: number of ids}, in the order
+    in which the weight holds the tables.
     """
 
     layer: str
@@ -64,19 +60,13 @@ def look_up(
 ) -> Tensor:
     """Looks up all features whose tables are in a group, in one layer of the network.
 
-    Args:
-        inputs: the network's inputs: `ids` `(batch, columns)`, `sequences` and
-            `sequence_weights` `(batch, columns of all sequences)`.
-        layout: the columns of each feature in the inputs.
-        group: the group.
-        **options: arguments of the `FusedEmbedding` layer.
+    `inputs` are the network's inputs, and `options` are arguments of `FusedEmbedding`.
 
     Returns: the vectors, `(sets, batch, features, dim)`; `sets` is the number of
-        vectors of each id, see `FusedEmbedding`. The features with one id per row come
-        first, then one pooled vector per sequence.
+        vectors of each id. The features with one id per row come first, then one pooled
+        vector per sequence.
     """
-    # The columns of the input `ids` that read a table of the group.
-    tables_of_ids: list[str | None] = []  # the table that each column reads
+    tables_of_ids: list[str | None] = []  # the table that each column of `ids` reads
     for block, _ in layout.blocks_of("ids"):
         tables_of_ids += [block.table] * block.width
     columns_of_group = [
@@ -123,15 +113,10 @@ def pool_sequences(
     Unknown values of a sequence have id 0. If training does not change the vector of id
     0 (see `EmbeddingTable.trains_unknown`), unknown values do not count.
 
-    Args:
-        vectors: the vectors of the features with one id per row, then the vectors of
-            the first sequence, of the second, and so on, `(sets, batch, columns, dim)`.
-        inputs: the network's inputs, see `look_up`.
-        layout: the columns of each feature in the inputs.
-        sequences: the block of each sequence, and the columns of the sequence in the
-            inputs `sequences` and `sequence_weights`.
-
-    Returns: `(sets, batch, features, dim)`.
+    The vectors of the features with one id per row come first, then the vectors of the
+    first sequence, of the second, and so on, `(sets, batch, columns, dim)`. The result
+    is `(sets, batch, features, dim)`. `sequences` holds the block of each sequence, and
+    the columns of the sequence in the inputs `sequences` and `sequence_weights`.
     """
     tables_with_trained_unknown = [
         name for name, table in layout.tables.items() if table.trains_unknown
@@ -150,14 +135,9 @@ def pool_sequences(
 def pool(vectors: Tensor, weights: Tensor, pooling: str | None) -> Tensor:
     """Pools the vectors of each row's sequence into one vector.
 
-    Args:
-        vectors: the vectors of the sequences, `(sets, batch, length, dim)`.
-        weights: the weight of each vector, `(batch, length)`; a vector with weight 0
-            does not count.
-        pooling: `mean`, `sum` or `max`. The maximum is over all vectors with a weight
-            above 0, whatever the weight.
-
-    Returns: `(sets, batch, 1, dim)`; zeros for an empty sequence.
+    The maximum is over all vectors with a weight above 0, whatever the weight. The
+    vectors are `(sets, batch, length, dim)`, the weights `(batch, length)`, the result
+    `(sets, batch, 1, dim)`; zeros for an empty sequence.
     """
     if pooling == "mean":
         total = ops.sum(weights, axis=1, keepdims=True)
@@ -176,12 +156,8 @@ def pool(vectors: Tensor, weights: Tensor, pooling: str | None) -> Tensor:
 def concatenate_columns(embeddings: list[Tensor], dense: list[Tensor]) -> Tensor:
     """Concatenates the embeddings and the dense features of each row.
 
-    Args:
-        embeddings: `(batch, features, length)` for each group of tables.
-        dense: the dense features, one tensor `(batch, columns)`; empty if there are
-            none.
-
-    Returns: `(batch, columns)`.
+    The embeddings are `(batch, features, length)` for each group of tables, the dense
+    features and the result are `(batch, columns)`.
     """
     flat = [ops.reshape(e, (-1, e.shape[-2] * e.shape[-1])) for e in embeddings]
     tensors = flat + dense
@@ -191,10 +167,7 @@ def concatenate_columns(embeddings: list[Tensor], dense: list[Tensor]) -> Tensor
 def feature_of_each_column(
     layout: Layout, default_dim: int | Literal["auto"]
 ) -> list[str]:
-    """Returns the feature of each column of the result of `concatenate_columns`.
-
-    See `table_groups` for the arguments.
-    """
+    """Returns the feature of each column of the result of `concatenate_columns`."""
     features: list[str] = []
     for group in table_groups(layout, default_dim):
         for input_name in ("ids", "sequences"):  # in the order of `look_up`
@@ -211,12 +184,7 @@ def feature_of_each_column(
 def split_embeddings(x: Tensor, groups: list[Tensor]) -> list[Tensor]:
     """Splits the embeddings in x into groups: the reverse of `concatenate_columns`.
 
-    Args:
-        x: the embeddings of all groups, then the dense features, `(batch, columns)`.
-        groups: a tensor for each group, with the shape to return, `(batch, features,
-            length)`. Only the shapes are used.
-
-    Returns: the embeddings of each group, without the dense features.
+    `groups` are tensors of the shapes to return, `(batch, features, length)`.
     """
     embeddings = []
     start = 0

@@ -10,15 +10,13 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.parallel_norms import ParallelBatchNorm, ParallelLayerNorm
 from mtl_cli.layers.register import Shape, register
 
-# The arguments about kernels that both `ParallelDense` and `ParallelMLP` have.
-KERNEL_OPTIONS = ("l2", "initializer")
 # The arguments of `ParallelMLP` that a configuration sets once for all hidden layers.
-DENSE_OPTIONS = ("activation", "dropout", "batch_norm", *KERNEL_OPTIONS)
+DENSE_OPTIONS = ("activation", "dropout", "batch_norm", "l2", "initializer")
 
 
 def kernel_options(dense_options: Mapping[str, Any]) -> dict[str, Any]:
     """Selects the arguments that a single `ParallelDense` layer can have."""
-    names = (*KERNEL_OPTIONS, "dtype")
+    names = ("l2", "initializer", "dtype")
     return {k: dense_options[k] for k in names if k in dense_options}
 
 
@@ -35,8 +33,8 @@ class ParallelDense(keras.layers.Layer):
     layers read it. If the input is `(groups, batch, dim)`, the first `num / groups`
     layers read the first group, the next `num / groups` the second, and so on.
 
-    Layers that read the same input share one matrix product, so eight experts of
-    64 units cost as much as one layer of 512. Each layer has its own initial draw.
+    Layers that read the same input share one matrix product. Each layer has its own
+    initial draw.
 
     Args:
         num: number of layers.
@@ -47,21 +45,13 @@ class ParallelDense(keras.layers.Layer):
             layer; or a function that draws the kernel of one layer.
         bias_initializer: name or configuration of the biases' Keras initializer.
         owners: the owner of each layer: the index of a task, from 0, or the name of
-            another owner; None if the layers have no owners. If a run starts from an
-            earlier run (`start_from`), each layer gets the weights of its owner.
+            another owner; None if the layers have no owners. With `start_from`, each
+            layer gets the weights of its owner.
         num_scenarios: number of scenarios for which each owner has layers. An owner's
             layers for the first scenario come first, then those for the second.
 
     Input shape: `(batch, dim)` or `(groups, batch, dim)`.
     Output shape: `(num, batch, units)`.
-
-    Raises:
-        ValueError: if `groups` does not divide `num`.
-
-    Example:
-        >>> x = keras.random.normal((5, 7))
-        >>> ParallelDense(num=3, units=4)(x).shape
-        TensorShape([3, 5, 4])
     """
 
     def __init__(
@@ -86,8 +76,7 @@ class ParallelDense(keras.layers.Layer):
         self.groups = input_shape[0] if len(input_shape) == 3 else 1
         if self.num % self.groups:
             raise ValueError(
-                f"num={self.num} layers cannot read {self.groups} inputs evenly; "
-                f"make num a multiple of {self.groups}, the input's first axis."
+                f"num={self.num} layers cannot read {self.groups} inputs evenly."
             )
         # The kernels of all layers that read the same group lie side by side.
         width = self.num // self.groups * self.units
@@ -105,19 +94,13 @@ class ParallelDense(keras.layers.Layer):
             )
 
     def draw_kernels(self, shape: Shape, dtype: str | None = None) -> Tensor:
-        """Draws each layer's kernel `(dim, units)` separately.
-
-        An initializer scales its values by the shape that it draws. A single draw of
-        the whole weight would therefore have values of another size.
-        """
+        """Draws each kernel `(dim, units)` separately: initializers scale by shape."""
         groups, dim, _ = shape
-        kernels = ops.stack(
-            [
-                keras.initializers.get(self.initializer)((dim, self.units), dtype)
-                for _ in range(self.num)
-            ]
-        )  # (num, dim, units)
-        kernels = ops.reshape(kernels, (groups, -1, dim, self.units))
+        kernels = [
+            keras.initializers.get(self.initializer)((dim, self.units), dtype)
+            for _ in range(self.num)
+        ]
+        kernels = ops.reshape(ops.stack(kernels), (groups, -1, dim, self.units))
         return ops.reshape(ops.transpose(kernels, (0, 2, 1, 3)), shape)
 
     @property
@@ -126,10 +109,7 @@ class ParallelDense(keras.layers.Layer):
         return self.split_by_layer(self.kernel)
 
     def split_by_layer(self, x: Tensor) -> Tensor:
-        """Splits x, `(groups, n, num / groups * units)`, into `(num, n, units)`.
-
-        n is the number of rows of a kernel or of a batch.
-        """
+        """Splits x, `(groups, n, num / groups * units)`, into `(num, n, units)`."""
         x = ops.reshape(x, (self.groups, -1, self.num // self.groups, self.units))
         return ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (self.num, -1, self.units))
 
@@ -170,14 +150,6 @@ class ParallelMLP(keras.layers.Layer):
 
     Input shape: `(batch, dim)` or `(groups, batch, dim)`, see `ParallelDense`.
     Output shape: `(num, batch, units[-1])`, or the input shape if `units` is empty.
-
-    Raises:
-        ValueError: if `groups` does not divide `num`.
-
-    Example:
-        >>> x = keras.random.normal((5, 7))
-        >>> ParallelMLP(num=3, units=(16, 4))(x).shape
-        TensorShape([3, 5, 4])
     """
 
     def __init__(

@@ -21,17 +21,10 @@ class ParallelBatchNorm(keras.layers.Layer):
 
     Args:
         momentum: weight of the old value when a step updates a moving average. In the
-            first 1 / (1 - momentum) steps, the old value has a smaller weight, so that
-            all batches so far have the same weight.
+            first 1 / (1 - momentum) steps, the average is a plain mean of all batches.
         epsilon: number added to variances.
 
-    Input shape: `(num, batch, units)`.
-    Output shape: the same.
-
-    Example:
-        >>> x = keras.random.normal((3, 5, 7))
-        >>> ParallelBatchNorm()(x).shape
-        TensorShape([3, 5, 7])
+    Input and output shape: `(num, batch, units)`.
 
     Reference: Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network
         Training by Reducing Internal Covariate Shift", ICML 2015.
@@ -60,8 +53,7 @@ class ParallelBatchNorm(keras.layers.Layer):
         mean, variance = self.moving_mean.value, self.moving_variance.value
         if training and self.trainable:
             mean, variance = self.update_statistics(y)
-        # ONNX has no operation rsqrt. The code divides by sqrt instead, so that an
-        # export rounds as the network does.
+        # Not rsqrt, which ONNX lacks, so that an export rounds as the network does.
         y = (y - mean) * (self.gamma / ops.sqrt(variance + self.epsilon)) + self.beta
         return ops.cast(y, x.dtype)
 
@@ -72,9 +64,8 @@ class ParallelBatchNorm(keras.layers.Layer):
         # need pass through the mean.
         centred = x - ops.stop_gradient(mean)
         variance = ops.mean(ops.square(centred), axis=1, keepdims=True)
-        # The weight of the batch in the moving averages. In the first step, this weight
-        # is 1. The batch must replace the initial values, because these are not
-        # statistics of any rows.
+        # The weight of the batch in the moving averages. It is 1 in the first step,
+        # because the initial values are not statistics of any rows.
         weight = ops.maximum(1 - self.momentum, 1 / (1 + self.moving_steps))
         self.moving_steps.assign(self.moving_steps + 1)
         update_average(self.moving_mean, mean, weight)
@@ -94,16 +85,7 @@ class ParallelLayerNorm(keras.layers.Layer):
     The mean and the variance are taken over the units. Each unit of each network has a
     gamma and a beta of its own.
 
-    Args:
-        epsilon: number added to variances.
-
-    Input shape: `(num, batch, units)`.
-    Output shape: the same.
-
-    Example:
-        >>> x = keras.random.normal((3, 5, 7))
-        >>> ParallelLayerNorm()(x).shape
-        TensorShape([3, 5, 7])
+    Input and output shape: `(num, batch, units)`.
 
     Reference: Ba et al., "Layer Normalization", 2016.
     """
@@ -133,17 +115,13 @@ class ParallelLayerNorm(keras.layers.Layer):
 def at_least_float32(x: Tensor) -> Tensor:
     """Returns x as float32, or as it is if it has more bits.
 
-    The 8 significant bits of bfloat16 are too few for sums of squares, and for the
-    small steps of moving averages.
+    bfloat16 has too few bits for sums of squares and steps of moving averages.
     """
     return ops.cast(x, keras.backend.result_type(x.dtype, "float32"))
 
 
 def update_average(average: Any, batch_value: Tensor, step: Tensor) -> Tensor:
-    """Moves a variable by the fraction `step` of its distance to the batch's value.
-
-    Returns: the new value.
-    """
+    """Moves a variable by the fraction `step` of its distance to the batch's value."""
     updated = average + step * (batch_value - average)
     average.assign(updated)
     return updated

@@ -11,8 +11,8 @@ from mtl_cli.layers.parallel_norms import at_least_float32, update_average
 from mtl_cli.layers.register import Shape, register
 
 # In training, the moving averages of a scenario count as much as this number of rows
-# of the batch. Without this prior, the one or two rows of a rare scenario in a batch
-# would be normalised by the statistics of these rows alone.
+# of the batch. Otherwise the one or two rows of a rare scenario in a batch would be
+# normalised by their own statistics alone.
 PRIOR_ROWS = 10.0
 
 
@@ -24,37 +24,28 @@ class PartitionedNorm(keras.layers.Layer):
 
         (gamma * gamma_s) * (x - m_s) / sqrt(v_s + epsilon) + beta + beta_s
 
-    * is the element-wise product. All scenarios share the trained vectors gamma and
-    beta; gamma_s and beta_s belong to scenario s. m_s and v_s are the mean and the
-    variance of each unit over rows of s. Outside of training, they are moving averages.
-    In training, they are weighted means: the statistics of the batch's n rows of s have
-    the weight n / (n + c), and the moving averages have the weight c / (n + c), where c
-    is `PRIOR_ROWS`. The paper calls s a domain p, and writes z for x, mu and sigma^2
-    for the statistics of a batch, and E_p and Var_p for the moving averages.
+    * is the element-wise product. All scenarios share gamma and beta; gamma_s and
+    beta_s belong to scenario s. m_s and v_s are the mean and the variance of each unit
+    over rows of s: outside of training moving averages, in training weighted means of
+    the batch's n rows of s, with the weight n / (n + c), and of the moving averages,
+    where c is `PRIOR_ROWS`. The paper calls s a domain p, and writes z for x, mu and
+    sigma^2 for the statistics of a batch, and E_p and Var_p for the moving averages.
 
     Call the layer as `PartitionedNorm()(x, scenario_weights)`. If the scenario of a row
-    is unknown, all scenarios have equal weights in this row, as in `StarDense`. In the
-    formula, m_s, v_s, gamma_s and beta_s are then the means over all scenarios. In
-    training, such a row counts as a row of every scenario, with this weight.
+    is unknown, m_s, v_s, gamma_s and beta_s are the means over all scenarios. In
+    training, such a row counts as a row of every scenario, with equal weights.
 
     Args:
         momentum: weight of the old value when a step updates a moving average. In the
-            first 1 / (1 - momentum) steps with rows of a scenario, the old value has a
-            lower weight, so that the moving average is the plain mean over these steps.
+            first 1 / (1 - momentum) steps with rows of a scenario, the average is a
+            plain mean.
         epsilon: constant added to variances.
 
     Input shape: x `(batch, units)`; and the weight of each scenario in each row,
         `(batch, scenarios)`, see `StarDense`.
     Output shape: `(batch, units)`.
 
-    Example:
-        >>> x = keras.random.normal((5, 7))
-        >>> scenario_weights = ops.one_hot([0, 1, 1, 0, 2], 3)
-        >>> PartitionedNorm()(x, scenario_weights).shape
-        TensorShape([5, 7])
-
-    Reference: Sheng et al., "One Model to Serve All: Star Topology Adaptive Recommender
-        for Multi-Domain CTR Prediction", CIKM 2021, section 3.3.
+    Reference: Sheng et al., CIKM 2021, section 3.3, see `models/star.py`.
         Differs from the paper in: a batch holds rows of all scenarios, where a batch of
         the paper holds rows of one; the moving averages take part in training.
     """
@@ -79,7 +70,6 @@ class PartitionedNorm(keras.layers.Layer):
         statistic = partial(weight, trainable=False)
         self.moving_mean = statistic(shape, "zeros", name="moving_mean")
         self.moving_variance = statistic(shape, "ones", name="moving_variance")
-        # The number of training steps with rows of each scenario.
         self.moving_steps = statistic((num_scenarios, 1), "zeros", name="moving_steps")
         for variable in self.weights:
             if len(variable.shape) == 2:
@@ -98,8 +88,7 @@ class PartitionedNorm(keras.layers.Layer):
         # `scenario_weights @` gives each row the values of its scenario.
         mean_of_row = scenario_weights @ mean  # (batch, units)
         variance_of_row = scenario_weights @ variance
-        # ONNX has no operation rsqrt. The code divides by sqrt instead, so that an
-        # export rounds as the network does.
+        # Not rsqrt, as in `ParallelBatchNorm`.
         y = (y - mean_of_row) / ops.sqrt(variance_of_row + self.epsilon)
         y = y * (self.gamma * (scenario_weights @ self.scenario_gamma))
         y = y + self.beta + scenario_weights @ self.scenario_beta
@@ -108,19 +97,11 @@ class PartitionedNorm(keras.layers.Layer):
     def update_statistics(
         self, x: Tensor, scenario_weights: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Updates the moving averages, and returns the statistics for training.
-
-        The statistics are weighted means of the batch's statistics and the updated
-        moving averages.
-
-        Returns: the mean m_s and the variance v_s, `(scenarios, units)` each.
-        """
+        """Updates the moving averages, and returns m_s and v_s for training."""
         num_rows = ops.sum(scenario_weights, axis=0)[:, None]  # (scenarios, 1)
         batch_mean, batch_variance = batch_statistics(x, scenario_weights, num_rows)
         is_present = ops.cast(num_rows > 0, x.dtype)
-        # The weight of the batch in the moving averages, (scenarios, 1). In the first
-        # step with rows of a scenario, this weight is 1. The batch must replace the
-        # initial values, because these are not statistics of any rows.
+        # The weight of the batch in the moving averages, (scenarios, 1)
         average_step = ops.maximum(1 - self.momentum, 1 / (1 + self.moving_steps))
         average_step = is_present * average_step
         self.moving_steps.assign(self.moving_steps + is_present)
@@ -128,16 +109,11 @@ class PartitionedNorm(keras.layers.Layer):
         moving_variance = update_average(
             self.moving_variance, batch_variance, average_step
         )
-        # The weight of the batch in the statistics for training, (scenarios, 1).
+        # The weight of the batch in the statistics for training, (scenarios, 1)
         batch_share = num_rows / (num_rows + PRIOR_ROWS)
         mean = batch_share * batch_mean + (1 - batch_share) * moving_mean
         variance = batch_share * batch_variance + (1 - batch_share) * moving_variance
         return mean, variance
-
-    def compute_output_shape(
-        self, x_shape: Shape, scenario_weights_shape: Shape
-    ) -> Shape:
-        return x_shape
 
 
 def batch_statistics(
@@ -158,12 +134,6 @@ def batch_statistics(
 
         gap_s = (mean of all m_s) - m_s
         v_s   = sum_r a_sr (d_r^2 + u_r (2 gap_s d_r + gap_s^2))
-
-    Args:
-        x: the rows, `(batch, units)`.
-        scenario_weights: the weight of each scenario in each row, `(batch, scenarios)`.
-            A row of an unknown scenario counts as a row of every scenario.
-        num_rows: the sum n_s of these weights over the rows, `(scenarios, 1)`.
 
     Returns: the means and the variances, `(scenarios, units)` each; 0 for a scenario
         without rows.

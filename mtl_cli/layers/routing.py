@@ -1,7 +1,5 @@
 """The base class of layers that compute weights over experts, such as gates.
 
-The words of this module:
-
 - An *expert* is anything that gets a weight: the output of an expert network, another
   vector, or a single unit of a vector.
 - A *reader* uses several experts by their weights. For example, the tower of a task
@@ -29,8 +27,7 @@ class Expert(NamedTuple):
             if reports name the expert by its owner alone.
         trained: whether the loss of the reader trains the expert; False if a
             stop-gradient lies between the reader and the expert.
-        always_added: whether the reader also adds the expert's output without a weight,
-            so that the reader uses the expert even if the weight is 0.
+        always_added: whether the reader also adds the expert's output without a weight.
     """
 
     owner: int | str
@@ -67,10 +64,7 @@ def experts_of(owner: int | str, count: int) -> list[Expert]:
 def specific_and_shared_experts(
     num_tasks: int, num_specific: int, num_shared: int
 ) -> tuple[list[list[Expert]], list[Expert]]:
-    """Returns the names of each task's specific experts, and of the shared experts.
-
-    `num_specific` is the number of specific experts of each task.
-    """
+    """Returns the names of each task's specific experts, and of the shared experts."""
     specific = [experts_of(task, num_specific) for task in range(num_tasks)]
     return specific, experts_of(SHARED, num_shared)
 
@@ -86,31 +80,21 @@ def check_routes(routes: Sequence[Route], num: int, num_experts: int) -> None:
     if counts != [num_experts] * num:
         raise ValueError(
             f"routes name {counts} experts, but the layer computes {num} times "
-            f"{num_experts} weights; give {num} routes with {num_experts} experts each."
+            f"{num_experts} weights."
         )
-
-
-def check_at_least(name: str, value: float, least: float) -> None:
-    """Raises ValueError if an argument is too small."""
-    if value < least:
-        raise ValueError(f"{name}={value} is too small; take {least} or more.")
 
 
 class Routing(keras.layers.Layer):
     """A layer that computes a weight for each reader and each of the reader's experts.
 
-    Softmax gates are an example, see `Gates`. The layer `Mix` sums the experts with the
-    weights. The reports of gates, the drawing of a network and `start_from` find the
-    layers of this class and read the attributes below.
+    Softmax gates are an example, see `Gates`. The reports of gates, the drawing of a
+    network and `start_from` read the attributes below.
 
     Args:
         routes: the route of each reader, in the order of the weights. All readers have
             the same number of experts.
 
     Output shape: `(readers, batch, experts)`.
-
-    Raises:
-        ValueError: if there are no routes, or if the numbers of their experts differ.
 
     Example: the gates of an MMoE, for two tasks and three shared experts.
         >>> from mtl_cli.layers import Gates
@@ -119,26 +103,18 @@ class Routing(keras.layers.Layer):
         >>> gates = Gates(num=2, num_experts=3, routes=routes)
         >>> gates(keras.random.normal((5, 7))).shape
         TensorShape([2, 5, 3])
-        >>> gates.networks_per_route  # one gate for each task
-        1
         >>> list(gates.parts())  # the hidden layers of the gates, and their last layers
         ['', 'logits.']
         >>> gates.variables_by_expert  # column i of a gate's kernel is for expert i
         ('logits.kernel',)
     """
 
-    # These attributes have the same value in all layers of a class.
-
-    # The noun for one expert in the drawing of a network.
-    expert_noun: ClassVar[str] = "expert"
     # Whether the weights of a reader are shares with the sum 1. (In DSelect-k, the sum
     # may be less.) Otherwise they are factors of any sum.
     weights_are_shares: ClassVar[bool] = True
     # Whether training adds a penalty for each row and gate. `call` then takes
     # `row_weights`, the weight of each gate's penalty in each row, `(gates, batch)`.
     has_row_penalties: ClassVar[bool] = False
-
-    # These attributes may differ between layers of a class: `__init__` may set them.
 
     # Whether the weights depend on the columns of a row.
     reads_rows: bool = True
@@ -168,32 +144,18 @@ class Routing(keras.layers.Layer):
             Route(owner, tuple(Expert(*expert) for expert in experts))
             for owner, experts in routes
         )
-        counts = [len(route.experts) for route in self.routes]
-        if len(set(counts)) != 1:
-            raise ValueError(
-                f"routes name {counts} experts; give at least one route, and name "
-                "equally many experts in each."
-            )
 
     def parts(self) -> dict[str, Any]:
-        """Returns the layers and variables that training changes.
+        """Returns the trained parts: {start of the names of a part's variables: part}.
 
         A part is a `ParallelMLP` or a `ParallelDense` with `networks_per_route`
         networks for each reader, or a variable whose first axis has one entry per
         reader. A part with one network, or a variable of length 1, serves all readers.
-
-        Returns: {start of the names of the part's variables: the part}.
         """
         return {}
 
     def input_parts(self) -> list[Any]:
-        """Returns the parts that read the input of the layer.
-
-        If some networks have hidden layers, only these networks read the input: the
-        other parts read the output of the hidden layers.
-        """
+        """Returns the parts that read the input of the layer: hidden layers, if any."""
         parts = list(self.parts().values())
-        hidden = [
-            part for part in parts if isinstance(part, ParallelMLP) and part.units
-        ]
-        return hidden if hidden else parts
+        hidden = [x for x in parts if isinstance(x, ParallelMLP) and x.units]
+        return hidden or parts

@@ -15,12 +15,10 @@ from mtl_cli.layers.star import mean_over_scenarios
 class ScenarioGates(Routing):
     """Chooses, for each reader, the gate of the row's scenario.
 
-    Each reader has one gate per scenario. In M3oE, the readers are tasks: the gate g_ts
-    belongs to the task t and the scenario s. All gates are computed for all rows. A row
-    of an unknown scenario gets the mean weights over all scenarios. If the gates have
-    penalties, a row counts only in the penalties of its own scenario's gates.
-
-    Call the layer as `ScenarioGates(...)(x, scenario_weights)`.
+    All gates are computed for all rows. A row of an unknown scenario gets the mean
+    weights over all scenarios. If the gates have penalties, a row counts only in the
+    penalties of its own scenario's gates. Call the layer as
+    `ScenarioGates(...)(x, scenario_weights)`.
 
     Args:
         gates: the layer that computes all gates. The first `num_scenarios` gates belong
@@ -39,13 +37,11 @@ class ScenarioGates(Routing):
         >>> ScenarioGates(gates, num_scenarios=3)(x, scenario_weights).shape
         TensorShape([2, 5, 4])
 
-    Reference: Zhang et al., "M3oE: Multi-Domain Multi-Task Mixture-of-Experts
-        Recommendation Framework", SIGIR 2024.
+    Reference: Zhang et al., "M3oE", SIGIR 2024, see `models/m3oe.py`.
     """
 
     def __init__(self, gates: Routing, num_scenarios: int, **kwargs: Any) -> None:
-        # `gates` has one route per gate, and all gates of a reader have the same route.
-        # So every `num_scenarios`-th route is the route of another reader.
+        # All gates of a reader have the same route.
         super().__init__(gates.routes[::num_scenarios], **kwargs)
         self.gates = gates
         self.num_scenarios = num_scenarios

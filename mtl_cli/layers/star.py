@@ -1,7 +1,4 @@
-"""Star topology: dense layers whose shared weights are adapted to each scenario.
-
-Each scenario has a bias of its own, and factors that multiply the shared kernel.
-"""
+"""Star topology: dense layers whose shared weights are adapted to each scenario."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,25 +20,20 @@ class StarDense(keras.layers.Layer):
         y_i = x_i (W_i * W_{i,s}) + b_i + b_{i,s}
 
     where * is the element-wise product. All scenarios share W_i and b_i; W_{i,s} and
-    b_{i,s} belong to scenario s. Every W_{i,s} starts at 1 and every b_{i,s} at 0, so
-    that all scenarios start as one network. The paper calls s a domain p, and writes
-    W_p^* for the product W_i * W_{i,s}, and b_p^* for the sum of the biases.
+    b_{i,s} belong to scenario s. Every W_{i,s} starts at 1 and every b_{i,s} at 0. The
+    paper calls s a domain p, and writes W_p^* for W_i * W_{i,s}, and b_p^* for the sum
+    of the biases.
 
-    Call the layer as `StarDense(...)(x, scenario_weights)`. A batch has rows of several
-    scenarios. The layer computes every row with the kernels of all scenarios and then
-    keeps the result for the row's scenario, so the cost grows with the number of
-    scenarios. Making a kernel for each row would need far more memory.
+    Call the layer as `StarDense(...)(x, scenario_weights)`. The layer computes every
+    row with the kernels of all scenarios, so the cost grows with their number.
 
     Args:
-        num: number of layers.
-        units: width of each layer.
-        l2: strength of the L2 penalty on the shared kernels W_i, 0 for none.
-        initializer: name of a Keras initializer of W_i, drawn anew for every layer.
+        num, units: number of layers, and the width of each.
+        l2, initializer: of the shared kernels W_i, see `ParallelDense`.
 
     Input shape: x `(batch, dim)`, or `(num, batch, dim)` if each layer reads an input
-        of its own; and the weight of each scenario in each row, `(batch, scenarios)`.
-        The scenario of the row has the weight 1. If the scenario is unknown, all
-        scenarios have equal weights with the sum 1.
+        of its own; and the weight of each scenario in each row, `(batch, scenarios)`: 1
+        for the scenario of the row, or equal weights if it is unknown.
     Output shape: `(num, batch, units)`.
 
     Example:
@@ -50,8 +42,7 @@ class StarDense(keras.layers.Layer):
         >>> StarDense(num=2, units=4)(x, scenario_weights).shape
         TensorShape([2, 5, 4])
 
-    Reference: Sheng et al., "One Model to Serve All: Star Topology Adaptive Recommender
-        for Multi-Domain CTR Prediction", CIKM 2021, section 3.4.
+    Reference: Sheng et al., CIKM 2021, section 3.4, see `models/star.py`.
     """
 
     def __init__(
@@ -71,8 +62,7 @@ class StarDense(keras.layers.Layer):
 
     def build(self, x_shape: Shape, scenario_weights_shape: Shape) -> None:
         self.shared.build(x_shape)
-        # `scenario_axis` is the axis of a weight that has one entry for each scenario.
-        # `start_from` then copies the entries of each scenario by themselves.
+        # `start_from` copies the entries of each scenario, along `scenario_axis`.
         num_scenarios, dim = scenario_weights_shape[-1], x_shape[-1]
         self.scenario_kernel = self.add_weight(  # W_{i,s}
             name="scenario_kernel",
@@ -119,19 +109,11 @@ class StarDense(keras.layers.Layer):
 class StarMLP(keras.layers.Layer):
     """Computes `num` multi-layer perceptrons of `StarDense` layers side by side.
 
-    See `ParallelMLP` for the arguments and for the steps after each dense layer, with
-    three differences: `units` must not be empty, all layers have the same `activation`
-    and `batch_norm`, and there is no `layer_norm`. Call the layer as
-    `StarMLP(...)(x, scenario_weights)`.
+    See `ParallelMLP` for the arguments and for the steps after each dense layer.
+    `units` must not be empty. Call the layer as `StarMLP(...)(x, scenario_weights)`.
 
     Input shape: see `StarDense`.
     Output shape: `(num, batch, units[-1])`.
-
-    Example:
-        >>> x = keras.random.normal((5, 7))
-        >>> scenario_weights = ops.one_hot([0, 1, 1, 0, 2], 3)
-        >>> StarMLP(num=2, units=(16, 4))(x, scenario_weights).shape
-        TensorShape([2, 5, 4])
     """
 
     def __init__(
@@ -169,24 +151,11 @@ class StarMLP(keras.layers.Layer):
             x = layer(x, scenario_weights) if is_star else layer(x)
         return x
 
-    def compute_output_shape(
-        self, x_shape: Shape, scenario_weights_shape: Shape
-    ) -> Shape:
-        return (self.num, x_shape[-2], self.units[-1])
-
 
 def mean_over_scenarios(x: Tensor, scenario_weights: Tensor) -> Tensor:
     """Returns the weighted mean over the scenarios of the vectors of each row.
 
-    If the scenario of a row is known, its weight is 1, so the result is the vector of
-    this scenario. If the scenario is unknown, the result is the mean of all vectors.
-
-    Args:
-        x: a vector for each scenario and row, `(..., scenarios, batch, units)`.
-        scenario_weights: the weight of each scenario in each row, `(batch,
-            scenarios)`. The weights of a row sum to 1.
-
-    Returns: `(..., batch, units)`.
+    x is `(..., scenarios, batch, units)`, and the result `(..., batch, units)`.
     """
     weights = ops.transpose(scenario_weights)[..., None]  # (scenarios, batch, 1)
     return ops.sum(x * weights, axis=-3)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import keras
-import numpy as np
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
@@ -16,16 +15,11 @@ from mtl_cli.layers.routing import Route, Routing
 class StaticWeights(Routing):
     """Gives all rows the same weights over experts: `start + scale * variable`.
 
-    Training changes the variable. With `scale` above 1, the weights change faster than
-    the other layers of the network. The length of Adam's step does not depend on the
-    size of the gradient, so a step of Adam changes a weight by about `scale` times the
-    learning rate. In a step of SGD, `scale` counts twice, because it also multiplies
-    the gradient of the variable: a weight changes `scale`^2 times as much as without
-    `scale`.
+    A step of Adam changes a weight by about `scale` times the learning rate. In a step
+    of SGD, a weight changes `scale`^2 times as much as without `scale`.
 
     Args:
-        routes: the readers and the experts that each reader weighs. All readers weigh
-            the same number of experts.
+        routes: the readers and the experts that each reader weighs, see `Routing`.
         start: the constant part of the weights, one list per route; None for 0.
         scale: the factor of the variable.
         initializer: name or configuration of the variable's Keras initializer.
@@ -33,9 +27,6 @@ class StaticWeights(Routing):
 
     Input shape: `(..., batch, dim)`. The layer reads only the number of rows.
     Output shape: `(routes, batch, experts)`.
-
-    Raises:
-        ValueError: if `start` is not one list per route, with one number per expert.
 
     Example:
         >>> from mtl_cli.layers import Expert
@@ -45,8 +36,6 @@ class StaticWeights(Routing):
         TensorShape([2, 5, 2])
     """
 
-    # `Routing` describes these attributes.
-    expert_noun: ClassVar[str] = "vector"
     weights_are_shares: ClassVar[bool] = False
     reads_rows = False
     variables_by_expert: tuple[str, ...] = ("weights",)
@@ -62,15 +51,8 @@ class StaticWeights(Routing):
     ) -> None:
         super().__init__(routes, **kwargs)
         self.shape = (len(self.routes), len(self.routes[0].experts))
-        if start is not None and np.shape(start) != self.shape:
-            raise ValueError(
-                f"start has the shape {np.shape(start)}, not {self.shape}; give a list "
-                "of weights for each route, one for each expert."
-            )
-        self.start = start
-        self.scale = scale
-        self.label = label
-        self.initializer = initializer
+        self.start, self.scale = start, scale
+        self.label, self.initializer = label, initializer
 
     def build(self, input_shape: Shape) -> None:
         self.variable = self.add_weight(

@@ -10,7 +10,6 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.gates import Gates
 from mtl_cli.layers.parallel import ParallelDense
 from mtl_cli.layers.register import register
-from mtl_cli.layers.routing import check_at_least
 
 
 @register
@@ -20,43 +19,27 @@ class TopKGates(Gates):
         H(x)_i = (W x)_i + e_i softplus((V x)_i)
         G(x)   = softmax(KeepTopK(H(x), k))              the weights of the experts
 
-    The paper writes W_g for W, and W_noise for V. H(x)_i is the logit of expert i. The
-    noise e_i is drawn from N(0, 1) in training, and is 0 otherwise. KeepTopK sets all
-    but the k largest logits to minus infinity, so that the other experts have the
-    weight 0 and no gradient. Thanks to the noise, an expert that is not selected now
-    may be selected in a later step of training.
+    The paper writes W_g for W, and W_noise for V. The noise e_i is drawn from N(0, 1)
+    in training, and is 0 otherwise. KeepTopK sets all but the k largest logits to minus
+    infinity, so that the other experts have the weight 0 and no gradient.
 
     Args:
-        num: number of gates.
-        num_experts: number of experts that each gate weighs.
-        units: widths of a gate's hidden layers; empty for the paper's linear gate.
+        num, num_experts, units, **kwargs: see `Gates`.
         num_selected: number of experts with a weight, k, 1 or more; more than
             `num_experts` means all. With 1, the only weight is always 1, so that W has
             no gradient.
         has_noise: whether there is noise in training. Without noise, the layer has no
             matrix V.
-        **kwargs: further arguments of `Gates`.
 
     Input shape: see `Gates`.
     Output shape: `(num, batch, num_experts)`; the last axis sums to 1.
 
-    Raises:
-        ValueError: if `num_selected` is below 1; see also `Gates`.
-
-    Example:
-        >>> x = keras.random.normal((5, 7))
-        >>> weights = TopKGates(num=2, num_experts=3, num_selected=1)(x)
-        >>> int((weights.numpy() > 0).sum())  # one expert for each gate and row
-        10
-
-    Reference: Shazeer et al., "Outrageously Large Neural Networks: The
-        Sparsely-Gated Mixture-of-Experts Layer", ICLR 2017, equations 3 to 5.
+    Reference: Shazeer et al., ICLR 2017, equations 3 to 5, see `gates/top_k.py`.
         Differs from the paper in: no losses spread the rows evenly over the experts,
         since tasks may well need different experts; W and V start as the model's
         initializer draws them, not at 0.
     """
 
-    # `Routing` describes this attribute.
     variables_by_expert: tuple[str, ...] = ("logits.kernel", "noise.kernel")
 
     def __init__(
@@ -68,7 +51,6 @@ class TopKGates(Gates):
         has_noise: bool = True,
         **kwargs: Any,
     ) -> None:
-        check_at_least("num_selected", num_selected, 1)
         super().__init__(num, num_experts, units, **kwargs)
         self.num_selected = min(num_selected, num_experts)
         self.noise = None

@@ -29,14 +29,10 @@ def connect_towers(
             the number of logits: 1, or the number of classes.
         num_members: number of members. The batch then holds the rows of the first
             member, then the rows of the second member, and so on.
-        suffix: a word in the layers' names. The word tells the towers of a task apart,
-            if a task has several towers.
+        suffix: a word in the layers' names, if a task has several towers.
         **dense_options: arguments of the hidden layers, see `ParallelMLP`.
 
     Returns: the logits of each task, `(batch, number of logits)`, in float32.
-
-    Raises:
-        ValueError: if `hidden` does not hold one vector for each tower.
 
     Example:
         >>> import keras
@@ -44,11 +40,6 @@ def connect_towers(
         >>> [y.shape for y in connect_towers(z, [(8, 1), (8, 1), (5,)])]
         [(None, 1), (None, 1), (None, 5)]
     """
-    if len(hidden.shape) == 3 and hidden.shape[0] != len(widths_by_task):
-        raise ValueError(
-            f"hidden holds vectors for {hidden.shape[0]} tasks, but widths_by_task "
-            f"describes {len(widths_by_task)} towers; give one tower for each task."
-        )
 
     def connect_equal_towers(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
         *units, num_logits = widths
@@ -72,11 +63,7 @@ def connect_logits(
     num_members: int,
     **dense_options: Any,
 ) -> list[Tensor]:
-    """Connects a tower without hidden layers, `W_t z_t + b_t`, to each task's vector.
-
-    `num_logits_by_task` holds the number of logits of each task. See `connect_towers`
-    for the other arguments and the result.
-    """
+    """Connects a tower without hidden layers, `W_t z_t + b_t`, to each z_t."""
 
     def connect_equal_towers(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
         (num_logits,) = widths
@@ -104,9 +91,8 @@ def connect_last_layers(
 ) -> Tensor:
     """Connects the last layers of several towers, one for each tower and member.
 
-    The last layers have the same initializer and `l2` as the hidden layers. The input x
-    is `(groups, batch, dim)` or `(batch, dim)`; see `ParallelDense`. `num_scenarios` is
-    above 1 if each task has one tower for each scenario.
+    x is as `ParallelDense` reads it. `num_scenarios` is above 1 if each task has one
+    tower for each scenario.
 
     Returns: the logits, `(num_towers, batch, num_logits)`.
     """
@@ -130,9 +116,6 @@ def connect_last_layers(
 def inputs_of_members(x: Tensor, num_towers: int, num_members: int) -> Tensor:
     """Splits the input x of several towers into one input for each tower and member.
 
-    x is `(groups, batch, dim)` or `(batch, dim)`, see `ParallelDense`. The batch holds
-    the rows of the first member, then the rows of the second member, and so on.
-
     Returns: `(num_towers * num_members, batch / num_members, dim)`. The inputs of all
         members for the first tower come first.
     """
@@ -148,12 +131,9 @@ def connect_by_widths(
 ) -> list[Tensor]:
     """Connects towers, and computes the towers of equal widths side by side.
 
-    Args:
-        widths_by_task: the widths of the layers of each task's tower.
-        connect_equal_towers: a function that connects one group of towers with equal
-            widths. The arguments are the widths and the indices of the tasks; the
-            result holds the outputs of these tasks, `(tasks, batch, units)`, or
-            `(batch, units)` if the tasks have the same output.
+    `connect_equal_towers` connects one group of towers. Its arguments are the widths
+    and the indices of the tasks. It returns the outputs of these tasks, `(tasks, batch,
+    units)`, or `(batch, units)` if the tasks have the same output.
 
     Returns: the output of each task, `(batch, units)`, in the order of the tasks.
     """
@@ -169,21 +149,15 @@ def connect_by_widths(
 
 
 def select_tasks(hidden: Tensor, tasks: Sequence[int]) -> Tensor:
-    """Selects the hidden vectors of some tasks, `(tasks, batch, dim)`.
+    """Selects the vectors of some tasks, `(tasks, batch, dim)`, in ascending order.
 
-    `tasks` holds the indices of the tasks in ascending order. If all tasks share one
-    hidden vector, `(batch, dim)`, the result is this vector.
+    If all tasks share one hidden vector, `(batch, dim)`, the result is this vector.
     """
-    has_shared_vector = len(hidden.shape) == 2
-    if has_shared_vector or len(tasks) == hidden.shape[0]:
+    if len(hidden.shape) == 2 or len(tasks) == hidden.shape[0]:
         return hidden
     return ops.stack([hidden[t] for t in tasks])
 
 
 def layer_name(tasks: Iterable[int], *suffixes: str) -> str:
-    """Returns the name of a layer of some tasks' towers, such as `towers_0_2_logits`.
-
-    The name holds the indices of the tasks. The suffixes tell the layers of a tower
-    apart; an empty suffix is left out.
-    """
+    """Names a layer of some tasks' towers, as in `towers_0_2_logits`."""
     return "_".join(["towers", *map(str, tasks), *filter(None, suffixes)])
