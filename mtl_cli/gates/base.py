@@ -20,10 +20,4 @@ class Gate(Options):
 
     @abstractmethod
     def layer(self, num: int, num_experts: int, **kwargs: Any) -> "Routing":
-        """Builds a layer of gates.
-
-        Args:
-            num: number of gates.
-            num_experts: number of experts that each gate weighs.
-            **kwargs: the other arguments of `layers.Gates`.
-        """
+        """Builds a layer of gates. The arguments are those of `layers.Gates`."""

@@ -21,35 +21,25 @@ from mtl_cli.towers.base import Towers
 
 @dataclass(frozen=True)
 class InnerOptions(Generic[Option]):
-    """The options of which a key of `model` chooses one, such as all heads.
-
-    Attributes:
-        key: the key of `model` that chooses an option.
-        folder: the folder of the options.
-        base: the base class of the options.
-    """
+    """The options in `folder`, of which the key `key` of `model` chooses one."""
 
     key: str
     folder: str
     base: type[Option]
 
     def build(self, name: str, values: dict[str, Any]) -> Option:
-        """Builds the option `name`, with the keys that `select` finds in `values`."""
         keys = self.select(values)
         return build_option(self.folder, name, self.base, keys, f"model.{self.key}")
 
     def check_unused(self, values: dict[str, Any], scheme: type[Options]) -> None:
-        """Raises ValueError if a key of these options is not at its default.
-
-        The key would have no effect, because the sharing scheme has no such options.
-        """
+        """Raises ValueError if a key of these options is set, for a scheme without."""
         keys = self.select(values)
         check_keys_of_other_options(
             keys, scheme, self.folder, self.base, f"model.{self.key}"
         )
 
     def select(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Returns {key: value} for the keys in `values` that the options here have."""
+        """Returns the values of keys that one of these options has."""
         known_keys = keys_of_options(self.folder, self.base)
         return {key: value for key, value in values.items() if key in known_keys}
 
@@ -61,7 +51,6 @@ ALL_INNER_OPTIONS: tuple[InnerOptions[Any], ...] = (HEADS, GATES, TOWERS)
 
 
 def check_keys_are_known(values: dict[str, Any]) -> None:
-    """Raises an error if no option of heads, gates and towers has one of the keys."""
     known_keys = {
         key for options in ALL_INNER_OPTIONS for key in options.select(values)
     }
@@ -75,10 +64,7 @@ def check_keys_are_known(values: dict[str, Any]) -> None:
 
 
 def with_keys_of_options(schema: JsonSchemaValue) -> JsonSchemaValue:
-    """Adds the keys of all heads, gates and towers to the schema of a scheme.
-
-    A scheme without gates gets no keys of gates.
-    """
+    """Adds the keys of all heads, towers and, if there are any, gates to a schema."""
     properties = schema["properties"]
     for options in ALL_INNER_OPTIONS:
         if options.key not in properties:

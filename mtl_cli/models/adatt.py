@@ -29,17 +29,14 @@ class AdaTT(GatedSharing):
         z_t   = x_t^J
         y_t   = h_t(z_t)
 
-    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. E_u^j is the list of the outputs of unit u's experts, and E_ui^j one
-    output in this list. E^j is the list for all units, and E_i^j one output. The native
-    weights v_ui^j are trained, and are the same for all rows. If no unit has more than
-    one expert, there are no native weights: v_ui^j is 1.
+    `Sharing` explains x, h_t and y_t. E_u^j is the list of the outputs of unit u's
+    experts, and E_ui^j one output in this list. The native weights v_ui^j are trained,
+    and are the same for all rows. If no unit has more than one expert, there are no
+    native weights: v_ui^j is 1.
 
     The last level has no output x_s^J. Without shared experts, there is no unit s; the
-    paper calls this model AdaTT-sp. Other names in the paper:
-
-        here     j   J   x_t^j      f_ti^j   num_specific_experts   g_t^j
-        paper    l   L   f_t^l(x)   e_ti^l   m_t                    G_t^l
+    paper calls this model AdaTT-sp, and writes l and L for j and J, f_t^l(x) for x_t^j,
+    e_ti^l for f_ti^j, m_t for `num_specific_experts` and G_t^l for g_t^j.
 
     Attributes:
         num_levels: number of levels, J.
@@ -77,11 +74,7 @@ class AdaTT(GatedSharing):
     def _connect_level(
         self, x_tasks: Tensor, x_shared: Tensor, num_tasks: int, level: int
     ) -> tuple[Tensor, Tensor | None]:
-        """Connects level j to its inputs x_t^{j-1} and x_s^{j-1}.
-
-        Returns: x_t^j, `(tasks, batch, units)`; and x_s^j, `(batch, units)`, or None if
-            there is no such output.
-        """
+        """Connects level j to x_t^{j-1} and x_s^{j-1}; returns x_t^j and x_s^j."""
         from mtl_cli.layers import Route
         from mtl_cli.layers.gates import mix_tensors
         from mtl_cli.layers.routing import specific_and_shared_experts
@@ -129,11 +122,10 @@ class AdaTT(GatedSharing):
     def _connect_experts(
         self, x_tasks: Tensor, x_shared: Tensor, num_tasks: int, name: str
     ) -> list[Tensor]:
-        """Connects the experts of a level; the names of their layers start with `name`.
+        """Connects the experts of a level.
 
-        Returns: a list with E_1 ... E_T, `(experts of all tasks, batch, units)`, if the
-            tasks have experts; then E_s, `(shared experts, batch, units)`, if there is
-            a shared unit.
+        Returns: E_1 ... E_T, `(experts of all tasks, batch, units)`, if the tasks have
+            experts; then E_s, `(shared experts, batch, units)`, if there is unit s.
         """
         n, m = self.num_specific_experts, self.num_shared_experts
         outputs = []
@@ -150,15 +142,9 @@ class AdaTT(GatedSharing):
     def _native_sum(
         self, outputs: Tensor, routes: Sequence["Route"], name: str
     ) -> Tensor:
-        """Computes sum_i v_ui E_ui for some fusion units u.
+        """Computes sum_i v_ui E_ui, `(fusion units, batch, units)`.
 
-        Args:
-            outputs: the outputs E_ui of the experts of these fusion units, one fusion
-                unit after another, `(experts, batch, units)`.
-            routes: the route of each fusion unit, with the unit's own experts.
-            name: name of the layer of the native weights v.
-
-        Returns: `(fusion units, batch, units)`.
+        The outputs E_ui of one fusion unit after another are `(experts, batch, units)`.
         """
         from keras import ops
 
@@ -166,7 +152,7 @@ class AdaTT(GatedSharing):
         from mtl_cli.layers.dselect_k import uniform
 
         if not self._has_native_weights:
-            return outputs  # no fusion unit has more than one expert
+            return outputs
         n = len(routes[0].experts)
         v = StaticWeights(
             routes, initializer=uniform(n**-0.5), label="native", name=name

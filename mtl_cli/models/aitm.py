@@ -1,15 +1,11 @@
 """Adaptive information transfer: each task reads a vector of the task before it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.options import NonEmptyUnits
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.models.base import Sharing
-
-if TYPE_CHECKING:
-    from mtl_cli.layers import ParallelDense
 
 
 class AITM(Sharing):
@@ -22,12 +18,11 @@ class AITM(Sharing):
         z_t = sum_u softmax(a)_u V u                for t > 1
         y_t = h_t(z_t)
 
-    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. k is the width of q_t. transfer_t is one dense layer of k units, with
-    activation and dropout. Task t attends to two vectors u, and a_u is the score of u.
-    <a, b> is the dot product. The matrices V, Q and K are the same for all tasks. The
-    paper writes h1, h2 and h3 for V, Q and K, g_t for transfer_t, v for x, and w_u for
-    softmax(a)_u.
+    `Sharing` explains x, h_t and y_t. k is the width of q_t. transfer_t is one dense
+    layer of k units, with activation and dropout. Task t attends to two vectors u, and
+    a_u is the score of u. <a, b> is the dot product. The matrices V, Q and K are the
+    same for all tasks. The paper writes h1, h2 and h3 for V, Q and K, g_t for
+    transfer_t, v for x, and w_u for softmax(a)_u.
 
     The networks f_t are the paper's towers, so the towers h_t have no hidden layers in
     `conf/model/aitm.yaml`. The heads `ordered` are the paper's calibrator, see
@@ -47,7 +42,7 @@ class AITM(Sharing):
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         from keras import ops
 
-        from mtl_cli.layers import ParallelDense
+        from mtl_cli.layers import Attention, Expert, Mix, ParallelDense, Route
 
         (x,) = encodings.outputs  # one encoding, (batch, dim)
         f = self.networks(len(tasks), self.bottom_units, name="bottoms")
@@ -66,34 +61,13 @@ class AITM(Sharing):
         for t in range(1, len(tasks)):
             transfer = self.networks(1, [k], name=f"transfers_{t - 1}")
             p = transfer(z[-1])[0]  # p_{t-1}, (batch, k)
-            z.append(connect_attention(p, q[t], project, t))
+            u = ops.stack([p, q[t]])  # (2, batch, k)
+            projections = project(ops.reshape(u, (-1, k)))  # (3, 2 * batch, k)
+            projections = ops.reshape(projections, (3, 2, -1, k))
+            # V u, Q u and K u for both u, (2, batch, k) each
+            values, queries, keys = projections[0], projections[1], projections[2]
+            route = Route(t, [Expert(t - 1), Expert(t)])
+            attention = Attention([route], name=f"attentions_{t}")
+            weights = attention(queries, keys)  # softmax(a), (1, batch, 2)
+            z.append(Mix()(weights, values)[0])
         return ops.stack(z)  # z_t, (tasks, batch, k)
-
-
-def connect_attention(
-    p: Tensor, q: Tensor, project: "ParallelDense", task: int
-) -> Tensor:
-    """Connects the attention of a task t to itself and to the task before it.
-
-    Args:
-        p: the vector p_{t-1} that the task before passes on, `(batch, k)`.
-        q: the vector q_t of the task itself, `(batch, k)`.
-        project: the layer with the matrices V, Q and K.
-        task: the index of the task, from 0.
-
-    Returns: z_t, `(batch, k)`.
-    """
-    from keras import ops
-
-    from mtl_cli.layers import Attention, Expert, Mix, Route
-
-    u = ops.stack([p, q])  # (2, batch, k)
-    k = u.shape[-1]
-    projections = project(ops.reshape(u, (-1, k)))  # (3, 2 * batch, k)
-    projections = ops.reshape(projections, (3, 2, -1, k))
-    # V u, Q u and K u for both u, (2, batch, k) each
-    values, queries, keys = projections[0], projections[1], projections[2]
-    route = Route(task, [Expert(task - 1), Expert(task)])
-    attention = Attention([route], name=f"attentions_{task}")
-    weights = attention(queries, keys)  # softmax(a), (1, batch, 2)
-    return Mix()(weights, values)[0]

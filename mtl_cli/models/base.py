@@ -1,9 +1,7 @@
 """The base classes of sharing schemes: the keys and methods that every scheme has.
 
 A sharing scheme is the part of a network between the encoder and the towers. Papers
-call a whole network by this part, so `model=mmoe` chooses the sharing scheme MMoE: the
-subclass of `Sharing` in `models/mmoe.py`. The section `model` of a configuration holds
-the keys of the scheme, of its heads, of its towers and of its gates.
+call a whole network by this part, so `model=mmoe` chooses the sharing scheme MMoE.
 """
 
 from abc import abstractmethod
@@ -44,8 +42,7 @@ Initializer = Literal[
 class Sharing(Options):
     """The base class of sharing schemes. The fields are keys of `conf/model/*.yaml`.
 
-    A sharing scheme computes one hidden vector per task from the encoding of a row. The
-    docstrings of all schemes use these letters:
+    The docstrings of all schemes use these letters:
 
         x    the encoding of a row: an output of the encoder, an input of `share`
         t    a task, one of the T tasks
@@ -107,10 +104,7 @@ class Sharing(Options):
         return 1
 
     def named_features(self) -> dict[str, list[str]]:
-        """Returns {key of `model`: features}, for keys whose values name features.
-
-        The caller checks that the data set has these features.
-        """
+        """Returns {key of `model`: features}, for keys whose values name features."""
         return {}
 
     def check(self, tasks: Sequence[str]) -> None:
@@ -118,17 +112,13 @@ class Sharing(Options):
 
     @abstractmethod
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
-        """Computes the hidden vectors from the encodings.
+        """Computes the hidden vectors z_t of the T tasks from the encodings.
 
-        Args:
-            encodings: `encodings.outputs` holds the encodings x, `num_encodings`
-                tensors `(batch, dim)`. A scheme may also read the vectors of single
-                features, `encodings.of_features`, and the scenario of each row,
-                `encodings.scenario_weights`.
-            tasks: the names of the T tasks, in order.
+        `encodings.outputs` holds the encodings x, `num_encodings` tensors `(batch,
+        dim)`.
 
-        Returns: the hidden vectors z_t, `(T, batch, units)`, or `(batch, units)` if
-            all tasks have the same hidden vector.
+        Returns: z_t, `(T, batch, units)`, or `(batch, units)` if all tasks have the
+            same hidden vector.
         """
 
     @property
@@ -151,47 +141,34 @@ class Sharing(Options):
         return ParallelMLP(num, units, name=name, **self.dense_options | options)
 
     def tower_specs(self, tasks: Tasks) -> list[TowerSpec]:
-        """Returns the description of each task's tower."""
-        return [
-            TowerSpec(
-                name,
-                tuple(
-                    self.tower_units if task.tower_units is None else task.tower_units
-                ),
-                task.num_logits,
-                is_binary=task.BINARY_LABELS,
+        specs = []
+        for name, task in tasks.items():
+            units = self.tower_units if task.tower_units is None else task.tower_units
+            specs.append(
+                TowerSpec(name, tuple(units), task.num_logits, task.BINARY_LABELS)
             )
-            for name, task in tasks.items()
-        ]
+        return specs
 
     @cached_property
     def heads_option(self) -> Heads:
-        """The heads that the key `heads` names, with their keys."""
         return HEADS.build(self.heads, self._extra_keys)
 
     @cached_property
     def towers_option(self) -> Towers:
-        """The towers that the key `towers` names, with their keys."""
         return TOWERS.build(self.towers, self._extra_keys)
 
     def inner_options(self) -> list[Options]:
-        """Returns the chosen heads and towers, and the gates if the scheme has gates.
-
-        Raises:
-            ValueError: if one of their keys has a wrong value.
-        """
+        """Returns the chosen heads and towers, and the gates if there are any."""
         return [self.heads_option, self.towers_option]
 
     @model_validator(mode="after")
     def _check_extra_keys(self) -> "Sharing":
-        """Raises an error if a key of heads, towers or gates is unknown or wrong."""
         check_keys_are_known(self._extra_keys)
         self.inner_options()  # raises an error if a value is wrong
         self._check_gates()
         return self
 
     def _check_gates(self) -> None:
-        """Raises ValueError if the keys of gates do not fit the scheme."""
         GATES.check_unused(self._extra_keys, type(self))  # this scheme has no gates
 
     @property
@@ -203,7 +180,6 @@ class Sharing(Options):
     def __get_pydantic_json_schema__(
         cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Returns the schema of all keys, with the keys of heads, gates and towers."""
         schema = super().__get_pydantic_json_schema__(core_schema, handler)
         schema = handler.resolve_ref_schema(schema)
         return with_keys_of_options(schema)
@@ -223,7 +199,6 @@ class GatedSharing(Sharing):
 
     @cached_property
     def gate_option(self) -> Gate:
-        """The gates that the key `gate` names, with their keys."""
         return GATES.build(self.gate, self._extra_keys)
 
     def inner_options(self) -> list[Options]:
@@ -244,7 +219,5 @@ class GatedSharing(Sharing):
         self.gate_option.check(self.gate_units)
 
 
-# Keys that mean the same for every sharing scheme. The single-task twin of a run (its
-# configuration, for one task) keeps their values. The twin does not keep `heads` and
-# `towers`: heads and towers may link tasks.
+# The keys that the single-task twin of a run keeps. Heads and towers may link tasks.
 COMMON_KEYS = frozenset(Sharing.model_fields) - {"name", "heads", "towers"}

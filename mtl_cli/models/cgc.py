@@ -19,21 +19,12 @@ class CGC(GatedSharing):
         z_t    = sum_i g_t(x)_i S_t(x)_i
         y_t    = h_t(z_t)
 
-    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. E_t, E_s and S_t are lists of experts' outputs, and S_t(x)_i is one
-    output. CGC is PLE with one level; `layers.extract` mixes the experts of a level.
+    `Sharing` explains x, h_t and y_t. E_t, E_s and S_t are lists of experts' outputs,
+    and S_t(x)_i is one output. CGC is PLE with one level; `layers.extract` mixes the
+    experts of a level. The paper uses other letters:
 
-    The paper uses other letters:
-
-        here | paper
-        t, T | k, K
-        E_t  | E_(k,1) ... E_(k,m_k)
-        E_s  | E_(s,1) ... E_(s,m_s)
-        S_t  | S^k
-        g_t  | w^k
-        W_t  | W_g^k
-        z_t  | g^k
-        h_t  | t^k
+        here     t, T   E_t                     S_t   g_t   W_t     z_t   h_t
+        paper    k, K   E_(k,1) ... E_(k,m_k)   S^k   w^k   W_g^k   g^k   t^k
 
     Attributes:
         num_specific_experts: number of experts of each task, m_k in the paper; with 0,
@@ -64,10 +55,9 @@ class CGC(GatedSharing):
         name: str,
         is_last: bool,
     ) -> tuple[Tensor, Tensor | None]:
-        """Connects one level of experts and gates; see `layers.extract` for the shapes.
+        """Connects one level of experts and gates; see `layers.extract`.
 
-        The names of the level's layers start with `name`. The last level has no shared
-        gate and no shared output.
+        The last level has no shared gate and no shared output.
         """
         from mtl_cli.layers import Route, extract
         from mtl_cli.layers.routing import specific_and_shared_experts
@@ -77,25 +67,16 @@ class CGC(GatedSharing):
         # The names of the experts, for reports: a list per task, and the shared ones
         specific_names, shared_names = specific_and_shared_experts(num_tasks, n, m)
         shared_experts = self.networks(m, units, f"{name}_shared_experts")
-        routes = [
-            Route(t, own_names + shared_names)
-            for t, own_names in enumerate(specific_names)
-        ]
+        routes = [Route(t, own + shared_names) for t, own in enumerate(specific_names)]
         task_gates = self.gates(routes, f"{name}_gates")
-        specific_experts = None
+        specific_experts = shared_gate = None
         if n > 0:
             specific_experts = self.networks(
                 num_tasks * n, units, f"{name}_specific_experts"
             )
-        shared_gate = None
         if not is_last:
             route = Route(None, [*chain(*specific_names), *shared_names])
             shared_gate = self.gates([route], f"{name}_shared_gate")
         return extract(
-            x_tasks,
-            x_shared,
-            specific_experts=specific_experts,
-            shared_experts=shared_experts,
-            task_gates=task_gates,
-            shared_gate=shared_gate,
+            x_tasks, x_shared, specific_experts, shared_experts, task_gates, shared_gate
         )

@@ -17,15 +17,14 @@ class CrossStitch(Sharing):
         z_t   = x_t^L
         y_t   = h_t(z_t)
 
-    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. f_s^l is layer l in the network of task s. A_ts^l is the weight of this
-    layer's output in the vector of task t. The paper writes alpha for A, x for
-    f_s^l(...), and x with a tilde for x_t^l. Each matrix starts as A_0: the entries are
-    `stitch_start` on the diagonal and (1 - `stitch_start`) / (T - 1) elsewhere.
+    `Sharing` explains x, h_t and y_t. f_s^l is layer l in the network of task s. A_ts^l
+    is the weight of this layer's output in the vector of task t. The paper writes alpha
+    for A, x for f_s^l(...), and x with a tilde for x_t^l. Each matrix starts as A_0:
+    the entries are `stitch_start` on the diagonal and (1 - `stitch_start`) / (T - 1)
+    elsewhere.
 
     The matrices should change faster than the kernels. So the trained variable is not A
-    but a, where A = A_0 + c a and c = `stitch_scale`. A step of Adam then changes A by
-    about c times the learning rate.
+    but a, where A = A_0 + c a and c = `stitch_scale`.
 
     Attributes:
         bottom_units: widths of the layers of each task's network.
@@ -54,7 +53,11 @@ class CrossStitch(Sharing):
         routes = [
             Route(t, [Expert(s) for s in range(num_tasks)]) for t in range(num_tasks)
         ]
-        start = self._initial_matrix(num_tasks)
+        off_diagonal = (1 - self.stitch_start) / max(num_tasks - 1, 1)
+        start = [  # A_0
+            [self.stitch_start if s == t else off_diagonal for s in range(num_tasks)]
+            for t in range(num_tasks)
+        ]
         for level, width in enumerate(self.bottom_units, start=1):
             name = f"level_{level}"
             f = self.networks(num_tasks, [width], name=f"{name}_bottoms")
@@ -69,11 +72,3 @@ class CrossStitch(Sharing):
                 weights = stitch(x)  # A^l for each row, (tasks, batch, tasks)
                 x = Mix()(weights, x)  # x_t^l, (tasks, batch, units)
         return x  # z_t, (tasks, batch, units)
-
-    def _initial_matrix(self, num_tasks: int) -> list[list[float]]:
-        """Returns A_0, the matrix of each level before the training."""
-        off_diagonal = (1 - self.stitch_start) / max(num_tasks - 1, 1)
-        return [
-            [self.stitch_start if s == t else off_diagonal for s in range(num_tasks)]
-            for t in range(num_tasks)
-        ]

@@ -11,9 +11,8 @@ class DBMTL(SharedBottom):
         r_t = relation network of task t ([c_t; r_p for each parent p of t])
         y_t = W_t r_t + b_t
 
-    x is the encoding of a row and y_t the logits of task t; see `Sharing`. The towers
-    `dbmtl` compute c_t, r_t and y_t, see `mtl_cli/towers/dbmtl.py`. Any other scheme
-    can have these towers too (`model.towers=dbmtl`).
+    `Sharing` explains x, z_t and y_t. The towers `dbmtl` compute c_t, r_t and y_t, see
+    `mtl_cli/towers/dbmtl.py`. Any other scheme can have these towers too.
 
     Attributes:
         bottom_units: widths of the layers of the bottom network; if empty, f(x) = x.

@@ -14,10 +14,8 @@ class ESMM(Sharing):
         y_t = h_t(z_t)
         pCTR = sigmoid(y_click), pCVR = sigmoid(y_conversion), pCTCVR = pCTR x pCVR
 
-    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. The heads `esmm` compute the last line for the click task and the
-    conversion task, see `mtl_cli/heads/esmm.py`. Any other scheme can have these heads
-    too (`model.heads=esmm`).
+    `Sharing` explains x, h_t and y_t. The heads `esmm` compute the last line, see
+    `mtl_cli/heads/esmm.py`. Any other scheme can have these heads too.
 
     Reference: Ma et al., "Entire Space Multi-Task Model: An Effective Approach for
         Estimating Post-Click Conversion Rate", SIGIR 2018, equations 1 and 3.

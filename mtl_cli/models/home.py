@@ -5,7 +5,6 @@ from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 from mtl_cli.columns.encodings import Encodings
-from mtl_cli.core.message_text import unknown_name_message
 from mtl_cli.core.options import NonEmptyUnits, NumParts, Units
 from mtl_cli.core.owners import SHARED
 from mtl_cli.core.tensors import Tensor
@@ -30,11 +29,10 @@ class HoME(GatedSharing):
               + S_t(u_t) [experts of task t (u_t)]
         y_t = h_t(z_t)
 
-    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. G(v) [...] is the weighted sum of the listed experts, with the weights of
-    the gate G, as in MMoE. The self-gates S are such gates too, over the experts of one
-    task or group; for a single expert, S is a sigmoid instead of a softmax. An expert E
-    reads its input v through a feature gate F:
+    `Sharing` explains x, h_t and y_t. G(v) [...] is the weighted sum of the listed
+    experts, with the weights of the gate G, as in MMoE. The self-gates S are such gates
+    too, over the experts of one task or group; for a single expert, S is a sigmoid
+    instead of a softmax. An expert E reads its input v through a feature gate F:
 
         E(v) = swish(batch_norm(mlp(v * F(v))))          the last layer of mlp is linear
         F(v) = sum_l softmax(W v)_l 2 sigmoid(A_l B_l v)
@@ -72,29 +70,13 @@ class HoME(GatedSharing):
     def check(self, tasks: Sequence[str]) -> None:
         if self.groups is None:
             return
-        if SHARED in self.groups:
+        is_empty_or_shared = SHARED in self.groups or not all(self.groups.values())
+        if is_empty_or_shared or sorted(chain(*self.groups.values())) != sorted(tasks):
             raise ValueError(
-                f"model.groups: a group is named {SHARED}, which is the name of the "
-                "experts of all groups; give the group another name"
+                f"model.groups: the groups {self.groups} do not hold each of the tasks "
+                f"{', '.join(tasks)} once; list each task in one group, and leave out "
+                f"empty groups and the name {SHARED}"
             )
-        for group, tasks_of_group in self.groups.items():
-            if not tasks_of_group:
-                raise ValueError(
-                    f"model.groups: group {group} has no tasks; list at least one task "
-                    "in the group, or leave out the group"
-                )
-        grouped = [task for group in self.groups.values() for task in group]
-        for task in grouped:
-            if task not in tasks:
-                message = unknown_name_message("task", task, "this run", list(tasks))
-                raise ValueError(f"model.groups: {message}")
-        for task in tasks:
-            count = grouped.count(task)
-            if count != 1:
-                raise ValueError(
-                    f"model.groups: task {task} is listed {count} times; list each "
-                    "task once, in one group"
-                )
 
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
         (x,) = encodings.outputs  # one encoding, (batch, dim)
@@ -115,10 +97,7 @@ class HoME(GatedSharing):
     def _connect_first_level(
         self, x: Tensor, groups: Sequence[str]
     ) -> tuple[Tensor, Tensor]:
-        """Connects the first level. `groups` are the names of the groups.
-
-        Returns: v_k of the groups, `(groups, batch, units)`, and v_s, `(batch, units)`.
-        """
+        """Returns v_k of the groups, `(groups, batch, units)`, and v_s."""
         from keras import ops
 
         from mtl_cli.layers import Route, experts_of
@@ -157,15 +136,9 @@ class HoME(GatedSharing):
         groups: Sequence[str],
         group_of_task: Sequence[int],
     ) -> Tensor:
-        """Connects the second level.
+        """Returns z_t, `(tasks, batch, units)`, from v_k and v_s of the first level.
 
-        Args:
-            v_groups: the vectors v_k of the groups, `(groups, batch, units)`.
-            v_s: the shared vector, `(batch, units)`.
-            groups: the names of the groups.
-            group_of_task: the index of each task's group in `groups`.
-
-        Returns: the hidden vectors z_t of the tasks, `(tasks, batch, units)`.
+        `group_of_task` holds the index of each task's group in `groups`.
         """
         from keras import ops
 
@@ -198,16 +171,10 @@ class HoME(GatedSharing):
     def _sum_by_self_gates(
         self, v: Tensor, experts: Tensor, routes: Sequence["Route"], name: str
     ) -> Tensor:
-        """Connects the self-gates S of some tasks or groups, the owners of experts.
+        """Returns S(v) [experts] of each owner, `(owners, batch, units)`.
 
-        Args:
-            v: the input of the self-gates, `(batch, dim)`, or `(owners, batch, dim)`.
-            experts: the outputs of the experts, `(owners, experts, batch, units)`.
-            routes: the owners and the names of their experts.
-            name: the name of the layer of self-gates.
-
-        Returns: the sum of each owner's experts with the weights S(v), `(owners, batch,
-            units)`.
+        v is `(batch, dim)`, or `(owners, batch, dim)`, and the outputs of the experts
+        are `(owners, experts, batch, units)`. `routes` holds their names.
         """
         from mtl_cli.layers import GateNU, Mix
 
@@ -238,24 +205,14 @@ class HoME(GatedSharing):
     ) -> Tensor:
         """Connects the experts E(v) of some owners, and one feature gate F per owner.
 
-        Args:
-            kind: the kind of the experts.
-            owners: the tasks, the groups or `shared`.
-            v: the input, `(batch, dim)`; or `(owners, batch, dim)` if each owner has an
-                input of its own.
-            level: the start of the layers' names.
-
-        Returns: the experts' outputs, `(owners, experts of an owner, batch, units)`.
+        v is `(batch, dim)`; or `(owners, batch, dim)` if each owner has an input of its
+        own. The outputs are `(owners, experts of an owner, batch, units)`.
         """
         from keras import ops
 
         from mtl_cli.layers import FeatureGate
 
-        num_experts = {
-            "specific": self.num_specific_experts,
-            "group": self.num_group_experts,
-            "shared": self.num_shared_experts,
-        }[kind]
+        num_experts = getattr(self, f"num_{kind}_experts")
         if self.feature_gate_ranks:
             feature_gates = FeatureGate(
                 num=len(owners),

@@ -24,17 +24,15 @@ class M3oE(GatedSharing):
         z_ts  = sum_i g_ts(sg(e))_i F_i + alpha_D c_s + alpha_T p_t
         y_t   = h_ts(z_ts)                 see `mtl_cli/towers/per_scenario.py`
 
-    x is the encoding of a row, h_ts the tower of task t for scenario s, and y_t the
-    logits of task t; see `Sharing`. s is the scenario of the row, one of S scenarios:
-    the value of the feature that `dataset.scenario` names. For a row of an unknown
-    scenario, every term with an index s is the mean over all scenarios. W_s and b_s
-    belong to scenario s. * is the element-wise product. g_ts is the gate of task t for
-    scenario s. sg stops gradients: a gate does not train e. Each layer of mlp, mlp' and
-    the experts maps its input v to activation(layer norm(A v + a)) with weights A and
-    a; mlp' has one layer. alpha_D, alpha_T, beta_D and beta_T are sigmoids of four
-    trained numbers that all scenarios and tasks share, see
-    `layers/balanced_weights.py`. With one scenario, c_s is beta_D C_s; with one task,
-    p_t is beta_T P_t. The paper calls a scenario a domain d, and writes h_d for e.
+    `Sharing` explains x and y_t. h_ts is the tower and g_ts the gate of task t for
+    scenario s. s is the scenario of the row, one of S scenarios: the value of the
+    feature that `dataset.scenario` names. For a row of an unknown scenario, every term
+    with an index s is the mean over all scenarios. W_s and b_s belong to scenario s. *
+    is the element-wise product. sg stops gradients: a gate does not train e. Each layer
+    of mlp, mlp' and the experts maps its input v to activation(layer norm(A v + a));
+    mlp' has one layer. alpha_D, alpha_T, beta_D and beta_T are sigmoids of four trained
+    numbers that all scenarios and tasks share, see `layers/balanced_weights.py`. The
+    paper calls a scenario a domain d, and writes h_d for e.
 
     Attributes:
         star_units: width of u.
@@ -57,10 +55,11 @@ class M3oE(GatedSharing):
     expert_units: NonEmptyUnits
 
     def share(self, encodings: Encodings, tasks: Sequence[str]) -> Tensor:
+        from mtl_cli.layers import BalancedWeights, Expert, Mix, Route, experts_of
+
         (x,) = encodings.outputs  # one encoding, (batch, dim)
         scenario_weights: Tensor = encodings.scenario_weights  # (batch, S)
-        num_tasks = len(tasks)
-        num_scenarios = scenario_weights.shape[-1]
+        num_tasks, num_scenarios = len(tasks), scenario_weights.shape[-1]
         e = self._connect_bottom(x, scenario_weights)  # (batch, units)
         experts = partial(self.networks, units=self.expert_units, layer_norm=True)
         # The outputs of the experts, (experts, batch, units) each
@@ -71,21 +70,22 @@ class M3oE(GatedSharing):
         p_outputs = experts(num_tasks, name="specific_experts")(e)  # P_t
         # z_ts of the row's scenario s, (tasks, batch, units)
         z = self._mix_shared_experts(e, scenario_weights, f_outputs, num_tasks)
-        z += mix_task_experts(e, p_outputs)
-        z += mix_scenario_experts(e, scenario_weights, c_outputs)
+        task_experts = [Expert(t) for t in range(num_tasks)]
+        routes = [Route(t, task_experts) for t in range(num_tasks)]
+        balance = BalancedWeights(routes, "experts of tasks", name="task_weights")
+        z += Mix()(balance(e), p_outputs)  # alpha_T p_t
+        # All tasks share one reader of the experts of scenarios.
+        routes = [Route(None, experts_of("scenario", num_scenarios))]
+        balance = BalancedWeights(
+            routes, "experts of scenarios", name="scenario_weights"
+        )
+        z += Mix()(balance(e, scenario_weights), c_outputs)  # alpha_D c_s
         return z
 
     def _mix_shared_experts(
         self, e: Tensor, scenario_weights: Tensor, outputs: Tensor, num_tasks: int
     ) -> Tensor:
-        """Returns the sum over i of g_ts(sg(e))_i F_i, `(tasks, batch, units)`.
-
-        Args:
-            e: `(batch, units)`.
-            scenario_weights: the weight of each scenario in each row, `(batch, S)`.
-            outputs: F_i of all shared experts, `(experts, batch, units)`.
-            num_tasks: number of tasks.
-        """
+        """Returns sum_i g_ts(sg(e))_i F_i; `outputs` are F_i of all shared experts."""
         from keras import ops
 
         from mtl_cli.layers import Mix, Route, ScenarioGates, experts_of
@@ -103,10 +103,7 @@ class M3oE(GatedSharing):
         return Mix()(weights, outputs)
 
     def _connect_bottom(self, x: Tensor, scenario_weights: Tensor) -> Tensor:
-        """Connects the layers that compute e from x.
-
-        Returns: e, `(batch, units)`.
-        """
+        """Connects the layers that compute e, `(batch, units)`."""
         from mtl_cli.layers import StarDense
 
         star = StarDense(1, self.star_units, self.l2, self.initializer, name="star")
@@ -114,43 +111,3 @@ class M3oE(GatedSharing):
         bottom = self.networks(1, self.bottom_units, "bottom", layer_norm=True)
         skip = self.networks(1, self.bottom_units[-1:], "skip", layer_norm=True)
         return (bottom(u) + skip(x))[0]
-
-
-def mix_task_experts(e: Tensor, outputs: Tensor) -> Tensor:
-    """Returns alpha_T p_t of each task, `(tasks, batch, units)`.
-
-    Args:
-        e: `(batch, units)`.
-        outputs: P_t of all tasks, `(tasks, batch, units)`.
-    """
-    from mtl_cli.layers import BalancedWeights, Expert, Mix, Route
-
-    num_tasks = outputs.shape[0]
-    experts = [Expert(t) for t in range(num_tasks)]
-    balance = BalancedWeights(
-        [Route(t, experts) for t in range(num_tasks)],
-        label="experts of tasks",
-        name="task_weights",
-    )
-    return Mix()(balance(e), outputs)
-
-
-def mix_scenario_experts(
-    e: Tensor, scenario_weights: Tensor, outputs: Tensor
-) -> Tensor:
-    """Returns alpha_D c_s of the row's scenario s, `(1, batch, units)`, for all tasks.
-
-    Args:
-        e: `(batch, units)`.
-        scenario_weights: the weight of each scenario in each row, `(batch, S)`.
-        outputs: C_s of all scenarios, `(S, batch, units)`.
-    """
-    from mtl_cli.layers import BalancedWeights, Mix, Route, experts_of
-
-    balance = BalancedWeights(
-        # All tasks share one reader.
-        [Route(None, experts_of("scenario", outputs.shape[0]))],
-        label="experts of scenarios",
-        name="scenario_weights",
-    )
-    return Mix()(balance(e, scenario_weights), outputs)

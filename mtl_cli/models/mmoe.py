@@ -16,9 +16,8 @@ class MMoE(GatedSharing):
         z_t    = sum_i g_t(x)_i f_i(x)
         y_t    = h_t(z_t)
 
-    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. The paper writes k for t, K for T, f^k(x) for z_t, W_gk for W_t, and d
-    for the length of x.
+    `Sharing` explains x, h_t and y_t. The paper writes k for t, K for T, f^k(x) for
+    z_t, W_gk for W_t, and d for the length of x.
 
     Attributes:
         num_experts: number of experts, n in the paper.

@@ -15,15 +15,13 @@ class OMoE(GatedSharing):
         z_t  = sum_i g(x)_i f_i(x)    the same for all tasks t
         y_t  = h_t(z_t)
 
-    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. The sum is equation 5 of the paper; the paper writes y for z_t.
+    `Sharing` explains x, h_t and y_t. The paper writes y for z_t.
 
     Attributes:
         num_experts: number of experts, n in the paper.
         expert_units: widths of the layers of each expert.
 
-    Reference: Ma et al., "Modeling Task Relationships in Multi-task Learning with
-        Multi-gate Mixture-of-Experts", KDD 2018, equation 5.
+    Reference: Ma et al., KDD 2018, equation 5, see `models/mmoe.py`.
     """
 
     num_experts: NumParts

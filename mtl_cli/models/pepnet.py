@@ -13,12 +13,10 @@ class PEPNet(Sharing):
         z_t = x                    the same for all tasks
         y_t = h_t(z_t)             h_t has gates, see `mtl_cli/towers/ppnet.py`
 
-    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. PEPNet has two kinds of gates. PPNet scales the input of each layer of
-    the towers (`model.towers=ppnet`). EPNet scales the embeddings and dense features
-    that the encoder reads; its factors depend on features that tell the domain of a
-    row, such as the page (`encoder.domain_features`, see `encoders/_domain_gate.py`).
-    Any other scheme can have both kinds of gates too.
+    `Sharing` explains x, h_t and y_t. PEPNet has two kinds of gates, which any other
+    scheme can have too. PPNet scales the input of each layer of the towers
+    (`model.towers=ppnet`). EPNet scales the embeddings and dense features that the
+    encoder reads (`encoder.domain_features`, see `encoders/_domain_gate.py`).
 
     Reference: Chang et al., "PEPNet: Parameter and Embedding Personalized Network for
         Infusing with Personalized Prior Information", KDD 2023.

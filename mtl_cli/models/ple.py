@@ -21,19 +21,15 @@ class PLE(CGC):
         z_t   = x_t^J
         y_t   = h_t(z_t)
 
-    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. E and S are lists of experts' outputs, and S_ti^j is one output. Each
-    gate is g(v) = softmax(W v), with a W of its own. `CGC` computes a level.
-
-    `CGC` lists the letters of the paper. For several levels, the paper writes N for J,
-    w^{k,j} for the gate g_t^j, S^{k,j} for S_t^j, and g^{k,j} for x_t^j, with k = t.
+    `Sharing` explains x, h_t and y_t. E and S are lists of experts' outputs, and S_ti^j
+    is one output. Each gate is g(v) = softmax(W v), with a W of its own. `CGC` computes
+    a level, and lists the letters of the paper. For several levels, the paper writes N
+    for J, w^{k,j} for g_t^j, S^{k,j} for S_t^j, and g^{k,j} for x_t^j, with k = t.
 
     Attributes:
         num_levels: number of levels, J. With one level, PLE is CGC.
 
-    Reference: Tang et al., "Progressive Layered Extraction (PLE): A Novel Multi-Task
-        Learning (MTL) Model for Personalized Recommendations", RecSys 2020,
-        equations 6 and 7.
+    Reference: Tang et al., RecSys 2020, equations 6 and 7, see `CGC`.
     """
 
     num_levels: NumParts

@@ -17,11 +17,10 @@ class POSO(GatedSharing):
         z_t    = C sum_i p(u)_i g_t(x)_i f_i(x)
         y_t    = h_t(z_t)
 
-    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. u holds the embeddings and dense values of the personal features. The
-    factors p(u) are the same for all tasks. Since the factors are below 1, the constant
-    C keeps z_t from being small. The paper writes x_pc for u, g(x_pc) for p(u), e^(i)
-    for f_i, and x_t with a hat for z_t.
+    `Sharing` explains x, h_t and y_t. u holds the embeddings and dense values of the
+    personal features. The factors p(u) are the same for all tasks. Since the factors
+    are below 1, the constant C keeps z_t from being small. The paper writes x_pc for u,
+    g(x_pc) for p(u), e^(i) for f_i, and x_t with a hat for z_t.
 
     Attributes:
         num_experts: number of experts, N in the paper.

@@ -14,8 +14,7 @@ class SharedBottom(Sharing):
         z_t = f(x)                    the same for all tasks t
         y_t = h_t(z_t)
 
-    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. Ma et al. write k for the task t, and y_k = h^k(f(x)) for k = 1 ... K.
+    `Sharing` explains x, h_t and y_t. Ma et al. write y_k = h^k(f(x)).
 
     Attributes:
         bottom_units: widths of the layers of the bottom network. If empty, f(x) = x:

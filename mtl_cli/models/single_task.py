@@ -14,8 +14,8 @@ class SingleTask(Sharing):
         z_t = f_t(x_t)
         y_t = h_t(z_t)
 
-    y_t are the logits of task t; see `Sharing`. The encodings share no embeddings and
-    no layers. The networks of all tasks are trained in one run.
+    `Sharing` explains y_t. The encodings share no embeddings and no layers. The
+    networks of all tasks are trained in one run.
 
     Attributes:
         bottom_units: widths of the layers of each task's bottom network; if empty,

@@ -19,13 +19,12 @@ class SNR(Sharing):
         z_t   = v_t^L                         the last level is connected to the tasks
         y_t   = h_t(z_t)
 
-    x is the encoding of a row, z_t the hidden vector, h_t the tower and y_t the logits
-    of task t; see `Sharing`. c_ij^l is the weight, in [0, 1], of the connection from
-    sub-network j to its reader i, a sub-network of the next level or a task. A
-    connection with the weight 0 is cut. Each c_ij^l is a hard concrete variable, see
-    `layers.HardConcrete`: random in training and fixed afterwards, often at exactly 0
-    or 1. The matrices W_ij^l are trained. The paper writes z_ij for c_ij, and lambda
-    for `snr_l0`.
+    `Sharing` explains x, z_t, h_t and y_t. c_ij^l is the weight, in [0, 1], of the
+    connection from sub-network j to its reader i, a sub-network of the next level or a
+    task. Each c_ij^l is a hard concrete variable, see `layers.HardConcrete`: random in
+    training and fixed afterwards, often at exactly 0, which cuts the connection, or 1.
+    The matrices W_ij^l are trained. The paper writes z_ij for c_ij, and lambda for
+    `snr_l0`.
 
     Attributes:
         num_levels: number of levels, L.
@@ -70,15 +69,10 @@ class SNR(Sharing):
         return v  # z_t, (tasks, batch, units)
 
     def _connect(self, u: Tensor, readers: Sequence[int | str], name: str) -> Tensor:
-        """Connects the sub-networks of a level to their readers.
+        """Connects the outputs u_j of a level to their readers i; returns v_i.
 
-        Args:
-            u: the outputs u_j of the sub-networks, `(n, batch, units)`.
-            readers: the readers i: the names of the sub-networks of the next level, or
-                the indices of the tasks.
-            name: the name of the level. The names of the layers start with `name`.
-
-        Returns: v_i of each reader, `(readers, batch, units)`.
+        The readers are the names of the sub-networks of the next level, or the indices
+        of the tasks.
         """
         from keras import ops
 

@@ -17,16 +17,14 @@ class STAR(Sharing):
         z_t = x^L                      the same for all tasks
         y_t = h_t(z_t)                 see `mtl_cli/towers/star.py`
 
-    x is the encoding of a row, h_t the tower and y_t the logits of task t; see
-    `Sharing`. s is the scenario of the row: the value of the feature that
-    `dataset.scenario` names. * is the element-wise product. All scenarios share the
-    weights W^l and b^l; W_s^l and b_s^l belong to scenario s. norm_s normalises x by
-    the mean and variance over rows of s, see `layers/partitioned_norm.py`. A row of an
-    unknown scenario gets, in each layer, the mean of the results for all scenarios.
-
-    The paper calls s a domain p, one of M domains. The paper writes W_p^* for the
-    product W^l * W_s^l, b_p^* for the sum b^l + b_s^l, phi for relu, in_p for x^{l-1}
-    and out_p for x^l.
+    `Sharing` explains x, h_t and y_t. s is the scenario of the row: the value of the
+    feature that `dataset.scenario` names. * is the element-wise product. All scenarios
+    share the weights W^l and b^l; W_s^l and b_s^l belong to scenario s. norm_s
+    normalises x by the mean and variance over rows of s, see
+    `layers/partitioned_norm.py`. A row of an unknown scenario gets, in each layer, the
+    mean of the results for all scenarios. The paper calls s a domain p, and writes
+    W_p^* for W^l * W_s^l, b_p^* for b^l + b_s^l, phi for relu, in_p for x^{l-1} and
+    out_p for x^l.
 
     Attributes:
         bottom_units: widths of the layers of the bottom network; if empty, x^L = x^0.
@@ -35,8 +33,7 @@ class STAR(Sharing):
         for Multi-Domain CTR Prediction", CIKM 2021.
         Differs from the paper in: there may be several tasks, each with its own tower
         and auxiliary network (both in `towers/star.py`); batches hold rows of all
-        scenarios, see `layers/partitioned_norm.py`; W_s starts at 1, and the paper does
-        not give its start.
+        scenarios; W_s starts at 1, and the paper does not give its start.
     """
 
     reads_scenario: ClassVar[bool] = True

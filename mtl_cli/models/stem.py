@@ -26,12 +26,11 @@ class STEM(GatedSharing):
         z_t   = x_t^J
         y_t   = h_t(z_t)
 
-    h_t is the tower and y_t the logits of task t; see `Sharing`. F_t, F_s, S_t and S_s
-    are lists of experts' outputs, and S_ti^j is one output. The code never forms the
-    list S_t^j: `mix_specific` sums its parts with and without sg. A gate g is a
-    softmax; in the paper, a gate has hidden layers. sg stops gradients: the loss of a
-    task does not reach the experts of other tasks. With one level, the loss does not
-    reach the embeddings of other tasks either.
+    `Sharing` explains h_t and y_t. F_t, F_s, S_t and S_s are lists of experts' outputs,
+    and S_ti^j is one output. The code never forms the list S_t^j: `mix_specific` sums
+    its parts with and without sg. A gate g is a softmax; in the paper, a gate has
+    hidden layers. sg stops gradients: the loss of a task does not reach the experts of
+    other tasks, nor, with one level, their embeddings.
 
     Attributes:
         num_levels: number of levels, J.
@@ -65,11 +64,7 @@ class STEM(GatedSharing):
     def _connect_level(
         self, x_tasks: Tensor, x_shared: Tensor, level: int
     ) -> tuple[Tensor, Tensor | None]:
-        """Connects level j to its inputs x_t^{j-1} and x_s^{j-1}.
-
-        Returns: x_t^j, `(tasks, batch, units)`; and x_s^j, `(batch, units)`, or None in
-            the last level.
-        """
+        """Connects level j to x_t^{j-1} and x_s^{j-1}; returns x_t^j and x_s^j."""
         from mtl_cli.layers import Mix, Route
         from mtl_cli.layers.gates import mix_tensors
         from mtl_cli.layers.routing import specific_and_shared_experts
@@ -105,16 +100,10 @@ class STEM(GatedSharing):
 
 
 def mix_specific(weights: Tensor, outputs: Tensor) -> Tensor:
-    """Sums the specific experts of all tasks with each task's weights.
+    """Sums the outputs of the specific experts of all tasks with each task's weights.
 
-    The gradient of a task's sum reaches only the task's own experts.
-
-    Args:
-        weights: each task's weights of the specific experts of all tasks, `(T, batch,
-            experts)`.
-        outputs: the outputs F_1 ... F_T of these experts, `(experts, batch, units)`.
-
-    Returns: `(T, batch, units)`.
+    The gradient of a task's sum reaches only the task's own experts. The weights are
+    `(T, batch, experts)`, the outputs `(experts, batch, units)`.
     """
     from keras import ops
 
@@ -123,9 +112,7 @@ def mix_specific(weights: Tensor, outputs: Tensor) -> Tensor:
     num_tasks = weights.shape[0]
     num_specific, _, units = outputs.shape
     n = num_specific // num_tasks  # number of specific experts of each task
-    # Slices select the weights of each task's own experts. A mask would give the same
-    # sum, as below for the other experts, but it costs more: each task would multiply
-    # the experts of all tasks.
+    # Slices cost less than a mask, with which each task would multiply all experts.
     own_weights = ops.stack(
         [weights[t, :, t * n : (t + 1) * n] for t in range(num_tasks)]
     )  # (T, batch, n)

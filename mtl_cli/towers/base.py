@@ -11,15 +11,7 @@ from mtl_cli.metrics.metric import Floats
 
 
 class TowerSpec(NamedTuple):
-    """The description of one task's tower.
-
-    Attributes:
-        task: the name of the task.
-        units: widths of the hidden layers; empty for a tower without hidden layers.
-        num_logits: number of logits.
-        is_binary: whether the task has labels of 0 and 1, so that the sigmoid of its
-            logit is a probability.
-    """
+    """The description of one task's tower; `units` are the widths of hidden layers."""
 
     task: str
     units: tuple[int, ...]
@@ -30,6 +22,9 @@ class TowerSpec(NamedTuple):
     def widths(self) -> tuple[int, ...]:
         """The widths of all layers: the hidden layers, then the logits."""
         return (*self.units, self.num_logits)
+
+
+Specs = Sequence[TowerSpec]  # the tower of each task, in order
 
 
 class Towers(Options):
@@ -43,48 +38,27 @@ class Towers(Options):
 
     reads_scenario: ClassVar[bool] = False
 
-    def check(self, towers: Sequence[TowerSpec]) -> None:
+    def check(self, towers: Specs) -> None:
         """Raises ValueError if the towers of the tasks cannot be connected."""
 
     def named_features(self) -> dict[str, list[str]]:
-        """Returns the features that keys of `model` name: {key: the features}.
-
-        For example, {"prior_features": ["user", "item"]}. If the data set lacks one of
-        these features, the user gets an error.
-        """
+        """Returns {key of `model`: features}, for keys whose values name features."""
         return {}
 
-    def last_biases(
-        self, logits: Sequence[Floats], towers: Sequence[TowerSpec]
-    ) -> list[Floats]:
+    def last_biases(self, logits: list[Floats], towers: Specs) -> list[Floats]:
         """Returns the last layers' biases that give these logits if all kernels are 0.
 
-        Args:
-            logits: the logits of each task, (num_logits,).
-            towers: the tower of each task, in order.
-
-        Returns: the bias of the last layer of each task's tower, (num_logits,).
+        Logits and biases are (num_logits,) for each task.
         """
-        return list(logits)
+        return logits
 
     @abstractmethod
     def connect(
-        self,
-        hidden: Tensor,
-        towers: Sequence[TowerSpec],
-        encodings: Encodings,
-        **dense_options: Any,
+        self, hidden: Tensor, towers: Specs, encodings: Encodings, **dense_options: Any
     ) -> list[Tensor]:
-        """Connects a tower to each task's hidden vector.
+        """Connects a tower to each task's hidden vector; returns the logits y_t.
 
-        Args:
-            hidden: the hidden vectors z_t of the T tasks, `(T, batch, dim)`; or
-                `(batch, dim)` if all towers read the same vector.
-            towers: the tower of each task, in order.
-            encodings: the encodings of the rows, the vectors of single features and the
-                scenarios of the rows, for towers that read more than `hidden`.
-            **dense_options: arguments of the hidden layers, see `ParallelMLP`.
-
-        Returns: the logits y_t, one tensor `(batch, num_logits)` in float32 for each
-            task, in the order of `towers`.
+        `hidden` holds the vectors z_t of the T tasks, `(T, batch, dim)`; or `(batch,
+        dim)` if all towers read the same vector. The logits are `(batch, num_logits)`
+        in float32. `dense_options` are arguments of `ParallelMLP`.
         """

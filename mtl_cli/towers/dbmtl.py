@@ -11,7 +11,7 @@ from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.message_text import unknown_name_message
 from mtl_cli.core.options import NonEmptyUnits
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.towers.base import Towers, TowerSpec
+from mtl_cli.towers.base import Specs, Towers
 
 
 class DBMTL(Towers):
@@ -21,8 +21,8 @@ class DBMTL(Towers):
 
         p(all labels | x) = prod_t p(label of task t | labels of t's parents, x)
 
-    To let the prediction of a task depend on its parents, the tower of the task reads a
-    vector r_p of the tower of each parent p, instead of the parent's label:
+    Instead of a parent's label, the tower of a task reads a vector r_p of the tower of
+    each parent p:
 
         c_t = hidden layers of the tower of task t (z_t)
         r_t = relation network of task t ([c_t; r_p for each parent p of t])
@@ -36,33 +36,26 @@ class DBMTL(Towers):
             named has no parents. null makes each task the parent of the next task.
         relation_units: widths of the layers of each task's relation network.
 
-    Reference: Wang et al., "Deep Bayesian Multi-Target Learning for Recommender
-        Systems", 2019. The equations follow the paper's abstract and the code of the
-        authors' company, EasyRec, not the whole paper.
+    Reference: Wang et al., 2019, see `models/dbmtl.py`.
     """
 
     parents: dict[str, list[str]] | None = None
     relation_units: NonEmptyUnits = Field(default_factory=lambda: [32])
 
     def parents_of(self, tasks: Sequence[str]) -> dict[str, list[str]]:
-        """Returns the parents of each task, {task: its parents}."""
+        """Returns {task: its parents}."""
         if self.parents is not None:
             return {name: self.parents.get(name, []) for name in tasks}
         no_parents: dict[str, list[str]] = {tasks[0]: []}
         return no_parents | {child: [parent] for parent, child in pairwise(tasks)}
 
-    def check(self, towers: Sequence[TowerSpec]) -> None:
+    def check(self, towers: Specs) -> None:
         tasks = [tower.task for tower in towers]
         for child, parents in (self.parents or {}).items():
             for name in (child, *parents):
                 if name not in tasks:
                     message = unknown_name_message("task", name, "this run", tasks)
                     raise ValueError(f"model.parents: {message}")
-            if len(set(parents)) < len(parents):
-                raise ValueError(
-                    f"model.parents: {child} names a parent twice; name each parent "
-                    "once"
-                )
         try:
             TopologicalSorter(self.parents_of(tasks)).prepare()
         except CycleError as error:
@@ -73,18 +66,26 @@ class DBMTL(Towers):
             ) from None
 
     def connect(
-        self,
-        hidden: Tensor,
-        towers: Sequence[TowerSpec],
-        encodings: Encodings,
-        **dense_options: Any,
+        self, hidden: Tensor, towers: Specs, encodings: Encodings, **dense_options: Any
     ) -> list[Tensor]:
         from keras import ops
 
-        from mtl_cli.layers.towers import connect_logits
+        from mtl_cli.layers import ParallelMLP
+        from mtl_cli.layers.towers import (
+            connect_by_widths,
+            connect_logits,
+            layer_name,
+            select_tasks,
+        )
 
+        def connect_hidden(units: Sequence[int], tasks: Sequence[int]) -> Tensor:
+            name = layer_name(tasks)
+            mlp = ParallelMLP(len(tasks), units, name=name, **dense_options)
+            return mlp(select_tasks(hidden, tasks))
+
+        # c_t of each task, (batch, units)
+        c = connect_by_widths([tower.units for tower in towers], connect_hidden)
         names = [tower.task for tower in towers]
-        c = self._connect_hidden_layers(hidden, towers, **dense_options)
         r = self._connect_relations(names, c, **dense_options)
         return connect_logits(
             ops.stack(r),  # (T, batch, units)
@@ -93,33 +94,10 @@ class DBMTL(Towers):
             **dense_options,
         )
 
-    def _connect_hidden_layers(
-        self, hidden: Tensor, towers: Sequence[TowerSpec], **dense_options: Any
-    ) -> list[Tensor]:
-        """Connects the hidden layers of the towers. Returns c_t, `(batch, units)`."""
-        from mtl_cli.layers import ParallelMLP
-        from mtl_cli.layers.towers import connect_by_widths, layer_name, select_tasks
-
-        def connect_equal_towers(units: Sequence[int], tasks: Sequence[int]) -> Tensor:
-            name = layer_name(tasks)
-            mlp = ParallelMLP(len(tasks), units, name=name, **dense_options)
-            return mlp(select_tasks(hidden, tasks))
-
-        units_by_task = [tower.units for tower in towers]
-        return connect_by_widths(units_by_task, connect_equal_towers)
-
     def _connect_relations(
         self, names: Sequence[str], c: Sequence[Tensor], **dense_options: Any
     ) -> list[Tensor]:
-        """Connects the relation networks of all tasks, parents before children.
-
-        Args:
-            names: the names of the tasks.
-            c: c_t of each task, `(batch, units)`.
-            **dense_options: arguments of the layers.
-
-        Returns: r_t of each task, `(batch, units)`.
-        """
+        """Connects r_t of each task, `(batch, units)`, parents before children."""
         from keras import ops
 
         parents = self.parents_of(names)
@@ -143,15 +121,7 @@ class DBMTL(Towers):
     ) -> list[Tensor]:
         """Connects the relation networks of tasks that do not depend on each other.
 
-        The more parents a task has, the wider the input of its relation network is.
         Relation networks with inputs of the same width are computed side by side.
-
-        Args:
-            tasks: the indices of the tasks.
-            inputs: the input of each task's relation network, `(batch, dim)`.
-            **dense_options: arguments of the layers.
-
-        Returns: r_t of each task, `(batch, units)`.
         """
         from keras import ops
 

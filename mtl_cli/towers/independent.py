@@ -1,11 +1,10 @@
 """Independent towers: the tower of a task reads only the task's hidden vector."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.towers.base import Towers, TowerSpec
+from mtl_cli.towers.base import Specs, Towers
 
 
 class Independent(Towers):
@@ -17,11 +16,7 @@ class Independent(Towers):
     """
 
     def connect(
-        self,
-        hidden: Tensor,
-        towers: Sequence[TowerSpec],
-        encodings: Encodings,
-        **dense_options: Any,
+        self, hidden: Tensor, towers: Specs, encodings: Encodings, **dense_options: Any
     ) -> list[Tensor]:
         from mtl_cli.layers.towers import connect_towers
 

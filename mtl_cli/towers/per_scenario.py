@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.towers.base import Towers, TowerSpec
+from mtl_cli.towers.base import Specs, Towers
 
 
 class PerScenario(Towers):
@@ -22,18 +22,13 @@ class PerScenario(Towers):
     A row of an unknown scenario gets the mean of the logits over all scenarios. All
     towers are computed for all rows, so the cost grows with the number of scenarios.
 
-    Reference: Zhang et al., "M3oE: Multi-Domain Multi-Task Mixture-of-Experts
-        Recommendation Framework", SIGIR 2024. The equations follow the authors' code.
+    Reference: Zhang et al., "M3oE", SIGIR 2024, see `models/m3oe.py`.
     """
 
     reads_scenario: ClassVar[bool] = True
 
     def connect(
-        self,
-        hidden: Tensor,
-        towers: Sequence[TowerSpec],
-        encodings: Encodings,
-        **dense_options: Any,
+        self, hidden: Tensor, towers: Specs, encodings: Encodings, **dense_options: Any
     ) -> list[Tensor]:
         from keras import ops
 
@@ -51,8 +46,7 @@ class PerScenario(Towers):
 
         def connect_equal_towers(widths: Sequence[int], tasks: Sequence[int]) -> Tensor:
             *units, num_logits = widths
-            # The towers of all scenarios for the first task come first. `ParallelMLP`
-            # gives the vector of a task to `num_scenarios` networks in a row.
+            # The towers of all scenarios for the first task come first.
             num_towers = len(tasks) * num_scenarios
             mlp = ParallelMLP(
                 num_towers,
@@ -76,5 +70,6 @@ class PerScenario(Towers):
             by_scenario = ops.reshape(y, (len(tasks), num_scenarios, -1, num_logits))
             return mean_over_scenarios(by_scenario, scenario_weights)
 
-        widths_by_task = [tower.widths for tower in towers]
-        return connect_by_widths(widths_by_task, connect_equal_towers)
+        return connect_by_widths(
+            [tower.widths for tower in towers], connect_equal_towers
+        )

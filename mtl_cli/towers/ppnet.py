@@ -9,7 +9,7 @@ from mtl_cli.columns.encodings import Encodings, sets_of_tasks
 from mtl_cli.core.options import NonEmptyUnits
 from mtl_cli.core.owners import HIDDEN
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.towers.base import Towers, TowerSpec
+from mtl_cli.towers.base import Specs, Towers
 
 if TYPE_CHECKING:
     from mtl_cli.layers import Expert
@@ -27,24 +27,20 @@ class PPNet(Towers):
     z_t is the hidden vector and y_t the logits of task t. v_t^l is the input of layer l
     of the tower. A tower has L hidden layers. x is the encoding of the row, and * the
     element-wise product. relu stands for `model.activation`. sg stops gradients: a gate
-    does not train the encoding that it reads, but trains the embeddings of the prior
-    features. U^l and c^l are shared by the tasks whose towers have the same widths. If
-    each task has an encoding x_t of its own, the gates of task t read x_t and have
-    their own U_t^l and c_t^l.
+    does not train the encoding that it reads. U^l and c^l are shared by the tasks whose
+    towers have the same widths, unless each task has an encoding x_t of its own.
 
-    In the paper, the prior features are the features of the user F_u, the item F_i and
-    the author F_a. The paper writes O_prior for their embeddings, O_ep for x, a crossed
-    circle for sg, delta_task for d, H^(l) for v^l, O_pp^(l) for d^l * v^l, and gamma
-    for the factor 2. In the paper's Gate NU (`layers/gate_nu.py`), W, b, W' and b'
-    stand for U, c, V and c'.
+    The paper writes O_prior for the embeddings of the prior features, O_ep for x, a
+    crossed circle for sg, delta_task for d, H^(l) for v^l, O_pp^(l) for d^l * v^l, and
+    gamma for the factor 2. In `layers/gate_nu.py`, W, b, W' and b' stand for U, c, V
+    and c'.
 
     Attributes:
         prior_features: features that the gates read, such as the features of the user,
             the item and its author; empty for all features with embeddings.
         prior_gate_units: hidden widths of the gates.
 
-    Reference: Chang et al., "PEPNet: Parameter and Embedding Personalized Network for
-        Infusing with Personalized Prior Information", KDD 2023, equations 7 to 9.
+    Reference: Chang et al., "PEPNet", KDD 2023, equations 7 to 9.
     """
 
     prior_features: list[str] = Field(default_factory=list)
@@ -54,11 +50,7 @@ class PPNet(Towers):
         return {"prior_features": self.prior_features}
 
     def connect(
-        self,
-        hidden: Tensor,
-        towers: Sequence[TowerSpec],
-        encodings: Encodings,
-        **dense_options: Any,
+        self, hidden: Tensor, towers: Specs, encodings: Encodings, **dense_options: Any
     ) -> list[Tensor]:
         from mtl_cli.layers import ParallelMLP, experts_of
         from mtl_cli.layers.towers import (
@@ -92,8 +84,9 @@ class PPNet(Towers):
                 **dense_options,
             )
 
-        widths_by_task = [tower.widths for tower in towers]
-        return connect_by_widths(widths_by_task, connect_equal_towers)
+        return connect_by_widths(
+            [tower.widths for tower in towers], connect_equal_towers
+        )
 
     def _gate_inputs(self, encodings: Encodings, num_tasks: int) -> Tensor:
         """Connects u, `(T, batch, dim)`, or `(batch, dim)` if the tasks share one x."""
@@ -114,32 +107,23 @@ class PPNet(Towers):
         units: Sequence["Expert"],
         **dense_options: Any,
     ) -> Tensor:
-        """Computes d_t^l, the factors of layer l of some tasks' towers.
+        """Computes d_t^l of some tasks' towers, `(tasks, batch, units)`.
 
-        Args:
-            u: the input of the gates, `(tasks, batch, dim)` or `(batch, dim)`.
-            tasks: the indices of the tasks.
-            layer: the number of the layer, l.
-            units: the names of the units that the factors scale, for reports.
-            **dense_options: arguments of the gates' hidden layers.
-
-        Returns: `(tasks, batch, units)`.
+        u is `(tasks, batch, dim)` or `(batch, dim)`. `units` are the names of the units
+        that the factors scale, for reports.
         """
         from mtl_cli.layers import GateNU, Route
         from mtl_cli.layers.towers import layer_name
 
         tasks_share_u = len(u.shape) == 2
-        gates = (
-            GateNU(  # U^l and c^l: its hidden layer; V_t^l and c'_t^l: its last layer
-                num=len(tasks),
-                units=len(units),
-                hidden_units=self.prior_gate_units,
-                gamma=2.0,
-                num_hidden=1 if tasks_share_u else len(tasks),
-                routes=[Route(t, units) for t in tasks],
-                name=layer_name(tasks, f"layer_{layer}_priors"),
-                **dense_options,
-            )
+        gates = GateNU(  # U^l, c^l: its hidden layer; V_t^l, c'_t^l: its last layer
+            num=len(tasks),
+            units=len(units),
+            hidden_units=self.prior_gate_units,
+            num_hidden=1 if tasks_share_u else len(tasks),
+            routes=[Route(t, units) for t in tasks],
+            name=layer_name(tasks, f"layer_{layer}_priors"),
+            **dense_options,
         )
         return gates(u)
 
@@ -147,9 +131,7 @@ class PPNet(Towers):
 def names_of_input_units(hidden: Tensor, encodings: Encodings) -> "Sequence[Expert]":
     """Returns the names of the units of v_t^1, for reports.
 
-    If the towers read the columns of the features themselves, without experts or a deep
-    encoder in between, each unit has the name of its feature. Otherwise the units are
-    numbered.
+    A unit has the name of its feature if the towers read x itself.
     """
     from mtl_cli.layers import experts_of
     from mtl_cli.layers.gate_nu import feature_units

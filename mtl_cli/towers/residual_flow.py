@@ -1,13 +1,13 @@
 """ResFlow: each hidden layer adds the result of the same layer in the tower before."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
 from mtl_cli.columns.encodings import Encodings
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.metric import Floats
-from mtl_cli.towers.base import Towers, TowerSpec
+from mtl_cli.towers.base import Specs, Towers
 
 
 class ResidualFlow(Towers):
@@ -30,7 +30,7 @@ class ResidualFlow(Towers):
         statistics. Here, `model.batch_norm` normalises before the activation.
     """
 
-    def check(self, towers: Sequence[TowerSpec]) -> None:
+    def check(self, towers: Specs) -> None:
         first = towers[0]
         for tower in towers:
             if tower.units != first.units:
@@ -40,21 +40,14 @@ class ResidualFlow(Towers):
                     f"{[*tower.units]}; remove tower_units from the tasks"
                 )
 
-    def last_biases(
-        self, logits: Sequence[Floats], towers: Sequence[TowerSpec]
-    ) -> list[Floats]:
+    def last_biases(self, logits: list[Floats], towers: Specs) -> list[Floats]:
         biases = list(logits)
-        for previous, t in binary_pairs(towers):
-            # The tower adds the previous logit.
+        for previous, t in binary_pairs(towers):  # the tower adds the previous logit
             biases[t] = logits[t] - logits[previous]
         return biases
 
     def connect(
-        self,
-        hidden: Tensor,
-        towers: Sequence[TowerSpec],
-        encodings: Encodings,
-        **dense_options: Any,
+        self, hidden: Tensor, towers: Specs, encodings: Encodings, **dense_options: Any
     ) -> list[Tensor]:
         from keras import ops
 
@@ -66,7 +59,6 @@ class ResidualFlow(Towers):
         for layer, width in enumerate(towers[0].units, start=1):
             name = layer_name(tasks, f"layer_{layer}")
             f = ParallelMLP(len(tasks), [width], name=name, **dense_options)
-            # Since r_{t-1}^l contains r_{t-2}^l, and so on, r_t^l is a cumulative sum:
             # r_t^l = f_1^l(r_1^{l-1}) + ... + f_t^l(r_t^{l-1}), (T, batch, width)
             r = ops.cumsum(f(r), axis=0)
         logits = connect_logits(
@@ -80,9 +72,6 @@ class ResidualFlow(Towers):
         return logits
 
 
-def binary_pairs(towers: Sequence[TowerSpec]) -> Iterator[tuple[int, int]]:
-    """Yields (s, t) for each binary task t, where s is the last binary task before t.
-
-    The first binary task has no such s, so it is never a t.
-    """
+def binary_pairs(towers: Specs) -> Iterator[tuple[int, int]]:
+    """Yields (s, t) for each binary task t after s, the last binary task before t."""
     return pairwise(t for t, tower in enumerate(towers) if tower.is_binary)

@@ -8,7 +8,7 @@ from pydantic import Field
 from mtl_cli.columns.encodings import Encodings, sets_of_tasks
 from mtl_cli.core.options import Units
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.towers.base import Towers, TowerSpec
+from mtl_cli.towers.base import Specs, Towers
 
 
 class Star(Towers):
@@ -21,16 +21,14 @@ class Star(Towers):
     z_t is the hidden vector and y_t the logits of task t. v_t^l is the input of layer l
     of the tower. A tower has L hidden layers. s is the scenario of the row, and * the
     element-wise product. relu stands for `model.activation`. The auxiliary network a_t
-    of task t reads x, the embeddings and dense values of all features. The scenario is
-    among these features, so the effect of the scenario on the logit need not pass
-    through the tower. The paper writes s_a for a_t(x), and s_m for y_t - a_t(x).
+    of task t reads x, the embeddings and dense values of all features, the scenario
+    among them. The paper writes s_a for a_t(x), and s_m for y_t - a_t(x).
 
     Attributes:
         auxiliary_units: hidden widths of each task's auxiliary network; empty for no
             auxiliary networks.
 
-    Reference: Sheng et al., "One Model to Serve All: Star Topology Adaptive Recommender
-        for Multi-Domain CTR Prediction", CIKM 2021, sections 3.4 and 3.5.
+    Reference: Sheng et al., CIKM 2021, sections 3.4 and 3.5, see `models/star.py`.
     """
 
     reads_scenario: ClassVar[bool] = True
@@ -38,11 +36,7 @@ class Star(Towers):
     auxiliary_units: Units = Field(default_factory=lambda: [32])
 
     def connect(
-        self,
-        hidden: Tensor,
-        towers: Sequence[TowerSpec],
-        encodings: Encodings,
-        **dense_options: Any,
+        self, hidden: Tensor, towers: Specs, encodings: Encodings, **dense_options: Any
     ) -> list[Tensor]:
         from keras import ops
 
@@ -76,8 +70,7 @@ class Star(Towers):
                 **kernel_options(dense_options),
             )
             inputs = inputs_of_members(v, num_towers, num_members)
-            # All members of the network (networks that are trained side by side) read
-            # the same rows, so the scenarios of one member are enough.
+            # All members read the same rows.
             weights_of_member = split_by_member(scenario_weights, num_members)[0]
             # (num_towers * num_members, rows of a member, num_logits)
             y = last_layers(inputs, weights_of_member)

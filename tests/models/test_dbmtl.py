@@ -134,10 +134,6 @@ def test_tasks_without_relations_of_one_shape_are_computed_side_by_side():
             "{income: [never_married], never_married: [income]}",
             "the tasks income -> never_married -> income form a cycle",
         ),
-        (
-            "{income: [never_married, never_married]}",
-            "model.parents: income names a parent twice; name each parent once",
-        ),
     ],
 )
 def test_graph_that_is_none_is_refused(graph, message):

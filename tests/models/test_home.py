@@ -185,16 +185,19 @@ def test_report_tells_a_group_from_the_task_of_the_same_name():
 
 
 @pytest.mark.parametrize(
-    ("groups", "message"),
+    "groups",
     [
-        ("{a: [incom]}", "model.groups: no task 'incom' .*; did you mean income?"),
-        ("{a: [income]}", "task never_married is listed 0 times; list "),
-        ("{a: [income, never_married], b: [income]}", "task income is listed 2 times"),
-        ("{a: [income, income, never_married]}", "task income is listed 2 times"),
-        ("{a: [income, never_married], b: []}", "group b has no tasks; list at least "),
-        ("{shared: [income], b: [never_married]}", "a group is named shared, which"),
+        "{a: [incom]}",
+        "{a: [income]}",
+        "{a: [income, never_married], b: [income]}",
+        "{a: [income, income, never_married]}",
+        "{a: [income, never_married], b: []}",
+        "{shared: [income, never_married]}",
     ],
 )
-def test_groups_that_do_not_divide_the_tasks_are_refused(groups, message):
+def test_groups_that_do_not_divide_the_tasks_are_refused(groups):
+    message = (
+        r"model\.groups: the groups .* do not hold each of the tasks income, never"
+    )
     with pytest.raises(ConfigError, match=message):
         config("model=home", f"model.groups={groups}")
