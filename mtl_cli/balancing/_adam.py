@@ -1,7 +1,4 @@
-"""Adam for the values that a balancing method trains, one value per task.
-
-Letters in shapes: T is the number of tasks.
-"""
+"""Adam for the values that a balancing method trains, one for each of T tasks."""
 
 import numpy as np
 
@@ -10,12 +7,10 @@ from mtl_cli.core.tensors import Tensor
 
 
 def initial_adam_state(values: Array) -> dict[str, Array]:
-    """Returns the state before the first step of `take_adam_step`.
+    """Returns the state before the first step of `take_adam_step`, (T,) each.
 
-    `values` are the initial values, one per task, (T,). Besides the values, the state
-    holds Adam's running means of the gradient and of the squared gradient, and the
-    number of Adam's steps. Tasks take different numbers of steps, because a task
-    without rows in the batch takes none. So `num_steps` has one entry per task, (T,).
+    `num_steps` differs between tasks, because a task without rows in the batch takes no
+    step.
     """
     zeros = np.zeros_like(values)
     return {"values": values, "mean": zeros, "mean_square": zeros, "num_steps": zeros}
@@ -26,15 +21,8 @@ def take_adam_step(
 ) -> State:
     """Returns a state whose values have changed by one step of Adam.
 
-    A task without rows in the batch takes no step: its value, its running means and its
-    number of steps stay as they are.
-
-    Args:
-        state: the entries of `initial_adam_state`. Other entries of a method's state
-            are returned unchanged.
-        gradient: the gradient with respect to `values`, (T,).
-        learning_rate: the learning rate of Adam.
-        observation: the facts about the step; only `has_rows` is read.
+    `gradient` is the gradient with respect to `values`, (T,). Entries of a method's
+    state that `initial_adam_state` does not make are returned unchanged.
     """
     import tensorflow as tf
 

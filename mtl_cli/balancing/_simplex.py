@@ -1,19 +1,15 @@
 """Finds the weighted mean of the tasks' gradients that minimises an objective.
 
 The weights of the mean are called shares here. All shares are 0 or more, and their sum
-is 1; the set of such shares is called the simplex. Letters in shapes: T is the number
-of tasks.
+is 1; the set of such shares is called the simplex. T is the number of tasks.
 """
 
 from mtl_cli.core.tensors import Tensor
 
-# `minimum_on_simplex` makes this many moves per task. For 20 random gradients of 200
-# entries with norms from 1 to 500, ||g_alpha|| then ends within 0.01 % of its minimum.
-# If gradients oppose each other, ||g_alpha|| may exceed the minimum by several per
-# cent.
+# For 20 random gradients of 200 entries with norms from 1 to 500, ||g_alpha|| then ends
+# within 0.01 % of its minimum; if gradients oppose each other, within several per cent.
 MOVES_PER_TASK = 8
-# `positive_norm` raises smaller squared norms to this value.
-MIN_SQUARED_NORM = 1e-12
+MIN_SQUARED_NORM = 1e-12  # of `positive_norm`
 
 
 def minimum_on_simplex(
@@ -24,28 +20,21 @@ def minimum_on_simplex(
         minimise   linear . alpha + norm_factor ||g_alpha||
         g_alpha = sum_t alpha_t g_t,   alpha_t >= 0,   sum_t alpha_t = 1
 
-    g_t is the gradient of task t. The method is pairwise Frank-Wolfe. The slope of a
-    task is the derivative of the objective with respect to the task's share. Each move
-    takes a part of the share of the task with the highest slope, and gives this part to
-    the task with the lowest slope.
+    g_t is the gradient of task t. The method is pairwise Frank-Wolfe: each move gives a
+    part of the share of the task with the highest slope, the derivative of the
+    objective with respect to the share, to the task with the lowest slope.
 
     The size of the move comes from an upper bound on the objective. Let r = ||g_alpha||
     before the move. Every vector g has ||g|| <= (||g||^2 / r + r) / 2, and both sides
     are equal for g = g_alpha. With the right side in place of the norm, the objective
     becomes a parabola in the size of the move. The move ends at the minimum of this
-    parabola, so it never raises the objective. For two tasks without a linear term, the
-    first move ends at the minimum of the objective.
+    parabola, so it never raises the objective.
 
-    The shares start in proportion to 1 / ||g_t||^2. If the gradients are orthogonal to
-    each other, these shares minimise ||g_alpha||. Equal shares would be a bad start if
-    some norms are much larger than others: too few moves would be left for the tasks
-    with small gradients. Tasks without a gradient get the share 0.
+    The shares start in proportion to 1 / ||g_t||^2, which is the minimum if the
+    gradients are orthogonal to each other. Equal shares would leave too few moves for
+    tasks with small gradients. Tasks without a gradient get the share 0.
 
-    Args:
-        linear: the coefficients of alpha in the linear term, (T,).
-        products: the inner products g_s . g_t, (T, T).
-        norm_factor: the factor of the norm in the objective, 0 or more.
-        has_gradient: whether the gradient of the task is not 0, (T,).
+    `products` are the inner products g_s . g_t, (T, T).
 
     Reference: Lacoste-Julien and Jaggi, "On the Global Linear Convergence of
         Frank-Wolfe Optimization Variants", NeurIPS 2015.
@@ -85,11 +74,7 @@ def minimum_on_simplex(
 
 
 def positive_norm(squared_norm: Tensor) -> Tensor:
-    """Returns the square root of a squared norm, and at least 1e-6.
-
-    The result can be a divisor. Rounding can make a squared norm negative if it is
-    computed as a sum of inner products.
-    """
+    """Returns the square root of a squared norm that rounding may make negative."""
     import tensorflow as tf
 
     return tf.sqrt(tf.maximum(squared_norm, MIN_SQUARED_NORM))

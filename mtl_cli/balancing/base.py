@@ -14,9 +14,7 @@ from mtl_cli.core.options import Options
 from mtl_cli.core.tensors import Tensor
 
 Array = npt.NDArray[np.float32]
-# The values that a method remembers from step to step: {name: values}. The method
-# chooses the names and the shapes; most values have the shape (T,).
-State = dict[str, Tensor]
+State = dict[str, Tensor]  # the values that a method remembers from step to step
 
 
 class Observation(NamedTuple):
@@ -28,14 +26,12 @@ class Observation(NamedTuple):
         has_rows: whether the batch holds rows of the task, (T,). A task without rows
             has the loss 0 and the gradient 0.
         ends_epoch: whether the step is the last step of an epoch.
-        seed: a seed for random draws: two whole numbers, (2,). Each step has another
-            seed.
+        seed: a seed for random draws of this step: two whole numbers, (2,).
         products: the inner products g_s . g_t of the tasks' gradients for each
-            variable, (P, T, T). Each is a sum over the shared entries of the variable,
-            see `Balancing`. None for methods that do not read gradients.
-        matrices: the positions of some of the P variables, in the order of the layers:
-            the embedding tables, and the kernels of the encoder and the experts. Gates
-            and towers are left out.
+            variable, (P, T, T), over the shared entries of the variable. None for
+            methods that do not read gradients.
+        matrices: the positions of the embedding tables and of the kernels of the
+            encoder and the experts, in the order of the layers.
     """
 
     tasks: Sequence[str]
@@ -48,10 +44,7 @@ class Observation(NamedTuple):
 
     @property
     def total_products(self) -> Tensor:
-        """The inner products g_s . g_t, summed over all variables, (T, T).
-
-        Only for methods that read gradients.
-        """
+        """The inner products g_s . g_t, summed over all variables, (T, T)."""
         import tensorflow as tf
 
         return tf.reduce_sum(self.products, axis=0)
@@ -64,8 +57,8 @@ class Balancing(Options):
 
         sum_t omega_t w_t L_t
 
-    L_t is the loss of task t. omega_t is the user's weight, the key `weight` of the
-    task in `dataset.tasks`. w_t is the method's weight, from `loss_weights`.
+    L_t is the loss of task t, omega_t the key `weight` of the task, and w_t the
+    method's weight, from `loss_weights`.
 
     A method that reads gradients may also change the direction of the step. Let g_t be
     the gradient of omega_t w_t L_t with respect to the variables of the network. An
@@ -78,8 +71,7 @@ class Balancing(Options):
     The methods read the gradients of shared entries only. The gradients of penalties on
     variables are added without a factor.
 
-    The method itself holds only its keys. Training keeps the state of the method, and
-    calls the methods of this class in this order:
+    Training keeps the state of the method, and calls the methods in this order:
 
         state = initial_state(T, P)
         in each step:
@@ -111,22 +103,13 @@ class Balancing(Options):
         return tf.ones(num_tasks)
 
     def next_state(self, state: State, observation: Observation) -> State:
-        """Returns the state after the step, with the same names and shapes.
-
-        Args:
-            state: the state before the step.
-            observation: the facts about the step.
-        """
+        """Returns the state after the step, with the same names and shapes."""
         return state
 
     def gradient_factors(self, state: State, observation: Observation) -> Tensor:
-        """Returns the factors a_t of the step, (T,).
+        """Returns the factors a_t of the step, (T,), or (P, T) for each variable.
 
-        If the factors differ between the variables, their shape is (P, T).
-
-        Args:
-            state: the state after the step, from `next_state`.
-            observation: the facts about the step.
+        `state` is the state after the step, from `next_state`.
         """
         import tensorflow as tf
 

@@ -14,9 +14,8 @@ class DWA(Balancing):
         w_t(n) = T softmax_t(r_t(n) / tau)
 
     L_t(n) is the loss of task t in epoch n: the mean over the steps with rows of the
-    task. T is the number of tasks. Until every task has two epochs with rows, every
-    w_t is 1. So a run of one or two epochs is not balanced. An epoch without rows of a
-    task does not count for the task.
+    task. T is the number of tasks. Until every task has two epochs with rows, every w_t
+    is 1. An epoch without rows of a task does not count for the task.
 
     Attributes:
         temperature: tau; higher values give weights closer to 1.
@@ -29,15 +28,14 @@ class DWA(Balancing):
 
     def initial_state(self, num_tasks: int, num_variables: int) -> dict[str, Array]:
         # `last_epoch` and `epoch_before` are the mean losses of the last two epochs, or
-        # 0 if there is no such epoch yet. The other two belong to the current epoch.
+        # 0 if there is no such epoch yet.
         names = ("loss_sum", "num_steps", "last_epoch", "epoch_before")
         return {name: np.zeros(num_tasks, "float32") for name in names}
 
     def loss_weights(self, state: State, num_tasks: int) -> Tensor:
         import tensorflow as tf
 
-        last = state["last_epoch"]
-        before = state["epoch_before"]
+        last, before = state["last_epoch"], state["epoch_before"]
         ratios = tf.math.divide_no_nan(last, before)
         weights = num_tasks * tf.nn.softmax(ratios / self.temperature)
         return tf.where(tf.reduce_all(before > 0), weights, tf.ones(num_tasks))
@@ -50,8 +48,7 @@ class DWA(Balancing):
         zeros = tf.zeros_like(loss_sum)
         had_rows = num_steps > 0
         means = tf.math.divide_no_nan(loss_sum, num_steps)
-        last = state["last_epoch"]
-        before = state["epoch_before"]
+        last, before = state["last_epoch"], state["epoch_before"]
         after_epoch = {
             "loss_sum": zeros,
             "num_steps": zeros,

@@ -7,9 +7,6 @@ class Fixed(Balancing):
     """Each step lowers `sum_t omega_t L_t`; the method adds no weights of its own.
 
     L_t is the loss of task t, and omega_t is the key `dataset.tasks.TASK.weight`. In
-    three independent studies, well-chosen fixed weights are at least as good as all
-    other methods: Xin et al., "Do Current Multi-Task Optimization Methods in Deep
-    Learning Even Help?", NeurIPS 2022; Kurin et al., "In Defense of the Unitary
-    Scalarization for Deep Multi-Task Learning", NeurIPS 2022; Royer et al.,
-    "Scalarization for Multi-Task and Multi-Domain Learning at Scale", NeurIPS 2023.
+    three studies, well-chosen fixed weights are at least as good as all other methods:
+    Xin et al., NeurIPS 2022; Kurin et al., NeurIPS 2022; Royer et al., NeurIPS 2023.
     """

@@ -22,11 +22,10 @@ class GradNorm(Balancing):
     in the first batch with rows of the task. mean_s is the mean over the tasks whose
     gradient is not 0.
 
-    W is the last shared layer. The candidates are the embedding tables and the kernels
-    of the encoder and the experts; gates and towers are none. W is the candidate that
-    most tasks train; among several such candidates, it is the last one in the network.
-    Only the shared entries of W count (see `Balancing`). If no candidate has shared
-    entries, W is all variables.
+    W is the last shared layer: of the embedding tables and the kernels of the encoder
+    and the experts, the one that most tasks train, and of several such, the last. Only
+    the shared entries of W count (see `Balancing`). If there are none, W is all
+    variables.
 
     w_t starts at 1, and Adam trains w_t. Tasks without rows in the batch keep their
     weights. The weights of all other tasks are scaled after each step, so that the sum
@@ -49,8 +48,7 @@ class GradNorm(Balancing):
     learning_rate: Positive
 
     def initial_state(self, num_tasks: int, num_variables: int) -> dict[str, Array]:
-        # The entry `values` is w. The entry `first_losses` is L_t(0), or 0 as long as
-        # the task has had no rows.
+        # `values` is w; `first_losses` is L_t(0), or 0 until the task has had rows.
         state = initial_adam_state(np.ones(num_tasks, "float32"))
         return state | {"first_losses": np.zeros(num_tasks, "float32")}
 
@@ -66,7 +64,11 @@ class GradNorm(Balancing):
         weights = state["values"]
         gradient = self._gradient(weights, first_losses, observation)
         state = take_adam_step(state, gradient, self.learning_rate, observation)
-        scaled = rescaled_weights(weights, state["values"], observation.has_rows)
+        new = tf.maximum(state["values"], MIN_WEIGHT)
+        # The tasks with rows keep the sum of their weights.
+        mask = tf.cast(observation.has_rows, tf.float32)
+        old_sum, new_sum = tf.reduce_sum(weights * mask), tf.reduce_sum(new * mask)
+        scaled = tf.math.divide_no_nan(old_sum, new_sum) * new
         return state | {"values": tf.where(observation.has_rows, scaled, weights)}
 
     def _gradient(
@@ -83,25 +85,6 @@ class GradNorm(Balancing):
         # G_t is proportional to w_t, so its derivative is G_t / w_t. The targets are
         # constants.
         return tf.sign(norms - targets) * norms / weights
-
-
-def rescaled_weights(old: Tensor, new: Tensor, has_rows: Tensor) -> Tensor:
-    """Scales new weights so that the tasks with rows keep the sum of their old weights.
-
-    No new weight falls below `MIN_WEIGHT` before the scaling.
-
-    Args:
-        old: the weights before the step, (T,).
-        new: the weights after the step, (T,).
-        has_rows: whether the batch holds rows of the task, (T,).
-    """
-    import tensorflow as tf
-
-    mask = tf.cast(has_rows, tf.float32)
-    new = tf.maximum(new, MIN_WEIGHT)
-    old_sum = tf.reduce_sum(old * mask)
-    new_sum = tf.reduce_sum(new * mask)
-    return tf.math.divide_no_nan(old_sum, new_sum) * new
 
 
 def norms_at_last_shared_layer(observation: Observation) -> Tensor:
@@ -121,7 +104,6 @@ def norms_at_last_shared_layer(observation: Observation) -> Tensor:
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Returns the mean of the values whose mask is 1; 0 if every mask is 0."""
     import tensorflow as tf
 
     total = tf.reduce_sum(values * mask)

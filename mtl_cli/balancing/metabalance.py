@@ -22,11 +22,9 @@ class MetaBalance(Balancing):
         n_t  = m_t / (1 - beta^k)
         a_t  = relax * (n_target / n_t) + (1 - relax)
 
-    m_t is the running mean of the norm of g_t and starts at 0. n_t is m_t with Adam's
-    bias correction: k is the number of steps so far with ||g_t|| > 0. n_target is the
-    n_t of the target task. If n_t or n_target is 0, a_t is 1. With `strategy: reduce`,
-    a_t is also 1 if n_t < n_target. With `strategy: enlarge`, a_t is also 1 if n_t >
-    n_target.
+    m_t is the running mean of the norm of g_t and starts at 0. k is the number of steps
+    so far with ||g_t|| > 0. If n_t or n_target is 0, a_t is 1. With `strategy: reduce`,
+    a_t is also 1 if n_t < n_target, and with `strategy: enlarge`, if n_t > n_target.
 
     Attributes:
         target_task: the task that matters; null is the first task.
@@ -39,10 +37,9 @@ class MetaBalance(Balancing):
     Reference: He et al., "MetaBalance: Improving Multi-Task Recommendations via
         Adapting Gradient Magnitudes of Auxiliary Tasks", WWW 2022, algorithm 1. The
         paper calls the strategies A, B and C.
-        Differs from the paper in: embedding tables with vectors of the same length are
-        one variable here, so these tables share m_t; m_t is divided by 1 - beta^k. The
-        paper needs no divisor: there, all tasks have a gradient in each step, so all
-        tasks have the same k, and n_target / n_t equals m_target / m_t.
+        Differs from the paper in: embedding tables with vectors of one length share
+        m_t; m_t is divided by 1 - beta^k, because not all tasks have a gradient in each
+        step.
     """
 
     reads_gradients = True
@@ -77,9 +74,8 @@ class MetaBalance(Balancing):
     def gradient_factors(self, state: State, observation: Observation) -> Tensor:
         import tensorflow as tf
 
-        target_index = 0
-        if self.target_task is not None:
-            target_index = list(observation.tasks).index(self.target_task)
+        tasks = list(observation.tasks)
+        target_index = tasks.index(self.target_task or tasks[0])
         divisor = 1 - self.beta ** state["num_steps"]
         n = tf.math.divide_no_nan(state["norm_means"], divisor)  # n_t, (P, T)
         n_target = n[:, target_index, None]  # (P, 1)

@@ -14,8 +14,7 @@ class MGDA(Balancing):
     g_t is the gradient of task t in all shared entries of all variables, see
     `Balancing`. To first order, a small step against the shortest mean raises no loss.
     `minimum_on_simplex` finds alpha, for more than two tasks approximately. T is the
-    number of tasks whose g_t is not 0. Tasks with a g_t of 0, such as tasks without
-    rows in the batch, do not take part.
+    number of tasks whose g_t is not 0; other tasks do not take part.
 
     Reference: Sener and Koltun, "Multi-Task Learning as Multi-Objective Optimization",
         NeurIPS 2018, equation 3.
@@ -31,10 +30,6 @@ class MGDA(Balancing):
         products = observation.total_products
         has_gradient = tf.linalg.diag_part(products) > 0
         num_tasks = tf.reduce_sum(tf.cast(has_gradient, tf.float32))  # T
-        alpha = minimum_on_simplex(
-            linear=tf.zeros(len(observation.tasks)),  # no linear term
-            products=products,
-            norm_factor=1.0,
-            has_gradient=has_gradient,
-        )
+        no_linear_term = tf.zeros(len(observation.tasks))
+        alpha = minimum_on_simplex(no_linear_term, products, 1.0, has_gradient)
         return num_tasks * alpha

@@ -22,9 +22,8 @@ class Uncertainty(Balancing):
     task with half the loss has twice the weight. s_t starts at 0, and Adam trains s_t.
     If L_t is 0, there is no minimum, so w_t is limited to `MAX_WEIGHT`.
 
-    The paper has these equations for classification. For regression, the paper
-    minimises `exp(-s) L / 2 + s / 2`. With s' = s + log 2, this is `exp(-s') L + s' /
-    2` plus a constant. So all kinds of tasks have the same equations here.
+    The paper has these equations for classification. For regression, it minimises
+    `exp(-s) L / 2 + s / 2`, which is the same for s' = s + log 2, up to a constant.
 
     Attributes:
         learning_rate: the learning rate of s_t.
@@ -38,7 +37,7 @@ class Uncertainty(Balancing):
     learning_rate: Positive
 
     def initial_state(self, num_tasks: int, num_variables: int) -> dict[str, Array]:
-        # The entry `values` of the state is s.
+        # `values` is s.
         return initial_adam_state(np.zeros(num_tasks, "float32"))
 
     def loss_weights(self, state: State, num_tasks: int) -> Tensor:

@@ -1,7 +1,7 @@
 """The domain gate of encoders (EPNet): it scales what an encoder reads, by row.
 
-Usually an encoder reads x, the embeddings and dense features of a row side by side. If
-`encoder.domain_features` names features, the encoder reads delta * x in place of x:
+If `encoder.domain_features` names features, the encoder reads delta * x in place of x,
+the embeddings and dense features of a row side by side:
 
     u     = [d; sg(x)]
     u'    = relu(u W + b)
@@ -9,13 +9,11 @@ Usually an encoder reads x, the embeddings and dense features of a row side by s
 
 d holds the columns of the domain features in x, and delta one factor for each column of
 x. sg stops gradients, and * is the element-wise product. A `GateNU` computes delta from
-u; its file `layers/gate_nu.py` has the same letters W, b, W' and b'. The key
-`model.activation` may name another function than relu.
+u, with the same letters. `model.activation` may name another function than relu.
 
 The paper writes E for x, E(F_d) for d, delta_domain for delta, and O_ep for delta * x.
 
-Reference: Chang et al., "PEPNet: Parameter and Embedding Personalized Network for
-    Infusing with Personalized Prior Information", KDD 2023, equations 5 and 6.
+Reference: Chang et al., "PEPNet", KDD 2023, equations 5 and 6.
 """
 
 from collections.abc import Sequence
@@ -32,16 +30,10 @@ def connect(
     hidden_units: Sequence[int],
     dense_options: dict[str, Any],
 ) -> list[Tensor]:
-    """Connects a domain gate to the x of each set of embeddings.
+    """Connects a domain gate to the x of each set of embeddings; returns delta * x.
 
-    Args:
-        xs: the x of each set, `(batch, columns)` each.
-        feature_of_column: the name of the feature to which each column of x belongs.
-        domain_features: the features that the gate reads.
-        hidden_units: widths of the gate's hidden layers.
-        dense_options: arguments of the gate's hidden layers, see `ParallelMLP`.
-
-    Returns: the scaled x of each set, delta * x, `(batch, columns)` each.
+    `hidden_units` are the widths of the gate's hidden layers, and `dense_options` the
+    arguments of `ParallelMLP` for them.
     """
     from keras import ops
 
@@ -55,7 +47,6 @@ def connect(
             num=1,
             units=len(feature_of_column),
             hidden_units=hidden_units,
-            gamma=2.0,
             routes=[Route("domain", feature_units(feature_of_column))],
             name="domain_gate" if len(xs) == 1 else f"domain_gate_{i}",
             **dense_options,

@@ -23,9 +23,8 @@ class AutoInt(Encoder):
 
     Reference: Song et al., "AutoInt: Automatic Feature Interaction Learning via
         Self-Attentive Neural Networks", CIKM 2019.
-        Differs from the paper in: only features with embeddings take part; a dense
-        feature must be declared as bucketized to take part. DeepCTR calls a layer
-        `interaction.InteractingLayer`.
+        Differs from the paper in: only features with embeddings take part. DeepCTR
+        calls a layer `interaction.InteractingLayer`.
     """
 
     num_layers: NumParts

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import Field
 
@@ -14,6 +14,9 @@ from mtl_cli.core.options import NonEmptyUnits, NotNegative, Options, Positive, 
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.encoders import _domain_gate
 from mtl_cli.features.base import Dimension
+
+if TYPE_CHECKING:
+    from mtl_cli.layers.lookup import TableGroup
 
 
 class Fields(NamedTuple):
@@ -26,10 +29,9 @@ class Fields(NamedTuple):
         flat: x, the embeddings and dense features of a row side by side, `(batch,
             columns)`.
         num_vectors: number of features that have embeddings.
-        first_order: a function without arguments. The function creates a weight, a
-            single number, for each id of each feature, and returns the sum of the
-            weights of each row's ids, `(batch, 1)`. An encoder that does not call the
-            function has no such weights.
+        first_order: a function that creates a weight, a single number, for each id of
+            each feature, and returns the sum of the weights of each row's ids, `(batch,
+            1)`.
     """
 
     vectors: Tensor | None
@@ -46,8 +48,7 @@ class Encoder(Options):
     `deep_units`. A subclass defines the interactions in `interact`.
 
     With `domain_features`, a gate scales x before `deep` and `interact` read x, see
-    `encoders/_domain_gate.py`. The gate does not scale the weights that
-    `Fields.first_order` creates, because they are not part of x.
+    `encoders/_domain_gate.py`.
 
     Attributes:
         name: name of the encoder's module.
@@ -55,10 +56,9 @@ class Encoder(Options):
             `features.base.Embedded`. A feature's own `embedding_dim` takes precedence.
         embedding_stddev: standard deviation of the normal distribution of the initial
             embeddings.
-        l2_embedding: strength of the L2 penalty on embeddings. In each step, all rows
-            of a table have the penalty. In tables that `optimizer.lazy` selects, only
-            the rows that the batch reads have it, so the penalty is weaker there, above
-            all for rare values.
+        l2_embedding: strength of the L2 penalty on embeddings. In tables that
+            `optimizer.lazy` selects, only the rows that the batch reads have it, so the
+            penalty is weaker there, above all for rare values.
         deep_units: widths of the network `deep`; if empty, deep(x) = x.
         domain_features: features that tell the domain of a row, such as the page or
             the tab. A gate that reads these features scales x. Empty for no gate.
@@ -75,20 +75,13 @@ class Encoder(Options):
 
     @abstractmethod
     def interact(self, fields: Fields) -> list[Tensor]:
-        """Connects the layers of the interactions.
-
-        Returns: the tensors `(batch, units)` that follow deep(x) in the encoding; an
-            empty list for an encoder without interactions.
-        """
+        """Returns the interactions, `(batch, units)` each; they follow deep(x)."""
 
     def interaction_columns(self) -> list[str] | None:
-        """Names the columns of the interactions.
+        """Names the columns of the interactions, to match the columns of two runs.
 
-        With the names, `start_from` matches the columns of two runs.
-
-        Returns: the name of each column, such as "first order"; None if the columns
-            depend on the number or the order of the features, so that they match no
-            columns of a run with other features.
+        None means that the columns depend on the number or the order of the features,
+        so that they match no columns of a run with other features.
         """
         return None
 
@@ -107,21 +100,18 @@ class Encoder(Options):
     ) -> Encodings:
         """Connects the layers between the network's inputs and `num_sets` encodings.
 
-        Each encoding has embeddings and layers of its own.
-
-        Args:
-            inputs: {name in `layout.INPUT_TYPES`: the input, `(batch, columns)`}. An
-                input that no feature fills is left out.
-            layout: the columns of each feature in the inputs.
-            num_sets: number of encodings, and of sets of embeddings.
-            dense_options: arguments of the layers of `deep`, see `ParallelMLP`.
-
-        Returns: the encodings, `(batch, dim)` each, and the x of each encoding before
-            the domain gate.
+        Each encoding has embeddings and layers of its own. `dense_options` are the
+        arguments of the layers of `deep`, see `ParallelMLP`.
         """
         from mtl_cli.layers import lookup
 
-        embeddings_by_set = self._look_up_embeddings(inputs, layout, num_sets)
+        embeddings_by_group = [
+            self._look_up(inputs, layout, group, num_sets=num_sets, name=group.layer)
+            for group in lookup.table_groups(layout, self.embedding_dim)
+        ]  # (num_sets, batch, features, length) each
+        embeddings_by_set = [
+            [e[i] for e in embeddings_by_group] for i in range(num_sets)
+        ]
         dense = [inputs["dense"]] if "dense" in inputs else []
         xs = [lookup.concatenate_columns(e, dense) for e in embeddings_by_set]
         columns = self.columns(layout)
@@ -146,50 +136,28 @@ class Encoder(Options):
         embedded = [name for name, block in layout.blocks.items() if block.table]
         return Encodings(outputs, xs, columns, embedded, outputs_are_x=outputs_are_x)
 
-    def _look_up_embeddings(
-        self, inputs: dict[str, Tensor], layout: Layout, num_sets: int
-    ) -> list[list[Tensor]]:
-        """Connects the embedding layers. For the arguments, see `encode`.
+    def _look_up(
+        self,
+        inputs: dict[str, Tensor],
+        layout: Layout,
+        group: "TableGroup",
+        **options: Any,
+    ) -> Tensor:
+        from mtl_cli.layers.lookup import look_up
 
-        A group holds the tables whose vectors have the same length; frozen tables have
-        groups of their own.
-
-        Returns: a list per set, with the embeddings of each group of tables, `(batch,
-            features, length)`.
-        """
-        from mtl_cli.layers import lookup
-
-        embeddings_by_group = [
-            lookup.look_up(
-                inputs,
-                layout,
-                group,
-                num_sets=num_sets,
-                name=group.layer,
-                stddev=self.embedding_stddev,
-                l2=self.l2_embedding,
-            )
-            for group in lookup.table_groups(layout, self.embedding_dim)
-        ]  # (num_sets, batch, features, length) each
-        return [[e[i] for e in embeddings_by_group] for i in range(num_sets)]
+        options |= {"stddev": self.embedding_stddev, "l2": self.l2_embedding}
+        return look_up(inputs, layout, group, **options)
 
     def _first_order(self, inputs: dict[str, Tensor], layout: Layout) -> Tensor:
-        """Connects the weights of the ids, and sums them; see `Fields.first_order`."""
         from keras import ops
 
-        from mtl_cli.layers import lookup
+        from mtl_cli.layers.lookup import table_groups
 
-        # Each weight is an embedding of length 1. Training changes this embedding even
-        # if the feature's own embeddings are frozen.
+        # Each weight is an embedding of length 1. It is trained even if the feature's
+        # own embeddings are frozen.
         weights = [
-            lookup.look_up(
-                inputs,
-                layout,
-                group._replace(dim=1, frozen=False),
-                stddev=self.embedding_stddev,
-                l2=self.l2_embedding,
-            )
-            for group in lookup.table_groups(layout, 1)
+            self._look_up(inputs, layout, group._replace(dim=1, frozen=False))
+            for group in table_groups(layout, 1)
         ]  # (1, batch, features, 1) each
         return ops.sum(ops.concatenate(weights, axis=2), axis=(0, 2))
 
@@ -200,16 +168,7 @@ class Encoder(Options):
         first_order: Callable[[], Tensor],
         dense_options: dict[str, Any],
     ) -> Tensor:
-        """Connects one set of embeddings and the dense features to an encoding.
-
-        Args:
-            embeddings: a tensor `(batch, features, length)` for each group of tables.
-            x: the embeddings and dense features side by side, `(batch, columns)`.
-            first_order: see `Fields`.
-            dense_options: see `encode`.
-
-        Returns: the encoding, `(batch, dim)`.
-        """
+        """Connects one set of embeddings and the dense features to an encoding."""
         from keras import ops
 
         from mtl_cli.layers import ParallelMLP
@@ -218,9 +177,7 @@ class Encoder(Options):
         lengths = {e.shape[-1] for e in embeddings}
         if len(lengths) == 1:
             vectors = embeddings[0]
-            # Frozen and trained tables are separate groups, even if their vectors have
-            # the same length.
-            if len(embeddings) > 1:
+            if len(embeddings) > 1:  # a group of frozen tables, and one of others
                 vectors = ops.concatenate(embeddings, axis=1)
         num_vectors = sum(e.shape[-2] for e in embeddings)
         interactions = self.interact(Fields(vectors, x, num_vectors, first_order))
@@ -232,22 +189,11 @@ class Encoder(Options):
         return ops.concatenate([deep, *interactions], axis=-1)
 
     def vectors_to_cross(self, fields: Fields) -> Tensor:
-        """Returns `fields.vectors`, for an encoder that crosses pairs of features.
-
-        Raises:
-            ConfigError: if fewer than two features have embeddings, or if the lengths
-                of the embeddings differ.
-        """
-        if fields.num_vectors < 2:
+        """Returns `fields.vectors`, for an encoder that crosses pairs of features."""
+        if fields.num_vectors < 2 or fields.vectors is None:
             raise ConfigError(
-                f"encoder={self.name}: needs two features with embeddings to cross, "
-                f"but the data set has {fields.num_vectors}; give more sparse or "
-                "bucketized features, or take encoder=dcn"
-            )
-        if fields.vectors is None:
-            raise ConfigError(
-                f"encoder={self.name}: crosses embeddings of one length, but features "
-                "have different embedding_dim; give all features the same "
-                "embedding_dim, or take encoder=dcn"
+                f"encoder={self.name}: crosses embeddings of one length, so it needs "
+                "two sparse or bucketized features or more, all with the same "
+                "embedding_dim; change the features, or take encoder=dcn"
             )
         return fields.vectors

@@ -12,15 +12,13 @@ class DeepFM(Encoder):
 
     w_i is the weight, a single number, and e_i the embedding of the id that feature i
     has in the row. <e_i, e_j> is the dot product. The two sums are the interactions;
-    `Encoder` adds the deep network. DeepCTR calls the second sum
-    `interaction.FM`.
+    `Encoder` adds the deep network. DeepCTR calls the second sum `interaction.FM`.
 
     Reference: Guo et al., "DeepFM: A Factorization-Machine based Neural Network for
         CTR Prediction", IJCAI 2017.
         Differs from the paper in: the two sums are part of the encoding, so that the
         networks of each task can weigh the sums; the paper adds the sums to the logit.
-        Only features with embeddings are in the sums; a dense feature must be declared
-        as bucketized to take part.
+        Only features with embeddings are in the sums.
     """
 
     def interact(self, fields: Fields) -> list[Tensor]:

@@ -5,11 +5,7 @@ from mtl_cli.encoders.base import Encoder, Fields
 
 
 class Embedding(Encoder):
-    """The encoding is deep(x), without interactions.
-
-    x holds the embeddings and dense features of a row side by side. `Encoder` makes x
-    and the network `deep`.
-    """
+    """The encoding is deep(x), without interactions; see `Encoder`."""
 
     def interact(self, fields: Fields) -> list[Tensor]:
         return []

@@ -27,10 +27,8 @@ class XDeepFM(Encoder):
     Reference: Lian et al., "xDeepFM: Combining Explicit and Implicit Feature
         Interactions for Recommender Systems", KDD 2018.
         Differs from the paper in: a feature map goes either to the next layer or to the
-        output, not to both; layers have a bias and a ReLU; there is no linear part. The
-        halved maps, the bias and the ReLU are as in DeepCTR's `interaction.CIN`. Only
-        features with embeddings take part; a dense feature must be declared as
-        bucketized to take part.
+        output, not to both; layers have a bias and a ReLU; there is no linear part;
+        only features with embeddings take part. So is DeepCTR's `interaction.CIN`.
     """
 
     cin_units: NonEmptyUnits

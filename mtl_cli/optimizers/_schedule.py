@@ -19,18 +19,9 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         peak * min(1, (s + 1) / n) * decay(p),    p = max(0, (s - n) / (N - n))
 
     p is the fraction of the steps after the warm-up that lie before step s. The factor
-    decay(p) is 1 for `constant`, 1 - p for `linear`, and (1 + cos(pi p)) / 2 for
-    `cosine`. decay(p) is above 0 in every step: p would be 1 in step N, but the last
-    step is step N - 1. Without a warm-up (n = 0), the rate starts at `peak`.
-
-    Args:
-        peak: the highest learning rate.
-        curve: the course of the rate after the warm-up: `constant`, `linear` or
-            `cosine`.
-        warmup_steps: number of warm-up steps, n.
-        total_steps: number of steps of the whole run, N.
-        first_step: the optimizer's step count at the start of the run. s is counted
-            from there.
+    decay(p) is 1 for the curve `constant`, 1 - p for `linear`, and (1 + cos(pi p)) / 2
+    for `cosine`. Without a warm-up (n = 0), the rate starts at `peak`. `first_step` is
+    the optimizer's step count at the start of the run; s is counted from there.
 
     Example:
         >>> [float(Schedule(1.0, "linear", 2, 4)(step)) for step in range(4)]
@@ -46,15 +37,13 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         first_step: int = 0,
     ) -> None:
         super().__init__()
-        self.peak = peak
-        self.curve = curve
-        self.warmup_steps = warmup_steps
-        self.total_steps = total_steps
+        self.peak, self.curve = peak, curve
+        self.warmup_steps, self.total_steps = warmup_steps, total_steps
         self.first_step = first_step
 
     def __call__(self, step: Tensor) -> Tensor:
         s = ops.cast(step - self.first_step, "float32")
-        # `max(..., 1)` avoids divisions by 0 for n = 0 and for n = N.
+        # `max(..., 1)` avoids divisions by 0.
         rise = ops.minimum((s + 1) / max(self.warmup_steps, 1), 1.0)
         steps_after_warmup = max(self.total_steps - self.warmup_steps, 1)
         # In a step after the end of the run, p stays 1.

@@ -4,14 +4,13 @@ from typing import Any
 
 from mtl_cli.core.options import NotNegative, PositiveUpToOne
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.optimizers.base import Optimizer, SlotSpec, SlotValues
+from mtl_cli.optimizers.base import Optimizer, Slots, SlotSpec
 
 
 class Adagrad(Optimizer):
     """Each step updates a weight by `s += g^2`, then `x -= r g / sqrt(s + epsilon)`.
 
-    x is one entry of the weight and g the gradient of this entry. s is the sum of the
-    squares of g over all steps so far, and r is the learning rate of the step.
+    `Optimizer` explains x, g and r. s is the sum of the squares of g over all steps.
 
     Attributes:
         initial_accumulator_value: the value of s before the first step. With a value
@@ -38,20 +37,15 @@ class Adagrad(Optimizer):
         return [SlotSpec(self.initial_accumulator_value)]
 
     def row_change(
-        self,
-        rows: Tensor,
-        gradient: Tensor,
-        slots: SlotValues,
-        step: Tensor,
-        rate: Tensor,
-    ) -> tuple[Tensor, SlotValues]:
+        self, rows: Tensor, gradient: Tensor, slots: Slots, step: Tensor, rate: Tensor
+    ) -> tuple[Tensor, Slots]:
         import tensorflow as tf
 
         s = slots[0] + self.squared_gradient(gradient)
         return -rate * gradient / tf.sqrt(s + self.epsilon), [s]
 
     def squared_gradient(self, gradient: Tensor) -> Tensor:
-        """Returns the term that a step adds to s: the square of g."""
+        """Returns the term that a step adds to s."""
         import tensorflow as tf
 
         return tf.square(gradient)

@@ -4,7 +4,7 @@ from typing import Any
 
 from mtl_cli.core.options import FractionBelowOne, PositiveUpToOne
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.optimizers.base import Optimizer, SlotSpec, SlotValues
+from mtl_cli.optimizers.base import Optimizer, Slots, SlotSpec
 
 
 class Adam(Optimizer):
@@ -17,9 +17,8 @@ class Adam(Optimizer):
         a  = r sqrt(1 - beta_2^t) / (1 - beta_1^t)
         x -= a m / (sqrt(v) + epsilon)
 
-    x is one entry of the weight, g the gradient of this entry, and r the learning rate
-    of the step. m and v start at 0, so they are too small in the first steps. The
-    square root and the divisor in a correct this.
+    `Optimizer` explains x, g and r. m and v start at 0; a corrects that they are too
+    small at first.
 
     Attributes:
         beta_1: weight of the earlier steps in the running mean m.
@@ -27,9 +26,8 @@ class Adam(Optimizer):
         epsilon: constant added to the square root of v, so that no step divides by 0.
 
     Reference: Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015.
-        Differs from the paper in: m and v of a row in a lazy table
-        (`training/lazy_tables.py`) decay only in steps whose batch reads the row, but t
-        counts every step of the optimizer.
+        Differs from the paper in: m and v of a row in a lazy table decay only in steps
+        whose batch reads the row, but t counts every step.
     """
 
     beta_1: FractionBelowOne
@@ -47,13 +45,8 @@ class Adam(Optimizer):
         return [SlotSpec(0.0), SlotSpec(0.0)]
 
     def row_change(
-        self,
-        rows: Tensor,
-        gradient: Tensor,
-        slots: SlotValues,
-        step: Tensor,
-        rate: Tensor,
-    ) -> tuple[Tensor, SlotValues]:
+        self, rows: Tensor, gradient: Tensor, slots: Slots, step: Tensor, rate: Tensor
+    ) -> tuple[Tensor, Slots]:
         import tensorflow as tf
 
         from mtl_cli.layers.adam_step import adam_step

@@ -5,15 +5,14 @@ from typing import Any
 from mtl_cli.core.options import NotNegative
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.optimizers.adam import Adam
-from mtl_cli.optimizers.base import SlotValues
+from mtl_cli.optimizers.base import Slots
 
 
 class AdamW(Adam):
     """Each step updates `x -= a m / (sqrt(v) + epsilon) + r weight_decay x`.
 
-    The first term is the step of `Adam`, and the second term is the decay. `Adam`
-    defines the symbols. The decay uses the learning rate r itself, not Adam's corrected
-    rate a.
+    The first term is the step of `Adam`, which defines the symbols. The decay uses the
+    learning rate r itself, not Adam's corrected rate a.
 
     Attributes:
         weight_decay: strength of the decay. Beside Adam's step, each step subtracts
@@ -21,24 +20,18 @@ class AdamW(Adam):
 
     Reference: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR
         2019.
-        Differs from the paper in: a row of a lazy table (`training/lazy_tables.py`)
-        decays only in steps whose batch reads the row.
+        Differs from the paper in: a row of a lazy table decays only in steps whose
+        batch reads the row.
     """
 
     weight_decay: NotNegative
 
     def make_keras_optimizer(self, **common: Any) -> Any:
-        # Keras' Adam has the argument `weight_decay` too. Keras' AdamW only has another
-        # default.
+        # Keras' AdamW is Keras' Adam with another default of `weight_decay`.
         return super().make_keras_optimizer(weight_decay=self.weight_decay, **common)
 
     def row_change(
-        self,
-        rows: Tensor,
-        gradient: Tensor,
-        slots: SlotValues,
-        step: Tensor,
-        rate: Tensor,
-    ) -> tuple[Tensor, SlotValues]:
+        self, rows: Tensor, gradient: Tensor, slots: Slots, step: Tensor, rate: Tensor
+    ) -> tuple[Tensor, Slots]:
         change, slots = super().row_change(rows, gradient, slots, step, rate)
         return change - self.weight_decay * rate * rows, slots

@@ -6,21 +6,15 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from mtl_cli.core.options import CountOrZero, Options, Positive
 from mtl_cli.core.tensors import Tensor
 
-# The values of an optimizer's slots for some rows of an embedding table: one tensor for
-# each slot that `Optimizer.row_slots` describes, in the same order.
-SlotValues = list[Tensor]
+Slots = list[Tensor]  # a tensor for each slot of `Optimizer.row_slots`
 
 
 class SlotSpec(NamedTuple):
-    """Describes a slot: a variable that an optimizer keeps for an embedding table.
-
-    Adam, for example, has two slots: the moving averages of the gradient and of its
-    square.
+    """A variable that an optimizer keeps for an embedding table, such as Adam's m.
 
     Attributes:
         start: the value of every entry before the first step.
-        per_row: whether the slot has one value per row of the table. Otherwise the slot
-            has one value per entry of the table.
+        per_row: whether the slot has one value per row of the table, not per entry.
     """
 
     start: float
@@ -33,12 +27,12 @@ class Optimizer(Options):
     A subclass implements the same update twice:
 
     - `make_keras_optimizer` makes the optimizer that updates whole weights.
-    - `row_change` updates some rows of an embedding table. With it, a step reads and
-      writes only the rows that its batch reads, not all rows of a large table, see
+    - `row_change` updates only the rows of an embedding table that a batch reads, see
       `training/lazy_tables.py`. The key `lazy` selects the tables.
 
-    The docstring of `row_change` says when the two updates agree. An optimizer that
-    inherits `row_change` but makes another Keras optimizer needs `lazy: false`.
+    An optimizer that inherits `row_change` but makes another Keras optimizer needs
+    `lazy: false`. In all docstrings, x is one entry of a weight, g the gradient of this
+    entry, and r the learning rate of the step.
 
     Attributes:
         is_always_lazy: whether `lazy: auto` selects embedding tables of every size.
@@ -70,12 +64,10 @@ class Optimizer(Options):
         return self.schedule == "constant"
 
     def build(self, total_steps: int, first_step: int = 0) -> Any:
-        """Returns the Keras optimizer for a run, with the learning rate's schedule.
+        """Returns the Keras optimizer for a run of `total_steps`, with its schedule.
 
-        Args:
-            total_steps: number of steps of the run.
-            first_step: number of steps that the optimizer has taken in earlier runs.
-                The schedule starts after these steps.
+        `first_step` is the number of steps that the optimizer has taken in earlier
+        runs. The schedule starts after these steps.
         """
         rate: Any = self.learning_rate
         if not self.is_rate_constant or self.warmup_steps:
@@ -90,12 +82,7 @@ class Optimizer(Options):
 
     @abstractmethod
     def make_keras_optimizer(self, **common: Any) -> Any:
-        """Makes a Keras optimizer with the keys of this class.
-
-        Args:
-            **common: the arguments that every Keras optimizer gets, such as
-                `learning_rate`.
-        """
+        """Makes a Keras optimizer. `common` are arguments such as `learning_rate`."""
 
     @abstractmethod
     def row_slots(self) -> list[SlotSpec]:
@@ -103,25 +90,18 @@ class Optimizer(Options):
 
     @abstractmethod
     def row_change(
-        self,
-        rows: Tensor,
-        gradient: Tensor,
-        slots: SlotValues,
-        step: Tensor,
-        rate: Tensor,
-    ) -> tuple[Tensor, SlotValues]:
+        self, rows: Tensor, gradient: Tensor, slots: Slots, step: Tensor, rate: Tensor
+    ) -> tuple[Tensor, Slots]:
         """Computes the change of some rows of a table in one step, and their new slots.
 
         If a batch reads every row of the table, the rows change as in a step of the
-        Keras optimizer. `rowwise_adagrad` is an exception, because Keras has no such
-        optimizer. A row that the batch does not read keeps its values and its slots.
+        Keras optimizer. A row that the batch does not read keeps its values and slots.
 
         Args:
             rows: the n rows that the batch reads, before the step, `(n, width)`.
-            gradient: the gradient of the rows, `(n, width)`. If a batch reads a row
-                several times, this is the sum of the gradients of all reads.
-            slots: the slots of the rows before the step, one tensor for each slot of
-                `row_slots`: `(n, 1)` if the slot is `per_row`, otherwise `(n, width)`.
+            gradient: the gradient of the rows, `(n, width)`, summed over all reads.
+            slots: the slots of the rows before the step, `(n, 1)` if the slot is
+                `per_row`, otherwise `(n, width)`.
             step: number of steps before this step.
             rate: learning rate of this step.
 

@@ -12,11 +12,9 @@ from mtl_cli.optimizers.base import SlotSpec
 class RowwiseAdagrad(Adagrad):
     """Adagrad with one s for each row of an embedding table: `s += mean(g^2)`.
 
-    The mean is over the columns of the row; `Adagrad` defines the symbols. `Adagrad`
-    keeps one s for each entry of a table, so it needs far more memory.
-
-    Keras has no such optimizer. So the training loop updates embedding tables of every
-    size by rows (see `lazy` in `Optimizer`), and `Adagrad` updates all other weights.
+    The mean is over the columns of the row; `Adagrad` defines the symbols, and needs
+    far more memory. Keras has no such optimizer. So the training loop updates embedding
+    tables of every size by rows, and `Adagrad` updates all other weights.
 
     Reference: Mudigere et al., "Software-Hardware Co-design for Fast and Scalable
         Training of Deep Learning Recommendation Models", ISCA 2022, section 4.1.4.

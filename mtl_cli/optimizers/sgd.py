@@ -4,7 +4,7 @@ from typing import Any
 
 from mtl_cli.core.options import FractionBelowOne
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.optimizers.base import Optimizer, SlotSpec, SlotValues
+from mtl_cli.optimizers.base import Optimizer, Slots, SlotSpec
 
 
 class SGD(Optimizer):
@@ -16,8 +16,7 @@ class SGD(Optimizer):
         x += m                    without `nesterov`
         x += momentum m - r g     with `nesterov`
 
-    x is one entry of the weight, g the gradient of this entry, and r the learning rate
-    of the step. m is 0 before the first step.
+    `Optimizer` explains x, g and r. m is 0 before the first step.
 
     Attributes:
         momentum: fraction of the last step's m that is part of this step's m; 0 for no
@@ -26,8 +25,8 @@ class SGD(Optimizer):
 
     Reference: Sutskever et al., "On the importance of initialization and momentum in
         deep learning", ICML 2013, section 2.
-        Differs from the paper in: a row of a lazy table (`training/lazy_tables.py`) and
-        the m of the row change only in steps whose batch reads the row.
+        Differs from the paper in: a row of a lazy table and its m change only in steps
+        whose batch reads the row.
     """
 
     momentum: FractionBelowOne
@@ -44,13 +43,8 @@ class SGD(Optimizer):
         return [SlotSpec(0.0)] if self.momentum else []
 
     def row_change(
-        self,
-        rows: Tensor,
-        gradient: Tensor,
-        slots: SlotValues,
-        step: Tensor,
-        rate: Tensor,
-    ) -> tuple[Tensor, SlotValues]:
+        self, rows: Tensor, gradient: Tensor, slots: Slots, step: Tensor, rate: Tensor
+    ) -> tuple[Tensor, Slots]:
         if not self.momentum:
             return -rate * gradient, []
         m = self.momentum * slots[0] - rate * gradient
