@@ -21,10 +21,12 @@ RELATIONS = {
 # {verdict: the sentence about all configurations with this verdict}.
 SENTENCES = {
     Verdict.AHEAD: (
-        "As trained, and on another test set too, ahead of {baseline}: {names}."
+        "These are ahead of {baseline} as trained, and would be on another test set: "
+        "{names}."
     ),
     Verdict.BEHIND: (
-        "As trained, and on another test set too, behind {baseline}: {names}."
+        "These are behind {baseline} as trained, and would be on another test set: "
+        "{names}."
     ),
     Verdict.NOT_REAL: "No real difference to {baseline} was found for {names}.",
     Verdict.TOO_FEW_ROWS: (
@@ -37,7 +39,7 @@ SENTENCES = {
     Verdict.TOO_FEW_SEEDS: (
         "There are too few seeds to tell whether retraining would rank these "
         "configurations and {baseline} in the same order: {names}. Run them with "
-        "seed=1,2,3, unless they are ensembles."
+        "seed=1,2,3."
     ),
 }
 MAX_SENTENCES = 10  # the largest number of sentences of one kind about a task

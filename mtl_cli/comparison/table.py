@@ -8,6 +8,8 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
+from mtl_cli.comparison.intervals import interval_text
+from mtl_cli.comparison.lines import TRAINING_TABLE_KEY
 from mtl_cli.comparison.results import DatasetComparison, without_earlier_days
 from mtl_cli.comparison.table_cells import headings, setting_cells, task_cells
 from mtl_cli.comparison.terminal_tables import print_tables
@@ -51,12 +53,16 @@ def terminal_text(
     """Returns the tables and sentences of data sets and of lines, and the warnings.
 
     A line is a chain of runs, one per day, see `comparison.lines`. Earlier days than
-    the last have no tables if their lines are compared, or if there is only one line.
+    the last have no tables if lines are compared, or if only one line has runs on these
+    days. In this case, a list has the scores of each day.
     """
     console, stream = memory_console()
-    shown = without_earlier_days(comparisons)
-    if not line_comparisons:
-        shown = [c for c in comparisons if len(c.configurations) > 1 or c in shown]
+    days = [c for c in comparisons if c.is_day_of_lines and len(c.configurations) == 1]
+    if line_comparisons:
+        days = []
+        shown = without_earlier_days(comparisons)
+    else:
+        shown = [c for c in comparisons if c not in days[:-1]]
     if num_hidden := len(comparisons) - len(shown):
         hidden_days = counted(num_hidden, "earlier day")
         note = f"tables of {hidden_days} are in --json and --html"
@@ -65,6 +71,10 @@ def terminal_text(
         if len(comparisons) > 1:
             console.rule(Text(f"data set {comparison.dataset}", style="bold"))
         print_comparison(comparison, console)
+    if len(days) > 1:
+        console.rule(Text(f"scores of {len(days)} days", style="bold"))
+        for day in days:
+            console.print(Text(day_text(day)))
     for comparison in line_comparisons:
         console.rule(Text(comparison.heading, style="bold"))
         print_comparison(comparison, console)
@@ -75,6 +85,16 @@ def terminal_text(
         console.print(Text(visible(f"warning: {warning}"), style="yellow"))
     stream.seek(0)
     return stream.read()
+
+
+def day_text(day: DatasetComparison) -> str:
+    """Returns the training table of a day with a single run, and the run's scores."""
+    scores = [
+        f"{t.name} {t.metric_title} {interval_text(t.scores[0].interval, t.decimals)}"
+        for t in day.tasks
+    ]
+    table = day.baseline.settings.get(TRAINING_TABLE_KEY, "")
+    return f"{table}: {', '.join(scores)}"
 
 
 def memory_console() -> tuple[Console, TextIO]:

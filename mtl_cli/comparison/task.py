@@ -143,20 +143,9 @@ class Task:
 
     @cached_property
     def shown_twins(self) -> list[str]:
-        """The kinds of twins that have a column of differences in tables.
-
-        If all twins of a kind are the baseline, the kind has no column: the column
-        would repeat the differences to the baseline.
-        """
-        shown = set()
-        for score in self.scores:
-            # The baseline has no difference to itself, so its own twins are shown.
-            to_baseline = score.differences.get("baseline")
-            baseline = None if to_baseline is None else to_baseline.other
-            for name, difference in score.differences.items():
-                if difference.other is not baseline:
-                    shown.add(name)
-        return [name for name in COMPARED_WITH if name in shown]
+        """The kinds of twins that have a column of differences in tables."""
+        kinds = {kind for score in self.scores for kind in score.differences}
+        return [kind for kind in COMPARED_WITH[1:] if kind in kinds]
 
     def score_dict(self, i: int) -> dict[str, Any]:
         """Returns the score of the i-th configuration as JSON values, not rounded."""

@@ -10,17 +10,12 @@ from mtl_cli.comparison.intervals import Interval
 from mtl_cli.comparison.plots import plotted_indices
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.task import Task
-from mtl_cli.pages.charts import NUM_COLORS, Axis, Chart, axis_around, color_class
+from mtl_cli.pages.charts import Axis, Chart, axis_around, color_class
 
-MAX_POINT_NAME = 24  # a longer name does not fit beside its point
 # Lengths and positions in SVG units. The y axis is at LEFT, from BOTTOM to TOP.
 WIDTH, HEIGHT = 460, 344
 LEFT, RIGHT_MARGIN = 64, 16
 TOP, BOTTOM = 30, 300
-# The distances of a point's name from the point.
-NAME_X_DISTANCE, NAME_Y_DISTANCE = 10, 8
-# If a point lies beyond this share of the width, its name is on its left side.
-FAR_RIGHT = 0.7
 MEAN_RADIUS = 6
 
 
@@ -57,8 +52,6 @@ def trade_off_chart(comparison: DatasetComparison, first: Task, second: Task) ->
     for point in points:
         name = comparison.configurations[point.config_index].name
         draw_point(chart, x, y, point, name, is_on_front=point in front)
-        if len(points) <= NUM_COLORS and len(name) <= MAX_POINT_NAME:
-            draw_point_name(chart, x(point.x.mean), y(point.y.mean), name)
     return chart
 
 
@@ -84,26 +77,12 @@ def front_points(
 def draw_point(
     chart: Chart, x: Axis, y: Axis, point: TradeOffPoint, name: str, is_on_front: bool
 ) -> None:
-    """Draws a configuration: a dot for its means, and lines for its intervals.
-
-    Without known intervals, for instance for a single seed, there are no lines.
-    """
+    """Draws a configuration: a dot for its means, and lines for its intervals."""
     center_x, center_y = x(point.x.mean), y(point.y.mean)
     css_color = color_class(point.config_index)
-    if point.x.half_width is not None and point.y.half_width is not None:
-        left, right = map(x, point.x.ends)
-        low, high = map(y, point.y.ends)
-        chart.line((left, center_y), (right, center_y), f"whisker {css_color}")
-        chart.line((center_x, low), (center_x, high), f"whisker {css_color}")
-    front_class = " onfront" if is_on_front else ""
-    css_class = f"mean {css_color}{front_class}"
+    left, right = map(x, point.x.ends)
+    low, high = map(y, point.y.ends)
+    chart.line((left, center_y), (right, center_y), f"whisker {css_color}")
+    chart.line((center_x, low), (center_x, high), f"whisker {css_color}")
+    css_class = f"mean {css_color}{' onfront' if is_on_front else ''}"
     chart.dot((center_x, center_y), MEAN_RADIUS, css_class, name)
-
-
-def draw_point_name(chart: Chart, x: float, y: float, name: str) -> None:
-    """Draws the name of a point at (x, y), on the side where the chart has space."""
-    name_y = y - NAME_Y_DISTANCE
-    if x > WIDTH * FAR_RIGHT:
-        chart.text((x - NAME_X_DISTANCE, name_y), name, "end")
-    else:
-        chart.text((x + NAME_X_DISTANCE, name_y), name, "start")

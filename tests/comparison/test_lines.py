@@ -89,8 +89,8 @@ def test_days_of_one_line_are_compared_as_models(
     assert "lines" not in found
     assert compare(arguments([str(tmp_path)])) == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "and on another test set too, behind train=1.csv:" in text
-    assert "and on another test set too, ahead of train=1.csv:" in text
+    for relation in ("behind", "ahead of"):
+        assert f"These are {relation} train=1.csv as trained, and would be" in text
     assert "Run them with seed=1,2,3" not in text
     assert "nothing is known about training them again" in text
 
@@ -274,18 +274,20 @@ def test_terminal_shows_all_tables_of_test_rows_on_which_days_are_compared(
     assert "earlier day" not in text
 
 
-def test_terminal_shows_the_last_day_of_one_line(
+def test_terminal_shows_the_last_day_of_one_line_and_the_scores_of_its_days(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for day in (1, 2, 3, 4):
         learning_rate = 0.01 if day > 2 else 0.001  # a new setting ends no line
         options = {"table": day, "optimizer__learning_rate": learning_rate}
-        write_day(tmp_path, "mmoe", day, noise=1.5, **options)
+        value = write_day(tmp_path, "mmoe", day, noise=1.5, **options)
     assert compare(arguments([str(tmp_path)])) == 0
     text = capsys.readouterr().out
     assert "tables of 3 earlier days are in --json and --html" in text
     assert text.count("─ data set shop") == 1
     assert "─ data set shop test=t4.csv" in text
+    assert [text.count(f"\n{day}.csv: click auc") for day in (1, 2, 3, 4)] == [1] * 4
+    assert f"\n4.csv: click auc {value:.4f}\n" in text
 
 
 def test_terminal_tests_the_rows_of_the_last_day_alone(
