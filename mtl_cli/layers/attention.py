@@ -3,8 +3,8 @@
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.layers.register import Shape, register
-from mtl_cli.layers.routing import Routing, check_routes
+from mtl_cli.layers.register import register
+from mtl_cli.layers.routing import Routing
 
 
 @register
@@ -35,9 +35,6 @@ class Attention(Routing):
         Differs from the paper in: each key has a query of its own, as in AITM (see
         `models/aitm.py`); in the paper, each query is compared with all keys.
     """
-
-    def build(self, queries_shape: Shape, keys_shape: Shape) -> None:
-        check_routes(self.routes, 1, queries_shape[0])
 
     def call(self, queries: Tensor, keys: Tensor) -> Tensor:
         dim = queries.shape[-1]

@@ -16,10 +16,7 @@ def import_layers() -> ModuleType:
     `deepctr/__init__.py` only starts a thread that asks the package index for a newer
     version. DeepCTR has no setting that switches the thread off.
     """
-    if "deepctr" not in sys.modules:
-        spec = importlib.util.find_spec("deepctr")
-        if spec is None:
-            raise ModuleNotFoundError("No module named 'deepctr'", name="deepctr")
+    if "deepctr" not in sys.modules and (spec := importlib.util.find_spec("deepctr")):
         # Python runs no `__init__.py` of a package that is in `sys.modules` already.
         sys.modules["deepctr"] = importlib.util.module_from_spec(spec)
     return importlib.import_module("deepctr.layers")

@@ -13,7 +13,7 @@ from keras import ops
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.parallel import ParallelDense, ParallelMLP, pop_dense_options
 from mtl_cli.layers.register import Shape, register
-from mtl_cli.layers.routing import Route, Routing, check_routes, routes_to_shared
+from mtl_cli.layers.routing import Route, Routing, routes_to_shared
 
 # Constants of the penalties of `DSelectKGates`.
 EPSILON = 1e-6  # added inside the logarithm of the entropy, as in the authors' code
@@ -102,7 +102,6 @@ class DSelectKGates(Routing):
     ) -> None:
         dense_options = pop_dense_options(kwargs)
         super().__init__(routes or routes_to_shared(num, num_experts), **kwargs)
-        check_routes(self.routes, num, num_experts)
         self.num_experts, self.num_selected = num_experts, num_selected
         self.gamma, self.entropy = gamma, entropy
         self.is_static, self.reads_rows = is_static, not is_static

@@ -14,7 +14,7 @@ from mtl_cli.core.owners import HIDDEN
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.parallel import ParallelDense
 from mtl_cli.layers.register import Shape, register
-from mtl_cli.layers.routing import Route, Routing, check_routes, experts_of
+from mtl_cli.layers.routing import Route, Routing, experts_of
 
 
 @register
@@ -62,7 +62,6 @@ class FeatureGate(Routing):
         scaled_units = experts_of(HIDDEN, units)
         routes = [Route(owner, scaled_units) for owner in owners or [None] * num]
         super().__init__(routes, **kwargs)
-        check_routes(self.routes, num, units)
         self.initializer = initializer
         options: Any = {"use_bias": False, "l2": l2, "dtype": self.dtype_policy}
         # The kernels W_g, B_g1, B_g2, ... lie side by side in one kernel, `down`, so

@@ -15,7 +15,7 @@ from mtl_cli.layers.parallel import (
     pop_dense_options,
 )
 from mtl_cli.layers.register import Shape, register
-from mtl_cli.layers.routing import Expert, Route, Routing, check_routes, experts_of
+from mtl_cli.layers.routing import Expert, Route, Routing, experts_of
 
 
 @register
@@ -71,7 +71,6 @@ class GateNU(Routing):
         dense_options = pop_dense_options(kwargs)
         unnamed = Route(None, experts_of(HIDDEN, units))
         super().__init__(routes or [unnamed] * num, **kwargs)
-        check_routes(self.routes, num, units)
         self.gamma = gamma
         self.reports_owners = not weighs_experts
         self.only_scales = only_scales

@@ -17,7 +17,7 @@ from mtl_cli.layers.parallel import (
     pop_dense_options,
 )
 from mtl_cli.layers.register import Shape, register
-from mtl_cli.layers.routing import Route, Routing, check_routes, routes_to_shared
+from mtl_cli.layers.routing import Route, Routing, routes_to_shared
 
 VECTOR_WIDTH = 16  # number of float32 values in a vector register (AVX-512)
 
@@ -58,7 +58,6 @@ class Gates(Routing):
     ) -> None:
         dense_options = pop_dense_options(kwargs)
         super().__init__(routes or routes_to_shared(num, num_experts), **kwargs)
-        check_routes(self.routes, num, num_experts)
         dense_options["dtype"] = self.dtype_policy
         self.hidden = ParallelMLP(num, units, **dense_options)
         options = kernel_options(dense_options)

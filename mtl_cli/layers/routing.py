@@ -74,16 +74,6 @@ def routes_to_shared(num_readers: int, num_experts: int) -> list[Route]:
     return [Route(None, experts_of(SHARED, num_experts))] * num_readers
 
 
-def check_routes(routes: Sequence[Route], num: int, num_experts: int) -> None:
-    """Raises ValueError unless there are `num` routes to `num_experts` experts each."""
-    counts = [len(experts) for _, experts in routes]
-    if counts != [num_experts] * num:
-        raise ValueError(
-            f"routes name {counts} experts, but the layer computes {num} times "
-            f"{num_experts} weights."
-        )
-
-
 class Routing(keras.layers.Layer):
     """A layer that computes a weight for each reader and each of the reader's experts.
 

@@ -1,7 +1,6 @@
 """The learning rate in each step of a run."""
 
 import math
-from typing import Any
 
 import keras
 from keras import ops
@@ -9,7 +8,6 @@ from keras import ops
 from mtl_cli.core.tensors import Tensor
 
 
-@keras.saving.register_keras_serializable(package="mtl_cli")
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     """A learning rate that rises linearly in the warm-up, then stays or falls.
 
@@ -54,7 +52,3 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
             "linear": 1 - p,
         }[self.curve]
         return self.peak * rise * decay
-
-    def get_config(self) -> dict[str, Any]:
-        # All attributes are arguments of the constructor.
-        return dict(vars(self))

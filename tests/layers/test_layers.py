@@ -396,28 +396,6 @@ def test_mix_refuses_experts_of_another_number_of_gates() -> None:
         Mix()(np.ones((1, BATCH, 3), "float32"), experts)
 
 
-EQUAL = [Route(0, experts_of("a", 2)), Route(1, experts_of("a", 2))]
-VECTORS = np.zeros((3, BATCH, DIM), "float32")
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: Gates(3, 2, routes=EQUAL), r"\[2, 2\] experts, but .* 3 times 2"),
-        (lambda: TopKGates(2, 3, routes=EQUAL), r"\[2, 2\] experts, but .* 2 times 3"),
-        (lambda: DSelectKGates(2, 3, routes=EQUAL), r"\[2, 2\] .* but .* 2 times 3"),
-        (lambda: GateNU(2, 3, [4], routes=EQUAL), r"\[2, 2\] .* but .* 2 times 3"),
-        (lambda: FeatureGate(2, 3, [1], owners=["a"]), r"\[3\] .* but .* 2 times 3"),
-        (lambda: Attention(EQUAL[:1])(VECTORS, VECTORS), r"\[2\] .* but .* 1 times 3"),
-    ],
-)
-def test_arguments_that_do_not_fit_are_refused(
-    make: Callable[[], Any], message: str
-) -> None:
-    with pytest.raises(ValueError, match=message):
-        make()
-
-
 def test_each_matrix_of_a_feature_gate_is_drawn_by_its_own_shape() -> None:
     layer = FeatureGate(2, 4, ranks=[4, 4], initializer="orthogonal")
     layer.build((BATCH, 4))
