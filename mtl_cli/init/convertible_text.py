@@ -28,7 +28,10 @@ DIGITS = (
 )
 AMOUNT = f"({DIGITS}|{WHOLE}[.,:][-\u2013]{{1,2}})"  # 1.234,5 or 22,-
 SPREADSHEET_NUMBER = f"{SIGN}?({UNIT}{SPACE}?)?{SIGN}?{AMOUNT}({SPACE}?{UNIT})?"
-NUMBER_IN_WORDS = rf"^({SPREADSHEET_NUMBER}|\({DIGITS}\)|{DIGITS}-)$"
+WITH_DECIMAL_COMMA = rf"{SIGN}?[0-9]+((\.|{THOUSANDS_MARK})[0-9]{{3}})*,[0-9]+"
+NUMBER_IN_WORDS = (
+    rf"^({SPREADSHEET_NUMBER}|{WITH_DECIMAL_COMMA}|\({DIGITS}\)|{DIGITS}-)$"
+)
 # Lists of codes, such as 101,205,309 or 88,89,903, and phone numbers, such as
 # +49 30 1234, also match `NUMBER_IN_WORDS`. If most texts match this pattern, the
 # column holds codes or phone numbers: in a column of amounts, many have fewer digits.
