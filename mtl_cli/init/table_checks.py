@@ -10,26 +10,10 @@ from mtl_cli.init.task_proposal import TaskProposal, yaml_value
 from mtl_cli.init.value_kinds import NUMBER
 
 
-def check_first_line(
+def check_header(
     train: TablePreview, columns: list[ColumnProfile], labels: list[str]
 ) -> None:
-    """Refuses a text file whose first line seems to be read in the wrong way.
-
-    Without --columns and --no-header, the first line should hold names. With one of
-    these arguments, the first line should hold values.
-    """
-    if train.csv is None:
-        return
-    # --columns and --no-header set `csv.columns`.
-    if train.csv.columns is not None:
-        check_no_header(train.path, columns)
-    # A first line with the name of a label certainly holds names.
-    elif not any(column.name in labels for column in columns):
-        check_header(train.path, columns)
-
-
-def check_header(path: str, columns: list[ColumnProfile]) -> None:
-    """Refuses a first line that seems to hold values.
+    """Refuses a text file whose first line is read as names, but seems to hold values.
 
     - In a table with columns of numbers, the first line seems to hold values if the
       names of all these columns are numbers too. The exceptions are names that number
@@ -37,39 +21,26 @@ def check_header(path: str, columns: list[ColumnProfile]) -> None:
     - In a table without columns of numbers, the first line seems to hold values if more
       than half of the names occur twice or more in their own column.
     """
+    names = [column.name for column in columns]
+    # A first line with the name of a label certainly holds names.
+    if train.csv is None or train.csv.columns or not set(names).isdisjoint(labels):
+        return
     above_numbers = {c.name for c in columns if c.numbers is not None}
-    numbers = [c.name for c in columns if re.match(NUMBER, c.name)]
+    numbers = [name for name in names if re.match(NUMBER, name)]
     if above_numbers:
-        counts_up = any(numbers == count_from(k, len(numbers)) for k in (0, 1))
+        counts_up = any(
+            numbers == [str(first + i) for i in range(len(numbers))] for first in (0, 1)
+        )
         holds_values = above_numbers <= set(numbers) and not counts_up
     else:
         repeated = [c for c in columns if c.most_frequent().get(c.name, 0) > 1]
         holds_values = 2 * len(repeated) > len(columns)
     if holds_values:
         raise DataError(
-            f"the first line of '{path}' looks like values, not names "
-            f"({comma_list(c.name for c in columns)}); give the names with --columns "
-            "a,b,c or take --no-header"
+            f"the first line of '{train.path}' looks like values, not names "
+            f"({comma_list(names)}); give the names with --columns a,b,c or take "
+            "--no-header"
         )
-
-
-def count_from(start: int, length: int) -> list[str]:
-    return [str(start + i) for i in range(length)]
-
-
-def check_no_header(path: str, columns: list[ColumnProfile]) -> None:
-    """Refuses a text file without a header if its first row seems to hold names."""
-    for column in columns:
-        first = int(column.codes[0])
-        if column.kind != "text" or first < 0 or column.num_filled < 2:
-            continue
-        is_text = column.non_number_mask
-        if is_text[first] and column.counts[is_text].sum() == 1:
-            raise DataError(
-                f"--columns, --no-header: the first line of '{path}' seems to hold "
-                f"names ('{column.values[first]}' is above numbers); leave out "
-                "--columns or --no-header to read the names from the first line"
-            )
 
 
 def check_test_labels(

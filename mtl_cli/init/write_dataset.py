@@ -20,7 +20,7 @@ from mtl_cli.init.column_proposal import ColumnProposal
 from mtl_cli.init.dataset_proposal import DatasetProposal, propose_dataset
 from mtl_cli.init.read_tables import read_tables
 from mtl_cli.init.self_check import check_proposal
-from mtl_cli.init.table_checks import check_first_line, check_test_labels
+from mtl_cli.init.table_checks import check_header, check_test_labels
 from mtl_cli.init.yaml_text import dataset_yaml
 
 MAX_CELL_WIDTH = 32  # a longer cell of the printed table pushes its row to the right
@@ -43,7 +43,7 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     tables = read_tables(arguments)
     train = tables.train
     columns = [profile_column(c, train.table[c]) for c in train.table.column_names]
-    check_first_line(train, columns, list(labels.values()))
+    check_header(train, columns, list(labels.values()))
     if not labels:
         raise missing_task_error(train.path, columns)
     proposal = propose_dataset(columns, labels, spaces)

@@ -950,7 +950,6 @@ MISTAKES = {
     "bare.csv --columns a,b --task a": "--columns: gives 2 names, but the first line",
     "bare.csv --columns a,,c --task a": "--columns: 'a,,c' has an empty name, or",
     "bare.csv --columns a,b,b --task a": "--columns: 'a,b,b' has an empty name, or a",
-    "shop.csv --no-header --task a": "first line of 'shop.csv' seems to hold names",
     "part.parquet --no-header --task a": "'part.parquet' is not a text file",
     "latin.csv --task click": "TABLE: column 'ad': row 101 is not UTF-8; save the file "
     "as UTF-8; if it comes from Windows or is Latin-1: iconv -f cp1252 -t utf-8 FILE",
