@@ -106,7 +106,12 @@ def load(run: Path) -> TrainedModel:
             network.predictions.load_weights(run / WEIGHTS)
         for weight in network.predictions.weights:
             check_numbers(f"{WEIGHTS}: {weight.path}", weight.numpy())
-        check_checksums(run, checksums)
+        # The checksums find damage, not forgery: a forger writes other checksums.
+        for file in FILES:
+            if checksums is not None and checksum_line(run, file) not in checksums:
+                raise UnsafeFileError(
+                    f"{file} does not have the checksum in {CHECKSUMS}"
+                )
     warn_of_changed_plugins(run, config)
     return TrainedModel(network, features, config, run)
 
@@ -184,19 +189,6 @@ def load_config(run: Path) -> Config:
 
 def checksum_line(run: Path, file: str) -> str:
     return f"{sha256(run / file)}  {Path(file).name}"
-
-
-def check_checksums(run: Path, checksums: list[str] | None) -> None:
-    """Raises an `UnsafeFileError` if a file is not what the run has written.
-
-    `checksums` are the lines of the run's `SHA256SUMS`; None if there is no such file.
-    The checksums find damage, not forgery: a forger writes other checksums, or none.
-    """
-    if checksums is None:
-        return
-    for file in FILES:
-        if checksum_line(run, file) not in checksums:
-            raise UnsafeFileError(f"{file} does not have the checksum in {CHECKSUMS}")
 
 
 @contextlib.contextmanager

@@ -17,7 +17,6 @@ from mtl_cli.network.network import Network
 from mtl_cli.network.parallel_networks import Index
 from mtl_cli.network.transfer import Block, EarlierOptimizer, group_by_weight
 from mtl_cli.training.checkpoint import read_intact, write_arrays
-from mtl_cli.training.lazy_tables import LazyTable
 from mtl_cli.training.steps import Steps
 
 Array = npt.NDArray[Any]
@@ -45,17 +44,14 @@ def read_step(path: Path) -> int | None:
 
 def slots(network: Network, steps: Steps) -> Iterator[tuple[str, Array]]:
     """Yields the name and the values of each slot, one by one to save memory."""
-    lazy_tables, keras_slots = lazy_tables_by_weight(steps), slots_of_keras(steps)
+    lazy_tables = {id(table.layer.table): table for table in steps.tables}
+    keras_slots = slots_of_keras(steps)
     for i, weight in enumerate(network.logits.weights):
         if table := lazy_tables.get(id(weight)):
             for k, slot in enumerate(table.slots()):
                 yield f"{i}-{k}", slot
         for k, variable in enumerate(keras_slots.get(id(weight), [])):
             yield f"{i}-{k}", variable.numpy()
-
-
-def lazy_tables_by_weight(steps: Steps) -> dict[int, LazyTable]:
-    return {id(table.layer.table): table for table in steps.tables}
 
 
 def slots_of_keras(steps: Steps) -> dict[int, list[Any]]:
@@ -87,7 +83,8 @@ def restore(network: Network, steps: Steps, earlier: EarlierOptimizer) -> None:
     if earlier.path is None:
         return
     copies_by_weight = group_by_weight(earlier.copies)
-    lazy_tables, keras_slots = lazy_tables_by_weight(steps), slots_of_keras(steps)
+    lazy_tables = {id(table.layer.table): table for table in steps.tables}
+    keras_slots = slots_of_keras(steps)
     try:
         with np.load(str(earlier.path), allow_pickle=False) as arrays:
             for i, weight in enumerate(network.logits.weights):
