@@ -58,7 +58,7 @@ class Config(Options):
     """
 
     seed: Seed
-    tasks: list[str] | None
+    tasks: Annotated[list[str], Field(min_length=1)] | None
     check_only: bool
     resume: Literal["auto", "never", "must"]
     dataset: Annotated[
@@ -153,10 +153,6 @@ class Config(Options):
 
     def _check_tasks(self, tasks: list[str]) -> None:
         names = list(self.dataset.group_tasks)
-        if not tasks:
-            raise ValueError(
-                f"tasks: the list is empty; choose from {', '.join(names)}"
-            )
         for task in tasks:
             if task not in names:
                 dataset = f"dataset {self.dataset.name}"

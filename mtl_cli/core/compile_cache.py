@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import os
 import platform
-import shlex
 import stat
 import time
 from importlib.metadata import version
@@ -29,11 +28,9 @@ def enable() -> None:
     if FLAG in flags:
         return
     with contextlib.suppress(OSError):
-        cache = cache_folder()
-        if cache is None:
+        folder = code_folder()
+        if folder is None:
             return
-        user_and_machine = f"{os.getuid()}-{machine_hash()}"
-        folder = make_subfolder(cache, "compiled") / user_and_machine
         folder.mkdir(exist_ok=True, mode=0o700)
         if is_private(folder) and disk_usage(folder).free > MIN_FREE_BYTES:
             for file in folder.iterdir():
@@ -44,6 +41,14 @@ def enable() -> None:
             # TensorFlow splits the variable at spaces, so the path is quoted.
             path = str(folder).replace("\\", r"\\").replace('"', r"\"")
             os.environ["TF_XLA_FLAGS"] = f'{flags} {FLAG}"{path}"'.strip()
+
+
+def code_folder() -> Path | None:
+    """Returns the folder for this user and machine; None for no cache."""
+    cache = cache_folder()
+    if cache is None:
+        return None
+    return make_subfolder(cache, "compiled") / f"{os.getuid()}-{machine_hash()}"
 
 
 def is_private(folder: Path) -> bool:
@@ -58,12 +63,8 @@ def clear() -> bool:
 
     TensorFlow ends a run that loads damaged code.
     """
-    files = [
-        file
-        for word in shlex.split(os.environ.get("TF_XLA_FLAGS", ""))
-        if word.startswith(FLAG)
-        for file in Path(word.removeprefix(FLAG)).glob("*.pb")
-    ]
+    folder = code_folder()
+    files = [] if folder is None else list(folder.glob("*.pb"))
     for file in files:
         file.unlink(missing_ok=True)
     return bool(files)

@@ -62,8 +62,12 @@ def suggest(wrong: str, names: list[str], cutoff: float = 0.6) -> str:
     >>> suggest("CITY", ["user", "city"])
     '; did you mean city?'
     """
-    similar = most_similar(wrong, names, cutoff)
-    return "" if similar is None else f"; did you mean {readable_name(similar)}?"
+    from difflib import get_close_matches
+
+    # The dict keeps the first of several names that differ only in case.
+    by_lower = {name.lower(): name for name in reversed(names)}
+    similar = get_close_matches(wrong.lower(), by_lower, n=1, cutoff=cutoff)
+    return f"; did you mean {readable_name(by_lower[similar[0]])}?" if similar else ""
 
 
 def readable_name(name: str) -> str:
@@ -76,22 +80,6 @@ def readable_name(name: str) -> str:
     """
     is_plain = name.isprintable() and name == name.strip().strip("'\"")
     return name if is_plain else repr(name)
-
-
-def most_similar(wrong: str, names: list[str], cutoff: float) -> str | None:
-    """Returns the name most similar to `wrong`, with at least the similarity `cutoff`.
-
-    Case counts at first, and is ignored if no name is similar.
-    """
-    from difflib import get_close_matches
-
-    for convert in (str, str.lower):
-        # The dict keeps the first of several names that differ only in case.
-        by_converted = {convert(name): name for name in reversed(names)}
-        similar = get_close_matches(convert(wrong), by_converted, n=1, cutoff=cutoff)
-        if similar:
-            return by_converted[similar[0]]
-    return None
 
 
 def printable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Imports MLflow without its output, and limits the time of its requests."""
+"""Imports MLflow without its output, and tells errors of its server from others."""
 
 import contextlib
 import logging
@@ -9,11 +9,10 @@ from http import HTTPStatus
 
 from mtl_cli.core.errors import first_line
 
-# MLflow reads the limit of a request, in seconds, from this environment variable.
-TIMEOUT_VARIABLE = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 # Environment variables that are set unless the user has set them. MLflow does not have
 # to repeat failed requests, since `TrackedRun` repeats failed calls.
 DEFAULT_VARIABLES = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",  # seconds; a server may have to wake up first
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -37,16 +36,13 @@ def load_quietly() -> None:
 
 
 @contextlib.contextmanager
-def limited_requests(seconds: int, address: str) -> Iterator[None]:
-    """Limits the seconds of each request, unless `TIMEOUT_VARIABLE` sets a limit.
+def server_errors(address: str) -> Iterator[None]:
+    """Turns an error of the server into an `OSError` that names its `address`.
 
-    Raises an `OSError` if the server does not answer, or says that it cannot serve the
-    request now. The error names `address`, the server's address without a password.
+    The server may not answer, or say that it cannot serve the request now.
     """
     from mlflow.exceptions import MlflowException
 
-    is_unset = TIMEOUT_VARIABLE not in os.environ
-    os.environ.setdefault(TIMEOUT_VARIABLE, str(seconds))
     try:
         yield
     except MlflowException as error:
@@ -58,9 +54,6 @@ def limited_requests(seconds: int, address: str) -> Iterator[None]:
         raise ConnectionError(
             f"{address} cannot serve a request now: {root_reason(error)}"
         ) from error
-    finally:
-        if is_unset:
-            os.environ.pop(TIMEOUT_VARIABLE, None)
 
 
 def root_reason(error: BaseException) -> str:

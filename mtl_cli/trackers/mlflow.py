@@ -12,7 +12,7 @@ from mtl_cli.core.nested import flatten
 from mtl_cli.core.other_files import check_entries
 from mtl_cli.core.sqlite_database import check_sqlite_database
 from mtl_cli.metrics.score_dict import Scores
-from mtl_cli.trackers._mlflow_requests import limited_requests, load_quietly
+from mtl_cli.trackers._mlflow_requests import load_quietly, server_errors
 from mtl_cli.trackers._mlflow_store import (
     URI_VARIABLE,
     check_folder_store,
@@ -32,10 +32,6 @@ ID_FILE = "mlflow.json"  # a file of the run folder
 # The files and the subfolder of the run folder that are logged as artifacts.
 ARTIFACT_FILES = ("config.yaml", "metrics.json", "report.html")
 MODEL_FOLDER = "model"
-# The seconds that a request may take.
-START_SECONDS = 30  # the server may have to wake up first
-METRICS_SECONDS = 10
-FILE_SECONDS = 60  # the server stores a file
 
 
 class MLflow(Tracker):
@@ -76,7 +72,7 @@ class MLflow(Tracker):
         self._check_store(uri)
         # `move_user_to_environment` leaves the addresses of databases as they are.
         self._printable_uri = re.sub(r"(?<=://)[^/]*@", "", uri)
-        with limited_requests(START_SECONDS, self._printable_uri), opened_database(uri):
+        with server_errors(self._printable_uri), opened_database(uri):
             self._client = mlflow.MlflowClient(uri)
             mlflow_run = self._find_run()
             if mlflow_run is None:
@@ -102,29 +98,23 @@ class MLflow(Tracker):
             check_folder_store(self._store_folder, recorded_id(self._folder / ID_FILE))
 
     def epoch(self, number: int, row: dict[str, Any]) -> None:
-        with limited_requests(METRICS_SECONDS, self._printable_uri):
+        with server_errors(self._printable_uri):
             self._log_metrics(flat_numbers(row), number)
 
     def end(self, scores: dict[str, Scores] | None) -> None:
-        with limited_requests(METRICS_SECONDS, self._printable_uri):
+        with server_errors(self._printable_uri):
             self._log_metrics(flat_numbers(dict(scores or {}), "final."), step=0)
-        try:
-            if scores is not None:
-                with limited_requests(FILE_SECONDS, self._printable_uri):
+            try:
+                if scores is not None:
                     self._log_files()
-        except OSError:
-            raise  # `TrackedRun` repeats the call
-        except Exception:
-            self._terminate(scores)
-            raise
-        self._terminate(scores)
+            finally:
+                self._terminate(scores)
 
     def _terminate(self, scores: dict[str, Scores] | None) -> None:
         """Records the end of the run, and whether it failed."""
         status = "FAILED" if scores is None else "FINISHED"
-        with limited_requests(METRICS_SECONDS, self._printable_uri):
-            milliseconds = int(1000 * self._event_time)
-            self._client.set_terminated(self._run_id, status, milliseconds)
+        milliseconds = int(1000 * self._event_time)
+        self._client.set_terminated(self._run_id, status, milliseconds)
 
     def _find_run(self) -> Any:
         """Returns the MLflow run that an earlier process of this run has created.

@@ -136,7 +136,7 @@ MISTAKES = {
     "output_dir=here": "did you mean hydra.run.dir?",
     "trainer.early_stopping=false": "did you mean trainer.patience?",
     "dataset.tasks=[income]": "set one key at a time: dataset.tasks.KEY=VALUE",
-    "tasks=[]": "tasks: the list is empty; choose from income, never_married",
+    "tasks=[]": "tasks: [] should have at least 1 item",
     "tasks=income": "should be a valid list; write [income]",
     "tasks=[income,income]": "names a task twice",
     "model.heads=esm": "'esm' is not one of: escm2, esmm, funnel, independent, "

@@ -24,7 +24,6 @@ from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.runs import execution
 from mtl_cli.runs.execution import RunRequest
 from mtl_cli.runs.resume import RunStart
-from mtl_cli.trackers import _mlflow_requests
 from mtl_cli.trackers import mlflow as mlflow_module
 from mtl_cli.trackers._mlflow_store import move_user_to_environment
 from mtl_cli.trackers.mlflow import MLflow
@@ -405,21 +404,6 @@ def test_absent_mlflow_server_ends_a_run_in_one_line_without_its_password(
         "tracker=none\n"
     )
     assert not (tmp_path / "run" / "data_report.json").exists()
-
-
-def test_limit_of_a_request_that_the_user_has_set_stays(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    pytest.importorskip("mlflow", reason="extra mlflow")
-    name = _mlflow_requests.TIMEOUT_VARIABLE
-    monkeypatch.delenv(name, raising=False)
-    with _mlflow_requests.limited_requests(5, "server"):
-        assert os.environ[name] == "5"
-    assert name not in os.environ
-    monkeypatch.setenv(name, "77")
-    with _mlflow_requests.limited_requests(5, "server"):
-        assert os.environ[name] == "77"
-    assert os.environ[name] == "77"
 
 
 def test_mlflow_gets_user_and_password_by_variables(
