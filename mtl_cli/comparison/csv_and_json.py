@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mtl_cli.comparison.results import DatasetComparison
-from mtl_cli.comparison.task import Task
 
 # A formula begins with one of these characters. The last four are the full-width forms
 # of `=+-@`, which East Asian spreadsheets read as `=+-@`.
@@ -88,21 +87,20 @@ def as_dict(comparison: DatasetComparison) -> dict[str, Any]:
         "baseline": comparison.baseline.name,
         "baseline_because": comparison.baseline_reason,
         "settings": comparison.shown_keys,
-        "tasks": {task.name: task_dict(task) for task in comparison.tasks},
+        "tasks": {
+            task.name: {
+                "metric": task.metric,
+                "direction": task.direction if task.is_metric_known else None,
+                "best": task.best and task.best.configuration.name,
+                "best_chosen_on": task.best_chosen_on or None,
+                "verdicts": task.sentences,
+            }
+            for task in comparison.tasks
+        },
         "configurations": [
             configuration_dict(comparison, i) for i in range(num_configurations)
         ],
         "warnings": comparison.warnings,
-    }
-
-
-def task_dict(task: Task) -> dict[str, Any]:
-    return {
-        "metric": task.metric,
-        "direction": task.direction if task.is_metric_known else None,
-        "best": task.best and task.best.configuration.name,
-        "best_chosen_on": task.best_chosen_on or None,
-        "verdicts": task.sentences,
     }
 
 

@@ -37,8 +37,7 @@ def read_runs(
 ) -> list[Run]:
     """Reads all runs at or below the paths, in the order in which they started.
 
-    Jobs of a sweep that never began come first, as runs without scores. Runs with
-    `check_only=true` are left out, since they have no scores.
+    Jobs of a sweep that never began come first, as runs without scores.
 
     Args:
         paths: run folders, folders of sweeps, or folders that hold such folders.
@@ -46,8 +45,7 @@ def read_runs(
             cannot be read.
 
     Raises:
-        ConfigError: if a path is not a folder, if there is no run at or below a path,
-            or if all runs have `check_only=true`.
+        ConfigError: if a path is not a folder, or there is no run at or below it.
     """
     runs_by_folder: dict[Path, Run] = {}  # each run once, even if the paths overlap
     left_out: list[str] = []
@@ -83,12 +81,6 @@ def read_runs(
         warn(f"these folders are left out: {names}; name a link to compare its runs")
     runs = list(runs_by_folder.values())
     complete_settings([run.settings for run in runs if run.is_readable])
-    runs = [run for run in runs if run.settings.get("check_only") != "true"]
-    if not runs:
-        raise ConfigError(
-            f"all runs of {', '.join(paths)} have check_only=true, so there are no "
-            "scores to compare; run them without check_only"
-        )
     mark_lines(runs)
     return sorted(runs, key=lambda run: (run.start, natural_order(run.path)))
 

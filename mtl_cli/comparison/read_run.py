@@ -45,15 +45,12 @@ def read_run(folder: Path) -> Run:
             run.settings = compared_settings(config)
             seed = config.get("seed", 0)
             run.seed = seed if isinstance(seed, int) else 0
-            only_checked = config.get("check_only") is True
-            if only_checked:  # `compared_settings` leaves this key out.
-                run.settings["check_only"] = "true"
         if (folder / "environment.json").exists():
             with reading("environment.json"):
                 environment = read_json_object(folder / "environment.json")
                 check_environment(environment)
                 run.environment = environment
-        if status == "done" and not only_checked:
+        if status == "done" and config.get("check_only") is not True:
             with reading("metrics.json"):
                 metrics = read_json_object(folder / "metrics.json")
                 for scores in metrics.values():

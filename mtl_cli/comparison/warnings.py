@@ -158,15 +158,14 @@ def data_and_code_warnings(
     texts = []
     for text, value_of in value_functions.items():
         expected = value_of(first_run)
-        names = [
-            c.name
-            for c in scored
-            if any(value_of(run) != expected for run in c.runs.values())
-        ]
-        if names:
-            texts.append(
-                f"{comma_list(names)} {text} {baseline.name} seed {first_seed}"
-            )
+        texts += line_if_any(
+            f"these configurations {text} {baseline.name} seed {first_seed}",
+            [
+                c.name
+                for c in scored
+                if any(value_of(r) != expected for r in c.runs.values())
+            ],
+        )
     return texts
 
 

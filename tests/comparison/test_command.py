@@ -458,9 +458,9 @@ def test_warnings_name_failed_runs_and_different_data_code_or_seeds(
     warned = compared(capsys, sweep)["warnings"]
     for expected in (
         "no scores: ple seed 4 (failed), ple seed 5 (still running)",
-        "ple read other data than shared_bottom seed 1",
-        "ple used another commit than shared_bottom seed 1",
-        "ple used other package versions than shared_bottom seed 1",
+        "these configurations read other data than shared_bottom seed 1: ple",
+        "these configurations used another commit than shared_bottom seed 1: ple",
+        "used other package versions than shared_bottom seed 1: ple",
         "the code of the plugins of these options differs between the runs: models.ple",
         "metrics.json is damaged",
         "the configurations have different seeds (2 to 3 each)",

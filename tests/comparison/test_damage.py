@@ -112,6 +112,17 @@ def test_warnings_tell_a_killed_run_from_a_running_run(
     ) in warned
 
 
+def test_run_that_only_checked_its_data_has_no_scores(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_run(sweep / "24", "ple", 4, None)
+    with (path / "config.yaml").open("a") as config:
+        config.write("check_only: true\n")
+    warned = compared(capsys, sweep)["warnings"]
+    message = "these runs have no scores: ple seed 4 (done, but without metrics)"
+    assert message in warned
+
+
 def test_running_run_without_a_process_id_has_a_damaged_status(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
