@@ -11,9 +11,9 @@ from mtl_cli.columns.arrow_types import with_plain_types
 from mtl_cli.core.atomic_write import temporary_folder
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.locations import Location, location_name
-from mtl_cli.data.sources import Source, open_source
+from mtl_cli.data.sources import Source, open_source, schema_of_table, with_format_of
 from mtl_cli.data.stdin import STDIN, copied_stdin
-from mtl_cli.evaluation.plan import EvaluationPlan, plan_evaluation, plan_for_files
+from mtl_cli.evaluation.plan import EvaluationPlan, plan_evaluation
 from mtl_cli.network.trained_model import TrainedModel
 from mtl_cli.runs.training_table import run_trained_on
 from mtl_cli.scoring.slices import check_slice_column
@@ -47,7 +47,13 @@ def opened_for_evaluation(
         temporary_folder("mtl-evaluate-") as folder,
         copied_stdin(table, folder) as location,
     ):
-        plan = plan_for_files(model.config, location, slice_columns, name)
+        dataset = with_format_of(model.config.dataset, location)
+        schema = schema_of_table("TABLE", location, dataset)
+        columns = schema.names
+        plan = plan_evaluation(model.config, dataset, columns, slice_columns, name)
+        for column in slice_columns:
+            dtype = schema.field(columns.index(column)).type
+            check_slice_column(column, pa.chunked_array([], dtype))
         spill = folder / "rows"
         source = open_source("TABLE", location, plan.dataset, plan.request, spill)
         trained_run = run_trained_on(location, plan.dataset.format, model.folder)
@@ -72,6 +78,4 @@ def open_in_memory(
         raise DataError("TABLE: the table has no rows")
     plan.request.check("TABLE", table_name, table.column_names)
     rows = with_plain_types(table.select(plan.request.columns))
-    for column in slice_columns:
-        check_slice_column(column, rows[column])
     return Source(table_name, rows.num_rows, read=lambda _: iter([rows])), plan

@@ -6,16 +6,13 @@ import pyarrow as pa
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import ConfigError, DataError
-from mtl_cli.core.locations import Location
 from mtl_cli.core.message_text import suggest
 from mtl_cli.data.column_request import ColumnRequest, readable_names
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import request_of_data
 from mtl_cli.data.labels import space_task
 from mtl_cli.data.sampling_correction import sampled_task
-from mtl_cli.data.sources import schema_of_table, with_format_of
 from mtl_cli.heads.base import Output
-from mtl_cli.scoring.slices import check_slice_column
 
 # The entry in `ColumnRequest.keys` of a column that is read for slices only.
 BY = "--by"
@@ -38,19 +35,6 @@ class EvaluationPlan:
     slice_columns: list[str]
     request: ColumnRequest
     remarks: list[str]
-
-
-def plan_for_files(
-    config: Config, location: Location, slice_columns: list[str], table_name: str
-) -> EvaluationPlan:
-    """Plans the evaluation of a table in files, see `plan_evaluation`."""
-    dataset = with_format_of(config.dataset, location)
-    schema = schema_of_table("TABLE", location, dataset)
-    plan = plan_evaluation(config, dataset, schema.names, slice_columns, table_name)
-    for column in slice_columns:
-        for i in schema.get_all_field_indices(column):
-            check_slice_column(column, pa.chunked_array([], schema.field(i).type))
-    return plan
 
 
 def plan_evaluation(

@@ -97,7 +97,7 @@ class ExportFormat(Options):
         Raises:
             ConfigError: if a package is missing, or the target's name is not allowed.
         """
-        missing = [package for package in self.packages if not is_installed(package)]
+        missing = [package for package in self.packages if find_spec(package) is None]
         if missing:
             raise ConfigError(
                 f"--format {format_name}: not installed: {', '.join(missing)}; install "
@@ -159,10 +159,3 @@ class ExportFormat(Options):
         if hashes is not None:
             check_written(path, RECORD_FILE, hashes, self.byproducts)
             check_none_missing(path, cast("dict[str, str]", hashes))
-
-
-def is_installed(package: str) -> bool:
-    try:
-        return find_spec(package) is not None
-    except ModuleNotFoundError:  # the parent of a dotted package is missing
-        return False

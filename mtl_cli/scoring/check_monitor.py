@@ -8,10 +8,9 @@ import numpy as np
 
 from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.core.errors import DataError
-from mtl_cli.data.table import Array, Table
+from mtl_cli.data.table import Table
 from mtl_cli.heads.base import Output
 from mtl_cli.scoring.scores import score
-from mtl_cli.tasks.base import Task
 
 
 def check_monitor(monitor: str, outputs: list[Output], valid: Table) -> dict[str, str]:
@@ -56,10 +55,13 @@ def undefined_metrics(
     reasons = {}
     for output, metric in monitored_metrics(monitor, outputs):
         labels, weights = valid.labels[output.label], valid.weights[output.name]
-        # Labels, weights and groups usually decide whether a metric is defined. But
-        # some metrics are also undefined for predictions that no model gives, such as a
-        # mean of 0 for counts, or equal predictions for all rows.
-        predictions = plausible_predictions(output.task, labels)
+        # Labels, weights and groups decide whether a metric is defined, unless the
+        # predictions are odd, such as equal for all rows.
+        predictions = np.random.default_rng(0).random(
+            (len(labels), output.task.num_predictions)
+        )
+        if output.task.num_predictions == 1:
+            predictions = predictions[:, 0]
         scores = score(
             output.task, labels, predictions, weights, valid.groups, names=[metric]
         )
@@ -69,24 +71,3 @@ def undefined_metrics(
                 f"({scores['why'][metric]})"
             )
     return reasons
-
-
-def plausible_predictions(task: Task, labels: Array) -> Array:
-    """Returns predictions that a model could give: halfway to the label of each row.
-
-    For classes: the average of the label's one-hot vector and of equal probabilities.
-    For other labels: the average of the label and of the mean label.
-
-    Returns: (rows,), or (rows, num_predictions) if there are several per row.
-    """
-    width = task.num_predictions
-    has_label = np.isfinite(labels)
-    targets: Array = np.where(has_label, labels, 0).astype("float64")
-    if task.HAS_CLASSES and width == 1:
-        return (targets + 0.5) / 2
-    if task.HAS_CLASSES:
-        one_hot: Array = np.eye(width)[targets.astype("int64")]
-        return (one_hot + 1 / width) / 2
-    mean = targets[has_label].mean() if has_label.any() else 0.0
-    predictions = (targets + (mean or 1.0)) / 2  # a mean of 0 is not plausible
-    return predictions if width == 1 else np.tile(predictions[:, None], width)

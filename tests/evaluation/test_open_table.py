@@ -24,18 +24,6 @@ def test_table_without_a_feature_is_refused_by_the_features_name() -> None:
         pass
 
 
-def test_column_of_lists_makes_no_slices() -> None:
-    features = {"price": {"kind": "dense"}}
-    tasks = {"click": {"label": "click", "kind": "binary"}}
-    model: Any = SimpleNamespace(config=config(values("x.parquet", features, tasks)))
-    table = pa.table({"price": [1.0], "click": [1], "tags": [["a"]]})
-    with (
-        pytest.raises(DataError, match="--by: column 'tags' holds list"),
-        opened_for_evaluation(model, table, ["tags"]),
-    ):
-        pass
-
-
 def test_file_without_the_sampling_rate_of_another_is_refused(tmp_path: Path) -> None:
     columns: dict[str, list[float]] = {"price": [1.0, 2.0], "click": [0, 1]}
     whole = str(parquet(tmp_path, columns, "whole.parquet"))
