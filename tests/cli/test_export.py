@@ -393,4 +393,4 @@ def test_columns_that_tensorflow_takes_for_one_are_refused_by_name(
     run = run_of(tmp_path, features, price="the price", age="the\tprice")
     assert exports(run, tmp_path / "model") == 2
     err = capsys.readouterr().err
-    assert "TensorFlow takes no column 'the " in err
+    assert "TensorFlow takes no column 'the" in err
