@@ -12,6 +12,8 @@ bytes: `first_cell_error` then finds the first cell that cannot be converted, or
 gives the number of a row that is too long or has too many or too few cells.
 """
 
+import csv
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -20,15 +22,21 @@ import pyarrow as pa
 import pyarrow.csv
 
 from mtl_cli.core.errors import DataError, RowError
-from mtl_cli.data.arrow_errors import RAGGED_ROW, is_row_too_long, read_errors
+from mtl_cli.core.other_files import UnsafeFileError
+from mtl_cli.data.arrow_errors import (
+    RAGGED_ROW,
+    SAVE_AS_UTF8,
+    is_row_too_long,
+    read_errors,
+)
 from mtl_cli.data.column_request import ColumnRequest
-from mtl_cli.data.csv_header import HEADER_BYTES, check_is_text, read_header
 from mtl_cli.data.csv_options import Csv, convert_cells
 from mtl_cli.data.csv_row_errors import OPEN_QUOTE, first_cell_error, ragged_row_problem
 from mtl_cli.data.csv_stream import SENTINEL, StreamWithSentinel
 from mtl_cli.data.files import Files
 
 BLOCK_BYTES = 16 << 20
+HEADER_BYTES = 1 << 22  # enough for any header
 
 
 class CsvFile:
@@ -174,3 +182,30 @@ def ends_with_sentinel(batch: pa.RecordBatch) -> bool:
     last_cell = batch.column(0)[-1].as_py()
     # In a column of numbers, Arrow reads the sentinel as a float.
     return last_cell in (SENTINEL, float(SENTINEL))
+
+
+def check_is_text(first_bytes: bytes) -> None:
+    """Refuses a file that is empty, or whose first line is not text in UTF-8."""
+    if not first_bytes.strip(b"\r\n"):
+        raise pa.ArrowInvalid("Empty CSV file")  # Arrow's own words
+    try:
+        text = first_bytes.lstrip(b"\r\n").splitlines()[0].decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:  # text in UTF-16 and binary files hold NUL bytes
+        raise UnsafeFileError(
+            f"is not text in UTF-8; {SAVE_AS_UTF8}; or unpack it, or correct its "
+            "ending or, in the YAML for mtl-train, dataset.format"
+        )
+
+
+def read_header(first_bytes: bytes, delimiter: str) -> list[str]:
+    """Returns the column names in the first line that is not empty; [] without one."""
+    # "utf-8-sig" drops a byte order mark.
+    text = first_bytes.decode("utf-8-sig", "replace")
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        # An empty line has no cells. Arrow skips empty lines, too.
+        return next((cells for cells in lines if cells), [])
+    except csv.Error as error:
+        raise pa.ArrowInvalid(f"header: {error}") from None

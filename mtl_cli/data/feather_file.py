@@ -2,18 +2,61 @@
 
 A Feather file of a few kilobytes can expand to gigabytes: it can hold compressed zeros,
 or refer to one long text in every row. Arrow expands a whole batch of rows at once. So
-this module first checks how large each batch will be.
+this module first reads how large each batch will be. A file describes its batches in
+the format Flatbuffers, and Arrow does not offer the sizes.
 """
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
+from flatbuffers.number_types import Int64Flags
+from flatbuffers.table import Table
 
 from mtl_cli.columns.arrow_types import is_list
 from mtl_cli.data.columnar_file import ColumnarFile
-from mtl_cli.data.feather_batches import batch_sizes
 from mtl_cli.data.table_limits import check_rows, check_size, check_texts
+
+# A Flatbuffers table has a list of the positions of its fields: the vtable. The field
+# with the index i in Arrow's `File.fbs` or `Message.fbs` has the vtable offset 4 + 2 i.
+FOOTER_DICTIONARIES, FOOTER_BATCHES = 8, 10
+MESSAGE_HEADER = 8
+DICTIONARY_DATA = 6
+BATCH_ROWS, BATCH_NODES, BATCH_BUFFERS, BATCH_COMPRESSION = 4, 6, 8, 10
+# The layouts of Arrow's structs.
+# A block: its offset in the file, the length of its description, 4 unused bytes, and
+# the length of its body.
+BLOCK = "<i8,<i4,V4,<i8"
+NODE = "<i8,<i8"  # a column of a batch: number of rows, number of nulls
+BUFFER = "<i8,<i8"  # a part of a column: offset in the body, number of bytes
+FOOTER_END = 10  # bytes after the footer: its length (4), and the word ARROW1 (6)
+# A compressed buffer begins with its length after decompression, in this many bytes.
+LENGTH_BYTES = 8
+
+
+class Block(NamedTuple):
+    """Where a file holds a batch of rows or a dictionary.
+
+    A description of `description_bytes` comes first, then the block's body.
+    """
+
+    offset: int
+    description_bytes: int
+
+
+class BatchSize(NamedTuple):
+    """The size of a batch of rows or of a dictionary, after decompression.
+
+    Each part of a nested column, such as the items of lists, counts as one more column
+    in `num_cells`.
+    """
+
+    num_rows: int
+    num_cells: int
+    expanded_bytes: int
 
 
 @contextmanager
@@ -50,3 +93,94 @@ def check_column(name: str, column: pa.Array, file_bytes: int) -> None:
     checks = pa.types.is_string_view, pa.types.is_binary_view, pa.types.is_dictionary
     if any(check(column.type) for check in checks):
         check_texts(name, column, file_bytes)
+
+
+def batch_sizes(
+    stream: pa.NativeFile, file_bytes: int
+) -> tuple[list[BatchSize], list[BatchSize]]:
+    """Returns the sizes of a file's dictionaries, and of its batches of rows."""
+    dictionaries, batches = [], []
+    try:
+        footer = read_footer(stream, file_bytes)
+        dictionary_blocks = read_blocks(footer, FOOTER_DICTIONARIES)
+        batch_blocks = read_blocks(footer, FOOTER_BATCHES)
+        check_blocks(dictionary_blocks + batch_blocks, file_bytes)
+        for block in dictionary_blocks:
+            dictionary = child(read_description(stream, block), DICTIONARY_DATA)
+            dictionaries.append(batch_size(stream, block, dictionary))
+        for block in batch_blocks:
+            batches.append(batch_size(stream, block, read_description(stream, block)))
+    except (struct.error, TypeError, ValueError) as error:
+        raise pa.ArrowInvalid(f"a batch is damaged: {error}") from None
+    return dictionaries, batches
+
+
+def check_blocks(blocks: list[Block], file_bytes: int) -> None:
+    """Refuses a small file that lists the same long description many times."""
+    lengths = [block.description_bytes for block in blocks]
+    if min(lengths, default=0) < 0 or sum(lengths) > file_bytes:
+        raise ValueError("the lengths of the descriptions do not fit the file")
+
+
+def read_footer(stream: pa.NativeFile, file_bytes: int) -> Table:
+    """Reads the table at the end of a file. The table lists the file's batches."""
+    end = file_bytes - FOOTER_END
+    (length,) = struct.unpack("<I", stream.read_at(4, end))
+    data = stream.read_at(length, end - length)
+    # The data start with the position of the table.
+    return Table(data, *struct.unpack_from("<I", data))
+
+
+def read_blocks(footer: Table, vtable_offset: int) -> list[Block]:
+    blocks = structs(footer, vtable_offset, BLOCK)
+    return [Block(offset, length) for offset, length, *_ in blocks]
+
+
+def read_description(stream: pa.NativeFile, block: Block) -> Table:
+    data = stream.read_at(block.description_bytes, block.offset)
+    # The data start with numbers of 4 bytes: a mark, in newer files only; the length of
+    # the description; and the distance from this last number to the table.
+    start = 8 if data[:4] == b"\xff\xff\xff\xff" else 4
+    (distance,) = struct.unpack_from("<I", data, start)
+    return child(Table(data, start + distance), MESSAGE_HEADER)
+
+
+def child(table: Table, vtable_offset: int) -> Table:
+    """Returns the table to which a field of a table refers."""
+    offset = table.Offset(vtable_offset)
+    if not offset:
+        raise ValueError("its description is incomplete")
+    return Table(table.Bytes, table.Indirect(table.Pos + offset))
+
+
+def structs(table: Table, vtable_offset: int, layout: str) -> list[tuple[Any, ...]]:
+    """Returns the structs in the list to which a field refers; [] without the field."""
+    offset = table.Offset(vtable_offset)
+    if not offset:
+        return []
+    start, count = table.Vector(offset), table.VectorLen(offset)
+    tuples: list[tuple[Any, ...]] = np.frombuffer(
+        table.Bytes, layout, count, start
+    ).tolist()
+    return tuples
+
+
+def batch_size(stream: pa.NativeFile, block: Block, description: Table) -> BatchSize:
+    """Returns the size of a batch, without expanding the batch."""
+    num_rows = description.GetSlot(BATCH_ROWS, 0, Int64Flags)
+    if num_rows < 0:  # would hide rows of other batches in the sum
+        raise ValueError(f"it has {num_rows} rows")
+    is_compressed = description.Offset(BATCH_COMPRESSION) > 0
+    expanded_bytes = 0
+    body_offset = block.offset + block.description_bytes
+    for start, stored_bytes in structs(description, BATCH_BUFFERS, BUFFER):
+        if stored_bytes < 0:  # would hide bytes of other buffers in the sum
+            raise ValueError(f"a part of it has {stored_bytes} bytes")
+        buffer_bytes = stored_bytes
+        if is_compressed and stored_bytes > LENGTH_BYTES:
+            length = stream.read_at(LENGTH_BYTES, body_offset + start)
+            # The length is -1 for a buffer that is stored as it is.
+            buffer_bytes = max(struct.unpack("<q", length)[0], stored_bytes)
+        expanded_bytes += buffer_bytes
+    num_columns = len(structs(description, BATCH_NODES, NODE))
+    return BatchSize(num_rows, num_rows * num_columns, expanded_bytes)

@@ -5,7 +5,7 @@ import re
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.message_text import shown
-from mtl_cli.data.csv_header import HEADER_BYTES, check_is_text, read_header
+from mtl_cli.data.csv_file import HEADER_BYTES, check_is_text, read_header
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.files import Files
 from mtl_cli.init.arguments import NUMBERED_COLUMNS

@@ -21,7 +21,7 @@ from mtl_cli.data import parquet_file, parquet_pages, table_limits
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.data.feather_batches import (
+from mtl_cli.data.feather_file import (
     BATCH_BUFFERS,
     FOOTER_BATCHES,
     Block,
