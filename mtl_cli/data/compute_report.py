@@ -9,7 +9,7 @@ from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.findings import findings
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.report import FeatureReport, Report
-from mtl_cli.data.table import Array, StoredTable, Table, concatenate
+from mtl_cli.data.table import StoredTable, Table, concatenate
 from mtl_cli.data.univariate_auc import feature_aucs
 from mtl_cli.heads.base import Output
 
@@ -78,7 +78,8 @@ def feature_report(
     `samples` is {split: some of its rows}.
     """
     train = samples["train"]
-    buckets = make_buckets(*values_and_weights(name, features, train))
+    values, _ = features.all_values(train.features, name)
+    buckets = make_buckets(values)
     return {
         "kind": features.by_name[name].kind,
         "missing": profile.missing_fractions(name),
@@ -120,22 +121,9 @@ def feature_drifts(
     for split in [split for split in samples if split != "train"]:
         drifts[split] = 0.0
         if min(samples["train"].num_rows, samples[split].num_rows) >= MIN_ROWS:
-            values, weights = values_and_weights(name, features, samples[split])
-            drifts[split] = drift_from(buckets, bucket_counts(buckets, values, weights))
+            values, _ = features.all_values(samples[split].features, name)
+            drifts[split] = drift_from(buckets, bucket_counts(buckets, values))
     return drifts
-
-
-def values_and_weights(
-    name: str, features: FeatureSet, table: Table
-) -> tuple[Array, Array | None]:
-    """Returns all values of a feature, and the weight of each value.
-
-    A value has the weight of its row, see `Table.rows_represented`. The weights are
-    None if the data set has no column of sampling rates.
-    """
-    values, rows = features.all_values(table.features, name)
-    weights = table.rows_represented
-    return values, None if weights is None else weights[rows]
 
 
 def sample(table: StoredTable) -> Table:

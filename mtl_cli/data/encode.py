@@ -25,7 +25,6 @@ from mtl_cli.data.feature_set_fitter import FeatureSetFitter
 from mtl_cli.data.label_statistics import LabelStatistics
 from mtl_cli.data.labels import label_request, labels_of_rows
 from mtl_cli.data.profile import Profile
-from mtl_cli.data.sampling_correction import has_rates_of_rows
 from mtl_cli.data.sources import OnProgress, Source, generated_source, open_source
 from mtl_cli.data.split import SPLITS, split_rows
 from mtl_cli.data.table import NO_GROUP, Array, as_arrays
@@ -79,7 +78,7 @@ def encode_sources(
     statistics = LabelStatistics(dataset, outputs)
     fitter = learn_and_write_labels(dataset, outputs, rows, writer, profile, statistics)
     features = fitter.finish(earlier)
-    encode_features(dataset, outputs, features, rows, writer, profile)
+    encode_features(features, rows, writer, profile)
     splits = writer.flushed_tables()
     report = data_report(outputs, features, profile, splits, continued=earlier or {})
     writer.write_manifest(
@@ -120,28 +119,13 @@ def learn_and_write_labels(
 
 
 def encode_features(
-    dataset: Dataset,
-    outputs: list[Output],
-    features: FeatureSet,
-    rows: SplitRows,
-    writer: EntryWriter,
-    profile: Profile,
+    features: FeatureSet, rows: SplitRows, writer: EntryWriter, profile: Profile
 ) -> None:
-    # Only a column of sampling rates makes it necessary to read the labels again.
-    rows_have_rates = has_rates_of_rows(dataset, outputs)
     for chunk in rows.chunks():
         with chunk.located_errors:
             encoded = features.encode(chunk.table)
-            row_counts = np.ones(chunk.table.num_rows)
-            if rows_have_rates:
-                row_counts = labels_of_rows(dataset, outputs, chunk.table).row_counts
         profile.count_values(
-            features,
-            table_name=chunk.table_name,
-            table=chunk.table,
-            encoded=encoded,
-            codes=chunk.codes,
-            row_counts=row_counts,
+            features, chunk.table_name, chunk.table, encoded, chunk.codes
         )
         for split, selected in chunk.rows_by_split():
             for name, array in encoded.items():

@@ -18,8 +18,9 @@ MAX_OUTSIDE_FRACTION = 0.5  # of the training rows, outside an earlier learnt ra
 def findings(report: Report, features: dict[str, Feature]) -> list[str]:
     """Returns one line for each kind of odd property that the report shows."""
     lines = training_findings(report, features) + rare_class_findings(report)
-    for split, fraction in report["repeated_rows"].items():
+    for split in [split for split in report["splits"] if split != "train"]:
         lines += changed_feature_findings(report, split)
+        fraction = report["repeated_rows"][split]
         if fraction > MIN_REPEATED_FRACTION:
             lines.append(
                 f"{fraction:.1%} of {split} rows are the same as a training row in all "

@@ -1,7 +1,7 @@
 """Counts over the rows of all tables: empty cells, repeated rows, unseen values."""
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -27,12 +27,9 @@ class Profile:
     """
 
     def __init__(self, num_rows: int) -> None:
-        # If the data were sampled, these three numbers count the rows before sampling,
-        # see `Table.row_counts`.
-        # {table: number of rows}
-        self._num_rows: dict[str, float] = defaultdict(float)
+        self._num_rows = Counter[str]()  # {table: number of rows}
         # {(feature, table): number of rows with an empty cell}
-        self._num_empty: dict[tuple[str, str], float] = defaultdict(float)
+        self._num_empty = Counter[tuple[str, str]]()
         # {feature: the number of unseen values, and of all values, (2, splits)}
         self._num_unseen_and_all: dict[str, Array] = {}
         self._hash_step = max(1, math.ceil(num_rows / MAX_HASHES))
@@ -53,22 +50,20 @@ class Profile:
         table: pa.Table,
         encoded: dict[str, Array],
         codes: Codes,
-        row_counts: Array,
     ) -> None:
         """Counts the empty rows, all values and the unseen values of each feature.
 
         See `FeatureSet.unseen_and_all_rows` for what counts as unseen. `encoded` are
-        the rows of `table`, encoded, and `row_counts` how often each row counts, see
-        `Table.row_counts`.
+        the rows of `table`, encoded.
         """
-        self._num_rows[table_name] += row_counts.sum()
+        self._num_rows[table_name] += table.num_rows
         for name, feature in features.by_name.items():
-            empty = empty_rows(feature, name, table)
-            self._num_empty[name, table_name] += row_counts[empty].sum()
+            num_empty = int(empty_rows(feature, name, table).sum())
+            self._num_empty[name, table_name] += num_empty
         for name, value_rows in features.unseen_and_all_rows(table, encoded).items():
             counts = np.stack(
                 [
-                    np.bincount(codes[rows], row_counts[rows], minlength=len(SPLITS))
+                    np.bincount(codes[rows], minlength=len(SPLITS))
                     for rows in (value_rows.unseen, value_rows.all)
                 ]
             )
@@ -78,7 +73,7 @@ class Profile:
     def missing_fractions(self, name: str) -> dict[str, float]:
         """Returns {table: fraction of its rows with an empty cell of a feature}."""
         return {
-            table_name: float(self._num_empty[name, table_name] / num_rows)
+            table_name: self._num_empty[name, table_name] / num_rows
             for table_name, num_rows in self._num_rows.items()
         }
 

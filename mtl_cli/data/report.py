@@ -10,9 +10,7 @@ class FeatureReport(TypedDict):
 
     Attributes:
         missing: {table: fraction of rows with an empty cell}. If the feature reads
-            several columns, a row counts if any of these cells is empty. If the data
-            were sampled, a row may count several times in this fraction and in
-            `unseen`, see `Table.rows_represented`.
+            several columns, a row counts if any of these cells is empty.
         distinct: the number of distinct values in the training rows, without empty
             cells; see `compute_report.num_distinct`.
         unseen: {split: fraction of the values that are unseen, see

@@ -24,12 +24,6 @@ def sampled_task(dataset: Dataset, output: Output) -> Task | None:
     return task if task.lacks_negatives else None
 
 
-def has_rates_of_rows(dataset: Dataset, outputs: list[Output]) -> bool:
-    """Whether some rows have their own sampling rates, see `Table.log_rates`."""
-    tasks = [sampled_task(dataset, output) for output in outputs]
-    return any(t is not None and t.kept_negatives_column is not None for t in tasks)
-
-
 def add_sampling(
     rows: Table, output: Output, task: Task, labels: Array, table: pa.Table
 ) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -51,26 +50,6 @@ class Table:
     def metric_weights(self) -> dict[str, Array]:
         """{output: the weight of each row in the metrics, (rows,)}."""
         return self.weights | self.population
-
-    @cached_property
-    def rows_represented(self) -> Array | None:
-        """The number of rows before sampling that each row represents, (rows,).
-
-        A row with label 0 and the sampling rate r represents 1 / r rows, and a row with
-        label 1 only itself. If several tasks have a column of sampling rates, the first
-        task counts. None if no task has such a column.
-        """
-        if not self.log_rates:
-            return None
-        task, log_rates = next(iter(self.log_rates.items()))
-        rows_of_label_0 = np.exp(-log_rates.astype("float64"))
-        return np.where(self.labels[task] == 0, rows_of_label_0, 1.0)
-
-    @property
-    def row_counts(self) -> Array:
-        """`rows_represented`, or 1 for each row without sampling rates, (rows,)."""
-        counts = self.rows_represented
-        return np.ones(self.num_rows) if counts is None else counts
 
     @property
     def num_rows(self) -> int:

@@ -4,7 +4,7 @@ Drift is measured by the population stability index (PSI), a distance between tw
 distributions, see `data.buckets`.
 """
 
-from collections import defaultdict
+from collections import Counter
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypedDict
 
@@ -14,7 +14,6 @@ import pyarrow as pa
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.data.buckets import Buckets, Counts, bucket_counts, drift_from
-from mtl_cli.data.compute_report import values_and_weights
 from mtl_cli.data.feature_set import FeatureSet, empty_rows
 from mtl_cli.data.table import Table
 
@@ -30,8 +29,7 @@ class RunDistribution(NamedTuple):
     """The distribution of a feature's values in the run's own data.
 
     Attributes:
-        counts: the number of values of training rows in each bucket, (buckets,). If the
-            data were sampled, a row may count several times here and in the fractions.
+        counts: the number of values of training rows in each bucket, (buckets,).
         empty_fraction: the fraction of rows of the table `train` with an empty cell.
         unseen_fraction: the fraction of unseen values in the run's last split, usually
             the test rows; None if unseen values were not counted.
@@ -84,7 +82,7 @@ class FeatureCounts:
     """Counts the values of each feature, block by block.
 
     Values are counted in the buckets of the training rows, which the run's
-    `data_report.json` contains. Rows count as in `RunDistribution`.
+    `data_report.json` contains.
 
     Attributes:
         remark: why the drift of features is unknown; "" if it is known.
@@ -111,10 +109,10 @@ class FeatureCounts:
             name: np.zeros_like(distribution.counts)
             for name, distribution in self.run_distributions.items()
         }
-        self.num_empty: dict[str, float] = defaultdict(float)
-        self.num_unseen: dict[str, float] = defaultdict(float)
-        self.num_values: dict[str, float] = defaultdict(float)
-        self.num_rows = 0.0
+        self.num_empty = Counter[str]()
+        self.num_unseen = Counter[str]()
+        self.num_values = Counter[str]()
+        self.num_rows = 0
 
     def add(self, rows: Table, raw_rows: pa.Table | None = None) -> None:
         """Counts the values of a block of encoded rows.
@@ -123,19 +121,17 @@ class FeatureCounts:
         values are not counted.
         """
         for name, distribution in self.run_distributions.items():
-            values, weights = values_and_weights(name, self.features, rows)
-            self.counts[name] += bucket_counts(distribution.buckets, values, weights)
+            values, _ = self.features.all_values(rows.features, name)
+            self.counts[name] += bucket_counts(distribution.buckets, values)
         if raw_rows is None:
             return
-        weights = rows.row_counts
-        self.num_rows += float(weights.sum())
+        self.num_rows += rows.num_rows
         for name, feature in self.features.by_name.items():
-            empty = empty_rows(feature, name, raw_rows)
-            self.num_empty[name] += float(weights[empty].sum())
+            self.num_empty[name] += int(empty_rows(feature, name, raw_rows).sum())
         unseen_and_all = self.features.unseen_and_all_rows(raw_rows, rows.features)
         for name, value_rows in unseen_and_all.items():
-            self.num_unseen[name] += float(weights[value_rows.unseen].sum())
-            self.num_values[name] += float(weights[value_rows.all].sum())
+            self.num_unseen[name] += len(value_rows.unseen)
+            self.num_values[name] += len(value_rows.all)
 
     def drift(self) -> list[FeatureDrift]:
         return [self.feature_drift(name) for name in self.features.by_name]

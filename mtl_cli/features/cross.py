@@ -79,16 +79,13 @@ class Cross(Embedded):
     def examples(
         self, name: str, learnt: Learnt, random: np.random.Generator, num_rows: int
     ) -> dict[str, Cells]:
-        values = example_values(learnt.get("vocabulary", []), random, num_rows)
-        columns: dict[str, Cells] = {column: [] for column in self.columns}
-        for value in values:
+        rows: list[Cells] = []
+        for value in example_values(learnt.get("vocabulary", []), random, num_rows):
             cells: Cells = [] if value is None else value.split(UNIT_SEPARATOR)
-            if len(cells) != len(columns):
-                # Missing and unseen values are no combinations of as many cells.
-                cells = [value] * len(columns)
-            for column, cell in zip(columns, cells, strict=True):
-                columns[column].append(cell)
-        return columns
+            # Missing and unseen values are no combinations of as many cells.
+            is_combination = len(cells) == len(self.columns)
+            rows.append(cells if is_combination else [value] * len(self.columns))
+        return {c: [row[i] for row in rows] for i, c in enumerate(self.columns)}
 
     def value_names(self, values: Array, learnt: Learnt) -> list[str] | None:
         if self.num_buckets is not None:

@@ -112,14 +112,10 @@ class Dense(Feature):
 
     def _shift_and_width(self, learnt: Learnt) -> tuple[float, float]:
         """Returns `shift` and `width` of the transform (x - shift) / width."""
-        if self.transform == "minmax":
-            shift = learnt["low"]
-            width = learnt["high"] - learnt["low"]
-        else:
-            shift = learnt["mean"]
-            width = learnt["deviation"]
         # If all training rows have the same number, the width is 0.
-        return shift, width or 1.0
+        if self.transform == "minmax":
+            return learnt["low"], learnt["high"] - learnt["low"] or 1.0
+        return learnt["mean"], learnt["deviation"] or 1.0
 
     def graph(self, name: str, learnt: Learnt, ops: GraphOps) -> dict[str, Tensor]:
         x = number_column(name, self.missing, ops)

@@ -719,24 +719,6 @@ def test_share_of_empty_cells_is_exact_by_file(tmp_path, empty):
     assert found["age"]["missing"] == {"train": 0, "test": 0}
 
 
-def test_sampled_rows_count_for_the_rows_they_stand_for_if_empty_or_unseen(tmp_path):
-    row = np.arange(TRAIN)
-    # Of each four rows, two have label 0 and stand for four rows each.
-    rates = {"buy": row % 2, "rate": np.full(TRAIN, 0.25)}
-    shop = np.where(row % 4 == 0, None, "a")
-    test_shop = np.where(row % 4 == 0, "new", "a")[:TEST]
-    test_rates = {name: column[:TEST] for name, column in rates.items()}
-    found = report_of(
-        tmp_path,
-        {"shop": FEATURES["shop"], "price": FEATURES["price"]},
-        {"buy": TASKS["buy"] | {"sampling_rate": "rate"}},
-        train=rates | {"shop": shop.tolist()},
-        test=test_rates | {"shop": test_shop.tolist()},
-    )["features"]["shop"]
-    assert found["missing"] == pytest.approx({"train": 4 / 10, "test": 0})
-    assert found["unseen"] == pytest.approx({"train": 0, "test": 4 / 10})
-
-
 def test_number_of_values_is_exact(tmp_path):
     found = report_of(tmp_path)["features"]
     columns = clean(TRAIN, 0)
@@ -906,8 +888,6 @@ def test_check_only_prints_the_tables_and_trains_nothing(tmp_path):
         "these features have the same value in all 1,800 training rows looked at: flat",
         f"{fraction:.1%} of test rows are the same as a training row in all columns "
         "that are read",
-        f"{0.2 - fraction:.1%} of test rows are the same as a validation row in all "
-        "columns that are read",
     ]
     # Some of the 200 rows that are repeated are held out for validation.
     assert 0.16 < fraction < 0.2

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mtl_cli.data.feature_set import ValueRows
 from mtl_cli.data.table import Table
 from mtl_cli.evaluation.feature_drift import (
     FeatureCounts,
@@ -61,29 +60,6 @@ def test_rows_with_an_empty_cell_of_any_column_are_missing(
         feature_counts.add(encoded_rows(block.num_rows), block)
     (record,) = feature_counts.drift()
     assert (record["missing"], record["psi"]) == (0.75, None)
-
-
-def test_sampled_row_counts_for_the_rows_it_stands_for_in_missing_and_unseen(
-    tmp_path: Path,
-) -> None:
-    # The row with label 0 stands for four rows, as in the PSI.
-    raw_rows = pa.table({"shop": ["new", "b", None]})
-    value_rows = ValueRows(unseen=np.array([0]), all=np.array([0, 1, 2]))
-    features: Any = SimpleNamespace(
-        by_name={"shop": SimpleNamespace(source_columns=lambda name: ["shop"])},
-        unseen_and_all_rows=lambda raw_rows, encoded: {"shop": value_rows},
-    )
-    rows = Table(
-        features={},
-        labels={"click": np.array([1.0, 1, 0])},
-        weights={},
-        log_rates={"click": np.log([0.25, 0.25, 0.25])},
-    )
-    feature_counts = FeatureCounts(features, tmp_path)
-    feature_counts.add(rows, raw_rows)
-    (record,) = feature_counts.drift()
-    assert record["missing"] == pytest.approx(4 / 6)
-    assert record["unseen"] == pytest.approx(1 / 6)
 
 
 @pytest.mark.parametrize("cells", [[[1], []], [[1], None], ["1", ""]])
