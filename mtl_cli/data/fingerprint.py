@@ -11,13 +11,7 @@ import pyarrow.fs
 
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.cache_folder import cache_folder, make_subfolder
-from mtl_cli.core.errors import (
-    DAMAGED_FILE_ERRORS,
-    DataError,
-    MtlError,
-    WriteError,
-    first_line,
-)
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, WriteError, first_line
 from mtl_cli.core.locations import Location
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.written_files import sha256
@@ -50,8 +44,6 @@ def version_of_table(table_name: str, files: Files) -> str:
     for path in files.paths:
         try:
             version += version_of_file(files.system, path)
-        except MtlError:  # `MTL_CACHE` is wrong, not the file
-            raise
         except Exception as error:  # each protocol of fsspec raises its own errors
             reason = getattr(error, "strerror", None) or first_line(error)
             raise DataError(

@@ -20,7 +20,7 @@ from helpers.planted_data import assert_same, declared, loaded, outputs
 from helpers.slow import slow_except
 
 from mtl_cli.core import plugins
-from mtl_cli.core.errors import ConfigError, DataError, WriteError
+from mtl_cli.core.errors import DataError, WriteError
 from mtl_cli.core.paths import PACKAGE
 from mtl_cli.data import cache, cache_entry, encode
 from mtl_cli.data import load as load_module
@@ -575,22 +575,6 @@ def test_full_disk_of_temporary_files_is_reported_in_one_line(
     )
 
 
-@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
-def test_too_many_open_files_are_told_with_their_own_fix(
-    file, encodings, tmp_path, monkeypatch, number
-):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    fail_in(tmp_path, monkeypatch, number)
-    fix = f"{os.strerror(number)}; .*raise the limit of open files, as by: ulimit -n"
-    with (
-        pytest.warns(UserWarning, match=fix) as warned,
-        pytest.raises(WriteError, match=fix) as caught,
-    ):
-        loaded(file, FEATURES, TASKS)
-    for message in (str(caught.value), str(warned[0].message)):
-        assert "another folder" not in message
-
-
 def test_run_goes_on_without_a_cache_that_is_no_folder(file, encodings, monkeypatch):
     for folder in (str(file), f"/tmp/{'a' * 300}"):
         monkeypatch.setenv("MTL_CACHE", folder)
@@ -598,12 +582,6 @@ def test_run_goes_on_without_a_cache_that_is_no_folder(file, encodings, monkeypa
             UserWarning, match=f"keep encoded data in {folder}: .*MTL_CACHE"
         ):
             assert loaded(file, FEATURES, TASKS).splits["train"].num_rows > 0
-
-
-def test_cache_in_an_unknown_home_is_not_blamed_on_the_table(file, monkeypatch):
-    monkeypatch.setenv("MTL_CACHE", "~nobody-of-this-name/cache")
-    with pytest.raises(ConfigError, match=r"^MTL_CACHE: no home folder is known"):
-        loaded(file, FEATURES, TASKS)
 
 
 CODE = """
