@@ -34,17 +34,19 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
     there are neither, the message lists the known keys of the section.
     """
     section, _, name = key.rpartition(".")
-    if is_schema_key(key, values):  # a setting can only change keys that a file sets
-        return (
+    cls = chosen_class(section, values)
+    # Unlike `model_fields`, the schema has the keys of heads, gates and towers too.
+    if cls is not None and name in cls.model_json_schema()["properties"]:
+        return (  # a setting can only change keys that a file sets
             f"{key}: the chosen YAML file of conf/{section} does not set this key; "
             f"add the key to the file, or write +{key}=VALUE"
         )
     hints = []
     if similar := similar_key(key, values):
         hints.append(f"did you mean {similar}?")
-    if chosen_class(section, values) is not None:
+    if cls is not None:
         classes = classes_of_group(section)
-        others = [option for option, cls in classes.items() if name in cls.model_fields]
+        others = [option for option, c in classes.items() if name in c.model_fields]
         # In the group `dataset`, the only classes are generators.
         setting = "dataset.generator" if section == "dataset" else section
         if others:
@@ -54,17 +56,6 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
         of_parent = f" of {parent}" if parent else ""
         hints.append(f"known keys{of_parent}: {', '.join(siblings)}")
     return f"unknown key '{key}'; {' '.join(hints)}"
-
-
-def is_schema_key(key: str, values: dict[Any, Any]) -> bool:
-    """Whether a dotted key is a key of the option that its section chooses.
-
-    False for all keys of inner sections, such as `dataset.features.age`.
-    """
-    section, _, name = key.rpartition(".")
-    cls = chosen_class(section, values)
-    # Unlike `model_fields`, the schema has the keys of heads, gates and towers too.
-    return cls is not None and name in cls.model_json_schema()["properties"]
 
 
 def chosen_class(section: str, values: dict[Any, Any]) -> type[Options] | None:
@@ -90,14 +81,8 @@ def similar_key(key: str, values: dict[Any, Any]) -> str | None:
     if section and section == parent:
         return None  # the section exists, and the message lists its keys
     known_keys = [k for k in dotted_keys(values) if not f"{k}.".startswith(f"{key}.")]
-    return similar_key_anywhere(key, known_keys)
-
-
-def similar_key_anywhere(key: str, known_keys: list[str]) -> str | None:
-    """Returns the dotted key of any section that resembles a key, or its last part."""
     if similar_keys := get_close_matches(key, known_keys, n=1, cutoff=0.8):
         return similar_keys[0]
-    name = key.rpartition(".")[2]
     # If several keys have the same last part, the dict keeps the first of them.
     key_by_name = {k.rpartition(".")[2]: k for k in reversed(known_keys)}
     similar_names = get_close_matches(name, key_by_name, n=1, cutoff=0.8)

@@ -9,13 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from mtl_cli.core import signals
-from mtl_cli.core.errors import (
-    ConfigError,
-    MtlError,
-    fail,
-    not_utf8_message,
-    warn_in_one_line,
-)
+from mtl_cli.core.errors import ConfigError, MtlError, fail, warn_in_one_line
 from mtl_cli.core.message_text import shown, suggest
 from mtl_cli.core.paths import check_current_folder
 from mtl_cli.core.signals import Stopped
@@ -55,7 +49,8 @@ def run_command(
     except MemoryError:
         return fail(program, OUT_OF_MEMORY, 1)
     except UnicodeEncodeError as error:
-        return fail(program, not_utf8_message(error), 2)
+        name = shown(error.object[max(0, error.start - 30) :])
+        return fail(program, f"{name} is not UTF-8; rename the file or the folder", 2)
     except OSError as error:  # such as a name that is too long, or too many open files
         if error.errno is None:  # no error of the system
             raise

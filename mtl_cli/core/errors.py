@@ -6,7 +6,7 @@ import warnings
 import zipfile
 from typing import Any
 
-from mtl_cli.core.message_text import SHOWN_CHARACTERS, printable, shown
+from mtl_cli.core.message_text import printable
 from mtl_cli.core.secrets import mask_secrets
 
 FIX_OF_IMPORT = "run mtl-doctor, or install mtl-cli again"
@@ -112,16 +112,6 @@ def warn_in_one_line() -> None:
         return f"warning: {printable(mask_secrets(str(message)))}\n"
 
     warnings.formatwarning = one_line
-
-
-def not_utf8_message(error: UnicodeEncodeError) -> str:
-    """Returns the message about the name of a file or folder that is not UTF-8.
-
-    Python reads the bytes of such a name as surrogate characters, but cannot encode
-    these characters as UTF-8.
-    """
-    start = max(0, error.start - SHOWN_CHARACTERS // 2)
-    return f"{shown(error.object[start:])} is not UTF-8; rename the file or the folder"
 
 
 def first_line(error: BaseException) -> str:

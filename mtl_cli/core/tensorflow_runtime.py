@@ -5,7 +5,6 @@ import gc
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version
 
@@ -137,20 +136,14 @@ def without_garbage_collection() -> Iterator[None]:
 def quiet_stderr() -> Iterator[None]:
     """Drops the text that C++ libraries print to stderr inside the block.
 
-    TensorFlow prints a line about the processor before it reads its log level. If the
-    block raises an error, the text is printed, since it may explain the error. A signal
-    that stops the block does not count as an error.
+    TensorFlow prints a line about the processor before it reads its log level.
     """
     sys.stderr.flush()
     stderr = os.dup(2)
-    with tempfile.TemporaryFile() as dropped:
-        os.dup2(dropped.fileno(), 2)
+    with open(os.devnull, "wb") as null:
+        os.dup2(null.fileno(), 2)
         try:
             yield
-        except Exception:
-            dropped.seek(0)
-            os.write(stderr, dropped.read())
-            raise
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
