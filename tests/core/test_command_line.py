@@ -116,7 +116,9 @@ def test_name_that_is_not_utf8_is_shown(capsys: pytest.CaptureFixture[str]) -> N
 
 
 @pytest.mark.parametrize("setting", [f"{NOT_UTF8}=1", f"dataset.train={NOT_UTF8}"])
-def test_setting_that_is_not_utf8_ends_in_one_line(setting: str, tmp_path: Path) -> None:
+def test_setting_that_is_not_utf8_ends_in_one_line(
+    setting: str, tmp_path: Path
+) -> None:
     code, _, err, _ = refused(tmp_path, setting, "check_only=true")
     assert code == 2
     assert err.startswith("mtl-train: error: ")
