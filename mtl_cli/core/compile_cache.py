@@ -28,9 +28,11 @@ def enable() -> None:
     if FLAG in flags:
         return
     with contextlib.suppress(OSError):
-        folder = code_folder()
-        if folder is None:
+        cache = cache_folder()
+        if cache is None:
             return
+        name = f"{os.getuid()}-{machine_hash()}"
+        folder = make_subfolder(cache, "compiled") / name
         folder.mkdir(exist_ok=True, mode=0o700)
         if is_private(folder) and disk_usage(folder).free > MIN_FREE_BYTES:
             for file in folder.iterdir():
@@ -43,31 +45,11 @@ def enable() -> None:
             os.environ["TF_XLA_FLAGS"] = f'{flags} {FLAG}"{path}"'.strip()
 
 
-def code_folder() -> Path | None:
-    """Returns the folder for this user and machine; None for no cache."""
-    cache = cache_folder()
-    if cache is None:
-        return None
-    return make_subfolder(cache, "compiled") / f"{os.getuid()}-{machine_hash()}"
-
-
 def is_private(folder: Path) -> bool:
     """Whether this user, and nobody else, can write to a folder of compiled code."""
     status = folder.lstat()
     is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
     return is_own and not status.st_mode & 0o022 and os.access(folder, os.W_OK)
-
-
-def clear() -> bool:
-    """Removes the compiled code of this machine; returns whether there was some.
-
-    TensorFlow ends a run that loads damaged code.
-    """
-    folder = code_folder()
-    files = [] if folder is None else list(folder.glob("*.pb"))
-    for file in files:
-        file.unlink(missing_ok=True)
-    return bool(files)
 
 
 def machine_hash() -> str:
