@@ -155,11 +155,9 @@ def refuse_above_float32(
 
     `fix` is the change of the feature's keys that allows such numbers.
     """
-    if wrong := first_wrong(np.abs(x) > np.finfo("float32").max):
-        row, count_text = wrong
-        fault = f"is too large for the network: {x[row]:g}"
-        fix = f"correct the cell, or {fix}"
-        raise CellError(f"feature {name}", row, fault, fix, count_text)
+    is_wrong = np.abs(x) > np.finfo("float32").max
+    fix = f"correct the cell, or {fix}"
+    check_numbers(f"feature {name}", x, is_wrong, "a number that fits float32", fix)
 
 
 def number_range(x: Floats, edges: Sequence[float] = ()) -> dict[str, float]:

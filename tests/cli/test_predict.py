@@ -372,7 +372,7 @@ WRONG = {
     "set_large": (
         ["RUN", "TEST", "-o", "o.csv", "--set", "price=1e39"],
         2,
-        "--set price: the value is too large for the network: 1e+39\n",
+        "--set price: the value holds 1e+39, not a number that fits float32\n",
     ),
     "set_empty": (
         ["RUN", "TEST", "-o", "o.csv", "--set", "age="],

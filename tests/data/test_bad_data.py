@@ -218,12 +218,12 @@ CELLS = {
     "beyond_a_double": (text({30: "x,1e400,1"}), "feature age: row 30 holds inf,"),
     "beyond_float32": (
         text({30: "x,1e39,1"}),
-        "feature age: row 30 is too large for the network: 1e+39 (1 such row); "
+        "feature age: row 30 holds 1e+39, not a number that fits float32 (1 such row); "
         "correct the cell, or set the feature's kind to bucketized [{file}]",
     ),
     "beyond_float32_at_the_top": (
         text({1: "x,-1e39,1"}),
-        "row 1 is too large for the ... -1e+39",
+        "row 1 holds -1e+39, not a number that fits float32",
     ),
     "label_2": (
         text({30: "x,1,2", 31: "x,1,-1"}),
@@ -392,7 +392,7 @@ COLUMNS = {
     ),
     "beyond_float32_where_nothing_is_scaled": (
         column("12", {30: "1e300"}),
-        "feature x: row 30 is too large for the network: 1e+300",
+        "feature x: row 30 holds 1e+300, not a number that fits",
         {"features": {"x": X["x"] | {"transform": "none"}}},
     ),
     "time_that_all_rows_share": (
@@ -782,7 +782,7 @@ TYPES = {
     ),
     "numbers_in_no_order_of_size": (
         pa.array([1e308, -1e308] * 4),
-        "feature x: row 1 is too large for the network: 1e+308 (8 such rows);",
+        "feature x: row 1 holds 1e+308, not a number that fits float32 (8 such rows);",
         {"features": {"x": X["x"] | {"transform": "minmax"}}},
     ),
     "numbers_as_sequences": (
@@ -937,7 +937,7 @@ def test_numbers_in_large_text_are_times_in_their_order(kind, tmp_path):
 WRONG_ROWS = {
     "label": ("Ulm,30,3", "dataset.tasks.buy: column 'buy': row 57 holds 3, not"),
     "number": ("Ulm,inf,1", "feature age: row 57 holds inf, not a finite number"),
-    "large": ("Ulm,1e300,1", "feature age: row 57 is too large for the network"),
+    "large": ("Ulm,1e300,1", "feature age: row 57 holds 1e+300, not a number"),
     "weight": ("Ulm,30,1,-2", "dataset.weight_column: column 'w': row 57 holds -2,"),
 }
 
