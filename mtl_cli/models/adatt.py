@@ -80,11 +80,17 @@ class AdaTT(GatedSharing):
         from mtl_cli.layers.routing import specific_and_shared_experts
 
         n, m = self.num_specific_experts, self.num_shared_experts
-        name = f"level_{level}"
+        name, units = f"level_{level}", self.expert_units
         # The names of the experts, for reports: a list per task, and the shared ones
         specific_names, shared_names = specific_and_shared_experts(num_tasks, n, m)
         all_names = [*chain(*specific_names), *shared_names]
-        outputs = self._connect_experts(x_tasks, x_shared, num_tasks, name)  # E^j
+        outputs = []  # E^j: E_1 ... E_T if n > 0, then E_s if m > 0
+        if n > 0:
+            f = self.networks(num_tasks * n, units, f"{name}_specific_experts")
+            outputs.append(f(x_tasks))  # (experts of all tasks, batch, units)
+        if m > 0:
+            f = self.networks(m, units, f"{name}_shared_experts")
+            outputs.append(f(x_shared))  # (shared experts, batch, units)
 
         routes = [self._route(t, all_names) for t in range(num_tasks)]
         g_tasks = self.gates(routes, f"{name}_gates")(x_tasks)
@@ -118,26 +124,6 @@ class AdaTT(GatedSharing):
             owner,
             [e._replace(always_added=adds_own and e.owner == owner) for e in experts],
         )
-
-    def _connect_experts(
-        self, x_tasks: Tensor, x_shared: Tensor, num_tasks: int, name: str
-    ) -> list[Tensor]:
-        """Connects the experts of a level.
-
-        Returns: E_1 ... E_T, `(experts of all tasks, batch, units)`, if the tasks have
-            experts; then E_s, `(shared experts, batch, units)`, if there is unit s.
-        """
-        n, m = self.num_specific_experts, self.num_shared_experts
-        outputs = []
-        if n > 0:
-            f = self.networks(
-                num_tasks * n, self.expert_units, f"{name}_specific_experts"
-            )
-            outputs.append(f(x_tasks))
-        if m > 0:
-            f = self.networks(m, self.expert_units, f"{name}_shared_experts")
-            outputs.append(f(x_shared))
-        return outputs
 
     def _native_sum(
         self, outputs: Tensor, routes: Sequence["Route"], name: str
