@@ -28,15 +28,12 @@ def entry_points(name: str) -> list[EntryPoint]:
 
 @cache
 def _all_entry_points(paths: tuple[str, ...]) -> list[EntryPoint]:
-    installed = list(distributions(path=list(paths)))
-    # Reading the name of every package is slow, and usually no package offers options.
-    texts = (package.read_text("entry_points.txt") for package in installed)
-    if not any("[mtl_cli." in (text or "") for text in texts):
-        return []
-    # If two packages have the same name, Python imports the first one.
     packages: dict[str, Distribution] = {}
-    for package in installed:
-        packages.setdefault(package.name, package)
+    for package in distributions(path=list(paths)):
+        # Only of these few packages the name is read, which is slow. If two have the
+        # same name, Python imports the first one.
+        if "[mtl_cli." in (package.read_text("entry_points.txt") or ""):
+            packages.setdefault(package.name, package)
     return [
         entry
         for package in packages.values()

@@ -487,10 +487,10 @@ def test_first_of_two_packages_with_one_name_gives_the_entry_points(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = "Metadata-Version: 2.1\nName: shop\nVersion: 1.0\n"
-    write(tmp_path / "first" / "shop-1.0.dist-info", {"METADATA": text})
-    points = "[mtl_cli.models]\nshadowed = shop.model\n"
-    files = {"METADATA": text, "entry_points.txt": points}
-    write(tmp_path / "second" / "shop-1.0.dist-info", files)
+    for folder, option in (("first", "other"), ("second", "shadowed")):
+        points = f"[mtl_cli.models]\n{option} = shop.model\n"
+        files = {"METADATA": text, "entry_points.txt": points}
+        write(tmp_path / folder / "shop-1.0.dist-info", files)
     monkeypatch.syspath_prepend(str(tmp_path / "second"))
     assert "shadowed" in option_names("models")
     monkeypatch.syspath_prepend(str(tmp_path / "first"))
