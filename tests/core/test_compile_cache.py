@@ -24,7 +24,7 @@ def compiled_files(cache: Path) -> list[Path]:
 
 
 @pytest.mark.slow
-def test_damaged_code_is_compiled_again_with_the_same_numbers(tmp_path: Path) -> None:
+def test_kept_code_gives_the_same_numbers(tmp_path: Path) -> None:
     cache = tmp_path / 'a cache of "mine"'
 
     def numbers(name: str) -> dict:
@@ -37,21 +37,8 @@ def test_damaged_code_is_compiled_again_with_the_same_numbers(tmp_path: Path) ->
 
     first = numbers("first")
     (file,) = compiled_files(cache)
-    content = file.read_bytes()
     assert numbers("again") == first
     assert compiled_files(cache) == [file]
-    middle = len(content) // 2
-    flipped = bytes(byte ^ 255 for byte in content[middle : middle + 2000])
-    for name, damaged in {
-        "cut": content[:middle],
-        "flipped": content[:middle] + flipped + content[middle + 2000 :],
-        "empty": b"",
-    }.items():
-        for other in compiled_files(cache):
-            other.unlink()
-        file.write_bytes(damaged)
-        assert numbers(name) == first
-        assert not file.exists() or file.read_bytes() == content
 
 
 @pytest.fixture

@@ -417,8 +417,7 @@ def test_metric_of_a_plugin_takes_the_predictions_of_its_kind(
             "conf/encoder/squares.yaml",
             None,
             "encoder=squares",
-            "mine/encoders/squares.py has no YAML file; add conf/encoder/squares.yaml "
-            "to its plugin, with `name: squares` and a value for each key",
+            "the group 'encoder' has no option 'squares'; known: ",
         ),
         (
             "conf/balancing/halved.yaml",
