@@ -88,7 +88,12 @@ def message_of(
             "an interval of values is searched, not swept; add hydra/sweeper=optuna "
             "and hydra.sweeper.n_trials=20, or list the values: KEY=A,B,C"
         )
-    return first_line(error)
+    # model=3
+    if str(error).startswith("Config group override must be a string"):
+        groups = " ".join(group_choices(composed_settings(error)))
+        return f"{first_line(error)}; name an option: {groups or 'GROUP=OPTION'}"
+    key = named_key(error)
+    return f"{key}: {first_line(error)}" if key else first_line(error)
 
 
 def yaml_message(error: yaml.YAMLError) -> str:
@@ -123,21 +128,16 @@ def composition_message(
     #   Cannot merge DictConfig with ListConfig
     text = mask_secrets(str(root_cause)).replace("composing config:\n", "composing: ")
     message = text.strip().partition("\n")[0]
-    settings = composed_settings(error) or composed_settings(root_cause) or arguments
     # seed=1,2
     #   Ambiguous value for argument 'seed=1,2'
     if message.startswith("Ambiguous value for argument"):
         return f"{message}: add -m to run every value, or write a list as [A,B]"
-    # model=3
-    #   Config group override must be a string or a list. Got int
-    if message.startswith("Config group override must be a string"):
-        groups = " ".join(group_choices(settings))
-        return f"{message}; name an option of each group: {groups or 'GROUP=OPTION'}"
     key = named_key(error) or named_key(root_cause)
     if key.startswith("hydra."):
         return hydra_key_message(named_key(root_cause) or key, root_cause, message)
     if not key:
         return message if error is root_cause else f"{first_line(error)}: {message}"
+    settings = composed_settings(error) or composed_settings(root_cause) or arguments
     config = compose_chosen_options(settings)
     if not config:
         return message

@@ -28,7 +28,7 @@ MISTAKES = {
     "model=mmoe model.num_expert=3": "did you mean model.num_experts?",
     "model=mmoe model.num_level=3": "unknown key 'model.num_level'; known keys of mod",
     "foo.seeed=3": "unknown key 'foo.seeed'; did you mean seed?\n",
-    "encoder.embedding_l2=1": "did you mean encoder.l2_embedding?",
+    "encoder.embedding_l2=1": "unknown key 'encoder.embedding_l2'; did you mean enc",
     "model.sub.dropout=1": "'model.sub.dropout'; did you mean model.dropout?\n",
     "dataset.num_users=1": "; num_users is a key of dataset.generator=funnel",
     "dataset.name=funnel dataset.num_users=1": "'dataset.num_users'; num_users is",
@@ -75,9 +75,8 @@ MISTAKES = {
     "model.expert_units=[]": "model.expert_units: [] should have at least 1 item",
     "model.expert_units=[64,-1]": "-1 should be greater than or equal to 1",
     "model.tower_units=64": "64 should be a valid list; write [64]",
-    "'model.tower_units=\"[64]\"'": "'[64]' should be a valid list; remove the quotes",
-    "'model.tower_units=\"a: b\"'": "should be a valid list; write ['a: b']",
-    f"model.tower_units={'a' * 300}": "...' should be a valid list\n",
+    "'model.tower_units=\"[64]\"'": "model.tower_units: '[64]' should be a valid list",
+    f"model.tower_units={'a' * 300}": "...' should be a valid list",
     f"model.tower_units={'[' * 300}{']' * 300}": "the settings are nested too deeply",
     f"trainer.epochs={'1' * 5000}": "Exceeds the limit",
     f"+dataset.features.{'a' * 300}.kind=sparse": "File name too long",
@@ -107,9 +106,9 @@ MISTAKES = {
     "hydra/sweeper=nosuch": "the group 'hydra/sweeper' has no option 'nosuch'; known: "
     "basic, optuna, list\n",
     "balancing=3": "error: Config group override must be a string or a list. Got int; "
-    "name an option of each group: balancing=3\n",
-    "hydra/launcher=null": "name an option of each group: GROUP=OPTION\n",
-    "-m '~tracker' seed=1,2 model=null,ple": "each group: model=null",
+    "name an option: balancing=3\n",
+    "hydra/launcher=null": "Got NoneType; name an option: GROUP=OPTION\n",
+    "-m '~tracker' seed=1,2 model=null,ple": "name an option: model=null",
     "model=plee": "the group 'model' has no option 'plee'; known: adatt, aitm, "
     "cgc, cross_stitch, dbmtl, esmm, home, m3oe, mmoe, omoe, pepnet, ple, poso, "
     "shared_bottom, single_task, snr, star, stem; did you mean ple?",
