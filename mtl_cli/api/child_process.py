@@ -11,10 +11,9 @@ from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.paths import PACKAGE
 from mtl_cli.core.signals import Stopped
 
-# The program of the child process. SIGINT gets its default action: until the child
-# installs its own handler, Ctrl-C thus ends the child without a traceback. The folder
-# that holds `mtl_cli` is added at the end of `sys.path`: at the start, a file of this
-# folder, such as `random.py`, would replace a module of Python.
+# Until the child installs its own handler, Ctrl-C ends it without a traceback. The
+# folder of `mtl_cli` is added at the end of `sys.path`: at the start, a file such as
+# `random.py` would replace a module of Python.
 CHILD_PROGRAM = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
     "sys.path.append({!r}); from mtl_cli.cli.child import main; "
@@ -26,11 +25,7 @@ INTERRUPTS_BEFORE_KILL = 2
 
 
 def start_child(arguments: list[str]) -> "subprocess.Popen[str]":
-    """Starts the child process.
-
-    The arguments are the path of the file to which the child writes its outcome, and
-    then the arguments of `mtl-train`.
-    """
+    """Starts the child process, see `mtl_cli.cli.child.main` for the arguments."""
     program = CHILD_PROGRAM.format(str(PACKAGE.parent))
     try:
         return subprocess.Popen(

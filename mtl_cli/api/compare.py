@@ -130,10 +130,6 @@ def compare(
         plugins: the folder of plugins, or several folders, see `mtl_cli.load`. If a
             plugin defines the kind of a task, the task's metrics need the plugin.
 
-    Raises:
-        ConfigError: if there is nothing to compare, a name is unknown, or a plugin
-            cannot be used.
-
     Example:
         mtl_cli.compare("outputs/sweeps/NAME", metric="log_loss").to_frame()
     """

@@ -123,10 +123,6 @@ class Model:
         Returns: the evaluation, with the tables `metrics`, `slices`, `drift` and
             `importance`.
 
-        Raises:
-            DataError: if the table does not fit the model.
-            ConfigError: if `by` or `repeats` is wrong.
-
         Example:
             mtl_cli.load("outputs/runs/NAME").evaluate(may, by=["city"]).slices
         """
@@ -161,8 +157,6 @@ class Model:
                 such a column.
 
         Raises:
-            ConfigError: if the target exists or lies in the run folder, the format
-                cannot hold the model, or `set` is wrong.
             ExportError: if the export does not predict as the model does.
             WriteError: if the target cannot be written.
         """
@@ -192,8 +186,8 @@ def load(
             call names other plugins.
 
     Raises:
-        ConfigError: if Keras runs on another backend, a plugin cannot be used, or the
-            process was forked after another model was loaded.
+        ConfigError: if Keras runs on another backend, or the process was forked after
+            another model was loaded.
         DataError: if the folder holds no complete model.
 
     Example:

@@ -90,10 +90,6 @@ class Run:
 
         Returns: a figure of matplotlib. A dotted line marks the epoch whose weights
             were kept.
-
-        Raises:
-            DataError: if the run has no history or configuration, or one of the two
-                files is damaged.
         """
         from mtl_cli.pages.figures import figure_of
         from mtl_cli.runs.epoch_rows import learning_curves

@@ -32,14 +32,8 @@ from mtl_cli.sweep.job_deaths import exit_reason
 
 # {class of an error in the child: class to raise in this process}. Errors of other
 # classes become a `TrainingError`.
-ERRORS: dict[str, type[BaseException]] = {
-    "ConfigError": ConfigError,
-    "DataError": DataError,
-    "RowError": DataError,
-    "LostWorkerError": LostWorkerError,
-    "WriteError": WriteError,
-    "KeyboardInterrupt": KeyboardInterrupt,
-}
+SAME_ERRORS = (ConfigError, DataError, LostWorkerError, WriteError, KeyboardInterrupt)
+ERRORS = {cls.__name__: cls for cls in SAME_ERRORS} | {"RowError": DataError}
 
 
 @checked_call
@@ -71,13 +65,12 @@ def train(*overrides: str, **settings: Any) -> Run:
         run = mtl_cli.train("model=mmoe", seed=2, trainer={"epochs": 3})
     """
     arguments = [*overrides, *overrides_of(settings)]
-    for argument in arguments:
-        if asks_for_sweep(argument):
-            raise ConfigError(
-                f"mtl_cli.train: {argument!r} asks for a sweep, but this function "
-                "trains one model; run `mtl-train -m ...`, and read the sweep's folder "
-                "with mtl_cli.compare"
-            )
+    for argument in filter(asks_for_sweep, arguments):
+        raise ConfigError(
+            f"mtl_cli.train: {argument!r} asks for a sweep, but this function trains "
+            "one model; run `mtl-train -m ...`, and read the sweep's folder with "
+            "mtl_cli.compare"
+        )
     outcome = run_child(arguments)
     if outcome["failures"]:
         failure = outcome["failures"][0]
@@ -112,10 +105,6 @@ def run_child(arguments: list[str]) -> dict[str, Any]:
 
     Returns: the JSON object that the child has written: {"failures": [...], "folder":
         run folder or None}; see `mtl_cli.cli.child`.
-
-    Raises:
-        KeyboardInterrupt: if Ctrl-C has ended the child before it wrote an outcome.
-        TrainingError: if the child has died.
     """
     with tempfile.TemporaryDirectory(prefix="mtl-cli-") as folder:
         outcome_file = Path(folder, "result.json")

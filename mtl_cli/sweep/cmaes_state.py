@@ -1,13 +1,9 @@
 """Keeps the states of a CMA-ES search in memory instead of in the search's database.
 
 Optuna keeps the states of its CMA-ES sampler as pickles in the database. A pickle can
-run any code when it is loaded, and the database may come from someone else, as a file
-in the sweep's folder. Therefore the database gets a random token instead of a state,
-and nothing is made from what the database holds.
-
-A resumed sweep, or a sweep that shares its database with others, begins with a new
-optimizer. For each new trial, Optuna passes the completed trials of one more generation
-to the optimizer, until the optimizer knows all completed trials.
+run any code when it is loaded, and the database may come from someone else. So the
+database gets a random token instead of a state. A resumed sweep begins with a new
+optimizer, to which Optuna passes the completed trials.
 """
 
 import copy
@@ -22,8 +18,7 @@ states_by_token: dict[bytes, Any] = {}
 def replace_pickle() -> None:
     """Makes Optuna's CMA-ES sampler use `keep_state` and `kept_state`.
 
-    Optuna has no option for this. So `pickle` is replaced in Optuna's private module of
-    the sampler, for the whole process.
+    Optuna has no option for this, so `pickle` is replaced in the sampler's module.
     """
     import optuna.samplers._cmaes as cmaes_sampler
 

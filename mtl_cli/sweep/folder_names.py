@@ -62,8 +62,7 @@ def job_name(settings: list[str]) -> str:
 
     The model and the seed come first, the other settings follow in alphabetical order.
     The name does not depend on which settings the sweep varies, so that a later sweep
-    with more values finds the jobs. If the name is shortened, or characters are
-    replaced, a hash is added.
+    with more values finds the jobs.
 
     >>> job_name(["encoder=dcn", "seed=1", "model=ple"])
     'model=ple,seed=1,encoder=dcn'

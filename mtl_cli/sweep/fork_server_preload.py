@@ -22,7 +22,6 @@ import mtl_cli.sweep.job
 import mtl_cli.sweep.session
 import mtl_cli.training.train  # noqa: F401
 
-# A job shares the memory pages of the server until it writes to a page: then the system
-# copies the page. The garbage collector writes to every object that it visits, but does
-# not visit frozen objects. The pages of frozen objects therefore stay shared.
+# A job shares the memory pages of the server until it writes to a page. The garbage
+# collector writes to every object that it visits, except frozen objects.
 gc.freeze()

@@ -56,9 +56,8 @@ def fork_server() -> ForkServerContext:
 def ignore_terminal_signals() -> Iterator[None]:
     """Makes processes that start inside the block ignore Ctrl-C and a closed terminal.
 
-    Both signals of the terminal also reach the fork server. If the server ended, its
-    jobs would be killed. Python's fork server ignores Ctrl-C by itself, but only after
-    it has imported the preloaded modules.
+    Both signals also reach the fork server. If the server ended, its jobs would be
+    killed. Python's fork server ignores Ctrl-C only after its imports.
     """
     numbers = (signal.SIGINT, signal.SIGHUP)
     handlers = {number: signal.getsignal(number) for number in numbers}

@@ -59,9 +59,7 @@ def prefix_new_keys(config: DictConfig) -> None:
 def remove_replaced_params(config: DictConfig) -> None:
     """Removes the keys of `hydra.sweeper.params` that the command line sets too.
 
-    Otherwise Optuna's sweeper would mix the two. If the command line gives a key one
-    value, the sweeper would still count the file's values as points of a grid. If the
-    file gives the key one value, it would ignore several values of the command line.
+    Otherwise Optuna's sweeper would mix the two.
     """
     params: Any = OmegaConf.select(config, "hydra.sweeper.params")
     if not params:
@@ -149,10 +147,9 @@ def new_submitit_folder(sweep: Path) -> Path:
 
 
 def remove_submitit_pickles(sweep: Path) -> None:
-    """Removes the pickles that submitit has written, because they may hold secrets.
+    """Removes the pickles of this and earlier starts, because they may hold secrets.
 
-    The pickles of earlier starts of the sweep are removed too: a killed start leaves
-    them. The caller holds the lock of the sweep's folder, so no other start runs.
+    The caller holds the lock of the sweep's folder, so no other start runs.
     """
     parent = sweep.absolute() / ".submitit"
     if parent.is_symlink():

@@ -1,8 +1,6 @@
 """The jobs of one composed configuration: its repeats, and the twins of each repeat.
 
-A repeat is the same run with another seed. A twin is a run to compare a job with: the
-single-task twin trains a separate network for each task, a single-scenario twin trains
-on the rows of one scenario alone.
+A repeat is the same run with another seed. A twin is a run to compare a job with.
 """
 
 from typing import Any, NamedTuple
@@ -56,8 +54,7 @@ def single_task_twin(variant: Variant) -> Variant:
     """Returns a run's single-task twin: a run with a separate network for each task.
 
     Between a task's input and its tower, the twin has the layers of one expert of each
-    level. The keys that mean the same for all models keep their values. A value that
-    only the model's YAML sets becomes a setting of the twin.
+    level. The keys that mean the same for all models keep their values.
     """
     values, settings, choices = variant
     model = values["model"]

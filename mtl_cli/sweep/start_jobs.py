@@ -59,12 +59,10 @@ class Objective:
 def start_jobs(composed: DictConfig) -> Objective:
     """Starts the jobs of one composed configuration, and returns its objective.
 
-    Hydra's basic launcher calls this function for all configurations in one process.
-    The function then returns while its jobs are running. Other launchers call the
-    function in one process per configuration. The function then waits for its jobs.
-
-    The objective is the mean over the repeats, without the twins. Only searches use it.
-    The function empties `composed` to save memory.
+    Hydra's basic launcher calls this function for all configurations in one process,
+    and it returns while its jobs are running. Other launchers call it in one process
+    per configuration, and it waits for its jobs. The objective is the mean over the
+    repeats, without the twins. The function empties `composed` to save memory.
     """
     hydra_config = HydraConfig.get()
     sweep = Path(hydra_config.runtime.output_dir)
