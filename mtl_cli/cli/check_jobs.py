@@ -1,6 +1,5 @@
 """Checks the configurations of a sweep's jobs before the jobs start."""
 
-import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,6 +34,8 @@ def check_jobs(
     Raises:
         Exception: Hydra's error, or `ConfigError`, if a job cannot be composed.
     """
+    from mtl_cli.sweep.job_table import shown_settings
+
     config: Any = sweeper.config
     running_sweep: Any = session.current
     jobs_by_error: dict[str, list[Settings]] = {}
@@ -42,10 +43,12 @@ def check_jobs(
         if error := error_of(compose_job(config, settings, number)):
             jobs_by_error.setdefault(error, []).append(settings)
     running_sweep.num_checked_jobs += len(batch)
+    table = running_sweep.table
     for error, jobs in list(jobs_by_error.items())[:MAX_WARNINGS]:
         count = f"{len(jobs):,} of {len(batch):,}"
-        line = f"{count} jobs will fail, for example {shlex.join(jobs[0])}: {error}"
-        running_sweep.table.print_line(f"warning: {mask_secrets(line)}")
+        example = shown_settings(jobs[0], table.fixed_keys)
+        line = f"{count} jobs will fail, for example {example}: {error}"
+        table.print_line(f"warning: {mask_secrets(line)}")
 
 
 def error_of(composed: DictConfig) -> str:

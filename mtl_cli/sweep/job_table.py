@@ -4,7 +4,7 @@ import contextlib
 import shlex
 import threading
 import time
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -140,7 +140,7 @@ class JobTable:
             )
         for record in records:
             status, seconds = self.status_and_seconds(record)
-            settings = shown_settings(record, self.fixed_keys)
+            settings = shown_settings(record.settings, self.fixed_keys)
             table.add_row(
                 record.number,
                 Text(
@@ -192,14 +192,14 @@ def line_of_ended_job(record: JobRecord, fixed_keys: Set[str]) -> str:
     )
     if record.error and record.error != record.status:
         result = record.error
-    settings = shown_settings(record, fixed_keys)
+    settings = shown_settings(record.settings, fixed_keys)
     return f"job {record.number} {status}  {settings}  {result}".rstrip()
 
 
-def shown_settings(record: JobRecord, fixed_keys: Set[str]) -> str:
+def shown_settings(settings: Sequence[str], fixed_keys: Set[str]) -> str:
     """Returns the settings of a job on one line.
 
     Settings of `fixed_keys` are left out, unless the job has no other settings.
     """
-    own_settings = [s for s in record.settings if key_of_setting(s) not in fixed_keys]
-    return " ".join(own_settings or record.settings)
+    own_settings = [s for s in settings if key_of_setting(s) not in fixed_keys]
+    return " ".join(own_settings or settings)
