@@ -147,4 +147,4 @@ def launcher_failure_message(error: Exception) -> str:
     if end := re.search(r"(.+)\n[\s-]*You can check", str(error)):
         return f"a process of {package} failed: {end[1]}"
     lines = [line.strip() for line in str(error).splitlines() if line.strip("- ")]
-    return f"a process of {package} failed: {' '.join([*lines[:1], *lines[1:][-1:]])}"
+    return f"a process of {package} failed: {' '.join(lines[:2])}"
