@@ -69,7 +69,7 @@ class ExportFormat(Options):
 
     Attributes:
         packages: the Python packages that the format needs, if mtl-cli itself does not
-            need them.
+            need them; names without dots.
         extra: the extra that installs the packages: `pip install 'mtl-cli[EXTRA]'`.
         tolerance: the largest accepted error of a prediction.
         has_inputs: whether an export takes raw columns as its inputs. If not, as in an

@@ -384,14 +384,12 @@ def test_weights_have_no_inputs_so_no_column_can_be_set(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("package", ["no_such_package", "no_such_package.module"])
 def test_format_whose_package_is_missing_is_refused(
-    package: str, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # A dotted name whose parent is missing raised a ModuleNotFoundError.
     export_format = get_format("onnx")
-    monkeypatch.setattr(type(export_format), "packages", ("onnx", package))
-    message = rf"--format onnx: not installed: {package}; .*'mtl-cli\[export\]'"
+    monkeypatch.setattr(type(export_format), "packages", ("onnx", "no_such_package"))
+    message = r"--format onnx: not installed: no_such_package; .*'mtl-cli\[export\]'"
     with pytest.raises(ConfigError, match=message):
         export_format.check("onnx", Path("model.onnx"))
 
