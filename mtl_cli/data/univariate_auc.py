@@ -21,8 +21,10 @@ def feature_aucs(
 ) -> dict[str, float]:
     """Returns {output: the AUC that a feature alone reaches} for binary outputs.
 
-    An output with too few rows is left out. A feature without lists that copies the
-    labels of an output is refused. `train` holds the sampled training rows.
+    An output with too few rows is left out. The AUC of lists is the highest of three:
+    by all values, by the first and by the last value of each list. A feature that
+    copies the labels of an output is refused, also if only these first or last values
+    do. `train` holds the sampled training rows.
     """
     values, rows = features.all_values(train.features, name)
     distinct, codes = np.unique(values, return_inverse=True)
@@ -37,19 +39,36 @@ def feature_aucs(
         if len(labels) < MIN_ROWS:
             continue
         counted_codes = codes[is_counted[rows]]
-        if not is_list:
-            refuse_copy(name, output, labels, counted_codes)
-        if not output.task.BINARY_LABELS:
-            continue
+        codes_by_noun = {"values": counted_codes}  # {noun: one code per row}
         if is_list:
             row_among_counted = np.cumsum(is_counted) - 1  # (rows,)
             counted_rows = row_among_counted[rows[is_counted[rows]]]
-            auc_alone = list_auc(labels, counted_codes, counted_rows)
-        else:
-            auc_alone = univariate_auc(labels, counted_codes, numbers)
-        if auc_alone is not None:
-            aucs[output.name] = auc_alone
+            codes_by_noun = ends_of_lists(counted_codes, counted_rows, len(labels))
+        for noun, row_codes in codes_by_noun.items():
+            refuse_copy(name, output, labels, row_codes, noun)
+        if not output.task.BINARY_LABELS:
+            continue
+        aucs_alone = [
+            univariate_auc(labels, row_codes, numbers)
+            for row_codes in codes_by_noun.values()
+        ]
+        if is_list:
+            aucs_alone.append(list_auc(labels, counted_codes, counted_rows))
+        if known_aucs := [auc for auc in aucs_alone if auc is not None]:
+            aucs[output.name] = max(known_aucs)
     return aucs
+
+
+def ends_of_lists(codes: Array, rows: Array, num_rows: int) -> dict[str, Array]:
+    """Returns the codes, from 1, of the first and of the last value of each list.
+
+    An empty list has the code 0. `codes` and `rows` are those of `list_auc`.
+    """
+    first, last = np.zeros((2, num_rows), codes.dtype)
+    # If an index occurs several times, NumPy keeps the last number assigned to it.
+    first[rows[::-1]] = codes[::-1] + 1
+    last[rows] = codes + 1
+    return {"first values in the lists": first, "last values in the lists": last}
 
 
 def univariate_auc(y: Array, codes: Array, numbers: Array | None) -> float | None:
@@ -146,19 +165,24 @@ def auc_of_scores(positive: Array, codes: Array, scores: Array) -> float:
     return auc(labels, np.tile(scores, 2)[is_present], weights[is_present])
 
 
-def refuse_copy(feature: str, output: Output, labels: Array, values: Array) -> None:
+def refuse_copy(
+    feature: str, output: Output, labels: Array, values: Array, noun: str
+) -> None:
     """Refuses a feature whose values correspond one to one to an output's labels.
 
-    Both are the label or the value of each row, (rows,).
+    Both are the label or the value of each row, (rows,). `noun` names the values.
     """
     has_classes = output.task.HAS_CLASSES
+    rounded_labels = [labels]
     if not has_classes:
-        # Features are encoded as float32, usually after their mean was subtracted.
-        labels = (labels - labels.mean()).astype("float32")
+        # Features are encoded as float32, some of them after their mean was subtracted.
+        centred = labels - labels.mean()
+        rounded_labels = [labels.astype("float32"), centred.astype("float32")]
     first = slice(FIRST_ROWS)
-    if not (
-        is_one_to_one(values[first], labels[first], has_classes)
-        and is_one_to_one(values, labels, has_classes)
+    if not any(
+        is_one_to_one(values[first], y[first], has_classes)
+        and is_one_to_one(values, y, has_classes)
+        for y in rounded_labels
     ):
         return
     num_values = len(np.unique(values))
@@ -166,7 +190,7 @@ def refuse_copy(feature: str, output: Output, labels: Array, values: Array) -> N
     if num_values < 2 or (has_classes and len(labels) < 2 * num_values):
         return
     raise DataError(
-        f"dataset.features.{feature}: the {num_values:,} values of this feature "
+        f"dataset.features.{feature}: the {num_values:,} {noun} of this feature "
         f"correspond one to one to the labels of task {output.name} in all "
         f"{len(labels):,} rows looked at, so the model would see the answer; remove "
         "the feature"
