@@ -93,7 +93,8 @@ def find_or_encode_in(
         folder = Path(tempfile.mkdtemp(prefix="tmp-", dir=target.parent))
         try:
             encode(folder)
-            return Entry(folder.rename(target))
+            # Without a lock, another process may have made the entry in the meantime.
+            return find_entry(target, check) or Entry(folder.rename(target))
         finally:
             # If all went well, the folder has its new name, so this does nothing.
             shutil.rmtree(folder, ignore_errors=True)
