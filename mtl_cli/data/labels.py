@@ -16,6 +16,7 @@ from mtl_cli.columns.numeric import (
     check_numbers,
     numbers_from_0_to_1,
 )
+from mtl_cli.core.option_classes import overridden_below
 from mtl_cli.core.tensors import check_shape
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.dataset import Dataset
@@ -153,7 +154,11 @@ def labels_of_task(
 
     Returns: (rows,), NaN where the cell is empty.
     """
-    read = task.read_known_labels if unknown_as_missing else task.read_labels
+    # A plugin's kind that overrides only `read_labels` may read other cells than the
+    # `read_known_labels` that it inherits.
+    overrides = overridden_below(type(task), "read_known_labels")
+    knows_others = unknown_as_missing and "read_labels" not in overrides
+    read = task.read_known_labels if knows_others else task.read_labels
     labels = read(f"{key}: column '{task.label}'", table[task.label])
     source = f"{key}: `read_labels` of kind {task.kind}"
     check_shape(source, labels, (table.num_rows,))

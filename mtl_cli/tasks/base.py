@@ -183,7 +183,8 @@ class Task(Options):
     def read_known_labels(self, message_start: str, column: pa.ChunkedArray) -> Array:
         """Converts a label column like `read_labels`, but unknown classes become NaN.
 
-        An evaluation calls this method, and so leaves out rows of unknown classes.
+        An evaluation calls this method, and so leaves out rows of unknown classes. If a
+        subclass overrides only `read_labels`, an evaluation calls `read_labels`.
         """
         return self.read_labels(message_start, column)
 
