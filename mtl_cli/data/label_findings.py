@@ -1,5 +1,8 @@
 """Finds odd properties of the labels. Such properties often come from mistakes."""
 
+import math
+from collections.abc import Mapping
+
 from mtl_cli.core.message_text import line_if_any
 from mtl_cli.data.report import Report
 from mtl_cli.data.table import Table
@@ -14,6 +17,7 @@ MIN_OF_CLASS = 50  # a class with fewer rows makes the AUC uncertain by about 0.
 # If a smaller fraction of an output's rows has label 0 in a sampled task, these labels
 # are probably errors, such as a conversion without a click.
 MIN_SAMPLED_FRACTION = 0.01
+Counts = Mapping[str, int]  # see `tasks` in `Report`
 
 
 def rare_class_findings(report: Report) -> list[str]:
@@ -93,3 +97,56 @@ def uncorrected_findings(outputs: list[Output], train: Table) -> list[str]:
                 f"funnel that begins with {name}, set model.heads=funnel"
             )
     return lines
+
+
+def revealing_rate_findings(train: Table) -> list[str]:
+    """Returns a line for each column of sampling rates that reveals the label.
+
+    Rows with label 1 need the rate of rows like them with label 0. A common mistake is
+    the rate 1 in all rows with label 1.
+    """
+    return [
+        f"the sampling_rate of {name} is 1 in all rows with label 1, so the "
+        "probabilities are wrong; give such a row the rate of the rows with label 0 "
+        "that are like it"
+        for name, log_rates in train.log_rates.items()
+        if log_rates.any() and not log_rates[train.labels[name] == 1].any()
+    ]
+
+
+def unsampled_findings(
+    outputs: list[Output], counts_by_output: Mapping[str, Mapping[str, Counts]]
+) -> list[str]:
+    """Returns a line for each output and split whose rows seem not to be sampled.
+
+    A `sampling_rate` that is a number holds for the rows of every table. In a table of
+    all rows, the share of label 1 is lower than in the sampled training rows.
+    `counts_by_output` is {output: {split: the counts of its rows}}, see `Report`.
+    """
+    lines = []
+    for output in outputs:
+        name, rate = output.name, output.task.kept_negatives
+        # Other outputs with this rate count the same rows.
+        if rate == 1 or output.sampled_task != name:
+            continue
+        odds = {split: odds_of_1(x) for split, x in counts_by_output[name].items()}
+        # Sampling with the rate r multiplies the odds of label 1 by 1 / r.
+        lines += [
+            f"the {split} rows seem to hold all rows with {name} = 0 (the odds of "
+            f"{name} = 1 are {odds[split]:.3g}, but {odds['train']:.3g} in the "
+            f"training rows), and sampling_rate {rate:g} counts each of them "
+            f"{1 / rate:g} times, so metrics are wrong; sample these rows like the "
+            "training rows, or train with a column of rates as sampling_rate"
+            for split in odds
+            if odds[split] < odds["train"] * math.sqrt(rate)
+        ]
+    return lines
+
+
+def odds_of_1(counts: Counts) -> float:
+    """Returns the odds of label 1; NaN, which is no finding, with too few rows."""
+    num_positive = counts["positives"]
+    num_negative = counts["rows"] - num_positive
+    if min(num_positive, num_negative) < MIN_OF_CLASS:
+        return math.nan
+    return num_positive / num_negative

@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError
 from mtl_cli.core.locations import Location
+from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.data.compute_report import label_counts
+from mtl_cli.data.label_findings import unsampled_findings
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.open_table import TableInMemory, opened_for_evaluation
 from mtl_cli.evaluation.prediction_drift import prediction_drift
@@ -88,7 +91,7 @@ def evaluate(
             request.on_progress,
         )
     drift_remarks = filter(None, [rows.feature_counts.remark, drift_remark])
-    remarks = [*rows.remarks, *drift_remarks]
+    remarks = [*rows.remarks, *drift_remarks, *sampling_remarks(model, rows)]
     evaluation = Evaluation(
         run=str(model.folder),
         table_name=mask_secrets(rows.table_name),
@@ -116,6 +119,20 @@ def read_rows(
     with opened_for_evaluation(model, table, slice_columns) as (source, plan):
         on_rows = partial(request.on_progress, "predicting")
         return rows_of_source(model, source, plan, on_rows)
+
+
+def sampling_remarks(model: TrainedModel, rows: EvaluatedRows) -> list[str]:
+    """Returns a remark for each `sampling_rate` that does not fit the rows."""
+    evaluated = {o.name: label_counts(o, rows.table) for o in rows.outputs}
+    try:
+        trained = read_json_object(model.folder / "data_report.json")["tasks"]
+        counts = {
+            name: {"train": trained[name]["train"], "evaluated": evaluated[name]}
+            for name in evaluated
+        }
+        return unsampled_findings(rows.outputs, counts)
+    except DAMAGED_FILE_ERRORS:
+        return []
 
 
 def requested_slices(model: TrainedModel, rows: EvaluatedRows) -> list[Slices]:

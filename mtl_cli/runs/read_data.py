@@ -11,7 +11,12 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.terminal import progress_line, work_text
 from mtl_cli.data.continued_features import check_same_keys, refused_if_damaged
-from mtl_cli.data.label_findings import few_valid_rows_findings, uncorrected_findings
+from mtl_cli.data.label_findings import (
+    few_valid_rows_findings,
+    revealing_rate_findings,
+    uncorrected_findings,
+    unsampled_findings,
+)
 from mtl_cli.data.load import Data, load
 from mtl_cli.network import pretrained
 from mtl_cli.network.pretrained import PretrainedVectors
@@ -61,7 +66,9 @@ def read_data(
         *earlier_rows_warnings(config),
         *data.report["findings"],
         *heads.label_warnings(config.chosen_tasks, train.labels),
+        *revealing_rate_findings(train),
         *uncorrected_findings(config.outputs, train),
+        *unsampled_findings(config.outputs, data.report["tasks"]),
     ]
     if valid is not None and stops_early:
         warnings += unmonitored_warnings(reason_by_unmonitored_task)

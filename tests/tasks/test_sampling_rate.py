@@ -15,7 +15,11 @@ from scipy.special import expit, logit
 
 import mtl_cli
 from mtl_cli.core.errors import DataError
-from mtl_cli.data.label_findings import uncorrected_findings
+from mtl_cli.data.label_findings import (
+    revealing_rate_findings,
+    uncorrected_findings,
+    unsampled_findings,
+)
 from mtl_cli.data.labels import labels_of_rows
 from mtl_cli.data.table import Table
 from mtl_cli.heads.esmm import ESMM
@@ -203,6 +207,15 @@ def test_calibration_is_fitted_to_all_rows() -> None:
     assert np.average(p, weights=weights) == pytest.approx(0.2, abs=0.01)
 
 
+def test_rates_that_give_the_label_away_are_warned_of() -> None:
+    label, rates = np.array([1.0, 0, 0, 1]), np.array([1.0, 0.1, 0.1, 1.0])
+    table = Table({}, {"y": label}, {}, log_rates={"y": np.log(rates)})
+    assert "is 1 in all rows with label 1" in revealing_rate_findings(table)[0]
+    for fine in ([0.1, 0.1, 0.1, 1.0], [1.0, 1.0, 1.0, 1.0]):
+        table.log_rates["y"] = np.log(fine)
+        assert not revealing_rate_findings(table)
+
+
 def test_outputs_on_sampled_rows_without_a_correction_are_warned_of() -> None:
     sampled = {"click": CLICK | {"sampling_rate": RATE}}
     buy = {"label": "buy", "kind": "binary"}
@@ -221,6 +234,23 @@ def test_outputs_on_sampled_rows_without_a_correction_are_warned_of() -> None:
     assert not findings(sampled | {"buy": buy | {"sampling_rate": 0.5}})
     assert not findings(sampled | {"buy": buy}, ESMM())
     assert not findings({"click": CLICK, "buy": buy})
+
+
+def test_whole_rows_of_a_sampled_task_are_warned_of() -> None:
+    dataset = declared(
+        "a.csv", {"x": {"kind": "dense"}}, {"click": CLICK | {"sampling_rate": 0.1}}
+    )
+    trained = {"rows": 10_000, "positives": 4_000}
+
+    def findings(counts: dict[str, int]) -> list[str]:
+        return unsampled_findings(
+            outputs(dataset), {"click": {"train": trained, "test": counts}}
+        )
+
+    (line,) = findings({"rows": 64_000, "positives": 4_000})
+    assert line.startswith("the test rows seem to hold all rows with click = 0 (the od")
+    assert not findings(trained | {"positives": 2_500})
+    assert not findings({"rows": 640, "positives": 40})  # too few to tell
 
 
 @pytest.mark.slow
@@ -288,6 +318,10 @@ def test_run_on_a_sample_predicts_and_scores_all_rows(
             share = shares[everything["user"].to_numpy()].mean()
             assert prediction["trained_mean"] == pytest.approx(share, rel=0.06)
             assert prediction["mean"] == pytest.approx(share, rel=0.06)
+    else:
+        whole = model.evaluate(everything)
+        assert any("seem to hold all rows with click = 0" in x for x in whole.remarks)
+        assert not any("seem to hold" in line for line in evaluation.remarks)
 
 
 @pytest.mark.slow
