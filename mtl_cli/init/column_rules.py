@@ -4,6 +4,8 @@ Each rule is a function that returns a proposal, or None if the rule does not ap
 rules for text and lists are in `text_rules`.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from mtl_cli.init.column_profile import MAX_CATEGORIES, ColumnProfile
@@ -15,7 +17,7 @@ from mtl_cli.init.column_proposal import (
     propose_numbers,
 )
 from mtl_cli.init.column_summary import first_and_last_time, shorten
-from mtl_cli.init.convertible_text import convertible_remark
+from mtl_cli.init.convertible_text import convertible_remark, thousands_warning
 from mtl_cli.init.name_hints import (
     BIRTH_WORDS,
     PROPENSITY_WORDS,
@@ -107,7 +109,7 @@ def decimal_column(column: ColumnProfile) -> ColumnProposal | None:
             "store the ids as whole numbers"
         )
         return propose_categories(column, warning=warning)
-    return propose_numbers(column)
+    return replace(propose_numbers(column), warning=thousands_warning(column))
 
 
 def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:

@@ -61,6 +61,8 @@ OTHER_KINDS = {
 }
 # A kind describes a column if more than this share of its distinct texts match.
 MIN_MATCHING_SHARE = 0.9
+# Numbers with three digits after the point, or without a point.
+MAYBE_THOUSANDS = r"^-?(0|[1-9][0-9]{0,2}(\.[0-9]{3})?)$"
 # A column of numbers may hold at most this number of different texts, such as marks of
 # missing values. A column with more texts is a column of text.
 MAX_TEXTS_AMONG_NUMBERS = 5
@@ -94,3 +96,22 @@ def convertible_remark(column: ColumnProfile) -> str:
         if are_mostly(pattern):
             return f"the cells are {remark}"
     return ""
+
+
+def thousands_warning(column: ColumnProfile) -> str:
+    """Returns a warning if texts such as 1.359 beside 999 may mean 1359 and 999, or "".
+
+    Decimals look different: 0.125, or 1.500 beside 1.25.
+    """
+    values = column.values
+    if not (
+        column.stored_as_text
+        and matches(values, MAYBE_THOUSANDS).all()
+        and matches(values, "^-?[0-9]{3}$").any()
+        and matches(values, r"\.").any()
+    ):
+        return ""
+    return (
+        "the points may separate thousands, but are read as decimal points; if they "
+        "do, write 1359 for 1.359"
+    )

@@ -10,7 +10,7 @@ from mtl_cli.core.message_text import counted
 from mtl_cli.init.column_profile import Array, ColumnProfile
 from mtl_cli.init.column_proposal import join_remarks
 from mtl_cli.init.column_summary import missing_share, shorten
-from mtl_cli.init.convertible_text import convertible_remark
+from mtl_cli.init.convertible_text import convertible_remark, thousands_warning
 from mtl_cli.tasks.base import Task, task_class
 
 MAX_CLASSES = 30
@@ -113,6 +113,8 @@ def regression(message_start: str, column: ColumnProfile) -> TaskProposal:
     if not np.isfinite(labels).all():
         raise DataError(f"{message_start} holds infinite numbers; empty these cells")
     remark, reason = describe_amounts(labels, labels_and_missing(column))
+    if warning := thousands_warning(column):
+        remark = reason = f"WARNING: {warning}"
     remarks = {
         "kind": remark,
         "transform": "log1p learns a value near the median (lower MAE, lower R2)",

@@ -5,7 +5,7 @@ import pytest
 
 from mtl_cli.init.column_profile import profile_column
 from mtl_cli.init.column_rules import propose_column
-from mtl_cli.init.convertible_text import convertible_remark
+from mtl_cli.init.convertible_text import convertible_remark, thousands_warning
 
 # {what the remark says: cells of the kind}
 EXAMPLES = {
@@ -107,3 +107,20 @@ def test_numbers_of_three_digits_with_spaces_may_be_lists():
     cells = [f"{100 + i % 7} {100 + i % 5} {100 + i % 3}" for i in range(500)]
     proposal = propose_column(profile_column("x", pa.chunked_array([cells])))
     assert proposal.keys["kind"] == "sequence"
+
+
+@pytest.mark.parametrize(
+    ("cells", "is_told"),
+    [
+        (["999", "1.359", "0"], True),
+        (["-450", "-12.359", None], True),
+        (["999", "1.359", "0.125"], False),
+        (["999", "1.359", "1360"], False),  # without a point
+        (["12.359", "80.980"], False),  # a file may hold three decimals of each number
+        (["1", "2", "1.125"], False),
+    ],
+)
+def test_points_that_may_separate_thousands_are_told(cells, is_told):
+    column = profile_column("x", pa.chunked_array([cells]))
+    assert bool(thousands_warning(column)) == is_told
+    assert propose_column(column).warning == thousands_warning(column)
