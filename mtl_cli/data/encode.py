@@ -73,7 +73,8 @@ def encode_sources(
     The first reading learns from the training rows, and writes the labels of all rows.
     The second reading encodes the features of all rows, and writes them.
     """
-    rows = SplitRows(sources, split_rows(dataset, sources), on_rows)
+    codes_by_table, early_rows_findings = split_rows(dataset, sources)
+    rows = SplitRows(sources, codes_by_table, on_rows)
     profile = Profile(rows.num_rows)
     statistics = LabelStatistics(dataset, outputs)
     fitter = learn_and_write_labels(dataset, outputs, rows, writer, profile, statistics)
@@ -81,6 +82,7 @@ def encode_sources(
     encode_features(features, rows, writer, profile)
     splits = writer.flushed_tables()
     report = data_report(outputs, features, profile, splits, continued=earlier or {})
+    report["findings"] += early_rows_findings
     writer.write_manifest(
         {"features": features.learnt, "labels": statistics.by_task(), "report": report}
     )

@@ -13,22 +13,32 @@ from mtl_cli.columns.arrow_types import check_single_values, is_text
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.columns.vocabulary import refuse_rounded_ids
 from mtl_cli.core.errors import DataError
-from mtl_cli.core.message_text import counted
+from mtl_cli.core.message_text import counted, line_if_any
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.sources import Source
 from mtl_cli.data.split_times import read_split_column, read_times
 from mtl_cli.data.table import Array
 
 SPLITS = ("train", "valid", "test")
+MAX_EARLY_FRACTION = 0.01  # of a table's rows, before a warning
 Codes = Array  # (rows,), uint8; the code of a row's split is its position in `SPLITS`
 
 
-def split_rows(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Codes]:
-    """Returns {table: the code of each row's split, (rows,)}; refuses empty splits.
+def split_rows(
+    dataset: Dataset, sources: dict[str, Source]
+) -> tuple[dict[str, Codes], list[str]]:
+    """Splits the rows, and refuses empty splits.
 
     The rows that are not held out belong to the split with the name of their table.
+
+    Returns: {table: the code of each row's split, (rows,)}, and the findings about rows
+        of other tables that are earlier than training rows.
     """
     codes_by_table: dict[str, Codes] = {}
+    times_by_table = {}
+    holds_out = dataset.valid_fraction or dataset.test_fraction
+    if dataset.split_by == "time" and (holds_out or len(sources) > 1):
+        times_by_table = {name: read_times(dataset, x) for name, x in sources.items()}
     for table_name, source in sources.items():
         fractions = {}  # {split: fraction of the table's rows to hold out}
         if dataset.valid_fraction and dataset.valid_from == table_name:
@@ -40,14 +50,43 @@ def split_rows(dataset: Dataset, sources: dict[str, Source]) -> dict[str, Codes]
         elif dataset.split_by == "group":
             codes = split_by_group(dataset, source, fractions, table_name)
         else:
-            codes = split_in_order(dataset, source, fractions, table_name)
+            times, _ = times_by_table.get(table_name, (None, ""))
+            codes = split_in_order(dataset, source, fractions, table_name, times)
         refuse_empty_splits(dataset, table_name, fractions, codes)
         codes_by_table[table_name] = codes
-    return codes_by_table
+    return codes_by_table, early_rows_findings(times_by_table, codes_by_table["train"])
+
+
+def early_rows_findings(
+    times_by_table: dict[str, tuple[Array, str]], train_codes: Codes
+) -> list[str]:
+    """Returns a line about tables with rows earlier than the last training row.
+
+    {} are the times of a split that is not by time, see `read_times`.
+    """
+    if len(times_by_table) < 2:
+        return []
+    train_times, train_type = times_by_table["train"]
+    last_time = train_times[train_codes == SPLITS.index("train")].max()
+    early = []
+    for name, (times, times_type) in times_by_table.items():
+        num_early = int((times < last_time).sum())
+        is_comparable = name != "train" and times_type == train_type
+        if is_comparable and num_early > MAX_EARLY_FRACTION * len(times):
+            early.append(f"{name} ({num_early:,} of {len(times):,})")
+    return line_if_any(
+        "these rows are earlier than the last training row, although split_by is time, "
+        "so their scores say less about future rows",
+        early,
+    )
 
 
 def split_in_order(
-    dataset: Dataset, source: Source, fractions: dict[str, float], table_name: str
+    dataset: Dataset,
+    source: Source,
+    fractions: dict[str, float],
+    table_name: str,
+    times: Array | None,
 ) -> Codes:
     """Puts the rows in an order, and cuts them into splits: the training rows first.
 
@@ -60,8 +99,7 @@ def split_in_order(
     ends = np.cumsum([sizes[split] for split in splits])
     starts = ends[:-1]  # the starts of all splits but the first, which starts at 0
     order = np.arange(source.num_rows)
-    if dataset.split_by == "time":
-        times = read_times(dataset, source)
+    if times is not None:  # the split is by time
         order = np.argsort(times, kind="stable")
         if 0 not in sizes.values():  # `refuse_empty_splits` refuses an empty split
             starts = starts_at_times(dataset, source, times[order], starts, splits)

@@ -29,8 +29,11 @@ from mtl_cli.data.table import Array
 TEXT_DATES = pa.timestamp("us"), pa.timestamp("us", "UTC")
 
 
-def read_times(dataset: Dataset, source: Source) -> Array:
-    """Reads the time of each row as a number, (rows,); refuses empty cells."""
+def read_times(dataset: Dataset, source: Source) -> tuple[Array, str]:
+    """Reads the time of each row as a number, (rows,); refuses empty cells.
+
+    Also returns the type of the times: those of two tables of one type are comparable.
+    """
     column = read_split_column(dataset, source)
     message_start = f"dataset.split_column: '{dataset.split_column}'"
     times = as_times(message_start, column, source)
@@ -41,7 +44,7 @@ def read_times(dataset: Dataset, source: Source) -> Array:
             f"{message_start} is empty in {int(empty.sum())} rows, the first of them "
             f"row {row + 1} [{path}]; a split by time needs the time of each row"
         )
-    return np.asarray(times)
+    return np.asarray(times), f"{column.type} {times.type}"
 
 
 def as_times(

@@ -350,6 +350,18 @@ def lists_with(labels, place):
     return lists.tolist()
 
 
+@pytest.mark.parametrize(("place", "text"), [(0, "first"), (2, "last")])
+def test_copy_of_a_label_at_an_end_of_lists_is_refused(tmp_path, place, text):
+    lists = lists_with(clean(TRAIN, 0)["buy"], place)
+    features = {"tags": {"kind": "sequence", "max_length": 3}}
+    with pytest.raises(DataError) as caught:
+        report_of(tmp_path, features, {"buy": TASKS["buy"]}, train={"tags": lists})
+    assert str(caught.value).startswith(
+        f"dataset.features.tags: the 2 {text} values in the lists of this feature "
+        "correspond one to one to the labels of task buy in all 2,000 rows"
+    )
+
+
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_value_of_lists_that_tells_a_label_is_told(tmp_path, place):
     columns = clean(TRAIN, 0)
@@ -589,6 +601,36 @@ def test_validation_rows_are_compared_too(tmp_path):
     told = f"{LACKING.format(split='valid')}: shop (100%)"
     assert told in found["findings"]
     assert not any(text.startswith("test rows") for text in found["findings"])
+
+
+@pytest.mark.parametrize("kind", ["number", "text", "timestamp"])
+def test_test_rows_before_the_last_training_row_are_told_of_a_split_by_time(
+    tmp_path, kind
+):
+    def days(first, count):
+        day = np.datetime64("2026-01-01") + (first + np.arange(count) // 100)
+        values = {"number": day.astype("int64"), "text": day.astype(str).tolist()}
+        return {"day": (values | {"timestamp": day.astype("datetime64[ns]")})[kind]}
+
+    features = {"shop": FEATURES["shop"], "price": FEATURES["price"]}
+    by_time = {"valid_fraction": 0.1, "split_by": "time", "split_column": "day"}
+    # The training rows end on day 17, the validation rows on day 19.
+    for first, early in ((17, 0), (16, 100)):
+        train, test = days(0, TRAIN), days(first, TEST)
+        found = report_of(tmp_path, features, train=train, test=test, **by_time)
+        told = [text for text in found["findings"] if "earlier than the last" in text]
+        assert len(told) == bool(early)
+        assert all(text.endswith(": test (100 of 1,000)") for text in told)
+
+
+def test_times_of_another_type_are_not_compared(tmp_path):
+    features = {"shop": FEATURES["shop"]}
+    days = np.datetime64("2026-01-01") + np.arange(TRAIN) // 100
+    train = {"day": days.astype("datetime64[ns]")}
+    by_time = {"valid_fraction": 0.1, "split_by": "time", "split_column": "day"}
+    test = {"day": np.zeros(TEST)}
+    found = report_of(tmp_path, features, train=train, test=test, **by_time)
+    assert not any("earlier than the last" in text for text in found["findings"])
 
 
 # Numbers

@@ -37,7 +37,7 @@ def split(tables=None, **options):
         for file, table in tables.items()
     }
     rows = {}
-    for codes in split_rows(declared, sources).values():
+    for codes in split_rows(declared, sources)[0].values():
         rows |= {SPLITS[i]: np.flatnonzero(codes == i) for i in np.unique(codes)}
     return rows
 
