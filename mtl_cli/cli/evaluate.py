@@ -1,6 +1,7 @@
 """`mtl-evaluate`: measures how well a trained model predicts a labelled table."""
 
 import argparse
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -11,8 +12,8 @@ from mtl_cli.core import plugins, tensorflow_runtime
 from mtl_cli.core.atomic_write import RUN_AGAIN, write_text
 from mtl_cli.core.command_line import run_command
 from mtl_cli.core.conditions import Condition, parse_condition, report_failures
-from mtl_cli.core.errors import fail
-from mtl_cli.core.locations import as_location
+from mtl_cli.core.errors import ConfigError, DataError, fail
+from mtl_cli.core.locations import Location, as_location
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
@@ -20,7 +21,7 @@ from mtl_cli.core.standard_streams import write_to_stdout
 from mtl_cli.core.terminal import progress_on_stderr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from mtl_cli.evaluation.evaluate import EvaluationRequest
     from mtl_cli.evaluation.evaluation import Evaluation
@@ -63,6 +64,7 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
         table = as_location(options.table) if options.table else None
         request = request_of(options, on_progress)
         model = saved_model.load(options.run)
+        check_overwrites_no_data(options, model.config.dataset.locations)
         evaluation, _ = evaluate(model, table, request)
     show_and_write(evaluation, options)
     # Last, so that a wrong name in --fail-if does not lose the results.
@@ -97,6 +99,22 @@ def report_checks(failures: list[str], errors: list[str]) -> int:
     for error in errors:
         code = fail(PROGRAM, error, 2)
     return code
+
+
+def check_overwrites_no_data(
+    options: argparse.Namespace, tables: "Mapping[str, Location]"
+) -> None:
+    """Refuses an output that would replace a file of the run's own tables."""
+    from mtl_cli.data.files import is_in_table
+
+    for flag, path in (("--json", options.json), ("--html", options.html)):
+        for location in tables.values() if path and path.exists() else ():
+            with contextlib.suppress(DataError):  # the table is no longer there
+                if is_in_table(path, location):
+                    raise ConfigError(
+                        f"{flag}: {path} is a file of the run's data; choose another "
+                        "file"
+                    )
 
 
 def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> int:

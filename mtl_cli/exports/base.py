@@ -159,3 +159,12 @@ class ExportFormat(Options):
         if hashes is not None:
             check_written(path, RECORD_FILE, hashes, self.byproducts)
             check_none_missing(path, cast("dict[str, str]", hashes))
+
+
+def vocabulary_bytes(model: "TrainedModel") -> int:
+    """Estimates the size of a model's vocabularies: the texts, and 8 bytes per id."""
+    return sum(
+        len(text.encode()) + 8
+        for learnt in model.features.learnt.values()
+        for text in learnt.get("vocabulary", [])
+    )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.other_files import UnsafeFileError, check_regular
 from mtl_cli.exports._tf2onnx import IS_ACCEPTED, converted_network
-from mtl_cli.exports.base import ExportFormat, ExportRecord
+from mtl_cli.exports.base import ExportFormat, ExportRecord, vocabulary_bytes
 from mtl_cli.network.trained_model import TrainedModel
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ SUFFIX = ".onnx"
 RECORD_KEY = "mtl_export"  # the key of the record in the metadata of an ONNX file
 HASH_KEY = "sha256"  # the key in the record: the SHA-256 of the bytes in front of it
 MAX_BYTES = 2**31 - 1  # the limit of protocol buffers; an ONNX file is one
-BYTES_PER_WEIGHT, BYTES_PER_ID = 4, 8
+BYTES_PER_WEIGHT = 4
 # An export is merged from two graphs: the encoding graph encodes raw columns, and the
 # network's graph predicts. These prefixes keep the names of their tensors apart.
 ENCODED, NETWORK = "encoded/", "network/"
@@ -149,13 +149,8 @@ def check_names(record: ExportRecord) -> None:
 
 def check_size(model: TrainedModel) -> None:
     """Raises a `ConfigError` if the model is too large for one file."""
-    vocabulary_bytes = sum(
-        len(text.encode()) + BYTES_PER_ID
-        for learnt in model.features.learnt.values()
-        for text in learnt.get("vocabulary", [])
-    )
     weight_bytes = model.network.predictions.count_params() * BYTES_PER_WEIGHT
-    size = weight_bytes + vocabulary_bytes
+    size = weight_bytes + vocabulary_bytes(model)
     if size > MAX_BYTES:
         raise ConfigError(
             f"--format onnx: the model has {size / 2**30:.1f} GiB, but an ONNX file "

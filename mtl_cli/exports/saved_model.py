@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from mtl_cli.core.atomic_write import FULL_DISK
 from mtl_cli.core.errors import ConfigError, first_line
-from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord
+from mtl_cli.exports.base import (
+    RECORD_FILE,
+    ExportFormat,
+    ExportRecord,
+    vocabulary_bytes,
+)
 from mtl_cli.network.trained_model import TrainedModel
 
 if TYPE_CHECKING:
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
     from mtl_cli.graphs.base import InputKind
 
 SIGNATURE = "serving_default"
+MAX_BYTES = 2**31 - 1  # of the file of the graph: the limit of protocol buffers
 
 
 class SavedModel(ExportFormat):
@@ -38,6 +44,12 @@ class SavedModel(ExportFormat):
         from mtl_cli.network.serving import trace_serving_function
 
         check_names(record["inputs"])
+        if vocabulary_bytes(model) > MAX_BYTES:
+            raise ConfigError(
+                "--format saved_model: the vocabularies have more than 2 GiB, the most "
+                "that a graph of TensorFlow holds; set min_count of the features, or "
+                "take --format weights"
+            )
         # The name of a column may be no identifier of Python, so it cannot be the name
         # of a function's argument. Therefore the arguments get other names here, and
         # `rename_inputs` replaces these names in the file by the names of the columns.

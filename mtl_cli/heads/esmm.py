@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from mtl_cli.heads._chain import Chain
-from mtl_cli.heads.base import Tasks
+from mtl_cli.heads.base import Labels, Tasks
 
 
 class ESMM(Chain):
@@ -48,3 +48,15 @@ class ESMM(Chain):
                 "both tasks, as in 'tasks=[click,buy]'"
             )
         self.check_steps(tasks, ["click_task", "conversion_task"])
+
+    def label_warnings(self, tasks: Tasks, labels: Labels) -> list[str]:
+        warnings = super().label_warnings(tasks, labels)
+        binary = [name for name, task in tasks.items() if task.BINARY_LABELS]
+        if len(binary) > 2 and None in (self.click_task, self.conversion_task):
+            click, conversion = self.steps(tasks)
+            warnings.append(
+                f"{self.NAME} takes {click} for the click and {conversion} for the "
+                f"conversion, of the tasks {', '.join(binary)}; to choose others, set "
+                "model.click_task and model.conversion_task"
+            )
+        return warnings

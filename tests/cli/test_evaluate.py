@@ -585,6 +585,7 @@ WRONG = {
         2,
         "metrics.json lies in the folder of the run; name a path",
     ),
+    "data": (["RUN", "--html", "TRAIN", "--force"], 2, "is a file of the run's data"),
     "pattern": (["RUN", "l*s.csv", "--html", "less.csv", "--force"], 2, "of TABLE"),
     "flag": (["RUN", "TEST", "--jsn", "o"], 2, "did you mean --json?"),
     "plugins": (["RUN", "TEST", "--plugins", "x"], 2, "no folder x"),
@@ -668,6 +669,7 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     before = {p.name: p.is_file() and p.read_bytes() for p in wrong_files.iterdir()}
     arguments, code, message = WRONG[name]
     known = {"RUN": run, "TEST": run.parent / "test.parquet"}
+    known |= {"TRAIN": run.parent / "train.parquet"}
     arguments = [a.replace("RUN/", f"{run}/") for a in arguments]
     assert evaluated(*(known.get(a, a) for a in arguments)) == code
     err = capsys.readouterr().err

@@ -719,12 +719,15 @@ def test_operations_that_onnx_lacks_are_named() -> None:
 
 
 @pytest.mark.slow
-def test_model_that_an_onnx_file_cannot_hold_is_refused(
+def test_model_that_a_file_cannot_hold_is_refused(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mtl_cli.exports.onnx.MAX_BYTES", 100)
     with pytest.raises(ConfigError, match="GiB, but an ONNX file"):
         mtl_cli.load(run).export(tmp_path / "m.onnx", "onnx")
+    monkeypatch.setattr("mtl_cli.exports.saved_model.MAX_BYTES", 100)
+    with pytest.raises(ConfigError, match="vocabularies have more than 2 GiB"):
+        mtl_cli.load(run).export(tmp_path / "m", "saved_model")
     assert not list(tmp_path.iterdir())
 
 

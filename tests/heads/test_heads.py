@@ -76,6 +76,19 @@ def test_labels_that_are_missing_evenly_pass():
         assert heads.label_warnings(TASKS, labels) == []
 
 
+def test_esmm_says_which_tasks_it_takes_if_there_are_more_than_two():
+    whole = rows(click=[1, 0], buy=[1, 0], like=[1, 0])
+    for heads in (ESMM(), ESMM(click_task="click"), ESMM(conversion_task="buy")):
+        (warning,) = heads.label_warnings(TASKS, whole)
+        assert warning.startswith(
+            "esmm takes click for the click and buy for the conversion, of the tasks "
+            "click, buy, like; to choose others, set model.click_task"
+        )
+    two = {"click": TASKS["click"], "buy": TASKS["buy"]}
+    two["seconds"] = Regression(label="seconds")
+    assert ESMM().label_warnings(two, whole) == []
+
+
 def test_esmm_adds_pcvr_scored_on_clicked_rows():
     heads = ESMM(click_task="like", conversion_task="buy")
     *of_tasks, pcvr = heads.outputs(TASKS)
