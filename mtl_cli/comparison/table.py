@@ -17,19 +17,20 @@ from mtl_cli.core.message_text import counted, visible, without_autolinks
 from mtl_cli.core.terminal import LINE_WIDTH
 
 LEGEND = (
-    "± is the 95 % t-interval over seeds, or over days of lines. The difference is to "
-    "the baseline, paired by seed or day. A verdict says whether retraining would give "
-    "the same order and, if there are predictions, whether another test set would give "
-    "it too. The test of retraining is a t-test over seeds. It estimates the noise "
-    "from all configurations with similar noise, and not from the two compared ones "
-    "only, so p may be smaller than ± suggests. Each p is corrected for the number of "
-    "differences of the task (Holm): the chance that at least one of them is called "
-    "real by error is at most 5 %."
+    "± is the 95 % t-interval over seeds. The difference is to the baseline, paired by "
+    "seed. A verdict says whether retraining would give the same order and, if there "
+    "are predictions, whether another test set would give it too. The test of "
+    "retraining is a t-test over seeds. It estimates the noise from all configurations "
+    "with similar noise, and not from the two compared ones only, so p may be smaller "
+    "than ± suggests. Each p is corrected for the number of differences of the task "
+    "(Holm): the chance that at least one of them is called real by error is at most "
+    "5 %."
 )
 LINE_LEGEND = (
-    "Lines are runs with start_from, day after day. Ahead and behind compare the "
-    "trained models and lines themselves: with one seed, nothing is known about "
-    "training them again. Scenarios are not compared over days."
+    "Lines are runs with start_from, day after day: their intervals are over days, and "
+    "their differences paired by day. Ahead and behind compare the trained models and "
+    "lines themselves: with one seed, nothing is known about training them again. "
+    "Scenarios are not compared over days."
 )
 
 
