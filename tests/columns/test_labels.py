@@ -94,13 +94,15 @@ def test_standardised_times_have_losses_and_predictions_of_full_precision() -> N
     np.testing.assert_allclose(learnt[:, 0], labels, rtol=1e-15 * 1000)
 
 
-def test_copy_of_large_labels_is_refused_as_float32_holds_it() -> None:
+@pytest.mark.parametrize("centre", [0, MILLISECONDS])
+def test_copy_of_large_labels_is_refused_as_float32_holds_it(centre: float) -> None:
     output = Output("y", "y", Regression(label="y", transform="none"))
     labels = MILLISECONDS + np.random.default_rng(0).normal(0, 1e6, 3000)
-    values = (labels - MILLISECONDS).astype("float32")
+    values = (labels - centre).astype("float32")
     with pytest.raises(DataError, match="would see the answer"):
-        refuse_copy("x", output, labels, values)
-    refuse_copy("x", output, labels, np.random.default_rng(1).permutation(values))
+        refuse_copy("x", output, labels, values, "values")
+    values = np.random.default_rng(1).permutation(values)
+    refuse_copy("x", output, labels, values, "values")
 
 
 @pytest.mark.parametrize(
