@@ -172,18 +172,21 @@ def with_format_of(dataset: Dataset, location: Location) -> Dataset:
     return dataset.model_copy(update={"format": file_format or dataset.format})
 
 
-def schema_of_table(key: str, location: Location, dataset: Dataset) -> pa.Schema:
-    """Returns the names and types of the columns of a table's first file.
+def schemas_of_table(
+    key: str, location: Location, dataset: Dataset
+) -> Iterator[pa.Schema]:
+    """Yields the names and types of the columns of each of a table's files.
 
     In a text file, each column is text.
     """
     files = find_files(key, location, dataset.format)
-    first_path = files.paths[0]
-    if files.format not in OPEN_COLUMNAR:
-        names = CsvFile(files, first_path, dataset.csv, ColumnRequest({}, {})).names
-        return pa.schema([(name, pa.string()) for name in names])
-    with open_columnar_file(files, first_path) as file:
-        return file.schema
+    for path in files.paths:
+        if files.format in OPEN_COLUMNAR:
+            with open_columnar_file(files, path) as file:
+                yield file.schema
+        else:
+            names = CsvFile(files, path, dataset.csv, ColumnRequest({}, {})).names
+            yield pa.schema([(name, pa.string()) for name in names])
 
 
 def generated_source(table: pa.Table, request: ColumnRequest) -> Source:

@@ -11,7 +11,7 @@ from mtl_cli.columns.arrow_types import with_plain_types
 from mtl_cli.core.atomic_write import temporary_folder
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.locations import Location, location_name
-from mtl_cli.data.sources import Source, open_source, schema_of_table, with_format_of
+from mtl_cli.data.sources import Source, open_source, schemas_of_table, with_format_of
 from mtl_cli.data.stdin import STDIN, copied_stdin
 from mtl_cli.evaluation.plan import EvaluationPlan, plan_evaluation
 from mtl_cli.network.trained_model import TrainedModel
@@ -48,7 +48,15 @@ def opened_for_evaluation(
         copied_stdin(table, folder) as location,
     ):
         dataset = with_format_of(model.config.dataset, location)
-        schema = schema_of_table("TABLE", location, dataset)
+        schemas = schemas_of_table("TABLE", location, dataset)
+        schema = next(schemas)
+        rates = {task.kept_negatives_column for task in dataset.tasks.values()}
+        # The rows of a file without rates would count as not sampled. So a column of
+        # rates in any file is requested, and a file that lacks it is refused.
+        for other in schemas if rates - {None} else ():
+            for field in other:
+                if field.name in rates - set(schema.names):
+                    schema = schema.append(field)
         columns = schema.names
         plan = plan_evaluation(model.config, dataset, columns, slice_columns, name)
         for column in slice_columns:

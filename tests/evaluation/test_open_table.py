@@ -24,17 +24,23 @@ def test_table_without_a_feature_is_refused_by_the_features_name() -> None:
         pass
 
 
-def test_file_without_the_sampling_rate_of_another_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("order", [["whole", "sampled"], ["sampled", "whole"]])
+def test_file_without_the_sampling_rate_of_another_is_refused(
+    order: list[str], tmp_path: Path
+) -> None:
     columns: dict[str, list[float]] = {"price": [1.0, 2.0], "click": [0, 1]}
-    whole = str(parquet(tmp_path, columns, "whole.parquet"))
-    sampled = str(parquet(tmp_path, columns | {"rate": [0.1] * 2}, "sampled.parquet"))
+    sampled = columns | {"rate": [0.1] * 2}
+    files = {
+        "whole": str(parquet(tmp_path, columns, "whole.parquet")),
+        "sampled": str(parquet(tmp_path, sampled, "sampled.parquet")),
+    }
     tasks = {"click": {"label": "click", "kind": "binary", "sampling_rate": "rate"}}
     settings = values("x.parquet", {"price": {"kind": "dense"}}, tasks)
     model: Any = SimpleNamespace(config=config(settings), folder=tmp_path)
     with (
-        pytest.raises(DataError, match="sampling_rate: no column 'rate' in "),
-        opened_for_evaluation(model, [sampled, whole], []),
+        pytest.raises(DataError, match=r"sampling_rate: no column 'rate' in .*whole"),
+        opened_for_evaluation(model, [files[name] for name in order], []),
     ):
         pass
-    with opened_for_evaluation(model, whole, []) as (_, plan):
+    with opened_for_evaluation(model, files["whole"], []) as (_, plan):
         assert "as if no rows were sampled" in plan.remarks[0]
