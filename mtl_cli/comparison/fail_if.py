@@ -24,7 +24,11 @@ from mtl_cli.core.errors import ConfigError
 
 WORSE = "worse"  # holds if a configuration is worse than the baseline, or behind it
 # {verdict under which `worse` holds: its words in the message}.
-WORSE_VERDICTS = {Verdict.WORSE: "worse than", Verdict.BEHIND: "behind"}
+WORSE_VERDICTS = {
+    Verdict.WORSE: "worse than",
+    Verdict.BEHIND: "behind",
+    Verdict.DIFFERENT: "different, by a metric without a known direction, from",
+}
 # The verdicts under which a configuration is not worse. All others are undecided.
 NOT_WORSE = (Verdict.BETTER, Verdict.AHEAD, Verdict.NOT_REAL, Verdict.THESE_ROWS_ONLY)
 

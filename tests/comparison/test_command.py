@@ -1150,6 +1150,19 @@ def test_comparison_never_imports_tensorflow(sweep: Path) -> None:
     assert output.returncode == 0, output.stderr
 
 
+@pytest.mark.parametrize(("pcoc", "status"), [(1.2, 1), (1.00001, 0)])
+def test_real_difference_by_a_metric_without_a_direction_fails_worse(
+    pcoc: float, status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for model, mean in (("shared_bottom", 1.0), ("ple", pcoc)):
+        for seed in (1, 2, 3):
+            scores = {"test": {"click": {"pcoc": mean + seed / 1e4, "rows": 9}}}
+            write_run(tmp_path / f"{model}{seed}", model, seed, scores)
+    assert compare(arguments([str(tmp_path), "--fail-if", "worse"])) == status
+    message = "without a known direction, from shared_bottom: test.click.pcoc"
+    assert (message in capsys.readouterr().err) == bool(status)
+
+
 @pytest.mark.parametrize("limit", ["<-0.1", "<=0", ">0.1"])
 def test_unknown_difference_fails_a_check(
     limit: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -1227,7 +1240,7 @@ def test_unknown_metric_gets_one_warning_and_fails_if_it_differs(
     assert compare(arguments([str(plugin / "runs"), "--fail-if", "worse"])) == 1
     output = capsys.readouterr()
     assert "click: deviance, unknown metric" in output.out
-    assert "by test.click.deviance.difference: different" in output.err
+    assert "from shared_bottom: test.click.deviance.difference = +" in output.err
 
 
 def test_ensemble_without_a_folder_is_refused_before_the_comparison(
