@@ -108,18 +108,22 @@ def bucket_counts(
     return np.bincount(bucket_of_value, weights, minlength=num_buckets)
 
 
-def drift_from(buckets: Buckets, new_counts: Counts) -> float:
+def drift_from(
+    buckets: Buckets, new_counts: Counts, unseen_increase: float = 1.0
+) -> float:
     """Returns the population stability index of new values against training values.
 
     `new_counts` is the result of `bucket_counts` for the new values, (buckets,). New
     rows of the same distribution hold unseen values, mostly in place of rare ids. This
     is no drift: as many training values are moved from the buckets of ranges to the
-    bucket of id 0. Reports count unseen values and empty cells on their own.
+    bucket of id 0. Empty cells have id 0 too, but more of them are drift, if
+    `unseen_increase`, the fraction of unseen values less that in training, is known.
     """
     counts = np.array(buckets["counts"], "float64")
     if "ids" in buckets:
         fraction = counts[0] / max(counts.sum(), 1)
-        increase = max(new_counts[0] / max(new_counts.sum(), 1) - fraction, 0)
+        increase = new_counts[0] / max(new_counts.sum(), 1) - fraction
+        increase = max(min(increase, unseen_increase), 0.0)
         first_range = len(buckets["ids"])
         num_in_ranges = counts[first_range:].sum()
         num_moved = min(increase * counts.sum(), num_in_ranges)

@@ -9,7 +9,7 @@ from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.findings import findings
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.report import FeatureReport, Report
-from mtl_cli.data.table import StoredTable, Table, concatenate
+from mtl_cli.data.table import Array, StoredTable, Table, concatenate
 from mtl_cli.data.univariate_auc import feature_aucs
 from mtl_cli.heads.base import Output
 
@@ -78,8 +78,7 @@ def feature_report(
     `samples` is {split: some of its rows}.
     """
     train = samples["train"]
-    values, _ = features.all_values(train.features, name)
-    buckets = make_buckets(values)
+    buckets = make_buckets(*values_and_weights(name, features, train))
     return {
         "kind": features.by_name[name].kind,
         "missing": profile.missing_fractions(name),
@@ -89,6 +88,22 @@ def feature_report(
         "drift": feature_drifts(name, features, buckets, samples),
         "auc": feature_aucs(name, features, outputs, train),
     }
+
+
+def values_and_weights(
+    name: str, features: FeatureSet, rows: Table
+) -> tuple[Array, Array | None]:
+    """Returns a feature's values, and how many rows before the sampling each stands for.
+
+    The weights are None if no task has a column of sampling rates. If several tasks
+    have one, the first task counts.
+    """
+    values, row_numbers = features.all_values(rows.features, name)
+    for task, log_rates in rows.log_rates.items():
+        rates = np.exp(log_rates[row_numbers].astype("float64"))
+        has_label_0 = rows.labels[task][row_numbers] == 0
+        return values, np.where(has_label_0, 1 / rates, 1.0)
+    return values, None
 
 
 def num_distinct(
@@ -121,8 +136,8 @@ def feature_drifts(
     for split in [split for split in samples if split != "train"]:
         drifts[split] = 0.0
         if min(samples["train"].num_rows, samples[split].num_rows) >= MIN_ROWS:
-            values, _ = features.all_values(samples[split].features, name)
-            drifts[split] = drift_from(buckets, bucket_counts(buckets, values))
+            values, weights = values_and_weights(name, features, samples[split])
+            drifts[split] = drift_from(buckets, bucket_counts(buckets, values, weights))
     return drifts
 
 

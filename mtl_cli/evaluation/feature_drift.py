@@ -14,6 +14,7 @@ import pyarrow as pa
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.data.buckets import Buckets, Counts, bucket_counts, drift_from
+from mtl_cli.data.compute_report import values_and_weights
 from mtl_cli.data.feature_set import FeatureSet, empty_rows
 from mtl_cli.data.table import Table
 
@@ -29,16 +30,19 @@ class RunDistribution(NamedTuple):
     """The distribution of a feature's values in the run's own data.
 
     Attributes:
-        counts: the number of values of training rows in each bucket, (buckets,).
+        counts: the number of values of training rows in each bucket, (buckets,). A
+            sampled row counts several times, see `values_and_weights`.
         empty_fraction: the fraction of rows of the table `train` with an empty cell.
         unseen_fraction: the fraction of unseen values in the run's last split, usually
             the test rows; None if unseen values were not counted.
+        trained_unseen_fraction: this fraction in the training rows.
     """
 
     buckets: Buckets
     counts: Counts
     empty_fraction: float
     unseen_fraction: float | None
+    trained_unseen_fraction: float
 
 
 class FeatureDrift(TypedDict):
@@ -75,6 +79,7 @@ def read_distribution(report: dict[str, Any]) -> RunDistribution:
         counts,
         empty_fraction=float(report["missing"]["train"]),
         unseen_fraction=unseen[-1] if unseen else None,
+        trained_unseen_fraction=float(report["unseen"].get("train", 0.0)),
     )
 
 
@@ -121,8 +126,8 @@ class FeatureCounts:
         values are not counted.
         """
         for name, distribution in self.run_distributions.items():
-            values, _ = self.features.all_values(rows.features, name)
-            self.counts[name] += bucket_counts(distribution.buckets, values)
+            values, weights = values_and_weights(name, self.features, rows)
+            self.counts[name] += bucket_counts(distribution.buckets, values, weights)
         if raw_rows is None:
             return
         self.num_rows += rows.num_rows
@@ -150,7 +155,8 @@ class FeatureCounts:
         }
         if name in self.run_distributions:
             run = self.run_distributions[name]
-            drift["psi"] = drift_from(run.buckets, self.counts[name])
+            increase = 1.0 if unseen is None else unseen - run.trained_unseen_fraction
+            drift["psi"] = drift_from(run.buckets, self.counts[name], increase)
             drift["trained_missing"] = run.empty_fraction
             drift["run_unseen"] = run.unseen_fraction
         return drift

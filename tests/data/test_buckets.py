@@ -55,6 +55,8 @@ def test_unseen_values_in_place_of_rare_ids_are_no_drift() -> None:
         assert drift_from(buckets, np.array([unseen, 100, *[rare] * 10])) == (
             pytest.approx(0, abs=1e-3)
         )
+    half_empty = np.array([50, 100, *[5] * 10])
+    assert drift_from(buckets, half_empty, unseen_increase=0.0) > 0.25
     in_place_of_a_frequent_id = np.array([50, 50, *[10] * 10])
     assert drift_from(buckets, in_place_of_a_frequent_id) > 0.25
 

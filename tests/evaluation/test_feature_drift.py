@@ -62,6 +62,25 @@ def test_rows_with_an_empty_cell_of_any_column_are_missing(
     assert (record["missing"], record["psi"]) == (0.75, None)
 
 
+def test_sampled_row_counts_in_the_psi_for_the_rows_it_stands_for(
+    tmp_path: Path,
+) -> None:
+    # Of the 40 rows with label 0, the new table keeps a quarter.
+    buckets = {"ids": [0, 1, 2], "counts": [0, 10, 40, 0]}
+    report = {"buckets": buckets, "missing": {"train": 0}, "unseen": {}}
+    text = json.dumps({"features": {"shop": report}})
+    (tmp_path / "data_report.json").write_text(text)
+    ids = np.repeat([1, 2], 10)
+    features: Any = SimpleNamespace(
+        by_name={"shop": None}, all_values=lambda encoded, name: (ids, np.arange(20))
+    )
+    labels = {"click": np.repeat([1.0, 0.0], 10)}
+    log_rates = {"click": np.log(np.full(20, 0.25))}
+    feature_counts = FeatureCounts(features, tmp_path)
+    feature_counts.add(Table({}, labels, weights={}, log_rates=log_rates))
+    assert feature_counts.drift()[0]["psi"] == pytest.approx(0, abs=1e-6)
+
+
 @pytest.mark.parametrize("cells", [[[1], []], [[1], None], ["1", ""]])
 def test_empty_list_is_an_empty_cell_in_every_format(
     cells: list[Any], tmp_path: Path
