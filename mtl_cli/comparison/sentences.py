@@ -18,8 +18,9 @@ RELATIONS = {
     Verdict.AHEAD: "ahead of",
     Verdict.BEHIND: "behind",
 }
+ENSEMBLE = "ensemble"  # stands for the verdict `TOO_FEW_SEEDS` on an ensemble
 # {verdict: the sentence about all configurations with this verdict}.
-SENTENCES = {
+SENTENCES: dict[str, str] = {
     Verdict.AHEAD: (
         "These are ahead of {baseline} as trained, and would be on another test set: "
         "{names}."
@@ -40,6 +41,10 @@ SENTENCES = {
         "There are too few seeds to tell whether retraining would rank these "
         "configurations and {baseline} in the same order: {names}. Run them with "
         "seed=1,2,3."
+    ),
+    ENSEMBLE: (
+        "An ensemble is one model, so only the test rows can tell whether it differs "
+        "from {baseline}: {names}."
     ),
 }
 MAX_SENTENCES = 10  # the largest number of sentences of one kind about a task
@@ -64,11 +69,17 @@ def sentences(task: Task, baseline: str, split: str) -> list[str]:
     rows_only = [d for d in differences if d.verdict == Verdict.THESE_ROWS_ONLY]
     texts += [rows_only_sentence(d, task) for d in rows_only[:MAX_SENTENCES]]
     for verdict, sentence in SENTENCES.items():
-        with_verdict = [d for d in differences if d.verdict == verdict]
+        with_verdict = [d for d in differences if sentence_key(d) == verdict]
         if with_verdict:
             names = comma_list(name_with_size(d, task) for d in with_verdict)
             texts.append(sentence.format(baseline=baseline, names=names))
     return [*texts, *twin_sentences(task), *best_sentences(task, split)]
+
+
+def sentence_key(difference: Difference) -> str:
+    is_ensemble = difference.configuration.is_ensemble
+    has_few_seeds = difference.verdict == Verdict.TOO_FEW_SEEDS
+    return ENSEMBLE if is_ensemble and has_few_seeds else difference.verdict
 
 
 def line_sentences(task: Task, baseline: str) -> list[str]:

@@ -93,10 +93,11 @@ def feature_report(
 def values_and_weights(
     name: str, features: FeatureSet, rows: Table
 ) -> tuple[Array, Array | None]:
-    """Returns a feature's values, and how many rows before the sampling each stands for.
+    """Returns a feature's values, and the weight of each value, (values,).
 
-    The weights are None if no task has a column of sampling rates. If several tasks
-    have one, the first task counts.
+    The weight is the number of rows before the sampling that the value's row stands
+    for. The weights are None if no task has a column of sampling rates. If several
+    tasks have one, the first task counts.
     """
     values, row_numbers = features.all_values(rows.features, name)
     for task, log_rates in rows.log_rates.items():

@@ -1150,6 +1150,18 @@ def test_comparison_never_imports_tensorflow(sweep: Path) -> None:
     assert output.returncode == 0, output.stderr
 
 
+def test_ensemble_is_not_told_to_be_run_with_more_seeds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in (1, 2, 3):
+        write_run(tmp_path / f"{seed}", "ple", seed, {"test": {"click": auc(0.8)}})
+    with (tmp_path / "3" / "config.yaml").open("a") as config:
+        config.write("ensemble: [1, 2]\n")
+    output = printed(capsys, tmp_path)
+    assert "An ensemble is one model, so only the test rows can tell" in output
+    assert "Run them with seed" not in output
+
+
 @pytest.mark.parametrize(("pcoc", "status"), [(1.2, 1), (1.00001, 0)])
 def test_real_difference_by_a_metric_without_a_direction_fails_worse(
     pcoc: float, status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
