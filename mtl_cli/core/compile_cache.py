@@ -28,11 +28,9 @@ def enable() -> None:
     if FLAG in flags:
         return
     with contextlib.suppress(OSError):
-        cache = cache_folder()
-        if cache is None:
+        folder = code_folder()
+        if folder is None:
             return
-        name = f"{os.getuid()}-{machine_hash()}"
-        folder = make_subfolder(cache, "compiled") / name
         folder.mkdir(exist_ok=True, mode=0o700)
         if is_private(folder) and disk_usage(folder).free > MIN_FREE_BYTES:
             for file in folder.iterdir():
@@ -43,6 +41,26 @@ def enable() -> None:
             # TensorFlow splits the variable at spaces, so the path is quoted.
             path = str(folder).replace("\\", r"\\").replace('"', r"\"")
             os.environ["TF_XLA_FLAGS"] = f'{flags} {FLAG}"{path}"'.strip()
+
+
+def code_folder() -> Path | None:
+    """Returns the folder for this user and machine; None for no cache."""
+    cache = cache_folder()
+    if cache is None:
+        return None
+    return make_subfolder(cache, "compiled") / f"{os.getuid()}-{machine_hash()}"
+
+
+def clear() -> bool:
+    """Removes the compiled code of this machine; returns whether there was some.
+
+    TensorFlow ends a run that loads damaged code, such as a file that a kill cut off.
+    """
+    folder = code_folder()
+    files = [] if folder is None else list(folder.glob("*.pb"))
+    for file in files:
+        file.unlink(missing_ok=True)
+    return bool(files)
 
 
 def is_private(folder: Path) -> bool:

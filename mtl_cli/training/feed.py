@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.data.table import StoredTable, Table, as_arrays, as_table, concatenate
 
@@ -104,6 +105,11 @@ class StreamFeed:
         self.table = table
         self.tasks = tasks
         self.num_rows = table.num_rows // self.num_processes
+        if not self.num_rows:
+            raise ConfigError(
+                f"dataset: {table.num_rows} training rows are too few for "
+                f"{self.num_processes} processes"
+            )
         self.rows_per_epoch = self.num_rows * self.num_processes
         self.first_row = rank * self.num_rows
 

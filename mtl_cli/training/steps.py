@@ -10,6 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from mtl_cli.config.run_config import Config
+from mtl_cli.core import compile_cache
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.distributed.replicas import Replicas, rows_per_process
 from mtl_cli.network.network import Network
@@ -73,10 +74,7 @@ class Steps:
         self.balancer = self.step.balancer
         self.use_xla = is_worth_compiling(config, num_rows)
         self.compile_seconds = 0.0
-        # XLA compiles all of `run`, or only parts of each step.
-        compile_all = self.use_xla and self.replicas.size == 1 and not self.tables
-        self.take_step = self.step.make_take_step(self.use_xla and not compile_all)
-        self.run = tf.function(self._run, jit_compile=compile_all, autograph=False)
+        self._create_functions()
 
     def epoch(
         self, buffers: Iterable[ShuffleBuffer], number: int = 1, steps_done: int = 0
@@ -107,9 +105,9 @@ class Steps:
                 if self.compile_seconds == 0:  # before the first call
                     # The first call compiles, here with 0 steps to measure the time.
                     start = time.perf_counter()
-                    self.run(*arguments, tf.constant(0))
+                    self._run_or_recompile(*arguments, tf.constant(0))
                     self.compile_seconds = time.perf_counter() - start
-                values = self.run(*arguments, tf.constant(num_steps))
+                values = self._run_or_recompile(*arguments, tf.constant(num_steps))
                 yield values.numpy()[:num_steps]
             steps_before += buffer.num_steps
 
@@ -133,6 +131,24 @@ class Steps:
         batches = np.resize(buffer.order, shape).astype("int32")
         is_real = (np.arange(np.prod(shape)) < buffer.num_rows).reshape(shape)
         return batches, is_real
+
+    def _run_or_recompile(self, *arguments: Tensor) -> Tensor:
+        """Calls `run`; compiles `run` again if the compiled code on disk is damaged."""
+        iterations_before = int(self.optimizer.iterations)
+        try:
+            return self.run(*arguments)
+        except tf.errors.OpError:
+            has_taken_steps = int(self.optimizer.iterations) != iterations_before
+            if has_taken_steps or not compile_cache.clear():
+                raise  # damaged code is not the cause of the error
+            self._create_functions()
+            return self.run(*arguments)
+
+    def _create_functions(self) -> None:
+        """Creates the function `run`. XLA compiles all of it, or parts of each step."""
+        compile_all = self.use_xla and self.replicas.size == 1 and not self.tables
+        self.take_step = self.step.make_take_step(self.use_xla and not compile_all)
+        self.run = tf.function(self._run, jit_compile=compile_all, autograph=False)
 
     def _run(
         self, data: TensorTable, batches: Tensor, is_real: Tensor, num_steps: Tensor

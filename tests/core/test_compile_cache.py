@@ -76,6 +76,19 @@ def test_no_code_is_kept_if_the_disk_is_full(
     assert environ["TF_XLA_FLAGS"] == "--some_flag"
 
 
+def test_cleared_folder_is_found_among_other_flags(
+    tmp_path: Path, environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compile_cache.enable()
+    (folder,) = (tmp_path / "a cache" / "compiled").iterdir()
+    flags = environ["TF_XLA_FLAGS"]
+    monkeypatch.setenv("TF_XLA_FLAGS", f"{flags} --another_flag=1")
+    assert not compile_cache.clear()
+    (folder / "code.pb").touch()
+    assert compile_cache.clear()
+    assert list(folder.iterdir()) == []
+
+
 def test_old_code_is_removed_even_if_another_process_removes_some(
     tmp_path: Path, environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 from helpers.planted_data import config, loaded, outputs, parquet, run_in, values
 
 from mtl_cli.core import tensorflow_runtime
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.data import load as load_module
 from mtl_cli.data.table import StoredTable, Table, as_arrays
 from mtl_cli.network.build import build
@@ -106,6 +107,9 @@ def test_any_number_of_rows_is_read_whole(file, tmp_path, rows):
         StreamFeed(table, ["click"]), batch_size=min(5, table.num_rows)
     )
     assert sorted(flat(buffers)) == list(range(table.num_rows))
+    if rows == 1:
+        with pytest.raises(ConfigError, match="2 training rows are too few for 3 proc"):
+            StreamFeed(table, ["click"], shard=(0, 3))
 
 
 def test_rows_of_a_buffer_keep_their_features_labels_and_weights(stored):

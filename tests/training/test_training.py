@@ -433,6 +433,30 @@ def test_clipped_step_is_as_long_as_clip_norm(lazy):
 
 
 @pytest.mark.parametrize(
+    ("has_run", "was_cleared", "num_calls"),
+    [(False, True, 2), (False, False, 1), (True, True, 1)],
+)
+def test_failed_call_is_repeated_only_before_its_first_step(
+    has_run, was_cleared, num_calls, monkeypatch
+):
+    chosen = config()
+    steps = Steps(chosen, built(chosen), 300)
+    calls = []
+
+    def fail():
+        calls.append(None)
+        steps.optimizer.iterations.assign_add(int(has_run))
+        raise tf.errors.InternalError(None, None, "damaged code")
+
+    monkeypatch.setattr(steps, "run", fail)
+    monkeypatch.setattr(steps, "_create_functions", lambda: None)
+    monkeypatch.setattr(steps_module.compile_cache, "clear", lambda: was_cleared)
+    with pytest.raises(tf.errors.InternalError, match="damaged code"):
+        steps._run_or_recompile()
+    assert len(calls) == num_calls
+
+
+@pytest.mark.parametrize(
     ("rows", "size", "batch", "share", "num_steps"),
     [
         (300, 1, 64, 64, 5),
@@ -863,20 +887,14 @@ def test_kept_network_scores_as_its_epoch_did(decay):
 
 @pytest.mark.slow
 def test_speed_of_the_first_epoch_leaves_out_the_time_of_compiling(monkeypatch):
-    make = Steps.__init__
+    run = Steps._run_or_recompile
 
-    def make_slow_to_compile(steps, *arguments):
-        make(steps, *arguments)
-        run = steps.run
+    def slow_to_compile(steps, *arguments):
+        if not steps.compile_seconds:
+            time.sleep(1)
+        return run(steps, *arguments)
 
-        def slow_run(*arguments):
-            if not steps.compile_seconds:
-                time.sleep(1)
-            return run(*arguments)
-
-        steps.run = slow_run
-
-    monkeypatch.setattr(Steps, "__init__", make_slow_to_compile)
+    monkeypatch.setattr(Steps, "_run_or_recompile", slow_to_compile)
     chosen = config("trainer.epochs=2")
     network, (table, *_) = built(chosen), encoded(chosen)
     start = time.perf_counter()
