@@ -14,8 +14,12 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.heads.base import Heads, Labels, Output, Tasks, Tensors
 from mtl_cli.tasks.base import Task
 
-# `label_warnings` takes fewer labels that are missing on one side for chance.
-MIN_EXPECTED_MISSING = 10
+# `label_warnings` takes two shares of missing labels for equal if their difference, its
+# number of standard errors or their odds ratio is smaller. Clicks that are a third more
+# frequent on the last days, whose labels are missing, have an odds ratio below 1.5.
+MIN_MISSING_DIFFERENCE = 0.01
+MIN_MISSING_Z = 5.0
+MIN_MISSING_ODDS_RATIO = 1.5
 
 
 class Chain(Heads):
@@ -134,8 +138,8 @@ class Chain(Heads):
     def label_warnings(self, tasks: Tasks, labels: Labels) -> list[str]:
         """Returns warnings about rows that skip a step, and about missing labels.
 
-        Labels of a step that are missing only after the step before, or only elsewhere,
-        bias the product of the step.
+        If labels of a step are missing more often after the step before than elsewhere,
+        or less often, the product of the step is biased, and its metrics too.
         """
         steps = self.steps(tasks)
         warnings = []
@@ -155,16 +159,23 @@ class Chain(Heads):
             is_missing = np.isnan(labels[name])
             after = is_missing[labels[previous] == 1]
             elsewhere = is_missing[labels[previous] == 0]
-            # If labels were missing by chance, how many would be on the smaller side?
-            expected = is_missing.mean() * min(len(after), len(elsewhere))
-            if after.any() != elsewhere.any() and expected > MIN_EXPECTED_MISSING:
+            if not len(after) or not len(elsewhere):
+                continue
+            low, high = sorted([after.mean(), elsewhere.mean()])
+            error = is_missing.std() * (1 / len(after) + 1 / len(elsewhere)) ** 0.5
+            is_clear = high - low > max(MIN_MISSING_DIFFERENCE, MIN_MISSING_Z * error)
+            odds_are_equal = high * (1 - low) < MIN_MISSING_ODDS_RATIO * low * (
+                1 - high
+            )
+            if is_clear and not odds_are_equal:
+                bias = "low" if after.mean() == high else "high"
                 warnings.append(
                     f"labels of {name} are missing on {after.sum():,} of "
                     f"{len(after):,} training rows with {previous} = 1, but on "
                     f"{elsewhere.sum():,} of {len(elsewhere):,} with {previous} = 0, "
-                    f"so {name} is predicted too {'low' if after.any() else 'high'}; "
-                    f"write {name} = 0 where {previous} = 0, and if labels come late, "
-                    "empty them on all rows of the last days"
+                    f"so {name} is predicted too {bias}; write {name} = 0 where "
+                    f"{previous} = 0, and if labels come late, empty them on all rows "
+                    "of the last days"
                 )
         return warnings
 

@@ -132,6 +132,8 @@ def mix_tensors(weights: Tensor, expert_tensors: Sequence[Tensor]) -> Tensor:
         stop = start + experts.shape[-3]
         sums.append(Mix()(weights[..., start:stop], experts))
         start = stop
+    if start != weights.shape[-1]:
+        raise ValueError(f"weights {weights.shape} are not for {start} experts.")
     return reduce(add, sums)
 
 

@@ -132,7 +132,8 @@ def connect_heads(
     logits = heads.connect(logits_by_task, config.chosen_tasks)
     for output in config.outputs:
         source = f"model.heads={config.model.heads}: `connect` for {output.name}"
-        check_shape(source, logits[output.name], ("batch", output.task.num_logits))
+        y = logits.get(output.name)
+        check_shape(source, y, ("batch", output.task.num_logits))
     return logits
 
 

@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers import networks
 
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.option_keys import build_option
 from mtl_cli.core.prediction_names import label_of_output
 from mtl_cli.heads.base import Heads
@@ -57,6 +59,11 @@ def test_labels_that_are_missing_on_clicked_rows_only_are_named():
     no_clicks = np.where(click == 1, buy, MISSING)
     (warning,) = heads.label_warnings(TASKS, {"click": click, "buy": no_clicks})
     assert "so buy is predicted too high" in warning
+    # Some labels are missing elsewhere as well.
+    is_lost = np.random.default_rng(1).random(len(days)) < 0.01
+    labels = {"click": click, "buy": np.where(is_lost, MISSING, late)}
+    (warning,) = heads.label_warnings(TASKS, labels)
+    assert "so buy is predicted too low" in warning
 
 
 def test_labels_that_are_missing_evenly_pass():
@@ -140,9 +147,19 @@ def heads_named(name, **keys):
     return build_option("heads", name, Heads, keys, "model.heads")
 
 
+def test_heads_that_leave_out_an_output_are_named(monkeypatch):
+    def first_only(self, logits, tasks):
+        return dict([next(iter(logits.items()))])
+
+    monkeypatch.setattr(Independent, "connect", first_only)
+    message = r"model.heads=independent: `connect` for never_married returns \(\), not"
+    with pytest.raises(ConfigError, match=message):
+        networks.network()
+
+
 def test_keys_of_other_heads_may_stand_at_null_only():
     assert heads_named("independent", click_task=None) == Independent()
-    message = r"click_task: only model\.heads=escm2 and esmm use it"
+    message = r"click_task: only model\.heads=escm2 or esmm uses it"
     with pytest.raises(ValueError, match=message):
         heads_named("independent", click_task="click")
     with pytest.raises(ValueError, match="extra_forbidden"):

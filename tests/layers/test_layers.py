@@ -36,6 +36,7 @@ from mtl_cli.layers import (
     extract,
 )
 from mtl_cli.layers.calibration import Calibration
+from mtl_cli.layers.gates import mix_tensors
 from mtl_cli.layers.parallel_norms import ParallelBatchNorm, ParallelLayerNorm
 
 BATCH, DIM = 8, 6
@@ -387,6 +388,13 @@ def test_mix_refuses_another_number_of_weights_than_experts() -> None:
     for x in (experts, np.stack([experts, experts])):
         with pytest.raises(ValueError, match="for different numbers of experts"):
             Mix()(np.ones((2, BATCH, 1), "float32"), x)
+
+
+def test_mix_of_several_tensors_refuses_another_number_of_weights() -> None:
+    tensors = [np.zeros((n, BATCH, 4), "float32") for n in (3, 2)]
+    for num_weights in (4, 6):
+        with pytest.raises(ValueError, match=r"are (for different|not for 5)"):
+            mix_tensors(np.ones((2, BATCH, num_weights), "float32"), tensors)
 
 
 def test_mix_refuses_experts_of_another_number_of_gates() -> None:
