@@ -1,6 +1,7 @@
 """Prepares stdin, stdout and stderr, and handles outputs that take no more text."""
 
 import contextlib
+import errno
 import io
 import os
 import stat
@@ -52,7 +53,8 @@ def drop_closed_terminal() -> None:
 def stdout_write_errors() -> Iterator[None]:
     """Turns an error of the block, except a `BrokenPipeError`, into a `WriteError`.
 
-    The block must do nothing but write to stdout.
+    The block must do nothing but write to stdout. If the terminal has closed, the text
+    is dropped: SIGHUP follows, and stops the command.
     """
     try:
         yield
@@ -60,7 +62,10 @@ def stdout_write_errors() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
+        is_device = stat.S_ISCHR(os.fstat(sys.stdout.fileno()).st_mode)
         drop_output(sys.stdout.fileno())
+        if error.errno == errno.EIO and is_device:
+            return
         raise WriteError(f"cannot write to stdout: {error.strerror}") from None
 
 

@@ -1,6 +1,7 @@
 """Commands work without stdin, stdout and stderr, and say if stdout is full."""
 
 import io
+import os
 import shlex
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mtl_cli.core.command_line import run_command
+from mtl_cli.core.standard_streams import write_to_stdout
 
 TABLE = "user,price,click\n" + "".join(f"{i % 7},{i}.5,{i % 2}\n" for i in range(40))
 INIT = "init table.csv --task click"
@@ -63,6 +65,18 @@ def test_full_disk_behind_stdout_ends_in_one_line(words: str, tmp_path: Path) ->
 def test_closed_pipe_ends_in_silence(words: str, tmp_path: Path) -> None:
     ended = command(tmp_path, words, "| true")
     assert (ended.returncode, ended.stderr) == (141, "")
+
+
+def test_text_for_a_terminal_that_has_closed_is_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The terminal may close a moment before SIGHUP comes.
+    terminal, descriptor = os.openpty()
+    with open(descriptor, "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        os.close(terminal)
+        for _ in range(2):
+            write_to_stdout("epoch 1")
 
 
 def test_character_that_the_terminal_lacks_is_replaced(
