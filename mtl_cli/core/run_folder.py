@@ -35,10 +35,10 @@ class RunFolder:
     lock is free, the process of the run was killed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, key: str = "hydra.run.dir") -> None:
         check_run_folder(path)
         self.path = path
-        self.lock = lock_folder(path, "hydra.run.dir")
+        self.lock = lock_folder(path, key)
         self.record = status_of(path)  # the content of `status.json`
         # How long earlier processes of this run took together; None if not known.
         self.earlier_seconds: float | None = None

@@ -18,6 +18,9 @@ if TYPE_CHECKING:  # these modules import TensorFlow
     from mtl_cli.distributed.replicas import Replicas
     from mtl_cli.network.network import Network
 
+# More parameters per training row than this cause a warning.
+MAX_PARAMETERS_PER_ROW = 1000
+
 
 class RunInputs(NamedTuple):
     """All that a run has before its network is built.
@@ -136,11 +139,20 @@ def write_first_weights(inputs: RunInputs, network: "Network") -> "Network":
 
 
 def print_size(inputs: RunInputs, environment: dict[str, Any]) -> None:
-    """Prints the size of a network, from the content of `environment.json`."""
-    config = inputs.config
+    """Prints the size of a network, and warns if its training rows are far too few.
+
+    `environment` is the content of `environment.json`.
+    """
+    config, num_rows = inputs.config, inputs.num_training_rows
+    num_parameters: int = environment["parameters"]
     inputs.console.print_line(
-        f"{config.model.name} on {config.encoder.name}: "
-        f"{environment['parameters']:,} parameters, batches of "
-        f"{environment['length']['batch_size']} rows, tasks "
+        f"{config.model.name} on {config.encoder.name}: {num_parameters:,} parameters, "
+        f"batches of {environment['length']['batch_size']} rows, tasks "
         f"{', '.join(config.chosen_tasks)}"
     )
+    if num_parameters > MAX_PARAMETERS_PER_ROW * num_rows:
+        inputs.console.warn(
+            f"{num_parameters:,} parameters for {num_rows:,} training rows: the "
+            "network can learn the rows by heart; choose smaller sizes in model and "
+            "encoder"
+        )

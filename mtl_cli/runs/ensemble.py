@@ -90,7 +90,7 @@ def write_ensemble(folders: list[Path], target: Path, quiet: bool = False) -> No
     data = load_data(runs[0])
     timer.end_stage("read, check and encode the data")
     command = ["mtl-compare", *map(str, folders), FLAG, str(target)]
-    folder = RunFolder(target)
+    folder = RunFolder(target, FLAG)
     with recorded_run(folder, config_hash(config), command, quiet) as console:
         # The hashes of plugins come from the runs, because a plugin may have changed
         # since the runs were trained.

@@ -1,6 +1,7 @@
 """The keys that a run hands on: to TensorFlow, to checkpoints, to its processes."""
 
 import itertools
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -53,6 +54,16 @@ def received(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         return handed
 
     return run
+
+
+def test_network_far_larger_than_its_rows_gets_one_remark(
+    received: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    received()
+    assert "by heart" not in capsys.readouterr().out
+    received("encoder.embedding_dim=20_000")
+    text = " ".join(capsys.readouterr().out.split())
+    assert re.search(r"warning: [\d,]+ parameters for 40 training rows: the netw", text)
 
 
 def test_run_starts_tensorflow_with_its_seed_and_determinism(received: Any) -> None:
