@@ -21,7 +21,11 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from mtl_cli.cli.config_groups import compose_chosen_options, group_choices
+from mtl_cli.cli.config_groups import (
+    compose_chosen_options,
+    group_choices,
+    options_of_group,
+)
 from mtl_cli.cli.config_guard import COMPOSED_SETTINGS
 from mtl_cli.cli.option_errors import unknown_option_message
 from mtl_cli.config.overrides import without_added_prefix
@@ -67,7 +71,8 @@ def message_of(
     # model=plee
     #   In 'config': Could not find 'model/plee'
     if isinstance(error, MissingConfigException):
-        return unknown_option_message(error)
+        path = str(error.missing_cfg_file or "")
+        return unknown_option_message(path) or first_line(error)
     # epochs
     #   Error parsing override 'epochs'
     if isinstance(error, OverrideParseException):
@@ -90,8 +95,10 @@ def message_of(
         )
     # model=3
     if str(error).startswith("Config group override must be a string"):
-        groups = " ".join(group_choices(composed_settings(error)))
-        return f"{first_line(error)}; name an option: {groups or 'GROUP=OPTION'}"
+        for choice in group_choices(composed_settings(error)):
+            group, _, option = choice.lstrip("+").partition("=")
+            if option not in options_of_group(group):
+                return unknown_option_message(f"{group}/{option}")
     key = named_key(error)
     return f"{key}: {first_line(error)}" if key else first_line(error)
 
@@ -132,6 +139,10 @@ def composition_message(
     #   Ambiguous value for argument 'seed=1,2'
     if message.startswith("Ambiguous value for argument"):
         return f"{message}: add -m to run every value, or write a list as [A,B]"
+    # ~model.depth
+    #   Could not delete from config. 'model.depth' does not exist.
+    if message.startswith("Could not delete"):
+        return f"{message.rstrip('.')}; correct this setting, or leave it out"
     key = named_key(error) or named_key(root_cause)
     if key.startswith("hydra."):
         return hydra_key_message(named_key(root_cause) or key, root_cause, message)

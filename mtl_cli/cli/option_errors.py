@@ -1,10 +1,7 @@
 """The message about an option that a config group lacks, such as `model=mmo`."""
 
-from hydra.errors import MissingConfigException
-
 from mtl_cli.cli.config_groups import options_of_group
 from mtl_cli.config.groups import GROUPS_OF_CLASSES
-from mtl_cli.core.errors import first_line
 from mtl_cli.core.message_text import suggest
 from mtl_cli.core.option_classes import suggest_option
 
@@ -20,9 +17,8 @@ EXTRAS = {
 }
 
 
-def unknown_option_message(error: MissingConfigException) -> str:
-    """Explains that a config group lacks an option, or that there is no such config."""
-    path = str(error.missing_cfg_file or "")  # GROUP/OPTION
+def unknown_option_message(path: str) -> str:
+    """Explains that there is no option GROUP/OPTION; "" if there is no such group."""
     group, _, option = path.rpartition("/")
     if extra := EXTRAS.get(group, {}).get(option):
         return f"{group}={option} needs a package: pip install 'mtl-cli[{extra}]'"
@@ -32,7 +28,7 @@ def unknown_option_message(error: MissingConfigException) -> str:
         group, _, option = path.partition("/")
         names = options_of_group(group)
     if not names:
-        return first_line(error)
+        return ""
     # Plugins can add options to the groups of classes: the hint names --plugins.
     hint_of = suggest_option if group in GROUPS_OF_CLASSES else suggest
     return (

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from mtl_cli.config.groups import GROUPS_OF_CLASSES
 from mtl_cli.config.unknown_keys import unknown_key_message
 from mtl_cli.core.message_text import SHOWN_CHARACTERS, cut, shown
 from mtl_cli.core.secrets import mask_secrets
@@ -47,9 +48,11 @@ def explain(error: ValidationError, values: Values) -> str:
         value = first["loc"][-2]
         text = f"{key}: the name {value!r} {rule}"
     if isinstance(value, str | int | float) and first["type"] == "list_type":
-        return f"{text}; write {mask_secrets(f'[{value}]')}"
+        items = str(value).strip("[]")
+        return f"{text}; write {mask_secrets(f'[{items}]')}"
     if isinstance(value, int | float) and first["type"] == "string_type":
-        return f"{text}; quote it"
+        why = ", as YAML reads yes and no as true and false"
+        return f"{text}; quote it{why if isinstance(value, bool) else ''}"
     return text
 
 
@@ -102,10 +105,12 @@ def missing_keys_message(findings: list[ErrorDetails], values: Values) -> str:
         for finding in findings
         if finding["type"] == "missing"
     ]
+    section = keys[0].partition(".")[0]
+    fix = "add it to the YAML file" if len(keys) == 1 else "add them to the YAML file"
+    if section in GROUPS_OF_CLASSES:
+        # `model.name=mmoe` sets only the name; `model=mmoe` also brings MMoE's keys.
+        fix += f", choose {section}={values[section].get('name')}"
     if len(keys) == 1:
-        return (
-            f"missing key '{keys[0]}'; add it to the YAML file, or write "
-            f"+{keys[0]}=VALUE"
-        )
+        return f"missing key '{keys[0]}'; {fix}, or write +{keys[0]}=VALUE"
     names = ", ".join(f"'{key}'" for key in keys)
-    return f"missing keys {names}; add them to the YAML file, or write +KEY=VALUE"
+    return f"missing keys {names}; {fix}, or write +KEY=VALUE"

@@ -38,11 +38,13 @@ def check_float32(value: float) -> float:
     float32 holds 1e-38 to 3e38. In the smaller range here, products with a number still
     fit. float32 rounds numbers from 1 - 2^-25 on to 1.
     """
-    is_lost = value != 0 and not 1e-30 <= value <= 1e30
-    if is_lost or 1 - 2**-25 <= value < 1:
+    if value != 0 and not 1e-30 <= value <= 1e30:
         raise PydanticCustomError(
-            "float32",
-            "should be less close to 0 or 1, or smaller: networks compute in float32",
+            "float32", "should be from 1e-30 to 1e30: networks compute in float32"
+        )
+    if 1 - 2**-25 <= value < 1:
+        raise PydanticCustomError(
+            "float32", "should be smaller: networks round it to 1, in float32"
         )
     return value
 
