@@ -16,7 +16,9 @@ def cache_folder() -> Path | None:
     if configured == "":
         return None
     if configured is not None:
-        return Path(os.path.realpath(os.path.expanduser(configured)))
+        path = os.path.expanduser(configured)
+        # A `~` that remains is the home of an unknown user, and no name of a folder.
+        return None if path.startswith("~") else Path(os.path.realpath(path))
     try:
         user_cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         folder = Path(user_cache) / "mtl-cli"

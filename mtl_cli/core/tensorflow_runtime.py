@@ -138,6 +138,9 @@ def quiet_stderr() -> Iterator[None]:
 
     TensorFlow prints a line about the processor before it reads its log level.
     """
+    if sys.stderr is None:  # stderr was closed at the start: file 2 is another file
+        yield
+        return
     sys.stderr.flush()
     stderr = os.dup(2)
     with open(os.devnull, "wb") as null:

@@ -32,3 +32,10 @@ def test_home_that_cannot_be_written_gives_no_cache(
     assert cache_folder() is None
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_folder() == tmp_path / ".cache" / "mtl-cli"
+
+
+def test_cache_in_the_home_of_an_unknown_user_is_no_cache(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MTL_CACHE", "~nobody-of-this-name/cache")
+    assert cache_folder() is None
