@@ -80,7 +80,7 @@ MISTAKES = {
     f"model.tower_units={'[' * 300}{']' * 300}": "the settings are nested too deeply",
     f"trainer.epochs={'1' * 5000}": "Exceeds the limit",
     f"+dataset.features.{'a' * 300}.kind=sparse": "File name too long",
-    "model=home '+model.groups={shared: [income]}'": "and leave out empty groups and the name shared",
+    "model=home '+model.groups={shared: [income]}'": "and the name shared\n",
     "model.num_shared_experts=0": "0 should be greater than or equal to 1",
     "model=mmoe model.num_experts=99999999": "should be less than or equal to 1000",
     "model=cgc model.num_specific_experts=1001": "model.num_specific_experts: 1001 "
