@@ -62,6 +62,8 @@ def read_errors(key: str, path: str) -> Iterator[None]:
         fix = "check that the file is complete and of the format of its ending"
         if is_not_utf8(error):
             fix = "save the file as UTF-8"
+        elif "Not yet implemented" in str(error):  # such as the encoding of a column
+            fix = "write the file in another way, such as by pandas"
         raise DataError(
             f"{key}: cannot read {path}: {first_line(error).rstrip('.')}; {fix}"
         ) from None

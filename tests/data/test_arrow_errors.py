@@ -4,6 +4,7 @@ import io
 
 import pyarrow as pa
 import pyarrow.csv
+import pyarrow.parquet
 import pytest
 
 from mtl_cli.columns.cells import first_unconvertible_cell
@@ -68,6 +69,20 @@ def test_arrow_numbers_a_row_with_too_many_cells_and_gives_its_text():
     ragged = RAGGED_ROW.search(str(caught.value))
     assert ragged.groups() == ("3", "2", "3", 'K\ufffdln,1,"7\n"')
     assert not is_row_too_long(caught.value)
+
+
+def test_encoding_that_arrow_cannot_read_as_dictionary_is_to_be_written_anew():
+    file = io.BytesIO()
+    encodings = {"city": "DELTA_BYTE_ARRAY"}
+    table = pa.table({"city": ["Bern"]})
+    pyarrow.parquet.write_table(
+        table, file, use_dictionary=False, column_encoding=encodings
+    )
+    with (
+        pytest.raises(DataError, match="; write the file in another way"),
+        read_errors("dataset.train", "a.parquet"),
+    ):
+        pyarrow.parquet.read_table(file, read_dictionary=["city"])
 
 
 @pytest.mark.parametrize(
