@@ -640,6 +640,22 @@ def test_two_processes_that_load_at_once_encode_once(file, encodings, tmp_path):
     assert encodings == []
 
 
+def test_entry_made_meanwhile_on_a_file_system_without_locks_is_used(
+    file, encodings, monkeypatch
+):
+    encode_once = load_module.encode
+
+    def encode_after_another_process(*arguments):
+        monkeypatch.setattr(load_module, "encode", encode_once)
+        loaded(file, FEATURES, TASKS)
+        encode_once(*arguments)
+
+    monkeypatch.setattr(cache.fcntl, "flock", lambda *_: None)
+    monkeypatch.setattr(load_module, "encode", encode_after_another_process)
+    loaded(file, FEATURES, TASKS)  # without a warning
+    assert len(encodings) == 2
+
+
 @pytest.mark.slow
 def test_no_cache_leaves_no_file(file, tmp_path):
     (tmp_path / "tmp").mkdir()
