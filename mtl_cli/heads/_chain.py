@@ -55,8 +55,8 @@ class Chain(Heads):
         steps = self.steps(tasks)
         if len(set(steps)) < len(steps):
             raise ValueError(
-                f"model.{keys[-1]}: the steps {', '.join(steps)} name a task twice; "
-                "name each task once"
+                f"{', '.join(f'model.{key}' for key in dict.fromkeys(keys))}: the "
+                f"steps {', '.join(steps)} name a task twice; name each task once"
             )
         for key, name in zip(keys, steps, strict=True):
             if name not in tasks:

@@ -141,7 +141,8 @@ MISTAKES = {
     "ordered; did you mean esmm?",
     "model=esmm tasks=[income]": "model.heads=esmm needs two tasks",
     "model=esmm model.click_task=incom": "model.click_task: no task 'incom'",
-    "model=esmm model.click_task=never_married": "name a task twice; name each",
+    "model=esmm model.click_task=never_married": "model.click_task, "
+    "model.conversion_task: the steps never_married, never_married name a task twice",
     "model.heads=funnel tasks=[income]": "model.heads=funnel needs two steps",
     "model.click_task=income": "model.click_task: only model.heads=escm2 or "
     "esmm uses it; choose model.heads=escm2 or esmm, or leave it out",
