@@ -10,6 +10,9 @@ Cells = list[Any]  # the cells of a column, as Python values
 UNUSUAL_TEXTS = (str(2**53 + 1), "zoë", "日本", "?" * 300)
 # Every third row has an unseen or missing value.
 UNUSUAL_ROW_STEP = 3
+# The row after each such row has a value in another spelling: a plugin's kind may read
+# both spellings as one value, and its exported graph must do the same.
+OTHER_SPELLINGS = (str.swapcase, " {} ".format, "{}0".format, "0{}".format)
 
 
 def example_values(
@@ -17,9 +20,12 @@ def example_values(
 ) -> list[str | None]:
     """Draws values of a vocabulary; every third value is unseen or missing."""
     values_to_draw = vocabulary or UNUSUAL_TEXTS
-    values: list[str | None] = [
+    drawn = [
         values_to_draw[random.integers(len(values_to_draw))] for _ in range(num_rows)
     ]
+    for i, row in enumerate(range(1, num_rows, UNUSUAL_ROW_STEP)):
+        drawn[row] = OTHER_SPELLINGS[i % len(OTHER_SPELLINGS)](drawn[row])
+    values: list[str | None] = [*drawn]
     unusual_values = [None, *UNUSUAL_TEXTS]
     for i, row in enumerate(range(0, num_rows, UNUSUAL_ROW_STEP)):
         values[row] = unusual_values[i % len(unusual_values)]

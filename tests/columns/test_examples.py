@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mtl_cli.columns.examples import example_numbers
+from mtl_cli.columns.examples import example_numbers, example_values
 
 
 def test_examples_are_equal_to_between_and_beyond_the_learnt_numbers() -> None:
@@ -24,3 +24,9 @@ def test_examples_of_numbers_near_the_limit_of_float64_are_finite() -> None:
 def test_every_third_example_is_missing_if_the_feature_accepts_it() -> None:
     numbers = example_numbers([1.0], "mean", np.random.default_rng(0), 7)
     assert [x is None for x in numbers] == [True, False, False] * 2 + [True]
+
+
+def test_value_after_a_missing_or_unseen_one_is_spelled_otherwise() -> None:
+    values = example_values(["Ab"], np.random.default_rng(0), 12)
+    assert values[1::3] == ["aB", " Ab ", "Ab0", "0Ab"]
+    assert values[2::3] == ["Ab"] * 4
