@@ -17,8 +17,10 @@ OPSET = 20
 ML_DOMAIN = "ai.onnx.ml"
 OPERATOR_SETS = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML_DOMAIN, 3)]
 # ONNX Runtime fails at a number that float64 cannot hold, such as 1e400. So numbers
-# with more than 99 digits, or with an exponent above 199, count as wrong cells.
-DECIMAL = r"[+-]?([0-9]{1,99}\.?[0-9]{0,99}|\.[0-9]{1,99})([eE][+-]?0*1?[0-9]{1,2})?"
+# with more than 99 digits before or behind the point, or with an exponent above 199,
+# count as wrong cells.
+DIGITS = r"([0-9]{1,99}(\.[0-9]{0,99})?|\.[0-9]{1,99})"
+DECIMAL = rf"[+-]?{DIGITS}([eE][+-]?0*1?[0-9]{{1,2}})?"
 
 
 class OnnxOps(GraphOps):
