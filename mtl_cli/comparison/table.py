@@ -89,13 +89,13 @@ def terminal_text(
 
 
 def day_text(day: DatasetComparison) -> str:
-    """Returns the training table of a day with a single run, and the run's scores."""
+    """Returns the model and training table of a day with one run, and its scores."""
     scores = [
         f"{t.name} {t.metric_title} {interval_text(t.scores[0].interval, t.decimals)}"
         for t in day.tasks
     ]
     table = day.baseline.settings.get(TRAINING_TABLE_KEY, "")
-    return f"{table}: {', '.join(scores)}"
+    return f"{day.baseline.model} {table}: {', '.join(scores)}"
 
 
 def memory_console() -> tuple[Console, TextIO]:

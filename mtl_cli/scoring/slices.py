@@ -100,7 +100,12 @@ def merge_rare_values(value_codes: Array) -> tuple[Array, Array]:
 
 
 def with_other(slices: Slices) -> Slices:
-    """Adds the slice `OTHER`, with the code `len(names)`, if it has rows."""
-    if len(slices.names) in slices.codes:
-        return replace(slices, names=[*slices.names, OTHER])
-    return slices
+    """Adds the slice `OTHER`, with the code `len(names)`, if it has rows.
+
+    If a value of the column has this name, its rows join the slice.
+    """
+    is_rare = slices.codes == len(slices.names)
+    if OTHER in slices.names:
+        codes = np.where(is_rare, slices.names.index(OTHER), slices.codes)
+        return replace(slices, codes=codes)
+    return replace(slices, names=[*slices.names, OTHER]) if is_rare.any() else slices

@@ -47,6 +47,11 @@ def test_only_the_most_frequent_values_are_slices() -> None:
     assert sum(found.values()) == len(cells)
 
 
+def test_value_that_is_called_other_joins_the_rare_values() -> None:
+    cells = ["(other)"] * 120 + ["b"] * 150 + ["rare"] * 10
+    assert counts(cells) == {"(other)": 130, "b": 150}
+
+
 def test_twenty_values_all_have_a_slice() -> None:
     names = [f"v{i:02}" for i in range(20)]
     cells = [name for name in names for _ in range(100)]
