@@ -286,7 +286,9 @@ def test_terminal_shows_the_last_day_of_one_line_and_the_scores_of_its_days(
     assert "tables of 3 earlier days are in --json and --html" in text
     assert text.count("─ data set shop") == 1
     assert "─ data set shop test=t4.csv" in text
-    assert [text.count(f"\nmmoe {day}.csv: click auc") for day in (1, 2, 3, 4)] == [1] * 4
+    assert [text.count(f"\nmmoe {day}.csv: click auc") for day in (1, 2, 3, 4)] == [
+        1
+    ] * 4
     assert f"\nmmoe 4.csv: click auc {value:.4f}\n" in text
 
 

@@ -9,7 +9,14 @@ from mtl_cli.graphs.onnx import OPERATOR_SETS, OnnxOps
 NUMBERS = ["12.5", "1e2", "-7", "+1.5e+10", " 20.\t", ".5", "1e100", "2e-45", "0e0199"]
 NUMBERS += ["-" + "9" * 99 + "e199", "." + "0" * 98 + "1e-199", "true", "false"]
 # Numbers that float64 may not hold, at which ONNX Runtime would fail.
-WRONG = ["1e400", "9e1000", "-5e-324", "9" * 150 + "e199", "." + "0" * 400 + "1", "noon"]
+WRONG = [
+    "1e400",
+    "9e1000",
+    "-5e-324",
+    "9" * 150 + "e199",
+    "." + "0" * 400 + "1",
+    "noon",
+]
 
 
 def test_text_is_read_as_by_python_and_is_wrong_if_float64_may_not_hold_it() -> None:
