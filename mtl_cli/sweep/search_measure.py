@@ -1,7 +1,9 @@
 """The measure by which a search compares its trials: one metric of the same rows."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from mtl_cli.config.run_config import Config
     from mtl_cli.data.dataset import Dataset
 
+SAME_MEASURE = (
+    "all trials of a search need the same metric on the same validation rows; give "
+    "this key one value, or train a grid instead of a search"
+)
 # The attribute of a study that holds the measure of its trials.
 MEASURE_ATTRIBUTE = "mtl-cli:measure"
 
@@ -27,22 +33,59 @@ def measure_of_search(config: DictConfig, settings: list[Override]) -> dict[str,
     "data_hash": HASH}. `row_settings` returns the keys of `dataset`.
 
     A search without validation rows is refused, and one that tries several values of a
-    key that changes the measure. The result is {} if the first trial has a wrong
-    configuration: its job reports the error.
+    key that changes the measure, or several options that set such a key. The result is
+    {} if all configurations are wrong: the jobs report the error.
     """
     from mtl_cli.comparison.same_rows import SPLIT_KEYS
-    from mtl_cli.config.monitor import monitored_metrics
     from mtl_cli.config.sweep_jobs import check_job, compose_job
-    from mtl_cli.sweep.row_settings import row_settings
 
     swept_keys = {s.key_or_group for s in settings if s.is_sweep_override()}
     split_keys = [f"dataset.{key}" for key in SPLIT_KEYS]
     refuse_swept(["trainer.monitor", "dataset", *split_keys], swept_keys)
-    try:
-        checked = check_job(compose_job(config, first_trial(settings), number=0))
-    except Exception:  # of any class: the job reports the error
-        return {}
-    monitor, dataset = checked.trainer.monitor, checked.dataset
+    measure: dict[str, str] = {}
+    for choices in example_choices(settings):
+        try:
+            fixed = [str(s.input_line) for s in settings if not s.is_sweep_override()]
+            checked = check_job(compose_job(config, fixed + choices, number=0))
+        except Exception:  # of any class: the job reports the error
+            continue
+        trial_measure = measure_of_trial(checked, swept_keys)
+        if not measure:
+            measure = trial_measure | data_hash(checked.dataset)
+        elif keys := [k for k, v in trial_measure.items() if measure.get(k, v) != v]:
+            raise ConfigError(
+                f"{' '.join(choices)}: differs from other trials in "
+                f"{comma_list(keys)}; {SAME_MEASURE}"
+            )
+    masked: dict[str, str] = mask_secrets(measure)
+    return masked
+
+
+def example_choices(settings: list[Override]) -> Iterator[list[str]]:
+    """Yields the first options of all swept groups, and then each other option.
+
+    Other swept keys are left out: their names show whether they change the measure.
+    """
+    loader = GlobalHydra.instance().config_loader()
+    options = {
+        setting.get_key_element(): list(setting.sweep_string_iterator())
+        for setting in settings
+        if setting.is_choice_sweep()
+        and loader.get_group_options(setting.key_or_group, results_filter=None)
+    }
+    first = {group: names[0] for group, names in options.items()}
+    yield [f"{group}={name}" for group, name in first.items()]
+    for group, names in options.items():
+        for name in names[1:]:
+            yield [f"{g}={n}" for g, n in (first | {group: name}).items()]
+
+
+def measure_of_trial(config: "Config", swept_keys: set[str]) -> dict[str, str]:
+    """Returns the measure of a trial without the hash of the data."""
+    from mtl_cli.config.monitor import monitored_metrics
+    from mtl_cli.sweep.row_settings import row_settings
+
+    monitor, dataset = config.trainer.monitor, config.dataset
     if not dataset.has_validation:
         raise ConfigError(
             "hydra/sweeper: a search compares its trials by validation rows; set "
@@ -50,24 +93,11 @@ def measure_of_search(config: DictConfig, settings: list[Override]) -> dict[str,
             "grid instead of a search"
         )
     rows = {f"dataset.{key}": value for key, value in row_settings(dataset).items()}
-    refuse_swept([*rows, *keys_of_labels_and_metrics(checked)], swept_keys)
-    metrics = monitored_metrics(monitor, checked.outputs)
+    refuse_swept([*rows, *keys_of_labels_and_metrics(config)], swept_keys)
+    metrics = monitored_metrics(monitor, config.outputs)
     measure = {"trainer.monitor": monitor, "dataset": dataset.name}
     measure["metrics"] = ", ".join(f"{output.name}.{name}" for output, name in metrics)
-    masked: dict[str, str] = mask_secrets(measure | rows | data_hash(dataset))
-    return masked
-
-
-def first_trial(settings: list[Override]) -> list[str]:
-    """Returns the fixed settings, and the first option of each swept group.
-
-    Other swept keys are left out: their names show whether they change the measure.
-    """
-    choices = [s for s in settings if s.is_choice_sweep() and "." not in s.key_or_group]
-    return [
-        *(str(s.input_line) for s in settings if not s.is_sweep_override()),
-        *(f"{s.get_key_element()}={next(s.sweep_string_iterator())}" for s in choices),
-    ]
+    return measure | rows
 
 
 def keys_of_labels_and_metrics(config: "Config") -> list[str]:
@@ -86,11 +116,7 @@ def keys_of_labels_and_metrics(config: "Config") -> list[str]:
 def refuse_swept(keys: list[str], swept_keys: set[str]) -> None:
     """Raises a `ConfigError` if a search tries several values of one of the keys."""
     for key in swept_keys.intersection(keys):
-        raise ConfigError(
-            f"{key}: all trials of a search need the same metric on the same "
-            "validation rows; give this key one value, or train a grid instead of a "
-            "search"
-        )
+        raise ConfigError(f"{key}: {SAME_MEASURE}")
 
 
 def data_hash(dataset: "Dataset") -> dict[str, str]:

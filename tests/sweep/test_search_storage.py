@@ -573,6 +573,17 @@ def test_search_over_a_key_that_changes_its_measure_is_refused(setting: str) -> 
     )
 
 
+def test_search_over_options_that_change_its_measure_is_refused() -> None:
+    group = "experiment=adatt/census_income_mmoe"
+    own_rows = measure(f"{group},adatt/census_income_ple", "model.dropout=0,0.1")
+    assert own_rows["dataset"] == "census_income"
+    with pytest.raises(ConfigError) as raised:
+        measure(f"{group},source/census_income_mmoe")
+    assert str(raised.value).startswith(
+        "experiment=source/census_income_mmoe: differs from other trials in dataset, "
+    )
+
+
 def test_search_without_validation_rows_is_refused() -> None:
     with pytest.raises(ConfigError) as raised:
         measure("dataset.valid_fraction=0", "trainer.patience=null")
