@@ -216,7 +216,7 @@ CODE = {
     "launcher_by_interpolation": (
         saved_run(hydra={"launcher": "${attack}"}, attack=CALL),
         SWEEP,
-        "ValidationError raised while composing config",
+        "ValidationError raised while composing",
     ),
     "commands_of_a_launcher": (
         {
@@ -263,7 +263,7 @@ CODE = {
             "hydra: {mode: MULTIRUN, sweeper: {sampler: '${attack}', params: {}}}\n"
         },
         ["sweep=mine"],
-        "ValidationError raised while composing config",
+        "ValidationError raised while composing",
     ),
     "custom_search_space": (
         {
@@ -355,7 +355,7 @@ FOLDERS = {
     "nul": (
         section(run={"dir": "outputs/a\0b"}),
         RERUN,
-        r"hydra.run.dir: 'outputs/a\x00b' holds the character NUL; remove NUL",
+        r"hydra.run.dir: 'outputs/a\x00b' begins with '~', or its whole path holds",
     ),
     "home_that_no_shell_has_replaced": (
         section(run={"dir": "~/x"}),
@@ -471,7 +471,7 @@ FOLDERS = {
     "data_set_whose_name_is_resolved_twice": (
         {},
         [r"dataset.name='x\${{dataset.train}}'"],
-        "holds '${', which Hydra would resolve again; take a path without",
+        "or its whole path holds '${' or NUL; write another path",
     ),
     "swept_value_that_is_resolved_twice": (
         {
