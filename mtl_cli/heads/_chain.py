@@ -168,14 +168,15 @@ class Chain(Heads):
                 1 - high
             )
             if is_clear and not odds_are_equal:
-                bias = "low" if after.mean() == high else "high"
+                bias, fix = "high", f"write {name} = 0 where {previous} = 0"
+                if after.mean() == high:
+                    bias = "low"
+                    fix = f"if labels come late, empty {name} on all rows of these days"
                 warnings.append(
                     f"labels of {name} are missing on {after.sum():,} of "
                     f"{len(after):,} training rows with {previous} = 1, but on "
                     f"{elsewhere.sum():,} of {len(elsewhere):,} with {previous} = 0, "
-                    f"so {name} is predicted too {bias}; write {name} = 0 where "
-                    f"{previous} = 0, and if labels come late, empty them on all rows "
-                    "of the last days"
+                    f"so {name} is predicted too {bias}; {fix}"
                 )
         return warnings
 

@@ -54,15 +54,13 @@ class BlockName(NamedTuple):
 
     @property
     def owner_text(self) -> str:
-        """The owner for messages, as in `click for expert buy 2 in scenario app`."""
+        """The owner for messages, as in `click in scenario app`."""
         text = self.owner
         if self.part == "embeddings" and self.piece:
             text += f" of {self.piece}"
-        if self.expert:
-            text += f" for expert {self.expert}"
         if self.scenario:
             text += f" in scenario {self.scenario}"
-        return text
+        return text.strip()
 
 
 @dataclass(frozen=True)
@@ -199,17 +197,21 @@ def group_by_weight(copies: Iterable[Copy]) -> dict[int, list[tuple[Block, Index
 
 
 def describe_blocks(blocks: Iterable[BlockName], text: str) -> list[str]:
-    """Describes blocks for messages, one line per layer.
+    """Returns a line for each layer of some blocks; `text` says what happens to them.
 
-    For example, `towers: tower of click, buy: TEXT`, where `text` says what happens to
-    the blocks.
+    For example, `gates: gates of click for 2 experts, buy for expert buy 1: TEXT`.
     """
-    # The inner dicts are sets that keep the order.
-    owners_by_layer: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    experts_by_layer: dict[tuple[str, str], dict[str, set[str]]] = defaultdict(dict)
     for name in blocks:
-        owners_by_layer[name.part, name.layer][name.owner_text.strip()] = None
+        experts_by_owner = experts_by_layer[name.part, name.layer]
+        experts_by_owner.setdefault(name.owner_text, set()).add(name.expert)
     lines = []
-    for (part, layer), owners in owners_by_layer.items():
+    for (part, layer), experts_by_owner in experts_by_layer.items():
+        owners = []
+        for owner, experts in experts_by_owner.items():
+            names = [f"expert {name}" for name in experts if name]
+            experts_text = names[0] if len(names) == 1 else f"{len(names)} experts"
+            owners.append(f"{owner} for {experts_text}" if names else owner)
         owner_list = comma_list(filter(None, owners))
         of_owners = f" of {owner_list}" if owner_list else ""
         lines.append(f"{part}: {layer}{of_owners}: {text}")

@@ -117,8 +117,8 @@ def check_finished(path: Path) -> None:
         raise ConfigError(f"{KEY}: {first_line(error)}") from None
     if status != "done":
         raise ConfigError(
-            f"{KEY}: {path} is not the folder of a finished run (status: {status}); "
-            "name a finished run"
+            f"{KEY}: {path} is not the folder of a finished run"
+            f"{f' (status: {status})' if status else ''}; name a finished run"
         )
 
 
