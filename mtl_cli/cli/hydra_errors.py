@@ -31,7 +31,7 @@ from mtl_cli.cli.option_errors import unknown_option_message
 from mtl_cli.config.overrides import without_added_prefix
 from mtl_cli.config.unknown_keys import dotted_keys, unknown_key_message
 from mtl_cli.core.errors import first_line
-from mtl_cli.core.message_text import shown, suggest
+from mtl_cli.core.message_text import cut, shown, suggest
 from mtl_cli.core.secrets import mask_secrets
 
 # model.depth=3
@@ -86,7 +86,8 @@ def message_of(
     if isinstance(error, ConfigCompositionException | OmegaConfBaseException):
         return composition_message(error, root_cause, arguments)
     if isinstance(error, OSError) and error.filename:  # such as that of the run folder
-        return f"{shown(str(error.filename))}: {error.strerror}; name another path"
+        path = cut(str(error.filename), max_length=300)
+        return f"cannot open {path}: {error.strerror}; name another path"
     # -m seed=interval(1,9)
     if str(error).startswith("BasicSweeper does not support sweep type"):
         return (
