@@ -23,7 +23,7 @@ class Uncertainty(Balancing):
     If L_t is 0, there is no minimum, so w_t is limited to `MAX_WEIGHT`.
 
     The paper has these equations for classification. For regression, it minimises
-    `exp(-s) L / 2 + s / 2`, which is the same for s' = s + log 2, up to a constant.
+    `exp(-s) L / 2 + s / 2`: the same for s' = s + log 2, up to a constant.
 
     Attributes:
         learning_rate: the learning rate of s_t.

@@ -85,7 +85,7 @@ def message_of(
         return f"{named_key(error)}: {first_line(root_cause)}; correct its settings"
     if isinstance(error, ConfigCompositionException | OmegaConfBaseException):
         return composition_message(error, root_cause, arguments)
-    if isinstance(error, OSError) and error.filename:  # such as that of the run folder
+    if isinstance(error, OSError) and error.filename:  # for example of the run folder
         path = cut(str(error.filename), max_length=300)
         return f"cannot open {path}: {error.strerror}; name another path"
     # -m seed=interval(1,9)

@@ -62,7 +62,7 @@ def compose_without(
 ) -> DictConfig:
     """Composes a configuration without the files of one provider, and without checks.
 
-    `folder` and `config_name` are those of the primary configuration, if there is one.
+    `folder` and `config_name` belong to the primary configuration, if there is one.
     """
     search_path = create_config_search_path(folder)
     entries = search_path.get_path()

@@ -85,7 +85,7 @@ class VocabularyFitter(Fitter):
         self.count(categories, codes[is_training])
 
     def count(self, categories: pa.Array, codes: Integers) -> None:
-        """Counts the values of some rows; the arguments are those of `Categorical`."""
+        """Counts the values of some rows; see `Categorical` for the arguments."""
         counts = np.bincount(codes[codes >= 0], minlength=len(categories))
         self._add_counts(pa.table({"value": categories, "count": counts}))
 

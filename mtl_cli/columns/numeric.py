@@ -163,7 +163,7 @@ def refuse_above_float32(
 def number_range(x: Floats, edges: Sequence[float] = ()) -> dict[str, float]:
     """Returns {"low": the smallest of `x` and `edges`, "high": the largest}.
 
-    Edges that the user has chosen may lie outside of `x`, which holds no NaN.
+    Edges that the user has chosen may lie outside of `x`. `x` holds no NaN.
     """
     ends = [float(x.min()), float(x.max()), *edges]
     return {"low": min(ends), "high": max(ends)}

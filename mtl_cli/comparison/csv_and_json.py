@@ -15,7 +15,7 @@ from typing import Any
 from mtl_cli.comparison.results import DatasetComparison
 
 # A formula begins with one of these characters. The last four are the full-width forms
-# of `=+-@`, which East Asian spreadsheets read as `=+-@`.
+# of `=+-@`: East Asian spreadsheets read both alike.
 FORMULA_SIGNS = r"=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 # The start of a text that is a formula. A spreadsheet may split cells at `;` or tabs
 # instead of commas, so a formula may also begin after these.

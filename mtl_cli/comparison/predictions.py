@@ -120,7 +120,7 @@ class Predictions(ABC):
         ):
             raise DifferentRowsError("the classes have different ranks")
         # The two configurations may have different settings of `group_column`. The test
-        # then takes the groups of `self` or, if `self` has none, those of `other`.
+        # then takes the groups of `self` or, if `self` has none, the groups of `other`.
         has_groups = (self.rows.group >= 0).any()
         group = self.rows.group if has_groups else other.rows.group
         try:

@@ -40,7 +40,8 @@ def runs_have_same_rows(runs: Iterable[Run], split: str) -> bool:
     """
     runs_by_split: dict[tuple[object, ...], list[Run]] = {}
     for run in runs:
-        # If the hash is missing, the data count as different from those of other runs.
+        # If the hash is missing, the data count as different from the data of other
+        # runs.
         data = run.environment.get("data_hash") or run.path
         runs_by_split.setdefault((data, *split_settings(run)), []).append(run)
     if len(runs_by_split) < 2:
@@ -128,7 +129,7 @@ def have_equal_test_rows(a: dict[str, Array], b: dict[str, Array]) -> bool:
     the rows count as different.
     """
     common = a.keys() & b.keys()
-    # NumPy finds no NaN among names, which are objects.
+    # NumPy finds no NaN among names, because names are objects.
     return ROW in common and all(
         np.array_equal(
             a[name], b[name], equal_nan=object not in (a[name].dtype, b[name].dtype)

@@ -82,7 +82,7 @@ class SeedTester:
         return self.have_same_rows(a.configuration, b.configuration)
 
     def noise_of_others(self, a: Score, b: Score) -> Noise | None:
-        """Returns the noise of the rest of the pool; None if not both are in it."""
+        """Returns the noise without a and b; None if one is not in the pool."""
         if a not in self.pool or b not in self.pool:
             return None
         return self.noise_of_pool - pooled_noise([seed_values(a), seed_values(b)])

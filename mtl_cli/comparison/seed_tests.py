@@ -54,7 +54,7 @@ def values_to_test(
 ) -> tuple[list[float], list[float]]:
     """Returns the values of a and the values of b to pass to `seed_test`.
 
-    a and b are {seed: value}. The values are those of the common seeds, or of all seeds
+    a and b are {seed: value}. The values belong to the common seeds, or to all seeds
     if there are fewer than two common seeds.
     """
     common = [seed for seed in a if seed in b]

@@ -51,7 +51,7 @@ def score_of(
 ) -> Score:
     """Returns the score of a configuration on a task, without differences.
 
-    The counts of rows are those of the first replicate.
+    The counts of rows come from the first replicate.
     """
     by_replicate = configuration.scores_by_replicate(split, task, metric, scenario)
     if not by_replicate:

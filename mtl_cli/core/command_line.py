@@ -79,7 +79,7 @@ def version_line() -> str:
     """Returns the text of `--version`."""
     try:
         return f"mtl-cli {version('mtl-cli')}"
-    except Exception:  # a damaged installation, which `mtl-doctor` reports
+    except Exception:  # the installation is damaged; `mtl-doctor` says so
         return "mtl-cli, version unknown"
 
 

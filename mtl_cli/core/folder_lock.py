@@ -65,5 +65,5 @@ def is_still_at(path: Path, file: IO[str]) -> bool:
 
 
 def open_lock_file(path: Path) -> IO[str]:
-    """Opens or makes a file; a link, which may lead anywhere, is an `OSError`."""
+    """Opens or makes a file; a link may lead anywhere, so it is an `OSError`."""
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "w")

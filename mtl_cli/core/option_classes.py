@@ -26,7 +26,7 @@ def option_validator(
     """Returns a validator that turns a dict into an object of an option's class.
 
     The value of `key` (`name`, `kind` or `generator`) is the option's name. A dict
-    without a `kind` or `generator` stays a dict, which pydantic then validates by the
+    without a `kind` or `generator` stays a dict: pydantic then validates it by the
     base class of the axis: a data set that reads files has no `generator`.
     """
 

@@ -41,7 +41,7 @@ def user_conf_folder() -> Path | None:
 
 
 def conf_is_of_other_application() -> bool:
-    """Whether `./conf` holds a `config.yaml`, which would replace mtl-cli's."""
+    """Whether `./conf` holds a `config.yaml`: it would replace mtl-cli's."""
     folder = Path.cwd() / "conf"
     return (folder / "config.yaml").exists() and folder != conf_folder()
 

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 
 def exit_without_teardown(code: int) -> NoReturn:
-    """Ends this process without the teardown of TensorFlow, which takes long.
+    """Ends this process without the long teardown of TensorFlow.
 
     Functions registered with `atexit` still run: they remove temporary folders. If
     Python would wait for a thread, the process ends in the usual way.

@@ -1,6 +1,6 @@
 """Resolvers of references, such as `${oc.env:NAME}`, that remember secrets.
 
-The resolvers replace those of OmegaConf and Hydra, and give the same values. A value is
+The resolvers replace OmegaConf's and Hydra's, and give the same values. A value is
 a secret if the name of its environment variable suggests so, or if the value was made
 from a secret.
 """

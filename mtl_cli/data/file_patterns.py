@@ -29,7 +29,7 @@ def matching_paths(key: str, pattern: Path) -> set[Path]:
     With `**`, `glob.glob` follows a link from a folder to itself 40 times, and two such
     links for ever. Here `**` visits each folder once, whatever links lead to it.
 
-    A pattern such as `/*/../*/../*`, which leads to each file along many paths, is
+    A pattern such as `/*/../*/../*` leads to each file along many paths. It is
     refused after `MAX_PATHS` paths.
     """
     paths = {Path(pattern.anchor)}

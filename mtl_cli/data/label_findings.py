@@ -43,8 +43,8 @@ def few_valid_rows_findings(outputs: list[Output], valid: Table) -> list[str]:
     """Returns a line about outputs whose few validation rows choose the kept epoch.
 
     A binary output also needs enough rows of each class. `outputs` are the outputs that
-    early stopping watches. They may differ between runs that share a cached report, so
-    the line is not part of the report.
+    early stopping watches. These tasks may differ between runs that share a cached
+    report, so the line is not part of the report.
     """
     cases = []
     for output in outputs:
@@ -144,7 +144,7 @@ def unsampled_findings(
 
 
 def odds_of_1(counts: Counts) -> float:
-    """Returns the odds of label 1; NaN, which is no finding, with too few rows."""
+    """Returns the odds of label 1; NaN with too few rows, so that nothing is found."""
     num_positive = counts["positives"]
     num_negative = counts["rows"] - num_positive
     if min(num_positive, num_negative) < MIN_OF_CLASS:

@@ -97,7 +97,7 @@ def split_in_order(
     sizes[table_name] = source.num_rows - sum(sizes.values())
     splits = [split for split in SPLITS if split in sizes]
     ends = np.cumsum([sizes[split] for split in splits])
-    starts = ends[:-1]  # the starts of all splits but the first, which starts at 0
+    starts = ends[:-1]  # the first split starts at 0; the starts of all others
     order = np.arange(source.num_rows)
     if times is not None:  # the split is by time
         order = np.argsort(times, kind="stable")

@@ -32,7 +32,8 @@ TEXT_DATES = pa.timestamp("us"), pa.timestamp("us", "UTC")
 def read_times(dataset: Dataset, source: Source) -> tuple[Array, str]:
     """Reads the time of each row as a number, (rows,); refuses empty cells.
 
-    Also returns the type of the times: those of two tables of one type are comparable.
+    Also returns the type of the times: times of one type can be compared between
+    tables.
     """
     column = read_split_column(dataset, source)
     message_start = f"dataset.split_column: '{dataset.split_column}'"

@@ -62,7 +62,7 @@ def feature_aucs(
 def ends_of_lists(codes: Array, rows: Array, num_rows: int) -> dict[str, Array]:
     """Returns the codes, from 1, of the first and of the last value of each list.
 
-    An empty list has the code 0. `codes` and `rows` are those of `list_auc`.
+    An empty list has the code 0. See `list_auc` for `codes` and `rows`.
     """
     first, last = np.zeros((2, num_rows), codes.dtype)
     # If an index occurs several times, NumPy keeps the last number assigned to it.
@@ -102,8 +102,8 @@ def univariate_auc(y: Array, codes: Array, numbers: Array | None) -> float | Non
 def list_auc(y: Array, codes: Array, rows: Array) -> float | None:
     """Returns the AUC that all values of a column of lists reach on labels.
 
-    The score of a row is that of a naive Bayes classifier: the sum of the log odds of
-    the row's values. The odds of a value are the odds of label 1 among the rows with
+    The score of a row is the score of a naive Bayes classifier: the sum of the log odds
+    of the row's values. The odds of a value are the odds of label 1 among the rows with
     this value, divided by the odds among all rows. As in `univariate_auc`, the odds are
     computed from a random half of the rows, and the AUC from the other half.
 

@@ -35,7 +35,8 @@ def connect(
     """Connects this process with the other processes of its run, once all are present.
 
     With the strategy `mirrored`, this process is the chief, and first starts the other
-    processes, one for each other GPU. They read the configuration in the run folder.
+    processes, one for each other GPU. The processes read the configuration in the run
+    folder.
 
     `environment` holds the values for `environment.json`. Some of them, such as the
     hash of the data, must be equal in all processes.
@@ -69,7 +70,7 @@ def connect_workers(
     workers, rank = cluster.workers_and_rank()
     if not join_rendezvous(workers, rank, environment, children):
         return None
-    # A signal must not end this process alone: the others would wait for it inside
+    # A signal must not end this process alone: other processes would wait for it inside
     # TensorFlow. So signals wait until the training can stop all processes together.
     signals.defer()
     choose_gpu(workers, rank)

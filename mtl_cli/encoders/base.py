@@ -153,8 +153,8 @@ class Encoder(Options):
 
         from mtl_cli.layers.lookup import table_groups
 
-        # Each weight is an embedding of length 1. It is trained even if the feature's
-        # own embeddings are frozen.
+        # Each weight is an embedding of length 1. The weight is trained even if the
+        # feature's own embeddings are frozen.
         weights = [
             self._look_up(inputs, layout, group._replace(dim=1, frozen=False))
             for group in table_groups(layout, 1)

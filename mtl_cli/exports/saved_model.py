@@ -123,7 +123,7 @@ def save_module(module: Any, function: Any, path: Path) -> None:
 def rename_inputs(path: Path, new_names: dict[str, str]) -> None:
     """Renames the inputs of a model in its file `saved_model.pb`, {old name: new}.
 
-    The new names, those of raw columns, differ from all names in the file.
+    The new names are names of raw columns, and differ from all names in the file.
     """
     from tensorflow.core.protobuf import saved_model_pb2
 

@@ -140,5 +140,5 @@ class Dense(Feature):
 
 
 def signed_log1p(x: Floats) -> Floats:
-    """Returns log(1 + |x|) with the sign of x, which compresses large numbers."""
+    """Returns log(1 + |x|) with the sign of x. Large numbers are compressed."""
     return np.asarray(np.sign(x) * np.log1p(np.abs(x)))

@@ -20,4 +20,4 @@ class Gate(Options):
 
     @abstractmethod
     def layer(self, num: int, num_experts: int, **kwargs: Any) -> "Routing":
-        """Builds a layer of gates. The arguments are those of `layers.Gates`."""
+        """Builds a layer of gates. See `layers.Gates` for the arguments."""

@@ -201,7 +201,8 @@ class OnnxOps(GraphOps):
         new_column = self.columns_in_result(is_present, max_length)
         is_in_result = self.add("GreaterOrEqual", new_column, self.constant(0))
         is_kept = self.add("And", is_present, is_in_result)
-        # All absent and dropped cells go to one extra column, which is cut off below.
+        # All absent and dropped cells go to one extra column. The column is cut off
+        # below.
         new_column = self.where(is_kept, new_column, max_length)
         width = self.constant([max_length + 1])
         shape = self.add("Concat", self.num_rows(), width, axis=0)

@@ -75,7 +75,8 @@ def parse_tasks(arguments: list[str]) -> dict[str, str]:
         if name in tasks:
             raise ConfigError(f"--task: names {name} twice; name each task once")
         tasks[name] = column or name
-    # AUTO and MEAN are values of trainer.monitor, the others columns of predictions.
+    # AUTO and MEAN are values of trainer.monitor, the other names are columns of
+    # predictions.
     reserved = {AUTO, MEAN, ROW, GROUP, SCENARIO}
     reserved |= {*map(prediction_name, tasks), *map(weight_name, tasks)}
     for name, column in tasks.items():

@@ -1,6 +1,6 @@
 """Warns of columns that give a label away.
 
-`self_check` leaves out copies of a label, which `mtl-train` refuses.
+`self_check` leaves out copies of a label, because `mtl-train` refuses them.
 """
 
 from dataclasses import replace

@@ -36,7 +36,7 @@ def extract(
         task_gates: the gates of the tasks, each over the task's specific experts and
             the shared experts.
         shared_gate: the gate of the shared output, over all experts; None in the last
-            level, which has no shared output.
+            level, because it has no shared output.
 
     Returns: the tasks' outputs y_t, `(tasks, batch, units)`; and the shared output y_s,
         `(batch, units)`, or None without a shared gate.

@@ -16,8 +16,8 @@ class EnsembleInputs(keras.layers.Layer):
     x is a row, and * the element-wise product. The vectors r_m are trained; each entry
     starts at -1 or 1, at random. The layers after this layer read the rows of all
     members as one batch, `(num_members * batch, dim)`: first the rows of the first
-    member, then those of the second, and so on. Only the last layer of a tower has
-    weights for each member, see `towers.py`.
+    member, then the rows of the second, and so on. Only the last layer of a tower
+    has weights for each member, see `towers.py`.
 
     Do not rename this class: files of weights that Keras writes hold its name.
 

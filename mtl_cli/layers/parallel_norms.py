@@ -53,7 +53,7 @@ class ParallelBatchNorm(keras.layers.Layer):
         mean, variance = self.moving_mean.value, self.moving_variance.value
         if training and self.trainable:
             mean, variance = self.update_statistics(y)
-        # Not rsqrt, which ONNX lacks, so that an export rounds as the network does.
+        # Not rsqrt: ONNX lacks it, and an export must round as the network does.
         y = (y - mean) * (self.gamma / ops.sqrt(variance + self.epsilon)) + self.beta
         return ops.cast(y, x.dtype)
 

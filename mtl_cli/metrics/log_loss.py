@@ -59,8 +59,8 @@ def normalized_cross_entropy(
 def entropy_of(label: Floats, weight: Floats) -> float:
     """Returns the entropy of the labels, in nats.
 
-    It is also the log loss of a constant prediction that equals the fractions of the
-    classes. `label` is the index of each row's class, (rows,).
+    The entropy is also the log loss of a constant prediction that equals the fractions
+    of the classes. `label` is the index of each row's class, (rows,).
     """
     fractions = np.bincount(label.astype("int64"), weight) / weight.sum()
     fractions = fractions[fractions > 0]  # A class without rows adds nothing.

@@ -21,7 +21,7 @@ from mtl_cli.towers.base import Towers
 
 @dataclass(frozen=True)
 class InnerOptions(Generic[Option]):
-    """The options in `folder`, of which the key `key` of `model` chooses one."""
+    """The options in `folder`. The key `key` of `model` chooses one of them."""
 
     key: str
     folder: str

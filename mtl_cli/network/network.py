@@ -119,7 +119,7 @@ def average(runs: list[Network]) -> Network:
 
     These are the mean and the standard deviation over the members of all runs, because
     all runs have equally many members. s has the name that `spread_name` returns. The
-    logits of the first run come first, then those of the second run, and so on.
+    logits of the first run come first, then the logits of the second run, and so on.
     """
     inputs = {
         tensor.name: keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name)

@@ -139,7 +139,7 @@ def write_into_tables(
 ) -> None:
     """Writes the vectors that `read_all` returns into a network's embedding tables.
 
-    The other vectors of a frozen table, which training does not change, become zeros.
+    Training does not change a frozen table, so its other vectors become zeros.
     Each set of embeddings gets the same vectors.
     """
     from mtl_cli.layers.lookup import table_groups

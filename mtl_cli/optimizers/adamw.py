@@ -11,7 +11,7 @@ from mtl_cli.optimizers.base import Slots
 class AdamW(Adam):
     """Each step updates `x -= a m / (sqrt(v) + epsilon) + r weight_decay x`.
 
-    The first term is the step of `Adam`, which defines the symbols. The decay uses the
+    The first term is the step of `Adam`, see there for the symbols. The decay uses the
     learning rate r itself, not Adam's corrected rate a.
 
     Attributes:

@@ -25,7 +25,8 @@ class Bar:
         text: the value and the interval as text, at the right end of the row.
         low: the lower end of the interval; `value` if the interval is not known.
         high: the upper end of the interval; `value` if the interval is not known.
-        small_dots: pairs of a further value, such as that of a seed, and its tooltip.
+        small_dots: pairs of a further value, such as the score of a seed, and its
+            tooltip.
     """
 
     name: str

@@ -117,8 +117,8 @@ def last_epoch_finding(config: Config, history: History, num_rows: int) -> list[
 def useless_tasks_finding(outputs: list[Output], scores: Scores) -> list[str]:
     """Returns a line about tasks that are no better than a constant prediction.
 
-    The constant is the mean label, or the share of each class. `scores` are those of
-    the validation rows.
+    The constant is the mean label, or the share of each class. `scores` are the scores
+    of the validation rows.
     """
     cases = []
     for output in outputs:

@@ -6,8 +6,8 @@ import time
 class StageTimer:
     """Measures the seconds of each stage.
 
-    The first stage ends when the timer is created. Its seconds are the CPU time that
-    the process has used until then.
+    The first stage ends when the timer is created. The seconds of this stage are the
+    CPU time that the process has used until then.
     """
 
     def __init__(self) -> None:

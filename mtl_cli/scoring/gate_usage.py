@@ -49,7 +49,7 @@ def summarize_gates(gate_weights: GateWeights) -> GateUsage:
 def usage_by_slice(gate_weights: GateWeights, slices: Slices) -> list[dict[str, Any]]:
     """Summarizes the gates on each slice of the rows that has rows.
 
-    Returns: one dict per slice, with the keys `column`, `slice`, and those of
+    Returns: one dict per slice, with the keys `column`, `slice`, and the keys of
         `GateUsage`.
     """
     records = []

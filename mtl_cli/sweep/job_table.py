@@ -166,7 +166,7 @@ def best_first(records: list[JobRecord]) -> list[JobRecord]:
     """Sorts jobs: the greatest objective first, jobs without an objective last.
 
     Only jobs with the same monitor and the same validation rows are sorted together,
-    those of the first job first. Among them, jobs that train fewer tasks come last: an
+    jobs like the first job first. Among them, jobs that train fewer tasks come last: an
     objective is often a mean over the tasks.
     """
     scored = [record for record in records if record.objective is not None]

@@ -136,7 +136,7 @@ def connect_to_database(
 
 
 def read_or_make_id(sweep: Path) -> str:
-    """Returns the id of a sweep, which is kept in the sweep's folder."""
+    """Returns the id of a sweep from the sweep's folder."""
     path = sweep / ID_FILE
     with contextlib.suppress(FileNotFoundError):
         # An empty id would mean that no other sweep shares the database.

@@ -7,7 +7,7 @@ from mtl_cli.tasks.base import AXIS, task_class
 
 
 def metrics_named(name: str) -> list[Metric]:
-    """Returns all different metrics with a name, those of mtl-cli before plugins'.
+    """Returns all different metrics with a name: first mtl-cli's, then plugins'.
 
     Several kinds may have different metrics with the same name, such as the `log_loss`
     of binary and of multiclass tasks.

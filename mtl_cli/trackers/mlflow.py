@@ -182,7 +182,7 @@ class MLflow(Tracker):
     def _log_metrics(self, values: dict[str, float], step: int) -> None:
         """Logs metrics with the time of the event.
 
-        If a call is repeated, a database of MLflow, also that of a server, ignores the
+        If a call is repeated, a database of MLflow, also behind a server, ignores the
         metrics that it holds, because their times are equal. A folder holds them twice.
         """
         from mlflow.entities import Metric

@@ -83,7 +83,7 @@ class Checkpoint:
 
     @contextmanager
     def open_arrays(self) -> Iterator["NpzFile"]:
-        """Opens the arrays for a `with` block, which reads the arrays one by one.
+        """Opens the arrays for a `with` block. They are read one by one.
 
         An error of the block, such as a wrong shape of an array, is a `DataError`.
         """

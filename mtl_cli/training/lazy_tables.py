@@ -88,7 +88,7 @@ class LazyTable:
     def layer_output(self, rows: Tensor, positions: Tensor) -> Tensor:
         """Computes the layer's output, as `FusedEmbedding` returns it.
 
-        `positions` are those of each id's row in `rows`, (batch, columns).
+        `positions` are the positions of each id's row in `rows`, (batch, columns).
         """
         return self.layer.arrange(gather_rows(rows, positions))
 

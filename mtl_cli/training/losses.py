@@ -184,8 +184,8 @@ def sum_of_penalties(
 def mean_losses(step_values: Array) -> Array:
     """Returns the mean loss of each task over the rows of many steps, (T,).
 
-    `step_values` are those of `VALUES_PER_TASK`, (steps, 3, T). A task without rows in
-    these steps has loss 0.
+    `step_values` are the values of `VALUES_PER_TASK`, (steps, 3, T). A task without
+    rows in these steps has loss 0.
     """
     losses, weights, _ = np.moveaxis(step_values.astype("float64"), 1, 0)
     total_weight = weights.sum(axis=0)

@@ -184,7 +184,7 @@ class TrainingState:
         if replicas.is_chief:
             return
         # Only these numbers are used in another process. `History` and `steps_done`
-        # compute them from epochs and step values, which are otherwise empty.
+        # compute them from epochs and step values; otherwise both are empty.
         self.history.epochs = [
             Epoch(
                 number=number,

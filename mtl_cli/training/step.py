@@ -158,7 +158,8 @@ class Step:
 
         Returns: the losses, (T,); and the gradients of the model's variables and of
             `table_rows`. If the balancing method reads gradients, each gradient has the
-            shape (T + 1, ...): one gradient per task, then that of the penalties.
+            shape (T + 1, ...): one gradient per task, then the gradient of the
+            penalties.
         """
         variables = self.model.trainable_variables
         reads_gradients = self.balancer.reads_gradients

@@ -21,7 +21,7 @@ from mtl_cli.training.step import Step
 STEPS_PER_CALL = 64
 
 # If all epochs together have at least this number of rows, compiling with XLA saves
-# more time than it takes: about 3 s for a PLE, which is then three times as fast.
+# more time than it takes: about 3 s for a PLE, and then it is three times as fast.
 ROWS_WORTH_COMPILING = 60_000
 
 
@@ -38,8 +38,8 @@ class Steps:
     Letters in shapes: T is the number of tasks.
 
     Attributes:
-        compile_seconds: the time of tracing and compiling, without that of parts that
-            XLA compiles during the first step.
+        compile_seconds: the time of tracing and compiling, without the time of parts
+            that XLA compiles during the first step.
     """
 
     def __init__(
@@ -81,8 +81,8 @@ class Steps:
     ) -> Iterator[npt.NDArray[np.float32]]:
         """Trains on all rows once, except on the rows of the first `steps_done` steps.
 
-        All `buffers` but the last hold whole batches. `number` is that of the epoch,
-        from 1.
+        All `buffers` but the last hold whole batches. `number` is the number of the
+        epoch, from 1.
 
         Yields: after each call of the compiled function, the values of its steps,
             (steps, 3, T), in the order of `VALUES_PER_TASK`.
