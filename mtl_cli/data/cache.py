@@ -31,7 +31,13 @@ LOCKS = "locks"  # the cache's subfolder with a lock for each entry that is bein
 DAYS_KEPT = 30
 # The packages whose code decides how data is encoded, and what the data report says.
 ENCODING_PACKAGES = (
-    *("columns", "data", "features", "generators", "heads", "metrics", "tasks"),
+    "columns",
+    "data",
+    "features",
+    "generators",
+    "heads",
+    "metrics",
+    "tasks",
 )
 
 
