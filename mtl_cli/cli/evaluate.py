@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from mtl_cli.cli.evaluate_arguments import PROGRAM, STDOUT, arguments, check_options
+from mtl_cli.cli.output_file import check_not_in_table
 from mtl_cli.core import plugins, tensorflow_runtime
 from mtl_cli.core.atomic_write import RUN_AGAIN, write_text
 from mtl_cli.core.command_line import run_command
 from mtl_cli.core.conditions import Condition, parse_condition, report_failures
-from mtl_cli.core.errors import ConfigError, DataError, fail
+from mtl_cli.core.errors import DataError, fail
 from mtl_cli.core.locations import Location, as_location
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.private_apis import exit_without_teardown
@@ -105,16 +106,10 @@ def check_overwrites_no_data(
     options: argparse.Namespace, tables: "Mapping[str, Location]"
 ) -> None:
     """Refuses an output that would replace a file of the run's own tables."""
-    from mtl_cli.data.files import is_in_table
-
     for flag, path in (("--json", options.json), ("--html", options.html)):
-        for location in tables.values() if path and path.exists() else ():
+        for location in tables.values() if path else ():
             with contextlib.suppress(DataError):  # the table is no longer there
-                if is_in_table(path, location):
-                    raise ConfigError(
-                        f"{flag}: {path} is a file of the run's data; choose another "
-                        "file"
-                    )
+                check_not_in_table(flag, path, location, "the run's data")
 
 
 def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mtl_cli.core.atomic_write import check_folder_of
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.locations import Location
 from mtl_cli.core.run_folder import check_outside_run
 
 
@@ -16,17 +17,25 @@ def check_output_file(flag: str, path: Path, options: Namespace) -> None:
     the file may exist, unless it is a file of the table `options.table`. `flag` names
     the file in messages.
     """
-    from mtl_cli.data.files import is_in_table
-
     check_folder_of(path, f"{flag}: ")
     check_outside_run(path, options.run, f"{flag}: ")
     if not os.path.lexists(path):
         return
-    is_broken_link = not path.exists()  # the written file would replace the link
-    if not (options.force and (is_broken_link or path.is_file())):
+    # The written file would replace a broken link.
+    if not (options.force and (path.is_file() or not path.exists())):
         raise ConfigError(
             f"{flag}: {path} exists; choose another file, or add --force to overwrite "
             "a file"
         )
-    if not is_broken_link and is_in_table(path, options.table):
-        raise ConfigError(f"{flag}: {path} is a file of TABLE; choose another file")
+    check_not_in_table(flag, path, options.table, "TABLE")
+
+
+def check_not_in_table(flag: str, path: Path, table: Location, name: str) -> None:
+    """Refuses an output that would replace a file of a table.
+
+    `name` is what messages call the table.
+    """
+    from mtl_cli.data.files import is_in_table
+
+    if path.exists() and is_in_table(path, table):
+        raise ConfigError(f"{flag}: {path} is a file of {name}; choose another file")
