@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from mtl_cli.config.groups import GROUPS_OF_CLASSES
-from mtl_cli.config.unknown_keys import unknown_key_message
+from mtl_cli.config.unknown_keys import chosen_class, unknown_key_message
 from mtl_cli.core.message_text import SHOWN_CHARACTERS, cut, shown
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.dataset import RULES_OF_PATTERNS
@@ -105,9 +105,11 @@ def missing_keys_message(findings: list[ErrorDetails], values: Values) -> str:
         for finding in findings
         if finding["type"] == "missing"
     ]
-    section = keys[0].partition(".")[0]
+    section, _, name = keys[0].partition(".")
     fix = "add it to the YAML file" if len(keys) == 1 else "add them to the YAML file"
-    if section in GROUPS_OF_CLASSES:
+    cls = chosen_class(section, values) if section in GROUPS_OF_CLASSES else None
+    # The class of a model lacks the keys of its heads, gates and towers.
+    if cls is not None and name in cls.model_fields:
         # `model.name=mmoe` sets only the name; `model=mmoe` also brings MMoE's keys.
         fix += f", choose {section}={values[section].get('name')}"
     if len(keys) == 1:
