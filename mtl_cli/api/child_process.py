@@ -51,15 +51,29 @@ def start_child(arguments: list[str]) -> "subprocess.Popen[str]":
 
 
 def wait_for_child(process: "subprocess.Popen[str]") -> int:
-    """Copies the output of the child process, and returns its exit code."""
+    """Copies the output of the child process, and returns its exit code.
+
+    Each Ctrl-C is passed on to the child, until one more than `INTERRUPTS_BEFORE_KILL`
+    kills the child and raises a `KeyboardInterrupt`.
+    """
     copiers = [
         threading.Thread(target=copy_lines, args=streams, daemon=True)
         for streams in ((process.stdout, sys.stdout), (process.stderr, sys.stderr))
     ]
     for copier in copiers:
         copier.start()
+    num_interrupts = 0
     try:
-        return pass_interrupts_on(process)
+        while True:
+            try:
+                return process.wait()
+            except Stopped:  # a signal to a command that calls `train`: `mtl-doctor`
+                raise
+            except KeyboardInterrupt:
+                num_interrupts += 1
+                if num_interrupts > INTERRUPTS_BEFORE_KILL:
+                    raise
+                process.send_signal(signal.SIGINT)
     finally:
         if process.poll() is None:
             process.kill()
@@ -69,26 +83,6 @@ def wait_for_child(process: "subprocess.Popen[str]") -> int:
         for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe is not None:
                 pipe.close()
-
-
-def pass_interrupts_on(process: "subprocess.Popen[str]") -> int:
-    """Waits for the child process, and passes each Ctrl-C on to the child.
-
-    Raises:
-        KeyboardInterrupt: at the first Ctrl-C after `INTERRUPTS_BEFORE_KILL` others.
-        Stopped: at any signal, if the caller is a command such as `mtl-doctor`.
-    """
-    num_interrupts = 0
-    while True:
-        try:
-            return process.wait()
-        except Stopped:  # a `KeyboardInterrupt` of the signal handler of a command
-            raise
-        except KeyboardInterrupt:
-            num_interrupts += 1
-            if num_interrupts > INTERRUPTS_BEFORE_KILL:
-                raise
-            process.send_signal(signal.SIGINT)
 
 
 def copy_lines(source: IO[str], target: TextIO | None) -> None:

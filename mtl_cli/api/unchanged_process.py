@@ -33,13 +33,7 @@ def unchanged_process() -> Iterator[None]:
     # fork, the forked process would wait for ever.
     check_fork()
     _tensorflow_pid = os.getpid()
-    # The import of TensorFlow draws random numbers, so the states are saved before.
-    with (
-        _lock,
-        unchanged_environment(),
-        unchanged_random_states(),
-        unchanged_log_levels(),
-    ):
+    with _lock, unchanged_settings():
         if "keras" not in sys.modules:
             tensorflow_runtime.load(is_own_process=False)
         tensorflow_runtime.log_only_errors()
@@ -75,41 +69,27 @@ def check_fork() -> None:
 
 
 @contextlib.contextmanager
-def unchanged_log_levels() -> Iterator[None]:
-    """Restores the log levels of TensorFlow after the block."""
-    import absl.logging
+def unchanged_settings() -> Iterator[None]:
+    """Restores random states, log levels and environment variables after the block.
 
+    The import of TensorFlow draws random numbers, so the block may contain the import.
+    """
+    environment = dict(os.environ)
+    python_state = random.getstate()
+    import absl.logging
+    import numpy as np
+
+    numpy_state = np.random.get_state()
     verbosity = absl.logging.get_verbosity()
     logger = logging.getLogger("tensorflow")
     level = logger.level
     try:
         yield
     finally:
-        absl.logging.set_verbosity(verbosity)
         logger.setLevel(level)
-
-
-@contextlib.contextmanager
-def unchanged_random_states() -> Iterator[None]:
-    """Restores the states of Python's and NumPy's generators after the block."""
-    python_state = random.getstate()
-    import numpy as np
-
-    numpy_state = np.random.get_state()
-    try:
-        yield
-    finally:
-        random.setstate(python_state)
+        absl.logging.set_verbosity(verbosity)
         np.random.set_state(numpy_state)
-
-
-@contextlib.contextmanager
-def unchanged_environment() -> Iterator[None]:
-    """Restores the environment variables after the block."""
-    environment = dict(os.environ)
-    try:
-        yield
-    finally:
+        random.setstate(python_state)
         # Only the changed variables are written. Clearing all of them first would show
         # an empty environment to other threads.
         for name in os.environ.keys() - environment.keys():

@@ -22,7 +22,7 @@ from mtl_cli.data.sources import with_format_of
 from mtl_cli.evaluation.page import page
 from mtl_cli.evaluation.results import EvaluationResults, nonfinite_as_none
 from mtl_cli.evaluation.rows import EvaluatedRows
-from mtl_cli.runs.prediction_frame import prediction_frame
+from mtl_cli.runs.predictions_file import PREDICTIONS, write_predictions
 from mtl_cli.runs.saved_config import read_config
 from mtl_cli.scoring.scores import score_outputs
 
@@ -55,11 +55,14 @@ def write_copy(
         history = read_text(run.path / "history.csv")
         (folder / "history.csv").write_text(history, "utf-8")
     predictions = {o.name: rows.predictions[o.name] for o in rows.outputs}
-    frame = prediction_frame(
-        config, rows.row_numbers, rows.table, predictions, rows.scenarios
+    write_predictions(
+        folder / PREDICTIONS,
+        config,
+        rows.row_numbers,
+        rows.table,
+        predictions,
+        rows.scenarios,
     )
-    with (folder / "predictions.parquet").open("wb") as file:
-        frame.to_parquet(file, index=False)
     html = page(evaluation)
     (folder / "evaluation.html").write_text(html, "utf-8", errors="replace")
 

@@ -77,7 +77,6 @@ def execute_as_chief(
     """
     if start is None:
         from mtl_cli.distributed import cluster, rendezvous
-        from mtl_cli.runs.resume import report_finished
 
         report_finished(config, request.folder)
         if config.trainer.strategy == "multi_worker":
@@ -100,6 +99,25 @@ def execute_as_chief(
         if leaves_no_folder:
             shutil.rmtree(path, ignore_errors=True)
     return path, True
+
+
+def report_finished(config: "Config", path: Path) -> None:
+    """Prints that a run is finished already, and its scores."""
+    from mtl_cli.core.run_status import status_of
+    from mtl_cli.runs.console import Console
+    from mtl_cli.scoring.scores import main_split, read_scores
+
+    scores = read_scores(path, config.outputs)
+    # The folder of a finished run stays as it is, so nothing is added to `train.log`.
+    console = Console(Path(os.devnull))
+    end = status_of(path).get("end")
+    console.print_line(
+        f"{short_path(path)} holds this run, done at {end}; it is not run again"
+    )
+    if scores:
+        split = main_split(scores)
+        console.print_scores(f"{split} rows", config.outputs, scores[split])
+    console.close()
 
 
 def execute_as_worker(config: "Config", request: RunRequest, rank: int) -> None:

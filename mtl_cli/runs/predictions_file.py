@@ -1,19 +1,88 @@
-"""Reads the predictions of a run for its test rows: `predictions.parquet`."""
+"""Writes and reads `predictions.parquet`, a run's predictions for its test rows."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtl_cli.config.run_config import Config
 from mtl_cli.core import other_files
-from mtl_cli.data.table import Array
+from mtl_cli.core.prediction_names import (
+    GROUP,
+    ROW,
+    SCENARIO,
+    prediction_name,
+    weight_name,
+)
+from mtl_cli.data.scenarios import RowScenarios
+from mtl_cli.data.table import Array, Table
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 PREDICTIONS = "predictions.parquet"
 ROWS_PER_BATCH = 500_000
+
+
+def write_predictions(
+    path: Path,
+    config: Config,
+    row_numbers: Array,
+    table: Table,
+    predictions: dict[str, Array],
+    scenarios: RowScenarios | None,
+) -> None:
+    """Writes the predictions of some rows, with row numbers and labels.
+
+    `docs/reference/run-folder.md` describes the columns.
+
+    Args:
+        path: the file to write.
+        config: the configuration of the run.
+        row_numbers: the index of each row in the file of the data, from 0, (rows,).
+        table: the labels, the weights and the groups of the rows.
+        predictions: {output: (rows,) or (rows, classes)}; also the spreads if the model
+            predicts them.
+        scenarios: the scenario of each row; None if the data set has no scenarios.
+    """
+    import pandas as pd
+
+    columns: dict[str, Any] = {ROW: row_numbers + 1}
+    if scenarios is not None:
+        columns[SCENARIO] = pd.Categorical(scenarios.row_names)
+    for task, labels in table.labels.items():
+        columns[task] = config.chosen_tasks[task].label_column(labels)
+    outputs = {output.name for output in config.outputs}
+    for name, predicted in predictions.items():
+        # Other names belong to spreads, such as `click_std`, see `spread_name`.
+        column = prediction_name(name) if name in outputs else name
+        columns[column] = predicted if predicted.ndim == 1 else list(predicted)
+    # Without a weight column, all weights are 0 or 1, except for outputs whose rows are
+    # a sample: `population` holds the weights of these outputs.
+    is_weighted = config.dataset.weight_column is not None
+    weights_by_output = table.metric_weights if is_weighted else table.population
+    for output, weights in weights_by_output.items():
+        columns[weight_name(output)] = weights
+    if table.groups is not None:
+        columns[GROUP] = group_numbers(table.groups)
+    # Arrow gets an open file, because it refuses paths that are not UTF-8.
+    with path.open("wb") as file:
+        pd.DataFrame(columns).to_parquet(file, index=False)
+
+
+def group_numbers(groups: Array) -> "pd.Series[Any]":
+    """Numbers groups in the order of their first rows, from 0.
+
+    So two runs on the same rows give a group the same number. A row without a group,
+    with a negative entry in `groups`, gets no number.
+    """
+    import pandas as pd
+
+    known_groups = pd.Series(groups).where(groups >= 0)
+    numbers = pd.Series(pd.factorize(known_groups)[0], dtype="Int64")
+    return numbers.where(numbers >= 0)
 
 
 def read_predictions(run: Path, choose: Callable[[list[str]], list[str]]) -> "pa.Table":

@@ -14,7 +14,7 @@ from mtl_cli.pages.figures import write_png
 from mtl_cli.pages.line_plots import LinePlot
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.outcome import failure_message, is_expected
-from mtl_cli.runs.prediction_frame import prediction_frame
+from mtl_cli.runs.predictions_file import PREDICTIONS, write_predictions
 from mtl_cli.runs.report_page import FinishedRun, model_card, page, summary
 from mtl_cli.runs.trained_run import TrainedRun
 
@@ -30,16 +30,15 @@ def write_tables(run: TrainedRun, predictions: dict[str, dict[str, Array]]) -> N
     if "test" not in predictions:
         return
     test, scenarios = run.data.splits["test"], run.data.scenarios
-    frame = prediction_frame(
-        run.config,
-        run.data.row_numbers["test"],
-        test,
-        predictions["test"],
-        None if scenarios is None else scenarios.of(test),
-    )
-    # Arrow gets an open file, because it refuses paths that are not UTF-8.
-    with run.folder.replacing("predictions.parquet") as path, path.open("wb") as file:
-        frame.to_parquet(file, index=False)
+    with run.folder.replacing(PREDICTIONS) as path:
+        write_predictions(
+            path,
+            run.config,
+            run.data.row_numbers["test"],
+            test,
+            predictions["test"],
+            None if scenarios is None else scenarios.of(test),
+        )
 
 
 def write_report(run: FinishedRun, console: Console) -> None:

@@ -1,27 +1,26 @@
 """Chooses whether a command starts a new run or resumes an unfinished run."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.paths import short_path
 from mtl_cli.core.run_folder import RunFolder, check_run_folder, remove_checkpoints
 from mtl_cli.core.run_status import status_of
-from mtl_cli.runs.console import Console
-from mtl_cli.runs.provenance import config_hash
-from mtl_cli.runs.resume_decision import (
-    Decision,
-    data_or_plugin_change,
-    decide,
-    nothing_to_resume_error,
+from mtl_cli.data.load import hash_rows
+from mtl_cli.runs.provenance import (
+    changed_plugins,
+    config_difference_message,
+    config_hash,
 )
-from mtl_cli.scoring.scores import main_split, read_scores
 from mtl_cli.training.checkpoint import (
     Checkpoint,
+    checkpoint_files,
     describe_checkpoint,
     newest_checkpoint,
 )
@@ -48,7 +47,7 @@ def choose_start(config: Config, path: Path, is_named_by_time: bool) -> RunStart
       run of the same configuration, data and plugins is resumed there. Without such a
       run, or with `resume=never`, a new run starts in `path`.
     - If the user names the folder `path`, its content decides, see
-      `resume_decision.decide`.
+      `holds_requested_run`.
 
     Returns: the start; None if `path` holds the requested run, and this run is done.
     """
@@ -59,17 +58,85 @@ def choose_start(config: Config, path: Path, is_named_by_time: bool) -> RunStart
             return start
         if config.resume == "must":
             raise nothing_to_resume_error(f"is unfinished beside {path}")
-    # The decision here needs no lock: a finished run may lie in a read-only folder, and
-    # a refusal writes nothing. `start_as_decided` decides again under the lock, because
-    # another process may have written to the folder in the meantime.
-    if decide(config, path, status_of(path)) is Decision.FINISHED:
+    # A finished run may lie in a read-only folder, and a refusal writes nothing. So the
+    # first decision needs no lock.
+    record = status_of(path)
+    if holds_requested_run(config, path, record) and record["status"] == "done":
         # A process may be killed after it has recorded the end of its run, but before
         # it has removed its checkpoints.
         remove_checkpoints(path)
         return None
     folder = RunFolder(path)
     with released_after_error(folder):
-        return start_as_decided(config, folder)
+        # Another process may have written to the folder in the meantime.
+        if not holds_requested_run(config, path, folder.record):
+            folder.forget_run()
+            return RunStart(folder)
+        if folder.record["status"] != "done":
+            return resumed_start(config, folder)
+    folder.release()
+    return None
+
+
+def holds_requested_run(config: Config, path: Path, record: dict[str, Any]) -> bool:
+    """Whether the folder `path` holds the run that a command asks for, done or not.
+
+    `record` is the content of the folder's `status.json`; {} if there is no such file.
+
+    - True for a run of the same configuration, data and plugins.
+    - False for a folder without a run; and for another run that ended before its first
+      checkpoint, because nothing of value is lost if a new run replaces it.
+    - Any other run is neither resumed nor replaced; the command is refused.
+
+    With `resume=never`, every run counts as a run of another configuration. With
+    `resume=must`, a command that would start a new run is refused.
+    """
+    if record:
+        reason = reason_not_to_resume(config, path, record)
+        if reason is None:
+            return True
+        # A killed run has not ended: its status is still "running".
+        has_ended = record["status"] in ("failed", "interrupted")
+        if not has_ended or checkpoint_files(path):
+            raise ConfigError(reason)
+    if config.resume == "must":
+        raise nothing_to_resume_error(f"is in {path}")
+    return False
+
+
+def nothing_to_resume_error(predicate: str) -> ConfigError:
+    return ConfigError(
+        "resume: 'must' needs an unfinished run, but no run of this configuration, "
+        f"data and plugins {predicate}; start a run with resume=auto"
+    )
+
+
+def reason_not_to_resume(
+    config: Config, path: Path, record: dict[str, Any]
+) -> str | None:
+    """Returns why a command may not resume the run in a folder; None if it may."""
+    holds_run = f"hydra.run.dir: {path} holds a run already"
+    fix = "name another folder, or remove this folder"
+    if config.resume == "never":
+        return f"{holds_run}; {fix}"
+    if record.get("config_hash") != config_hash(config):
+        return f"{holds_run}: {config_difference_message(config, path)}; {fix}"
+    if change := data_or_plugin_change(config, path):
+        return f"{holds_run}: {change}; undo the change to go on with the run, {fix}"
+    return None
+
+
+def data_or_plugin_change(config: Config, path: Path) -> str:
+    """Says what has changed since a run began; "" if nothing has, or it is unknown."""
+    try:
+        environment = read_json_object(path / "environment.json")
+    except (OSError, ValueError):
+        return ""
+    if environment.get("data_hash") != hash_rows(config.dataset):
+        return "the data has changed since this run read its rows"
+    if names := changed_plugins(config, path):
+        return f"the code of the plugin of {names} has changed since this run began"
+    return ""
 
 
 def start_beside(config: Config, path: Path) -> RunStart | None:
@@ -123,22 +190,6 @@ def released_after_error(folder: RunFolder) -> Iterator[None]:
         raise
 
 
-def start_as_decided(config: Config, folder: RunFolder) -> RunStart | None:
-    """Starts, replaces or resumes the run in a locked folder, as `decide` says.
-
-    If the requested run is finished, frees the lock and returns None.
-    """
-    match decide(config, folder.path, folder.record):
-        case Decision.FINISHED:
-            folder.release()
-            return None
-        case Decision.RESUME:
-            return resumed_start(config, folder)
-        case Decision.REPLACE:
-            folder.forget_run()
-    return RunStart(folder)
-
-
 def resumed_start(config: Config, folder: RunFolder, hint: str = "") -> RunStart:
     """Resumes an unfinished run at its newest intact checkpoint.
 
@@ -158,18 +209,3 @@ def resumed_start(config: Config, folder: RunFolder, hint: str = "") -> RunStart
         progress = describe_checkpoint(checkpoint.path)
         message = f"going on after {progress} of {run}{hint}"
     return RunStart(folder, checkpoint, tuple(damaged), message)
-
-
-def report_finished(config: Config, path: Path) -> None:
-    """Prints that a run is finished already, and its scores."""
-    scores = read_scores(path, config.outputs)
-    # The folder of a finished run stays as it is, so nothing is added to `train.log`.
-    console = Console(Path(os.devnull))
-    end = status_of(path).get("end")
-    console.print_line(
-        f"{short_path(path)} holds this run, done at {end}; it is not run again"
-    )
-    if scores:
-        split = main_split(scores)
-        console.print_scores(f"{split} rows", config.outputs, scores[split])
-    console.close()

@@ -21,7 +21,7 @@ from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.run_status import status_of
 from mtl_cli.data.load import hash_rows, load
 from mtl_cli.network.build import build
-from mtl_cli.runs import resume
+from mtl_cli.runs import execution, resume
 from mtl_cli.runs.provenance import config_hash, plugin_hashes
 from mtl_cli.training import checkpoint
 from mtl_cli.training import feed as feed_module
@@ -434,7 +434,7 @@ def test_finished_run_is_not_run_again(file, tmp_path, capsys):
     before = files(run)
     assert resume.choose_start(chosen(file), run, False) is None
     configured = chosen(file, "tasks=[click]")
-    resume.report_finished(configured, run)
+    execution.report_finished(configured, run)
     out = capsys.readouterr().out
     assert "it is not run again" in out.splitlines()[0]
     assert "0.7500" in out
@@ -462,7 +462,7 @@ def test_damaged_scores_of_a_finished_run_are_told_in_one_line(text, file, tmp_p
     with pytest.raises(
         DataError, match=r"metrics.json is damaged; remove the folder .*run and repeat"
     ):
-        resume.report_finished(chosen(file, "tasks=[click]"), run)
+        execution.report_finished(chosen(file, "tasks=[click]"), run)
 
 
 def test_other_configuration_is_refused_and_the_differing_key_named(file, tmp_path):
