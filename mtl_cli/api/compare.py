@@ -134,8 +134,8 @@ def compare(
         mtl_cli.compare("outputs/sweeps/NAME", metric="log_loss").to_frame()
     """
     from mtl_cli.comparison.compare_datasets import Question, compare_datasets
-    from mtl_cli.comparison.compare_lines import compare_lines
     from mtl_cli.comparison.find_runs import read_runs
+    from mtl_cli.comparison.lines import compare_lines
     from mtl_cli.core.plugins import use_folders
 
     if plugin_folders := path_list(plugins):

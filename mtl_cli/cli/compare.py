@@ -90,9 +90,9 @@ def add_output_flags(parser: Parser) -> None:
 
 def compare(options: argparse.Namespace) -> int:
     from mtl_cli.comparison.compare_datasets import Question, compare_datasets
-    from mtl_cli.comparison.compare_lines import compare_lines
     from mtl_cli.comparison.fail_if import failed_checks
     from mtl_cli.comparison.find_runs import read_runs
+    from mtl_cli.comparison.lines import compare_lines
     from mtl_cli.core import plugins
 
     plugins.use_folders(options.plugins)
@@ -160,7 +160,8 @@ def print_comparisons(
         format: `json`, `csv` or `md`; None for tables for the terminal.
     """
     from mtl_cli.comparison.csv_and_json import as_csv, as_json
-    from mtl_cli.comparison.table import all_warnings, as_markdown, terminal_text
+    from mtl_cli.comparison.table import all_warnings, as_markdown
+    from mtl_cli.comparison.terminal import terminal_text
 
     writers = {None: terminal_text, "md": as_markdown, "json": as_json}
     try:

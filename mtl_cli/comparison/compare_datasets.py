@@ -102,10 +102,24 @@ def comparison_over_seeds(
     # A configuration that was trained on a single scenario is not compared with the
     # baseline, but with the configuration whose twin it is, see `twins`.
     scored, single_scenario = split_single_scenario(scored)
+    comparison = new_comparison(name, scored, split, question)
+    comparison.unscored = [c for c in configurations if not c.has_scores_on(split)]
+    add_score_differences(comparison, single_scenario)
+    return comparison
+
+
+def new_comparison(
+    name: str, scored: list[Configuration], split: str, question: Question
+) -> DatasetComparison:
+    """Returns the comparison of some configurations, still without differences.
+
+    Raises:
+        ConfigError: if the baseline, the metric or a task of the question is unknown.
+    """
     keys = differing_keys(scored)
     set_names(scored, keys)
     baseline, reason = choose_baseline(scored, keys, question.baseline)
-    comparison = DatasetComparison(
+    return DatasetComparison(
         dataset=name,
         configurations=scored,
         differing_keys=keys,
@@ -113,10 +127,7 @@ def comparison_over_seeds(
         baseline_reason=reason,
         split=split,
         tasks=scored_tasks(scored, split, question.metric, question.tasks),
-        unscored=[c for c in configurations if not c.has_scores_on(split)],
     )
-    add_score_differences(comparison, single_scenario)
-    return comparison
 
 
 def default_split(configurations: list[Configuration]) -> str:

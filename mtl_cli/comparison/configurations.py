@@ -6,6 +6,8 @@ from pathlib import Path
 
 from mtl_cli.comparison.runs import Run
 
+EARLIER_RUN_KEY = "start_from.run"  # the setting that names the run to start from
+
 
 @dataclass(eq=False)
 class Configuration:
@@ -144,7 +146,7 @@ def short_form(key: str) -> str:
     'watch.loss'
     """
     parts = key.split(".")
-    if key == "start_from.run" or (len(parts) == 2 and parts[1] == "name"):
+    if key == EARLIER_RUN_KEY or (len(parts) == 2 and parts[1] == "name"):
         return parts[0]
     if parts[0] == "dataset" and len(parts) > 3:
         return ".".join(parts[2:])

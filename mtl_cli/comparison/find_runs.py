@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mtl_cli.comparison.lines import mark_lines
+from mtl_cli.comparison.configurations import EARLIER_RUN_KEY
 from mtl_cli.comparison.read_run import read_run
 from mtl_cli.comparison.runs import NEVER_BEGAN, Run
 from mtl_cli.comparison.setting_defaults import complete_settings
@@ -83,6 +83,20 @@ def read_runs(
     complete_settings([run.settings for run in runs if run.is_readable])
     mark_lines(runs)
     return sorted(runs, key=lambda run: (run.start, natural_order(run.path)))
+
+
+def mark_lines(runs: list[Run]) -> None:
+    """Sets `is_in_line` of runs that start from a run, or from which a run starts."""
+    records = [run.environment.get("start_from") for run in runs]
+    earlier_hashes = {
+        str(record.get("config_hash", ""))
+        for record in records
+        if isinstance(record, dict)
+    }
+    for run in runs:
+        config_hash = str(run.environment.get("config_hash", "unknown"))
+        is_earlier_run = config_hash in earlier_hashes
+        run.is_in_line = EARLIER_RUN_KEY in run.settings or is_earlier_run
 
 
 def find_folders(folder: Path) -> FoundFolders:

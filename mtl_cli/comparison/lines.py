@@ -1,32 +1,56 @@
-"""Finds lines: chains of runs, each of which starts from the run of the day before.
+"""Compares lines over the days that they have in common.
 
-A run with `start_from` begins with the weights of an earlier run. Both runs belong to a
-line. A line usually has one run per day, and one seed.
+A line is a chain of runs, one per day: each run starts from the run of the day before
+(`start_from`), with its weights. A line usually has one seed. So a verdict holds for
+these lines only: with another seed, the same settings might get another verdict.
 """
 
 from dataclasses import replace
 
-from mtl_cli.comparison.configurations import Configuration
+from mtl_cli.comparison.compare_datasets import Question, default_split, new_comparison
+from mtl_cli.comparison.configurations import EARLIER_RUN_KEY, Configuration
+from mtl_cli.comparison.datasets import runs_by_dataset
+from mtl_cli.comparison.day_tests import add_day_tests
+from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import Run
+from mtl_cli.core.errors import ConfigError
 
-EARLIER_RUN_KEY = "start_from.run"  # the setting that names the earlier run
 TRAINING_TABLE_KEY = "dataset.train"  # the runs of one day have the same value
 # The settings that change from day to day.
 DAY_KEYS = (TRAINING_TABLE_KEY, "dataset.valid", "dataset.test", EARLIER_RUN_KEY)
 
 
-def mark_lines(runs: list[Run]) -> None:
-    """Sets `is_in_line` of runs that start from a run, or from which a run starts."""
-    records = [run.environment.get("start_from") for run in runs]
-    earlier_hashes = {
-        str(record.get("config_hash", ""))
-        for record in records
-        if isinstance(record, dict)
+def compare_lines(runs: list[Run], question: Question) -> list[DatasetComparison]:
+    """Returns one comparison for each data set whose lines have two days in common.
+
+    In such a comparison, days take the place of seeds, see `find_lines`. If the
+    requested baseline is no line, the request is ignored.
+    """
+    lines_by_dataset: dict[str, list[Configuration]] = {}
+    for line in find_lines(runs):
+        name = line.settings.get("dataset.name", "")
+        lines_by_dataset.setdefault(name, []).append(line)
+    lines_by_dataset = {n: x for n, x in lines_by_dataset.items() if len(x) > 1}
+    if not lines_by_dataset:
+        return []
+    # Two data sets with different rows have different names in `runs_by_dataset`. So
+    # the name of a run's data set identifies the rows on which the run was scored.
+    dataset_of_run = {
+        run.path: name for name, group in runs_by_dataset(runs).items() for run in group
     }
-    for run in runs:
-        config_hash = str(run.environment.get("config_hash", "unknown"))
-        is_earlier_run = config_hash in earlier_hashes
-        run.is_in_line = EARLIER_RUN_KEY in run.settings or is_earlier_run
+    comparisons = []
+    for name, lines in lines_by_dataset.items():
+        try:
+            comparison = comparison_of_lines(name, lines, question)
+        except ConfigError:  # the lines lack the metric or a task of the question
+            continue
+        for task in comparison.tasks:
+            comparison.warnings += add_day_tests(task, comparison, dataset_of_run)
+        # If the jobs of a sweep start from one earlier run, each job looks like a line
+        # of a single day. Such jobs are not compared over days.
+        if any(d.day_count > 1 for t in comparison.tasks for d in t.all_differences):
+            comparisons.append(comparison)
+    return comparisons
 
 
 def find_lines(runs: list[Run]) -> list[Configuration]:
@@ -38,26 +62,36 @@ def find_lines(runs: list[Run]) -> list[Configuration]:
     the same `dataset.train`. A line with several runs for one day, such as runs of
     several seeds, is left out: such runs are compared by the tests over seeds.
     """
-    runs_by_line: dict[frozenset[tuple[str, str]], list[Run]] = {}
+    lines: dict[frozenset[tuple[str, str]], Configuration] = {}
     day_numbers: dict[str | None, int] = {}  # {training table: number of the day}
     for run in runs:
         if run.has_scores and EARLIER_RUN_KEY in run.settings:
             table = run.settings.get(TRAINING_TABLE_KEY)
-            day_numbers.setdefault(table, len(day_numbers) + 1)
-            line_key = frozenset(settings_of_line(run).items())
-            runs_by_line.setdefault(line_key, []).append(run)
-    lines = []
-    for line_runs in runs_by_line.values():
-        numbered = [
-            replace(run, day=day_numbers[run.settings.get(TRAINING_TABLE_KEY)])
-            for run in line_runs
-        ]
-        line = Configuration(settings_of_line(line_runs[0]), numbered)
-        if len(line.runs) == len(numbered):  # `line.runs` has only one run per day
-            lines.append(line)
-    return lines
+            day = day_numbers.setdefault(table, len(day_numbers) + 1)
+            settings = {k: v for k, v in run.settings.items() if k not in DAY_KEYS}
+            new_line = Configuration(settings, [])
+            line = lines.setdefault(frozenset(settings.items()), new_line)
+            line.all_runs.append(replace(run, day=day))
+    # `line.runs` has only one run per day.
+    return [line for line in lines.values() if len(line.runs) == len(line.all_runs)]
 
 
-def settings_of_line(run: Run) -> dict[str, str]:
-    """Returns the settings of a run that are the same on all days of its line."""
-    return {key: v for key, v in run.settings.items() if key not in DAY_KEYS}
+def comparison_of_lines(
+    name: str, lines: list[Configuration], question: Question
+) -> DatasetComparison:
+    """Returns the comparison of the lines of one data set, still without differences.
+
+    The comparison has no scenarios, and no tasks whose metric has no direction.
+    """
+    split = question.split or default_split(lines)
+    try:
+        comparison = new_comparison(name, lines, split, question)
+    except ConfigError:  # the requested baseline is no line
+        without_baseline = question._replace(baseline=None)
+        comparison = new_comparison(name, lines, split, without_baseline)
+    tasks = [
+        replace(task, scenarios=[])
+        for task in comparison.tasks
+        if task.direction or not task.is_metric_known
+    ]
+    return replace(comparison, tasks=tasks, is_of_lines=True)

@@ -1,20 +1,12 @@
-"""Writes comparisons for people: tables and sentences on a terminal, or Markdown."""
+"""The table of a comparison: its headings and cells as text, its legend, Markdown."""
 
-import io
-import sys
 from collections.abc import Sequence
-from typing import TextIO
 
-from rich.console import Console
-from rich.text import Text
-
+from mtl_cli.comparison.configurations import short_key
 from mtl_cli.comparison.intervals import interval_text
-from mtl_cli.comparison.lines import TRAINING_TABLE_KEY
-from mtl_cli.comparison.results import DatasetComparison, without_earlier_days
-from mtl_cli.comparison.table_cells import headings, setting_cells, task_cells
-from mtl_cli.comparison.terminal_tables import print_tables
-from mtl_cli.core.message_text import counted, visible, without_autolinks
-from mtl_cli.core.terminal import LINE_WIDTH
+from mtl_cli.comparison.results import DatasetComparison
+from mtl_cli.comparison.task import Score, Task
+from mtl_cli.core.message_text import visible, without_autolinks
 
 LEGEND = (
     "± is the 95 % t-interval over seeds. The difference is to the baseline, paired by "
@@ -47,89 +39,41 @@ def all_warnings(comparisons: list[DatasetComparison]) -> list[str]:
     return [f"{c.dataset}: {text}" for c in comparisons for text in c.warnings]
 
 
-def terminal_text(
-    comparisons: list[DatasetComparison],
-    line_comparisons: Sequence[DatasetComparison] = (),
-) -> str:
-    """Returns the tables and sentences of data sets and of lines, and the warnings.
+def headings(comparison: DatasetComparison, tasks: list[Task]) -> list[str]:
+    keys = comparison.shown_keys
+    texts = [short_key(key, keys) for key in keys]
+    texts.append("days" if comparison.is_of_lines else "seeds")
+    for task in tasks:
+        texts += [f"{task.name} {task.metric_title}", "difference", "verdict"]
+        texts += [f"to {twin.replace('_', ' ')}" for twin in task.shown_twins]
+    return texts
 
-    A line is a chain of runs, one per day, see `comparison.lines`. Earlier days than
-    the last have no tables if lines are compared, or if only one line has runs on these
-    days. In this case, a list has the scores of each day.
-    """
-    console, stream = memory_console()
-    days = [c for c in comparisons if c.is_day_of_lines and len(c.configurations) == 1]
-    if line_comparisons:
-        days = []
-        shown = without_earlier_days(comparisons)
+
+def setting_cells(comparison: DatasetComparison, i: int) -> list[str]:
+    """Returns the first cells of a row: settings, and the number of seeds."""
+    configuration = comparison.configurations[i]
+    settings = comparison.shown_settings(configuration).values()
+    return [*(value or "" for value in settings), configuration.replicate_count]
+
+
+def task_cells(task: Task, score: Score) -> list[str]:
+    """Returns the cells of one configuration in the columns of one task."""
+    cells = [interval_text(score.interval, task.decimals)]
+    to_baseline = score.differences.get("baseline")
+    if to_baseline is None:
+        cells += ["", "baseline"]
     else:
-        shown = [c for c in comparisons if c not in days[:-1]]
-    if num_hidden := len(comparisons) - len(shown):
-        hidden_days = counted(num_hidden, "earlier day")
-        note = f"tables of {hidden_days} are in --json and --html"
-        console.print(Text(note, style="dim"))
-    for comparison in shown:
-        if len(comparisons) > 1:
-            console.rule(Text(f"data set {comparison.dataset}", style="bold"))
-        print_comparison(comparison, console)
-    if len(days) > 1:
-        console.rule(Text(f"scores of {len(days)} days", style="bold"))
-        for day in days:
-            console.print(Text(day_text(day)))
-    for comparison in line_comparisons:
-        console.rule(Text(comparison.heading, style="bold"))
-        print_comparison(comparison, console)
-    everything = [*comparisons, *line_comparisons]
-    bold = "The best score of each task is bold. " if console.is_terminal else ""
-    console.print(Text(f"\n{bold}{legend(everything)}", style="dim"))
-    for warning in all_warnings(everything):
-        console.print(Text(visible(f"warning: {warning}"), style="yellow"))
-    stream.seek(0)
-    return stream.read()
-
-
-def day_text(day: DatasetComparison) -> str:
-    """Returns the model and training table of a day with one run, and its scores."""
-    scores = [
-        f"{t.name} {t.metric_title} {interval_text(t.scores[0].interval, t.decimals)}"
-        for t in day.tasks
-    ]
-    table = day.baseline.settings.get(TRAINING_TABLE_KEY, "")
-    return f"{day.baseline.model} {table}: {', '.join(scores)}"
-
-
-def memory_console() -> tuple[Console, TextIO]:
-    """Returns a console that writes into a stream in memory, and the stream.
-
-    The text goes to stdout later, in one piece: stdout may be a file on a full disk,
-    and `write_to_stdout` reports that error. The stream has the encoding of stdout,
-    because rich chooses its characters by the encoding.
-    """
-    on_terminal = sys.stdout.isatty()
-    encoding = sys.stdout.encoding or "utf-8"
-    stream = io.TextIOWrapper(io.BytesIO(), encoding, errors="replace")
-    console = Console(file=stream, force_terminal=on_terminal, highlight=False)
-    if not on_terminal:
-        console.width = LINE_WIDTH
-    return console, stream
-
-
-def print_comparison(comparison: DatasetComparison, console: Console) -> None:
-    """Prints the tables and the sentences of one data set."""
-    summary = (
-        f"{comparison.count_text}, {counted(comparison.num_runs, 'run')}, "
-        f"{comparison.split} rows; baseline {comparison.baseline.name} "
-        f"({comparison.baseline_reason})"
-    )
-    console.print(Text(summary))
-    print_tables(comparison, console)
-    for name, on_scenario in comparison.by_scenario.items():
-        console.print(Text(f"scenario {name}", style="bold"))
-        print_tables(on_scenario, console)
-    for task in comparison.tasks:
-        console.print(Text(task.title, style="bold"))
-        for sentence in task.sentences:
-            console.print(Text(f"  {sentence}"))
+        difference = interval_text(to_baseline.interval, task.decimals, "+")
+        cells += [difference, to_baseline.verdict]
+    for twin in task.shown_twins:
+        to_twin = score.differences.get(twin)
+        cell = ""
+        if to_twin is not None and to_twin.interval is not None:
+            cell = f"{to_twin.interval.mean:+.{task.decimals}f}"
+            if to_twin.is_real:
+                cell += f" {to_twin.verdict}"
+        cells.append(cell)
+    return cells
 
 
 def as_markdown(

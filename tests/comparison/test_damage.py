@@ -19,7 +19,7 @@ from mtl_cli.cli.compare import arguments, compare
 from mtl_cli.comparison.compare_datasets import Question, compare_datasets
 from mtl_cli.comparison.find_runs import read_runs
 from mtl_cli.comparison.leaderboard import write_leaderboard
-from mtl_cli.comparison.terminal_tables import print_tables
+from mtl_cli.comparison.terminal import print_tables
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.runs.job_records import JobRecord
 

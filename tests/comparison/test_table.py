@@ -10,7 +10,7 @@ from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.intervals import Interval
 from mtl_cli.comparison.page import verdict_class
 from mtl_cli.comparison.results import DatasetComparison
-from mtl_cli.comparison.table_cells import task_cells
+from mtl_cli.comparison.table import task_cells
 
 
 @pytest.mark.parametrize(
