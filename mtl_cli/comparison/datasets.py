@@ -7,11 +7,14 @@ files were moved. The settings of such a run are a variant of the data set.
 from collections.abc import Callable
 from functools import cache
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from mtl_cli.comparison.configurations import short_key
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import have_equal_test_rows, read_test_rows
-from mtl_cli.data.table import Array
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MAX_SETTINGS = 8  # the largest number of settings in the name of a data set
 # The settings of a run below `dataset`, as pairs (dotted key, value), sorted.
@@ -73,7 +76,7 @@ def find_datasets(
     """
 
     @cache
-    def read_rows(settings: DatasetSettings) -> dict[str, Array]:
+    def read_rows(settings: DatasetSettings) -> "pa.Table | None":
         scored_runs = [run for run in runs_by_settings[settings] if run.has_scores]
         return read_test_rows(scored_runs[:1])
 

@@ -16,9 +16,8 @@ import numpy as np
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.difference import Difference, correct_p_values
 from mtl_cli.comparison.intervals import mean_interval
-from mtl_cli.comparison.prediction_files import PredictionFiles
 from mtl_cli.comparison.predictions import UnusableError
-from mtl_cli.comparison.read_predictions import read_all_replicates
+from mtl_cli.comparison.read_predictions import Tables, read_all_replicates
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.row_tests import max_predictions, num_predictions
 from mtl_cli.comparison.runs import Run
@@ -47,7 +46,7 @@ def add_day_tests(
 
     Returns: warnings that say which tests over rows are missing, and why.
     """
-    files = PredictionFiles()
+    tables: Tables = {}
     texts = []
     split = comparison.split
     base = task.score(comparison.baseline)
@@ -67,7 +66,7 @@ def add_day_tests(
         if difference.replicate_test is None or not can_test_rows:
             continue
         try:
-            difference.row_test = row_test(difference, days, task, files)
+            difference.row_test = row_test(difference, days, task, tables)
         except UnusableError as reason:
             texts.append(
                 f"{task.name}: all days are scored on the same rows, but "
@@ -128,7 +127,7 @@ def day_test(values: Sequence[float]) -> DifferenceTest:
 
 
 def row_test(
-    difference: Difference, days: list[CommonDay], task: Task, files: PredictionFiles
+    difference: Difference, days: list[CommonDay], task: Task, tables: Tables
 ) -> DifferenceTest:
     """Tests the difference of two lines over the rows on which all days were scored."""
     runs_by_line = {
@@ -140,7 +139,7 @@ def row_test(
         raise UnusableError("there are too many predictions")
     first, second = (
         read_all_replicates(
-            Configuration(line.settings, runs), task.name, task.metric, files
+            Configuration(line.settings, runs), task.name, task.metric, tables
         )
         for line, runs in runs_by_line.items()
     )

@@ -13,11 +13,11 @@ from mtl_cli.comparison.plots import (
     learning_curves,
     plotted_indices,
     setting_plot,
+    trade_off_chart,
 )
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import TRAINING_FACTS
 from mtl_cli.comparison.table import legend
-from mtl_cli.comparison.trade_off_chart import trade_off_chart
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.message_text import counted
 from mtl_cli.core.other_files import read_json_object

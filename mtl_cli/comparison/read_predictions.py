@@ -1,21 +1,14 @@
 """Reads the predictions of a configuration's runs for the test rows of a task.
 
-A run writes predictions for its test rows only, see `prediction_files`.
-
-The space of a task is the set of rows on which the task is scored. For example, the
-space of a purchase after a click is written "click = 1".
+A run writes predictions for its test rows only.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.prediction_files import (
-    PredictionFiles,
-    class_names,
-    label_values,
-)
 from mtl_cli.comparison.predictions import (
     DifferentRowsError,
     Predictions,
@@ -24,6 +17,7 @@ from mtl_cli.comparison.predictions import (
 )
 from mtl_cli.comparison.predictions_by_metric import make_predictions
 from mtl_cli.comparison.runs import Run
+from mtl_cli.comparison.same_rows import as_text_or_floats
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.prediction_names import (
     GROUP,
@@ -33,17 +27,24 @@ from mtl_cli.core.prediction_names import (
     prediction_name,
     weight_name,
 )
-from mtl_cli.data.table import NO_GROUP
+from mtl_cli.data.table import NO_GROUP, Array
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
-from mtl_cli.runs.predictions_file import prediction_array
+from mtl_cli.runs.predictions_file import (
+    PREDICTIONS,
+    prediction_array,
+    read_predictions,
+)
 from mtl_cli.tasks._metrics import metrics_named
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+MAX_KEPT_BYTES = 8_000_000  # of a table that is kept in memory, and of its file
+Tables = dict[Path, "pa.Table"]  # {run folder: its predictions for the test rows}
+
 
 def read_all_replicates(
-    configuration: Configuration, task: str, metric: str, files: PredictionFiles
+    configuration: Configuration, task: str, metric: str, tables: Tables
 ) -> Predictions:
     """Reads the predictions of all replicates of a configuration, and checks them.
 
@@ -57,7 +58,7 @@ def read_all_replicates(
         raise UnusableError(f"{metric} is undefined")
     needs_groups = any(namesake.grouped for namesake in metrics_named(metric))
     replicates = [
-        read_one_run(configuration.runs[key], task, files, needs_groups=needs_groups)
+        read_one_run(configuration.runs[key], task, tables, needs_groups=needs_groups)
         for key in recorded
     ]
     rows, first_prediction = replicates[0]
@@ -94,13 +95,15 @@ def check_score(predictions: Predictions, recorded: list[float]) -> None:
 
 
 def read_one_run(
-    run: Run, task: str, files: PredictionFiles, *, needs_groups: bool
+    run: Run, task: str, tables: Tables, *, needs_groups: bool
 ) -> tuple[Rows, Floats]:
     """Reads the rows on which a task is scored, and the predictions of a run for them.
 
     Returns: the rows; and the predictions, (rows,) or (rows, classes).
     """
-    space_column = column_of_space(run, task)
+    # The space "click = 1" has the rows whose column "click" is 1; "" has all rows.
+    space = run.score("test", task).get("space")
+    space_column = str(space or "").partition(" = ")[0]
     required = [ROW, prediction_name(task)]
     required += [space_column] if space_column else []
     required += [GROUP] if needs_groups else []
@@ -108,17 +111,15 @@ def read_one_run(
     if "scenarios" in run.score("test", task):
         optional.append(SCENARIO)
     try:
-        table = files.read(run.path, {*required, *optional})
+        table = read_columns(run.path, {*required, *optional}, tables)
         # The output `buy_given_click`, for example, has the label `buy`.
         label_name = task if task in table.column_names else label_of_output(task)
         for name in (label_name, *required):
             if name not in table.column_names:
                 raise UnusableError(f"predictions.parquet has no column {name}")
-        labels = label_values(run, label_name, table[label_name])
-        rows, predictions = scored_predictions(table, task, labels, space_column)
-        if predictions.ndim == 2:
-            names = class_names(run, label_name, rows.label)
-            rows = rows._replace(class_name=names)
+        rows, predictions = scored_predictions(
+            table, task, *label_values(run, label_name, table), space_column
+        )
     except FileNotFoundError:
         raise UnusableError("a run has no predictions.parquet") from None
     except DAMAGED_FILE_ERRORS:
@@ -128,23 +129,56 @@ def read_one_run(
     return rows, predictions
 
 
-def column_of_space(run: Run, task: str) -> str:
-    """Returns the column that is 1 for the rows in a task's space.
+def read_columns(run: Path, requested: set[str], tables: Tables) -> "pa.Table":
+    """Reads the requested columns that the `predictions.parquet` of a run has.
 
-    This is "click" if the space is "click = 1", and "" if the space is all rows.
+    A small table is read as a whole and kept in `tables`: otherwise the time would grow
+    with the square of the number of tasks, because opening a file with many columns is
+    slow. `run` is the run folder. The table may have further columns. Raises the same
+    errors as `read_predictions`.
     """
-    space = run.score("test", task).get("space")
-    return str(space or "").partition(" = ")[0]
+    if run not in tables:
+        if (run / PREDICTIONS).lstat().st_size > MAX_KEPT_BYTES:
+            return read_predictions(run, lambda names: [*requested.intersection(names)])
+        table = read_predictions(run, list)
+        if table.nbytes > MAX_KEPT_BYTES:
+            return table
+        tables[run] = table
+    return tables[run]
+
+
+def label_values(run: Run, name: str, table: "pa.Table") -> tuple[Floats, Array | None]:
+    """Returns labels as numbers, NaN for a missing label, and the names of classes.
+
+    The label of a multiclass task is the name of a class. Its number is the index of
+    the name in the `classes` in `config.yaml`. Other labels have no names.
+
+    Raises an error of `DAMAGED_FILE_ERRORS` if `classes` do not hold a label.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    labels = as_text_or_floats(table[name])
+    if labels.type != pa.string():
+        return labels.to_numpy(), None
+    classes = map(str, run.config["dataset"]["tasks"][name]["classes"])
+    numbers = pc.index_in(labels, pa.array(classes, "string"), skip_nulls=True)
+    if numbers.null_count != labels.null_count:
+        raise ValueError(f"a label of {name} is not in its classes in config.yaml")
+    return numbers.cast("float64").to_numpy(), labels.to_numpy()
 
 
 def scored_predictions(
-    table: "pa.Table", task: str, labels: Floats, space_column: str
+    table: "pa.Table",
+    task: str,
+    labels: Floats,
+    class_names: Array | None,
+    space_column: str,
 ) -> tuple[Rows, Floats]:
     """Selects the rows on which a task is scored, and the predictions for these rows.
 
     A scored row has a label, lies in the task's space and has a finite weight above 0.
-    `labels` are (rows,), with NaN for a missing label; `space_column` is the result of
-    `column_of_space`.
+    `labels` and `class_names` are the result of `label_values`.
     """
     import pyarrow as pa
 
@@ -161,6 +195,6 @@ def scored_predictions(
     scenarios = None
     if SCENARIO in table.column_names:
         scenarios = table[SCENARIO].cast("string").to_numpy()
-    rows = Rows(table[ROW].to_numpy(), labels, weights, groups, scenarios)
+    rows = Rows(table[ROW].to_numpy(), labels, weights, groups, scenarios, class_names)
     predictions = table[prediction_name(task)].to_numpy()[is_scored]
     return rows.take(is_scored), prediction_array(predictions)

@@ -4,14 +4,13 @@ from collections.abc import Iterable
 from functools import cache
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.prediction_files import PredictionFiles
 from mtl_cli.comparison.predictions import (
     DifferentRowsError,
     Predictions,
     TooFewRowsError,
     UnusableError,
 )
-from mtl_cli.comparison.read_predictions import read_all_replicates
+from mtl_cli.comparison.read_predictions import Tables, read_all_replicates
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.task import Task
@@ -31,7 +30,7 @@ def add_row_tests(comparison: DatasetComparison) -> list[str]:
     Returns: warnings that say which tests of a task are missing, and why.
     """
     texts = []
-    files = PredictionFiles()
+    tables: Tables = {}
     for task in comparison.tasks:
         if not task.is_metric_known:
             continue  # `task_warnings` names the metric
@@ -45,7 +44,7 @@ def add_row_tests(comparison: DatasetComparison) -> list[str]:
         texts += line_if_any(
             f"{task.name}: there is no test over rows where test rows cannot be "
             "compared",
-            add_tests_of_task(task, tested, files),
+            add_tests_of_task(task, tested, tables),
         )
     return texts
 
@@ -89,7 +88,7 @@ def num_predictions(runs: Iterable[Run], task: str) -> int:
 
 
 def add_tests_of_task(
-    task: Task, tested: list[Configuration], files: PredictionFiles
+    task: Task, tested: list[Configuration], tables: Tables
 ) -> list[str]:
     """Tests the differences of a task over test rows, on all rows and by scenario.
 
@@ -112,7 +111,7 @@ def add_tests_of_task(
     @cache
     def read(configuration: Configuration) -> Predictions | UnusableError:
         try:
-            return read_all_replicates(configuration, task.name, task.metric, files)
+            return read_all_replicates(configuration, task.name, task.metric, tables)
         except UnusableError as error:
             # The new error has the class of the old error, and names the configuration.
             return type(error)(f"{configuration.name}: {error}")

@@ -4,18 +4,18 @@
 """
 
 from collections.abc import Iterable
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.prediction_files import class_names, label_values
 from mtl_cli.comparison.run_settings import as_text
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.prediction_names import GROUP, PREDICTION_ENDING, ROW, SCENARIO
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.data.table import Array
 from mtl_cli.runs.predictions_file import read_predictions
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # The keys of `dataset` that choose the rows of each split.
 SPLIT_KEYS = (
@@ -94,15 +94,13 @@ def have_same_validation_rows(configurations: list[Configuration], task: str) ->
     return len(distinct_rows) < 2
 
 
-def read_test_rows(runs: list[Run]) -> dict[str, Array]:
+def read_test_rows(runs: list[Run]) -> "pa.Table | None":
     """Reads the row numbers, labels and weights of the test rows of some runs.
 
     The runs were scored on the same rows, so the first `predictions.parquet` that can
-    be read is used. The labels of a multiclass task are the names of the classes,
-    because other runs may list the classes in another order.
-
-    Returns: {name of the column: (rows,)}; {} if no file can be read.
+    be read is used. Returns None if no file can be read.
     """
+    import pyarrow as pa
 
     def choose(names: list[str]) -> list[str]:
         others = [name for name in names if not name.endswith(PREDICTION_ENDING)]
@@ -111,28 +109,33 @@ def read_test_rows(runs: list[Run]) -> dict[str, Array]:
     for run in runs:
         try:
             table = read_predictions(run.path, choose)
-            columns = {}
-            for name in table.column_names:
-                values = label_values(run, name, table[name])
-                names = class_names(run, name, values)
-                columns[name] = values if names is None else names
-            return columns
+            names = table.column_names
+            return pa.table({name: as_text_or_floats(table[name]) for name in names})
         except DAMAGED_FILE_ERRORS:
             continue
-    return {}
+    return None
 
 
-def have_equal_test_rows(a: dict[str, Array], b: dict[str, Array]) -> bool:
+def as_text_or_floats(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    """Converts names of classes to text, and all other columns to float64.
+
+    Two versions of mtl-cli or pandas may write a column with different types.
+    """
+    import pyarrow as pa
+
+    kind = column.type
+    is_name = pa.types.is_dictionary(kind) or pa.types.is_large_string(kind)
+    is_text = is_name or pa.types.is_string(kind)
+    return column.cast("string" if is_text else "float64")
+
+
+def have_equal_test_rows(a: "pa.Table | None", b: "pa.Table | None") -> bool:
     """Whether two results of `read_test_rows` are of the same rows.
 
     Columns that only one of the two has are not compared. Without row numbers in both,
     the rows count as different.
     """
-    common = a.keys() & b.keys()
-    # NumPy finds no NaN among names, because names are objects.
-    return ROW in common and all(
-        np.array_equal(
-            a[name], b[name], equal_nan=object not in (a[name].dtype, b[name].dtype)
-        )
-        for name in common
-    )
+    if a is None or b is None:
+        return False
+    common = [name for name in a.column_names if name in b.column_names]
+    return ROW in common and bool(a.select(common).equals(b.select(common)))

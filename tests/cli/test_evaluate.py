@@ -28,7 +28,6 @@ import mtl_cli
 from mtl_cli.cli import evaluate
 from mtl_cli.comparison.configurations import group_runs
 from mtl_cli.comparison.find_runs import read_runs
-from mtl_cli.comparison.prediction_files import PredictionFiles
 from mtl_cli.comparison.read_predictions import read_all_replicates
 from mtl_cli.comparison.read_run import read_run
 from mtl_cli.config.run_config import Config
@@ -172,10 +171,9 @@ def test_predictions_hold_the_weights_and_groups_of_which_mtl_compare_makes_metr
     assert frame["group"].groupby(users).nunique().eq(1).all()
     assert frame["group"].nunique() == users.nunique()
     metrics = {"click": "auc", "buy": "auc", "level": "macro_auc"}
-    files = PredictionFiles()
     for task, metric in (*metrics.items(), ("click", "gauc"), ("buy", "gauc")):
         # The reader checks that the predictions give the metric of `metrics.json`.
-        predictions = read_all_replicates(configuration, task, metric, files)
+        predictions = read_all_replicates(configuration, task, metric, {})
         assert len(predictions.rows.label) < 1500
 
 

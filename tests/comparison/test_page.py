@@ -14,9 +14,14 @@ from mtl_cli.cli.compare import arguments, compare
 from mtl_cli.comparison.compare_datasets import Question, compare_datasets
 from mtl_cli.comparison.find_runs import read_runs
 from mtl_cli.comparison.intervals import mean_interval
-from mtl_cli.comparison.plots import interval_plot, learning_curves, setting_plot
+from mtl_cli.comparison.plots import (
+    TradeOffPoint,
+    front_points,
+    interval_plot,
+    learning_curves,
+    setting_plot,
+)
 from mtl_cli.comparison.task import Task
-from mtl_cli.comparison.trade_off_chart import TradeOffPoint, front_points
 
 NASTY = "</style><script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 

@@ -1,4 +1,4 @@
-"""Labels of classes in `predictions.parquet`: names now, positions in older runs."""
+"""The labels of classes in `predictions.parquet` are names."""
 
 from pathlib import Path
 
@@ -8,13 +8,14 @@ import pytest
 import yaml
 from helpers.planted_runs import compared, write_run
 
+from mtl_cli.comparison import read_predictions as module
 from mtl_cli.comparison import runs
-from mtl_cli.comparison.prediction_files import PredictionFiles
 from mtl_cli.comparison.predictions import UnusableError
 from mtl_cli.comparison.read_predictions import read_one_run
 from mtl_cli.comparison.read_run import read_run
 from mtl_cli.comparison.same_rows import have_equal_test_rows, read_test_rows
 from mtl_cli.metrics.classes import accuracy
+from mtl_cli.runs.predictions_file import read_predictions
 
 CLASSES = ["low", "mid, or so", 7]
 POSITIONS = np.array([0, 2, 1, np.nan, 1, 0])
@@ -51,20 +52,21 @@ def run_with(
 TASKS = {"level": {"label": "level", "kind": "multiclass", "classes": CLASSES}}
 CONFIG = {"dataset": {"tasks": TASKS}}
 WRITTEN = {
-    "positions of version 0.1": POSITIONS.astype("float32"),
     "names": pd.Categorical(NAMES, categories=["low", "mid, or so", "7"]),
     "names as text": NAMES,
 }
 
 
 @pytest.mark.parametrize("labels", WRITTEN.values(), ids=list(WRITTEN))
-def test_names_and_positions_are_read_as_the_same_labels(labels, tmp_path):
+def test_names_are_read_as_positions_in_the_list_of_classes(labels, tmp_path):
     run = read_run(run_with(tmp_path / "run", labels))
-    rows, *_ = read_one_run(run, "level", PredictionFiles(), needs_groups=False)
+    rows, *_ = read_one_run(run, "level", {}, needs_groups=False)
     assert rows.label.tolist() == [0, 2, 1, 1, 0]
     assert rows.row_numbers.tolist() == [1, 2, 3, 5, 6]
-    old = read_run(run_with(tmp_path / "old", POSITIONS))
-    assert have_equal_test_rows(read_test_rows([run]), read_test_rows([old]))
+    other = read_run(run_with(tmp_path / "other", NAMES))
+    assert have_equal_test_rows(read_test_rows([run]), read_test_rows([other]))
+    changed = read_run(run_with(tmp_path / "changed", [*NAMES[:-1], "7"]))
+    assert not have_equal_test_rows(read_test_rows([run]), read_test_rows([changed]))
 
 
 def test_classes_of_a_run_are_read_once(tmp_path, monkeypatch):
@@ -73,7 +75,7 @@ def test_classes_of_a_run_are_read_once(tmp_path, monkeypatch):
     reads = []
     monkeypatch.setattr(runs, "read_config", lambda path: reads.append(path) or CONFIG)
     for _ in range(2):
-        read_one_run(run, "level", PredictionFiles(), needs_groups=False)
+        read_one_run(run, "level", {}, needs_groups=False)
         read_test_rows([run])
     assert reads == [tmp_path / "run"]
 
@@ -81,19 +83,10 @@ def test_classes_of_a_run_are_read_once(tmp_path, monkeypatch):
 def test_name_that_is_no_class_is_damage(tmp_path):
     run = run_with(tmp_path / "run", ["low", "7", "else", None, "low", "low"])
     with pytest.raises(UnusableError, match="is damaged"):
-        read_one_run(read_run(run), "level", PredictionFiles(), needs_groups=False)
+        read_one_run(read_run(run), "level", {}, needs_groups=False)
     (run / "config.yaml").write_text(yaml.safe_dump({"dataset": {"tasks": {}}}))
     with pytest.raises(UnusableError, match="is damaged"):
-        read_one_run(read_run(run), "level", PredictionFiles(), needs_groups=False)
-
-
-def test_runs_with_names_are_compared_with_runs_with_positions(tmp_path, capsys):
-    for model, labels in (("ple", POSITIONS), ("mmoe", WRITTEN["names"])):
-        for seed in (1, 2):
-            folder = tmp_path / f"{model}-{seed}"
-            run_with(folder, labels, seed, model)
-    comparison = compared(capsys, tmp_path)
-    assert not [line for line in comparison["warnings"] if "predictions" in line]
+        read_one_run(read_run(run), "level", {}, needs_groups=False)
 
 
 def test_classes_are_compared_by_name_in_any_order(tmp_path, capsys):
@@ -129,3 +122,24 @@ def test_metric_of_several_predictions_is_not_tested_on_one(tmp_path, capsys):
     reason = "predictions.parquet does not hold predictions for accuracy"
     warnings = compared(capsys, tmp_path)["warnings"]
     assert any(reason in line for line in warnings)
+
+
+@pytest.mark.parametrize(("max_bytes", "num_openings"), [(10_000, 1), (100, 3)])
+def test_file_is_opened_once_for_all_tasks_if_its_table_is_small(
+    max_bytes, num_openings, tmp_path, monkeypatch
+):
+    columns = {"row": [1, 2], "click": [0.0, 1.0], "buy": [1.0, 0.0]}
+    pd.DataFrame(columns).to_parquet(tmp_path / "predictions.parquet")
+    openings = []
+
+    def counted(*arguments):
+        openings.append(arguments)
+        return read_predictions(*arguments)
+
+    monkeypatch.setattr(module, "read_predictions", counted)
+    monkeypatch.setattr(module, "MAX_KEPT_BYTES", max_bytes)
+    tables = {}
+    for name in columns:
+        table = module.read_columns(tmp_path, {name, "no_column"}, tables)
+        assert table[name].to_pylist() == columns[name]
+    assert len(openings) == num_openings
