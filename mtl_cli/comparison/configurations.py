@@ -7,6 +7,8 @@ from pathlib import Path
 from mtl_cli.comparison.runs import Run
 
 EARLIER_RUN_KEY = "start_from.run"  # the setting that names the run to start from
+# The setting of a single-scenario twin: the scenario on whose rows it is trained.
+ONLY_SCENARIO = "dataset.only_scenario"
 
 
 @dataclass(eq=False)
@@ -58,6 +60,11 @@ class Configuration:
 
     def has_scores_on(self, split: str) -> bool:
         return any(split in run.metrics for run in self.runs.values())
+
+    def is_scored_on(self, scenario: str) -> bool:
+        """Whether the runs have rows of a scenario; "" stands for all scenarios."""
+        only_scenario = self.settings.get(ONLY_SCENARIO, "null")
+        return not scenario or only_scenario in ("null", scenario)
 
     def scores_by_replicate(
         self, split: str, task: str, metric: str, scenario: str = ""

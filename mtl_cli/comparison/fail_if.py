@@ -4,18 +4,13 @@ A condition is about a score, about the difference of a score to the baseline, o
 the verdicts: `--fail-if worse`.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import fmean
 
 from mtl_cli.comparison.configurations import Configuration, group_runs
 from mtl_cli.comparison.difference import Difference, Verdict
-from mtl_cli.comparison.named_scores import (
-    DIFFERENCE,
-    SCENARIOS,
-    differences_to_baseline,
-    is_twin_of_other_scenario,
-    mean_scores,
-)
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.twins import split_single_scenario
@@ -31,6 +26,9 @@ WORSE_VERDICTS = {
 }
 # The verdicts under which a configuration is not worse. All others are undecided.
 NOT_WORSE = (Verdict.BETTER, Verdict.AHEAD, Verdict.NOT_REAL, Verdict.THESE_ROWS_ONLY)
+# Stands between the task and the scenario, as in `test.buy.scenarios.7.auc`.
+SCENARIOS = ".scenarios."
+DIFFERENCE = ".difference"  # the end of the name of a difference to the baseline
 
 
 def failed_checks(
@@ -70,19 +68,23 @@ def failed_checks(
         # The comparison of lines covers all days together.
         checked = [c for c in comparisons if not c.is_day_of_lines]
     differences = differences_to_baseline(checked)
-    means = {c: mean_scores(c) for c in group_runs(runs)}
-    known_names = [name for run in runs for name in run.flat_scores(True)]
+    configurations = group_runs(runs)
+    scores = {run: run.flat_scores(scenarios=True) for run in runs}
+    known_names = [name for by_name in scores.values() for name in by_name]
     messages = []
     checks_scores = checks_differences = False
     for text in map(str.strip, texts):
-        condition = None if text == WORSE else parse(text)
-        if condition is None or condition.name.endswith(DIFFERENCE):
-            checks_differences = True
-            failures = difference_failures(text, condition, differences)
-        else:
+        condition = None
+        if text != WORSE:
+            example = "test.income.auc<0.91"
+            condition = parse_condition(text, "SPLIT.TASK.METRIC", example)
+        if condition is not None and not condition.name.endswith(DIFFERENCE):
             checks_scores = True
             check_known(condition, known_names, "run")
-            failures = score_failures(condition, means)
+            failures = score_failures(condition, configurations, scores)
+        else:
+            checks_differences = True
+            failures = difference_failures(text, condition, differences)
         messages += [f"--fail-if '{text}': {failure}" for failure in failures]
     # The next messages hold for several conditions, but each is given only once.
     checked_folders = {Path(folder).resolve() for folder in folders if checks_scores}
@@ -93,35 +95,51 @@ def failed_checks(
         or (not run.has_scores and run.path.resolve() in checked_folders)
     ]
     if checks_differences:
-        missing = missing_comparisons(list(means), comparisons)
+        missing = missing_comparisons(configurations, comparisons)
         messages += [f"--fail-if: {text}" for text in missing]
     return messages
 
 
-def parse(text: str) -> Condition:
-    return parse_condition(text, "SPLIT.TASK.METRIC", "test.income.auc<0.91")
-
-
 def score_failures(
-    condition: Condition, means: dict[Configuration, dict[str, float]]
+    condition: Condition,
+    configurations: list[Configuration],
+    scores: dict[Run, dict[str, float | None]],
 ) -> Iterator[str]:
     """Yields a text for each configuration whose mean score meets the condition.
 
-    `means` is {configuration: its `mean_scores`}.
+    `scores` are the `flat_scores` of each run.
     """
-    _, twins = split_single_scenario(list(means))
-    is_on_all_rows = SCENARIOS not in condition.name
-    for configuration, mean_by_name in means.items():
-        # A single-scenario twin has no scores on the rows of other scenarios.
-        if is_on_all_rows and configuration in twins:
-            continue
-        if is_twin_of_other_scenario(configuration, condition.name):
-            continue
-        mean = mean_by_name.get(condition.name)
-        if mean is None:
+    _, twins = split_single_scenario(configurations)
+    scenario = condition.name.partition(SCENARIOS)[2].rpartition(".")[0]
+    for configuration in configurations:
+        is_twin_on_all_rows = configuration in twins and not scenario
+        if is_twin_on_all_rows or not configuration.is_scored_on(scenario):
+            continue  # counts as passed, see `failed_checks`
+        runs = configuration.runs.values()
+        values = [scores[run].get(condition.name) for run in runs]
+        known_values = [value for value in values if value is not None]
+        if not known_values:
             yield f"{configuration.name} has no {condition.name}"
-        elif condition.holds(mean):
+        elif condition.holds(mean := fmean(known_values)):
             yield f"{configuration.name} has {condition.name} = {mean:.6g}"
+
+
+def differences_to_baseline(
+    comparisons: list[DatasetComparison],
+) -> dict[str, list[Difference]]:
+    """Returns {dotted name, such as `test.income.auc.difference`: the differences}."""
+    differences = defaultdict(list)
+    for comparison in comparisons:
+        for task in comparison.all_tasks:
+            scenario = f"{SCENARIOS}{task.scenario}" if task.scenario else ""
+            name = f"{comparison.split}.{task.name}{scenario}.{task.metric}{DIFFERENCE}"
+            if not task.score(comparison.baseline).by_replicate:
+                continue  # an output that the baseline does not have
+            for score in task.scores:
+                is_scored = score.configuration.is_scored_on(task.scenario)
+                if is_scored and score.configuration is not comparison.baseline:
+                    differences[name].append(score.differences["baseline"])
+    return dict(differences)
 
 
 def difference_failures(

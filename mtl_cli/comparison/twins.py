@@ -9,13 +9,11 @@ import json
 from contextlib import suppress
 from typing import Any
 
-from mtl_cli.comparison.configurations import Configuration
+from mtl_cli.comparison.configurations import ONLY_SCENARIO, Configuration
 from mtl_cli.comparison.run_settings import as_text
 from mtl_cli.config.single_task_twin import SIZE_KEYS, bottom_units
 from mtl_cli.models.base import COMMON_KEYS
 
-# The setting of a single-scenario twin: the scenario on whose rows it is trained.
-ONLY_SCENARIO = "dataset.only_scenario"
 Twins = dict[Configuration, Configuration]  # {configuration: its twin}
 BOTTOM_UNITS = "model.bottom_units"  # the setting for the size of a single-task model
 MAX_SIZE_CHARACTERS = 1_000  # longer values of the settings of sizes are not read
