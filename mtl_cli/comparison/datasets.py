@@ -133,15 +133,20 @@ def unique_names(datasets: list[Variants]) -> list[str]:
     follow: `synthetic correlation=0.5`. If the names are still equal, because the data
     differ but the settings do not, a number follows: `shop (2)`.
     """
-    base_names = [
-        ", ".join(filter(None, dict.fromkeys(map(dataset_name, variants))))
-        for variants in datasets
-    ]
-    named_datasets = list(zip(base_names, datasets, strict=True))
+    all_values = [values_by_key(variants) for variants in datasets]
     names: list[str] = []
-    for base_name, variants in named_datasets:
-        namesakes = [d for name, d in named_datasets if name == base_name]
-        name = " ".join([base_name, *differing_settings(variants, namesakes)])
+    for values in all_values:
+        base_names = values.get("dataset.name", [])
+        base_name = ", ".join(base_names)
+        keys = differing_keys(
+            [v for v in all_values if v.get("dataset.name", []) == base_names]
+        )
+        texts = [
+            f"{short_key(key, keys)}={','.join(values[key])}"
+            for key in keys
+            if key in values
+        ]
+        name = " ".join([base_name, *texts[:MAX_SETTINGS]])
         unique_name = name
         number = 1
         # A name with a number may be taken too: `dataset.name` may be `shop (2)`.
@@ -152,28 +157,22 @@ def unique_names(datasets: list[Variants]) -> list[str]:
     return names
 
 
-def differing_settings(dataset: Variants, namesakes: list[Variants]) -> list[str]:
-    """Returns the settings `KEY=VALUE` in which a data set differs from its namesakes.
+def values_by_key(dataset: Variants) -> dict[str, list[str]]:
+    """Returns {setting: its distinct values in the variants of a data set}."""
+    values: dict[str, dict[str, None]] = {}
+    for key, value in chain.from_iterable(dataset):
+        if value:
+            values.setdefault(key, {})[value] = None
+    return {key: list(distinct) for key, distinct in values.items()}
+
+
+def differing_keys(datasets: list[dict[str, list[str]]]) -> list[str]:
+    """Returns the settings in which data sets differ, from their `values_by_key`.
 
     Settings of the data set itself, such as `dataset.train`, come before the settings
-    of its features and tasks. If the variants of the data set have several values, all
-    of them follow: `KEY=VALUE,VALUE`.
+    of its features and tasks.
     """
-    all_keys = {key for d in namesakes for settings in d for key, _ in settings}
-    keys = [
-        key
-        for key in sorted(all_keys, key=lambda key: (key.count(".") > 1, key))
-        if len({joined_values(key, other) for other in namesakes}) > 1
-    ]
-    texts = [
-        f"{short_key(key, keys)}={values}"
-        for key in keys
-        if (values := joined_values(key, dataset))
-    ]
-    return texts[:MAX_SETTINGS]
-
-
-def joined_values(key: str, dataset: Variants) -> str:
-    """Returns the distinct values of a setting in the variants that have it."""
-    values = dict.fromkeys(dict(settings).get(key, "") for settings in dataset)
-    return ",".join(filter(None, values))
+    all_keys = sorted({key for values in datasets for key in values})
+    all_keys.sort(key=lambda key: key.count(".") > 1)
+    first = datasets[0]
+    return [k for k in all_keys if any(v.get(k) != first.get(k) for v in datasets)]

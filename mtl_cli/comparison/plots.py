@@ -97,7 +97,7 @@ def learning_curves(comparison: DatasetComparison, task: Task) -> Chart | None:
     for i, configuration in enumerate(comparison.configurations[:NUM_COLORS]):
         for seed, run in sorted(configuration.runs.items()):
             points = []
-            for row in run.read_history():
+            for row in run.history:
                 epoch = finite_number(row.get("epoch"))
                 value = finite_number(row.get(column))
                 if epoch is not None and value is not None:

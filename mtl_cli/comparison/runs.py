@@ -104,20 +104,17 @@ class Run:
 
     def training_facts(self) -> dict[str, float | None]:
         """Returns the `TRAINING_FACTS`, {name: value}; None for an unknown value."""
-        history = self.read_history()
         # With lazy embedding tables or several processes, the first epoch includes
         # compiling. So its speed counts only if there is no other epoch.
-        timed_epochs = history[1:] or history
+        timed_epochs = self.history[1:] or self.history
         speeds = [finite_number(row.get("samples_per_second")) for row in timed_epochs]
         known_speeds = [speed for speed in speeds if speed is not None]
         # Without early stopping, the weights of the last epoch are kept.
         stops_early = self.settings.get("trainer.patience") != "null"
-        kept_epochs = [
-            finite_number(row.get("epoch"))
-            for row in history
-            if row.get("best") == "True" or not stops_early
-        ]
-        kept_epoch = kept_epochs[-1] if kept_epochs else None
+        kept_epoch = None
+        for row in self.history:
+            if row.get("best") == "True" or not stops_early:
+                kept_epoch = finite_number(row.get("epoch"))
         return {
             "parameters": self.environment.get("parameters"),
             "seconds": self.seconds,
@@ -127,8 +124,9 @@ class Run:
             "best_epoch": None if kept_epoch is None else int(kept_epoch),
         }
 
-    def read_history(self) -> list[dict[str, str]]:
-        """Reads `history.csv`, one row per epoch; [] if the file is unreadable."""
+    @cached_property
+    def history(self) -> list[dict[str, str]]:
+        """The rows of `history.csv`, one per epoch; [] if the file is unreadable."""
         try:
             text = read_text(self.path / "history.csv")
             return list(csv.DictReader(io.StringIO(text)))

@@ -1,7 +1,9 @@
 """Adds differences with their tests over seeds to a comparison."""
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
+
+import numpy as np
 
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.difference import Difference
@@ -66,8 +68,9 @@ class SeedTester:
     ) -> None:
         self.task = task
         self.have_same_rows = have_same_rows
-        scored = [score for score in task.scores if score.interval is not None]
+        self.is_of_ranks = any(metric.ordered for metric in metrics_named(task.metric))
         base = task.score(baseline)
+        scored = [score for score in task.scores if score.interval is not None]
         self.pool = [s for s in scored if self.are_on_same_rows(s, base)]
         self.noise_of_pool = pooled_noise(map(seed_values, self.pool))
 
@@ -75,37 +78,34 @@ class SeedTester:
         """Whether two scores are on the same rows, with the same ranks of classes."""
         if (a.num_rows, a.num_positives) != (b.num_rows, b.num_positives):
             return False
-        if any(metric.ordered for metric in metrics_named(self.task.metric)):
+        if self.is_of_ranks:
             key = f"dataset.tasks.{self.task.name}.classes"
             if a.configuration.settings.get(key) != b.configuration.settings.get(key):
                 return False
         return self.have_same_rows(a.configuration, b.configuration)
 
-    def noise_of_others(self, a: Score, b: Score) -> Noise | None:
-        """Returns the noise without a and b; None if one is not in the pool."""
-        if a not in self.pool or b not in self.pool:
-            return None
-        return self.noise_of_pool - pooled_noise([seed_values(a), seed_values(b)])
-
     def difference(self, score: Score, other: Score) -> Difference:
         """Returns the difference of two scores, with its test over seeds."""
-        new_difference = partial(
-            Difference,
-            configuration=score.configuration,
-            other=other.configuration,
-            direction=self.task.direction,
-            scenario=self.task.scenario,
+        difference = Difference(
+            score.configuration,
+            other.configuration,
+            self.task.direction,
+            self.task.scenario,
         )
         if score.interval is None or other.interval is None:
-            return new_difference()
-        if not self.are_on_same_rows(score, other):
-            return new_difference(has_same_rows=False)
-        a, b = values_to_test(score.by_replicate, other.by_replicate)
-        return new_difference(
-            paired_difference=paired_difference(score.by_replicate, other.by_replicate),
-            difference_of_means=score.interval.mean - other.interval.mean,
-            replicate_test=seed_test(a, b, self.noise_of_others(score, other)),
-        )
+            return difference
+        difference.has_same_rows = self.are_on_same_rows(score, other)
+        if not difference.has_same_rows:
+            return difference
+        pair = score.by_replicate, other.by_replicate
+        difference.paired_difference = paired_difference(*pair)
+        difference.difference_of_means = score.interval.mean - other.interval.mean
+        noise_of_others = None
+        if score in self.pool and other in self.pool:
+            noise_of_two = pooled_noise([seed_values(score), seed_values(other)])
+            noise_of_others = Noise(*np.subtract(self.noise_of_pool, noise_of_two))
+        difference.replicate_test = seed_test(*values_to_test(*pair), noise_of_others)
+        return difference
 
 
 def seed_values(score: Score) -> list[float]:

@@ -1,7 +1,7 @@
 """Tests over seeds whether the scores of two configurations differ."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import fdtrc
@@ -16,11 +16,8 @@ NOISIER_LEVEL = 0.2
 QUIETER_LEVEL = 0.02
 
 
-@dataclass(frozen=True)
-class Noise:
+class Noise(NamedTuple):
     """How much values vary between seeds, pooled over several configurations.
-
-    The noise of two groups of configurations together is the sum of the two noises.
 
     Attributes:
         squares: the sum of the squared distances of all values to the means of their
@@ -30,18 +27,6 @@ class Noise:
 
     squares: float
     degrees_of_freedom: float
-
-    def __add__(self, other: "Noise") -> "Noise":
-        return Noise(
-            self.squares + other.squares,
-            self.degrees_of_freedom + other.degrees_of_freedom,
-        )
-
-    def __sub__(self, other: "Noise") -> "Noise":
-        return Noise(
-            self.squares - other.squares,
-            self.degrees_of_freedom - other.degrees_of_freedom,
-        )
 
     @property
     def variance(self) -> float:
@@ -87,7 +72,7 @@ def seed_test(
         return None
     noise = pooled_noise([a, b])
     if others is not None and should_pool(noise, others):
-        noise += others
+        noise = Noise(*np.add(noise, others))
     error = np.sqrt(noise.variance * (1 / len(a) + 1 / len(b)))
     difference = float(np.mean(a) - np.mean(b))
     return t_test(difference, float(error), float(noise.degrees_of_freedom))

@@ -56,20 +56,12 @@ def unmet_twin_settings(
 ) -> dict[str, str]:
     """Returns the settings of an exact twin for which a twin has other values.
 
-    An exact twin differs from its configuration only in that its tasks share nothing.
+    An exact twin differs from its configuration only in that its tasks share nothing:
+    `compare.single_task=true` would train it.
 
     Returns: {dotted key: the value of an exact twin}; {} if the twin is exact.
     """
-    expected = expected_twin_settings(configuration.settings)
-    return {k: value for k, value in expected.items() if twin.settings.get(k) != value}
-
-
-def expected_twin_settings(settings: dict[str, str]) -> dict[str, str]:
-    """Returns the `model` settings of an exact twin.
-
-    `compare.single_task=true` would train this twin for a configuration with the given
-    settings, see `compared_settings`.
-    """
+    settings = configuration.settings
     common_keys = (f"model.{key}" for key in sorted(COMMON_KEYS))
     expected = {key: settings[key] for key in common_keys if key in settings}
     model: dict[str, Any] = {"name": settings.get("model.name")}
@@ -79,7 +71,7 @@ def expected_twin_settings(settings: dict[str, str]) -> dict[str, str]:
             if 0 < len(text) <= MAX_SIZE_CHARACTERS:
                 model[key] = json.loads(text)
         expected[BOTTOM_UNITS] = as_text(bottom_units(model))
-    return expected
+    return {k: value for k, value in expected.items() if twin.settings.get(k) != value}
 
 
 def single_scenario_twins(

@@ -154,7 +154,7 @@ def test_learning_curves_leave_out_the_worst_fifth_of_the_values(
 ) -> None:
     def run_of(values: range) -> Any:
         rows = [{"epoch": n, "valid.buy.auc": n} for n in values]
-        return SimpleNamespace(read_history=lambda: rows)
+        return SimpleNamespace(history=rows)
 
     runs = {1: run_of(range(1, 6)), 2: run_of(range(6, 11))}
     configuration = SimpleNamespace(name="ple", runs=runs)
