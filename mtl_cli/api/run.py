@@ -92,7 +92,7 @@ class Run:
             were kept.
         """
         from mtl_cli.pages.figures import figure_of
-        from mtl_cli.runs.epoch_rows import learning_curves
+        from mtl_cli.runs.plots import learning_curves
 
         history, config = self.history, self.config
         with self._reading("config.yaml"):

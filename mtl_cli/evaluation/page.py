@@ -6,7 +6,7 @@ from mtl_cli.pages.charts import Chart
 from mtl_cli.pages.interval_plots import Bar, IntervalPlot
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.pages.render import render
-from mtl_cli.runs.importance_plots import importance_plots
+from mtl_cli.runs.plots import importance_plots
 from mtl_cli.runs.text_tables import text_with_interval
 from mtl_cli.scoring.gate_rows import gate_tables
 from mtl_cli.scoring.slice_scores import SliceRecord

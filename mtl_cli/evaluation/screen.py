@@ -14,7 +14,7 @@ from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.terminal import new_console
 from mtl_cli.evaluation.results import EvaluationResults
 from mtl_cli.evaluation.sections import sections
-from mtl_cli.runs.console import print_in_full_width, text_table
+from mtl_cli.runs.console import print_cells
 from mtl_cli.runs.text_tables import Cells, text_with_interval
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def show_evaluation(evaluation: EvaluationResults) -> None:
         console.print()
         print_line(console, section.title, "bold")
         for cells in section.tables:
-            print_in_full_width(console, text_table(cells))
+            print_cells(console, cells)
         for line in section.lines:
             print_line(console, line)
     for line in evaluation.remarks:
@@ -38,8 +38,7 @@ def show_evaluation(evaluation: EvaluationResults) -> None:
 
 def show_sweep(result: "SweepEvaluation", target: Path) -> None:
     console = new_console()
-    cells = main_metric_table(result.evaluations)
-    print_in_full_width(console, text_table(cells))
+    print_cells(console, main_metric_table(result.evaluations))
     for name, status in result.skipped.items():
         print_line(console, f"warning: {name} is not evaluated: {status}", "yellow")
     remarks = {text for e in result.evaluations.values() for text in e.remarks}

@@ -12,7 +12,7 @@ from mtl_cli.evaluation.feature_drift import (
 )
 from mtl_cli.evaluation.results import EvaluationResults
 from mtl_cli.evaluation.slice_sections import Section, slice_sections
-from mtl_cli.runs.importance_plots import importance_text
+from mtl_cli.runs.plots import importance_text
 from mtl_cli.runs.text_tables import (
     Cells,
     format_share,

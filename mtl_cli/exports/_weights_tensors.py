@@ -7,7 +7,6 @@ from mtl_cli.data.scenarios import network_scenario_names
 from mtl_cli.network.trained_model import TrainedModel
 
 if TYPE_CHECKING:
-    from mtl_cli.layers.lookup import TableGroup
     from mtl_cli.network.network import Network
 
 
@@ -160,30 +159,23 @@ def embedding_tables(layer: Any, model: TrainedModel) -> dict[str, Any]:
     - `sets`, only if tasks have embeddings of their own: the tasks and `shared`, in the
       order in which their vectors lie side by side in the last axis.
     """
+    from mtl_cli.layers.lookup import table_groups
     from mtl_cli.network.owner_names import embedding_owners
 
-    group = table_group_of(layer, model)
-    if group is None:
+    # Encoders such as `deepfm` look up first-order weights too: vectors of length 1.
+    groups = [
+        group
+        for dim in (model.config.encoder.embedding_dim, 1)
+        for group in table_groups(model.features.layout, dim)
+        if tuple(group.sizes.values()) == getattr(layer, "vocabulary_sizes", None)
+    ]
+    if not groups:
         return {}
+    # Two groups may hold tables of equal sizes, so the layer's name decides first.
+    group = next((group for group in groups if group.layer == layer.name), groups[0])
     tables = {
         name: [rows.start, rows.stop] for name, rows in group.rows_by_table.items()
     }
     if layer.num_sets == 1:
         return {"tables": tables}
     return {"tables": tables, "sets": embedding_owners(model.config)}
-
-
-def table_group_of(layer: Any, model: TrainedModel) -> "TableGroup | None":
-    """Returns the tables that an embedding layer holds; None for any other layer."""
-    from mtl_cli.layers.lookup import table_groups
-
-    sizes = getattr(layer, "vocabulary_sizes", None)
-    # Encoders such as `deepfm` look up first-order weights too: vectors of length 1.
-    for dim in (model.config.encoder.embedding_dim, 1):
-        groups = table_groups(model.features.layout, dim)
-        # Two groups may hold tables of equal sizes, so the layer's name decides first.
-        groups = [group for group in groups if group.layer == layer.name] or groups
-        for group in groups:
-            if tuple(group.sizes.values()) == sizes:
-                return group
-    return None

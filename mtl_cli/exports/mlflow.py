@@ -49,7 +49,7 @@ class MLflow(ExportFormat):
             ]
             saved_model = Path(folder, ARTIFACT)
             SavedModel().write(model, record, saved_model)
-            with plain_disk_errors():
+            try:
                 mlflow.pyfunc.save_model(
                     path,
                     python_model=str(Path(__file__).with_name(CODE_FILE)),
@@ -57,6 +57,10 @@ class MLflow(ExportFormat):
                     signature=signature(record),
                     pip_requirements=requirements,
                 )
+            except mlflow.exceptions.MlflowException as error:
+                if isinstance(error.__context__, OSError):  # such as a full disk
+                    raise error.__context__ from error
+                raise
 
     def predict(
         self, path: Path, rows: "pa.Table", input_kinds: "dict[str, InputKind]"
@@ -83,19 +87,6 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-@contextlib.contextmanager
-def plain_disk_errors() -> Iterator[None]:
-    """Replaces MLflow's error by the `OSError` behind it, such as of a full disk."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        yield
-    except MlflowException as error:
-        if isinstance(error.__context__, OSError):
-            raise error.__context__ from error
-        raise
 
 
 def signature(record: ExportRecord) -> "ModelSignature":

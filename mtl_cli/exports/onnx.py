@@ -51,13 +51,13 @@ class Onnx(ExportFormat):
     def write(self, model: TrainedModel, record: ExportRecord, path: Path) -> None:
         import onnx
 
-        check_precision(model)
+        check_network(model)
         check_names(record)
-        check_size(model)
+        inputs = [tensor.name for tensor in model.network.predictions.inputs]
         merged = onnx.compose.merge_models(
             encoding_graph(model),
             network_graph(model, record["outputs"]),
-            io_map=[(ENCODED + name, NETWORK + name) for name in network_inputs(model)],
+            io_map=[(ENCODED + x, NETWORK + x) for x in (*inputs, IS_ACCEPTED)],
         )
         del merged.metadata_props[:]
         onnx.checker.check_model(merged)
@@ -128,14 +128,6 @@ def load_onnx_runtime() -> Any:
     return onnxruntime
 
 
-def check_precision(model: TrainedModel) -> None:
-    if model.config.trainer.precision == "bfloat16":
-        raise ConfigError(
-            "--format onnx: the run was trained with trainer.precision=bfloat16, in "
-            "which ONNX Runtime cannot compute on CPUs; take --format saved_model"
-        )
-
-
 def check_names(record: ExportRecord) -> None:
     """Raises a `ConfigError` if ONNX does not take the name of a raw column."""
     for column in record["inputs"]:
@@ -147,8 +139,13 @@ def check_names(record: ExportRecord) -> None:
             )
 
 
-def check_size(model: TrainedModel) -> None:
-    """Raises a `ConfigError` if the model is too large for one file."""
+def check_network(model: TrainedModel) -> None:
+    """Raises a `ConfigError` if the network is too large, or cannot run on CPUs."""
+    if model.config.trainer.precision == "bfloat16":
+        raise ConfigError(
+            "--format onnx: the run was trained with trainer.precision=bfloat16, in "
+            "which ONNX Runtime cannot compute on CPUs; take --format saved_model"
+        )
     weight_bytes = model.network.predictions.count_params() * BYTES_PER_WEIGHT
     size = weight_bytes + vocabulary_bytes(model)
     if size > MAX_BYTES:
@@ -156,10 +153,6 @@ def check_size(model: TrainedModel) -> None:
             f"--format onnx: the model has {size / 2**30:.1f} GiB, but an ONNX file "
             "holds at most 2 GiB; take --format saved_model"
         )
-
-
-def network_inputs(model: TrainedModel) -> list[str]:
-    return [*(tensor.name for tensor in model.network.predictions.inputs), IS_ACCEPTED]
 
 
 def encoding_graph(model: TrainedModel) -> "ModelProto":
@@ -179,8 +172,8 @@ def encoding_graph(model: TrainedModel) -> "ModelProto":
 
 
 def network_graph(model: TrainedModel, outputs: list[str]) -> "ModelProto":
-    """Converts the network to the graph from `network_inputs` to the named outputs."""
-    from onnx import compose, version_converter
+    """Converts the network to the graph from its inputs to the named outputs."""
+    from onnx import compose, helper, version_converter
 
     from mtl_cli.graphs.onnx import OPERATOR_SETS, OPSET
 
@@ -188,18 +181,12 @@ def network_graph(model: TrainedModel, outputs: list[str]) -> "ModelProto":
     # Without the prefix, a tensor of the network could have the name of a raw column.
     prefixed = compose.add_prefix(converted, NETWORK)
     graph_model = version_converter.convert_version(prefixed, OPSET)
-    name_outputs(graph_model, outputs)
+    graph = graph_model.graph
+    for name, output in zip(outputs, graph.output, strict=True):
+        graph.node.append(helper.make_node("Identity", [output.name], [name]))
+        output.name = name
     # `merge_models` needs two graphs with the same versions of operators and format.
     del graph_model.opset_import[:]
     graph_model.opset_import.extend(OPERATOR_SETS)
     graph_model.ir_version = IR_VERSION
     return graph_model
-
-
-def name_outputs(graph_model: "ModelProto", names: list[str]) -> None:
-    from onnx import helper
-
-    graph = graph_model.graph
-    for name, output in zip(names, graph.output, strict=True):
-        graph.node.append(helper.make_node("Identity", [output.name], [name]))
-        output.name = name

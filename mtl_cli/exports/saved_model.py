@@ -53,7 +53,9 @@ class SavedModel(ExportFormat):
         # The name of a column may be no identifier of Python, so it cannot be the name
         # of a function's argument. Therefore the arguments get other names here, and
         # `rename_inputs` replaces these names in the file by the names of the columns.
-        columns_by_argument = argument_names(record["inputs"])
+        columns_by_argument = {
+            f"mtl_cli_argument_{i}": column for i, column in enumerate(record["inputs"])
+        }
         function, resources = trace_serving_function(
             model.network, model.features, model.config, columns_by_argument
         )
@@ -77,11 +79,6 @@ class SavedModel(ExportFormat):
         }
         columns = model.signatures[SIGNATURE](**inputs)
         return {name: values.numpy() for name, values in columns.items()}
-
-
-def argument_names(columns: Iterable[str]) -> dict[str, str]:
-    """Returns {name of the argument: column}. No argument has the name of a column."""
-    return {f"mtl_cli_argument_{i}": column for i, column in enumerate(columns)}
 
 
 def check_names(columns: Iterable[str]) -> None:

@@ -21,6 +21,7 @@ from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.runs.progress_text import ProgressText
 from mtl_cli.runs.text_tables import (
     MAX_FEATURES,
+    Cells,
     feature_table,
     scenario_table,
     score_tables,
@@ -79,12 +80,11 @@ class Console:
                 "run folder (hydra.run.dir=FOLDER keeps it)"
             )
 
-    def print_table(self, cells: list[list[str]], title: str = "") -> None:
+    def print_table(self, cells: Cells, title: str = "") -> None:
         """Prints a table without cutting cells, under a line with its title."""
-        table = text_table(cells, title)
-        print_in_full_width(self.terminal, table)
+        print_cells(self.terminal, cells, title)
         with named_write_errors(Path(self.file.name)):
-            print_in_full_width(self.log, table)
+            print_cells(self.log, cells, title)
 
     @contextlib.contextmanager
     def progress(self, epochs: int, outputs: list[Output]) -> Iterator[Progress]:
@@ -114,10 +114,10 @@ class Console:
             self.file.close()
 
 
-def text_table(cells: list[list[str]], title: str = "") -> Table:
-    """Makes a table for a terminal, and masks secrets.
+def print_cells(console: RichConsole, cells: Cells, title: str = "") -> None:
+    """Prints a table, and masks secrets. The first column holds names.
 
-    The first row of the cells is the header; the first column holds names.
+    No cell is cut; a narrow terminal wraps the lines of the table.
     """
     table = Table(
         title=title,
@@ -136,11 +136,6 @@ def text_table(cells: list[list[str]], title: str = "") -> Table:
         table.add_column(name, justify="right" if i else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    return table
-
-
-def print_in_full_width(console: RichConsole, table: Table) -> None:
-    """Prints a table without cutting cells; a narrow terminal wraps its lines."""
     # `rich` fits a table to the width of its console, so a second console, as wide as
     # the table, prints the table. The width is measured without a limit.
     options = console.options.update(max_width=10_000)

@@ -28,7 +28,6 @@ from mtl_cli.network.transfer import (
     Block,
     BlockName,
     EarlierOptimizer,
-    Match,
     copy_weights,
     describe_blocks,
     match,
@@ -108,14 +107,17 @@ def take_weights(
         optimizer = EarlierOptimizer(step, path / OPTIMIZER, tuple(matched.copies))
     # Parts and features that start fresh entirely have a message of their own, so their
     # layers get no messages.
-    fresh = [name for name in matched.fresh if is_usable(name)]
+    new = [name for name in matched.fresh if is_usable(name)]
     fresh_features = config.dataset.used_features.keys() - earlier.learnt.keys()
     changed = [name for name in matched.changed if name.feature not in fresh_features]
+    why_changed = "of another shape, or reads other features, so it starts fresh"
     messages = [
         *earlier.messages,
         *dict.fromkeys(fresh_parts.values()),
         *fresh_scenarios,
-        *layer_messages(replace(matched, fresh=fresh, changed=changed)),
+        *describe_blocks(new, "new, so it starts fresh"),
+        *describe_blocks(changed, why_changed),
+        *describe_blocks(matched.dropped, "left out, because this network lacks it"),
         *optimizer_messages,
     ]
     return (
@@ -123,15 +125,6 @@ def take_weights(
         replace(earlier, optimizer_step=step, messages=messages),
         warnings,
     )
-
-
-def layer_messages(matched: Match) -> list[str]:
-    changed = "of another shape, or reads other features, so it starts fresh"
-    return [
-        *describe_blocks(matched.fresh, "new, so it starts fresh"),
-        *describe_blocks(matched.changed, changed),
-        *describe_blocks(matched.dropped, "left out, because this network lacks it"),
-    ]
 
 
 def named_blocks(

@@ -50,8 +50,18 @@ class ProgressText:
         return "  ".join(filter(None, parts))
 
     def epoch(self, epoch: Epoch) -> str:
-        """Describes a finished epoch, and keeps the line in `last_epoch`."""
-        self.valid_text = self.describe_validation(epoch)
+        """Describes a finished epoch, and keeps the line in `last_epoch`.
+
+        The line shows each output's first metric on validation rows, if there are any:
+        `valid auc click 0.9000 buy 0.8000`.
+        """
+        values_by_metric: dict[str, dict[str, float | None]] = {}
+        for output in self.outputs if epoch.valid else ():
+            metric = output.first_metric
+            value = epoch.valid[output.name][metric]
+            values_by_metric.setdefault(metric, {})[output.name] = value
+        metrics = [f"{name} {named_values(x)}" for name, x in values_by_metric.items()]
+        self.valid_text = f"valid {'  '.join(metrics)}" if metrics else ""
         parts = [
             f"epoch {epoch.number}/{self.epochs}",
             f"loss {named_values(epoch.losses)}",
@@ -63,24 +73,6 @@ class ProgressText:
             parts.append(f"compiled in {epoch.compile_seconds:.1f} s")
         self.last_epoch = "  ".join(filter(None, parts))
         return self.last_epoch
-
-    def describe_validation(self, epoch: Epoch) -> str:
-        """Lists each output's first metric: `valid auc click 0.9000 buy 0.8000`.
-
-        Returns "" without validation rows.
-        """
-        if not epoch.valid:
-            return ""
-        values_by_metric: dict[str, dict[str, float | None]] = {}
-        for output in self.outputs:
-            metric = output.first_metric
-            value = epoch.valid[output.name][metric]
-            values_by_metric.setdefault(metric, {})[output.name] = value
-        texts = [
-            f"{metric} {named_values(values)}"
-            for metric, values in values_by_metric.items()
-        ]
-        return f"valid {'  '.join(texts)}"
 
 
 def named_values(values: Mapping[str, float | None]) -> str:

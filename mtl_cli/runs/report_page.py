@@ -15,8 +15,7 @@ from mtl_cli.pages.line_plots import LinePlot
 from mtl_cli.pages.network_chart import network_chart
 from mtl_cli.pages.render import render
 from mtl_cli.runs.diagnosis import Diagnosis
-from mtl_cli.runs.epoch_rows import learning_curves
-from mtl_cli.runs.importance_plots import importance_plots
+from mtl_cli.runs.plots import importance_plots, learning_curves
 from mtl_cli.runs.text_tables import (
     Cells,
     feature_table,

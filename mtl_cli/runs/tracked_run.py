@@ -15,9 +15,9 @@ from typing import Any
 
 from mtl_cli.core.errors import ConfigError, MtlError, first_line
 from mtl_cli.metrics.score_dict import Scores
-from mtl_cli.runs.epoch_rows import epoch_row
 from mtl_cli.runs.outcome import failure_message
 from mtl_cli.runs.tracker_events import Event, send
+from mtl_cli.runs.trained_run import epoch_row
 from mtl_cli.trackers.base import Tracker
 from mtl_cli.training.progress import Epoch
 
@@ -189,13 +189,8 @@ def tracked_run(
     The block calls `end` with the final scores. If the block raises an error, `end` is
     called here, without scores.
 
-    Args:
-        tracker: the tracker to call.
-        folder: the run folder.
-        warn: prints a warning.
-        values: the configuration, without secrets.
-        earlier_epochs: the epochs before a resume; None if the run trains from the
-            beginning.
+    `values` is the configuration, without secrets. `earlier_epochs` are the epochs
+    before a resume; None if the run trains from the beginning.
     """
     tracked = TrackedRun(tracker, folder, warn)
     tracked.start(values, must_succeed=earlier_epochs is None)

@@ -1,27 +1,12 @@
-"""Makes the rows of `history.csv`, one per epoch, and plots them."""
+"""Plots of a run: its training by epoch, and the importance of its features."""
 
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mtl_cli.metrics.score_dict import metrics_of
+from mtl_cli.pages.interval_plots import Bar, IntervalPlot
 from mtl_cli.pages.line_plots import Line, LinePlot
-from mtl_cli.training.progress import Epoch
-
-
-def epoch_row(epoch: Epoch) -> dict[str, Any]:
-    row: dict[str, Any] = {"epoch": epoch.number}
-    row |= {f"loss.{task}": loss for task, loss in epoch.losses.items()}
-    row |= {f"weight.{task}": weight for task, weight in epoch.task_weights.items()}
-    for output, scores in epoch.valid.items():
-        metrics = metrics_of(scores)
-        row |= {f"valid.{output}.{name}": value for name, value in metrics.items()}
-    return row | {
-        "best": epoch.best,
-        "seconds": epoch.seconds,
-        "samples_per_second": epoch.samples_per_second,
-        "compile_seconds": epoch.compile_seconds,
-    }
+from mtl_cli.scoring.importance_records import ImportanceRecord, is_shown_to_matter
 
 
 def learning_curves(rows: Sequence[dict[str, Any]], kept_epoch: int) -> list[LinePlot]:
@@ -70,3 +55,39 @@ def first_metrics(columns: Iterable[str]) -> dict[str, str]:
             output, _, metric = column.removeprefix("valid.").rpartition(".")
             metrics.setdefault(output, metric)
     return metrics
+
+
+def importance_plots(
+    records: list[ImportanceRecord], titles: dict[str, str], maximum: int
+) -> list[IntervalPlot]:
+    """Makes one plot per task of the `maximum` most important features.
+
+    `titles` are {task: title of its plot, such as `click auc`}. A task without measured
+    importances has no plot.
+    """
+    plots = []
+    for task, title in titles.items():
+        # In a record with a `group`, the feature was shuffled without the other
+        # features of the group. The importance in such a record is too low, so it is
+        # not plotted.
+        task_records = [r for r in records if r["task"] == task and r["group"] is None]
+        task_records.sort(key=lambda record: -record["importance"])
+        bars = [
+            Bar(r["features"], importance_text(r), r["importance"], r["low"], r["high"])
+            for r in task_records[:maximum]
+        ]
+        if bars:
+            caption = f"{title}: how much worse if the values are shuffled"
+            plots.append(IntervalPlot(caption, caption, bars, 0.0))
+    return plots
+
+
+def importance_text(record: ImportanceRecord) -> str:
+    """Returns `0.1013 ±0.0047 *`: the importance and half the width of its interval.
+
+    The star marks features that are shown to matter.
+    """
+    half_width = (record["high"] - record["low"]) / 2
+    # Two spaces keep the columns aligned.
+    star = " *" if is_shown_to_matter(record) else "  "
+    return f"{record['importance']:.4f} ±{half_width:.4f}{star}"

@@ -4,7 +4,8 @@ from typing import Any
 
 from helpers.epochs import epoch
 
-from mtl_cli.runs.epoch_rows import epoch_row, learning_curves
+from mtl_cli.runs.plots import learning_curves
+from mtl_cli.runs.trained_run import epoch_row
 
 
 def row_of(number: int, task_weights: dict[str, float]) -> dict[str, Any]:
