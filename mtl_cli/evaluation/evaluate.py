@@ -37,20 +37,13 @@ from mtl_cli.statistics.sampling_error import bootstrap_error
 
 @dataclass(frozen=True)
 class EvaluationRequest:
-    """The settings of an evaluation.
+    """The settings of an evaluation."""
 
-    Attributes:
-        by: the columns whose values make slices.
-        importance: whether to measure the importance of features.
-        repeats: the number of shufflings for the importance.
-        on_progress: a function that is called with the name of the work, such as
-            "predicting", the number of rows or steps that are done, and the number of
-            all rows or steps.
-    """
-
-    by: list[str] = field(default_factory=list)
-    importance: bool = False
-    repeats: int = REPEATS
+    by: list[str] = field(default_factory=list)  # the columns whose values make slices
+    importance: bool = False  # whether to measure the importance of features
+    repeats: int = REPEATS  # the number of shufflings for the importance
+    # Is called with the name of the work, such as "predicting", and with the numbers of
+    # finished and of all rows or steps.
     on_progress: Callable[[str, int, int], None] = lambda word, done, total: None
 
     def __post_init__(self) -> None:

@@ -27,20 +27,14 @@ REPORTED_INCREASE = 0.05
 
 
 class RunDistribution(NamedTuple):
-    """The distribution of a feature's values in the run's own data.
-
-    Attributes:
-        counts: the number of values of training rows in each bucket, (buckets,). A
-            sampled row counts several times, see `values_and_weights`.
-        empty_fraction: the fraction of rows of the table `train` with an empty cell.
-        unseen_fraction: the fraction of unseen values in the run's last split, usually
-            the test rows; None if unseen values were not counted.
-        trained_unseen_fraction: this fraction in the training rows.
-    """
+    """The distribution of a feature's values in the run's own data."""
 
     buckets: Buckets
+    # The number of values of training rows in each bucket, (buckets,). A sampled row
+    # counts several times, see `values_and_weights`.
     counts: Counts
-    empty_fraction: float
+    empty_fraction: float  # of the rows of the table `train`
+    # Of the values in the run's last split, usually the test rows; None if unknown.
     unseen_fraction: float | None
     trained_unseen_fraction: float
 
@@ -88,17 +82,12 @@ class FeatureCounts:
 
     Values are counted in the buckets of the training rows, which the run's
     `data_report.json` contains.
-
-    Attributes:
-        remark: why the drift of features is unknown; "" if it is known.
-        run_distributions: {feature: its distribution in the run's own data}; {} if the
-            drift is unknown.
-        num_rows: the number of rows in which empty cells and unseen values are counted.
     """
 
     def __init__(self, features: FeatureSet, run_folder: Path) -> None:
         self.features = features
-        self.remark = ""
+        self.remark = ""  # why the drift of features is unknown
+        # {feature: its distribution}; {} if the drift is unknown
         self.run_distributions: dict[str, RunDistribution] = {}
         try:
             reports = read_json_object(run_folder / "data_report.json")["features"]
@@ -117,7 +106,7 @@ class FeatureCounts:
         self.num_empty = Counter[str]()
         self.num_unseen = Counter[str]()
         self.num_values = Counter[str]()
-        self.num_rows = 0
+        self.num_rows = 0  # in which empty cells and unseen values are counted
 
     def add(self, rows: Table, raw_rows: pa.Table | None = None) -> None:
         """Counts the values of a block of encoded rows.

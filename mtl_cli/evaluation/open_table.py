@@ -33,19 +33,15 @@ BY = "--by"
 class EvaluationPlan:
     """The outputs that can be evaluated on a table, and the columns to read for them.
 
-    Attributes:
-        dataset: the data set of the run, without optional columns that the table lacks
-            and without the columns that only training needs.
-        outputs: the outputs whose labels the table has.
-        slice_columns: the columns whose values make slices.
-        remarks: what is left out of the evaluation, or unexpected, one line each.
+    `dataset` is the data set of the run, without optional columns that the table lacks
+    and without the columns that only training needs.
     """
 
     dataset: Dataset
-    outputs: list[Output]
-    slice_columns: list[str]
+    outputs: list[Output]  # those whose labels the table has
+    slice_columns: list[str]  # the columns whose values make slices
     request: ColumnRequest
-    remarks: list[str]
+    remarks: list[str]  # what is left out of the evaluation, or unexpected
 
 
 class TableInMemory(Protocol):
@@ -108,14 +104,13 @@ def open_in_memory(
     model: TrainedModel, table: TableInMemory, slice_columns: list[str]
 ) -> tuple[Source, EvaluationPlan]:
     """Opens a table in memory; see `opened_for_evaluation`."""
-    table_name = "the table"
-    dataset, columns = model.config.dataset, table.column_names
-    plan = plan_evaluation(model.config, dataset, columns, slice_columns, table_name)
+    name, columns, config = "the table", table.column_names, model.config
+    plan = plan_evaluation(config, config.dataset, columns, slice_columns, name)
     if not table.num_rows:
         raise DataError("TABLE: the table has no rows")
-    plan.request.check("TABLE", table_name, table.column_names)
+    plan.request.check("TABLE", name, columns)
     rows = with_plain_types(table.select(plan.request.columns))
-    return Source(table_name, rows.num_rows, read=lambda _: iter([rows])), plan
+    return Source(name, rows.num_rows, read=lambda _: iter([rows])), plan
 
 
 def plan_evaluation(
@@ -125,15 +120,10 @@ def plan_evaluation(
     slice_columns: list[str],
     table_name: str,
 ) -> EvaluationPlan:
-    """Finds the outputs to evaluate on a table, and the columns to read.
+    """Finds the outputs to evaluate on a table with some columns, and what to read.
 
     An output is evaluated if the table has the columns of its labels. Optional columns,
     such as groups, are used if the table has them.
-
-    Args:
-        dataset: the data set of the run, with the format of the table.
-        columns: the names of the table's columns.
-        table_name: the name of the table in messages.
     """
     outputs, remarks = [], []
     for output in config.outputs:

@@ -49,8 +49,8 @@ def prediction_drift(
         predictions: {output: the predictions to compare, (rows,) or (rows, classes)}.
         weights: {output: the weight of each row in its metrics, (rows,)}.
 
-    Returns: the drift of each output, or of each class of a multiclass output; and a
-        remark that says why the drift is unknown, or "".
+    Returns: the drift of each output, or of each class; and a remark that says why the
+        drift is unknown, or "".
     """
     sampled_output = next(
         (o.name for o in model.config.outputs if o.task.kept_negatives_column), None

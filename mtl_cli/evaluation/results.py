@@ -17,25 +17,18 @@ class EvaluationResults:
     """The results of an evaluation, as values that JSON can hold.
 
     The subclass `Evaluation` shows these results to Python users.
-
-    Attributes:
-        tasks: the metrics and the weakest slice of each output, see `task_results`.
-        slice_records: the metrics of slices, one record per column, slice and output.
-        drift_records: the drift of each feature, and of each output or class.
-        importances: the importance of features, see `permutation_importance`; {} if it
-            was not measured.
-        gates: the use of the experts by the gates, see `GateUsage`; {} without gates.
-        remarks: what is left out of the evaluation, or unexpected, one line each.
     """
 
     run: str
     table_name: str
     rows: int
-    tasks: dict[str, dict[str, Any]]
+    tasks: dict[str, dict[str, Any]]  # see `task_results`
+    # One record per column, slice and output.
     slice_records: list[SliceRecord] = field(default_factory=list)
+    # One record per feature, and one per output or class.
     drift_records: list[FeatureDrift | PredictionDrift] = field(default_factory=list)
-    importances: dict[str, Any] = field(default_factory=dict)
-    gates: dict[str, Any] = field(default_factory=dict)
+    importances: dict[str, Any] = field(default_factory=dict)  # {} if not measured
+    gates: dict[str, Any] = field(default_factory=dict)  # {} without gates
     remarks: list[str] = field(default_factory=list)
 
     def __repr__(self) -> str:
@@ -98,10 +91,7 @@ def nonfinite_as_none(value: Any) -> Any:
 def split_known(
     conditions: list[Condition], evaluations: list[EvaluationResults]
 ) -> tuple[list[Condition], list[str]]:
-    """Returns the conditions on numbers that some evaluation has.
-
-    Also returns an error for each other condition.
-    """
+    """Returns the conditions on numbers that exist, and errors for the others."""
     names = [name for evaluation in evaluations for name in evaluation.numbers()]
     known, errors = [], []
     for condition in conditions:

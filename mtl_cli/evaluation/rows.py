@@ -28,34 +28,19 @@ SAMPLE_ROWS = 20_000
 
 @dataclass(frozen=True)
 class EvaluatedRows:
-    """The rows to evaluate, with their predictions.
-
-    Attributes:
-        table_name: the name of the table in messages.
-        outputs: the outputs that can be scored.
-        table: labels, weights, groups and true probabilities of the rows, without their
-            features.
-        predictions: {output of the model: (rows,) or (rows, classes)}.
-        slice_columns: {column that makes slices: its cells}.
-        sample: a random sample of the rows, with their features. The importance of
-            features and the weights of gates are measured on these rows.
-        sample_indices: the indices of the sampled rows, ascending, (sampled rows,).
-        row_numbers: the index of each row in the table, from 0, (rows,).
-        scenarios: the scenarios of the rows; None if the data set has no scenarios.
-        remarks: what is left out of the evaluation, or unexpected, one line each.
-    """
+    """The rows to evaluate, with their predictions."""
 
     table_name: str
-    outputs: list[Output]
-    table: Table
-    predictions: dict[str, Array]
-    slice_columns: dict[str, pa.ChunkedArray]
-    sample: Table
-    sample_indices: Array
+    outputs: list[Output]  # the outputs that can be scored
+    table: Table  # the rows without their features
+    predictions: dict[str, Array]  # {output: (rows,) or (rows, classes)}
+    slice_columns: dict[str, pa.ChunkedArray]  # {column that makes slices: its cells}
+    sample: Table  # a random sample of the rows, with their features
+    sample_indices: Array  # the indices of the sampled rows, ascending
     feature_counts: FeatureCounts
-    row_numbers: Array
+    row_numbers: Array  # the index of each row in the table, from 0
     scenarios: RowScenarios | None
-    remarks: list[str]
+    remarks: list[str]  # what is left out, or unexpected, one line each
 
     @property
     def num_rows(self) -> int:

@@ -15,17 +15,11 @@ MAX_SLICE_ROWS = 40
 
 
 class Section(NamedTuple):
-    """A part of an evaluation.
-
-    Attributes:
-        title: the heading.
-        tables: the tables; the first row of each is its header.
-        lines: sentences below the tables.
-    """
+    """A part of an evaluation."""
 
     title: str
     tables: list[Cells]
-    lines: list[str]
+    lines: list[str]  # sentences below the tables
 
 
 def slice_sections(

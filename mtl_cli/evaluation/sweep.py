@@ -30,17 +30,11 @@ EVALUATION_FOLDER = Path("outputs/evaluations")
 
 
 class SweepEvaluation(NamedTuple):
-    """The evaluations of the runs of a sweep.
-
-    Attributes:
-        evaluations: {name of the run within the sweep: its evaluation}.
-        failed: {name of a finished run that cannot be evaluated: the reason}.
-        skipped: {name of a run that is not finished: its error or status}.
-    """
+    """The evaluations of the runs of a sweep, by the name of the run."""
 
     evaluations: dict[str, Evaluation]
-    failed: dict[str, str]
-    skipped: dict[str, str]
+    failed: dict[str, str]  # why a finished run cannot be evaluated
+    skipped: dict[str, str]  # the error or status of a run that is not finished
 
 
 def is_sweep(folder: Path) -> bool:
@@ -91,22 +85,18 @@ def evaluate_runs(
             result.skipped[name] = run.error or run.status
             continue
         prefix = f"run {number} of {len(runs)}: "
-        on_progress = partial(report_progress, request, prefix)
+
+        def on_progress(word: str, done: int, total: int, start: str = prefix) -> None:
+            request.on_progress(f"{start}{word}", done, total)
+
         run_request = replace(request, on_progress=on_progress)
+        target = folder / name
         try:
-            result.evaluations[name] = evaluate_run(
-                run, table, run_request, folder / name
-            )
+            result.evaluations[name] = evaluate_run(run, table, run_request, target)
         except MtlError as error:
             errors.append(error)
             result.failed[name] = str(error)
     return result, errors
-
-
-def report_progress(
-    request: EvaluationRequest, prefix: str, description: str, done: int, total: int
-) -> None:
-    request.on_progress(f"{prefix}{description}", done, total)
 
 
 def evaluate_run(

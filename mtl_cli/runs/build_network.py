@@ -23,27 +23,16 @@ MAX_PARAMETERS_PER_ROW = 1000
 
 
 class RunInputs(NamedTuple):
-    """All that a run has before its network is built.
-
-    Attributes:
-        config: the checked configuration.
-        folder: the run folder, locked for this process.
-        console: prints to the terminal and to the log.
-        data: the encoded data.
-        vectors: {name of an embedding table: pretrained vectors}.
-        unmonitored: the tasks that `trainer.monitor` leaves out.
-        earlier: the run `start_from.run`; None without it.
-        checkpoint: the state to continue from; None to train from the beginning.
-    """
+    """All that a run has before its network is built."""
 
     config: Config
-    folder: RunFolder
+    folder: RunFolder  # locked for this process
     console: Console
     data: Data
-    vectors: dict[str, pretrained.PretrainedVectors]
-    unmonitored: list[str]
-    earlier: EarlierRun | None
-    checkpoint: Checkpoint | None
+    vectors: dict[str, pretrained.PretrainedVectors]  # {embedding table: its vectors}
+    unmonitored: list[str]  # the tasks that `trainer.monitor` leaves out
+    earlier: EarlierRun | None  # the run `start_from.run`
+    checkpoint: Checkpoint | None  # None: train from the beginning
 
     @property
     def num_training_rows(self) -> int:

@@ -30,22 +30,13 @@ MIN_ROWS = 400  # importance is measured on at least this many rows, or on all r
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The weak slices of a trained model, and the importance of its features.
+    """The weak slices of a trained model, and the importance of its features."""
 
-    Attributes:
-        split: the examined split: `valid` if the run has validation rows. Test rows are
-            avoided because the findings may influence the next model.
-        rows: number of examined rows.
-        slices: {output: slices, the weakest first}.
-        importances: see `permutation_importance`; {} if not measured.
-        remarks: a line for each part that was left out, with the reason.
-    """
-
-    split: str
-    rows: int
-    slices: dict[str, list[SliceRecord]]
-    importances: dict[str, Any]
-    remarks: list[str]
+    split: str  # the examined split
+    rows: int  # the number of examined rows
+    slices: dict[str, list[SliceRecord]]  # {output: slices, the weakest first}
+    importances: dict[str, Any]  # see `permutation_importance`; {} if not measured
+    remarks: list[str]  # a line for each part that was left out, with the reason
 
 
 def diagnose(
@@ -53,8 +44,8 @@ def diagnose(
 ) -> Diagnosis:
     """Looks for weak slices, and measures the importance of features.
 
-    The validation rows are examined, or the rows of `split` if there are none. The
-    predictions are {split: {output: predictions}}.
+    The validation rows are examined, or the rows of `split` if there are none: findings
+    on test rows may influence the next model. `predictions` are {split: {output: ...}}.
     """
     split = "valid" if "valid" in run.data.splits else split
     table = run.data.splits[split]

@@ -35,28 +35,19 @@ MAX_STEP = 2**53
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """Everything that a run takes from an earlier run, apart from weights.
-
-    Attributes:
-        lineage: the earlier run's folder name and hashes, for `environment.json`.
-        learnt: {feature that goes on: what the feature has learnt}.
-        tasks: the tasks that go on.
-        labels: {task that goes on: statistics of its labels}.
-        optimizer_step: number of steps that the earlier optimizer has taken; None if
-            the optimizer starts fresh.
-        messages: lines for the user, such as one for each feature that starts fresh.
-        is_kept: whether the values come from the file `KEPT_FILE` of a resumed run.
-    """
+    """Everything that a run takes from an earlier run, apart from weights."""
 
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
+    # The earlier run's folder name and hashes, for `environment.json`.
     lineage: dict[str, Any]
-    learnt: EarlierLearnt
-    tasks: list[str]
-    labels: dict[str, Statistics]
+    learnt: EarlierLearnt  # {feature that goes on: what the feature has learnt}
+    tasks: list[str]  # the tasks that go on
+    labels: dict[str, Statistics]  # {task that goes on: statistics of its labels}
+    # The steps of the earlier optimizer; None if the optimizer starts fresh.
     optimizer_step: Annotated[int, Field(ge=0, le=MAX_STEP)] | None = None
-    messages: list[str] = field(default_factory=list)
-    is_kept: bool = False
+    messages: list[str] = field(default_factory=list)  # lines for the user
+    is_kept: bool = False  # whether a resumed run has read the values from `KEPT_FILE`
 
     def summary(self, features: FeatureSet) -> str:
         """Counts the features that go on, and the values that they have added."""

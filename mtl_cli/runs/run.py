@@ -45,7 +45,7 @@ def run(
         console: prints to the terminal and to the log.
         settings: the flags and settings that the user typed.
         checkpoint: the state to continue from; None to train from the beginning.
-        on_epoch: a function that is called with each finished epoch.
+        on_epoch: is called with each finished epoch.
 
     Returns: the content of `metrics.json`, {split: {output: score}}; {} if this process
         has scored nothing: with `check_only`, in a process that is not the chief, and
