@@ -1,13 +1,12 @@
 """Checks the types of the arguments of the public functions."""
 
-import builtins
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
 from inspect import Parameter, signature
 from numbers import Integral
-from types import SimpleNamespace, UnionType
-from typing import Any, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, ParamSpec, TypeVar, Union, get_args, get_origin
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import shown
@@ -16,33 +15,25 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
-class KnownNames(dict[str, Any]):
-    """The names that type hints may use. Names for type checkers alone are `Any`."""
-
-    def __missing__(self, name: str) -> Any:
-        return Any
-
-
 def checked_call(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Decorates a public function: wrong types of arguments raise a `ConfigError`."""
+    """Decorates a public function: wrong types of arguments raise a `ConfigError`.
+
+    Arguments whose hints are quoted are not checked.
+    """
     function_signature = signature(function)
-    annotations = dict(function.__annotations__)
-    # The result is not checked, and its hint could name a part of an unknown module.
-    del annotations["return"]
-    hints = get_type_hints(
-        SimpleNamespace(__annotations__=annotations),
-        localns=KnownNames(vars(builtins) | function.__globals__),
-    )
 
     @wraps(function)
     def checked(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         # Missing arguments raise Python's own error.
         arguments = function_signature.bind(*args, **kwargs).arguments
         for name, value in arguments.items():
-            hint = hints.get(name, Any)
+            parameter = function_signature.parameters[name]
+            hint = parameter.annotation
+            if hint is Parameter.empty or isinstance(hint, str):
+                continue
             # The hint of `*args` is the hint of each item.
-            kind = function_signature.parameters[name].kind
-            values = value if kind == Parameter.VAR_POSITIONAL else [value]
+            is_args = parameter.kind == Parameter.VAR_POSITIONAL
+            values = value if is_args else [value]
             for checked_value in values:
                 if not has_type(checked_value, hint):
                     raise ConfigError(

@@ -107,12 +107,12 @@ class Comparison:
 
 @checked_call
 def compare(
-    *folders: "str | PathLike[str] | Sequence[str | PathLike[str]]",
+    *folders: str | PathLike[str] | Sequence[str | PathLike[str]],
     baseline: str | None = None,
     metric: str | None = None,
     split: str | None = None,
     tasks: str | Sequence[str] = (),
-    plugins: "str | PathLike[str] | Sequence[str | PathLike[str]]" = (),
+    plugins: str | PathLike[str] | Sequence[str | PathLike[str]] = (),
 ) -> Comparison:
     """Compares runs with each other, as `mtl-compare` does.
 

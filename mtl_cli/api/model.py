@@ -142,7 +142,7 @@ class Model:
     @checked_call
     def export(
         self,
-        target: "str | PathLike[str]",
+        target: str | PathLike[str],
         format: str = "saved_model",
         force: bool = False,
         set: Mapping[str, Any] = {},
@@ -170,8 +170,8 @@ class Model:
 
 @checked_call
 def load(
-    run: "str | PathLike[str]",
-    plugins: "str | PathLike[str] | Sequence[str | PathLike[str]]" = (),
+    run: str | PathLike[str],
+    plugins: str | PathLike[str] | Sequence[str | PathLike[str]] = (),
 ) -> Model:
     """Loads the model of a finished run.
 

@@ -6,7 +6,7 @@ from mtl_cli.pages.charts import Chart
 from mtl_cli.pages.interval_plots import Bar, IntervalPlot
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.pages.render import render
-from mtl_cli.runs.plots import importance_plots
+from mtl_cli.runs.plots import importance_charts
 from mtl_cli.runs.text_tables import text_with_interval
 from mtl_cli.scoring.gate_rows import gate_tables
 from mtl_cli.scoring.slice_scores import SliceRecord
@@ -16,13 +16,18 @@ MAX_BARS = 30  # the largest number of features in a plot of importance
 
 def page(evaluation: EvaluationResults) -> str:
     """Returns the page as HTML."""
+    charts = slice_charts(evaluation)
+    titles = {task: evaluation.title_with_metric(task) for task in evaluation.tasks}
+    importances = evaluation.importances.get("features", [])
+    if of_tasks := importance_charts(importances, titles, MAX_BARS):
+        charts["Importance"] = of_tasks
     return render(
         "evaluation.html",
         title=f"{evaluation.run} on {evaluation.table_name}",
         evaluation=evaluation,
         sections=sections(evaluation),
         calibration=calibration_plots(evaluation),
-        charts=slice_charts(evaluation) | importance_charts(evaluation),
+        charts=charts,
         gates=gate_tables(evaluation.gates),
     )
 
@@ -80,11 +85,3 @@ def slice_bar(record: SliceRecord, value: float) -> Bar:
     if low is None or high is None:
         low = high = value  # the interval is unknown: the bar has no length
     return Bar(record["slice"], text_with_interval(record), value, low, high)
-
-
-def importance_charts(evaluation: EvaluationResults) -> dict[str, list[Chart]]:
-    """Plots the most important features for each task, if importance was measured."""
-    titles = {task: evaluation.title_with_metric(task) for task in evaluation.tasks}
-    records = evaluation.importances.get("features", [])
-    plots = importance_plots(records, titles, MAX_BARS)
-    return {"Importance": [plot.chart() for plot in plots]} if plots else {}

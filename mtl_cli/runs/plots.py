@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from mtl_cli.pages.charts import Chart
 from mtl_cli.pages.interval_plots import Bar, IntervalPlot
 from mtl_cli.pages.line_plots import Line, LinePlot
 from mtl_cli.scoring.importance_records import ImportanceRecord, is_shown_to_matter
@@ -13,8 +14,10 @@ def learning_curves(rows: Sequence[dict[str, Any]], kept_epoch: int) -> list[Lin
     """Plots training losses, validation metrics and the weights of tasks by epoch.
 
     The plot of validation metrics shows the first metric of each output. `rows` are
-    those of `history.csv`, at least one.
+    those of `history.csv`. Without rows, there are no plots.
     """
+    if not rows:
+        return []
     epochs = [row["epoch"] for row in rows]
 
     def line_of(column: str, label: str, color: int) -> Line:
@@ -57,15 +60,15 @@ def first_metrics(columns: Iterable[str]) -> dict[str, str]:
     return metrics
 
 
-def importance_plots(
+def importance_charts(
     records: list[ImportanceRecord], titles: dict[str, str], maximum: int
-) -> list[IntervalPlot]:
-    """Makes one plot per task of the `maximum` most important features.
+) -> list[Chart]:
+    """Draws one chart per task of the `maximum` most important features.
 
-    `titles` are {task: title of its plot, such as `click auc`}. A task without measured
-    importances has no plot.
+    `titles` are {task: title of its chart, such as `click auc`}. A task without
+    measured importances has no chart.
     """
-    plots = []
+    charts = []
     for task, title in titles.items():
         # In a record with a `group`, the feature was shuffled without the other
         # features of the group. The importance in such a record is too low, so it is
@@ -78,8 +81,8 @@ def importance_plots(
         ]
         if bars:
             caption = f"{title}: how much worse if the values are shuffled"
-            plots.append(IntervalPlot(caption, caption, bars, 0.0))
-    return plots
+            charts.append(IntervalPlot(caption, caption, bars, 0.0).chart())
+    return charts
 
 
 def importance_text(record: ImportanceRecord) -> str:

@@ -14,6 +14,7 @@ from mtl_cli.pages.figures import write_png
 from mtl_cli.pages.line_plots import LinePlot
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.outcome import failure_message, is_expected
+from mtl_cli.runs.plots import learning_curves
 from mtl_cli.runs.predictions_file import PREDICTIONS, write_predictions
 from mtl_cli.runs.report_page import FinishedRun, model_card, page, summary
 from mtl_cli.runs.trained_run import TrainedRun
@@ -89,7 +90,7 @@ def write_plots(run: FinishedRun, plots: dict[str, list[LinePlot]]) -> None:
         if plot.title == "calibration"
     ]
     plots_by_file = {
-        "learning_curves": run.loss_and_metric_plots,
+        "learning_curves": learning_curves(run.epoch_rows, run.history.kept_epoch),
         "calibration": calibration_plots,
     }
     for name, file_plots in plots_by_file.items():

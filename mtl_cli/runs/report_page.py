@@ -15,7 +15,7 @@ from mtl_cli.pages.line_plots import LinePlot
 from mtl_cli.pages.network_chart import network_chart
 from mtl_cli.pages.render import render
 from mtl_cli.runs.diagnosis import Diagnosis
-from mtl_cli.runs.plots import importance_plots, learning_curves
+from mtl_cli.runs.plots import importance_charts, learning_curves
 from mtl_cli.runs.text_tables import (
     Cells,
     feature_table,
@@ -55,13 +55,6 @@ class FinishedRun(TrainedRun):
             for output in self.config.outputs
         }
 
-    @property
-    def loss_and_metric_plots(self) -> list[LinePlot]:
-        """The plots of losses and validation metrics by epoch; [] without epochs."""
-        if not self.history.epochs:
-            return []
-        return learning_curves(self.epoch_rows, self.history.kept_epoch)
-
 
 def page(
     run: FinishedRun, run_summary: dict[str, Any], plots: dict[str, list[LinePlot]]
@@ -69,12 +62,17 @@ def page(
     """Returns the page as HTML, from a `summary` and {output: plots}."""
     outputs = run.config.outputs
     configuration = mask_secrets(run.config.model_dump(mode="json"))
+    importances = run.diagnosis.importances.get("features", [])
+    titles = {
+        name: f"{rows.output.title} {rows.main_metric.name.replace('_', ' ')}"
+        for name, rows in run.rows_by_output.items()
+    }
     return render(
         "run.html",
         **run_summary,
         scores={split: score_tables(scores) for split, scores in run.scores.items()},
         by_scenario=scenario_table(outputs, run.scores[run.split]),
-        learning_curves=run.loss_and_metric_plots,
+        learning_curves=learning_curves(run.epoch_rows, run.history.kept_epoch),
         plots=plots,
         max_open_tasks=MAX_OPEN_TASKS,
         **gate_variables(run.gate_usage),
@@ -84,7 +82,7 @@ def page(
             for output in outputs
             if (slices := run.diagnosis.slices.get(output.name))
         ],
-        importance=importance_charts(run),
+        importance=importance_charts(importances, titles, MAX_PLOTTED_FEATURES),
         network=drawn_network(run),
         tasks_by_split=task_table(run.data.report, outputs),
         features=feature_table(run.data.report),
@@ -103,16 +101,6 @@ def gate_variables(usage: GateUsage | None) -> dict[str, Any]:
         "gates_column": slices[0]["column"] if slices else "",
         "gates_by_slice": gate_tables(usage) if slices else [],
     }
-
-
-def importance_charts(run: FinishedRun) -> list[Chart]:
-    titles = {
-        name: f"{rows.output.title} {rows.main_metric.name.replace('_', ' ')}"
-        for name, rows in run.rows_by_output.items()
-    }
-    importances = run.diagnosis.importances.get("features", [])
-    plots = importance_plots(importances, titles, MAX_PLOTTED_FEATURES)
-    return [plot.chart() for plot in plots]
 
 
 def drawn_network(run: FinishedRun) -> Chart:
