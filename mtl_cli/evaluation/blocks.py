@@ -3,7 +3,6 @@
 from collections import Counter, defaultdict
 from dataclasses import replace
 from itertools import compress
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -20,22 +19,10 @@ from mtl_cli.evaluation.open_table import EvaluationPlan
 from mtl_cli.network.trained_model import TrainedModel
 
 
-class EvaluatedBlock(NamedTuple):
-    """The rows to evaluate of one block; for the attributes, see `EvaluatedRows`."""
-
-    table: Table
-    sample: Table
-    predictions: dict[str, Array]
-    slice_cells: pa.Table
-    scenarios: RowScenarios | None
-
-
 class BlockEvaluator:
     """Predicts the rows to evaluate of a table, and counts values and unknown labels.
 
-    Args:
-        row_numbers: the indices in the table of the rows to evaluate, ascending.
-        sampled_numbers: the indices in the table of the sampled rows, ascending.
+    The lists hold one entry for each block with rows to evaluate.
     """
 
     def __init__(
@@ -47,8 +34,13 @@ class BlockEvaluator:
     ) -> None:
         self.model = model
         self.plan = plan
-        self.row_numbers = row_numbers
-        self.sampled_numbers = sampled_numbers
+        # The indices in the table of the rows to evaluate and to sample, ascending.
+        self.row_numbers, self.sampled_numbers = row_numbers, sampled_numbers
+        self.tables: list[Table] = []  # without features
+        self.samples: list[Table] = []
+        self.predictions: list[dict[str, Array]] = []
+        self.slice_cells: list[pa.Table] = []
+        self.row_scenarios: list[RowScenarios] = []  # empty without scenarios
         self.feature_counts = FeatureCounts(model.features, model.folder)
         # {output: {label that is not in `classes` of its task: number of rows}}.
         self.unknown_labels: dict[str, Counter[object]] = defaultdict(Counter)
@@ -66,15 +58,12 @@ class BlockEvaluator:
 
     def evaluate(
         self, raw_block: pa.Table, encoded_block: Table, first_row: int
-    ) -> EvaluatedBlock | None:
-        """Predicts the rows to evaluate of a block; None if there are none.
-
-        `first_row` is the index of the block's first row in the table.
-        """
+    ) -> None:
+        """Predicts the rows to evaluate of a block, whose first row is `first_row`."""
         num_rows = raw_block.num_rows
         evaluated = indices_in_block(self.row_numbers, first_row, num_rows)
         if not len(evaluated):
-            return None
+            return
         raw_rows, rows = raw_block, encoded_block
         if len(evaluated) < num_rows:
             raw_rows = raw_block.take(pa.array(evaluated))
@@ -82,13 +71,12 @@ class BlockEvaluator:
         self.feature_counts.add(rows, raw_rows)
         self.count_unknown_labels(raw_rows, rows)
         sampled = indices_in_block(self.sampled_numbers, first_row, num_rows)
-        return EvaluatedBlock(
-            table=replace(rows, features={}),
-            sample=encoded_block.take(sampled),
-            predictions=self.model.network.predict(rows),
-            slice_cells=raw_rows.select(self.plan.slice_columns),
-            scenarios=None if self.scenarios is None else self.scenarios.of(rows),
-        )
+        self.tables.append(replace(rows, features={}))
+        self.samples.append(encoded_block.take(sampled))
+        self.predictions.append(self.model.network.predict(rows))
+        self.slice_cells.append(raw_rows.select(self.plan.slice_columns))
+        if self.scenarios is not None:
+            self.row_scenarios.append(self.scenarios.of(rows))
 
     def count_unknown_labels(self, raw_rows: pa.Table, rows: Table) -> None:
         for output in self.plan.outputs:

@@ -13,7 +13,7 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.data.scenarios import RowScenarios, find_scenarios
 from mtl_cli.data.sources import OnProgress, Source
 from mtl_cli.data.table import Array, Table, concatenate
-from mtl_cli.evaluation.blocks import BlockEvaluator, EvaluatedBlock
+from mtl_cli.evaluation.blocks import BlockEvaluator
 from mtl_cli.evaluation.feature_drift import FeatureCounts
 from mtl_cli.evaluation.open_table import BY, EvaluationPlan
 from mtl_cli.heads.base import Output
@@ -57,41 +57,38 @@ def rows_of_source(
     row_numbers, remarks = row_numbers_to_evaluate(model, source)
     sample_indices = random_indices(len(row_numbers))
     evaluator = BlockEvaluator(model, plan, row_numbers, row_numbers[sample_indices])
-    blocks = []
     first_row = 0
     for raw_block in source.blocks():
         with source.located_errors(first_row):
             encoded_block = evaluator.encode(raw_block)
         on_rows(first_row + raw_block.num_rows, source.num_rows)
-        block = evaluator.evaluate(raw_block, encoded_block, first_row)
-        if block is not None:
-            blocks.append(block)
+        evaluator.evaluate(raw_block, encoded_block, first_row)
         first_row += raw_block.num_rows
-    table = concatenate([block.table for block in blocks])
+    table, predictions = concatenate(evaluator.tables), evaluator.predictions
     remarks = [*plan.remarks, *remarks, *evaluator.unknown_label_remarks(table)]
     return EvaluatedRows(
         table_name=source.path,
         outputs=plan.outputs,
         table=table,
         predictions={
-            name: np.concatenate([block.predictions[name] for block in blocks])
-            for name in blocks[0].predictions
+            name: np.concatenate([block[name] for block in predictions])
+            for name in predictions[0]
         },
-        slice_columns=slice_columns(source, plan, blocks),
-        sample=concatenate([block.sample for block in blocks]),
+        slice_columns=slice_columns(source, plan, evaluator.slice_cells),
+        sample=concatenate(evaluator.samples),
         sample_indices=sample_indices,
         feature_counts=evaluator.feature_counts,
         row_numbers=row_numbers,
-        scenarios=joined_scenarios(blocks),
+        scenarios=joined_scenarios(evaluator.row_scenarios),
         remarks=remarks,
     )
 
 
 def slice_columns(
-    source: Source, plan: EvaluationPlan, blocks: list[EvaluatedBlock]
+    source: Source, plan: EvaluationPlan, cells_of_blocks: list[pa.Table]
 ) -> dict[str, pa.ChunkedArray]:
     """Returns {column that makes slices: its cells in all blocks}."""
-    cells = pa.concat_tables([block.slice_cells for block in blocks])
+    cells = pa.concat_tables(cells_of_blocks)
     columns = {column: cells[column] for column in plan.slice_columns}
     for column in plan.slice_columns:
         # A column that is read from a text file for slices only is read as text.
@@ -100,12 +97,11 @@ def slice_columns(
     return columns
 
 
-def joined_scenarios(blocks: list[EvaluatedBlock]) -> RowScenarios | None:
-    scenarios = [b.scenarios for b in blocks if b.scenarios is not None]
-    if not scenarios:
+def joined_scenarios(of_blocks: list[RowScenarios]) -> RowScenarios | None:
+    if not of_blocks:
         return None
-    indices = np.concatenate([s.indices for s in scenarios])
-    return RowScenarios(scenarios[0].names, indices)
+    indices = np.concatenate([scenarios.indices for scenarios in of_blocks])
+    return RowScenarios(of_blocks[0].names, indices)
 
 
 def row_numbers_to_evaluate(
