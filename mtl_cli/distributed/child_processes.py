@@ -40,8 +40,7 @@ def start_children(run_folder: Path, num_processes: int) -> Children:
     command = [sys.executable, "-m", "mtl_cli.cli.train"]
     command += ["--config-path", str(run_folder), "--config-name", "config"]
     command += [f"--plugins={folder}" for folder in used_folders()]
-    # The children write nothing to the run folder. But without `hydra.run.dir`, Hydra
-    # would make a folder for each child and leave it behind.
+    # Without `hydra.run.dir`, Hydra would make a folder for each child.
     command.append(f"hydra.run.dir={quoted(str(run_folder.resolve()))}")
     command.append("trainer.strategy=multi_worker")
     children: list[Child] = []
@@ -87,8 +86,8 @@ def terminate(children: Children) -> None:
 
 def free_ports(count: int) -> list[int]:
     """Returns different ports on which no process of this machine listens."""
-    # For port 0, the system chooses a free port. The sockets stay open until the last
-    # port is chosen, so that no port is chosen twice.
+    # For port 0, the system chooses a free port. While all sockets are open, no port is
+    # chosen twice.
     servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [server.getsockname()[1] for server in servers]
     for server in servers:

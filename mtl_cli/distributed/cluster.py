@@ -6,6 +6,7 @@ of this process.
 
 import json
 import os
+import re
 
 from pydantic import BaseModel, ValidationError
 
@@ -40,7 +41,7 @@ def rank(strategy: str | None) -> int:
     if strategy != "multi_worker":
         return 0
     if TF_CONFIG in os.environ:
-        return workers_and_rank_of_tf_config()[1]
+        return workers_and_rank()[1]
     if SLURM_RANK in os.environ and SLURM_SIZE in os.environ:
         return int(os.environ[SLURM_RANK])
     raise ConfigError(
@@ -51,28 +52,24 @@ def rank(strategy: str | None) -> int:
 
 def workers_and_rank() -> tuple[list[str], int]:
     """Returns the address of each process by rank, and the rank of this process."""
-    if TF_CONFIG in os.environ:
-        return workers_and_rank_of_tf_config()
-    return slurm_workers(), rank("multi_worker")
-
-
-def tf_config_error(reason: str) -> ConfigError:
-    """Makes an error about `TF_CONFIG`, with the expected format as the fix."""
-    return ConfigError(
-        f"{TF_CONFIG}: {reason}; write "
-        '{"cluster": {"worker": ["host:port", ...]}, '
-        '"task": {"type": "worker", "index": 0}}'
-    )
-
-
-def workers_and_rank_of_tf_config() -> tuple[list[str], int]:
-    """See `workers_and_rank`."""
+    if TF_CONFIG not in os.environ:
+        return slurm_workers(), rank("multi_worker")
     try:
-        config = TfConfig.model_validate_json(os.environ[TF_CONFIG])
-    except ValidationError as error:
-        raise tf_config_error(first_problem(error)) from None
+        return parse_tf_config(os.environ[TF_CONFIG])
+    except ValueError as error:
+        reason = first_problem(error) if isinstance(error, ValidationError) else error
+        raise ConfigError(
+            f"{TF_CONFIG}: {reason}; write "
+            '{"cluster": {"worker": ["host:port", ...]}, '
+            '"task": {"type": "worker", "index": 0}}'
+        ) from None
+
+
+def parse_tf_config(text: str) -> tuple[list[str], int]:
+    """Returns what `workers_and_rank` returns; raises a `ValueError` for wrong text."""
+    config = TfConfig.model_validate_json(text)
     if unknown_jobs := set(config.cluster) - set(JOBS):
-        raise tf_config_error(f"multi_worker has no job {min(unknown_jobs)!r}")
+        raise ValueError(f"multi_worker has no job {min(unknown_jobs)!r}")
     # {task as (job, index): its address}, in the order of ranks
     addresses = {
         (job, index): address
@@ -81,21 +78,15 @@ def workers_and_rank_of_tf_config() -> tuple[list[str], int]:
     }
     this_task = (config.task.type, config.task.index)
     if this_task not in addresses:
-        raise tf_config_error(
+        raise ValueError(
             f"this task, {config.task.type} {config.task.index}, is not in the cluster"
         )
     for address in addresses.values():
-        if not has_port(address):
-            raise tf_config_error(f"the address {shown(address)} has no port")
+        port = address.rpartition(":")[2]
+        is_number = re.fullmatch("[0-9]{1,5}", port)
+        if not (is_number and 0 < int(port) < 2**16):
+            raise ValueError(f"the address {shown(address)} has no port")
     return list(addresses.values()), list(addresses).index(this_task)
-
-
-def has_port(address: str) -> bool:
-    """Whether an address ends in a valid port."""
-    try:
-        return 0 < int(address.rpartition(":")[2]) < 2**16
-    except ValueError:
-        return False
 
 
 def slurm_workers() -> list[str]:

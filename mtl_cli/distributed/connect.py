@@ -38,8 +38,8 @@ def connect(
     processes, one for each other GPU. The processes read the configuration in the run
     folder.
 
-    `environment` holds the values for `environment.json`. Some of them, such as the
-    hash of the data, must be equal in all processes.
+    Some values of `environment`, the content of `environment.json`, must be equal in
+    all processes.
 
     Returns: the connected processes; None if the chief's run is finished already.
     """
@@ -98,7 +98,6 @@ def choose_gpu(workers: list[str], rank: int) -> None:
     """Makes one GPU visible to TensorFlow, a different GPU for each local process."""
     devices = gpus()
     hosts = [host_and_port(worker)[0] for worker in workers]
-    # The rank among the processes of this machine.
-    local_rank = hosts[:rank].count(hosts[rank])
+    local_rank = hosts[:rank].count(hosts[rank])  # among this machine's processes
     if len(devices) > 1:
         tf.config.set_visible_devices(devices[local_rank % len(devices)], "GPU")

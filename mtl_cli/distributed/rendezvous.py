@@ -1,12 +1,11 @@
 """The rendezvous: a check that all processes of a run are present and alike.
 
-The process of rank 0 is the chief. Each other process, a worker, connects to the chief
-and introduces itself with its rank and the hashes of its configuration, data and code.
-The chief compares the hashes with its own, and answers.
+Each worker, a process of another rank than 0, connects to the chief and introduces
+itself with its rank and the hashes of its configuration, data and code. The chief
+compares the hashes with its own, and answers.
 
-TensorFlow connects the processes only after the rendezvous. Without the check,
-TensorFlow would wait for a missing process without reacting to Ctrl-C, and could not
-say which process is missing.
+TensorFlow connects the processes later. It alone would wait for a missing process
+without reacting to Ctrl-C, and could not say which process is missing.
 """
 
 import contextlib
@@ -58,16 +57,15 @@ def join_rendezvous(
         ConfigError: if a process is missing, or differs from the chief.
         LostWorkerError: if a child process has ended before it joined.
     """
-    values = {"index": rank, **environment}
-    introduction = {key: values.get(key) for key in INTRODUCTION_KEYS}
+    compared = {key: environment.get(key) for key in COMPARED_KEYS}
     if rank == 0:
-        wait_for_workers(workers, introduction, children)
+        wait_for_workers(workers, compared, children)
         return True
-    return report_to_chief(workers[0], introduction) == WELCOME
+    return report_to_chief(workers[0], {"index": rank, **compared}) == WELCOME
 
 
 def wait_for_workers(
-    workers: list[str], chief_introduction: dict[str, Any], children: Children
+    workers: list[str], chief_values: dict[str, Any], children: Children
 ) -> None:
     """Waits, as the chief, for all workers, and gives them all the same answer.
 
@@ -80,7 +78,7 @@ def wait_for_workers(
             stack.enter_context(connection)
             rank = introduction["index"]
             connections[rank] = connection
-            differences[rank] = difference_message(chief_introduction, introduction)
+            differences[rank] = difference_message(chief_values, introduction)
         error = "; ".join(filter(None, differences.values()))
         missing_ranks = set(range(1, len(workers))) - set(connections)
         if missing_ranks:
@@ -132,11 +130,11 @@ def introductions(
             except OSError:  # no worker has connected within `RETRY_SECONDS`
                 continue
             introduction = read_introduction(connection)
-            if introduction and introduction["index"] in range(1, len(workers)):
-                missing_ranks.discard(introduction["index"])
-                yield connection, introduction
-            else:
+            if introduction is None or introduction["index"] >= len(workers):
                 connection.close()
+                continue
+            missing_ranks.discard(introduction["index"])
+            yield connection, introduction
 
 
 def read_introduction(connection: socket.socket) -> dict[str, Any] | None:
@@ -146,7 +144,8 @@ def read_introduction(connection: socket.socket) -> dict[str, Any] | None:
         line = connection.makefile().readline(MAX_INTRODUCTION_LENGTH)
         message = json.loads(line)
         introduction = {key: message[key] for key in INTRODUCTION_KEYS}
-        return introduction if isinstance(introduction["index"], int) else None
+        is_worker = isinstance(introduction["index"], int) and introduction["index"] > 0
+        return introduction if is_worker else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -187,14 +186,11 @@ def report_to_chief(chief: str, introduction: dict[str, Any]) -> str:
 
 def difference_message(chief: dict[str, Any], worker: dict[str, Any]) -> str:
     """Returns an error about a worker that differs from the chief, or ""."""
-    differing = [
-        name for key, name in COMPARED_KEYS.items() if chief[key] != worker[key]
-    ]
-    if not differing:
-        return ""
-    return (
+    names = [n for key, n in COMPARED_KEYS.items() if chief[key] != worker[key]]
+    differences = " and ".join(names)
+    return differences and (
         f"trainer.strategy: worker {worker['index']} and the chief differ in "
-        f"{' and '.join(differing)}; all machines need the same"
+        f"{differences}; all machines need the same"
     )
 
 

@@ -6,8 +6,7 @@ gradients that one process would compute from the whole batch. TensorFlow's coll
 compute the sums; between GPUs they use NCCL.
 
 The process of rank 0 is the chief: it writes the run folder and decides for all
-processes. On a machine with several GPUs, the chief starts the other processes as its
-child processes.
+processes. On a machine with several GPUs, the other processes are its children.
 """
 
 import contextlib
@@ -25,7 +24,6 @@ from mtl_cli.distributed.child_processes import Children, exit_reason, terminate
 
 T = TypeVar("T")
 # The errors that TensorFlow's collectives may raise if another process ends too early.
-# mtl-cli turns them into a `LostWorkerError`.
 LOST_WORKER_ERRORS = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -38,8 +36,8 @@ LOST_WORKER_ERRORS = (
 def rows_per_process(batch_size: int, num_rows: int, num_processes: int) -> int:
     """Returns the number of rows of each batch that one process reads.
 
-    A batch never holds more than all rows. For this limit, `num_rows`, the number of
-    training rows, is rounded up to a multiple of the number of processes.
+    A batch never holds more than all `num_rows` training rows, rounded up to a multiple
+    of the number of processes.
     """
     max_rows = math.ceil(num_rows / num_processes)
     rows, remainder = divmod(batch_size, num_processes)

@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from mtl_cli.columns.arrow_types import is_list, nearest_float64, unusable_type
 from mtl_cli.columns.cells import empty_as_null
 from mtl_cli.columns.vocabulary import whole_numbers
 from mtl_cli.core.errors import DataError
-from mtl_cli.init.value_kinds import NUMBER, Kind, kind_of_values, matches
+from mtl_cli.init.value_kinds import Kind, kind_of_values
 
 Array = npt.NDArray[Any]
 
@@ -104,10 +103,10 @@ class ColumnProfile:
             return np.full(len(self.codes), np.nan)
         return np.where(self.codes < 0, np.nan, self.numbers[self.codes])
 
-    @cached_property
-    def non_number_mask(self) -> npt.NDArray[np.bool_]:
-        """Whether each of `values` is not a number, (values,)."""
-        return ~matches(self.values, NUMBER)
+    def has_value(self, values: list[str]) -> npt.NDArray[np.bool_]:
+        """Returns for each row whether it holds one of some values, (rows,)."""
+        codes = pc.index_in(pa.array(values, pa.string()), self.values).to_numpy()
+        return np.isin(self.codes, codes)
 
     def split(self, separator: str) -> "ListProfile":
         """Returns the profile of the lists into which a separator splits the texts."""

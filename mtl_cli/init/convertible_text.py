@@ -4,7 +4,7 @@ from mtl_cli.core.message_text import counted
 from mtl_cli.init.column_profile import MAX_CATEGORIES, ColumnProfile
 from mtl_cli.init.column_summary import shorten
 from mtl_cli.init.name_hints import suggests_id
-from mtl_cli.init.value_kinds import matches
+from mtl_cli.init.value_kinds import NUMBER, matches
 
 # Numbers as spreadsheets of different countries show them, such as 1.234,5 or 1'234 or
 # 36,62,562 or 12 % or CHF 5 or 22,-.
@@ -72,7 +72,7 @@ def convertible_remark(column: ColumnProfile) -> str:
     """Returns what texts to convert a column holds, and how; "" for other columns."""
     if column.kind != "text" or column.num_distinct < 2:
         return ""
-    is_text = column.non_number_mask
+    is_text = ~matches(column.values, NUMBER)
     texts = column.values.filter(is_text)
 
     def are_mostly(pattern: str) -> bool:

@@ -14,29 +14,7 @@ from mtl_cli.init.value_kinds import kind_of_values
 from mtl_cli.init.yes_no import are_yes_and_no
 
 # Texts that mark missing values among numbers, times, or answers such as yes and no.
-MARKS = pa.array(
-    [
-        r"NA",
-        r"N/A",
-        r"n/a",
-        r"<NA>",
-        r"#N/A",
-        r"NaN",
-        r"nan",
-        r"na",
-        r"NULL",
-        r"Null",
-        r"null",
-        r"\N",
-        r"?",
-        r"None",
-        r"none",
-        r"nil",
-        r"-",
-        r"--",
-        r".",
-    ]
-)
+MARKS = r"NA N/A n/a <NA> #N/A NaN nan na NULL Null null \N ? None none nil - -- ."
 
 
 @dataclass(frozen=True)
@@ -94,7 +72,7 @@ def find_null_values(tables: list[pa.Table]) -> list[str]:
     found: dict[str, None] = {}
     for column in (column for table in tables for column in table.columns):
         values = pc.unique(column.drop_null())
-        is_mark = pc.is_in(values, MARKS)
+        is_mark = pc.is_in(values, pa.array(MARKS.split()))
         if not pc.any(is_mark).as_py():
             continue
         others = values.filter(pc.invert(is_mark))

@@ -1,6 +1,5 @@
 """Checks a proposed data set as `mtl-train check_only=true` does."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import yaml
@@ -14,6 +13,8 @@ from mtl_cli.data.load import load
 from mtl_cli.heads.base import Heads
 from mtl_cli.init.column_proposal import leave_out
 from mtl_cli.init.dataset_proposal import DatasetProposal
+from mtl_cli.init.read_tables import Tables
+from mtl_cli.init.yaml_text import dataset_yaml
 from mtl_cli.scoring.check_monitor import check_monitor, unmonitored_warnings
 
 
@@ -28,46 +29,36 @@ def parse_dataset(text: str) -> Dataset:
     raise DataError(f"mtl-init cannot describe this table in a YAML: {problem}")
 
 
-def load_as_training_does(dataset: Dataset) -> list[str]:
-    """Loads a data set as `mtl-train` does.
-
-    Returns: warnings about tasks that the default of `trainer.monitor` leaves out.
-    """
-    outputs = Heads().outputs(dataset.tasks)
-    data = load(dataset, outputs)
-    return unmonitored_warnings(check_monitor(AUTO, outputs, data.splits["valid"]))
-
-
-def check_proposal(
-    proposal: DatasetProposal,
-    to_yaml: Callable[[DatasetProposal], str],
-    all_rows_read: bool,
-) -> tuple[DatasetProposal, list[str]]:
+def checked_yaml(
+    name: str, tables: Tables, proposal: DatasetProposal
+) -> tuple[str, DatasetProposal, list[str]]:
     """Checks a proposal, and leaves out features that `mtl-train` would refuse.
 
-    Args:
-        to_yaml: a function that returns the YAML of a proposal.
-        all_rows_read: whether the proposal was made from all rows. If not, only the
-            form of the YAML is checked, because loading all rows may take long.
+    If only the first rows were read, only the form of the YAML is checked, because
+    loading all rows may take long.
 
-    Returns: the proposal, and notes for the user.
+    Returns: the YAML, the proposal that it describes, and notes for the user.
     """
     while True:
-        dataset = parse_dataset(to_yaml(proposal))
-        if not all_rows_read:
-            return proposal, [
+        text = dataset_yaml(name, tables, proposal)
+        dataset = parse_dataset(text)
+        if not tables.complete:
+            note = (
                 "mtl-init has read only the first rows; mtl-train check_only=true "
                 "checks all rows"
-            ]
+            )
+            return text, proposal, [note]
         try:
-            warnings = load_as_training_does(dataset)
-            return proposal, [f"WARNING: {warning}" for warning in warnings]
+            outputs = Heads().outputs(dataset.tasks)
+            valid = load(dataset, outputs).splits["valid"]
+            warnings = unmonitored_warnings(check_monitor(AUTO, outputs, valid))
+            return text, proposal, [f"WARNING: {warning}" for warning in warnings]
         except DataError as error:
             problem = str(error)
         remaining = without_refused_feature(proposal, problem)
         if remaining is None:
             warning = f"WARNING: mtl-train refuses the data set as it is: {problem}"
-            return proposal, [warning]
+            return text, proposal, [warning]
         proposal = remaining
 
 

@@ -50,28 +50,20 @@ def check_test_labels(
     # If `train` holds the first rows only, a label may first occur below them.
     if not train.complete:
         return
-    for task in tasks.values():
-        if task.task_class.BINARY_LABELS and task.label in test.table.column_names:
-            train_labels = profile_column(task.label, train.table[task.label])
-            test_labels = profile_column(task.label, test.table[task.label])
-            message_start = f"--test: column '{task.label}' of '{test.path}' holds"
-            check_labels(message_start, train.path, train_labels, test_labels)
-
-
-def check_labels(
-    message_start: str,
-    train_path: str,
-    train_labels: ColumnProfile,
-    test_labels: ColumnProfile,
-) -> None:
-    train_counts = train_labels.most_frequent()
-    # `yaml_value` gives the number 1 for a label "1" or "1.0" in a table of numbers,
-    # and the text "1" in a table with words. So labels are also compared as text.
-    known_labels = {yaml_value(train_labels, value) for value in train_counts}
-    for value, count in test_labels.most_frequent().items():
-        if value in train_counts or yaml_value(test_labels, value) in known_labels:
+    for label in [t.label for t in tasks.values() if t.task_class.BINARY_LABELS]:
+        if label not in test.table.column_names:
             continue
-        raise DataError(
-            f"{message_start} '{value}' in {count:,} rows, but '{train_path}' holds "
-            f"{comma_list(train_counts)}; use the same labels in both tables"
-        )
+        train_labels = profile_column(label, train.table[label])
+        test_labels = profile_column(label, test.table[label])
+        train_counts = train_labels.most_frequent()
+        # `yaml_value` gives the number 1 for a label "1" or "1.0" in a table of
+        # numbers, and the text "1" in a table with words. So texts are compared too.
+        known_labels = {yaml_value(train_labels, value) for value in train_counts}
+        for value, count in test_labels.most_frequent().items():
+            if value in train_counts or yaml_value(test_labels, value) in known_labels:
+                continue
+            raise DataError(
+                f"--test: column '{label}' of '{test.path}' holds '{value}' in "
+                f"{count:,} rows, but '{train.path}' holds {comma_list(train_counts)}; "
+                "use the same labels in both tables"
+            )

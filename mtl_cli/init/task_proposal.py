@@ -50,8 +50,7 @@ def binary_of_zero_and_one(column: ColumnProfile) -> TaskProposal:
     """Returns a binary task for a column of 0 and 1, or of booleans."""
     y = column.numbers_by_row()
     if column.kind == "boolean":
-        is_true = np.array([value == "true" for value in column.values.to_pylist()])
-        y = np.where(column.codes < 0, np.nan, is_true[column.codes])
+        y = np.where(column.codes < 0, np.nan, column.has_value(["true"]))
     remark = f"{np.nanmean(y):.1%} of {labels_and_missing(column)} are 1"
     keys = {"label": column.name, "kind": "binary", "positive": None}
     return TaskProposal(keys, {"kind": remark}, remark, y)
@@ -64,9 +63,7 @@ def binary_of_values(
 
     `reason` says why the values `positive` count as 1.
     """
-    values = column.values.to_pylist()
-    y = np.isin(column.codes, [values.index(value) for value in positive])
-    y = np.where(column.codes < 0, np.nan, y)
+    y = np.where(column.codes < 0, np.nan, column.has_value(positive))
     yaml_values = list(dict.fromkeys(yaml_value(column, value) for value in positive))
     keys: dict[str, Any] = {"label": column.name, "kind": "binary"}
     keys["positive"] = yaml_values[0] if len(yaml_values) == 1 else yaml_values

@@ -86,14 +86,13 @@ def binary_task(task: str, column: ColumnProfile) -> TaskProposal | None:
         return binary_of_values(column, [rare], reason)
     # A value may have the name of the task: Never-married and never_married.
     for value in column.most_frequent(MAX_CLASSES):
-        if letters_and_digits(value) == letters_and_digits(task):
+        letters, task_letters = (
+            re.sub(r"[\W_]", "", text).lower() for text in (value, task)
+        )
+        if letters == task_letters:
             reason = f"of {column.num_distinct} values, the value named as the task"
             return binary_of_values(column, [value], reason)
     return None
-
-
-def letters_and_digits(text: str) -> str:
-    return re.sub(r"[\W_]", "", text).lower()
 
 
 def yes_no_task(task: str, column: ColumnProfile) -> TaskProposal | None:
@@ -101,30 +100,24 @@ def yes_no_task(task: str, column: ColumnProfile) -> TaskProposal | None:
     values = yes_no_values(column)
     if values is None:
         return None
-    if not values.unexpected:
-        others = "other values are" if len(values.no) > 1 else "other value is"
-        reason = f"the {others} {', '.join(map(shorten, values.no))}"
-        return binary_of_values(column, values.yes, reason)
+    yes, no, unexpected = values
+    if not unexpected:
+        others = "other values are" if len(no) > 1 else "other value is"
+        reason = f"the {others} {', '.join(map(shorten, no))}"
+        return binary_of_values(column, yes, reason)
     # 0, 1 and a few larger numbers may be counts: then the task is a regression.
     if is_count_or_amount(task, column):
         return None
-    cells = describe_cells(column, values.unexpected)
+    rows = np.flatnonzero(column.has_value(unexpected)) + 1
+    texts = comma_list([f"'{shorten(value)}'" for value in unexpected], MAX_EXAMPLES)
+    plural = "s" if len(rows) > 1 else ""
     warning = (
-        f"WARNING: these cells count as 0: {cells}; "
+        f"WARNING: these cells count as 0: {texts} in row{plural} "
+        f"{comma_list(map(str, rows), MAX_EXAMPLES)}; "
         "correct or empty such cells, or add a value to `positive` if the value counts "
         "as 1; if the labels are counts, write regression (without positive)"
     )
-    return binary_of_values(column, values.yes, warning)
-
-
-def describe_cells(column: ColumnProfile, values: list[str]) -> str:
-    """Describes the cells with some values: "'2', 'x' in rows 3, 17 and 9 more"."""
-    all_values = column.values.to_pylist()
-    indices = [all_values.index(value) for value in values]
-    rows = np.flatnonzero(np.isin(column.codes, indices)) + 1
-    texts = comma_list([f"'{shorten(value)}'" for value in values], MAX_EXAMPLES)
-    plural = "s" if len(rows) > 1 else ""
-    return f"{texts} in row{plural} {comma_list(map(str, rows), MAX_EXAMPLES)}"
+    return binary_of_values(column, yes, warning)
 
 
 def is_count_or_amount(task: str, column: ColumnProfile) -> bool:

@@ -19,9 +19,8 @@ from mtl_cli.init.column_profile import ColumnProfile, profile_column
 from mtl_cli.init.column_proposal import ColumnProposal
 from mtl_cli.init.dataset_proposal import DatasetProposal, propose_dataset
 from mtl_cli.init.read_tables import read_tables
-from mtl_cli.init.self_check import check_proposal
+from mtl_cli.init.self_check import checked_yaml
 from mtl_cli.init.table_checks import check_header, check_test_labels
-from mtl_cli.init.yaml_text import dataset_yaml
 
 MAX_CELL_WIDTH = 32  # a longer cell of the printed table pushes its row to the right
 MAX_LISTED_COLUMNS = 50  # columns of the printed table, besides the labels
@@ -50,11 +49,8 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     if tables.test is not None:
         check_test_labels(train, tables.test, proposal.tasks)
 
-    def to_yaml(proposal: DatasetProposal) -> str:
-        return dataset_yaml(name, tables, proposal)
-
-    proposal, check_notes = check_proposal(proposal, to_yaml, tables.complete)
-    write_yaml(target, to_yaml(proposal))
+    text, proposal, check_notes = checked_yaml(name, tables, proposal)
+    write_yaml(target, text)
     notes = [*tables.notes, *proposal.notes, *check_notes]
     lines = [
         *column_table(target, proposal),
@@ -69,12 +65,10 @@ def write_dataset(arguments: argparse.Namespace) -> str:
 
 def missing_task_error(path: str, columns: list[ColumnProfile]) -> ConfigError:
     """Returns the error for a command without --task, with possible label columns."""
-    names = [c.name for c in columns if c.num_distinct == 2] or [
-        c.name for c in columns
-    ]
+    candidates = [column for column in columns if column.num_distinct == 2] or columns
+    names = ", ".join(readable_name(column.name) for column in candidates)
     return ConfigError(
-        f"--task: say what to predict; possible columns of '{path}': "
-        f"{', '.join(map(readable_name, names))}"
+        f"--task: say what to predict; possible columns of '{path}': {names}"
     )
 
 

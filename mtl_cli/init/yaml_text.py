@@ -12,7 +12,6 @@ import yaml
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.message_text import visible
-from mtl_cli.data.csv_options import Csv
 from mtl_cli.init.column_proposal import ColumnProposal, join_remarks
 from mtl_cli.init.dataset_proposal import DatasetProposal
 from mtl_cli.init.read_tables import Tables
@@ -40,8 +39,6 @@ def dataset_yaml(name: str, tables: Tables, proposal: DatasetProposal) -> str:
     """
     lines = [
         *table_lines(name, tables),
-        *csv_lines(tables.csv),
-        key_line("stream", "auto", "true: rows are read from disk during the training"),
         *split_lines(proposal, has_test=tables.test is not None),
         "",
         "features:",
@@ -56,6 +53,7 @@ def dataset_yaml(name: str, tables: Tables, proposal: DatasetProposal) -> str:
 
 def table_lines(name: str, tables: Tables) -> list[str]:
     train = tables.train
+    csv = tables.csv
     which_rows = "all" if train.complete else "the first"
     read_rows = f"{which_rows} {train.table.num_rows:,} rows"
     test_path = None if tables.test is None else tables.test.path
@@ -67,16 +65,12 @@ def table_lines(name: str, tables: Tables) -> list[str]:
         key_line("valid", None, "null: a share of valid_from, see valid_fraction"),
         key_line("test", test_path, "null: a share of train, see test_fraction"),
         key_line("format", tables.format, "auto: the endings of the files name it"),
-    ]
-
-
-def csv_lines(csv: Csv) -> list[str]:
-    return [
         "csv:".ljust(COMMENT_COLUMN) + "# how text files are written",
         key_line("  delimiter", csv.delimiter, "null: a comma, or a tab in .tsv files"),
         key_line("  columns", csv.columns, "names, if the first line holds none"),
         key_line("  trim", csv.trim, "whether spaces around cells and names are cut"),
         key_line("  null_values", csv.null_values, "texts that count as empty cells"),
+        key_line("stream", "auto", "true: rows are read from disk during the training"),
     ]
 
 
@@ -86,16 +80,13 @@ def split_lines(proposal: DatasetProposal, has_test: bool) -> list[str]:
     If there is a test table, the rows of the training table are not split by time.
     """
     split_column = None if has_test else proposal.split_column
+    split_by = "time" if split_column else "random"
     test_fraction = 0.0 if has_test else 0.1
     lines: list[tuple[str, object, str]] = [
         ("valid_fraction", 0.1, "the share of rows held out for validation"),
         ("valid_from", "train", "the file that validation rows come from: train, test"),
         ("test_fraction", test_fraction, "the share of rows held out for testing"),
-        (
-            "split_by",
-            "time" if split_column else "random",
-            "random, group, time, order",
-        ),
+        ("split_by", split_by, "random, group, time, order"),
         ("split_column", split_column, "the column of times or groups to split by"),
         ("split_seed", 0, "the key seed does not change the split of the rows"),
         ("weight_column", None, "the column with the weight of each row; null: all 1"),

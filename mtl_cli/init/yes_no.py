@@ -3,7 +3,6 @@
 import re
 from collections import Counter, defaultdict
 from itertools import chain
-from typing import NamedTuple
 
 from mtl_cli.init.column_profile import ColumnProfile
 
@@ -33,22 +32,16 @@ YES_WORDS = set().union(*(yes for yes, _ in ANSWERS))
 MAX_UNEXPECTED_SHARE = 0.05
 
 
-class YesNoValues(NamedTuple):
-    """The values of a yes/no column."""
-
-    yes: list[str]
-    no: list[str]
-    unexpected: list[str]
-
-
 def are_yes_and_no(texts: list[str]) -> bool:
     """Whether each text says yes or no, all in one language, and both answers occur."""
     found = {text.lower() for text in texts}
     return any(found & yes and found & no and found <= yes | no for yes, no in ANSWERS)
 
 
-def yes_no_values(column: ColumnProfile) -> YesNoValues | None:
-    """Groups the values of a yes/no column; returns None for another column.
+def yes_no_values(
+    column: ColumnProfile,
+) -> tuple[list[str], list[str], list[str]] | None:
+    """Returns the values for yes, for no, and for neither; None for another column.
 
     The cells that say neither yes nor no are at most `MAX_UNEXPECTED_SHARE` of the
     cells, and rarer than each answer. Values that differ only in spelling are one
@@ -70,5 +63,4 @@ def yes_no_values(column: ColumnProfile) -> YesNoValues | None:
         return None
     yes, no = (frequent, rarer) if frequent in YES_WORDS else (rarer, frequent)
     yes_values, no_values = values_by_answer.pop(yes), values_by_answer.pop(no)
-    unexpected = list(chain.from_iterable(values_by_answer.values()))
-    return YesNoValues(yes_values, no_values, unexpected)
+    return yes_values, no_values, list(chain.from_iterable(values_by_answer.values()))

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.other_files import check_entries
 from mtl_cli.core.secrets import secret_reference_in
+from mtl_cli.core.sqlite_database import check_sqlite_database
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 # The start of the address of a server. Any other address is a path.
@@ -69,11 +70,26 @@ def move_user_to_environment(uri: str) -> str:
     return urlunsplit(parts._replace(netloc=host))
 
 
-def check_local_store(uri: str) -> None:
-    """Checks the key `tracker.uri` if it names a database or folder on this machine.
+def check_store(uri: str, is_trusted: bool, run_id: str | None) -> None:
+    """Refuses a database or a folder on this machine that may be unsafe.
 
-    `uri` must not make a run write outside of the current folder, and no name of a file
-    may show a secret.
+    An address in a configuration (`is_trusted` is false) is checked more strictly,
+    because somebody else may have written the configuration. For `run_id`, see
+    `check_folder_store`.
+    """
+    if not is_trusted:
+        check_local_store(uri)
+    store = store_folder(uri)
+    if is_sqlite(uri):
+        check_sqlite_database(database_file(uri))
+    elif not is_trusted and store is not None:
+        check_folder_store(store, run_id)
+
+
+def check_local_store(uri: str) -> None:
+    """Refuses an address outside of the current folder, or with a secret in its path.
+
+    Other people can see the name of a file.
     """
     store = store_folder(uri)
     if store is None:

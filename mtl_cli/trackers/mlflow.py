@@ -10,16 +10,12 @@ from pydantic import PrivateAttr
 
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.other_files import check_entries
-from mtl_cli.core.sqlite_database import check_sqlite_database
 from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.trackers._mlflow_requests import load_quietly, server_errors
 from mtl_cli.trackers._mlflow_store import (
     URI_VARIABLE,
-    check_folder_store,
-    check_local_store,
-    database_file,
+    check_store,
     is_outside,
-    is_sqlite,
     move_user_to_environment,
     opened_database,
     store_folder,
@@ -69,7 +65,7 @@ class MLflow(Tracker):
         uri = move_user_to_environment(self.uri or mlflow.get_tracking_uri())
         self._is_trusted = self.uri is None and URI_VARIABLE in os.environ
         self._store_folder = store_folder(uri)
-        self._check_store(uri)
+        check_store(uri, self._is_trusted, recorded_id(run / ID_FILE))
         # `move_user_to_environment` leaves the addresses of databases as they are.
         self._printable_uri = re.sub(r"(?<=://)[^/]*@", "", uri)
         with server_errors(self._printable_uri), opened_database(uri):
@@ -84,19 +80,6 @@ class MLflow(Tracker):
                 self._client.update_run(self._run_id, status="RUNNING")
             self._log_parameters(values, mlflow_run.data.params)
 
-    def _check_store(self, uri: str) -> None:
-        """Refuses a database or a folder on this machine that may be unsafe.
-
-        An address in a configuration is checked more strictly, because somebody else
-        may have written the configuration.
-        """
-        if not self._is_trusted:
-            check_local_store(uri)
-        if is_sqlite(uri):
-            check_sqlite_database(database_file(uri))
-        elif not self._is_trusted and self._store_folder is not None:
-            check_folder_store(self._store_folder, recorded_id(self._folder / ID_FILE))
-
     def epoch(self, number: int, row: dict[str, Any]) -> None:
         with server_errors(self._printable_uri):
             self._log_metrics(flat_numbers(row), number)
@@ -108,13 +91,9 @@ class MLflow(Tracker):
                 if scores is not None:
                     self._log_files()
             finally:
-                self._terminate(scores)
-
-    def _terminate(self, scores: dict[str, Scores] | None) -> None:
-        """Records the end of the run, and whether it failed."""
-        status = "FAILED" if scores is None else "FINISHED"
-        milliseconds = int(1000 * self._event_time)
-        self._client.set_terminated(self._run_id, status, milliseconds)
+                status = "FAILED" if scores is None else "FINISHED"
+                milliseconds = int(1000 * self._event_time)
+                self._client.set_terminated(self._run_id, status, milliseconds)
 
     def _find_run(self) -> Any:
         """Returns the MLflow run that an earlier process of this run has created.
@@ -170,12 +149,11 @@ class MLflow(Tracker):
         """
         from mlflow.entities import Param
 
-        parameters = {
-            allowed_name(key): str(value)[:MAX_PARAMETER_LENGTH]
-            for key, value in flatten(values).items()
-        }
+        parameters = {allowed_name(key): str(v) for key, v in flatten(values).items()}
         new_parameters = [
-            Param(name, text) for name, text in parameters.items() if name not in logged
+            Param(name, text[:MAX_PARAMETER_LENGTH])
+            for name, text in parameters.items()
+            if name not in logged
         ]
         self._client.log_batch(self._run_id, params=new_parameters)
 
