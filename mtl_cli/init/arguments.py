@@ -89,7 +89,7 @@ def parse_tasks(arguments: list[str]) -> dict[str, str]:
 
 
 def parse_spaces(arguments: list[str], tasks: list[str]) -> dict[str, str]:
-    """Returns {task: its column or task of 0 and 1} for arguments `TASK:COLUMN`."""
+    """Returns {task: its space} for arguments `TASK:COLUMN`."""
     spaces: dict[str, str] = {}
     for argument in arguments:
         task, _, space = argument.partition(":")
@@ -136,6 +136,8 @@ def dataset_name(table: str) -> str:
 
 
 def hydra_reads_as_value(name: str) -> bool:
-    """Whether Hydra reads a text as null, a boolean or a number."""
-    number = r"(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(e-?\d[\d_]*)?"
-    return bool(re.fullmatch(rf"null|true|false|inf|nan|{number}", name, re.IGNORECASE))
+    """Whether Hydra reads the name of a data set as null, a boolean or a number."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    override = OverridesParser.create().parse_override(f"dataset={name}")
+    return not isinstance(override.value(), str)

@@ -20,13 +20,6 @@ Array = npt.NDArray[Any]
 # A column with at most this number of distinct values gets one embedding or one bucket
 # per value.
 MAX_CATEGORIES = 20
-# Tests for Arrow types whose values cannot be written as text.
-TESTS_FOR_TYPES_WITHOUT_TEXT = (
-    pa.types.is_null,
-    pa.types.is_binary,
-    pa.types.is_large_binary,
-    pa.types.is_fixed_size_binary,
-)
 
 
 @dataclass(frozen=True)
@@ -95,7 +88,8 @@ class ColumnProfile:
     def most_frequent(self, limit: int | None = None) -> dict[str, int]:
         """Returns {value: count} of at most `limit` values, the most frequent first."""
         order = np.argsort(-self.counts, kind="stable")[:limit]
-        return {self.values[int(i)].as_py(): int(self.counts[i]) for i in order}
+        values = self.values.take(pa.array(order)).to_pylist()
+        return dict(zip(values, self.counts[order].tolist(), strict=True))
 
     def numbers_by_row(self) -> Array:
         """Returns the value of each row, NaN if it is missing or no number, (rows,)."""
@@ -138,7 +132,9 @@ def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
     arrow_type = array.type
     if is_list(arrow_type):
         return profile_lists(name, array)
-    has_no_text = any(test(arrow_type) for test in TESTS_FOR_TYPES_WITHOUT_TEXT)
+    types = pa.types
+    tests = types.is_null, types.is_binary, types.is_large_binary
+    has_no_text = any(t(arrow_type) for t in (*tests, types.is_fixed_size_binary))
     if has_no_text or unusable_type(array):
         codes = missing_as_minus_1(array)
         kind: Kind = "other" if (codes == 0).any() else "empty"
@@ -195,8 +191,7 @@ def normalized(cells: pa.ChunkedArray) -> pa.Array:
 def floats_as_whole(array: pa.Array) -> pa.Array:
     """Converts floats to int64 if all are whole numbers and exact in their float type.
 
-    pandas stores a column of whole numbers as floats if some cells are empty. Other
-    arrays are returned unchanged.
+    pandas stores a column of whole numbers as floats if some cells are empty.
     """
     has_values = array.null_count < len(array)
     if has_values and pa.types.is_floating(array.type):

@@ -14,12 +14,8 @@ DATE_AS_NUMBER = "^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$"
 
 
 def summarize(column: ColumnProfile) -> str:
-    """Describes the kind of a column's values, and the range or examples of the values.
-
-    For example "text, 3 distinct, 2.0% missing: DE, FR, US".
-    """
-    # A profile of the kind `empty` or `other` holds no values, so the summary names the
-    # type.
+    """Describes a column, as in "text, 3 distinct, 2.0% missing: DE, FR, US"."""
+    # A profile of the kind `empty` or `other` holds no values.
     lists = column.lists
     if column.kind in ("empty", "other") or (lists and lists.elements.kind == "other"):
         return f"{column.arrow_type}{missing_share(column)}"

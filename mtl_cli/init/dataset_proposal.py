@@ -73,10 +73,7 @@ def propose_dataset(
 ) -> DatasetProposal:
     """Returns the proposal for a table.
 
-    Args:
-        columns: the profiles of all columns.
-        labels: {task: its label column}.
-        spaces: {task: its space}, for tasks with a space.
+    `labels` are {task: its label column}, `spaces` are {task: its space}.
     """
     column_by_name = {column.name: column for column in columns}
     tasks = {}
@@ -84,8 +81,8 @@ def propose_dataset(
         column = find_column(f"--task {task}", label, column_by_name)
         tasks[task] = propose_task(task, f"--task {task}", column)
     notes = notes_on_spaces(tasks, spaces)
-    # All spaces are computed from `tasks` without spaces. So a task that is the space
-    # of another task counts with all its labels, even if it has a space itself.
+    # A task that is the space of another task counts with all its labels, even if it
+    # has a space itself: all spaces are computed from `tasks` without spaces.
     tasks |= {
         task: limit_to_space(task, space, tasks, column_by_name)
         for task, space in spaces.items()
@@ -122,8 +119,8 @@ def leave_out_time_of_entity(
 ) -> ColumnProposal:
     """Leaves out the time of a user or an item, such as the time of registration.
 
-    Rows cannot be split by such a column, which has one time for each user or item. The
-    `entities` are the columns for which `is_entity` is true.
+    Such a column has one time for each value of a column among `entities`, so the rows
+    cannot be split by it.
     """
     time = proposal.column
     if proposal.role != "time" or time.num_distinct < 2:

@@ -22,14 +22,9 @@ MIN_EQUAL_SHARE = 0.9
 def detect_csv_options(files: Files, columns: list[str] | None) -> Csv:
     """Returns the keys `dataset.csv.*` of a text file, with the detected delimiter.
 
-    Args:
-        files: the files of the table; their format is known.
-        columns: the names of the columns, or `NUMBERED_COLUMNS`, if the file has no
-            header. None if the first line holds the names.
-
-    Raises:
-        DataError: if the file has a single column, or does not fit `columns`.
-        UnsafeFileError: if the file is not text.
+    `columns` are the names of the columns, or `NUMBERED_COLUMNS`, if the file has no
+    header; None if the first line holds the names. A file with a single column, or with
+    another number of columns, is refused.
     """
     with files.system.open_input_stream(files.paths[0]) as stream:
         start = stream.read(HEADER_BYTES)

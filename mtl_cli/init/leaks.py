@@ -29,10 +29,9 @@ def mark_leak(
     tasks: dict[str, TaskProposal],
     columns: dict[str, ColumnProfile],
 ) -> ColumnProposal:
-    """Adds a warning to a feature that predicts a label.
+    """Adds a warning to a feature that predicts a label, unless it holds lists.
 
-    The values of lists are not compared with labels. `columns` are all columns of the
-    table by name.
+    `columns` are all columns of the table by name.
     """
     column = proposal.column
     if not proposal.is_feature or column.kind == "list":
@@ -43,8 +42,7 @@ def mark_leak(
                 f"the column {sign}; is the column known before the prediction? If "
                 "not, remove the feature"
             )
-            warning = join_remarks(warning, proposal.warning)
-            return replace(proposal, warning=warning)
+            return replace(proposal, warning=join_remarks(warning, proposal.warning))
     return proposal
 
 
@@ -75,9 +73,8 @@ def positive_only_value(column: ColumnProfile, y: Array) -> str:
     """Returns the value, in a column of two values, that only rows with label 1 hold.
 
     For example, if the label is a click, a column of conversions is 1 only in rows with
-    label 1. If p is the share of rows with label 1, then n rows with the same value all
-    have label 1 by chance with the probability p^n. If this probability is not below
-    `MAX_CHANCE`, or no such value exists, returns "".
+    label 1. Returns "" without such a value, or if chance may explain it: n rows all
+    have label 1 with the probability p^n, if p is the share of rows with label 1.
     """
     is_labelled = (column.codes >= 0) & ~np.isnan(y)
     if column.num_distinct != 2 or not is_labelled.any():
@@ -122,11 +119,7 @@ def num_distinct_pairs(first: Array, second: Array) -> tuple[int, int, int]:
 
 
 def correlation(column: ColumnProfile, y: Array) -> float:
-    """Returns the absolute correlation of a column with a label.
-
-    Returns 0 if too few rows have a number and a label, or if all numbers or all labels
-    are equal.
-    """
+    """Returns the absolute correlation of a column with a label; 0 if it is unknown."""
     x = column.numbers_by_row()
     both_finite = np.isfinite(x) & np.isfinite(y)
     x, y = x[both_finite], y[both_finite]

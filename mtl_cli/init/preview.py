@@ -61,8 +61,7 @@ def read_preview(
         key: the argument of the command line that names the table.
         path: a file, a folder of Parquet files, a pattern, or a URL.
         columns: see `detect_csv_options`.
-        training_csv: the keys `dataset.csv.*` of the training table, if `path` is a
-            test table. The test table must be written in the same way.
+        training_csv: how the training table is written, and so a test table too.
     """
     # Only for a folder, `auto` finds the format, and the Parquet files.
     files = find_files(key, path, "auto" if data_path(path).is_dir() else ANY_FORMAT)
@@ -90,10 +89,7 @@ def read_preview(
 
 
 def take_first(all_parts: Iterator[pa.Table]) -> tuple[list[pa.Table], bool]:
-    """Takes the first parts of a table, until they exceed `MAX_ROWS` or `MAX_BYTES`.
-
-    Returns: the parts taken, and whether they hold all rows of the table.
-    """
+    """Takes parts up to a limit of size; also returns whether these are all parts."""
     first_parts = []
     num_rows = num_bytes = 0
     for part in all_parts:

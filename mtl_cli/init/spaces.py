@@ -24,7 +24,7 @@ MAX_OUTSIDE_SHARE = 0.05
 def notes_on_spaces(
     tasks: dict[str, TaskProposal], spaces: dict[str, str]
 ) -> list[str]:
-    """Returns notes that name the spaces that tasks without a space seem to need."""
+    """Names the spaces that tasks without a space seem to need, in a note each."""
     return [
         f"{task} is above 0 only where {space} is 1 (with few exceptions or none); to "
         f"use only these rows for {task}, add --space {task}:{space}"
@@ -63,10 +63,9 @@ def limit_to_space(
     tasks: dict[str, TaskProposal],
     columns: dict[str, ColumnProfile],
 ) -> TaskProposal:
-    """Returns a task's proposal without the labels outside the task's space.
+    """Returns a task's proposal without the labels in rows where the space is not 1.
 
-    `space` is the name of another task, or of a column of 0 and 1. The rows where the
-    space is 1 are inside the space.
+    `space` is the name of another task, or of a column of 0 and 1.
     """
     argument = f"--space {task}:{space}"
     inside = space_labels(argument, space, tasks, columns) == 1

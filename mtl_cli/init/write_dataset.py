@@ -15,7 +15,7 @@ from mtl_cli.init.arguments import (
     parse_spaces,
     parse_tasks,
 )
-from mtl_cli.init.column_profile import ColumnProfile, profile_column
+from mtl_cli.init.column_profile import profile_column
 from mtl_cli.init.column_proposal import ColumnProposal
 from mtl_cli.init.dataset_proposal import DatasetProposal, propose_dataset
 from mtl_cli.init.read_tables import read_tables
@@ -44,7 +44,11 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     columns = [profile_column(c, train.table[c]) for c in train.table.column_names]
     check_header(train, columns, list(labels.values()))
     if not labels:
-        raise missing_task_error(train.path, columns)
+        candidates = [c for c in columns if c.num_distinct == 2] or columns
+        names = ", ".join(readable_name(column.name) for column in candidates)
+        raise ConfigError(
+            f"--task: say what to predict; possible columns of '{train.path}': {names}"
+        )
     proposal = propose_dataset(columns, labels, spaces)
     if tables.test is not None:
         check_test_labels(train, tables.test, proposal.tasks)
@@ -61,15 +65,6 @@ def write_dataset(arguments: argparse.Namespace) -> str:
         f"  mtl-train dataset={name} model=mmoe",
     ]
     return "\n".join(lines) + "\n"
-
-
-def missing_task_error(path: str, columns: list[ColumnProfile]) -> ConfigError:
-    """Returns the error for a command without --task, with possible label columns."""
-    candidates = [column for column in columns if column.num_distinct == 2] or columns
-    names = ", ".join(readable_name(column.name) for column in candidates)
-    return ConfigError(
-        f"--task: say what to predict; possible columns of '{path}': {names}"
-    )
 
 
 def target_path(name: str, may_exist: bool) -> Path:

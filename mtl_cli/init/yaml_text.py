@@ -75,10 +75,8 @@ def table_lines(name: str, tables: Tables) -> list[str]:
 
 
 def split_lines(proposal: DatasetProposal, has_test: bool) -> list[str]:
-    """Returns the lines of the keys about splits, weights, groups and scenarios.
-
-    If there is a test table, the rows of the training table are not split by time.
-    """
+    """Returns the lines of the keys about splits, weights, groups and scenarios."""
+    # With a test table, the rows of the training table are not split by time.
     split_column = None if has_test else proposal.split_column
     split_by = "time" if split_column else "random"
     test_fraction = 0.0 if has_test else 0.1

@@ -16,10 +16,7 @@ states_by_token: dict[bytes, Any] = {}
 
 
 def replace_pickle() -> None:
-    """Makes Optuna's CMA-ES sampler use `keep_state` and `kept_state`.
-
-    Optuna has no option for this, so `pickle` is replaced in the sampler's module.
-    """
+    """Replaces `pickle` in the module of Optuna's CMA-ES sampler."""
     import optuna.samplers._cmaes as cmaes_sampler
 
     cmaes_sampler.pickle = SimpleNamespace(dumps=keep_state, loads=kept_state)

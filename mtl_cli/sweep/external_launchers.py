@@ -36,19 +36,18 @@ STOP_CHECK_SECONDS = 1.0
 def stop_external_jobs(sweep: Path, reason: str = "") -> None:
     """Interrupts the running jobs of a stopped sweep, and waits until they have ended.
 
-    Jobs on other machines look for the mark, a file in the sweep's folder, and stop by
-    themselves. A job that a launcher has killed cannot record its end, so this function
-    records the end. `reason` says why the launcher has failed; it is "" if the user
-    stops the sweep.
+    Jobs on other machines see that the sweep is stopped, and end by themselves. A job
+    that a launcher has killed cannot record its end, so this function does. `reason`
+    says why the launcher has failed; it is "" if the user stops the sweep.
     """
     cancel_queued_slurm_jobs()
     for record in running_here(sweep):
         with contextlib.suppress(ProcessLookupError):
             os.kill(record.pid, signal.SIGINT)
     deadline = time.monotonic() + job_processes.GRACE_SECONDS
-    while time.monotonic() < deadline and any(
-        map(may_be_alive, running_records(sweep))
-    ):
+    while any(map(may_be_alive, running_records(sweep))):
+        if time.monotonic() > deadline:
+            break
         time.sleep(POLL_SECONDS)
     for record in running_here(sweep):
         if has_ended(record.pid):
@@ -79,27 +78,18 @@ def running_records(sweep: Path) -> list[JobRecord]:
 
 
 def may_be_alive(record: JobRecord) -> bool:
-    """Whether the process of a job may still run.
-
-    The process of another machine counts as running: its id means nothing here.
-    """
+    """Whether a job may still run; the process of another machine is not known here."""
     return record.host != socket.gethostname() or not has_ended(record.pid)
 
 
 def record_cut_off_job(sweep: Path, record: JobRecord, reason: str) -> None:
-    """Records the end of a job whose process the launcher has killed.
-
-    Without a reason, the user has stopped the sweep: then the job is interrupted, not
-    failed.
-    """
+    """Records the end of a job that the launcher has killed, and why, if it failed."""
     seconds = seconds_since_start(sweep, record)
     if reason:
         record_death(sweep, record, f"cut off: {reason}", seconds)
         return
+    record.status, record.error, record.code = "interrupted", "cut off", 130
     record.seconds = seconds
-    record.status = "interrupted"
-    record.error = "cut off"
-    record.code = 130
     record.write(sweep)
 
 

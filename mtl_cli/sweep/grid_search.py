@@ -41,8 +41,7 @@ def uses_grid_sampler(config: DictConfig) -> bool:
 def adapt_grid_sampler() -> None:
     """Makes a search over a grid try each of its points once.
 
-    Neither Optuna nor Hydra's plugin has options for this. So three methods are
-    replaced, for the whole process.
+    Optuna and Hydra's plugin have no options for this, so three methods are replaced.
     """
     sweeper_class: Any = OptunaSweeperImpl
     sweeper_class._to_grid_sampler_choices = staticmethod(grid_values)
@@ -62,14 +61,11 @@ def end_trial(*arguments: Any) -> None:
 
 
 def grid_values(distribution: BaseDistribution) -> list[Any]:
-    """Lists the values of one key in a grid: both ends of a range are included.
+    """Lists the values of one key in a grid.
 
-    The plugin's own method leaves out the last value of a range.
-
-    Raises:
-        ValueError: if the values cannot be listed, as in `interval(0.0,0.5)`.
-        TypeError: if the values cannot be sorted, as Optuna requires, such as null and
-            1.
+    The plugin's own method leaves out the last value of a range. Raises a `ValueError`
+    if the values cannot be listed, as in `interval(0.0,0.5)`, or a `TypeError` if they
+    cannot be sorted, as Optuna requires, such as null and 1.
     """
     if isinstance(distribution, CategoricalDistribution):
         return sorted(distribution.choices)
@@ -119,14 +115,11 @@ def num_points_to_try(grid: GridSampler, trials: list[FrozenTrial]) -> int:
 
 
 def ask_for_point(study: optuna.Study, *arguments: Any) -> optuna.trial.Trial:
-    """Calls Optuna's `Study.ask` for a new trial, unless the grid has no points left.
+    """Calls Optuna's `Study.ask` for a new trial, or raises a `CompleteGridError`.
 
     Other sweeps with the same database may have taken the last points. In the middle of
     a batch of trials, the trial repeats a point instead: Hydra's sweeper must finish a
     batch that it has begun.
-
-    Raises:
-        CompleteGridError: if no point is left.
     """
     storage = study._storage
     if isinstance(study.sampler, GridSampler) and isinstance(storage, SearchStorage):

@@ -30,9 +30,7 @@ def heartbeat_key(sweep_id: str) -> str:
 class Heartbeat(threading.Thread):
     """Changes this sweep's heartbeat, and queues the trials of cut-off sweeps again.
 
-    The clocks of machines differ, so no times of two machines are compared. A sweep
-    counts as cut off if its heartbeat has not changed for `MAX_SILENCE_SECONDS` on this
-    machine's clock.
+    The clocks of machines differ, so silence is measured on this machine's clock.
     """
 
     def __init__(self, study: optuna.Study) -> None:

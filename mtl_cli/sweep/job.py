@@ -77,7 +77,12 @@ def prepare_process(job: Job) -> None:
     os.setsid()
     die_with_parent()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    redirect_output(job.record.stderr_path(job.sweep))
+    # The sweep's table has the terminal: stdout (1) is dropped, stderr (2) is kept.
+    stderr = job.record.stderr_path(job.sweep)
+    for path, descriptor in ((os.devnull, 1), (stderr, 2)):
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        os.dup2(file, descriptor)
+        os.close(file)
     faulthandler.enable()
     if job.threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(job.threads)
@@ -111,14 +116,6 @@ def die_with_parent() -> None:
     threading.Thread(target=watch, args=arguments, daemon=True).start()
 
 
-def redirect_output(stderr: Path) -> None:
-    """Sends stderr to a file and drops stdout: the sweep's table has the terminal."""
-    for path, descriptor in ((os.devnull, 1), (stderr, 2)):  # 1: stdout, 2: stderr
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-        os.dup2(file, descriptor)
-        os.close(file)
-
-
 def execute_job(job: Job) -> None:
     """Executes the run of a job, and notes its status and scores in its record."""
     from mtl_cli.core import plugins
@@ -145,15 +142,14 @@ def execute_job(job: Job) -> None:
 def note_scores(job: Job) -> None:
     """Notes the first metric of each task of a finished run, and the run's objective.
 
-    The first metrics are of the validation rows; without validation rows, of the test
-    rows; without both, of the training rows. The objective is the monitored metric of
-    the validation rows. Without validation rows, the objective stays None, because a
-    search must not choose by other rows.
+    The first metrics are of the validation rows or, without these, of the test or
+    training rows. The objective, the monitored metric, is of the validation rows alone:
+    a search must not choose by other rows.
     """
     from mtl_cli.config.check import check
     from mtl_cli.config.monitor import metrics_of_run
     from mtl_cli.scoring.scores import monitored_score, monitored_value, read_scores
-    from mtl_cli.sweep.row_settings import row_settings
+    from mtl_cli.sweep.search_measure import row_settings
 
     config = check(job.composed)
     scores = read_scores(job.folder, config.outputs)

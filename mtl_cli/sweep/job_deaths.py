@@ -17,11 +17,9 @@ def record_death(sweep: Path, record: JobRecord, reason: str, seconds: float) ->
     If the job died before it began its run, its folder may hold an earlier run. The
     earlier run stays as it is.
     """
-    record.seconds = seconds
-    record.status = "failed"
+    record.status, record.error, record.code = "failed", reason, 1
     record.has_died = True
-    record.code = 1
-    record.error = reason
+    record.seconds = seconds
     record.write(sweep)
     run = sweep / record.name
     stderr = record.stderr_path(sweep)
@@ -41,11 +39,7 @@ def record_death(sweep: Path, record: JobRecord, reason: str, seconds: float) ->
 
 
 def seconds_since_start(sweep: Path, record: JobRecord) -> float:
-    """Returns the seconds since the process of a job started.
-
-    The process writes the record when it starts, and again only when the job ends.
-    Until then, the result is the age of the record's file.
-    """
+    """Returns the age of a running job's record, which was written at its start."""
     try:
         return max(0.0, time.time() - record.path(sweep).stat().st_mtime)
     except OSError:

@@ -23,9 +23,7 @@ from mtl_cli.runs.text_tables import format_metric
 from mtl_cli.sweep.job_deaths import seconds_since_start
 
 POLL_SECONDS = 0.25
-# If writing the leaderboard takes 1 s, as in a large sweep, the next writing begins at
-# least 50 s later. So the writing takes at most 2 % of the time.
-LEADERBOARD_PAUSE = 50
+LEADERBOARD_PAUSE = 50  # see `update_leaderboard`
 STYLES = {"failed": "red", "interrupted": "yellow", "running": "cyan"}
 ORDER = "best first, by trainer.monitor on the validation rows"
 
@@ -116,7 +114,11 @@ class JobTable:
         self.update_leaderboard(records)
 
     def update_leaderboard(self, records: list[JobRecord]) -> None:
-        """Writes the leaderboard if jobs have ended and it was not written recently."""
+        """Writes the leaderboard if jobs have ended and it was not written recently.
+
+        If writing takes 1 s, as in a large sweep, the next writing begins at least
+        `LEADERBOARD_PAUSE` s later: it takes at most 2 % of the time.
+        """
         num_ended = sum(record.status != "running" for record in records)
         start = time.monotonic()
         if num_ended == self.num_on_leaderboard or start < self.next_leaderboard_time:
@@ -139,7 +141,10 @@ class JobTable:
                 no_wrap=name != "settings",  # only settings may be wrapped
             )
         for record in records:
-            status, seconds = self.status_and_seconds(record)
+            status, seconds = record.status, record.seconds
+            if status == "running":
+                seconds = seconds_since_start(self.folder, record)
+                status = "running" if record.pid else "starting"
             settings = shown_settings(record.settings, self.fixed_keys)
             table.add_row(
                 record.number,
@@ -153,13 +158,6 @@ class JobTable:
                 *(format_metric(record.shown_scores.get(title)) for title in titles),
             )
         return table
-
-    def status_and_seconds(self, record: JobRecord) -> tuple[str, float]:
-        """Returns a job's status for the table, and for how long the job has run."""
-        if record.status != "running":
-            return record.status, record.seconds
-        status = "running" if record.pid else "starting"
-        return status, seconds_since_start(self.folder, record)
 
 
 def best_first(records: list[JobRecord]) -> list[JobRecord]:

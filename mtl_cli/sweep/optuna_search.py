@@ -17,11 +17,6 @@ from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.sweep import cmaes_state, job_processes
 from mtl_cli.sweep.check_search import check_earlier_values
 from mtl_cli.sweep.search_measure import check_measure
-from mtl_cli.sweep.storage_errors import (
-    database_reason,
-    message_at_start,
-    storage_error_behind,
-)
 
 if TYPE_CHECKING:  # the search alone needs these packages
     import optuna
@@ -47,9 +42,9 @@ def resume_search(config: DictConfig, measure: dict[str, str]) -> bool:
     """Prepares a search to continue the trials of earlier starts of the same sweep.
 
     `n_trials` counts the completed trials of all starts. A trial is tried again first,
-    once per start, if its sweep was killed, or its job was killed or stopped; its run
-    is resumed. The function changes the section `hydra.sweeper` of the configuration.
-    For `measure`, see `measure_of_search`.
+    once per start, if its sweep was killed, or its job was killed or stopped. The
+    function changes the section `hydra.sweeper`. For `measure`, see
+    `measure_of_search`.
 
     Returns: whether earlier starts have completed all trials.
     """
@@ -69,6 +64,7 @@ def resume_search(config: DictConfig, measure: dict[str, str]) -> bool:
     import sqlalchemy
 
     from mtl_cli.sweep.grid_search import limit_to_grid, uses_grid_sampler
+    from mtl_cli.sweep.search_database import message_at_start
 
     try:
         study = open_study(config)
@@ -131,10 +127,7 @@ def continue_study(sweeper: DictConfig, study: "optuna.Study") -> None:
 
 
 def best_trial_message() -> str:
-    """Names the best trial of a search that earlier starts have begun.
-
-    Returns "" for all other sweeps, and if the database can no longer be read.
-    """
+    """Names the best trial of a resumed search; returns "" for any other sweep."""
     if resumed_study is None:
         return ""
     try:
@@ -159,6 +152,8 @@ def open_study(config: DictConfig) -> "optuna.Study | None":
     """
     import optuna
     import sqlalchemy
+
+    from mtl_cli.sweep.search_database import database_reason
 
     sweeper = config.hydra.sweeper
     url = str(sweeper.storage)
@@ -215,6 +210,8 @@ def finish_jobs_if_storage_is_lost() -> Iterator[None]:
     except Exception as error:
         if current_storage is None:
             raise
+        from mtl_cli.sweep.search_database import storage_error_behind
+
         storage_error = storage_error_behind(error, current_storage.name)
         if storage_error is None:
             raise

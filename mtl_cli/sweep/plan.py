@@ -1,5 +1,6 @@
 """Reads the settings and keys of a configuration that concern its sweep."""
 
+import contextlib
 import itertools
 import math
 from typing import Any
@@ -42,27 +43,18 @@ def keys_of_values(values: dict[str, Any]) -> SweepKeys:
         raise ConfigError(explain(error, keys)) from None
 
 
-def keys_of_config(config: DictConfig) -> SweepKeys | None:
-    """Reads the keys from a sweep's configuration, before the jobs are composed.
-
-    Returns None if the keys cannot be resolved yet: the swept settings of a job may
-    still change the keys. A job whose keys cannot be resolved reports the error.
-    """
-    plain: Any = OmegaConf.to_container(config)
-    try:
-        keys = OmegaConf.create({key: plain[key] for key in SweepKeys.model_fields})
-        values: Any = OmegaConf.to_container(keys, resolve=True, throw_on_missing=True)
-    except (OmegaConfBaseException, KeyError):
-        return None
-    return keys_of_values(values)
-
-
 def check_number_of_jobs(config: DictConfig) -> None:
     """Refuses a sweep with too many jobs, or with wrong values of `SweepKeys`."""
-    keys = keys_of_config(config)
     is_grid = str(config.hydra.sweeper._target_).startswith(BASIC_SWEEPER)
     num_jobs = number_of_combinations(swept_settings(config)) if is_grid else 1
-    if num_jobs * (keys.repeats if keys else 1) > MAX_JOBS:
+    plain: Any = OmegaConf.to_container(config)
+    # The swept settings of a job may mend keys that cannot be resolved yet. If they do
+    # not, the job reports the error.
+    with contextlib.suppress(OmegaConfBaseException, KeyError):
+        keys = OmegaConf.create({key: plain[key] for key in SweepKeys.model_fields})
+        values: Any = OmegaConf.to_container(keys, resolve=True, throw_on_missing=True)
+        num_jobs *= keys_of_values(values).repeats
+    if num_jobs > MAX_JOBS:
         raise ConfigError(
             f"the sweep has more than {MAX_JOBS:,} jobs; give fewer values, or split "
             "the sweep"

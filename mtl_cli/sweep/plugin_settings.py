@@ -39,9 +39,8 @@ def uses_basic_launcher(hydra_config: HydraConf | DictConfig) -> bool:
 def prefix_new_keys(config: DictConfig) -> None:
     """Adds the prefix `++` to the keys that a file sweeps and that no file sets.
 
-    Without the prefix, Hydra refuses such keys. Only keys of the sections in
-    `config.overrides.OPEN_SECTIONS` get the prefix. `cli.arguments` adds it to keys on
-    the command line.
+    Without the prefix, Hydra refuses such keys. For the command line, `cli.arguments`
+    adds the prefix.
     """
     for section in ("params", "list_params", "grid_params"):
         params: Any = OmegaConf.select(config, f"hydra.sweeper.{section}")
@@ -83,61 +82,47 @@ def adapt_plugins(config: DictConfig) -> None:
     path would differ between jobs, and a cluster may start a job in another folder.
     """
     folder = Path(config.hydra.sweep.dir).absolute()
-    launcher = str(config.hydra.launcher._target_)
+    launcher, sweeper = config.hydra.launcher, config.hydra.sweeper
     with open_dict(config):
-        if str(config.hydra.sweeper._target_).startswith(LIST_SWEEPER):
-            adapt_list_sweeper(config.hydra.sweeper)
         config.hydra.overrides.hydra.extend(
             [f"hydra.sweep.dir={quoted(str(folder))}", "hydra.sweep.subdir=."]
         )
-        if launcher.startswith(SUBMITIT):
-            adapt_submitit(config, folder)
-        if launcher.startswith(RAY):
-            adapt_ray(config.hydra.launcher)
+        if str(sweeper._target_).startswith(LIST_SWEEPER):
+            for section in ("list_params", "grid_params"):
+                sweeper[section] = with_null_as_text(sweeper[section])
+        if str(launcher._target_).startswith(SUBMITIT):
+            print_warnings_once()
+            # A folder that the user has named stays.
+            if launcher.submitit_folder == f"{config.hydra.sweep.dir}/.submitit/%j":
+                launcher.submitit_folder = f"{new_submitit_folder(folder)}/%j"
+        if str(launcher._target_).startswith(RAY):
+            # A cluster that runs on this machine refuses the object store memory that
+            # the plugin requests by default. Keys that the user has set stay.
+            launcher.ray.init = {
+                "logging_level": "error",
+                "log_to_driver": False,
+                "object_store_memory": None,
+                **launcher.ray.init,
+            }
 
 
-def adapt_list_sweeper(sweeper: DictConfig) -> None:
+def with_null_as_text(params: DictConfig) -> dict[str, Any]:
     """Replaces each null among the values of the list sweeper by the text `null`.
 
     The plugin would write a null as `None`, and Hydra would read `None` as text.
     """
-    for section in ("list_params", "grid_params"):
-        params: Any = OmegaConf.to_container(sweeper[section])
-        for key, values in params.items():
-            if isinstance(values, list):
-                params[key] = ["null" if value is None else value for value in values]
-        sweeper[section] = params
-
-
-def adapt_submitit(config: DictConfig, sweep: Path) -> None:
-    """Makes submitit print less, and keep its pickles in a safe folder."""
-    print_warnings_once()
-    launcher = config.hydra.launcher
-    # A folder that the user has named stays.
-    if launcher.submitit_folder == f"{config.hydra.sweep.dir}/.submitit/%j":
-        launcher.submitit_folder = f"{new_submitit_folder(sweep)}/%j"
-
-
-def adapt_ray(launcher: DictConfig) -> None:
-    """Makes Ray print errors only, and join a cluster that runs on this machine.
-
-    A running cluster refuses the object store memory that the plugin requests by
-    default. Keys of `ray.init` that the user has set stay.
-    """
-    launcher.ray.init = {
-        "logging_level": "error",
-        "log_to_driver": False,
-        "object_store_memory": None,
-        **launcher.ray.init,
+    values: Any = OmegaConf.to_container(params)
+    return {
+        key: ["null" if x is None else x for x in xs] if isinstance(xs, list) else xs
+        for key, xs in values.items()
     }
 
 
 def new_submitit_folder(sweep: Path) -> Path:
     """Makes a new folder for submitit's files at one start of a sweep.
 
-    Submitit reads results as pickles, and a pickle can run code when it is loaded. The
-    new folder has a random name, and only this user can write to it: so nobody else can
-    have put pickles there.
+    Submitit reads results as pickles, and a pickle can run code when it is loaded. Only
+    this user can write to the folder, so nobody else can have put pickles there.
     """
     parent = sweep / ".submitit"
     parent.mkdir(exist_ok=True)
@@ -164,9 +149,8 @@ def remove_submitit_pickles(sweep: Path) -> None:
 def is_submitit_folder(path: Path) -> bool:
     """Whether `new_submitit_folder` has made a folder, now or at an earlier start.
 
-    `new_submitit_folder` makes no links, and no folders that other users may read. But
-    some file systems, such as CIFS, show another owner or mode than a folder was made
-    with.
+    Other users cannot read such a folder. But some file systems, such as CIFS, show
+    another owner or mode than a folder was made with.
     """
     entry = path.lstat()
     if not stat.S_ISDIR(entry.st_mode):

@@ -1,4 +1,7 @@
-"""Connects a search to its database: an SQLite file, or a server such as PostgreSQL."""
+"""Connects a search to its database, and explains the errors of the database.
+
+The database is an SQLite file, or a server such as PostgreSQL.
+"""
 
 import contextlib
 import socket
@@ -13,9 +16,9 @@ from optuna.storages import RDBStorage
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.errors import ConfigError, StorageError, first_line
 from mtl_cli.core.other_files import UnsafeFileError
+from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.sqlite_database import check_sqlite_database
-from mtl_cli.sweep.search_storage import SearchStorage
-from mtl_cli.sweep.storage_errors import KEY, NEW_DATABASE
+from mtl_cli.sweep.search_storage import KEY, NEW_DATABASE, SearchStorage
 
 CONNECT_SECONDS = 5  # the default; a URL may set `?connect_timeout=`
 # Options of PostgreSQL's client library. If the other end of a connection is gone, the
@@ -145,3 +148,43 @@ def read_or_make_id(sweep: Path) -> str:
     new_id = f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"
     write_text(path, f"{new_id}\n")
     return new_id
+
+
+def database_reason(error: Exception) -> str:
+    """Returns the text of a database's own error, without the errors around it."""
+    cause = error.__cause__ or error
+    # SQLAlchemy's error holds the database's own error, with a shorter text.
+    return first_line(getattr(cause, "orig", cause))
+
+
+def message_at_start(error: Exception, url: str) -> str:
+    """Returns the message about a database with which a search cannot start."""
+    if isinstance(error, StorageError):  # without a connection
+        return f"{error}; correct the URL, or start the server"
+    return (
+        f"{KEY}: {mask_secrets(url)}: {database_reason(error)}; take a database that "
+        f"Optuna has made and that you may write to, or {NEW_DATABASE}"
+    )
+
+
+def storage_error_behind(
+    error: BaseException | None, storage_name: str
+) -> StorageError | None:
+    """Returns the error of the database that has caused an error; None if none has.
+
+    Several errors may lie between the two: the connection is lost while the sweeper
+    reports a trial's value; the sweeper then reports the trial as failed, and Optuna
+    raises an error about the value.
+    """
+    while error is not None:
+        # An error of Optuna's storage.
+        if isinstance(error, KeyError) and "Record does not exist." in error.args:
+            return StorageError(
+                f"{KEY}: {storage_name}: a record is missing; {NEW_DATABASE}"
+            )
+        if isinstance(error, StorageError):
+            return StorageError(f"{error}; the same command resumes the search")
+        if isinstance(error, sqlalchemy.exc.SQLAlchemyError):
+            return StorageError(f"{KEY}: {storage_name}: {first_line(error)}")
+        error = error.__cause__ or error.__context__
+    return None

@@ -1,5 +1,6 @@
 """The measure by which a search compares its trials: one metric of the same rows."""
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
 from mtl_cli.core.errors import ConfigError, MtlError
+from mtl_cli.core.locations import absolute_paths
 from mtl_cli.core.message_text import comma_list
 from mtl_cli.core.secrets import mask_secrets
 
@@ -23,6 +25,9 @@ SAME_MEASURE = (
 )
 # The attribute of a study that holds the measure of its trials.
 MEASURE_ATTRIBUTE = "mtl-cli:measure"
+# The keys of `dataset` that determine how rows are read and used, not which rows.
+NOT_ABOUT_ROWS = {"name", "format", "csv", "stream", "group_column"}
+NOT_ABOUT_ROWS |= {"features", "tasks", "groups", "group"}
 
 
 def measure_of_search(config: DictConfig, settings: list[Override]) -> dict[str, str]:
@@ -83,7 +88,6 @@ def example_choices(settings: list[Override]) -> Iterator[list[str]]:
 def measure_of_trial(config: "Config", swept_keys: set[str]) -> dict[str, str]:
     """Returns the measure of a trial without the hash of the data."""
     from mtl_cli.config.monitor import monitored_metrics
-    from mtl_cli.sweep.row_settings import row_settings
 
     monitor, dataset = config.trainer.monitor, config.dataset
     if not dataset.has_validation:
@@ -161,3 +165,33 @@ def check_measure(study: "optuna.Study", measure: dict[str, str]) -> None:
         "the change, or begin another search with hydra.sweep.dir=FOLDER and "
         "hydra.sweeper.study_name=NAME"
     )
+
+
+def row_settings(dataset: "Dataset") -> dict[str, str]:
+    """Returns the settings that choose a data set's validation rows and their labels.
+
+    Jobs with equal settings have the same validation rows. If a file holds the
+    validation rows, the other files and the split do not matter. Paths are made
+    absolute, because several relative paths can name one file. `comparison.same_rows`
+    has the rule for finished runs.
+
+    Returns: {key below `dataset`: value as text}.
+    """
+    from mtl_cli.comparison.same_rows import SPLIT_KEYS
+
+    left_out = NOT_ABOUT_ROWS.copy()
+    if dataset.only_scenario is None:
+        left_out.add("scenario")
+    if dataset.valid is not None:
+        left_out.update(SPLIT_KEYS, ["train", "test"])
+    elif dataset.valid_from == "train":
+        left_out.add("test")
+    else:
+        left_out.add("train")
+    values = dataset.model_dump(mode="json", exclude=left_out)
+    for key in {"train", "valid", "test"} - left_out:
+        if values.get(key):
+            values[key] = absolute_paths(values[key])
+    values["only_scenario"] = dataset.only_scenario
+    values["tasks"] = {name: t.encoding_keys() for name, t in dataset.tasks.items()}
+    return {key: json.dumps(value) for key, value in values.items()}

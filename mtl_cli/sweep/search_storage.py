@@ -17,8 +17,13 @@ from optuna.storages._rdb.models import TrialModel, TrialSystemAttributeModel
 from optuna.trial import FrozenTrial, TrialState
 
 from mtl_cli.core.errors import ConfigError, CutOffJobError
-from mtl_cli.sweep.storage_errors import KEY, NEW_DATABASE
 
+KEY = "hydra.sweeper.storage"
+# The advice in messages about the contents of a database.
+NEW_DATABASE = (
+    "use a new database: change hydra.sweeper.storage, or hydra.sweep.dir if the "
+    "database is in that folder"
+)
 # The attribute of a trial that holds the id of its sweep.
 SWEEP_ATTRIBUTE = "mtl-cli:sweep"
 # The attribute of a failed trial whose job or sweep was killed or stopped. The next
@@ -74,8 +79,8 @@ class SearchStorage(_CachedStorage):
         """Adds this sweep's id to a waiting trial, in an open transaction.
 
         The caller sets the state of the trial in the same transaction. A trial has room
-        for one id, so two sweeps cannot claim the same trial. Returns False if another
-        program has already started the trial.
+        for one id, so two sweeps cannot claim it. Returns False if another program has
+        already started the trial.
         """
         transaction = self._backend.scoped_session
         transaction.add(
@@ -105,9 +110,8 @@ class SearchStorage(_CachedStorage):
     def refuse_parameters(self, trial_id: int) -> None:
         """Raises a `ConfigError` if a trial that starts holds parameters already.
 
-        Each parameter of a trial becomes a setting of its job, so a database of
-        somebody else could set any key. A search never writes parameters to a waiting
-        trial: Optuna stores queued values in an attribute.
+        Each parameter becomes a setting of the trial's job, so a database of somebody
+        else could set any key. A search queues values in an attribute instead.
         """
         if self.get_trial(trial_id).params:
             raise ConfigError(

@@ -1,8 +1,4 @@
-"""Starts the jobs of a sweep. Every launcher of Hydra calls `start_jobs`.
-
-A configuration of a sweep can have several jobs: repeats with other seeds, and twins
-to compare the repeats with.
-"""
+"""Starts the jobs of a sweep. Every launcher of Hydra calls `start_jobs`."""
 
 import os
 from pathlib import Path
@@ -27,8 +23,8 @@ from mtl_cli.sweep.plan import keys_of_values
 from mtl_cli.sweep.plugin_settings import uses_basic_launcher
 from mtl_cli.sweep.repeats_and_twins import Variant, repeats_and_twins
 
-# The records of the jobs that this process has started, by run folder. No run folder
-# gets two jobs, although a search may try the same parameters twice, and two jobs may
+# The records of the jobs that this process has started, by run folder. A run folder
+# gets one job, although a search may try the same parameters twice, and two jobs may
 # have the same twin.
 records_by_folder: dict[Path, JobRecord] = {}
 
@@ -59,10 +55,10 @@ class Objective:
 def start_jobs(composed: DictConfig) -> Objective:
     """Starts the jobs of one composed configuration, and returns its objective.
 
-    Hydra's basic launcher calls this function for all configurations in one process,
-    and it returns while its jobs are running. Other launchers call it in one process
-    per configuration, and it waits for its jobs. The objective is the mean over the
-    repeats, without the twins. The function empties `composed` to save memory.
+    Hydra's basic launcher calls this function for all configurations in one process;
+    each call returns while its jobs are running. Other launchers call it in one process
+    per configuration, and it waits for its jobs. The objective is of the repeats, not
+    of the twins. The function empties `composed` to save memory.
     """
     hydra_config = HydraConfig.get()
     sweep = Path(hydra_config.runtime.output_dir)

@@ -45,7 +45,7 @@ from mtl_cli.runs.job_records import RECORDS, JobRecord, read_record
 from mtl_cli.sweep import job, job_processes, job_table, optuna_search, session
 from mtl_cli.sweep.folder_names import job_name, sweep_name
 from mtl_cli.sweep.job_table import JobTable
-from mtl_cli.sweep.row_settings import row_settings
+from mtl_cli.sweep.search_measure import row_settings
 from mtl_cli.sweep.session import Session, check_sweep_folder
 
 DATASET = """
