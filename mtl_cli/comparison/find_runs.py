@@ -7,8 +7,8 @@ from pathlib import Path
 
 from mtl_cli.comparison.configurations import EARLIER_RUN_KEY
 from mtl_cli.comparison.read_run import read_run
+from mtl_cli.comparison.run_settings import complete_settings
 from mtl_cli.comparison.runs import NEVER_BEGAN, Run
-from mtl_cli.comparison.setting_defaults import complete_settings
 from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.message_text import comma_list, visible
 from mtl_cli.core.other_files import walk

@@ -9,7 +9,6 @@ this effect cancels in the difference. If the rows have groups, such as users, t
 takes samples of groups.
 """
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, Self
@@ -19,8 +18,14 @@ import numpy.typing as npt
 
 from mtl_cli.core.prediction_names import SCENARIO
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
+from mtl_cli.statistics.sampling_error import (
+    MIN_OF_CLASS,
+    MIN_UNITS,
+    RESAMPLES,
+    num_less_frequent,
+)
 from mtl_cli.statistics.sampling_units import SamplingUnits, sampling_units
-from mtl_cli.statistics.significance import DifferenceTest
+from mtl_cli.statistics.significance import DifferenceTest, t_test
 
 
 class UnusableError(Exception):
@@ -68,11 +73,11 @@ class Rows(NamedTuple):
 
 
 @dataclass(eq=False)
-class Predictions(ABC):
+class Predictions:
     """The predictions of all replicates of a configuration for one task.
 
-    Each subclass tests the difference of two scores in its own way. `make_predictions`
-    chooses the subclass.
+    Two scores are tested by the bootstrap. The subclasses in `predictions_by_metric`
+    test metrics for which there is a formula.
     """
 
     metric: Metric
@@ -124,19 +129,56 @@ class Predictions(ABC):
         except UndefinedError as reason:
             raise UnusableError(f"{self.metric.name} is undefined: {reason}") from None
 
-    @property
-    @abstractmethod
+    @cached_property
     def score(self) -> float:
         """The metric on all rows, averaged over replicates.
 
         Raises:
             UndefinedError: if the metric is undefined on the rows.
         """
+        return self.score_on(np.arange(len(self.rows.label)))
 
-    @abstractmethod
+    def score_on(self, indices: npt.NDArray[np.int64]) -> float:
+        label, weight = self.rows.label[indices], self.rows.weight[indices]
+        values = [self.metric(label, p[indices], weight) for p in self.by_replicate]
+        return float(np.mean(values))
+
+    @cached_property
+    def sampled_scores(self) -> Floats:
+        """The score on each bootstrap sample of the rows or groups, (samples,).
+
+        The samples depend on the units alone. So the sampled scores of two
+        configurations can be subtracted sample by sample.
+        """
+        rng = np.random.default_rng(0)
+        draws = (self.units.draw(self.units.num, rng) for _ in range(RESAMPLES))
+        return np.array([self.score_on(indices) for indices in draws])
+
     def test_on_same_rows(self, other: Self) -> DifferenceTest:
         """Tests whether two scores on the same rows, in the same groups, differ.
 
         Raises:
             UndefinedError, UnusableError: as for `score` and `test`.
         """
+        num_units = self.units.num
+        if num_units < MIN_UNITS:
+            raise TooFewRowsError(f"there are fewer than {MIN_UNITS} {self.units_text}")
+        num_informative = num_less_frequent(self.rows.label, self.rows.group)
+        if num_informative < MIN_OF_CLASS:
+            raise TooFewRowsError(
+                f"fewer than {MIN_OF_CLASS} {self.units_text} have another label than "
+                "the most frequent label"
+            )
+        difference = self.score - other.score
+        try:
+            sampled_differences = self.sampled_scores - other.sampled_scores
+        except UndefinedError:
+            raise UnusableError(
+                f"{self.metric.name} is undefined on some bootstrap samples of the rows"
+            ) from None
+        # The variance over bootstrap samples of n rows or groups is too small by the
+        # factor (n - 1) / n.
+        correction = np.sqrt(num_units / (num_units - 1))
+        error = np.std(sampled_differences, ddof=1) * correction
+        degrees = min(num_informative, num_units - 1)
+        return t_test(difference, float(error), degrees)

@@ -86,11 +86,13 @@ def macro_auc_influence(
     return float(np.mean(aucs)), np.mean(influences, axis=0)
 
 
-def standard_error(label: Floats, influence: Floats, units: SamplingUnits) -> float:
-    """Returns the standard error of an AUC or a macro AUC, or of a difference of two.
+def error_and_degrees(
+    label: Floats, influence: Floats, units: SamplingUnits
+) -> tuple[float, float]:
+    """Returns the standard error of an AUC, or of a difference of two, and its degrees.
 
-    For each class and unit, x is the sum of the influences of the unit's rows of the
-    class. The variance has three parts:
+    The AUCs may be macro AUCs. For each class and unit, x is the sum of the influences
+    of the unit's rows of the class. The variance has three parts:
 
     - Within a class, x varies between the units.
     - Another sample has other fractions of the classes. Such fractions shift a macro
@@ -98,37 +100,30 @@ def standard_error(label: Floats, influence: Floats, units: SamplingUnits) -> fl
       0 in both classes, so this part is 0.
     - If a unit has rows of several classes, its x of these classes vary together.
 
+    The degrees of freedom are Welch's (1947): if a class has few rows, the estimate of
+    its variance is rough, and a test by the normal distribution would call too many
+    differences real. A unit with rows of several classes adds to several variances, but
+    is only one unit. So the degrees are at most the number of units minus 1.
+
     Args:
         label: the class of each row, (rows,). Each class has rows of two units or more.
         influence: the influence of each row, (rows,), or the difference of the row's
             influences on two AUCs.
     """
-    variance = 0.0
+    by_class = [units.sums(influence, label == c) for c in np.unique(label)]
+    sizes = np.array([len(x) for _, x in by_class])
+    variances = np.array([len(x) * x.var(ddof=1) for _, x in by_class])
+    variance = variances.sum() + sum(len(x) * x.mean() ** 2 for _, x in by_class)
     # Sums over the classes, (units,).
     sum_of_x, sum_of_squares = np.zeros(units.num), np.zeros(units.num)
-    for c in np.unique(label):
-        unit, x = units.sums(influence, label == c)
-        variance += len(x) * (x.var(ddof=1) + x.mean() ** 2)
+    for unit, x in by_class:
         sum_of_x[unit] += x
         sum_of_squares[unit] += x**2
     # The square of the sum minus the squares: the products of x of different classes.
     products = np.sum(sum_of_x**2 - sum_of_squares)
     covariance = units.num / (units.num - 1) * products
-    return float(np.sqrt(max(0.0, variance + covariance)))
-
-
-def degrees_of_freedom(label: Floats, influence: Floats, units: SamplingUnits) -> float:
-    """Returns the degrees of freedom of `standard_error` (Welch 1947).
-
-    If a class has few rows, the estimate of its variance is rough, and a test by the
-    normal distribution would call too many differences real. A unit with rows of
-    several classes adds to several variances, but is only one unit. So the degrees are
-    at most the number of units minus 1.
-    """
-    by_class = [units.sums(influence, label == c)[1] for c in np.unique(label)]
-    variances = np.array([len(x) * x.var(ddof=1) for x in by_class])
+    error = float(np.sqrt(max(0.0, variance + covariance)))
     if not variances.any():
-        return np.inf
-    sizes = np.array([len(x) for x in by_class])
+        return error, np.inf
     welch = variances.sum() ** 2 / np.sum(variances**2 / (sizes - 1))
-    return float(min(welch, units.num - 1))
+    return error, float(min(welch, units.num - 1))

@@ -20,9 +20,8 @@ from mtl_cli.metrics.auc import group_aucs
 from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
 from mtl_cli.statistics.delong import (
     auc_influence,
-    degrees_of_freedom,
+    error_and_degrees,
     macro_auc_influence,
-    standard_error,
 )
 from mtl_cli.statistics.sampling_units import SamplingUnits, sampling_units
 from mtl_cli.statistics.significance import quantile
@@ -131,15 +130,19 @@ def delong_error(
     """
     label, prediction, weight = columns
     units = sampling_units(len(label), group)
-    class_sizes = [units.num_with(label == c) for c in np.unique(label)]
-    if len(class_sizes) < 2 or min(class_sizes) < MIN_OF_CLASS:
+    if smallest_class(label, units) < MIN_OF_CLASS:
         return None
     value, influence = INFLUENCES[metric.name](label, prediction, weight)
     if value in (0, 1):
         return None
-    error = standard_error(label, influence, units)
-    degrees = np.inf if units.are_rows else degrees_of_freedom(label, influence, units)
-    return SamplingError(error, 0.0, "delong", degrees)
+    error, degrees = error_and_degrees(label, influence, units)
+    return SamplingError(error, 0.0, "delong", np.inf if units.are_rows else degrees)
+
+
+def smallest_class(label: Floats, units: SamplingUnits) -> int:
+    """Returns the number of units with rows of the rarest class; 0 for one class."""
+    sizes = [units.num_with(label == c) for c in np.unique(label)]
+    return min(sizes) if len(sizes) > 1 else 0
 
 
 def bootstrap_error(

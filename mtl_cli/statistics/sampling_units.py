@@ -8,7 +8,6 @@ small.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -71,8 +70,8 @@ class SamplingUnits:
         drawn = random.integers(0, self.num, num)
         if self.are_rows:
             return drawn, np.arange(num)
-        sizes = self._rows_by_unit.sizes[drawn]
-        return self._rows_of(drawn), np.repeat(np.arange(num), sizes)
+        _, _, sizes = self._rows_by_unit
+        return self._rows_of(drawn), np.repeat(np.arange(num), sizes[drawn])
 
     def sort_rows(self) -> None:
         """Sorts the rows by unit, if draws need the order, so that threads share it."""
@@ -92,18 +91,11 @@ class SamplingUnits:
         return rows
 
     @cached_property
-    def _rows_by_unit(self) -> "RowsByUnit":
+    def _rows_by_unit(self) -> tuple[Indices, Indices, Indices]:
+        """The rows sorted by unit, where each unit starts, and the units' sizes."""
         sizes = np.bincount(self.unit_of_row)
         order = np.argsort(self.unit_of_row, kind="stable")
-        return RowsByUnit(order, starts=np.cumsum(sizes) - sizes, sizes=sizes)
-
-
-class RowsByUnit(NamedTuple):
-    """The indices of the rows, sorted by unit; where each unit starts; its size."""
-
-    order: Indices
-    starts: Indices
-    sizes: Indices
+        return order, np.cumsum(sizes) - sizes, sizes
 
 
 def sampling_units(num_rows: int, group: Groups | None) -> SamplingUnits:

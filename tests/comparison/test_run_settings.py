@@ -7,8 +7,7 @@ import pytest
 from helpers.planted_runs import auc, compared, write_run
 
 from mtl_cli.comparison.configurations import short_key
-from mtl_cli.comparison.run_settings import compared_settings
-from mtl_cli.comparison.setting_defaults import complete_settings
+from mtl_cli.comparison.run_settings import compared_settings, complete_settings
 
 
 def settings(run: str | None, seed: int = 1) -> dict[str, str]:

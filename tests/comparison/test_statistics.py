@@ -16,7 +16,7 @@ from mtl_cli.metrics.log_loss import log_loss
 from mtl_cli.metrics.metric import Floats, Metric
 from mtl_cli.metrics.regression import mae, rmse
 from mtl_cli.statistics import significance
-from mtl_cli.statistics.delong import auc_influence, standard_error
+from mtl_cli.statistics.delong import auc_influence, error_and_degrees
 from mtl_cli.statistics.sampling_error import RESAMPLES
 from mtl_cli.statistics.sampling_units import sampling_units
 from mtl_cli.statistics.significance import holm, quantile
@@ -189,7 +189,8 @@ def test_delong_of_several_seeds_tests_their_mean() -> None:
         auc_influence(label, a, weight)[1] - auc_influence(label, b, weight)[1]
         for a, b in zip(seeds, others, strict=True)
     ]
-    error = standard_error(label, np.mean(each, axis=0), sampling_units(60, None))
+    influence = np.mean(each, axis=0)
+    error, _ = error_and_degrees(label, influence, sampling_units(60, None))
     test = delong_of_two(label, seeds, others)
     factor = quantile(test.degrees_of_freedom)
     assert test.half_width == pytest.approx(factor * error, rel=1e-5)
