@@ -60,7 +60,15 @@ def add_day_tests(
         days, are_all_on_same_rows = common_days(
             score, base, split, task.name, dataset_of_run
         )
-        difference = difference_over_days(score, base, days, task.direction)
+        values = [day.difference for day in days]
+        difference = Difference(
+            configuration=score.configuration,
+            other=base.configuration,
+            direction=task.direction,
+            day_count=len(days),
+            paired_difference=mean_interval(values) if days else None,
+            replicate_test=day_test(values) if len(days) >= MIN_DAYS else None,
+        )
         score.differences["baseline"] = difference
         can_test_rows = are_all_on_same_rows and split == "test"
         if difference.replicate_test is None or not can_test_rows:
@@ -104,20 +112,6 @@ def common_days(
     if len(last_days) == 1:
         return days, True
     return list(last_days.values()), False
-
-
-def difference_over_days(
-    score: Score, base: Score, days: list[CommonDay], direction: int
-) -> Difference:
-    values = [day.difference for day in days]
-    return Difference(
-        configuration=score.configuration,
-        other=base.configuration,
-        direction=direction,
-        day_count=len(days),
-        paired_difference=mean_interval(values) if days else None,
-        replicate_test=day_test(values) if len(days) >= MIN_DAYS else None,
-    )
 
 
 def day_test(values: Sequence[float]) -> DifferenceTest:

@@ -19,16 +19,11 @@ EVALUATIONS = "evaluations.json"  # the file that marks a folder of `mtl-evaluat
 
 @dataclass
 class FoundFolders:
-    """The folders at and below a folder.
-
-    Attributes:
-        runs: the run folders, including the run folders of the jobs of sweeps.
-        sweeps: the folders of sweeps.
-        left_out: the folders that are links or cannot be read, each with the reason.
-    """
+    """The folders at and below a folder."""
 
     runs: list[Path] = field(default_factory=list)
     sweeps: list[Path] = field(default_factory=list)
+    # The folders that are links or cannot be read, each with the reason.
     left_out: list[str] = field(default_factory=list)
 
 
@@ -60,14 +55,9 @@ def read_runs(
         runs = [read_run(folder) for folder in folders.runs]
         for sweep in folders.sweeps:
             with suppress(DataError):  # a damaged record hides only these jobs
-                runs += [
-                    Run(
-                        sweep / job.name,
-                        NEVER_BEGAN,
-                        f"never began: {visible(job.error)}",
-                    )
-                    for job in jobs_that_never_began(sweep)
-                ]
+                for job in jobs_that_never_began(sweep):
+                    error = f"never began: {visible(job.error)}"
+                    runs.append(Run(sweep / job.name, NEVER_BEGAN, error))
         if not runs:
             reason = f"; left out: {comma_list(left_out)}" if left_out else ""
             raise ConfigError(
@@ -88,23 +78,18 @@ def read_runs(
 def mark_lines(runs: list[Run]) -> None:
     """Sets `is_in_line` of runs that start from a run, or from which a run starts."""
     records = [run.environment.get("start_from") for run in runs]
-    earlier_hashes = {
-        str(record.get("config_hash", ""))
-        for record in records
-        if isinstance(record, dict)
-    }
+    hashes = {str(r.get("config_hash", "")) for r in records if isinstance(r, dict)}
     for run in runs:
-        config_hash = str(run.environment.get("config_hash", "unknown"))
-        is_earlier_run = config_hash in earlier_hashes
+        is_earlier_run = str(run.environment.get("config_hash", "unknown")) in hashes
         run.is_in_line = EARLIER_RUN_KEY in run.settings or is_earlier_run
 
 
 def find_folders(folder: Path) -> FoundFolders:
     """Finds the runs and sweeps at or below a folder.
 
-    Folders that `mtl-evaluate` has written are left out, unless `folder` itself is one.
-    Such a folder holds copies of the runs of a sweep, with scores on another table. The
-    copies must not be compared with the original runs.
+    A folder that `mtl-evaluate` has written is left out, unless `folder` itself is one:
+    it holds copies of runs, with scores on another table, which must not be compared
+    with the original runs.
     """
     folders = FoundFolders()
 

@@ -27,7 +27,7 @@ def read_run(folder: Path) -> Run:
     the run has trained to its end.
     """
     # The status stays `damaged` until all files are read. A damaged run keeps what was
-    # read before the damage: `runs_by_dataset` needs its settings.
+    # read before: `runs_by_dataset` needs its settings.
     run = Run(folder)
     try:
         with reading(STATUS):
@@ -79,8 +79,7 @@ def reading(file: str) -> Iterator[None]:
         raise DamagedFileError(f"{file} is damaged") from None
 
 
-# The functions below raise an error of any kind if the file or a value is damaged. The
-# block of `reading` turns the error into a `DamagedFileError`.
+# The functions below raise an error of any kind if a value is damaged, see `reading`.
 
 
 def current_status(record: dict[str, Any]) -> str:

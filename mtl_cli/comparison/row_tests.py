@@ -97,16 +97,12 @@ def add_tests_of_task(
     """
     # Single-scenario twins are not in `task.scores`, so their rows are always read.
     not_to_read = {score.configuration for score in task.scores} - set(tested)
-    known_differences = [
+    differences = [
         d
         for on_rows in (task, *task.scenarios)
         for d in on_rows.all_differences
         if d.interval is not None
     ]
-    for difference in known_differences:
-        pair = {difference.configuration, difference.other}
-        difference.has_unread_rows = bool(pair & not_to_read)
-    differences = [d for d in known_differences if not d.has_unread_rows]
 
     @cache
     def read(configuration: Configuration) -> Predictions | UnusableError:
@@ -125,6 +121,10 @@ def add_tests_of_task(
 
     reasons: dict[str, None] = {}  # each reason once, in order
     for difference in differences:
+        pair = {difference.configuration, difference.other}
+        difference.has_unread_rows = bool(pair & not_to_read)
+        if difference.has_unread_rows:
+            continue
         where = ""
         try:
             first = of_scenario(difference.configuration, difference.scenario)
