@@ -91,8 +91,7 @@ def comparison_over_seeds(
     """Compares all configurations of one data set with the baseline, over seeds.
 
     Raises:
-        ConfigError: if no run has scores on the split, or if the baseline, the metric
-            or a task of the question does not exist.
+        ConfigError: if no run has scores on the split; or as `new_comparison`.
     """
     configurations = group_runs(runs)
     split = question.split or default_split(configurations)
@@ -132,13 +131,11 @@ def new_comparison(
 
 def default_split(configurations: list[Configuration]) -> str:
     """Returns `test`, or `valid` if runs have scores on validation rows only."""
-    splits = {
-        split
-        for c in configurations
-        for split in ("test", "valid")
-        if c.has_scores_on(split)
-    }
-    return "valid" if splits == {"valid"} else "test"
+
+    def has_scores_on(split: str) -> bool:
+        return any(c.has_scores_on(split) for c in configurations)
+
+    return "valid" if has_scores_on("valid") and not has_scores_on("test") else "test"
 
 
 def question_warnings(comparison: DatasetComparison, question: Question) -> list[str]:

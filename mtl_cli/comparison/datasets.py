@@ -4,7 +4,6 @@ The runs of one data set may have different `dataset` settings, for example beca
 files were moved. The settings of such a run are a variant of the data set.
 """
 
-from collections.abc import Callable
 from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -69,10 +68,9 @@ def find_datasets(
     runs_by_settings: dict[DatasetSettings, list[Run]],
     hashes: dict[DatasetSettings, set[object]],
 ) -> list[Variants]:
-    """Groups settings that belong to the same data set, see `runs_by_dataset`.
+    """Groups settings of the same data set, in the order of their first runs.
 
-    The groups are in the order of their first runs. `hashes` are the distinct values of
-    `data_hash` of the runs with these settings.
+    `hashes` are the values of `data_hash` of the runs with these settings.
     """
 
     @cache
@@ -86,8 +84,12 @@ def find_datasets(
         have_same_name = dataset_name(a) == dataset_name(b)
         return have_same_name and have_equal_test_rows(read_rows(a), read_rows(b))
 
-    with_hash = [settings for settings in runs_by_settings if hashes[settings]]
-    datasets = group_linked(with_hash, have_same_data)
+    datasets: list[Variants] = []
+    for settings in filter(hashes.get, runs_by_settings):
+        # If A and B have the same data, and B and C have it, all three are joined.
+        linked = [d for d in datasets if any(have_same_data(settings, v) for v in d)]
+        datasets = [d for d in datasets if d not in linked]
+        datasets.append([*chain.from_iterable(linked), settings])
     # Settings without a hash are added last, so that they do not join two data sets.
     for settings in (s for s in runs_by_settings if not hashes[s]):
         name = dataset_name(settings)
@@ -98,22 +100,6 @@ def find_datasets(
             datasets.append([settings])
     position = {settings: i for i, settings in enumerate(runs_by_settings)}
     return sorted(datasets, key=lambda dataset: min(position[s] for s in dataset))
-
-
-def group_linked(
-    all_settings: list[DatasetSettings],
-    have_same_data: Callable[[DatasetSettings, DatasetSettings], bool],
-) -> list[Variants]:
-    """Groups settings so that settings with the same data are in one group.
-
-    If A and B have the same data, and B and C have it, then A is in the group of C.
-    """
-    groups: list[Variants] = []
-    for settings in all_settings:
-        linked = [g for g in groups if any(have_same_data(settings, v) for v in g)]
-        groups = [g for g in groups if g not in linked]
-        groups.append([*chain.from_iterable(linked), settings])
-    return groups
 
 
 def dataset_settings(run: Run) -> DatasetSettings:

@@ -90,11 +90,11 @@ def common_days(
 ) -> tuple[list[CommonDay], bool]:
     """Returns the days on which two lines were scored on the same rows.
 
-    Usually, each day has rows of its own. Days that are scored on the same rows are not
-    independent, so only the last of them is returned. But if all days are scored on the
-    same rows, all of them are returned.
+    Usually, each day has rows of its own. Of several days with the same rows, only the
+    last is returned, because such days are not independent.
 
-    Returns: the days, and whether all of them are scored on the same rows.
+    Returns: the days, and whether all of them have the same rows: then all of them are
+        returned.
     """
     days: list[CommonDay] = []
     for day, value in score.by_replicate.items():

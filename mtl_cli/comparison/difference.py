@@ -46,9 +46,8 @@ class Verdict(StrEnum):
 class Difference:
     """The score of one configuration minus the score of another, on one task.
 
-    The row test is added after all differences of a comparison are made, and the
-    corrected p-values after all tests are made. The properties, such as `verdict`,
-    follow from the attributes.
+    The row test is added after all differences are made, and the corrected p-values
+    after all tests are made. The properties, such as `verdict`, follow from them.
 
     Attributes:
         other: the configuration whose score is subtracted.
@@ -67,7 +66,7 @@ class Difference:
             over seeds uses the common seeds if there are at least two, else all seeds.
         corrected_replicate_p: the p-value of `replicate_test`, see `correct_p_values`.
         row_test: the test over test rows; None if the predictions were not compared.
-        corrected_row_p: the p-value of `row_test`, see `correct_p_values`.
+        corrected_row_p: the p-value of `row_test`, corrected in the same way.
         has_too_few_rows: whether the test rows are too few for a row test.
         has_unread_rows: whether the test rows were not read for a row test, since
             `row_tests` limits how many are read.

@@ -21,7 +21,7 @@ class DatasetComparison:
 
     Attributes:
         dataset: the name of the data set, see `datasets.unique_names`.
-        configurations: the configurations that have scores, in order of appearance.
+        configurations: the configurations that have scores, in the order of their runs.
         differing_keys: the dotted settings in which the configurations differ.
         unscored: the configurations that are left out because they have no scores.
         warnings: reasons to trust the comparison less, such as few seeds.
@@ -49,14 +49,6 @@ class DatasetComparison:
     def shown_settings(self, configuration: Configuration) -> dict[str, str | None]:
         """Returns {key in `shown_keys`: value}, with None for a missing setting."""
         return {key: configuration.settings.get(key) for key in self.shown_keys}
-
-    @property
-    def dataset_name(self) -> str:
-        """The setting `dataset.name`.
-
-        All days of a line have the same `dataset_name`, but different `dataset`.
-        """
-        return self.baseline.settings.get("dataset.name", "")
 
     @property
     def heading(self) -> str:
@@ -91,11 +83,12 @@ class DatasetComparison:
 
         A task without a score on the rows of a scenario is left out there.
         """
-        tasks: dict[str, list[Task]] = {}
+        by_scenario: dict[str, DatasetComparison] = {}
         for task in self.all_tasks:
             if task.scenario and any(score.by_replicate for score in task.scores):
-                tasks.setdefault(task.scenario, []).append(task)
-        return {name: replace(self, tasks=tasks[name]) for name in tasks}
+                on_scenario = replace(self, tasks=[])
+                by_scenario.setdefault(task.scenario, on_scenario).tasks.append(task)
+        return by_scenario
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yields {column: value, not rounded} for each configuration and task.
@@ -136,9 +129,10 @@ def without_earlier_days(
     comparisons: list[DatasetComparison],
 ) -> list[DatasetComparison]:
     """Leaves out single days of lines, except for the last day of each data set."""
-    last_days = {c.dataset_name: c for c in comparisons if c.is_day_of_lines}
-    return [
-        c
+    # All days of a line have the same `dataset.name`, but different `dataset`.
+    last_days = {
+        c.baseline.settings.get("dataset.name"): c
         for c in comparisons
-        if not c.is_day_of_lines or c is last_days[c.dataset_name]
-    ]
+        if c.is_day_of_lines
+    }
+    return [c for c in comparisons if not c.is_day_of_lines or c in last_days.values()]

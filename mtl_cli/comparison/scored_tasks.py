@@ -19,8 +19,8 @@ def scored_tasks(
 ) -> list[Task]:
     """Returns the tasks that have the metric, with scores but without differences.
 
-    For the metric None, this is the first recorded metric of each task. Empty
-    `task_names` stand for all tasks.
+    The metric None stands for the first recorded metric of each task, and empty
+    `task_names` for all tasks.
 
     Raises:
         ConfigError: if no run has one of the named tasks, or no task has the metric.
@@ -84,18 +84,17 @@ def scored_task(
         s for score in recorded for s in score.get("scenarios", {})
     )
 
-    def task_on_rows(scenario: str) -> Task:
-        scores = [score_of(c, split, name, metric, scenario) for c in configurations]
-        return Task(
+    tasks = [
+        Task(
             name=name,
             metric=metric,
             direction=direction,
-            scores=scores,
+            scores=[score_of(c, split, name, metric, rows) for c in configurations],
             is_metric_known=bool(known_metrics),
             space=space,
-            scenario=scenario,
+            scenario=rows,
         )
-
-    task = task_on_rows("")
-    task.scenarios = [task_on_rows(scenario) for scenario in scenarios]
-    return task
+        for rows in ("", *scenarios)
+    ]
+    tasks[0].scenarios = tasks[1:]
+    return tasks[0]

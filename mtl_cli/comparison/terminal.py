@@ -49,9 +49,8 @@ def terminal_text(
 ) -> str:
     """Returns the tables and sentences of data sets and of lines, and the warnings.
 
-    A line is a chain of runs, one per day, see `comparison.lines`. Earlier days than
-    the last have no tables if lines are compared, or if only one line has runs on these
-    days. In this case, a list has the scores of each day.
+    Days before the last have no tables if lines are compared, or if only one line has
+    runs on these days. In the second case, a list has the scores of each day.
     """
     days = [c for c in comparisons if c.is_day_of_lines and len(c.configurations) == 1]
     if line_comparisons:

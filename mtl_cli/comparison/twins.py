@@ -7,6 +7,7 @@ configuration have at least one seed in common.
 
 import json
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from mtl_cli.comparison.configurations import ONLY_SCENARIO, Configuration
@@ -27,28 +28,29 @@ def single_task_twins(configurations: list[Configuration]) -> Twins:
     exact twin; the size counts most.
     """
     outside_model = {
-        c: frozenset(
-            (k, v) for k, v in c.settings.items() if not k.startswith("model.")
-        )
+        c: {k: v for k, v in c.settings.items() if not k.startswith("model.")}
         for c in configurations
     }
     single_task = [c for c in configurations if c.model == "single_task"]
     twins = {}
     for configuration in configurations:
-        if configuration in single_task:
-            continue
-        # {(is of another size, number of unmet settings): the first such candidate}
-        candidates: dict[tuple[bool, int], Configuration] = {}
-        for candidate in single_task:
-            if (
-                outside_model[candidate] == outside_model[configuration]
-                and candidate.runs.keys() & configuration.runs.keys()
-            ):
-                unmet = unmet_twin_settings(configuration, candidate)
-                candidates.setdefault((BOTTOM_UNITS in unmet, len(unmet)), candidate)
-        if candidates:
-            twins[configuration] = candidates[min(candidates)]
+        candidates = [
+            c
+            for c in single_task
+            if c.runs.keys() & configuration.runs.keys()
+            and outside_model[c] == outside_model[configuration]
+        ]
+        if candidates and configuration not in single_task:
+            distance = partial(distance_to_exact_twin, configuration)
+            twins[configuration] = min(candidates, key=distance)
     return twins
+
+
+def distance_to_exact_twin(
+    configuration: Configuration, candidate: Configuration
+) -> tuple[bool, int]:
+    unmet = unmet_twin_settings(configuration, candidate)
+    return BOTTOM_UNITS in unmet, len(unmet)
 
 
 def unmet_twin_settings(
