@@ -17,8 +17,8 @@ from mtl_cli.comparison.results import DatasetComparison, without_earlier_days
 from mtl_cli.comparison.row_tests import add_row_tests
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import have_same_validation_rows
-from mtl_cli.comparison.score_differences import add_score_differences
 from mtl_cli.comparison.scored_tasks import recorded_scores, scored_tasks
+from mtl_cli.comparison.seed_tests import add_score_differences
 from mtl_cli.comparison.sentences import sentences
 from mtl_cli.comparison.task import Task
 from mtl_cli.comparison.twins import split_single_scenario

@@ -109,6 +109,11 @@ def find_folders(folder: Path) -> FoundFolders:
     return folders
 
 
+def read_sweep(sweep: Path) -> list[Run]:
+    """Reads the runs below a folder, in the natural order of their names."""
+    return [read_run(f) for f in sorted(find_folders(sweep).runs, key=natural_order)]
+
+
 def natural_order(path: Path) -> list[tuple[int, str]]:
     """Returns a key for sorting paths that puts folder 10 after folder 9."""
     return [(int(name) if name.isdecimal() else -1, name) for name in path.parts]

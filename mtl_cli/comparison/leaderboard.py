@@ -5,8 +5,7 @@ from typing import Any
 
 from mtl_cli.comparison.configurations import differing_keys, group_runs
 from mtl_cli.comparison.csv_and_json import csv_text
-from mtl_cli.comparison.find_runs import find_folders, natural_order
-from mtl_cli.comparison.read_run import read_run
+from mtl_cli.comparison.find_runs import read_sweep
 from mtl_cli.comparison.runs import TRAINING_FACTS, Run
 from mtl_cli.core.atomic_write import RUN_AGAIN, write_text
 from mtl_cli.core.secrets import mask_secrets
@@ -22,8 +21,7 @@ def write_leaderboard(sweep: Path) -> Path:
     for each `SPLIT.TASK.METRIC`. Jobs that failed before they had a run folder come
     last.
     """
-    folders = sorted(find_folders(sweep).runs, key=natural_order)
-    runs = [read_run(folder) for folder in folders]
+    runs = read_sweep(sweep)
     setting_keys = [*differing_keys(group_runs(runs)), "seed"]
     score_names = dict.fromkeys(name for run in runs for name in run.flat_scores())
     test_first = sorted(score_names, key=lambda name: not name.startswith("test."))

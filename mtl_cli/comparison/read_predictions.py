@@ -28,7 +28,7 @@ from mtl_cli.core.prediction_names import (
     weight_name,
 )
 from mtl_cli.data.table import NO_GROUP, Array
-from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
+from mtl_cli.metrics.metric import Floats, UndefinedError
 from mtl_cli.runs.predictions_file import (
     PREDICTIONS,
     prediction_array,
@@ -56,7 +56,8 @@ def read_all_replicates(
     recorded = configuration.scores_by_replicate("test", task, metric)
     if not recorded:
         raise UnusableError(f"{metric} is undefined")
-    needs_groups = any(namesake.grouped for namesake in metrics_named(metric))
+    namesakes = metrics_named(metric)
+    needs_groups = any(namesake.grouped for namesake in namesakes)
     replicates = [
         read_one_run(configuration.runs[key], task, tables, needs_groups=needs_groups)
         for key in recorded
@@ -64,22 +65,17 @@ def read_all_replicates(
     rows, first_prediction = replicates[0]
     if not all(rows.are_same(r, compare_groups=needs_groups) for r, _ in replicates):
         raise DifferentRowsError("the seeds have different test rows")
-    fitting_metric = metric_for_shape(metric, first_prediction)
-    predictions = make_predictions(fitting_metric, rows, [p for _, p in replicates])
+    # The `log_loss` of binary tasks takes one prediction per row, and the `log_loss` of
+    # multiclass tasks takes several.
+    has_several = first_prediction.ndim == 2
+    fitting = [m for m in namesakes if m.several_predictions == has_several]
+    if not fitting:
+        raise UnusableError(
+            f"predictions.parquet does not hold predictions for {metric}"
+        )
+    predictions = make_predictions(fitting[0], rows, [p for _, p in replicates])
     check_score(predictions, list(recorded.values()))
     return predictions
-
-
-def metric_for_shape(name: str, prediction: Floats) -> Metric:
-    """Returns the metric with this name that can be computed from predictions.
-
-    There may be two: the `log_loss` of binary tasks takes one prediction per row, and
-    the `log_loss` of multiclass tasks takes several.
-    """
-    for metric in metrics_named(name):
-        if metric.several_predictions == (prediction.ndim == 2):
-            return metric
-    raise UnusableError(f"predictions.parquet does not hold predictions for {name}")
 
 
 def check_score(predictions: Predictions, recorded: list[float]) -> None:

@@ -13,8 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from mtl_cli.comparison.find_runs import EVALUATIONS, find_folders, natural_order
-from mtl_cli.comparison.read_run import read_run
+from mtl_cli.comparison.find_runs import EVALUATIONS, find_folders, read_sweep
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.atomic_write import replacing_folder
 from mtl_cli.core.errors import ConfigError, DataError, MtlError, first_line
@@ -51,8 +50,7 @@ def evaluate_sweep(
     The folder `target` appears only when all runs are evaluated. With `force`, it may
     replace an earlier evaluation.
     """
-    folders = sorted(find_folders(sweep).runs, key=natural_order)
-    runs = {f.relative_to(sweep).as_posix(): read_run(f) for f in folders}
+    runs = {r.path.relative_to(sweep).as_posix(): r for r in read_sweep(sweep)}
     check = partial(check_evaluation_target, force=force)
     with replacing_folder(target, check) as temporary:
         temporary.mkdir()

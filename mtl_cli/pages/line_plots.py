@@ -89,14 +89,14 @@ def draw_line(chart: Chart, x: Axis, y: Axis, line: Line) -> None:
     # A line has one tooltip per point, or none.
     tooltips = line.tooltips or [""] * len(line.x)
     css_class = color_class(line.color)
-    points = []
-    for x_value, y_value, tooltip in zip(line.x, line.y, tooltips, strict=True):
-        if math.isfinite(y_value):
-            points.append(((x(x_value), y(y_value)), tooltip))
+    points = [
+        ((x(x_value), y(y_value)), tooltip)
+        for x_value, y_value, tooltip in zip(line.x, line.y, tooltips, strict=True)
+        if math.isfinite(y_value)
+    ]
     for point, tooltip in points:
         # A path through a single point is not visible, so a dot is drawn.
         if tooltip or len(points) == 1:
-            text = tooltip or line.label
-            chart.dot(point, DOT_RADIUS, f"seed {css_class}", text)
+            chart.dot(point, DOT_RADIUS, f"seed {css_class}", tooltip or line.label)
     if points:
         chart.path([point for point, _ in points], f"curve {css_class}")

@@ -9,8 +9,13 @@ from sklearn.metrics import roc_auc_score
 from mtl_cli.comparison.intervals import mean_interval
 from mtl_cli.comparison.predictions import Rows, UnusableError
 from mtl_cli.comparison.predictions_by_metric import make_predictions
-from mtl_cli.comparison.score_differences import paired_difference
-from mtl_cli.comparison.seed_tests import Noise, pooled_noise, seed_test, values_to_test
+from mtl_cli.comparison.seed_tests import (
+    Noise,
+    paired_difference,
+    pooled_noise,
+    seed_test,
+    values_to_test,
+)
 from mtl_cli.metrics.auc import auc, gauc
 from mtl_cli.metrics.log_loss import log_loss
 from mtl_cli.metrics.metric import Floats, Metric
