@@ -4,11 +4,12 @@ import warnings
 from argparse import ArgumentError, ArgumentParser, Namespace
 from pathlib import Path
 
+from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
 
-from mtl_cli.cli.hydra_internals import argument_parser
 from mtl_cli.config.overrides import adds_runs, with_add_prefix
+from mtl_cli.core.command_line import version_line
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import conf_is_of_other_application
 from mtl_cli.core.secrets import mask_secrets
@@ -69,6 +70,20 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
     if is_sweep:
         settings = defer_settings_of_swept_groups(settings)
     return [*map(with_add_prefix, settings), *flags]
+
+
+def argument_parser() -> ArgumentParser:
+    """Returns Hydra's parser of flags and settings, changed in two ways.
+
+    The parser raises an exception for a wrong flag; Hydra's own parser would print all
+    of its help and exit. `--version` prints the version of mtl-cli, not of Hydra.
+    """
+    parser = get_args_parser()
+    parser.exit_on_error = False
+    for action in parser._actions:
+        if "--version" in action.option_strings:
+            action.version = version_line()  # type: ignore[attr-defined]
+    return parser
 
 
 def parse_checked(arguments: list[str]) -> Namespace:

@@ -4,10 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hydra.plugins.sweeper import Sweeper
-from omegaconf import DictConfig
 
 from mtl_cli.config.interpolations import UnresolvedError
-from mtl_cli.config.sweep_jobs import check_job, compose_job
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.sweep import session
@@ -34,34 +32,26 @@ def check_jobs(
     Raises:
         Exception: Hydra's error, or `ConfigError`, if a job cannot be composed.
     """
+    from mtl_cli.config.check import check_job, compose_job
     from mtl_cli.sweep.job_table import shown_settings
 
     config: Any = sweeper.config
     running_sweep: Any = session.current
     jobs_by_error: dict[str, list[Settings]] = {}
     for number, settings in enumerate(batch, start=running_sweep.num_checked_jobs):
-        if error := error_of(compose_job(config, settings, number)):
-            jobs_by_error.setdefault(error, []).append(settings)
+        composed = compose_job(config, settings, number)
+        try:
+            check_job(composed)
+        except UnresolvedError:  # there may be a value when the job starts
+            pass
+        except ConfigError as error:
+            jobs_by_error.setdefault(str(error), []).append(settings)
+        except Exception:  # for instance of a plugin: the job itself reports the error
+            pass
     running_sweep.num_checked_jobs += len(batch)
     table = running_sweep.table
-    for error, jobs in list(jobs_by_error.items())[:MAX_WARNINGS]:
+    for reason, jobs in list(jobs_by_error.items())[:MAX_WARNINGS]:
         count = f"{len(jobs):,} of {len(batch):,}"
         example = shown_settings(jobs[0], table.fixed_keys)
-        line = f"{count} jobs will fail, for example {example}: {error}"
+        line = f"{count} jobs will fail, for example {example}: {reason}"
         table.print_line(f"warning: {mask_secrets(line)}")
-
-
-def error_of(composed: DictConfig) -> str:
-    """Returns what is wrong with the configuration of a job; "" if nothing is known.
-
-    The function removes the section `hydra` of the configuration.
-    """
-    try:
-        check_job(composed)
-    except UnresolvedError:  # there may be a value when the job starts
-        return ""
-    except ConfigError as error:
-        return str(error)
-    except Exception:  # for instance of a plugin: the job itself reports the error
-        return ""
-    return ""

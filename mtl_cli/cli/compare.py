@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.command_line import Parser, run_command
 from mtl_cli.core.conditions import add_fail_if, report_failures
-from mtl_cli.core.errors import ConfigError, WriteError
-from mtl_cli.core.message_text import printable
+from mtl_cli.core.errors import ConfigError, WriteError, tell
 from mtl_cli.core.standard_streams import drop_output, write_to_stdout
 
 if TYPE_CHECKING:  # `--help` is quick as long as numpy and pydantic are not loaded
@@ -96,7 +95,14 @@ def compare(options: argparse.Namespace) -> int:
     from mtl_cli.core import plugins
 
     plugins.use_folders(options.plugins)
-    target = None if options.ensemble is None else ensemble_target(options)
+    target = None
+    if options.ensemble is not None:
+        if not options.ensemble and len(options.paths) > 1:
+            raise ConfigError(
+                "--ensemble: several folders are compared; name the folder to write: "
+                "--ensemble FOLDER"
+            )
+        target = Path(options.ensemble or Path(options.paths[0], "ensemble"))
     runs = read_runs(options.paths, print_warning)
     question = Question(options.baseline, options.metric, options.split, options.task)
     line_comparisons = compare_lines(runs, question)
@@ -116,24 +122,13 @@ def compare(options: argparse.Namespace) -> int:
     return report_failures(PROGRAM, failed)
 
 
-def ensemble_target(options: argparse.Namespace) -> Path:
-    if options.ensemble:
-        return Path(options.ensemble)
-    if len(options.paths) == 1:
-        return Path(options.paths[0], "ensemble")
-    raise ConfigError(
-        "--ensemble: several folders are compared; name the folder to write: "
-        "--ensemble FOLDER"
-    )
-
-
 def write_ensemble(comparisons: "list[DatasetComparison]", target: Path) -> None:
     """Averages the runs of the best configuration into an ensemble, and writes it."""
     from mtl_cli.comparison.ensemble import best_configuration
     from mtl_cli.core import tensorflow_runtime
 
     best, reason = best_configuration(comparisons)
-    sys.stderr.write(printable(f"averaging {best.name}: {reason}") + "\n")
+    tell(f"averaging {best.name}: {reason}")
     tensorflow_runtime.load()
     from mtl_cli.runs import ensemble
 
@@ -143,7 +138,7 @@ def write_ensemble(comparisons: "list[DatasetComparison]", target: Path) -> None
 
 
 def print_warning(warning: str) -> None:
-    sys.stderr.write(f"warning: {printable(warning)}\n")
+    tell(f"warning: {warning}")
 
 
 def print_comparisons(
@@ -163,12 +158,13 @@ def print_comparisons(
     from mtl_cli.comparison.table import all_warnings, as_markdown
     from mtl_cli.comparison.terminal import terminal_text
 
-    writers = {None: terminal_text, "md": as_markdown, "json": as_json}
+    if format == "csv":
+        text = as_csv(comparisons)
+    else:
+        writers = {None: terminal_text, "md": as_markdown, "json": as_json}
+        text = writers[format](comparisons, line_comparisons)
     try:
-        if format == "csv":
-            write_to_stdout(as_csv(comparisons))
-        else:
-            write_to_stdout(writers[format](comparisons, line_comparisons))
+        write_to_stdout(text)
     except BrokenPipeError:  # a reader such as `head` has closed stdout
         drop_output(sys.stdout.fileno())
     if format in ("csv", "md"):
@@ -198,7 +194,7 @@ def write_html(
         write_text(path, html, "choose another file", errors="replace")
     except WriteError as error:
         raise ConfigError(f"--html: {error}") from None
-    sys.stderr.write(printable(f"wrote {path}") + "\n")
+    tell(f"wrote {path}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 A config may come from someone else, and its defaults list names other configs. All
 configs must lie in the folders of configs, since other YAML files may hold secrets.
+`hydra_setup` makes Hydra call the functions here in place of its own methods.
 """
 
 import contextlib
@@ -13,14 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_repository import ConfigRepository
-from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.object_type import ObjectType
-from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import ListConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from mtl_cli.cli.hydra_internals import wrap_method
 from mtl_cli.core import plugins
 from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.message_text import shown
@@ -34,24 +32,6 @@ ADVICE_ON_FOLDER = "name the file's folder on the command line: --config-dir FOL
 HYDRA_PACKAGE = re.compile(r"(_global_\.)?hydra(\.|$)")
 # {(provider, folder, path and text of a YAML file): the parsed file}
 parsed_files: dict[tuple[str, ...], ConfigResult] = {}
-
-
-def restrict_files() -> None:
-    """Makes Hydra read and list only allowed configs.
-
-    Configs outside of the search path and configs that are too large are refused.
-    Groups below a symbolic link and unprintable names are not listed.
-    """
-    # The first call of `instance` registers Hydra's classes anew. A later first call
-    # would undo the changes below.
-    Plugins.instance()
-    # Methods of Hydra's own class are replaced. A subclass cannot be registered in its
-    # place: child processes of some launchers register Hydra's class again, and Hydra
-    # then refuses to have two classes of different names for files.
-    source = SourcesRegistry.instance().types["file"]
-    wrap_method(source, "load_config", load_bounded)
-    wrap_method(source, "list", list_bounded)
-    wrap_method(ConfigRepository, "load_config", load_confined)
 
 
 def load_confined(

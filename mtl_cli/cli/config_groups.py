@@ -1,4 +1,4 @@
-"""The config groups on a command line, and the keys that their chosen options have."""
+"""The config groups, their options, and the keys that chosen options have."""
 
 import contextlib
 from os.path import isdir
@@ -9,8 +9,22 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
+from mtl_cli.config.groups import GROUPS_OF_CLASSES
+from mtl_cli.core.message_text import suggest
+from mtl_cli.core.option_classes import suggest_option
 from mtl_cli.core.paths import conf_folder, user_conf_folder
 from mtl_cli.core.plugins import conf_folders as plugin_conf_folders
+
+# {group of Hydra: {option: the extra of mtl-cli that installs the option}}
+EXTRAS = {
+    "hydra/launcher": {
+        "joblib": "parallel",
+        "submitit_local": "slurm",
+        "submitit_slurm": "slurm",
+        "ray": "ray",
+    },
+    "hydra/sweeper": {"optuna": "hpo", "list": "hpo"},
+}
 
 
 def compose_chosen_options(arguments: list[str]) -> dict[Any, Any]:
@@ -58,6 +72,26 @@ def options_of_group(group: str) -> list[str]:
         for folder in config_folders()
         for path in (folder / group).glob("**/*.yaml")
         if path.is_file()
+    )
+
+
+def unknown_option_message(path: str) -> str:
+    """Explains that there is no option GROUP/OPTION; "" if there is no such group."""
+    group, _, option = path.rpartition("/")
+    if extra := EXTRAS.get(group, {}).get(option):
+        return f"{group}={option} needs a package: pip install 'mtl-cli[{extra}]'"
+    if group in EXTRAS:
+        names = ["basic", *EXTRAS[group], *options_of_group(group)]
+    else:
+        group, _, option = path.partition("/")
+        names = options_of_group(group)
+    if not names:
+        return ""
+    # Plugins can add options to the groups of classes: the hint names --plugins.
+    hint_of = suggest_option if group in GROUPS_OF_CLASSES else suggest
+    return (
+        f"the group '{group}' has no option '{option}'; known: {', '.join(names)}"
+        f"{hint_of(option, names)}"
     )
 
 

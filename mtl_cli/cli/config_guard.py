@@ -6,9 +6,8 @@ may therefore set only a few keys of this section to plain values, and may name 
 folders below the current folder. The command line is trusted and may set every key.
 """
 
-import contextlib
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from mtl_cli.core.secret_resolvers import track_secrets
 from mtl_cli.core.yaml_limits import limited_reading
 
 HYDRA_CONFIG = "hydra/config"  # the file of Hydra's own defaults
-# The start of the note that `name_settings_in_errors` adds.
+# The start of the note that `compose_checked` adds to an error.
 COMPOSED_SETTINGS = "composed of: "
 # The only callback of Hydra that a configuration keeps.
 START_OF_SWEEP = "mtl_cli.sweep.session.StartOfSweep"
@@ -45,9 +44,14 @@ def compose_checked(
     settings = list(arguments["overrides"])
     prefixes = ("hydra.", "hydra/")
     hydra_settings = [s for s in settings if s.lstrip("+~").startswith(prefixes)]
-    with name_settings_in_errors(settings), limited_reading():
-        check_search_path(loader, config_name)
-        composed = original(loader, **arguments)
+    try:
+        with limited_reading():
+            check_search_path(loader, config_name)
+            composed = original(loader, **arguments)
+    except Exception as error:
+        # `hydra_errors` reads the note: a job has other settings than the command line.
+        error.add_note(f"{COMPOSED_SETTINGS}{shlex.join(settings)}")
+        raise
     check_plugins(composed)
     with limited_reading(), hydra_interpolations(composed):
         if reads_foreign_folders(composed):
@@ -56,36 +60,14 @@ def compose_checked(
             # Hydra names the run folder after the data set.
             raise ConfigError("missing key 'dataset.name'; add it to the YAML file")
         check_folders(composed, hydra_settings)
-    check_recorded_settings(composed, settings)
-    with flag_override(composed, ["struct", "readonly"], False):
-        composed.hydra.callbacks = {"ours": {"_target_": START_OF_SWEEP}}
-    return composed
-
-
-@contextlib.contextmanager
-def name_settings_in_errors(settings: list[str]) -> Iterator[None]:
-    """Adds a note with the composed settings to an error of the block.
-
-    `setting_errors` reads the note, because a job of a sweep has other settings than
-    the command line.
-    """
-    try:
-        yield
-    except Exception as error:
-        error.add_note(f"{COMPOSED_SETTINGS}{shlex.join(settings)}")
-        raise
-
-
-def check_recorded_settings(composed: DictConfig, settings: list[str]) -> None:
-    """Refuses a file that sets `hydra.overrides`.
-
-    Hydra records each setting of the command line there, in one of the two lists
-    `hydra` and `task`. If a file adds settings to a list, there are more recorded
-    settings than typed ones.
-    """
+    # Hydra records each setting of the command line in one of these two lists. A file
+    # could add settings.
     overrides = composed.hydra.overrides
     if len(overrides.hydra) + len(overrides.task) != len(settings):
         raise file_may_not_set_error("overrides")
+    with flag_override(composed, ["struct", "readonly"], False):
+        composed.hydra.callbacks = {"ours": {"_target_": START_OF_SWEEP}}
+    return composed
 
 
 def reads_foreign_folders(composed: DictConfig) -> bool:

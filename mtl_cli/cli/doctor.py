@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
-from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from mtl_cli.cli.installed_packages import (
@@ -173,43 +172,34 @@ def check_extras() -> Iterator[Finding]:
 
 def check_training() -> str:
     """Trains PLE on the bundled Adult data, and predicts with the saved model."""
+    import pandas as pd
+
+    from mtl_cli.api.model import load
+    from mtl_cli.api.train import train
+
     start = time.monotonic()
     with temporary_folder("mtl-doctor-") as folder:
-        auc, rows_per_second, predicts_the_same = train_and_predict(folder)
+        # In the current folder, the user's own `./conf` could change the run.
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.chdir(folder):
+            settings = ["model=ple", "dataset=adult", "trainer.epochs=1"]
+            run = train(*settings, "hydra.run.dir=run")
+        rows = pd.read_parquet(paths.resources_folder() / "data/adult/test.parquet")
+        predicted = load(run).predict(rows)["income"]
+        is_equal = predicted == run.predictions["income_prediction"]
+        rows_per_second = run.history["samples_per_second"].iloc[-1]
+        auc = run.metrics["test"]["income"]["auc"]
     text = (
         f"an epoch of PLE on Adult has AUC {auc:.4f}, {rows_per_second:,.0f} "
         f"samples/s; {time.monotonic() - start:.0f} s in all"
     )
     if auc < MIN_AUC:
         raise TrainingError(f"{text}; AUC should be at least {MIN_AUC}; {REINSTALL}")
-    if not predicts_the_same:
+    if not is_equal.all():
         raise TrainingError(
             f"{text}; the saved model predicts other values than the trained model "
             f"did; {REINSTALL}"
         )
     return text
-
-
-def train_and_predict(folder: Path) -> tuple[float, float, bool]:
-    """Trains one epoch of PLE on Adult in a folder, and predicts the test rows.
-
-    Returns: the test AUC of task income; training rows per second; and whether the
-        saved model predicts the same values as the trained model did.
-    """
-    import pandas as pd
-
-    from mtl_cli.api.model import load
-    from mtl_cli.api.train import train
-
-    # In the current folder, the user's own `./conf` could change the run.
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.chdir(folder):
-        settings = ["model=ple", "dataset=adult", "trainer.epochs=1"]
-        run = train(*settings, "hydra.run.dir=run")
-    rows = pd.read_parquet(paths.resources_folder() / "data/adult/test.parquet")
-    predicted = load(run).predict(rows)["income"]
-    is_equal = predicted == run.predictions["income_prediction"]
-    rows_per_second = run.history["samples_per_second"].iloc[-1]
-    return run.metrics["test"]["income"]["auc"], rows_per_second, bool(is_equal.all())
 
 
 if __name__ == "__main__":

@@ -13,9 +13,8 @@ from mtl_cli.core import plugins, tensorflow_runtime
 from mtl_cli.core.atomic_write import RUN_AGAIN, write_text
 from mtl_cli.core.command_line import run_command
 from mtl_cli.core.conditions import Condition, parse_condition, report_failures
-from mtl_cli.core.errors import DataError, fail
+from mtl_cli.core.errors import DataError, fail, tell
 from mtl_cli.core.locations import Location, as_location
-from mtl_cli.core.message_text import printable
 from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.standard_streams import write_to_stdout
@@ -150,7 +149,7 @@ def request_of(
 
 def write_file(path: Path, text: str) -> None:
     write_text(path, text, RUN_AGAIN, errors="replace")
-    sys.stderr.write(printable(f"wrote {path}") + "\n")
+    tell(f"wrote {path}")
 
 
 if __name__ == "__main__":

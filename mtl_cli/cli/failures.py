@@ -23,7 +23,7 @@ def stop_jobs_after(error: Exception, arguments: list[str]) -> list[Failure]:
     """Stops the jobs of a sweep after an error, and returns the command's failures.
 
     The error comes from the command line, the YAML files or the sweep itself. Errors of
-    a single run do not come here: they are part of its `RunOutcome`.
+    a single run do not come here, see `compose_and_run`.
     """
     from mtl_cli.cli.hydra_errors import explain
 

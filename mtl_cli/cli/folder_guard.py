@@ -27,7 +27,12 @@ def check_folders(composed: DictConfig, hydra_settings: list[str]) -> None:
         check_literal(key, folder)
         root = allowed_root(key, hydra_settings)
         if root is not None:
-            check_below(key, folder, root)
+            if root not in Path(folder).resolve().parents:
+                raise ConfigError(
+                    f"{key}: {shown(folder)} is not below {root}; choose a folder "
+                    f"below {root}, or type the whole path on the command line, "
+                    f"without '${{': {key}=FOLDER"
+                )
             # The folder's name becomes part of the URL of a search's database.
             if special := re.search(r"[?%#]|file:", folder):
                 raise ConfigError(
@@ -79,12 +84,3 @@ def allowed_root(key: str, hydra_settings: list[str]) -> Path | None:
     if not interpolation:
         return None
     return Path(os.path.dirname(literal)).resolve()
-
-
-def check_below(key: str, folder: str, root: Path) -> None:
-    if root not in Path(folder).resolve().parents:
-        raise ConfigError(
-            f"{key}: {shown(folder)} is not below {root}; choose a folder below "
-            f"{root}, or type the whole path on the command line, without '${{': "
-            f"{key}=FOLDER"
-        )

@@ -25,13 +25,13 @@ from mtl_cli.cli.config_groups import (
     compose_chosen_options,
     group_choices,
     options_of_group,
+    unknown_option_message,
 )
 from mtl_cli.cli.config_guard import COMPOSED_SETTINGS
-from mtl_cli.cli.option_errors import unknown_option_message
 from mtl_cli.config.overrides import without_added_prefix
 from mtl_cli.config.unknown_keys import dotted_keys, unknown_key_message
-from mtl_cli.core.errors import first_line
-from mtl_cli.core.message_text import cut, shown, suggest
+from mtl_cli.core.errors import first_line, system_error_message
+from mtl_cli.core.message_text import shown, suggest
 from mtl_cli.core.secrets import mask_secrets
 
 # model.depth=3
@@ -61,7 +61,10 @@ def message_of(
 ) -> str:
     """Returns the message for an error of Hydra, OmegaConf, YAML or Python."""
     if isinstance(error, yaml.YAMLError):
-        return yaml_message(error)
+        mark = getattr(error, "problem_mark", None)
+        if isinstance(error, yaml.MarkedYAMLError) and mark is not None:
+            return f"{mark.name}:{mark.line + 1}:{mark.column + 1}: {error.problem}"
+        return " ".join(str(error).split())
     if isinstance(root_cause, RecursionError):
         return (
             "the settings are nested too deeply, or the files of the configuration "
@@ -85,9 +88,8 @@ def message_of(
         return f"{named_key(error)}: {first_line(root_cause)}; correct its settings"
     if isinstance(error, ConfigCompositionException | OmegaConfBaseException):
         return composition_message(error, root_cause, arguments)
-    if isinstance(error, OSError) and error.filename:  # for example of the run folder
-        path = cut(str(error.filename), max_length=300)
-        return f"cannot open {path}: {error.strerror}; name another path"
+    if isinstance(error, OSError) and error.errno:  # for example of the run folder
+        return system_error_message(error)
     # -m seed=interval(1,9)
     if str(error).startswith("BasicSweeper does not support sweep type"):
         return (
@@ -102,14 +104,6 @@ def message_of(
                 return unknown_option_message(f"{group}/{option}")
     key = named_key(error)
     return f"{key}: {first_line(error)}" if key else first_line(error)
-
-
-def yaml_message(error: yaml.YAMLError) -> str:
-    """Explains an error of YAML, with file and line if the error has them."""
-    mark = getattr(error, "problem_mark", None)
-    if isinstance(error, yaml.MarkedYAMLError) and mark is not None:
-        return f"{mark.name}:{mark.line + 1}:{mark.column + 1}: {error.problem}"
-    return " ".join(str(error).split())
 
 
 def unreadable_setting_message(setting: str) -> str:
@@ -191,7 +185,7 @@ def named_key(error: BaseException) -> str:
 def composed_settings(error: BaseException) -> list[str]:
     """Returns the settings that Hydra composed when it failed; [] if not known.
 
-    `config_guard.name_settings_in_errors` has added them to the error as a note.
+    `config_guard` has added them to the error as a note.
     """
     for text in getattr(error, "__notes__", []):
         if text.startswith(COMPOSED_SETTINGS):

@@ -11,20 +11,23 @@ mtl-cli or Hydra sets. Folders also refer to keys such as `dataset.name`;
 """
 
 import re
-from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from mtl_cli.cli.config_files import USER_CONF
-from mtl_cli.cli.hydra_internals import compose_without
-from mtl_cli.cli.value_guard import check_plain, check_search_space
 from mtl_cli.config.interpolations import resolved
 from mtl_cli.core.errors import ConfigError, first_line
 from mtl_cli.core.message_text import shown
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.paths import conf_folder
+from mtl_cli.core.secrets import secret_reference_in
 
 # A file may set two kinds of keys of Hydra's section: search spaces, and keys with a
 # plain value.
@@ -46,6 +49,9 @@ SKIPPED_PREFIXES = tuple(f"{key}." for key in (*WRITTEN_BY_HYDRA, *SEARCH_SPACES
 # Settings that mtl-cli or Hydra adds to most command lines. `trusted_sections` does not
 # get these settings, so that its cached result serves all jobs of a process.
 ADDED_SETTINGS = ("hydra.job.name=", "hydra.mode=")
+# A key or group of the configuration that a search space may vary, such as `model.name`
+# or `+seed`. Keys of Hydra's own section do not match.
+SWEPT_KEY = re.compile(r"[+~]{0,2}(?!hydra\b)[A-Za-z][\w./@-]*")
 
 
 def check_hydra_section(composed: DictConfig, hydra_settings: list[str]) -> None:
@@ -55,8 +61,11 @@ def check_hydra_section(composed: DictConfig, hydra_settings: list[str]) -> None
     """
     added_settings = [s for s in hydra_settings if s.startswith(ADDED_SETTINGS)]
     added_keys = {setting.partition("=")[0] for setting in added_settings}
-    choices = composed.hydra.runtime.choices
-    trusted = trusted_sections(trusted_settings(choices, hydra_settings))
+    typed_settings = [s for s in hydra_settings if s not in added_settings]
+    choices = composed.hydra.runtime.choices  # {group: chosen option}
+    plugin_choices = [f"{g}={choices[g]}" for g in PLUGIN_GROUPS if g in choices]
+    # Each setting once: Hydra refuses to choose the option of a group twice.
+    trusted = trusted_sections(tuple(dict.fromkeys(plugin_choices + typed_settings)))
     for key, value in unresolved_section(composed).items():
         if f"hydra.{key}" in added_keys or f"{key}.".startswith(SKIPPED_PREFIXES):
             continue
@@ -74,19 +83,6 @@ def check_hydra_section(composed: DictConfig, hydra_settings: list[str]) -> None
         check_search_space(f"hydra.{key}", resolved(composed, f"hydra.{key}"))
 
 
-def trusted_settings(
-    choices: Mapping[str, str], hydra_settings: list[str]
-) -> tuple[str, ...]:
-    """Returns the choices of plugins and the typed settings, each setting once.
-
-    A choice of a plugin is trusted, even if a file has made it. `choices` has the form
-    {group: chosen option}.
-    """
-    plugin_choices = [f"{g}={choices[g]}" for g in PLUGIN_GROUPS if g in choices]
-    typed_settings = [s for s in hydra_settings if not s.startswith(ADDED_SETTINGS)]
-    return tuple(dict.fromkeys([*plugin_choices, *typed_settings]))
-
-
 @cache
 def trusted_sections(settings: tuple[str, ...]) -> list[dict[str, Any]]:
     """Composes Hydra's section without the user's files, so all its values are trusted.
@@ -95,10 +91,20 @@ def trusted_sections(settings: tuple[str, ...]) -> list[dict[str, Any]]:
         `config.yaml`, and one without. With `--config-path` or `--config-name`, the
         user's file takes the place of `config.yaml`, and Hydra's defaults remain.
     """
+    compose: Any = ConfigLoaderImpl._load_configuration_impl
+    compose = getattr(compose, "__wrapped__", compose)  # Hydra's own method
     sections = []
     for folder, name in ((str(conf_folder()), "config"), (None, None)):
+        search_path = create_config_search_path(folder)
+        entries = search_path.get_path()
+        entries[:] = [entry for entry in entries if entry.provider != USER_CONF]
         try:
-            composed = compose_without(USER_CONF, folder, name, list(settings))
+            composed = compose(
+                ConfigLoaderImpl(search_path),
+                config_name=name,
+                overrides=list(settings),
+                run_mode=RunMode.RUN,
+            )
         except Exception as error:
             raise ConfigError(f"hydra: {first_line(error)}") from None
         sections.append(unresolved_section(composed))
@@ -116,3 +122,57 @@ def file_may_not_set_error(key: str) -> ConfigError:
         f"hydra.{key}: a file may not set this key; remove it from the file, or give "
         "it on the command line"
     )
+
+
+def check_plain(key: str, value: object) -> None:
+    """Refuses a resolved value that is not a number, a text or a list of these.
+
+    A text that shows a secret is refused, and a text that still holds `${`: the file
+    has a backslash before the `${`, and Hydra would resolve the text once more after
+    this check.
+    """
+    if isinstance(value, list):
+        for item in value:
+            check_plain(key, item)
+    elif isinstance(value, dict):
+        raise ConfigError(
+            f"{key} takes a number, a text or a list of numbers or texts, but holds "
+            "keys; write one VALUE, or [VALUE, ...]"
+        )
+    elif "${" in str(value):
+        raise ConfigError(
+            f"{key}: {shown(value)} holds '${{', which Hydra would resolve again; "
+            "write the interpolation without the backslash"
+        )
+    elif reference := secret_reference_in(value):
+        raise ConfigError(
+            f"{key} holds the value of {reference}, which the names of jobs and "
+            "folders would show; use the secret in a key outside of the section hydra"
+        )
+
+
+def check_search_space(name: str, space: object) -> None:
+    """Refuses a search space with a key that a file may not vary, or a wrong value.
+
+    The resolved space is {key of the configuration: values to try}, or None. `name` is
+    its key, such as `hydra.sweeper.params`.
+    """
+    if not isinstance(space, dict | None):
+        raise ConfigError(f"{name} takes keys with values, such as {{seed: '1,2'}}")
+    for key, values in (space or {}).items():
+        if not SWEPT_KEY.fullmatch(str(key)):
+            raise ConfigError(
+                f"{name}: {shown(key)} is not a key of the configuration; remove it"
+            )
+        check_plain(f"{name}.{key}", values)
+        for value in values if isinstance(values, list) else [values]:
+            setting = f"{key}={value}"
+            try:  # the caller's `limited_reading` ends the parsing of a very long list
+                OverridesParser.create().parse_override(setting)
+            except RecursionError:
+                raise ConfigError(
+                    f"{name}.{key}: {shown(setting)} is nested too deeply; write fewer "
+                    "brackets"
+                ) from None
+            except HydraException:
+                pass  # the sweeper reports the mistake, or has another grammar

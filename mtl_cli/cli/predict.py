@@ -3,20 +3,15 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
-
-from rich.console import Console
+from typing import NoReturn
 
 from mtl_cli.cli.output_file import check_output_file
 from mtl_cli.core import plugins, tensorflow_runtime
 from mtl_cli.core.command_line import Parser, parse_assignments, run_command
+from mtl_cli.core.errors import tell
 from mtl_cli.core.locations import as_location
-from mtl_cli.core.message_text import printable
 from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.terminal import progress_on_stderr
-
-if TYPE_CHECKING:
-    from mtl_cli.runs.prediction import PredictionSummary
 
 PROGRAM = "mtl-predict"
 EXAMPLES = """examples:
@@ -92,19 +87,12 @@ def predict(options: argparse.Namespace) -> None:
             on_rows=lambda done, total: on_progress("predicting", done, total),
             constants=constants,
         )
-    print_summary(summary, "stdout" if options.output == "-" else options.output)
-
-
-def print_summary(summary: "PredictionSummary", destination: str) -> None:
-    """Prints the warnings and the number of predicted rows to stderr."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    destination = "stdout" if options.output == "-" else options.output
     for warning in summary.warnings:
-        console.print(printable(f"warning: {warning}"), style="yellow")
-    console.print(
-        printable(
-            f"{summary.num_rows:,} rows in {summary.seconds:.1f} s "
-            f"({summary.num_rows / summary.seconds:,.0f} rows/s) to {destination}"
-        )
+        tell(f"warning: {warning}")
+    tell(
+        f"{summary.num_rows:,} rows in {summary.seconds:.1f} s "
+        f"({summary.num_rows / summary.seconds:,.0f} rows/s) to {destination}"
     )
 
 

@@ -5,7 +5,6 @@ import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,7 +26,7 @@ from mtl_cli.cli.failures import (
 from mtl_cli.cli.hydra_setup import prepare_hydra
 from mtl_cli.config.overrides import without_added_prefix
 from mtl_cli.core import plugins, signals
-from mtl_cli.core.errors import CompleteGridError, fail, warn_in_one_line
+from mtl_cli.core.errors import CompleteGridError, ConfigError, fail, warn_in_one_line
 from mtl_cli.core.paths import check_current_folder, conf_folder, short_path
 from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.secrets import mask_secrets
@@ -42,14 +41,6 @@ from mtl_cli.runs.execution import RunRequest, execute
 from mtl_cli.runs.outcome import stop_message
 from mtl_cli.sweep import session
 from mtl_cli.sweep.optuna_search import finish_jobs_if_storage_is_lost
-
-
-@dataclass
-class RunOutcome:
-    """How a single run has ended. After a sweep or `--help`, both are None."""
-
-    folder: Path | None = None  # the run folder, if the run has succeeded
-    error: Exception | None = None
 
 
 def command() -> NoReturn:
@@ -92,9 +83,9 @@ def train(
         check_current_folder()
         with signals.raise_hidden_interrupts():
             try:
-                outcome = compose_and_run(arguments, more_settings)
+                folder, run_error = compose_and_run(arguments, more_settings)
             except CompleteGridError:  # other sweeps have taken the last points
-                outcome = RunOutcome()
+                folder = run_error = None
                 if session.current is not None:
                     session.current.search_is_complete = True
             if session.current is not None:
@@ -114,21 +105,28 @@ def train(
         sys.exit(OUTPUT_CLOSED)
     except Exception as error:
         return stop_jobs_after(error, arguments), None
-    failures = [] if outcome.error is None else [failure_of(outcome.error)]
-    return failures + job_failures(), outcome.folder
+    failures = [] if run_error is None else [failure_of(run_error)]
+    return failures + job_failures(), folder
 
 
-def compose_and_run(arguments: list[str], more_settings: Sequence[str]) -> RunOutcome:
+def compose_and_run(
+    arguments: list[str], more_settings: Sequence[str]
+) -> tuple[Path | None, Exception | None]:
     """Lets Hydra compose the configuration; trains one run or starts a sweep's jobs.
 
     Hydra reads its arguments from `sys.argv`, so this function changes `sys.argv`.
+
+    Returns: the folder of a single run that has succeeded, and the error of one that
+        has failed. After a sweep or `--help`, both are None.
     """
     plugin_folders, other_arguments = split_plugins(arguments)
-    outcome = RunOutcome()
+    folder: Path | None = None
+    run_error: Exception | None = None
     plugins.use_folders(plugin_folders)
     sys.argv[1:] = hydra_arguments([*more_settings, *other_arguments])
 
     def run_or_start_jobs(composed: DictConfig) -> Any:
+        nonlocal folder, run_error
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             from mtl_cli.sweep.start_jobs import start_jobs
 
@@ -137,22 +135,21 @@ def compose_and_run(arguments: list[str], more_settings: Sequence[str]) -> RunOu
             with signals.raise_hidden_interrupts():
                 return start_jobs(composed)
         try:
-            outcome.folder, _ = execute(request_of(composed))
+            folder, _ = execute(request_of(composed))
         except Stopped as stop:
             message = stop_message(stop, [PROGRAM, *arguments])
             raise Stopped(stop.number, message) from None
         except Exception as error:  # Hydra would print a traceback
-            outcome.error = error
+            run_error = error
         return None
 
-    masking = (
-        mask_output() if prints_only(other_arguments) else contextlib.nullcontext()
-    )
+    only_prints = prints_only(other_arguments)
+    masking = masked_output() if only_prints else contextlib.nullcontext()
     with finish_jobs_if_storage_is_lost(), masking:
         hydra.main(
             version_base="1.3", config_path=str(conf_folder()), config_name="config"
         )(run_or_start_jobs)()
-    return outcome
+    return folder, run_error
 
 
 def request_of(composed: DictConfig) -> RunRequest:
@@ -184,13 +181,24 @@ def request_of(composed: DictConfig) -> RunRequest:
 
 
 @contextlib.contextmanager
-def mask_output() -> Iterator[None]:
-    output = io.StringIO()
+def masked_output() -> Iterator[None]:
+    """Masks secrets in what Hydra prints inside the block.
+
+    Hydra prints an error and exits with 1 for one mistake, a wrong `--package`.
+    """
+    output, errors = io.StringIO(), io.StringIO()
     try:
-        with contextlib.redirect_stdout(output):
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
             yield
+    except SystemExit as stop:
+        if stop.code != 1:
+            raise
+        reason = errors.getvalue().strip()
+        errors.truncate(0)
+        raise ConfigError(f"{reason}; name a section, as in --package model") from None
     finally:
         write_to_stdout(mask_secrets(output.getvalue()))
+        sys.stderr.write(mask_secrets(errors.getvalue()))
 
 
 def prepare_process() -> None:

@@ -1,12 +1,15 @@
-"""Checks a composed configuration before a run reads data or loads TensorFlow."""
+"""Checks the configuration of a run, or of a sweep's job, before any data are read."""
 
+import os
+from collections.abc import Sequence
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
-from mtl_cli.config.interpolations import resolution_error
+from mtl_cli.config.interpolations import hydra_interpolations, resolution_error
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.validation_errors import explain
 from mtl_cli.core.errors import ConfigError
@@ -37,3 +40,23 @@ def check(composed: DictConfig) -> Config:
     config.tracker.check_installed()
     config.tracker.check_secrets()
     return config
+
+
+def compose_job(sweep: DictConfig, settings: Sequence[str], number: int) -> DictConfig:
+    """Composes the configuration of a job; `number` is `${hydra:job.num}`."""
+    loader = GlobalHydra.instance().config_loader()
+    composed = loader.load_sweep_config(sweep, list(settings))
+    with read_write(composed), open_dict(composed):
+        composed.hydra.job.num = composed.hydra.job.id = number
+        composed.hydra.runtime.output_dir = os.path.abspath(sweep.hydra.sweep.dir)
+    return composed
+
+
+def check_job(composed: DictConfig) -> Config:
+    """Checks a configuration of `compose_job`, and removes its section `hydra`.
+
+    After an `UnresolvedError`, the interpolation may have a value when the job starts.
+    """
+    with hydra_interpolations(composed), read_write(composed), open_dict(composed):
+        del composed["hydra"]
+        return check(composed)

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from mtl_cli.core import signals
-from mtl_cli.core.errors import ConfigError, MtlError, fail, warn_in_one_line
+from mtl_cli.core.errors import (
+    ConfigError,
+    MtlError,
+    fail,
+    system_error_message,
+    warn_in_one_line,
+)
 from mtl_cli.core.message_text import shown, suggest
 from mtl_cli.core.paths import check_current_folder
 from mtl_cli.core.signals import Stopped
@@ -54,8 +60,7 @@ def run_command(
     except OSError as error:  # such as a name that is too long, or too many open files
         if error.errno is None:  # no error of the system
             raise
-        path = f"{shown(str(error.filename))}: " if error.filename else ""
-        return fail(program, f"{path}{error.strerror}; mend this, or name another", 2)
+        return fail(program, system_error_message(error), 2)
     finally:
         signals.end_at_once()
 

@@ -6,7 +6,7 @@ import warnings
 import zipfile
 from typing import Any
 
-from mtl_cli.core.message_text import printable
+from mtl_cli.core.message_text import cut, printable
 from mtl_cli.core.secrets import mask_secrets
 
 FIX_OF_IMPORT = "run mtl-doctor, or install mtl-cli again"
@@ -95,9 +95,14 @@ class WriteError(MtlError):
     """A file of the run cannot be written."""
 
 
+def tell(message: str) -> None:
+    """Prints a message as one line on stderr, without secrets."""
+    sys.stderr.write(f"{printable(mask_secrets(message))}\n")
+
+
 def fail(program: str, message: str, code: int) -> int:
     """Prints an error as one line on stderr, and returns `code`."""
-    sys.stderr.write(f"{program}: error: {printable(mask_secrets(message))}\n")
+    tell(f"{program}: error: {message}")
     return code
 
 
@@ -112,6 +117,14 @@ def warn_in_one_line() -> None:
         return f"warning: {printable(mask_secrets(str(message)))}\n"
 
     warnings.formatwarning = one_line
+
+
+def system_error_message(error: OSError) -> str:
+    """Returns a message about an error of the system, such as a missing file."""
+    if error.filename is None:
+        return f"{error.strerror}; mend that, and run the command again"
+    path = cut(str(error.filename), max_length=300)
+    return f"cannot open {path}: {error.strerror}; mend that, or name another path"
 
 
 def first_line(error: BaseException) -> str:

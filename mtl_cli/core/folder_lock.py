@@ -42,17 +42,14 @@ def locked_file(path: Path) -> IO[str] | None:
     """
     for _ in range(10):
         file = open_lock_file(path)
-        is_valid_lock = False
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            is_valid_lock = is_still_at(path, file)
         except BlockingIOError:
+            file.close()
             return None
-        finally:
-            if not is_valid_lock:
-                file.close()
-        if is_valid_lock:
+        if is_still_at(path, file):
             return file
+        file.close()
     return None  # other processes have locked and released the folder each time
 
 

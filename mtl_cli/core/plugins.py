@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
+from importlib.metadata import Distribution, EntryPoint, distributions
 from pathlib import Path
 from types import ModuleType
 from zlib import crc32
 
-from mtl_cli.core.entry_points import entry_points, package_paths
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import conf_folder, short_path
 
@@ -99,7 +99,7 @@ def conf_folders() -> list[Path]:
     An installed package names its folder by an entry point of the group `mtl_cli.conf`.
     """
     folders = [folder / CONF for folder in _folders]
-    for entry in entry_points(CONF):
+    for entry in _entry_points(CONF):
         spec = importlib.util.find_spec(entry.value)
         if spec is not None:
             folders += map(Path, spec.submodule_search_locations or [])
@@ -108,7 +108,7 @@ def conf_folders() -> list[Path]:
 
 def sources(axis: str) -> dict[str, OptionSource]:
     """Returns {name: source} for every option of an axis."""
-    return _cached_sources(axis, _folders, package_paths())
+    return _cached_sources(axis, _folders, tuple(sys.path), Path.cwd())
 
 
 def _checked_folder(path: str | Path) -> Path:
@@ -144,7 +144,7 @@ def _check_config_names() -> None:
 # The result is cached, because a data set asks for the same axis once per feature.
 @cache
 def _cached_sources(
-    axis: str, plugin_folders: tuple[Path, ...], _paths: tuple[str, ...]
+    axis: str, plugin_folders: tuple[Path, ...], *_import_paths: tuple[str, ...] | Path
 ) -> dict[str, OptionSource]:
     sources: dict[str, OptionSource] = {}
     for name, source in _named_sources(axis, plugin_folders):
@@ -169,7 +169,7 @@ def _named_sources(
             load = partial(import_module, f"{_package_name(folder)}.{axis}.{name}")
             file = str(folder / axis / f"{name}.py")
             yield name, OptionSource(file, load, is_plugin=True)
-    for entry in entry_points(axis):
+    for entry in _entry_points(axis):
         label = f"entry point {entry.value!r}"
         yield entry.name, OptionSource(label, entry.load, is_plugin=True)
 
@@ -178,3 +178,23 @@ def _module_names(folders: Sequence[str]) -> list[str]:
     """Each module is an option, except for `base` and names that start with `_`."""
     names = sorted(module.name for module in pkgutil.iter_modules(folders))
     return [name for name in names if name != "base" and not name.startswith("_")]
+
+
+def _entry_points(name: str) -> list[EntryPoint]:
+    """Returns the entry points of the group `mtl_cli.NAME` of installed packages."""
+    entries = _all_entry_points(tuple(sys.path), Path.cwd())
+    return [entry for entry in entries if entry.group == f"mtl_cli.{name}"]
+
+
+@cache
+def _all_entry_points(sys_path: tuple[str, ...], cwd: Path) -> list[EntryPoint]:
+    folders = [Path(path).resolve() for path in sys_path if path]
+    # A package that just lies in the current folder does not count as installed.
+    paths = [str(folder) for folder in folders if folder != cwd]
+    packages: dict[str, Distribution] = {}
+    for package in distributions(path=paths):
+        # Only of these few packages the name is read, which is slow. If two have the
+        # same name, Python imports the first one.
+        if "[mtl_cli." in (package.read_text("entry_points.txt") or ""):
+            packages.setdefault(package.name, package)
+    return [e for package in packages.values() for e in package.entry_points]

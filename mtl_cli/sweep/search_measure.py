@@ -42,7 +42,7 @@ def measure_of_search(config: DictConfig, settings: list[Override]) -> dict[str,
     {} if all configurations are wrong: the jobs report the error.
     """
     from mtl_cli.comparison.same_rows import SPLIT_KEYS
-    from mtl_cli.config.sweep_jobs import check_job, compose_job
+    from mtl_cli.config.check import check_job, compose_job
 
     swept_keys = {s.key_or_group for s in settings if s.is_sweep_override()}
     split_keys = [f"dataset.{key}" for key in SPLIT_KEYS]

@@ -17,8 +17,8 @@ from hydra.core.object_type import ObjectType
 from hydra.core.singleton import Singleton
 from omegaconf import DictConfig
 
-from mtl_cli.cli.config_files import restrict_files
-from mtl_cli.cli.hydra_internals import argument_parser, share_config_store, wrap_method
+from mtl_cli.cli.arguments import argument_parser
+from mtl_cli.cli.hydra_setup import restrict_files, share_config_store, wrap_method
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import conf_folder
 

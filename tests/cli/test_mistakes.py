@@ -194,8 +194,10 @@ MISTAKES = {
     "-m seed=range(0,1000) model.dropout=range(0,1,0.005)": "more than 100,000 jobs",
     "repeats=20000000": "the sweep has more than 100,000 jobs",
     "hydra.run.dir=/proc/nowhere": "cannot open /proc/nowhere: No such file or "
-    "directory; name another path",
+    "directory; mend that, or name another path",
     "-m sweep=grid_small hydra.sweeper.params.seed=null": "is not Optional; correct",
+    "--cfg job --package nosuch": "package 'nosuch' not found in config; name a "
+    "section, as in --package model",
 }
 
 # Settings of a search, and the end of the line on stderr.
