@@ -55,7 +55,13 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
     if parsed.config_path:
         # Hydra takes the last value of a flag, and would not look for a relative folder
         # in the current folder.
-        flags.append(f"--config-path={Path(parsed.config_path).resolve()}")
+        folder = Path(parsed.config_path).resolve()
+        if not folder.is_dir():
+            raise ConfigError(
+                f"--config-path: there is no folder {folder}; name the folder of a "
+                "configuration, such as a run folder"
+            )
+        flags.append(f"--config-path={folder}")
     settings = [expand_start_from(setting) for setting in parsed.overrides]
     for key, problem in REFUSED_KEYS.items():
         if sets_key(settings, key):

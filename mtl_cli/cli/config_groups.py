@@ -85,7 +85,7 @@ def unknown_option_message(path: str) -> str:
     else:
         group, _, option = path.partition("/")
         names = options_of_group(group)
-    if not names:
+    if not (path and names):
         return ""
     # Plugins can add options to the groups of classes: the hint names --plugins.
     hint_of = suggest_option if group in GROUPS_OF_CLASSES else suggest

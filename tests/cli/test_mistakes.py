@@ -196,6 +196,7 @@ MISTAKES = {
     "hydra.run.dir=/proc/nowhere": "cannot open /proc/nowhere: No such file or "
     "directory; mend that, or name another path",
     "-m sweep=grid_small hydra.sweeper.params.seed=null": "is not Optional; correct",
+    "--config-path /nowhere": "--config-path: there is no folder /nowhere; name the",
     "--cfg job --package nosuch": "package 'nosuch' not found in config; name a "
     "section, as in --package model",
 }
