@@ -3,6 +3,7 @@
 No number is cut, even if a table is wider than the terminal.
 """
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -59,28 +60,32 @@ def terminal_text(
     else:
         shown = [c for c in comparisons if c not in days[:-1]]
     # The text is printed later, in one piece: stdout may be a file on a full disk, and
-    # `write_to_stdout` reports that error.
-    console = Console(highlight=False, force_terminal=sys.stdout.isatty())
-    if not console.is_terminal:
+    # `write_to_stdout` reports that error. The stream in memory has the encoding of
+    # stdout, because rich chooses its characters by the encoding.
+    encoding = sys.stdout.encoding or "utf-8"
+    stream = io.TextIOWrapper(io.BytesIO(), encoding, errors="replace")
+    on_terminal = sys.stdout.isatty()
+    console = Console(file=stream, force_terminal=on_terminal, highlight=False)
+    if not on_terminal:
         console.width = LINE_WIDTH
-    with console.capture() as capture:
-        if num_hidden := len(comparisons) - len(shown):
-            hidden_days = counted(num_hidden, "earlier day")
-            note = f"tables of {hidden_days} are in --json and --html"
-            console.print(Text(note, style="dim"))
-        for comparison in shown:
-            if len(comparisons) > 1:
-                console.rule(Text(f"data set {comparison.dataset}", style="bold"))
-            print_comparison(comparison, console)
-        if len(days) > 1:
-            console.rule(Text(f"scores of {len(days)} days", style="bold"))
-            for day in days:
-                console.print(Text(day_text(day)))
-        for comparison in line_comparisons:
-            console.rule(Text(comparison.heading, style="bold"))
-            print_comparison(comparison, console)
-        print_legend_and_warnings([*comparisons, *line_comparisons], console)
-    return capture.get()
+    if num_hidden := len(comparisons) - len(shown):
+        hidden_days = counted(num_hidden, "earlier day")
+        note = f"tables of {hidden_days} are in --json and --html"
+        console.print(Text(note, style="dim"))
+    for comparison in shown:
+        if len(comparisons) > 1:
+            console.rule(Text(f"data set {comparison.dataset}", style="bold"))
+        print_comparison(comparison, console)
+    if len(days) > 1:
+        console.rule(Text(f"scores of {len(days)} days", style="bold"))
+        for day in days:
+            console.print(Text(day_text(day)))
+    for comparison in line_comparisons:
+        console.rule(Text(comparison.heading, style="bold"))
+        print_comparison(comparison, console)
+    print_legend_and_warnings([*comparisons, *line_comparisons], console)
+    stream.seek(0)
+    return stream.read()
 
 
 def print_legend_and_warnings(
