@@ -31,11 +31,12 @@ def split_rows(
 
     The rows that are not held out belong to the split with the name of their table.
 
-    Returns: {table: the code of each row's split, (rows,)}, and the findings about rows
-        of other tables that are earlier than training rows.
+    Returns: {table: the code of each row's split, (rows,)}, and the findings about a
+        split by time.
     """
     codes_by_table: dict[str, Codes] = {}
     times_by_table = {}
+    tables_of_one_day = []
     holds_out = dataset.valid_fraction or dataset.test_fraction
     if dataset.split_by == "time" and (holds_out or len(sources) > 1):
         times_by_table = {name: read_times(dataset, x) for name, x in sources.items()}
@@ -52,9 +53,24 @@ def split_rows(
         else:
             times, _ = times_by_table.get(table_name, (None, ""))
             codes = split_in_order(dataset, source, fractions, table_name, times)
+            if times is not None and is_within_one_day(times):
+                tables_of_one_day.append(table_name)
         refuse_empty_splits(dataset, table_name, fractions, codes)
         codes_by_table[table_name] = codes
-    return codes_by_table, early_rows_findings(times_by_table, codes_by_table["train"])
+    findings = early_rows_findings(times_by_table, codes_by_table["train"])
+    findings += line_if_any(
+        "all rows lie within one day, so split_by=time holds out its last hours, and "
+        "scores, early stopping and calibration hold for these hours alone; to hold "
+        "out rows of all hours, set dataset.split_by=random dataset.split_column=null",
+        tables_of_one_day,
+    )
+    return codes_by_table, findings
+
+
+def is_within_one_day(times: Array) -> bool:
+    """Whether times span less than 24 hours; False for numbers, without a unit."""
+    is_date = np.issubdtype(times.dtype, np.datetime64)
+    return bool(is_date and times.max() - times.min() < np.timedelta64(1, "D"))
 
 
 def early_rows_findings(

@@ -30,10 +30,10 @@ TEXT_DATES = pa.timestamp("us"), pa.timestamp("us", "UTC")
 
 
 def read_times(dataset: Dataset, source: Source) -> tuple[Array, str]:
-    """Reads the time of each row as a number, (rows,); refuses empty cells.
+    """Reads the time of each row, (rows,); refuses empty cells.
 
-    Also returns the type of the times: times of one type can be compared between
-    tables.
+    Dates with a time of day are of type datetime64, all other times are numbers. Also
+    returns the type of the times: times of one type can be compared between tables.
     """
     column = read_split_column(dataset, source)
     message_start = f"dataset.split_column: '{dataset.split_column}'"
@@ -45,25 +45,26 @@ def read_times(dataset: Dataset, source: Source) -> tuple[Array, str]:
             f"{message_start} is empty in {int(empty.sum())} rows, the first of them "
             f"row {row + 1} [{path}]; a split by time needs the time of each row"
         )
-    return np.asarray(times), f"{column.type} {times.type}"
+    array = np.asarray(times)
+    return array, f"{column.type} {array.dtype}"
 
 
 def as_times(
     message_start: str, column: pa.ChunkedArray, source: Source
 ) -> pa.ChunkedArray:
-    """Converts numbers, dates or texts to numbers in the order of the times."""
+    """Converts numbers, dates or texts to numbers or timestamps."""
     dtype = column.type
     unusable = unusable_type(column)
     if not unusable:
         # A column without any value has the type null; `read_times` refuses its cells.
         if pa.types.is_null(dtype) or pa.types.is_decimal(dtype):
             return nearest_float64(column)
-        if pa.types.is_temporal(dtype):
-            return as_whole_numbers(column)
         if is_text(dtype):
             return times_from_text(message_start, column.cast(pa.string()), source)
-        if is_number(dtype):
+        if is_number(dtype) or pa.types.is_timestamp(dtype):
             return column
+        if pa.types.is_temporal(dtype):
+            return as_whole_numbers(column)
     raise DataError(
         f"{message_start} holds {unusable or dtype}; a split by time needs numbers or "
         "dates"
@@ -79,7 +80,7 @@ def times_from_text(
     dtypes = pa.float64(), *TEXT_DATES
     times = cast_to_first(column, dtypes)
     if times is not None:
-        return times if pa.types.is_floating(times.type) else times.cast(pa.int64())
+        return times
     # Each type fails at another cell. Most likely, the column should have the type that
     # fails last, so the message names the cell at which this type fails.
     index = max(

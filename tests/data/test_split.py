@@ -18,6 +18,13 @@ TABLE = pa.table(
 
 def split(tables=None, **options):
     """Returns {split: row numbers} of a data set with these keys."""
+    rows = {}
+    for codes in split_with_findings(tables, **options)[0].values():
+        rows |= {SPLITS[i]: np.flatnonzero(codes == i) for i in np.unique(codes)}
+    return rows
+
+
+def split_with_findings(tables=None, **options):
     declared = Dataset.model_validate(
         {
             "name": "rows",
@@ -36,10 +43,7 @@ def split(tables=None, **options):
         file: Source(file, table.num_rows, lambda _, table=table: iter([table]))
         for file, table in tables.items()
     }
-    rows = {}
-    for codes in split_rows(declared, sources)[0].values():
-        rows |= {SPLITS[i]: np.flatnonzero(codes == i) for i in np.unique(codes)}
-    return rows
+    return split_rows(declared, sources)
 
 
 @pytest.mark.parametrize(
@@ -122,6 +126,26 @@ def test_spaces_around_times_do_not_count(texts):
         {"train": table}, valid_fraction=0.33, split_by="time", split_column="day"
     )
     assert rows["valid"].tolist() == [1]
+
+
+@pytest.mark.parametrize("is_text", [False, True])
+@pytest.mark.parametrize(("hours", "is_one_day"), [(24, True), (25, False)])
+def test_warning_says_that_all_rows_lie_within_one_day(is_text, hours, is_one_day):
+    start = np.datetime64("2026-01-01T07", "s")  # one day in a time zone is two in UTC
+    times = pa.array(start + np.arange(hours) * np.timedelta64(1, "h"))
+    times = times.cast(pa.string()) if is_text else times
+    table = pa.table({"user": np.arange(hours), "time": times})
+    _, findings = split_with_findings(
+        {"train": table}, valid_fraction=0.2, split_by="time", split_column="time"
+    )
+    assert [f"{line[:31]} ... {line[-5:]}" for line in findings] == (
+        ["all rows lie within one day, so ... train"] if is_one_day else []
+    )
+
+
+@pytest.mark.parametrize("options", [{}, {"split_by": "order"}])
+def test_split_that_is_not_by_time_has_no_findings(options):
+    assert split_with_findings(valid_fraction=0.2, **options)[1] == []
 
 
 def test_later_days_of_the_test_file_are_tested_on():
