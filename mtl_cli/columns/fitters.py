@@ -4,6 +4,7 @@ A feature learns, for example, a vocabulary, the edges of buckets, or a mean.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Self
@@ -12,13 +13,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mtl_cli.columns.arrow_types import is_list
 from mtl_cli.columns.cells import Mask
+from mtl_cli.columns.lists import Tokens
 from mtl_cli.columns.numeric import Floats
 from mtl_cli.columns.vocabulary import Integers, common_spelling
+from mtl_cli.core.errors import DataError
 
 # Longer texts of digits are sorted as text: Python refuses to convert them to `int`.
 MAX_DIGITS = 1000
 WHOLE_NUMBER = re.compile(rf"0|-?[1-9][0-9]{{0,{MAX_DIGITS - 1}}}")
+COMMON_SEPARATORS = (",", ";", "|", "^", "\t", " ")  # of lists in texts
 COUNTS_SCHEMA = pa.schema({"value": pa.string(), "count": pa.int64()})
 
 
@@ -105,6 +110,63 @@ class VocabularyFitter(Fitter):
         values: list[str] = [v for v in rows["value"].to_pylist() if v is not None]
         are_whole = all(WHOLE_NUMBER.fullmatch(value) for value in values)
         return {"vocabulary": sorted(values, key=int if are_whole else None)}
+
+
+class ListFitter(VocabularyFitter):
+    """Counts the values of a feature's lists, and checks the separator of its texts.
+
+    Args:
+        name: the name of the feature and of its column.
+        read: see `Fitter`; the values are `Tokens`.
+        min_count: see `VocabularyFitter`.
+        separator: the text between the values of a text; None for a column of lists.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        read: Callable[[pa.Table], Tokens],
+        min_count: int | None,
+        separator: str | None,
+    ) -> None:
+        super().__init__(read, min_count)
+        self.name = name
+        self.separator = separator
+        self.num_cells = 0
+        # {separator: the number of cells that contain the separator}
+        self.num_containing = Counter[str]()
+
+    def add(self, table: pa.Table, is_training: Mask, is_sampled: Mask) -> None:
+        tokens: Tokens = self.read(table)
+        categories, codes = tokens.categorical
+        self.count(categories, codes[is_training[tokens.row_numbers]])
+        column = table[self.name]
+        # Lists need no separator, and a separator that occurs is accepted.
+        if (
+            self.separator is None
+            or is_list(column.type)
+            or self.num_containing[self.separator]
+        ):
+            return
+        column = pc.drop_null(column.cast(pa.string()))
+        self.num_cells += len(column)
+        others = [s for s in COMMON_SEPARATORS if s not in self.separator]
+        for separator in (self.separator, *others):
+            count = pc.sum(pc.match_substring(column, separator)).as_py()
+            self.num_containing[separator] += count or 0
+
+    def learnt(self) -> dict[str, Any]:
+        """Refuses the separator if more than half of the cells hold another one."""
+        counts = self.num_containing
+        # Without a separator, or with a column of lists, nothing is counted.
+        for likely, count in counts.most_common(1):
+            if not counts[str(self.separator)] and count > self.num_cells / 2:
+                raise DataError(
+                    f"feature {self.name}: no cell holds the separator "
+                    f"{self.separator!r}; set separator to {likely!r}, or, if each "
+                    "cell is one value, set the feature's kind to sparse"
+                )
+        return super().learnt()
 
 
 class SampleFitter(Fitter):

@@ -8,7 +8,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.columns.arrow_types import is_id
+from mtl_cli.columns.arrow_types import is_id, is_text
+from mtl_cli.columns.cells import empty_as_null
 from mtl_cli.core.errors import DataError
 
 Integers = npt.NDArray[np.int64]
@@ -59,22 +60,10 @@ def as_categorical(name: str, column: pa.ChunkedArray | pa.Array) -> Categorical
             f"feature {name}: needs whole numbers or text, but the column holds "
             f"{column.type}; {FIX}"
         )
+    if is_text(column.type):
+        column = empty_as_null(column)
     encoded = as_array(column).dictionary_encode()
-    categories = encoded.dictionary.cast(pa.string())
-    return without_empty_text(Categorical(categories, as_codes(encoded.indices)))
-
-
-def without_empty_text(categorical: Categorical) -> Categorical:
-    """Removes the category "", if there is one: its cells become empty cells."""
-    categories, codes = categorical
-    if not pc.any(pc.equal(categories, "")).as_py():
-        return categorical
-    kept_codes = pc.indices_nonzero(pc.not_equal(categories, ""))
-    # new_codes[code] is the new code. The last entry belongs to no category and stays
-    # -1: `new_codes[-1]` thus keeps the code -1 of empty cells.
-    new_codes = np.full(len(categories) + 1, -1)
-    new_codes[kept_codes] = np.arange(len(kept_codes))
-    return Categorical(categories.take(kept_codes), codes=new_codes[codes])
+    return Categorical(encoded.dictionary.cast(pa.string()), as_codes(encoded.indices))
 
 
 def whole_numbers(name: str, column: pa.ChunkedArray | pa.Array) -> pa.Array:

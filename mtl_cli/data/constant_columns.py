@@ -65,7 +65,7 @@ def with_constants(
             raise ConfigError(f"{key}: the value {error.fault}") from None
         except DataError as error:
             raise ConfigError(f"{key}: {error}") from None
-    return features.with_constants(constants)
+    return FeatureSet(features.by_name, features.learnt, constants)
 
 
 def one_cell(column: str, value: Any, option: str) -> pa.Array:

@@ -16,14 +16,13 @@ from mtl_cli.columns.cells import empty_cells
 from mtl_cli.columns.vocabulary import refuse_rounded_ids
 from mtl_cli.data.cache_entry import EntryWriter
 from mtl_cli.data.chunks import SplitRows
-from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.compute_report import data_report
-from mtl_cli.data.continued_features import EarlierLearnt
+from mtl_cli.data.data_request import request_of_data
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.data.feature_set_fitter import FeatureSetFitter
+from mtl_cli.data.feature_set_fitter import EarlierLearnt, FeatureSetFitter
 from mtl_cli.data.label_statistics import LabelStatistics
-from mtl_cli.data.labels import label_request, labels_of_rows
+from mtl_cli.data.labels import labels_of_rows
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.sources import OnProgress, Source, generated_source, open_source
 from mtl_cli.data.split import SPLITS, split_rows
@@ -132,36 +131,6 @@ def encode_features(
         for split, selected in chunk.rows_by_split():
             for name, array in encoded.items():
                 writer.add(split, f"features.{name}", array[selected])
-
-
-def request_of_data(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
-    """Returns the columns of features, labels and groups, and their cells' types."""
-    features, labels = feature_request(dataset), label_request(dataset, outputs)
-    # A column that names groups stays text, even if a feature reads it as numbers: as
-    # numbers, "7" and "07" would be one group.
-    group_columns = dataset.group_column, dataset.split_column
-    types = labels.types | features.types
-    types |= {column: pa.string() for column in types if column in group_columns}
-    return ColumnRequest(features.keys | labels.keys, types)
-
-
-def feature_request(dataset: Dataset) -> ColumnRequest:
-    """Returns the columns that features read, and the types of their cells.
-
-    The kinds of the features decide the types to which the cells of a text file are
-    converted. If the cells decided, the ids 007 and 7 would become equal numbers, and
-    a file that happens to hold only numbers would get another type than other files.
-    """
-    keys: dict[str, str] = {}
-    types: dict[str, pa.DataType] = {}
-    for name, column in dataset.feature_columns:
-        keys[column] = f"dataset.features.{name}"
-        # A column that features read both as numbers and as text has the type text:
-        # text can be converted to numbers later, but 7.0 does not say whether the file
-        # holds "7" or "07".
-        is_text = types.get(column) == pa.string() or not dataset.features[name].numeric
-        types[column] = pa.string() if is_text else pa.float64()
-    return ColumnRequest(keys, types)
 
 
 class GroupCodes:

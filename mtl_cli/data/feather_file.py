@@ -17,6 +17,7 @@ from flatbuffers.number_types import Int64Flags
 from flatbuffers.table import Table
 
 from mtl_cli.columns.arrow_types import is_list
+from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.data.columnar_file import ColumnarFile
 from mtl_cli.data.table_limits import check_rows, check_size, check_texts
 
@@ -47,27 +48,12 @@ class Block(NamedTuple):
     description_bytes: int
 
 
-class BatchSize(NamedTuple):
-    """The size of a batch of rows or of a dictionary, after decompression.
-
-    Each part of a nested column, such as the items of lists, counts as one more column
-    in `num_cells`.
-    """
-
-    num_rows: int
-    num_cells: int
-    expanded_bytes: int
-
-
 @contextmanager
 def open_feather(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
     """Opens a Feather (Arrow) file; refuses a file whose batches expand too much."""
     file_bytes = stream.size()
     with pa.ipc.open_file(stream) as file:
-        dictionaries, row_batches = batch_sizes(stream, file_bytes)
-        for batch in dictionaries + row_batches:
-            check_size("a batch", batch.expanded_bytes, batch.num_cells, file_bytes)
-        num_rows = sum(batch.num_rows for batch in row_batches)
+        num_rows = check_batches(stream, file_bytes)
         check_rows(num_rows, file_bytes)
 
         # Arrow chooses columns when it opens a file, before the caller names the
@@ -95,11 +81,9 @@ def check_column(name: str, column: pa.Array, file_bytes: int) -> None:
         check_texts(name, column, file_bytes)
 
 
-def batch_sizes(
-    stream: pa.NativeFile, file_bytes: int
-) -> tuple[list[BatchSize], list[BatchSize]]:
-    """Returns the sizes of a file's dictionaries, and of its batches of rows."""
-    dictionaries, batches = [], []
+def check_batches(stream: pa.NativeFile, file_bytes: int) -> int:
+    """Refuses a batch or dictionary that expands too much; returns the file's rows."""
+    num_rows = 0
     try:
         footer = read_footer(stream, file_bytes)
         dictionary_blocks = read_blocks(footer, FOOTER_DICTIONARIES)
@@ -107,12 +91,15 @@ def batch_sizes(
         check_blocks(dictionary_blocks + batch_blocks, file_bytes)
         for block in dictionary_blocks:
             dictionary = child(read_description(stream, block), DICTIONARY_DATA)
-            dictionaries.append(batch_size(stream, block, dictionary))
+            check_batch(stream, block, dictionary, file_bytes)
         for block in batch_blocks:
-            batches.append(batch_size(stream, block, read_description(stream, block)))
+            description = read_description(stream, block)
+            num_rows += check_batch(stream, block, description, file_bytes)
+    except UnsafeFileError:
+        raise
     except (struct.error, TypeError, ValueError) as error:
         raise pa.ArrowInvalid(f"a batch is damaged: {error}") from None
-    return dictionaries, batches
+    return num_rows
 
 
 def check_blocks(blocks: list[Block], file_bytes: int) -> None:
@@ -165,9 +152,11 @@ def structs(table: Table, vtable_offset: int, layout: str) -> list[tuple[Any, ..
     return tuples
 
 
-def batch_size(stream: pa.NativeFile, block: Block, description: Table) -> BatchSize:
-    """Returns the size of a batch, without expanding the batch."""
-    num_rows = description.GetSlot(BATCH_ROWS, 0, Int64Flags)
+def check_batch(
+    stream: pa.NativeFile, block: Block, description: Table, file_bytes: int
+) -> int:
+    """Refuses a batch that expands too much, unexpanded; returns its rows."""
+    num_rows = int(description.GetSlot(BATCH_ROWS, 0, Int64Flags))
     if num_rows < 0:  # would hide rows of other batches in the sum
         raise ValueError(f"it has {num_rows} rows")
     is_compressed = description.Offset(BATCH_COMPRESSION) > 0
@@ -182,5 +171,7 @@ def batch_size(stream: pa.NativeFile, block: Block, description: Table) -> Batch
             # The length is -1 for a buffer that is stored as it is.
             buffer_bytes = max(struct.unpack("<q", length)[0], stored_bytes)
         expanded_bytes += buffer_bytes
+    # Each part of a nested column, such as the items of lists, counts as a column.
     num_columns = len(structs(description, BATCH_NODES, NODE))
-    return BatchSize(num_rows, num_rows * num_columns, expanded_bytes)
+    check_size("a batch", expanded_bytes, num_rows * num_columns, file_bytes)
+    return num_rows

@@ -4,7 +4,6 @@ Each feature turns a row into a block of ids or numbers. The blocks of all featu
 side by side, are the inputs of the network, see `INPUT_TYPES`.
 """
 
-import copy
 from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
@@ -40,23 +39,19 @@ class FeatureSet:
         by_name: {name: feature}.
         learnt: {name: the JSON values that the feature has learnt}, such as its
             vocabulary or scale, see `Fitter.learnt`.
-
-    Attributes:
         constants: columns that have one value in all rows, as a table of one row. Rows
             to encode need not have these columns, and exported graphs do not read them.
     """
 
     def __init__(
-        self, by_name: dict[str, Feature], learnt: Mapping[str, dict[str, Any]]
+        self,
+        by_name: dict[str, Feature],
+        learnt: Mapping[str, dict[str, Any]],
+        constants: pa.Table | None = None,
     ) -> None:
         self.by_name = by_name
         self.learnt = {name: Learnt(values) for name, values in learnt.items()}
-        self.constants = pa.table({})
-
-    def with_constants(self, constants: pa.Table) -> Self:
-        features = copy.copy(self)
-        features.constants = constants
-        return features
+        self.constants = pa.table({}) if constants is None else constants
 
     def only(self, name: str) -> Self:
         """Returns a set that holds only the feature `name`.
@@ -64,8 +59,7 @@ class FeatureSet:
         The set keeps what all features have learnt, because the feature may use the
         embedding table of another feature.
         """
-        features = type(self)({name: self.by_name[name]}, self.learnt)
-        return features.with_constants(self.constants)
+        return type(self)({name: self.by_name[name]}, self.learnt, self.constants)
 
     def fill_constants(self, table: pa.Table) -> pa.Table:
         """Returns a table in which every row has the values of `constants`."""

@@ -12,21 +12,22 @@ import pyarrow.fs
 from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.cache_folder import cache_folder, make_subfolder
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, WriteError, first_line
-from mtl_cli.core.locations import Location
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.written_files import sha256
-from mtl_cli.data.files import Files, find_files
+from mtl_cli.data.files import Files
 
 # What fsspec says of a file although its content has not changed: the times of the last
 # access in SFTP, WebHDFS and Azure, and the signed URL to which HTTP may redirect.
 VARYING_DETAILS = ("time", "accessTime", "last_accessed_on", "url")
 
 
-def hash_files(tables: dict[str, Files]) -> str:
-    """Returns one SHA-256 that changes if a file of one of the tables changes."""
-    return hash_versions(
-        version_of_table(name, files) for name, files in tables.items()
-    )
+def hash_table(name: str, files: Files) -> str:
+    """Returns a SHA-256 that changes if the name, or a file, of a table changes.
+
+    With the name `train`, this is `Data.train_hash` of a run that is trained on the
+    table. The folder of local files does not matter.
+    """
+    return hash_versions([version_of_table(name, files)])
 
 
 def hash_versions(versions: Iterable[str]) -> str:
@@ -50,14 +51,6 @@ def version_of_table(table_name: str, files: Files) -> str:
                 f"{files.key}: cannot read {path}: {reason}; check the file"
             ) from None
     return version
-
-
-def hash_table(location: Location, file_format: str) -> str:
-    """Returns the hash of a table, as `Data.train_hash` if a run is trained on it.
-
-    The hash does not depend on the folder of local files.
-    """
-    return hash_files({"train": find_files("TABLE", location, file_format)})
 
 
 def version_of_file(system: pa.fs.FileSystem, path: str) -> str:

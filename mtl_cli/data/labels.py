@@ -3,9 +3,12 @@
 A row counts for an output if it has a label and lies in the output's space. In the loss
 and the metrics of the output, it then has its weight of `dataset.weight_column`, or 1
 without this column. All other rows have the weight 0.
+
+The key `sampling_rate` of a task says which fraction of the rows with label 0 was kept.
+Each of these rows stands for several rows of the data before sampling.
 """
 
-from collections.abc import Iterable
+import math
 
 import numpy as np
 import pyarrow as pa
@@ -18,65 +21,13 @@ from mtl_cli.columns.numeric import (
 )
 from mtl_cli.core.option_classes import overridden_below
 from mtl_cli.core.tensors import check_shape
-from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.data.sampling_correction import add_sampling, sampled_task
 from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.tasks.base import Task
 from mtl_cli.tasks.binary import Binary
 
 WEIGHT_RANGE = (1e-30, 1e30)  # of row weights above 0
-
-
-def label_request(dataset: Dataset, outputs: list[Output]) -> ColumnRequest:
-    """Returns the columns that are read besides the features.
-
-    The columns hold labels, spaces, true probabilities, sampling rates, weights, groups
-    and the times or groups of a split.
-    """
-    # {column: the configuration's key in messages about the column}. If several keys
-    # name the same column, the key `label` of a task wins, or else the first key.
-    keys: dict[str, str] = {}
-    tasks: list[Task] = []  # the tasks whose labels are read
-    for output in outputs:
-        tasks.append(output.task)
-        keys[output.task.label] = f"dataset.tasks.{output.label}.label"
-        if output.space is not None:
-            task = space_task(dataset, output.space)
-            tasks.append(task)
-            keys.setdefault(task.label, f"dataset.tasks.{output.label}.space")
-        for name, column in truth_columns(dataset, output).items():
-            keys.setdefault(column, f"dataset.tasks.{name}.truth")
-        sampled = sampled_task(dataset, output)
-        if sampled is not None:
-            key = f"dataset.tasks.{output.sampled_task}"
-            tasks.append(sampled)
-            keys.setdefault(sampled.label, f"{key}.label")
-            rates = sampled.kept_negatives_column
-            if rates is not None:
-                keys.setdefault(rates, f"{key}.sampling_rate")
-    for name in ("weight_column", "group_column", "split_column"):
-        column = getattr(dataset, name)
-        if column is not None:
-            keys.setdefault(column, f"dataset.{name}")
-    return ColumnRequest(keys, label_types(dataset, tasks, keys))
-
-
-def label_types(
-    dataset: Dataset, tasks: list[Task], columns: Iterable[str]
-) -> dict[str, pa.DataType]:
-    """Returns the types of columns, see `ColumnRequest.types`.
-
-    `tasks` are the tasks whose label columns are among the columns.
-    """
-    text_columns = (dataset.group_column, dataset.split_column)
-    types = {c: pa.string() if c in text_columns else pa.float64() for c in columns}
-    # A label column that several tasks read is read as text if one of them needs text.
-    for task in tasks:
-        if task.column_type() != pa.float64():
-            types[task.label] = task.column_type()
-    return types
 
 
 def labels_of_rows(
@@ -199,3 +150,59 @@ def true_probabilities(
         zeros = np.zeros_like(quotient)  # the result where the divisor is 0
         quotient = np.divide(quotient, divisor, out=zeros, where=divisor > 0)
     return quotient.astype("float32")
+
+
+def sampled_task(dataset: Dataset, output: Output) -> Task | None:
+    """Returns the task whose `sampling_rate` removed rows of an output, or None."""
+    if output.sampled_task is None:
+        return None
+    task = dataset.tasks[output.sampled_task]
+    return task if task.lacks_negatives else None
+
+
+def add_sampling(
+    rows: Table, output: Output, task: Task, labels: Array, table: pa.Table
+) -> None:
+    """Sets `population` and `log_rates` for an output whose rows are a sample.
+
+    `task` is the task whose rows were sampled, see `sampled_task`, `labels` are its
+    labels, and `table` holds the raw rows. A row with label 0 and the sampling rate 0.1
+    has the weight of ten rows in metrics.
+    """
+    name = str(output.sampled_task)
+    key = f"dataset.tasks.{name}.sampling_rate"
+    column = task.kept_negatives_column
+    if column is None:
+        rates = np.full(table.num_rows, task.kept_negatives)
+    else:
+        rule = "a share above 0, up to 1"
+        rates = numbers_from_0_to_1(key, column, table, rule)
+        message_start = f"{key}: column '{column}'"
+        check_numbers(message_start, rates, rates == 0, rule, "correct the cell")
+        rows.log_rates[name] = np.log(rates).astype("float32")
+    weights = rows.weights[output.name] / np.where(labels == 0, rates, 1)
+    rows.population[output.name] = weights.astype("float32")
+
+
+def labels_for_initial_bias(
+    table: Table, output: Output, max_rows: int
+) -> tuple[Floats, Floats]:
+    """Returns the labels and weights from which a network's initial biases follow.
+
+    The rows with the weight 0 are left out. Of more than `max_rows` rows, only every
+    n-th row is read.
+
+    If each row has its own sampling rate, the network learns the logits of the data
+    before sampling, so the weights are `Table.population`. If all rows have the same
+    rate, the network learns the logits of the sampled rows, and its predictions are
+    corrected later.
+
+    Returns: the labels and the weights, (rows,) each.
+    """
+    labels, weights = table.labels[output.label], table.weights[output.name]
+    if output.sampled_task in table.log_rates:
+        weights = table.population[output.name]
+    step = math.ceil(len(labels) / max_rows)
+    labels, weights = labels[::step], weights[::step]
+    has_weight = weights > 0
+    return labels[has_weight].astype("float64"), weights[has_weight].astype("float64")

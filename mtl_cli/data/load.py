@@ -10,10 +10,10 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.core.locations import location_name
 from mtl_cli.data import cache
 from mtl_cli.data.cache_entry import check_entry
-from mtl_cli.data.continued_features import EarlierLearnt
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import encode
 from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.data.feature_set_fitter import EarlierLearnt
 from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import hash_versions, version_of_table
 from mtl_cli.data.report import Report

@@ -7,7 +7,6 @@ all formats, and tables of several files.
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -29,18 +28,12 @@ OPEN_COLUMNAR: dict[str, OpenColumnar] = {
 }
 
 
-class OpenTable(NamedTuple):
-    """The requested columns of a table whose files were opened.
-
-    Attributes:
-        rows_by_file: {path of a file in messages: its number of rows}.
-        read: a function that takes a largest number of rows, and yields all rows in
-            tables of at most about this number. All these tables have the same types.
-            If there are no rows, one table without rows is yielded.
-    """
-
-    rows_by_file: dict[str, int]
-    read: Callable[[int], Iterator[pa.Table]]
+# {path of a file in messages: its number of rows}
+RowsByFile = dict[str, int]
+# A function that takes a largest number of rows, and yields all rows of a table in
+# tables of at most about this number. All these tables have the same types. If there
+# are no rows, one table without rows is yielded.
+ReadRows = Callable[[int], Iterator[pa.Table]]
 
 
 @contextmanager
@@ -58,9 +51,9 @@ def no_rows_error(files: Files) -> DataError:
     return DataError(f"{files.key}: {files.name} has {header}no rows")
 
 
-def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
+def open_columnar(files: Files, request: ColumnRequest) -> tuple[RowsByFile, ReadRows]:
     """Opens Parquet or Feather files, and finds a common type for each column."""
-    rows_by_file = {}
+    rows_by_file: RowsByFile = {}
     common_types: dict[str, pa.DataType] = {}
     for file_path in files.paths:
         path = files.path_for_messages(file_path)
@@ -93,17 +86,17 @@ def open_columnar(files: Files, request: ColumnRequest) -> OpenTable:
         if not any(rows_by_file.values()):
             yield schema.empty_table()
 
-    return OpenTable(rows_by_file, chunks)
+    return rows_by_file, chunks
 
 
 def open_text(
     files: Files, options: Csv, request: ColumnRequest, spill: Path
-) -> OpenTable:
+) -> tuple[RowsByFile, ReadRows]:
     """Copies CSV files to `spill`, a Feather file, and opens this file.
 
     Encoding reads all rows at least twice, and Feather is faster to read than text.
     """
-    rows_by_file: dict[str, int] = {}
+    rows_by_file: RowsByFile = {}
     schema = pa.schema([(name, request.types[name]) for name in request.columns])
     with pa.OSFile(str(spill), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for file_path in files.paths:
@@ -115,4 +108,5 @@ def open_text(
     spilled = files._replace(
         system=pa.fs.LocalFileSystem(), paths=[str(spill)], format="feather"
     )
-    return OpenTable(rows_by_file, open_columnar(spilled, request).read)
+    _, read = open_columnar(spilled, request)
+    return rows_by_file, read

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pyarrow as pa
@@ -84,35 +84,16 @@ def open_file_system(key: str, url: str) -> tuple[pa.fs.FileSystem, str]:
             "give a URL with one of these protocols, or a file"
         )
     check_server(key, url)
-    opened = open_with_arrow(key, url, protocol)
-    return open_with_fsspec(key, url, protocol) if opened is None else opened
-
-
-def open_with_arrow(
-    key: str, url: str, protocol: str
-) -> tuple[pa.fs.FileSystem, str] | None:
-    """Returns None if Arrow cannot read the protocol."""
-    if protocol not in ARROW_PROTOCOLS:
-        return None
-    # By default, Arrow tries to reach Google's storage for 15 minutes. The URL has no
-    # query of its own: `check_server` has refused a query for this protocol.
-    query = "?retry_limit_seconds=10" if protocol in ("gs", "gcs") else ""
     try:
-        system, path = pa.fs.FileSystem.from_uri(url + query)
-    except pa.ArrowNotImplementedError:  # Arrow was built without this protocol
-        return None
-    except (pa.ArrowException, OSError) as error:
-        raise unreachable_error(key, url, error) from None
-    return system, path
-
-
-def open_with_fsspec(key: str, url: str, protocol: str) -> tuple[pa.fs.FileSystem, str]:
-    try:
-        from fsspec.core import url_to_fs
-
-        system, path = url_to_fs(url, **http_options(protocol))
-        # A folder that was listed earlier may hold other versions of its files now.
-        system.invalidate_cache()
+        if protocol in ARROW_PROTOCOLS:
+            # By default, Arrow tries to reach Google's storage for 15 minutes. The URL
+            # has no query of its own: `check_server` has refused it.
+            query = "?retry_limit_seconds=10" if protocol in ("gs", "gcs") else ""
+            # Arrow may have been built without the protocol.
+            with suppress(pa.ArrowNotImplementedError):
+                system, path = pa.fs.FileSystem.from_uri(url + query)
+                return system, path
+        return open_with_fsspec(url, protocol)
     except ImportError as error:
         raise DataError(
             f"{key}: cannot open {url}: {first_line(error)}; pip install "
@@ -120,19 +101,23 @@ def open_with_fsspec(key: str, url: str, protocol: str) -> tuple[pa.fs.FileSyste
         ) from None
     except Exception as error:  # each protocol of fsspec raises its own errors
         raise unreachable_error(key, url, error) from None
+
+
+def open_with_fsspec(url: str, protocol: str) -> tuple[pa.fs.FileSystem, str]:
+    from fsspec.core import url_to_fs
+
+    options = {}
+    if protocol in ("http", "https"):  # by default, fsspec waits five minutes
+        from aiohttp import ClientTimeout
+
+        timeout = ClientTimeout(
+            total=None, sock_connect=HTTP_SECONDS, sock_read=HTTP_SECONDS
+        )
+        options = {"client_kwargs": {"timeout": timeout}}
+    system, path = url_to_fs(url, **options)
+    # A folder that was listed earlier may hold other versions of its files now.
+    system.invalidate_cache()
     return pa.fs.PyFileSystem(pa.fs.FSSpecHandler(system)), path
-
-
-def http_options(protocol: str) -> dict[str, Any]:
-    """Returns options for fsspec. Without them, it waits five minutes for a server."""
-    if protocol not in ("http", "https"):
-        return {}
-    from aiohttp import ClientTimeout
-
-    timeout = ClientTimeout(
-        total=None, sock_connect=HTTP_SECONDS, sock_read=HTTP_SECONDS
-    )
-    return {"client_kwargs": {"timeout": timeout}}
 
 
 def check_server(key: str, url: str) -> None:

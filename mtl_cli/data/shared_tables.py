@@ -44,23 +44,13 @@ def check_shared_table(name: str, features: dict[str, Feature]) -> None:
             f"features.{name}.table: a {feature.kind} feature cannot share the table "
             f"of a {owner.kind} feature; remove this key"
         )
-    check_table_keys(name, feature, owner_name, owner)
-
-
-def check_table_keys(
-    name: str, feature: Feature, owner_name: str, owner: Feature
-) -> None:
-    """Raises a `ValueError` if a feature sets `TABLE_KEYS` unlike the table's owner."""
-    for key in TABLE_KEYS:
-        field = type(feature).model_fields.get(key)
-        if field is None:  # the kind has no such key
-            continue
-        if getattr(feature, key) in (field.default, getattr(owner, key, None)):
-            continue
-        fix = f"remove {key} here"
-        if field.is_required():
+    fields = type(feature).model_fields
+    for key in [key for key in TABLE_KEYS if key in fields]:
+        allowed = fields[key].default, getattr(owner, key, None)
+        if getattr(feature, key) not in allowed:
+            is_required = fields[key].is_required()
             fix = f"set the same {key} in both features"
-        raise ValueError(
-            f"features.{name}.{key}: the feature {owner_name} owns the table, so its "
-            f"{key} is used; {fix}"
-        )
+            raise ValueError(
+                f"features.{name}.{key}: the feature {owner_name} owns the table, so "
+                f"its {key} is used; {fix if is_required else f'remove {key} here'}"
+            )

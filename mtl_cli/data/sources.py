@@ -16,6 +16,7 @@ from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.files import find_files, format_by_ending
 from mtl_cli.data.open_files import (
     OPEN_COLUMNAR,
+    ReadRows,
     no_rows_error,
     open_columnar,
     open_columnar_file,
@@ -53,7 +54,7 @@ class Source:
 
     path: str
     num_rows: int
-    read: Callable[[int], Iterator[pa.Table]]
+    read: ReadRows
     rows_by_file: dict[str, int] = field(default_factory=dict)
     is_text: bool = False
 
@@ -128,17 +129,17 @@ def open_source(
     path = files.name
     is_text = files.format not in OPEN_COLUMNAR
     if is_text:
-        opened = open_text(files, dataset.csv, request, spill)
+        rows_by_file, read = open_text(files, dataset.csv, request, spill)
     else:
-        opened = open_columnar(files, request)
-    num_rows = sum(opened.rows_by_file.values())
+        rows_by_file, read = open_columnar(files, request)
+    num_rows = sum(rows_by_file.values())
     if not num_rows and not may_be_empty:
         raise no_rows_error(files)
 
     def chunks(max_rows: int) -> Iterator[pa.Table]:
-        return unchanged_rows(key, path, num_rows, opened.read(max_rows))
+        return unchanged_rows(key, path, num_rows, read(max_rows))
 
-    source = Source(path, num_rows, chunks, opened.rows_by_file, is_text)
+    source = Source(path, num_rows, chunks, rows_by_file, is_text)
     if num_rows > CHUNK_ROWS:
         return source
     in_memory = pa.concat_tables(list(source.chunks())).combine_chunks()

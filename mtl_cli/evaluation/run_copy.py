@@ -17,7 +17,7 @@ from mtl_cli.core.locations import Location
 from mtl_cli.core.other_files import read_json_object, read_text
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.files import find_files
-from mtl_cli.data.fingerprint import hash_files
+from mtl_cli.data.fingerprint import hash_table
 from mtl_cli.data.sources import with_format_of
 from mtl_cli.evaluation.page import page
 from mtl_cli.evaluation.results import EvaluationResults, nonfinite_as_none
@@ -76,7 +76,7 @@ def json_files(
 ) -> dict[str, object]:
     """Returns {name: content} of the JSON files of a copy, see `write_copy`."""
     table_format = with_format_of(config.dataset, table).format
-    data_hash = hash_files({"test": find_files("TABLE", table, table_format)})
+    data_hash = hash_table("test", find_files("TABLE", table, table_format))
     # `data_hash` is now about the evaluated table, so another key tells whether copies
     # come from runs with the same validation rows.
     changed_environment = {

@@ -7,12 +7,10 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from mtl_cli.columns.cells import Mask
 from mtl_cli.columns.examples import Cells, example_values
-from mtl_cli.columns.fitters import Learnt, VocabularyFitter
+from mtl_cli.columns.fitters import Learnt, ListFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.lists import Tokens, read_tokens
-from mtl_cli.columns.separator_check import SeparatorCheck
 from mtl_cli.columns.vocabulary import vocabulary_ids
 from mtl_cli.core.options import Count
 from mtl_cli.core.tensors import Tensor
@@ -81,8 +79,10 @@ class Sequence(Embedded):
             weight_column=self.weights,
         )
 
-    def fitter(self, name: str) -> VocabularyFitter:
-        return SequenceFitter(name, self)
+    def fitter(self, name: str) -> ListFitter:
+        # Only the feature that owns the embedding table learns the vocabulary.
+        min_count = self.min_count if self.table_owner(name) == name else None
+        return ListFitter(name, partial(self.read, name), min_count, self.separator)
 
     def encode(self, name: str, values: Tokens, learnt: Learnt) -> dict[str, Array]:
         """Returns the ids and weights of each row's values, both (rows, max_length).
@@ -175,28 +175,3 @@ def join_values(values: list[Any], separator: str) -> str | None:
     texts = ["" if value is None else str(value) for value in values]
     texts = ["" if separator in text else text for text in texts]
     return separator.join(texts) or None
-
-
-class SequenceFitter(VocabularyFitter):
-    """Counts the values of all lists of a feature, and checks the separator."""
-
-    def __init__(self, name: str, feature: Sequence) -> None:
-        # Only the feature that owns the embedding table learns the vocabulary.
-        min_count = feature.min_count if feature.table_owner(name) == name else None
-        super().__init__(partial(feature.read, name), min_count)
-        self.name = name
-        self.separator_check: SeparatorCheck | None = None
-        if feature.separator is not None:
-            self.separator_check = SeparatorCheck(name, feature.separator)
-
-    def add(self, table: pa.Table, is_training: Mask, is_sampled: Mask) -> None:
-        tokens: Tokens = self.read(table)
-        if self.separator_check is not None:
-            self.separator_check.add(table[self.name])
-        categories, codes = tokens.categorical
-        self.count(categories, codes[is_training[tokens.row_numbers]])
-
-    def learnt(self) -> dict[str, list[str]]:
-        if self.separator_check is not None:
-            self.separator_check.finish()
-        return super().learnt()

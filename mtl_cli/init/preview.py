@@ -123,7 +123,8 @@ def parts(files: Files, csv: Csv | None) -> Iterator[pa.Table]:
         )
     keys = dict.fromkeys(names, files.key)
     if csv is None:
-        yield from open_columnar(files, ColumnRequest(keys, {})).read(ROWS_PER_READ)
+        _, read = open_columnar(files, ColumnRequest(keys, {}))
+        yield from read(ROWS_PER_READ)
         return
     request = ColumnRequest(keys, dict.fromkeys(names, pa.string()))
     for path in files.paths:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.tensors import check_shape
-from mtl_cli.data.sampling_correction import labels_for_initial_bias
+from mtl_cli.data.labels import labels_for_initial_bias
 from mtl_cli.data.table import Table
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.network.network import Network

@@ -19,8 +19,8 @@ from mtl_cli.core.other_files import check_entries, read_json_object, read_text
 from mtl_cli.core.run_folder import CHECKPOINTS, START_FROM, SUBFOLDERS, RunFolder
 from mtl_cli.core.run_status import status_of
 from mtl_cli.core.secrets import mask_secrets
-from mtl_cli.data.continued_features import EarlierLearnt, reasons_not_continued
 from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.data.feature_set_fitter import EarlierLearnt, reasons_not_continued
 from mtl_cli.features.base import Feature
 from mtl_cli.runs.saved_model import LearntModel, load_learnt, named_model_damage
 from mtl_cli.tasks.base import Statistics

@@ -8,7 +8,7 @@ from mtl_cli.config.single_task_twin import settings_of_twin
 from mtl_cli.core.locations import path_list
 from mtl_cli.core.paths import short_path
 from mtl_cli.core.plugins import plugin_flags
-from mtl_cli.data.sampling_correction import sampled_task
+from mtl_cli.data.labels import sampled_task
 
 # Settings that start like this are left out of a suggested command. Keys of sweeps mean
 # nothing for a single run, or would start a whole sweep.

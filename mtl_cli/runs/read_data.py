@@ -10,7 +10,7 @@ from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.terminal import progress_line, work_text
-from mtl_cli.data.continued_features import check_same_keys, refused_if_damaged
+from mtl_cli.data.feature_set_fitter import check_same_keys, refused_if_damaged
 from mtl_cli.data.label_findings import (
     few_valid_rows_findings,
     revealing_rate_findings,

@@ -5,6 +5,7 @@ from pathlib import Path
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError
 from mtl_cli.core.locations import Location
 from mtl_cli.core.other_files import read_json_object
+from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import hash_table
 from mtl_cli.runs.provenance import TRAIN_HASH
 from mtl_cli.runs.saved_model import load_config
@@ -42,7 +43,8 @@ def is_training_table(table: Location, file_format: str, run: Path) -> bool:
     """
     try:
         expected = read_json_object(run / "environment.json").get(TRAIN_HASH)
-        return expected is not None and hash_table(table, file_format) == expected
+        files = find_files("TABLE", table, file_format)
+        return expected is not None and hash_table("train", files) == expected
     except (DataError, *DAMAGED_FILE_ERRORS):
         # A file may be missing or damaged, or lie in a folder that only another user
         # may read.

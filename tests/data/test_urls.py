@@ -14,8 +14,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.files import find_files
-from mtl_cli.data.fingerprint import hash_files
-from mtl_cli.data.remote_files import http_options, open_file_system
+from mtl_cli.data.fingerprint import hash_table
+from mtl_cli.data.remote_files import open_file_system
 
 
 class Unreachable(AbstractFileSystem):
@@ -184,7 +184,7 @@ def test_file_behind_http_is_known_by_the_headers_of_its_server(
         info = size | headers
         monkeypatch.setattr(type(memory), "info", lambda *_, info=info, **__: info)
         files = find_files("dataset.train", "memory://http/rows.csv", "auto")
-        hashes.add(hash_files({"train": files}))
+        hashes.add(hash_table("train", files))
     assert len(hashes) == 4
 
 
@@ -199,7 +199,7 @@ def test_time_of_the_last_access_changes_no_fingerprint(
         info |= {"time": time, "mtime": mtime}
         monkeypatch.setattr(type(memory), "info", lambda *_, info=info, **__: info)
         files = find_files("dataset.train", "memory://sftp/rows.csv", "auto")
-        hashes.add(hash_files({"train": files}))
+        hashes.add(hash_table("train", files))
     assert len(hashes) == 2
 
 
@@ -215,12 +215,12 @@ def test_error_of_a_protocol_while_a_file_is_hashed_is_told(
 
     monkeypatch.setattr(type(memory), "info", fail)
     with pytest.raises(DataError, match=r"cannot read .*rows.csv: the server hung up"):
-        hash_files({"train": files})
+        hash_table("train", files)
 
 
 def test_http_gives_up_on_a_server_that_does_not_answer() -> None:
     pytest.importorskip("aiohttp")
-    timeout = http_options("https")["client_kwargs"]["timeout"]
+    system, _ = open_file_system("dataset.train", "https://localhost/rows.csv")
+    timeout = system.handler.fs.client_kwargs["timeout"]
     # fsspec asks up to five times.
     assert timeout.sock_connect <= 12 and timeout.sock_read <= 12
-    assert http_options("s3") == {}

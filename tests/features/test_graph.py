@@ -117,7 +117,8 @@ def test_graph_with_constants_equals_encode_and_does_not_read_their_columns(
     columns = set(features.column_kinds)
     row = 6  # no list of this row is null
     for names in (sorted(half), sorted(columns - half)):
-        fixed = features.with_constants(table.select(names).slice(row, 1))
+        constants = table.select(names).slice(row, 1)
+        fixed = FeatureSet(features.by_name, features.learnt, constants)
         assert set(fixed.input_kinds) == columns - set(names)
         replaced = table.drop_columns(names)
         for name in names:

@@ -22,7 +22,7 @@ from mtl_cli.config.check import check
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import PARTS, StartFrom
 from mtl_cli.core.errors import ConfigError, DataError, MtlError
-from mtl_cli.data.continued_features import extend_learnt
+from mtl_cli.data.feature_set_fitter import extend_learnt
 from mtl_cli.data.load import cache_key, load
 from mtl_cli.network.build import build
 from mtl_cli.network.parts import freeze, part_of_layers

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from helpers.planted_data import config, parquet, values
 
+from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import hash_table
 from mtl_cli.data.load import load
 from mtl_cli.runs.provenance import environment
@@ -25,12 +26,16 @@ def chosen(train: Path, test: Path, *settings: str) -> Any:
     )
 
 
+def hash_of(train: str) -> str:
+    return hash_table("train", find_files("TABLE", train, "auto"))
+
+
 def finished_run(folder: Path, config: Any) -> Path:
     """Writes the files of a run that tell which rows it was trained on."""
     (folder / "model").mkdir(parents=True)
     spec = json.dumps(config.model_dump(mode="json"))
     (folder / "model" / "spec.json").write_text(spec)
-    environment = json.dumps({"train_hash": hash_table(config.dataset.train, "auto")})
+    environment = json.dumps({"train_hash": hash_of(config.dataset.train)})
     (folder / "environment.json").write_text(environment)
     return folder
 
@@ -67,7 +72,7 @@ def test_recorded_training_table_is_the_one_that_was_read(
     data = load(configured.dataset, configured.outputs)
     train.unlink()
     record = environment(configured, data)
-    assert record["train_hash"] == hash_table(str(days[0]), "auto")
+    assert record["train_hash"] == hash_of(str(days[0]))
 
 
 def test_rows_that_the_earlier_run_was_trained_on_are_told(
