@@ -44,21 +44,17 @@ def cells_equal(column: pa.ChunkedArray, value: str | int) -> Mask:
     if pa.types.is_null(column.type):
         return np.zeros(len(column), bool)
     if is_text(column.type):
-        is_equal = texts_equal(column, value)
+        encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
+        texts = encoded.dictionary
+        if isinstance(value, int):  # "1.0" becomes "1"
+            texts = pc.replace_substring_regex(texts, r"^(-?[0-9]+)\.0+$", r"\1")
+        is_equal = pc.equal(texts, str(value)).take(encoded.indices)
     else:
-        is_equal = typed_cells_equal(column, value)
+        is_equal = numbers_equal(column, value)
     return np.asarray(pc.fill_null(is_equal, False))
 
 
-def texts_equal(column: pa.ChunkedArray, value: str | int) -> pa.Array:
-    encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
-    texts = encoded.dictionary
-    if isinstance(value, int):  # "1.0" becomes "1"
-        texts = pc.replace_substring_regex(texts, r"^(-?[0-9]+)\.0+$", r"\1")
-    return pc.equal(texts, str(value)).take(encoded.indices)
-
-
-def typed_cells_equal(column: pa.ChunkedArray, value: str | int) -> pa.ChunkedArray:
+def numbers_equal(column: pa.ChunkedArray, value: str | int) -> pa.ChunkedArray:
     if pa.types.is_float16(column.type):  # Arrow cannot compare these numbers
         column = column.cast(pa.float32())
     try:

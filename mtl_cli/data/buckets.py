@@ -140,14 +140,9 @@ def stability_index(counts: Counts, other_counts: Counts) -> float:
     other distribution. Both arguments are the number of values in each bucket,
     (buckets,).
     """
-    p = positive_fractions(counts)
-    q = positive_fractions(other_counts)
+    # Half a value is added to each bucket, so that no fraction is 0.
+    p, q = (
+        (count + 0.5) / (count.sum() + 0.5 * len(count))
+        for count in (counts, other_counts)
+    )
     return float(((p - q) * np.log(p / q)).sum())
-
-
-def positive_fractions(counts: Counts) -> Array:
-    """Returns the fraction of the values in each bucket, (buckets,).
-
-    Half a value is added to each bucket, so that no fraction is 0.
-    """
-    return np.asarray((counts + 0.5) / (counts.sum() + 0.5 * len(counts)))

@@ -4,10 +4,9 @@ Each feature turns a row into a block of ids or numbers. The blocks of all featu
 side by side, are the inputs of the network, see `INPUT_TYPES`.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -20,16 +19,6 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.tensors import check_shape
 from mtl_cli.features.base import Array, Feature
 from mtl_cli.graphs.base import InputKind
-
-
-class ValueRows(NamedTuple):
-    """The row number of each unseen value, and of each value, of a feature.
-
-    A row of a list feature has several values.
-    """
-
-    unseen: Array
-    all: Array
 
 
 class FeatureSet:
@@ -76,12 +65,8 @@ class FeatureSet:
 
     def shares_table(self, name: str) -> bool:
         """Whether several features use the embedding table of a feature."""
-        return self.table_users[self.by_name[name].table_owner(name)] > 1
-
-    @cached_property
-    def table_users(self) -> Counter[str]:
-        """{feature that owns an embedding table: number of features that use it}."""
-        return Counter(f.table_owner(name) for name, f in self.by_name.items())
+        owners = [f.table_owner(name) for name, f in self.by_name.items()]
+        return owners.count(self.by_name[name].table_owner(name)) > 1
 
     @cached_property
     def layout(self) -> Layout:
@@ -145,8 +130,11 @@ class FeatureSet:
 
     def unseen_and_all_rows(
         self, table: pa.Table, encoded: dict[str, Array]
-    ) -> dict[str, ValueRows]:
+    ) -> dict[str, tuple[Array, Array]]:
         """Finds the unseen values of the features whose kind has `reports_unseen`.
+
+        Returns {feature: (the row number of each unseen value, the row number of each
+        value)}. A row of a list feature has several values.
 
         An unseen value of a feature with a vocabulary has id 0, and its cell is not
         empty: the training rows do not hold the value, or hold it less than
@@ -168,7 +156,7 @@ class FeatureSet:
             else:
                 values, rows = self.all_values(encoded, name)
                 is_unseen = (values == 0) & ~empty_rows(feature, name, table)[rows]
-            unseen_rows[name] = ValueRows(rows[is_unseen], rows)
+            unseen_rows[name] = rows[is_unseen], rows
         return unseen_rows
 
     def all_values(self, encoded: dict[str, Array], name: str) -> tuple[Array, Array]:

@@ -60,15 +60,10 @@ class Profile:
         for name, feature in features.by_name.items():
             num_empty = int(empty_rows(feature, name, table).sum())
             self._num_empty[name, table_name] += num_empty
-        for name, value_rows in features.unseen_and_all_rows(table, encoded).items():
-            counts = np.stack(
-                [
-                    np.bincount(codes[rows], minlength=len(SPLITS))
-                    for rows in (value_rows.unseen, value_rows.all)
-                ]
-            )
+        for name, rows in features.unseen_and_all_rows(table, encoded).items():
+            counts = [np.bincount(codes[x], minlength=len(SPLITS)) for x in rows]
             earlier_counts = self._num_unseen_and_all.get(name, 0)
-            self._num_unseen_and_all[name] = earlier_counts + counts
+            self._num_unseen_and_all[name] = earlier_counts + np.stack(counts)
 
     def missing_fractions(self, name: str) -> dict[str, float]:
         """Returns {table: fraction of its rows with an empty cell of a feature}."""

@@ -31,10 +31,10 @@ class UnseenValues:
         """Counts the rows of a block; `encoded` are the same rows, encoded."""
         table = self.features.fill_constants(table)
         self.num_rows += table.num_rows
-        unseen = self.features.unseen_and_all_rows(table, encoded)
-        for name, value_rows in unseen.items():
+        rows_by_feature = self.features.unseen_and_all_rows(table, encoded)
+        for name, (unseen_rows, _) in rows_by_feature.items():
             # A row counts once, also if its list has several unseen values.
-            rows = np.unique(value_rows.unseen)
+            rows = np.unique(unseen_rows)
             if len(rows):
                 self.unseen_rows[name] += len(rows)
                 if name not in self.examples:

@@ -123,9 +123,9 @@ class FeatureCounts:
         for name, feature in self.features.by_name.items():
             self.num_empty[name] += int(empty_rows(feature, name, raw_rows).sum())
         unseen_and_all = self.features.unseen_and_all_rows(raw_rows, rows.features)
-        for name, value_rows in unseen_and_all.items():
-            self.num_unseen[name] += len(value_rows.unseen)
-            self.num_values[name] += len(value_rows.all)
+        for name, (unseen_rows, all_rows) in unseen_and_all.items():
+            self.num_unseen[name] += len(unseen_rows)
+            self.num_values[name] += len(all_rows)
 
     def drift(self) -> list[FeatureDrift]:
         return [self.feature_drift(name) for name in self.features.by_name]

@@ -107,9 +107,10 @@ def test_all_values_are_those_with_a_weight_and_no_padding():
     assert values.tolist() == [1, 2, 3, 2]
     assert numbers.tolist() == [0, 0, 2, 2]
     table = pa.table({"x": [["b", "new"], ["new"]], "w": [[1, 1], [0]]})
-    unseen = feature_set.unseen_and_all_rows(table, feature_set.encode(table))["x"]
-    assert unseen.unseen.tolist() == [0]
-    assert unseen.all.tolist() == [0, 0]
+    rows_by_feature = feature_set.unseen_and_all_rows(table, feature_set.encode(table))
+    unseen_rows, all_rows = rows_by_feature["x"]
+    assert unseen_rows.tolist() == [0]
+    assert all_rows.tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(
