@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from mtl_cli.columns.arrow_types import is_id, is_list, is_text
 from mtl_cli.columns.cells import empty_as_null
-from mtl_cli.columns.numeric import CellError, Floats, as_numbers
+from mtl_cli.columns.numeric import FLOAT32_MAX, CellError, Floats, as_numbers
 from mtl_cli.columns.vocabulary import Categorical, Integers, as_array, as_categorical
 from mtl_cli.core.errors import DataError
 
@@ -166,7 +166,7 @@ def read_weights(
     except CellError as error:  # `error.row` is the index of a weight, not of a row
         row = int(row_numbers[error.row])
         raise CellError(message_start, row, error.fault, error.fix) from None
-    is_right = (weights >= 0) & (weights <= np.finfo("float32").max)  # false for NaN
+    is_right = (weights >= 0) & (weights <= FLOAT32_MAX)  # false for NaN
     is_wrong = np.asarray(values.is_valid()) & ~is_right  # empty values need no weights
     if is_wrong.any():
         index = int(np.argmax(is_wrong))

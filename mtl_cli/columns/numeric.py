@@ -14,8 +14,11 @@ from mtl_cli.columns.cells import Mask, empty_as_null, first_unconvertible_cell
 from mtl_cli.core.errors import DataError, RowError
 from mtl_cli.core.learnt_values import check_number
 from mtl_cli.core.message_text import counted, shown
+from mtl_cli.core.tensors import Tensor
+from mtl_cli.graphs.base import GraphOps
 
 Floats = npt.NDArray[np.float64]
+FLOAT32_MAX = float(np.finfo("float32").max)
 
 
 class CellError(RowError):
@@ -106,6 +109,21 @@ def as_numbers(
     return np.asarray(x, "float64")
 
 
+def number_graph(
+    name: str, missing: str | float, ops: GraphOps, max_size: float
+) -> Tensor:
+    """Builds `read_numbers` as a graph for exported models.
+
+    The graph refuses numbers with an absolute value above `max_size`, and empty cells
+    if `missing` is `error`.
+    """
+    x = ops.read_column(name, "number")
+    ops.require(ops.is_within(x, -max_size, max_size))
+    if missing == "error":
+        ops.require(ops.is_number(x))
+    return x
+
+
 def numbers_from_0_to_1(key: str, column: str, table: pa.Table, rule: str) -> Floats:
     """Reads a column of numbers from 0 to 1, (rows,). No cell may be empty.
 
@@ -155,7 +173,7 @@ def refuse_above_float32(
 
     `fix` is the change of the feature's keys that allows such numbers.
     """
-    is_wrong = np.abs(x) > np.finfo("float32").max
+    is_wrong = np.abs(x) > FLOAT32_MAX
     fix = f"correct the cell, or {fix}"
     check_numbers(f"feature {name}", x, is_wrong, "a number that fits float32", fix)
 

@@ -37,14 +37,6 @@ class Categorical(NamedTuple):
     codes: Integers
 
 
-def check_vocabulary(vocabulary: pa.Array) -> None:
-    """Raises a `ValueError` if a vocabulary holds null, or a value twice."""
-    if vocabulary.null_count:
-        raise ValueError("the vocabulary holds null; expected texts")
-    if len(vocabulary.unique()) < len(vocabulary):
-        raise ValueError("the vocabulary holds a value twice; expected each value once")
-
-
 def as_categorical(name: str, column: pa.ChunkedArray | pa.Array) -> Categorical:
     """Converts a column of whole numbers, booleans or text to categories of text.
 

@@ -40,20 +40,17 @@ def first_cell_error(
         elif pa.types.is_string(dtype):
             problem = f"is not UTF-8; {SAVE_AS_UTF8}"
         else:
-            problem = not_a_number_message(cell, key)
+            fix = "correct the cell"
+            if key.endswith(".label"):
+                fix += "; or, if the labels are words, name them in `positive:` or "
+                fix += "`classes:`"
+            elif ".features." in key:
+                fix += "; or, if the column is meant to be text, set the feature's "
+                fix += "kind to sparse"
+            text = shown(cell.decode(errors="replace"))
+            problem = f"holds {text}, not a number; {fix}"
         errors.append(RowError(f"{key}: column '{column}'", first_row + row, problem))
     return min(errors, key=lambda error: error.row, default=None)
-
-
-def not_a_number_message(cell: bytes, key: str) -> str:
-    """`key` is the configuration's key that names the column."""
-    fix = "correct the cell"
-    if key.endswith(".label"):
-        fix += "; or, if the labels are words, name them in `positive:` or `classes:`"
-    elif ".features." in key:
-        fix += "; or, if the column is meant to be text, set the feature's kind to "
-        fix += "sparse"
-    return f"holds {shown(cell.decode(errors='replace'))}, not a number; {fix}"
 
 
 def ragged_row_problem(ragged: re.Match[str]) -> str:

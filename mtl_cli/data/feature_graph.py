@@ -9,7 +9,6 @@ from mtl_cli.columns.raw_inputs import graph_input, raw_column
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.features._graph import encodes_otherwise
 from mtl_cli.graphs.base import GraphError, GraphOps
 
 
@@ -27,7 +26,7 @@ def feature_graph(features: FeatureSet, ops: GraphOps) -> dict[str, Tensor]:
     for name, feature in features.by_name.items():
         learnt = features.learnt_of_table_owner(name)
         try:
-            if encodes_otherwise(feature, "graph"):
+            if feature.encodes_otherwise("graph"):
                 raise GraphError(
                     f"kind {feature.kind} has its own `read` or `encode`, but no "
                     "`graph` of its own; add it, or export with --format weights"

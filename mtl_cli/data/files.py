@@ -110,7 +110,15 @@ def find_files_of_path(key: str, path: str, file_format: str) -> Files:
         if not paths:
             raise empty_folder_error(key, path, file_format)
     else:
-        paths = [str(file) for file in find_checked_local(key, path, file_format)]
+        try:
+            local_files = find_local(key, path, file_format)
+            for file in local_files:
+                check_data_file(file)
+        except UnsafeFileError as error:
+            raise DataError(f"{key}: {error}") from None
+        except OSError as error:
+            raise DataError(f"{key}: cannot reach '{path}': {error.strerror}") from None
+        paths = [str(file) for file in local_files]
     if file_format == "auto":
         file_format = common_format(key, path, paths)
     return Files(key, path, system, paths, file_format)
@@ -160,19 +168,6 @@ def common_format(key: str, path: str, paths: list[str]) -> str:
             f"{', '.join(sorted(formats))}; give a pattern for files of one format"
         )
     return formats.pop()
-
-
-def find_checked_local(key: str, path: str, file_format: str) -> list[Path]:
-    """Returns the files of `find_local`; refuses files that are unsafe to read."""
-    try:
-        files = find_local(key, path, file_format)
-        for file in files:
-            check_data_file(file)
-        return files
-    except UnsafeFileError as error:
-        raise DataError(f"{key}: {error}") from None
-    except OSError as error:
-        raise DataError(f"{key}: cannot reach '{path}': {error.strerror}") from None
 
 
 def find_local(key: str, path: str, file_format: str) -> list[Path]:

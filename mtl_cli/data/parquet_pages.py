@@ -18,6 +18,7 @@ MAX_HEADER_BYTES = 16 << 20  # Arrow has the same limit
 MAX_DEPTH = 16  # of nested structures in a header
 MAX_PAGES = 100_000  # of a column in a row group; a usual page has 20,000 rows or 1 MB
 UNCOMPRESSED_SIZE, COMPRESSED_SIZE = 2, 3  # the numbers of two fields of a header
+DAMAGED_PAGE = "has a damaged page; write the file again"
 # The types of Thrift's compact protocol.
 STOP, TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET = range(11)
 STRUCT = 12
@@ -68,11 +69,7 @@ def page_size(stream: pa.NativeFile, position: int) -> tuple[int, int]:
         if uncompressed < 0 or compressed < 0:
             break
         return uncompressed, reader.position + compressed
-    raise damaged_page_error()
-
-
-def damaged_page_error() -> UnsafeFileError:
-    return UnsafeFileError("has a damaged page; write the file again")
+    raise UnsafeFileError(DAMAGED_PAGE)
 
 
 class CutHeaderError(Exception):
@@ -93,7 +90,7 @@ class HeaderReader:
     def read_struct(self, depth: int = 0) -> dict[int, int]:
         """Reads a structure, and returns the values of its fields of type I32."""
         if depth > MAX_DEPTH:
-            raise damaged_page_error()
+            raise UnsafeFileError(DAMAGED_PAGE)
         values: dict[int, int] = {}
         number = 0  # of the field
         while (head := self.read_byte()) != STOP:
@@ -124,7 +121,7 @@ class HeaderReader:
         elif kind == STRUCT:
             self.read_struct(depth + 1)
         else:  # no header of a page holds a map
-            raise damaged_page_error()
+            raise UnsafeFileError(DAMAGED_PAGE)
 
     def read_byte(self) -> int:
         self.move(1)
@@ -140,7 +137,7 @@ class HeaderReader:
             has_more_bytes = byte >= 128  # the highest bit is set
             shift += 7
             if shift > 70:  # more than 64 bits
-                raise damaged_page_error()
+                raise UnsafeFileError(DAMAGED_PAGE)
         return value
 
     def move(self, num_bytes: int) -> None:

@@ -15,7 +15,6 @@ from mtl_cli.core.options import first_problem
 from mtl_cli.core.other_files import check_npz, check_numbers, read_json_object
 from mtl_cli.exports._weights_tensors import describe_tensors, named_weights
 from mtl_cli.exports.base import ExportFormat, ExportRecord
-from mtl_cli.features._graph import encodes_otherwise
 from mtl_cli.network.trained_model import TrainedModel
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ def describe_features(model: TrainedModel) -> dict[str, dict[str, Any]]:
             "columns": [layout.columns[name].start, layout.columns[name].stop],
             "ramps": ramps.get(name),
             "numbers": None
-            if encodes_otherwise(feature, "numbers_text")
+            if feature.encodes_otherwise("numbers_text")
             else feature.numbers_text(features.learnt[name]) or None,
             "table": layout.blocks[name].table,
             "learnt": features.learnt[name],

@@ -12,7 +12,7 @@ from pydantic import Field
 from mtl_cli.columns.examples import Cells, example_numbers, example_values
 from mtl_cli.columns.fitters import Fitter, Learnt
 from mtl_cli.columns.layout import Block, EmbeddingTable
-from mtl_cli.columns.vocabulary import check_vocabulary
+from mtl_cli.core.option_classes import overridden_below
 from mtl_cli.core.options import Count, Options
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.graphs.base import GraphError, GraphOps, InputKind
@@ -24,7 +24,6 @@ Dimension = Literal["auto"] | Count
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Missing = Literal["error", "mean", "median"] | Number
 NumBuckets = Annotated[int, Field(ge=2, lt=2**31)]
-FLOAT32_MAX = float(np.finfo("float32").max)
 
 
 class Feature(Options):
@@ -94,7 +93,10 @@ class Feature(Options):
         if "vocabulary" in learnt:
             if not isinstance(learnt["vocabulary"], list):
                 raise ValueError("the vocabulary is not a list of texts")
-            check_vocabulary(learnt.vocabulary)
+            if learnt.vocabulary.null_count:
+                raise ValueError("the vocabulary holds null; expected texts")
+            if len(learnt.vocabulary.unique()) < len(learnt.vocabulary):
+                raise ValueError("the vocabulary holds a value twice")
 
     @abstractmethod
     def encode(self, name: str, values: Any, learnt: Learnt) -> dict[str, Array]:
@@ -137,6 +139,14 @@ class Feature(Options):
             f"kind {self.kind} has no method `graph`; add it, or export with --format "
             "weights"
         )
+
+    def encodes_otherwise(self, method: str) -> bool:
+        """Whether the class overrides `read` or `encode`, but inherits `method`.
+
+        The inherited method, such as `graph`, fits only the base class that defines it.
+        """
+        overrides = overridden_below(type(self), method)
+        return "read" in overrides or "encode" in overrides
 
     def examples(
         self, name: str, learnt: Learnt, random: np.random.Generator, num_rows: int

@@ -12,15 +12,16 @@ from mtl_cli.columns import cuts
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
+    FLOAT32_MAX,
     Floats,
+    number_graph,
     number_range,
     read_numbers,
     refuse_above_float32,
 )
 from mtl_cli.core.learnt_values import check_ascending
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.features._graph import number_column
-from mtl_cli.features.base import FLOAT32_MAX, Array, Embedded, Number
+from mtl_cli.features.base import Array, Embedded, Number
 from mtl_cli.graphs.base import GraphOps
 
 FLOAT64_MAX = float(np.finfo("float64").max)
@@ -94,7 +95,7 @@ class Bucketized(Embedded):
 
     def graph(self, name: str, learnt: Learnt, ops: GraphOps) -> dict[str, Tensor]:
         max_size = FLOAT32_MAX if self.ramps else FLOAT64_MAX
-        x = number_column(name, self.missing, ops, max_size)
+        x = number_graph(name, self.missing, ops, max_size)
         encoded = {"ids": ops.to_matrix(ops.bucket_ids(x, learnt["cuts"]))}
         if self.ramps:
             encoded["dense"] = cuts.ramps_graph(x, learnt, ops)

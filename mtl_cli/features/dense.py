@@ -9,19 +9,20 @@ import pyarrow as pa
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
+    FLOAT32_MAX,
     Floats,
     check_fill_value,
     fill_empty,
     filled_text,
     learn_fill_value,
+    number_graph,
     number_range,
     read_numbers,
     refuse_above_float32,
 )
 from mtl_cli.core.learnt_values import check_ascending, check_number
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.features._graph import number_column
-from mtl_cli.features.base import FLOAT32_MAX, Array, Feature, Missing
+from mtl_cli.features.base import Array, Feature, Missing
 from mtl_cli.graphs.base import GraphOps
 
 QUANTILE_LEVELS = np.linspace(0, 1, 1001)
@@ -118,7 +119,7 @@ class Dense(Feature):
         return learnt["mean"], learnt["deviation"] or 1.0
 
     def graph(self, name: str, learnt: Learnt, ops: GraphOps) -> dict[str, Tensor]:
-        x = number_column(name, self.missing, ops)
+        x = number_graph(name, self.missing, ops, FLOAT32_MAX)
         if "missing" in learnt:
             x = ops.fill_nan(x, learnt["missing"])
         if self.transform == "quantile":

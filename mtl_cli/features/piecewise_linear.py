@@ -11,18 +11,19 @@ from mtl_cli.columns import cuts
 from mtl_cli.columns.fitters import Learnt, SampleFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import (
+    FLOAT32_MAX,
     Floats,
     check_fill_value,
     fill_empty,
     filled_text,
     learn_fill_value,
+    number_graph,
     number_range,
     read_numbers,
     refuse_above_float32,
 )
 from mtl_cli.core.learnt_values import check_ascending
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.features._graph import number_column
 from mtl_cli.features.base import Array, Feature, Missing
 from mtl_cli.graphs.base import GraphOps
 
@@ -76,7 +77,7 @@ class PiecewiseLinear(Feature):
         return {"dense": encoded}
 
     def graph(self, name: str, learnt: Learnt, ops: GraphOps) -> dict[str, Tensor]:
-        x = number_column(name, self.missing, ops)
+        x = number_graph(name, self.missing, ops, FLOAT32_MAX)
         filled_x = ops.fill_nan(x, learnt["missing"]) if "missing" in learnt else x
         encoded = cuts.ramps_graph(filled_x, learnt, ops)
         if self.missing == "bucket":

@@ -11,10 +11,11 @@ from mtl_cli.columns.examples import Cells, example_values
 from mtl_cli.columns.fitters import Learnt, ListFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.lists import Tokens, read_tokens
+from mtl_cli.columns.numeric import FLOAT32_MAX
 from mtl_cli.columns.vocabulary import vocabulary_ids
 from mtl_cli.core.options import Count
 from mtl_cli.core.tensors import Tensor
-from mtl_cli.features.base import FLOAT32_MAX, Array, Embedded, Pretrained
+from mtl_cli.features.base import Array, Embedded, Pretrained
 from mtl_cli.graphs.base import GraphOps, InputKind
 
 # An encoded row takes eight bytes for each of `max_length` values, even if its list is

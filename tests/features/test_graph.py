@@ -17,7 +17,6 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.option_classes import option_names
 from mtl_cli.data.feature_graph import feature_graph
 from mtl_cli.data.feature_set import FeatureSet
-from mtl_cli.features._graph import encodes_otherwise
 from mtl_cli.features.base import Feature
 from mtl_cli.features.dense import Dense
 from mtl_cli.features.sparse import Sparse
@@ -205,7 +204,7 @@ class Median(Dense):
 def test_inherited_graph_fits_unless_the_encoding_is_overridden(
     kind: type[Feature], is_other: bool
 ) -> None:
-    assert encodes_otherwise(kind.model_construct(), "graph") == is_other
+    assert kind.model_construct().encodes_otherwise("graph") == is_other
 
 
 def test_graph_of_another_encoding_is_refused_by_name() -> None:
