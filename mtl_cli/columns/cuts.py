@@ -47,12 +47,7 @@ def edges_of_heavy_values(
     """Returns the edges of buckets that hold a single heavy value each.
 
     If there are not enough buckets for all heavy values, the heaviest values get one.
-
-    Args:
-        values: the distinct values, ascending, (values,).
-        counts: the number of rows that hold each value, (values,).
-        is_heavy: whether each value is heavy, (values,).
-        num_buckets: the largest number of buckets; n buckets have n - 1 edges.
+    The distinct values are ascending, and `counts` are the numbers of their rows.
     """
     heavy = np.flatnonzero(is_heavy)
     edges: set[float] = set()
@@ -60,7 +55,7 @@ def edges_of_heavy_values(
         # The bucket of values[i] begins at values[i] and ends at the next value. The
         # smallest value needs no edge at its beginning.
         extended_edges = edges | {float(v) for v in values[max(i, 1) : i + 2]}
-        if len(extended_edges) < num_buckets:
+        if len(extended_edges) < num_buckets:  # n buckets have n - 1 edges
             edges = extended_edges
     return edges
 

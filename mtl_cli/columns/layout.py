@@ -123,12 +123,9 @@ class Layout:
 def join_blocks(
     blocks: Iterable[dict[str, Matrix]], join: Callable[[list[Matrix], str], Matrix]
 ) -> dict[str, Matrix]:
-    """Makes the inputs of the network: puts the matrices of features side by side.
+    """Makes the inputs of the network from {input: (rows, width)} of each feature.
 
-    Args:
-        blocks: the matrices of each feature, {input of the network: (rows, width)}.
-        join: a function that puts matrices side by side, and converts them to a type of
-            `INPUT_TYPES`.
+    `join` puts matrices side by side, and converts them to a type of `INPUT_TYPES`.
     """
     by_input: dict[str, list[Matrix]] = {}
     for blocks_of_feature in blocks:

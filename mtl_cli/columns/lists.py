@@ -41,16 +41,11 @@ def read_tokens(
     separator: str | None,
     weight_column: str | None,
 ) -> Tokens:
-    """Reads the tokens of each row.
+    """Reads the tokens of each row from the column `name`.
 
-    Args:
-        name: the name of the feature and of its column.
-        max_length: the largest number of tokens of a row.
-        separator: the text between the values of a text column; None if only a column
-            of lists is read.
-        weight_column: the name of the column with the weights of the values, which are
-            lists, or texts with the same separator, such as "0.5|2". None gives each
-            value the weight 1.
+    Without a separator, only lists are read. The weights of the values are lists too,
+    or texts with the same separator, such as "0.5|2". Without a column of weights, each
+    value has the weight 1.
     """
     column = table[name]
     values, row_numbers = flatten_lists(name, column, separator)
@@ -149,9 +144,8 @@ def read_weights(
 ) -> Floats:
     """Reads the weight of each value, (values,), from a column.
 
-    Raises:
-        CellError: if a row has more or fewer weights than values, or if the weight of a
-            value is empty, negative or too large for float32.
+    Refuses rows with more or fewer weights than values, and weights that are empty,
+    negative or too large for float32.
     """
     message_start = f"feature {name}: weights '{column}'"
     cells, weight_rows = flatten_lists(f"{name}: weights", table[column], separator)

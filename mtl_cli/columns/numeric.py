@@ -22,17 +22,11 @@ FLOAT32_MAX = float(np.finfo("float32").max)
 
 
 class CellError(RowError):
-    """A wrong cell of a column.
+    """A wrong cell of a column, see `RowError`.
 
-    `fault` and `fix` are also attributes, so that a caller can raise a `CellError` with
-    the same fault and another fix.
-
-    Args:
-        message_start: see `RowError`.
-        row: see `RowError`.
-        fault: what is wrong with the cell, such as "holds inf, not a finite number".
-        fix: what the user can do about the cell.
-        count_text: the number of wrong cells, such as "3 such rows"; "" if unknown.
+    `fault` says what is wrong with the cell, such as "holds inf, not a finite number",
+    `fix` what the user can do, and `count_text` how many cells are wrong, such as
+    "3 such rows". Callers can raise the same fault with another fix.
     """
 
     def __init__(
@@ -46,12 +40,10 @@ class CellError(RowError):
 def read_numbers(
     name: str, column: pa.ChunkedArray, missing: str | float = "error"
 ) -> Floats:
-    """Reads the column of the numeric feature `name` as floats.
+    """Reads the column of the numeric feature `name` as floats, (rows,).
 
-    Args:
-        missing: the key `missing` of the feature; `error` refuses empty cells.
-
-    Returns: (rows,), NaN where a cell is empty. The text "nan" counts as an empty cell.
+    `missing` is the key of the feature; `error` refuses empty cells. Otherwise the
+    result is NaN where a cell is empty or holds the text "nan".
     """
     message_start = f"feature {name}"
     fix_for_text = (
@@ -78,15 +70,10 @@ def as_numbers(
 ) -> Floats:
     """Converts numbers, booleans or text such as "1.5" to floats.
 
-    Args:
-        message_start: the feature or setting that reads the column, for messages.
-        fix: what the user can do about a cell that holds a word, for the message.
+    `fix` is what the user can do about a cell that holds a word. Refuses columns of
+    other types.
 
     Returns: (rows,), NaN where a cell is empty or holds the text "nan".
-
-    Raises:
-        DataError: if the column has another type.
-        CellError: if a text is not a number.
     """
     if is_text(column.type):
         # Arrow's reader of CSV files ignores spaces around numbers too.
@@ -153,12 +140,7 @@ def check_numbers(
 ) -> None:
     """Raises a `CellError` that names the first wrong number, if there is one.
 
-    Args:
-        message_start: the feature, task or setting and its column, for the message.
-        x: numbers, (rows,).
-        is_wrong: whether each number breaks the rule, (rows,).
-        rule: what a number must be, for the message: "a finite number".
-        fix: what the user can do, for the message.
+    `rule` says what each of the numbers `x`, (rows,), must be: "a finite number".
     """
     if wrong := first_wrong(is_wrong):
         row, count_text = wrong

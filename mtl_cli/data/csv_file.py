@@ -89,7 +89,13 @@ class CsvFile:
     ) -> Iterator[pyarrow.csv.CSVStreamingReader]:
         """Opens Arrow's reader of the requested columns and of the sentinel row."""
         header_names = dict(zip(self.names, self.header, strict=True))
-        stream = self.open_with_sentinel()
+        sentinel_column = self.request.columns[0]
+        cells = [SENTINEL if name == sentinel_column else "" for name in self.names]
+        # The line end is for files whose last row has no line end.
+        row = f"\n{self.delimiter.join(cells)}\n".encode()
+        stream = StreamWithSentinel(
+            self.open_file(), row, len(self.names), self.file_bytes
+        )
         reader = pyarrow.csv.open_csv(
             stream,
             read_options=pyarrow.csv.ReadOptions(
@@ -114,16 +120,6 @@ class CsvFile:
                 stream.end()
                 raise
 
-    def open_with_sentinel(self) -> StreamWithSentinel:
-        """Opens the file as bytes, with the sentinel row after the last row."""
-        sentinel_column = self.request.columns[0]
-        cells = [SENTINEL if name == sentinel_column else "" for name in self.names]
-        # The line end is for files whose last row has no line end.
-        row = f"\n{self.delimiter.join(cells)}\n".encode()
-        return StreamWithSentinel(
-            self.open_file(), row, len(self.names), self.file_bytes
-        )
-
     def rows_before_sentinel(
         self, reader: pyarrow.csv.CSVStreamingReader
     ) -> Iterator[pa.RecordBatch]:
@@ -132,14 +128,13 @@ class CsvFile:
         # A batch is held back until the next batch comes, because the last batch ends
         # with the sentinel row.
         last_batch = None
-        for batch in reader:
-            if not batch.num_rows:
-                continue
+        for batch in filter(len, reader):
             num_rows += batch.num_rows
             if last_batch is not None:
                 yield last_batch
             last_batch = batch
-        if last_batch is None or not ends_with_sentinel(last_batch):
+        sentinels = SENTINEL, float(SENTINEL)  # as Arrow reads a text or a number
+        if last_batch is None or last_batch.column(0)[-1].as_py() not in sentinels:
             # The last row that was read holds the open quote.
             raise self.row_error(num_rows - 1, OPEN_QUOTE)
         yield last_batch.slice(0, last_batch.num_rows - 1)
@@ -176,12 +171,6 @@ class CsvFile:
 
     def row_error(self, row: int, problem: str) -> RowError:
         return RowError(f"{self.key}: cannot read {self.path}", row, problem)
-
-
-def ends_with_sentinel(batch: pa.RecordBatch) -> bool:
-    last_cell = batch.column(0)[-1].as_py()
-    # In a column of numbers, Arrow reads the sentinel as a float.
-    return last_cell in (SENTINEL, float(SENTINEL))
 
 
 def check_is_text(first_bytes: bytes) -> None:
