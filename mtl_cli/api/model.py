@@ -83,7 +83,7 @@ class Model:
         check_tensorflow()
         import pandas as pd
 
-        from mtl_cli.data.data_request import feature_request
+        from mtl_cli.data.column_request import feature_request
         from mtl_cli.data.unseen_values import UnseenValues
 
         model = self._model.with_constants(set, "predict: set")

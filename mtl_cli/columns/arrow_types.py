@@ -4,8 +4,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from mtl_cli.core.errors import DataError
-
 
 def is_number(arrow_type: pa.DataType) -> bool:
     """Whether an Arrow type holds numbers or booleans."""
@@ -126,15 +124,6 @@ def nearest_float64(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.
     if types.is_decimal(column.type):
         column = pc.cast(column, pa.large_string())
     return pc.cast(column, pa.float64(), safe=False)
-
-
-def check_single_values(message_start: str, column: pa.ChunkedArray) -> None:
-    """Refuses a column of a type whose values Arrow cannot compare or print."""
-    if type_text := unusable_type(column):
-        raise DataError(
-            f"{message_start}: needs a number or a word in each row, but the column "
-            f"holds {type_text}; name another column"
-        )
 
 
 def unusable_type(column: pa.ChunkedArray) -> str:

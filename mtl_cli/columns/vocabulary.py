@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.columns.arrow_types import is_id, is_text
+from mtl_cli.columns.arrow_types import is_id, is_text, unusable_type
 from mtl_cli.columns.cells import empty_as_null
 from mtl_cli.core.errors import DataError
 
@@ -87,6 +87,16 @@ def refuse_rounded_ids(message_start: str, column: pa.ChunkedArray | pa.Array) -
             f"numbers above 2^{significand_bits}; {largest:.0f} may be another id, "
             "rounded; store the ids as whole numbers or as text"
         )
+
+
+def check_group_column(message_start: str, column: pa.ChunkedArray) -> None:
+    """Refuses a column whose values Arrow cannot compare or print, or has rounded."""
+    if type_text := unusable_type(column):
+        raise DataError(
+            f"{message_start}: needs a number or a word in each row, but the column "
+            f"holds {type_text}; name another column"
+        )
+    refuse_rounded_ids(message_start, column)
 
 
 def as_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:

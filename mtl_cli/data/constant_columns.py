@@ -14,6 +14,7 @@ from mtl_cli.columns.numeric import CellError
 from mtl_cli.core.errors import ConfigError, DataError, first_line
 from mtl_cli.core.message_text import shown, suggest
 from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.features.base import Feature
 
 
 def with_constants(
@@ -48,24 +49,31 @@ def with_constants(
         {column: one_cell(column, value, option) for column, value in values.items()}
     )
     for name, feature in features.by_name.items():
-        columns_of_feature = feature.source_columns(name)
-        set_columns = [c for c in columns_of_feature if c in values]
-        other_columns = [c for c in columns_of_feature if c not in values]
-        key = f"{option} {', '.join(set_columns)}"
-        if other_columns and set_columns and feature.aligns_columns:
-            raise ConfigError(
-                f"{key}: feature {name} needs as many values in the column "
-                f"'{other_columns[0]}'; set both columns or neither"
-            )
-        try:
-            if not other_columns:
-                feature.read(name, constants)
-        except CellError as error:
-            # The rest of the error's text counts rows and gives advice about a file.
-            raise ConfigError(f"{key}: the value {error.fault}") from None
-        except DataError as error:
-            raise ConfigError(f"{key}: {error}") from None
+        check_constants(name, feature, constants, option)
     return FeatureSet(features.by_name, features.learnt, constants)
+
+
+def check_constants(
+    name: str, feature: Feature, constants: pa.Table, option: str
+) -> None:
+    """Refuses values that a feature cannot read."""
+    columns = feature.source_columns(name)
+    set_columns = [c for c in columns if c in constants.column_names]
+    other_columns = [c for c in columns if c not in constants.column_names]
+    key = f"{option} {', '.join(set_columns)}"
+    if other_columns and set_columns and feature.aligns_columns:
+        raise ConfigError(
+            f"{key}: feature {name} needs as many values in the column "
+            f"'{other_columns[0]}'; set both columns or neither"
+        )
+    try:
+        if not other_columns:
+            feature.read(name, constants)
+    except CellError as error:
+        # The rest of the error's text counts rows and gives advice about a file.
+        raise ConfigError(f"{key}: the value {error.fault}") from None
+    except DataError as error:
+        raise ConfigError(f"{key}: {error}") from None
 
 
 def one_cell(column: str, value: Any, option: str) -> pa.Array:

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.columns.arrow_types import as_whole_numbers, check_single_values
+from mtl_cli.columns.arrow_types import as_whole_numbers
 from mtl_cli.columns.cells import empty_cells
-from mtl_cli.columns.vocabulary import refuse_rounded_ids
+from mtl_cli.columns.vocabulary import check_group_column
 from mtl_cli.data.cache_entry import EntryWriter
 from mtl_cli.data.chunks import SplitRows
+from mtl_cli.data.column_request import request_of_data
 from mtl_cli.data.compute_report import data_report
-from mtl_cli.data.data_request import request_of_data
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.feature_set_fitter import EarlierLearnt, FeatureSetFitter
@@ -149,9 +149,7 @@ class GroupCodes:
         if self.column is None:
             return None
         column = table[self.column]
-        message_start = f"dataset.group_column: '{self.column}'"
-        check_single_values(message_start, column)
-        refuse_rounded_ids(message_start, column)
+        check_group_column(f"dataset.group_column: '{self.column}'", column)
         if pa.types.is_time(column.type):  # Python's times have no nanoseconds
             column = as_whole_numbers(column)
         encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.columns.arrow_types import check_single_values, is_text
+from mtl_cli.columns.arrow_types import is_text
 from mtl_cli.columns.cells import empty_cells
-from mtl_cli.columns.vocabulary import refuse_rounded_ids
+from mtl_cli.columns.vocabulary import check_group_column
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.message_text import counted, line_if_any
 from mtl_cli.data.dataset import Dataset
@@ -173,9 +173,7 @@ def split_by_group(
     one. For example, a fraction of 0.29 gets two of ten groups of 100 rows.
     """
     column = read_split_column(dataset, source)
-    message_start = f"dataset.split_column: '{dataset.split_column}'"
-    check_single_values(message_start, column)
-    refuse_rounded_ids(message_start, column)
+    check_group_column(f"dataset.split_column: '{dataset.split_column}'", column)
     # NaN and empty texts are empty cells too. All empty cells are one group.
     if pa.types.is_floating(column.type) or is_text(column.type):
         empty = pa.scalar(None, column.type)

@@ -13,8 +13,7 @@ from mtl_cli.core.atomic_write import temporary_folder
 from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.locations import Location, location_name
 from mtl_cli.core.message_text import suggest
-from mtl_cli.data.column_request import ColumnRequest, readable_names
-from mtl_cli.data.data_request import request_of_data
+from mtl_cli.data.column_request import ColumnRequest, readable_names, request_of_data
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.labels import sampled_task, space_task
 from mtl_cli.data.sources import Source, open_source, schemas_of_table, with_format_of

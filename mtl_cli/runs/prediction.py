@@ -20,8 +20,7 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.locations import Location
 from mtl_cli.core.message_text import line_if_any
 from mtl_cli.core.prediction_names import prediction_name
-from mtl_cli.data.column_request import ColumnRequest
-from mtl_cli.data.data_request import feature_request
+from mtl_cli.data.column_request import ColumnRequest, feature_request
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.sources import (
     OnProgress,

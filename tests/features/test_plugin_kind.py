@@ -18,7 +18,7 @@ from helpers.planted_data import (
 from mtl_cli.columns.layout import Block
 from mtl_cli.core import plugins
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.data import data_request
+from mtl_cli.data import column_request
 from mtl_cli.exports.weights import describe_features
 from mtl_cli.features.dense import Dense
 from mtl_cli.runs import saved_model
@@ -164,5 +164,5 @@ def test_inherited_text_of_numbers_is_no_description_of_another_encoding():
 
 def test_column_of_a_numeric_kind_is_read_as_numbers_from_text(plugin, tmp_path):
     chosen = config(values("rows.csv", FEATURES, TASKS)).dataset
-    types = data_request.feature_request(chosen).types
+    types = column_request.feature_request(chosen).types
     assert (types["hour"], types["user"]) == (pa.float64(), pa.string())
