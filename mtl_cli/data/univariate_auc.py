@@ -53,7 +53,8 @@ def feature_aucs(
             for row_codes in codes_by_noun.values()
         ]
         if is_list:
-            aucs_alone.append(list_auc(labels, counted_codes, counted_rows))
+            auc_of_all = univariate_auc(labels, counted_codes, None, counted_rows)
+            aucs_alone.append(auc_of_all)
         if known_aucs := [auc for auc in aucs_alone if auc is not None]:
             aucs[output.name] = max(known_aucs)
     return aucs
@@ -62,7 +63,7 @@ def feature_aucs(
 def ends_of_lists(codes: Array, rows: Array, num_rows: int) -> dict[str, Array]:
     """Returns the codes, from 1, of the first and of the last value of each list.
 
-    An empty list has the code 0. See `list_auc` for `codes` and `rows`.
+    An empty list has the code 0. See `univariate_auc` for `codes` and `rows`.
     """
     first, last = np.zeros((2, num_rows), codes.dtype)
     # If an index occurs several times, NumPy keeps the last number assigned to it.
@@ -71,7 +72,9 @@ def ends_of_lists(codes: Array, rows: Array, num_rows: int) -> dict[str, Array]:
     return {"first values in the lists": first, "last values in the lists": last}
 
 
-def univariate_auc(y: Array, codes: Array, numbers: Array | None) -> float | None:
+def univariate_auc(
+    y: Array, codes: Array, numbers: Array | None, rows: Array | None = None
+) -> float | None:
     """Returns the AUC that the values of a column alone reach on the labels 0 and 1.
 
     The score of a row is the fraction of positive rows among the rows with the same
@@ -79,47 +82,37 @@ def univariate_auc(y: Array, codes: Array, numbers: Array | None) -> float | Non
     comes from the other half. If the values are numbers, each row is also scored by its
     value, and by minus its value; the highest AUC is returned.
 
+    In a column of lists, the score of a row is that of a naive Bayes classifier: the
+    sum of the log odds of the row's values. The odds of a value are the odds of label 1
+    among the rows with this value, divided by the odds among all rows.
+
     Args:
-        codes: the index of each row's value among the distinct values, (rows,).
-        numbers: the distinct values, (values,); None if they have no order.
+        codes: the index of each value among the distinct values, (values,).
+        numbers: the distinct values; None if they have no order.
+        rows: the row number of each value, (values,); None if each row has one value.
 
     Returns: None with fewer than `MIN_ROWS_PER_CLASS` rows of a class.
     """
     positive = y > 0.5
     is_counted = random_half(len(y))
     is_scored = ~is_counted
+    row_numbers = np.arange(len(y))
     aucs = []
     if has_enough_rows(positive[is_scored]):
-        fractions = positive_fractions(positive, codes, np.arange(len(y)), is_counted)
-        aucs.append(auc_of_scores(positive[is_scored], codes[is_scored], fractions))
+        value_rows = row_numbers if rows is None else rows
+        scores = positive_fractions(positive, codes, value_rows, is_counted)
+        score_of_row = codes
+        if rows is not None:
+            mean = positive.mean()
+            odds = scores / (1 - scores) / (mean / (1 - mean))
+            scores = np.bincount(rows, np.log(odds)[codes], len(y))
+            score_of_row = row_numbers
+        aucs.append(auc_of_scores(positive[is_scored], score_of_row[is_scored], scores))
     if numbers is not None and has_enough_rows(positive):
         auc_by_number = auc_of_scores(positive, codes, numbers)
         # With the opposite sign, the scores have the AUC 1 - auc_by_number.
         aucs += [auc_by_number, 1 - auc_by_number]
     return max(aucs, default=None)
-
-
-def list_auc(y: Array, codes: Array, rows: Array) -> float | None:
-    """Returns the AUC that all values of a column of lists reach on labels.
-
-    The score of a row is the score of a naive Bayes classifier: the sum of the log odds
-    of the row's values. The odds of a value are the odds of label 1 among the rows with
-    this value, divided by the odds among all rows. As in `univariate_auc`, the odds are
-    computed from a random half of the rows, and the AUC from the other half.
-
-    `codes` are the index of each value among the distinct values, and `rows` the row
-    number of each value, (values,). Returns None as `univariate_auc` does.
-    """
-    positive = y > 0.5
-    is_counted = random_half(len(y))
-    is_scored = ~is_counted
-    if not has_enough_rows(positive[is_scored]):
-        return None
-    fractions = positive_fractions(positive, codes, rows, is_counted)
-    mean = positive.mean()
-    odds = fractions / (1 - fractions) / (mean / (1 - mean))
-    scores = np.bincount(rows, np.log(odds)[codes], len(y))
-    return auc_of_scores(positive[is_scored], np.flatnonzero(is_scored), scores)
 
 
 def has_enough_rows(positive: Array) -> bool:
@@ -139,7 +132,7 @@ def positive_fractions(
 
     The fractions are smoothed: each value is counted as if it had one more row, whose
     label is the mean of all labels. So the fraction of a rare value is near the mean.
-    For `codes` and `rows`, see `list_auc`. The other two are masks of rows, (rows,).
+    See `univariate_auc` for `codes` and `rows`. `is_counted` is a mask of rows.
     """
     num_values = int(codes.max(initial=-1)) + 1
     is_counted_value = is_counted[rows]

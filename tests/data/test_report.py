@@ -24,12 +24,7 @@ from mtl_cli.data import profile as profile_module
 from mtl_cli.data.label_findings import few_valid_rows_findings
 from mtl_cli.data.load import load
 from mtl_cli.data.table import Table
-from mtl_cli.data.univariate_auc import (
-    MIN_ROWS_PER_CLASS,
-    list_auc,
-    random_half,
-    univariate_auc,
-)
+from mtl_cli.data.univariate_auc import MIN_ROWS_PER_CLASS, random_half, univariate_auc
 from mtl_cli.heads.base import Output
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.tasks.regression import Regression
@@ -389,7 +384,7 @@ def test_auc_of_lists_is_that_of_naive_bayes():
         scores[row] += np.log(p / (1 - p)) - np.log(y.mean() / (1 - y.mean()))
     direct = sklearn.metrics.roc_auc_score(y[~learn], scores[~learn])
     # Rounding breaks some of the ties of the same values in another order.
-    assert list_auc(y, codes, rows) == pytest.approx(direct, abs=1e-3)
+    assert univariate_auc(y, codes, None, rows) == pytest.approx(direct, abs=1e-3)
     assert direct > 0.6
 
 
@@ -405,7 +400,7 @@ def test_auc_needs_enough_rows_of_each_class_among_the_rows_it_is_computed_from(
     y[counted[:50]] = 1
     codes = np.arange(400) % 3
     assert (univariate_auc(y, codes, None) is None) == bool(missing)
-    assert (list_auc(y, codes, np.arange(400)) is None) == bool(missing)
+    assert (univariate_auc(y, codes, None, np.arange(400)) is None) == bool(missing)
     assert univariate_auc(y, codes, np.arange(3.0)) is not None
 
 
