@@ -4,9 +4,12 @@ The tables and the splits have the same names, but rows of the table `train` may
 to the split `valid` or `test`. The code of a split is its position in `SPLITS`.
 """
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +18,6 @@ from mtl_cli.columns.arrow_types import as_whole_numbers
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.columns.vocabulary import check_group_column
 from mtl_cli.data.cache_entry import EntryWriter
-from mtl_cli.data.chunks import SplitRows
 from mtl_cli.data.column_request import request_of_data
 from mtl_cli.data.compute_report import data_report
 from mtl_cli.data.dataset import Dataset
@@ -25,9 +27,28 @@ from mtl_cli.data.label_statistics import LabelStatistics
 from mtl_cli.data.labels import labels_of_rows
 from mtl_cli.data.profile import Profile
 from mtl_cli.data.sources import OnProgress, Source, generated_source, open_source
-from mtl_cli.data.split import SPLITS, split_rows
+from mtl_cli.data.split import SPLITS, Codes, split_rows
 from mtl_cli.data.table import NO_GROUP, Array, as_arrays
 from mtl_cli.heads.base import Output
+
+TRAIN_CODE = SPLITS.index("train")
+
+
+class Chunk(NamedTuple):
+    """Some rows of a table.
+
+    Attributes:
+        table: the requested columns of the rows.
+        codes: the code of each row's split, (rows,).
+        first_row: the position of the chunk's first row in the table, from 0.
+        located_errors: see `Source.located_errors`.
+    """
+
+    table_name: str
+    table: pa.Table
+    codes: Codes
+    first_row: int
+    located_errors: AbstractContextManager[None]
 
 
 def encode(
@@ -72,65 +93,80 @@ def encode_sources(
     The first reading learns from the training rows, and writes the labels of all rows.
     The second reading encodes the features of all rows, and writes them.
     """
-    codes_by_table, early_rows_findings = split_rows(dataset, sources)
-    rows = SplitRows(sources, codes_by_table, on_rows)
-    profile = Profile(rows.num_rows)
+    codes_by_table, split_findings = split_rows(dataset, sources)
+    num_rows = sum(source.num_rows for source in sources.values())
+    chunks = partial(read_chunks, sources, codes_by_table, on_rows)
+    profile = Profile(num_rows)
     statistics = LabelStatistics(dataset, outputs)
-    fitter = learn_and_write_labels(dataset, outputs, rows, writer, profile, statistics)
+    num_training_rows = int((codes_by_table["train"] == TRAIN_CODE).sum())
+    fitter = FeatureSetFitter(dataset.used_features, num_training_rows)
+    group_codes = GroupCodes(dataset.group_column)
+    for chunk in chunks(num_done=0):
+        with chunk.located_errors:
+            labels = labels_of_rows(dataset, outputs, chunk.table)
+            labels = replace(labels, groups=group_codes.encode(chunk.table))
+            if chunk.table_name == "train":
+                is_training = chunk.codes == TRAIN_CODE
+                statistics.add(labels, chunk.table, is_training)
+                fitter.add(chunk.table, is_training)
+        profile.add(chunk.table, chunk.codes)
+        rows = np.arange(chunk.first_row, chunk.first_row + chunk.table.num_rows)
+        write_chunk(writer, chunk, {"row_numbers": rows} | as_arrays(labels))
+    statistics.check()
     features = fitter.finish(earlier)
-    encode_features(features, rows, writer, profile)
+    write_features(features, chunks(num_done=num_rows), writer, profile)
     splits = writer.flushed_tables()
     report = data_report(outputs, features, profile, splits, continued=earlier or {})
-    report["findings"] += early_rows_findings
+    report["findings"] += split_findings
     writer.write_manifest(
         {"features": features.learnt, "labels": statistics.by_task(), "report": report}
     )
 
 
-def learn_and_write_labels(
-    dataset: Dataset,
-    outputs: list[Output],
-    rows: SplitRows,
-    writer: EntryWriter,
-    profile: Profile,
-    statistics: LabelStatistics,
-) -> FeatureSetFitter:
-    """Learns from the training rows, and writes all labels and row numbers."""
-    train_code = SPLITS.index("train")
-    num_training_rows = int((rows.codes_by_table["train"] == train_code).sum())
-    fitter = FeatureSetFitter(dataset.used_features, num_training_rows)
-    group_codes = GroupCodes(dataset.group_column)
-    for chunk in rows.chunks():
-        table = chunk.table
-        is_training = chunk.codes == train_code
-        with chunk.located_errors:
-            labels = labels_of_rows(dataset, outputs, table)
-            labels = replace(labels, groups=group_codes.encode(table))
-            if chunk.table_name == "train":
-                statistics.add(labels, table, is_training)
-                fitter.add(table, is_training)
-        profile.add(table, chunk.codes)
-        row_numbers = np.arange(chunk.first_row, chunk.first_row + table.num_rows)
-        for split, selected in chunk.rows_by_split():
-            writer.add(split, "row_numbers", row_numbers[selected])
-            for name, array in as_arrays(labels).items():
-                writer.add(split, name, array[selected])
-    statistics.check()
-    return fitter
-
-
-def encode_features(
-    features: FeatureSet, rows: SplitRows, writer: EntryWriter, profile: Profile
+def write_features(
+    features: FeatureSet, chunks: Iterator[Chunk], writer: EntryWriter, profile: Profile
 ) -> None:
-    for chunk in rows.chunks():
+    for chunk in chunks:
         with chunk.located_errors:
             encoded = features.encode(chunk.table)
         profile.count_values(
             features, chunk.table_name, chunk.table, encoded, chunk.codes
         )
-        for split, selected in chunk.rows_by_split():
-            for name, array in encoded.items():
-                writer.add(split, f"features.{name}", array[selected])
+        arrays = {f"features.{name}": array for name, array in encoded.items()}
+        write_chunk(writer, chunk, arrays)
+
+
+def read_chunks(
+    sources: dict[str, Source],
+    codes_by_table: dict[str, Codes],
+    on_rows: OnProgress,
+    num_done: int,
+) -> Iterator[Chunk]:
+    """Yields all rows of all tables, and reports the progress of the two readings.
+
+    `num_done` is the number of rows that an earlier reading has read.
+    """
+    num_rows = sum(source.num_rows for source in sources.values())
+    for table_name, source in sources.items():
+        first_row = 0
+        for table in source.chunks():
+            next_row = first_row + table.num_rows
+            codes = codes_by_table[table_name][first_row:next_row]
+            errors = source.located_errors(first_row)
+            yield Chunk(table_name, table, codes, first_row, errors)
+            first_row = next_row
+            num_done += table.num_rows
+            on_rows(num_done, 2 * num_rows)
+
+
+def write_chunk(writer: EntryWriter, chunk: Chunk, arrays: dict[str, Array]) -> None:
+    """Appends the rows of some arrays to the splits to which the rows belong."""
+    codes = np.unique(chunk.codes)
+    for code in codes:
+        # If all rows belong to one split, a slice of all rows copies no rows.
+        rows = slice(None) if len(codes) == 1 else chunk.codes == code
+        for name, array in arrays.items():
+            writer.add(SPLITS[code], name, array[rows])
 
 
 class GroupCodes:
