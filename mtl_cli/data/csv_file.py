@@ -32,7 +32,7 @@ from mtl_cli.data.arrow_errors import (
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_options import Csv, convert_cells
 from mtl_cli.data.csv_row_errors import OPEN_QUOTE, first_cell_error, ragged_row_problem
-from mtl_cli.data.csv_stream import SENTINEL, StreamWithSentinel
+from mtl_cli.data.csv_stream import SENTINEL, StreamWithSentinel, end_streams
 from mtl_cli.data.files import Files
 
 BLOCK_BYTES = 16 << 20
@@ -117,7 +117,7 @@ class CsvFile:
             try:
                 yield reader
             except BaseException:  # an error, or the caller needs no further rows
-                stream.end()
+                end_streams([stream])
                 raise
 
     def rows_before_sentinel(

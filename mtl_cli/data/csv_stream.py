@@ -73,15 +73,6 @@ class StreamWithSentinel:
         finally:
             self.is_being_read = False
 
-    def end(self) -> None:
-        """Ends the reading, and waits until no thread of Arrow reads any more.
-
-        While Arrow reads, its reader must not be freed: if the thread that reads holds
-        the last reference, this thread would wait for itself, and the process would
-        never end.
-        """
-        end_streams([self])
-
     def close(self) -> None:
         self.stream.close()
 
@@ -102,7 +93,11 @@ def end_reading() -> None:
 
 
 def end_streams(streams: Collection[StreamWithSentinel]) -> None:
-    """Ends the reading of streams, and waits until no stream is being read."""
+    """Ends the reading of streams, and waits until no thread of Arrow reads them.
+
+    While Arrow reads, its reader must not be freed: if the thread that reads holds the
+    last reference, this thread would wait for itself, and the process would never end.
+    """
     for stream in list(streams):
         stream.has_ended = True
     quiet_since = time.monotonic()
