@@ -4,6 +4,7 @@ Each feature turns a row into a block of ids or numbers. The blocks of all featu
 side by side, are the inputs of the network, see `INPUT_TYPES`.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Self
@@ -65,8 +66,12 @@ class FeatureSet:
 
     def shares_table(self, name: str) -> bool:
         """Whether several features use the embedding table of a feature."""
-        owners = [f.table_owner(name) for name, f in self.by_name.items()]
-        return owners.count(self.by_name[name].table_owner(name)) > 1
+        return self.table_users[self.by_name[name].table_owner(name)] > 1
+
+    @cached_property
+    def table_users(self) -> Counter[str]:
+        """{feature that owns an embedding table: number of features that use it}."""
+        return Counter(f.table_owner(name) for name, f in self.by_name.items())
 
     @cached_property
     def layout(self) -> Layout:

@@ -86,9 +86,10 @@ def early_rows_findings(
     last_time = train_times[train_codes == SPLITS.index("train")].max()
     early = []
     for name, (times, times_type) in times_by_table.items():
+        if name == "train" or times_type != train_type:
+            continue
         num_early = int((times < last_time).sum())
-        is_comparable = name != "train" and times_type == train_type
-        if is_comparable and num_early > MAX_EARLY_FRACTION * len(times):
+        if num_early > MAX_EARLY_FRACTION * len(times):
             early.append(f"{name} ({num_early:,} of {len(times):,})")
     return line_if_any(
         "these rows are earlier than the last training row, although split_by is time, "
