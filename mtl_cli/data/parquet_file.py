@@ -5,36 +5,39 @@ row got a copy of the text, the rows would take gigabytes. So a leaf with long t
 read as a dictionary: the dictionary holds each text once, and a row holds its index.
 The size of the rows is then known before any text is copied.
 
-A leaf is a column or, if the column is nested, a part of it; see `parquet_leaves`.
+A leaf is a part of a column that the file stores. A column of single values or of
+lists is one leaf; a column of structs has a leaf for each field. The path of a leaf is
+the name of its column or, if the column is nested, longer: a column `tags` of lists has
+the leaf `tags.list.element`.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet
 
-from mtl_cli.core.other_files import UnsafeFileError
+from mtl_cli.columns.arrow_types import is_list
 from mtl_cli.data.columnar_file import ColumnarFile
-from mtl_cli.data.parquet_leaves import (
-    TextLeaf,
-    has_nested_dictionary,
-    leaf_arrays,
-    text_leaves,
-)
-from mtl_cli.data.parquet_pages import page_bytes
+from mtl_cli.data.parquet_pages import check_lists_and_fixed_lengths, check_text_leaf
 from mtl_cli.data.table_limits import (
     MAX_CELL_BYTES,
     check_rows,
-    check_size,
     check_texts,
     longest_text_bytes,
 )
 
-ITEM_BYTES = 8  # of an item of a list: an int64, a float64, or the offset of a text
 PROBE_BYTES = 1 << 16  # size of the reading buffer while long texts are looked for
+
+
+class TextLeaf(NamedTuple):
+    """A leaf of texts, and its index among all leaves of the file or of its column."""
+
+    column: str
+    index_in_file: int
+    index_in_column: int
 
 
 @contextmanager
@@ -53,7 +56,8 @@ def open_parquet(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
     def batches(columns: list[str], max_rows: int) -> Iterator[pa.RecordBatch]:
         texts = text_leaves(metadata.schema, schema, columns)
         longest = longest_texts(stream, metadata, texts)
-        check_text_leaves(stream, metadata, texts)
+        for leaf in texts.values():
+            check_text_leaf(stream, metadata, leaf.index_in_file)
         dictionaries = [p for p, length in longest.items() if length > MAX_CELL_BYTES]
         file = parquet_file(stream, metadata, dictionaries)
         for batch in read_batches(file, columns, max_rows):
@@ -129,47 +133,54 @@ def longest_texts(
     return longest
 
 
-def column_chunks(
-    metadata: pyarrow.parquet.FileMetaData, leaf_index: int
-) -> Iterator[Any]:
-    for i in range(metadata.num_row_groups):
-        yield metadata.row_group(i).column(leaf_index)
+def text_leaves(
+    schema: pyarrow.parquet.ParquetSchema, arrow_schema: pa.Schema, columns: list[str]
+) -> dict[str, TextLeaf]:
+    """Returns {path: leaf} for the leaves of texts in the requested columns."""
+    requested = set(columns)
+    texts = {}
+    first_index = 0  # of the column's leaves in the file
+    # The column of a leaf is found by counting leaves. The path of the leaf does not
+    # tell where the name of the column ends, because the name may hold dots too.
+    for field in arrow_schema:
+        num_column_leaves = num_leaves(field.type)
+        for i in range(num_column_leaves if field.name in requested else 0):
+            leaf = schema.column(first_index + i)
+            is_bytes = leaf.physical_type == "BYTE_ARRAY"
+            if is_bytes and leaf.logical_type.type != "DECIMAL":
+                texts[leaf.path] = TextLeaf(field.name, first_index + i, i)
+        first_index += num_column_leaves
+    return texts
 
 
-def check_lists_and_fixed_lengths(
-    metadata: pyarrow.parquet.FileMetaData, file_bytes: int
-) -> None:
-    """Refuses columns of lists, or of texts of a fixed length, that fill the memory."""
-    schema = metadata.schema
-    # If a description of a leaf is damaged, Arrow ends the process when it is read. So
-    # only the descriptions that are needed are read.
-    for leaf_index in range(metadata.num_columns):
-        column = schema.column(leaf_index)
-        has_fixed_length = column.physical_type == "FIXED_LEN_BYTE_ARRAY"
-        if not has_fixed_length and not column.max_repetition_level:
-            continue
-        num_bytes = max(ITEM_BYTES, column.length) if has_fixed_length else ITEM_BYTES
-        for i, chunk in enumerate(column_chunks(metadata, leaf_index)):
-            expanded_bytes = num_bytes * chunk.num_values
-            num_rows = metadata.row_group(i).num_rows
-            check_size(f"column '{column.path}'", expanded_bytes, num_rows, file_bytes)
+def num_leaves(dtype: pa.DataType) -> int:
+    if isinstance(dtype, pa.BaseExtensionType):
+        return num_leaves(dtype.storage_type)
+    return sum(map(num_leaves, part_types(dtype))) or 1
 
 
-def check_text_leaves(
-    stream: pa.NativeFile,
-    metadata: pyarrow.parquet.FileMetaData,
-    texts: dict[str, TextLeaf],
-) -> None:
-    """Refuses leaves of texts whose decompressed pages would fill the memory."""
-    for path, leaf in texts.items():
-        chunks = list(column_chunks(metadata, leaf.index_in_file))
-        described_bytes = sum(chunk.total_compressed_size for chunk in chunks)
-        if described_bytes > stream.size():
-            # Many row groups name the same pages. Reading them all would take hours.
-            raise UnsafeFileError(
-                f"has {stream.size():,} bytes, but its description gives the column "
-                f"'{path}' {described_bytes:,} bytes; write the file again"
-            )
-        for chunk in chunks:
-            num_bytes = page_bytes(stream, chunk)
-            check_size(f"column '{path}'", num_bytes, chunk.num_values, stream.size())
+def has_nested_dictionary(dtype: pa.DataType) -> bool:
+    """Whether a part of a column, such as the values of its lists, is a dictionary."""
+    if isinstance(dtype, pa.BaseExtensionType):
+        return has_nested_dictionary(dtype.storage_type)
+    return any(
+        pa.types.is_dictionary(part) or has_nested_dictionary(part)
+        for part in part_types(dtype)
+    )
+
+
+def part_types(dtype: pa.DataType) -> list[pa.DataType]:
+    return [dtype.field(i).type for i in range(dtype.num_fields)]
+
+
+def leaf_arrays(column: pa.Array) -> list[pa.Array]:
+    """Returns the values of each leaf of a column, in the order of the file."""
+    dtype = column.type
+    if isinstance(dtype, pa.BaseExtensionType):
+        return leaf_arrays(column.storage)
+    if pa.types.is_map(dtype):
+        return [*leaf_arrays(column.keys), *leaf_arrays(column.items)]
+    if pa.types.is_struct(dtype):
+        fields = [column.field(i) for i in range(dtype.num_fields)]
+        return [leaf for field in fields for leaf in leaf_arrays(field)]
+    return leaf_arrays(column.values) if is_list(dtype) else [column]

@@ -1,16 +1,20 @@
-"""Reads the headers of the pages of a Parquet file, without reading the pages.
+"""Refuses leaves of a Parquet file that would fill the memory, without reading them.
 
 The footer of a Parquet file says how large its columns are, but a forged footer may
 name any size. Arrow trusts the header of each page instead, so this module reads the
 headers. The headers are written in Thrift's compact protocol.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet
 
 from mtl_cli.core.other_files import UnsafeFileError
+from mtl_cli.data.table_limits import check_size
 
+ITEM_BYTES = 8  # of an item of a list: an int64, a float64, or the offset of a text
 # With these codecs, a page expands less than `table_limits.MAX_RATIO` times.
 SAFE_CODECS = ("UNCOMPRESSED", "SNAPPY")
 FIRST_HEADER_BYTES = 256  # most headers are shorter; more bytes are read if needed
@@ -22,6 +26,50 @@ DAMAGED_PAGE = "has a damaged page; write the file again"
 # The types of Thrift's compact protocol.
 STOP, TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET = range(11)
 STRUCT = 12
+
+
+def column_chunks(
+    metadata: pyarrow.parquet.FileMetaData, leaf_index: int
+) -> Iterator[Any]:
+    for i in range(metadata.num_row_groups):
+        yield metadata.row_group(i).column(leaf_index)
+
+
+def check_lists_and_fixed_lengths(
+    metadata: pyarrow.parquet.FileMetaData, file_bytes: int
+) -> None:
+    """Refuses columns of lists, or of texts of a fixed length, that fill the memory."""
+    schema = metadata.schema
+    # If a description of a leaf is damaged, Arrow ends the process when it is read. So
+    # only the descriptions that are needed are read.
+    for leaf_index in range(metadata.num_columns):
+        column = schema.column(leaf_index)
+        has_fixed_length = column.physical_type == "FIXED_LEN_BYTE_ARRAY"
+        if not has_fixed_length and not column.max_repetition_level:
+            continue
+        num_bytes = max(ITEM_BYTES, column.length) if has_fixed_length else ITEM_BYTES
+        for i, chunk in enumerate(column_chunks(metadata, leaf_index)):
+            expanded_bytes = num_bytes * chunk.num_values
+            num_rows = metadata.row_group(i).num_rows
+            check_size(f"column '{column.path}'", expanded_bytes, num_rows, file_bytes)
+
+
+def check_text_leaf(
+    stream: pa.NativeFile, metadata: pyarrow.parquet.FileMetaData, leaf_index: int
+) -> None:
+    """Refuses a leaf of texts whose decompressed pages would fill the memory."""
+    path = metadata.schema.column(leaf_index).path
+    chunks = list(column_chunks(metadata, leaf_index))
+    described_bytes = sum(chunk.total_compressed_size for chunk in chunks)
+    if described_bytes > stream.size():
+        # Many row groups name the same pages. Reading them all would take hours.
+        raise UnsafeFileError(
+            f"has {stream.size():,} bytes, but its description gives the column "
+            f"'{path}' {described_bytes:,} bytes; write the file again"
+        )
+    for chunk in chunks:
+        num_bytes = page_bytes(stream, chunk)
+        check_size(f"column '{path}'", num_bytes, chunk.num_values, stream.size())
 
 
 def page_bytes(stream: pa.NativeFile, chunk: Any) -> int:
