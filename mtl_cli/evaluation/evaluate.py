@@ -20,8 +20,7 @@ from mtl_cli.evaluation.rows import EvaluatedRows, rows_of_source, validation_ro
 from mtl_cli.metrics.regression import truth_rmse
 from mtl_cli.metrics.score_dict import NON_METRIC_KEYS, metrics_of
 from mtl_cli.network.trained_model import TrainedModel
-from mtl_cli.scoring.gate_usage import summarize_gates, usage_by_slice
-from mtl_cli.scoring.gate_weights import measure_gate_weights
+from mtl_cli.runs.diagnosis import measure_gates
 from mtl_cli.scoring.importance import MIN_REPEATS, REPEATS, permutation_importance
 from mtl_cli.scoring.scored_rows import (
     ScoredRows,
@@ -204,11 +203,9 @@ def gate_usage(
     equal_weights = dict.fromkeys(tasks, np.ones(rows.sample.num_rows))
     weights = equal_weights | rows.sample.weights
     sample = replace(rows.sample, weights=weights)
-    gate_weights = measure_gate_weights(model.network, tasks, sample)
-    if gate_weights is None:
-        return {}
-    usages = []
-    for slices in slices_by_column:
-        sampled_slices = replace(slices, codes=slices.codes[rows.sample_indices])
-        usages += usage_by_slice(gate_weights, sampled_slices)
-    return {**summarize_gates(gate_weights), "slices": usages}
+    slices_of_sample = [
+        replace(slices, codes=slices.codes[rows.sample_indices])
+        for slices in slices_by_column
+    ]
+    usage = measure_gates(model.network, tasks, sample, slices_of_sample)
+    return {} if usage is None else {**usage}

@@ -1,4 +1,4 @@
-"""Tests slices of the rows and measures the importance of features, for the report.
+"""Looks into a trained model: its weak slices, its gates, its important features.
 
 A slice is the rows with one value of a feature. The work is limited so that it adds
 little to the duration of a run; `mtl-evaluate` measures the same without limits.
@@ -6,18 +6,24 @@ little to the duration of a run; `mtl-evaluate` measures the same without limits
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mtl_cli.data.table import Array, Table
 from mtl_cli.runs.trained_run import TrainedRun
+from mtl_cli.scoring.gate_records import GateUsage
+from mtl_cli.scoring.gate_usage import summarize_gates, usage_by_slice
+from mtl_cli.scoring.gate_weights import measure_gate_weights
 from mtl_cli.scoring.importance import permutation_importance
 from mtl_cli.scoring.sample import sample_indices, sample_of
 from mtl_cli.scoring.scored_rows import ScoredRows, scored_rows
 from mtl_cli.scoring.slice_scores import SliceRecord, score_slices
 from mtl_cli.scoring.slice_tests import MIN_OF_CLASS
 from mtl_cli.scoring.slices import Slices, slices_by_feature
+
+if TYPE_CHECKING:  # this module imports TensorFlow
+    from mtl_cli.network.network import Network
 
 MAX_TESTS = 400  # a test compares one slice with the other rows for one output
 # The largest number of predictions that importance may take, as a fraction of the
@@ -37,6 +43,23 @@ class Diagnosis:
     slices: dict[str, list[SliceRecord]]  # {output: slices, the weakest first}
     importances: dict[str, Any]  # see `permutation_importance`; {} if not measured
     remarks: list[str]  # a line for each part that was left out, with the reason
+
+
+def measure_gates(
+    network: "Network", tasks: list[str], sample: Table, slices_by_column: list[Slices]
+) -> GateUsage | None:
+    """Measures how gates use their experts, on a sample of rows and on its slices.
+
+    Returns None if the network has no gates to measure.
+    """
+    gate_weights = measure_gate_weights(network, tasks, sample)
+    if gate_weights is None:
+        return None
+    usage = summarize_gates(gate_weights)
+    usage["slices"] = []
+    for slices in slices_by_column:
+        usage["slices"] += usage_by_slice(gate_weights, slices)
+    return usage
 
 
 def diagnose(

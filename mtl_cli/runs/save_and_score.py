@@ -11,13 +11,11 @@ from mtl_cli.data.table import Array, Table
 from mtl_cli.heads.base import Output
 from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.runs.console import Console
-from mtl_cli.runs.diagnosis import diagnose
+from mtl_cli.runs.diagnosis import diagnose, measure_gates
 from mtl_cli.runs.stage_timer import StageTimer
 from mtl_cli.runs.trained_run import TrainedRun
 from mtl_cli.scoring.gate_records import GateUsage
 from mtl_cli.scoring.gate_rows import gate_warnings
-from mtl_cli.scoring.gate_usage import summarize_gates, usage_by_slice
-from mtl_cli.scoring.gate_weights import measure_gate_weights
 from mtl_cli.scoring.sample import sample_of
 from mtl_cli.scoring.scores import main_split, score_outputs
 from mtl_cli.scoring.slices import Slices
@@ -52,7 +50,9 @@ def save_and_score(
     split = main_split(scores)
     gate_usage = None
     with warned_of_error("gates.json", run, console):
-        gate_usage = measure_gates(run, split)
+        sample = sample_of(run.data.splits[split])
+        tasks, slices = list(config.chosen_tasks), scenario_slices(run, sample)
+        gate_usage = measure_gates(run.network, tasks, sample, slices)
         if gate_usage is not None:
             folder.write_json("gates.json", {"split": split, **gate_usage})
     with warned_of_error("report", run, console):
@@ -171,29 +171,13 @@ def print_paths(folder: RunFolder, console: Console) -> None:
         console.print_line(f"report:     {short_path(report)}")
 
 
-def measure_gates(run: TrainedRun, split: str) -> GateUsage | None:
-    """Measures how gates use experts, over all rows and by scenario.
-
-    Returns None if the network has no gates to measure.
-    """
-    sample = sample_of(run.data.splits[split])
-    tasks = list(run.config.chosen_tasks)
-    gate_weights = measure_gate_weights(run.network, tasks, sample)
-    if gate_weights is None:
-        return None
-    usage = summarize_gates(gate_weights)
-    slices = scenario_slices(run, sample)
-    usage["slices"] = [] if slices is None else usage_by_slice(gate_weights, slices)
-    return usage
-
-
-def scenario_slices(run: TrainedRun, sample: Table) -> Slices | None:
-    """Returns one slice per scenario, even with few rows; None without scenarios."""
+def scenario_slices(run: TrainedRun, sample: Table) -> list[Slices]:
+    """Returns one slice per scenario, even with few rows; [] without scenarios."""
     column, scenarios = run.config.dataset.scenario, run.data.scenarios
     if column is None or scenarios is None:
-        return None
+        return []
     rows = scenarios.of(sample)
-    return Slices(column, rows.names, rows.indices)
+    return [Slices(column, rows.names, rows.indices)]
 
 
 def calibrate_predictions(run: TrainedRun, console: Console) -> None:

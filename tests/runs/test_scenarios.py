@@ -154,7 +154,7 @@ def test_gates_have_a_slice_for_each_scenario_also_for_few_rows_and_buckets(tmp_
         data = loaded(rows, features, tasks, scenario=scenario)
         run = SimpleNamespace(config=SimpleNamespace(dataset=dataset), data=data)
         gate_weights = GateWeights([], {}, {"click": np.ones(200, bool)})
-        slices = scenario_slices(run, data.splits["train"])
+        [slices] = scenario_slices(run, data.splits["train"])
         assert slices.column == scenario
         records = usage_by_slice(gate_weights, slices)
         assert {record["slice"]: record["rows"] for record in records} == counts
