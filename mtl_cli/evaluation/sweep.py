@@ -82,15 +82,10 @@ def evaluate_runs(
         if not run.has_scores:
             result.skipped[name] = run.error or run.status
             continue
-        prefix = f"run {number} of {len(runs)}: "
-
-        def on_progress(word: str, done: int, total: int, start: str = prefix) -> None:
-            request.on_progress(f"{start}{word}", done, total)
-
-        run_request = replace(request, on_progress=on_progress)
-        target = folder / name
+        start = f"run {number} of {len(runs)}: "
         try:
-            result.evaluations[name] = evaluate_run(run, table, run_request, target)
+            evaluation = evaluate_run(run, table, request, start, folder / name)
+            result.evaluations[name] = evaluation
         except MtlError as error:
             errors.append(error)
             result.failed[name] = str(error)
@@ -98,13 +93,18 @@ def evaluate_runs(
 
 
 def evaluate_run(
-    run: Run, table: Location, request: EvaluationRequest, folder: Path
+    run: Run, table: Location, request: EvaluationRequest, start: str, folder: Path
 ) -> Evaluation:
+    """Evaluates a run and writes its copy; `start` begins the lines of progress."""
     import keras
+
+    def on_progress(word: str, done: int, total: int) -> None:
+        request.on_progress(f"{start}{word}", done, total)
 
     keras.backend.clear_session()  # frees the networks of earlier runs
     model = saved_model.load(run.path)
-    evaluation, rows = evaluate(model, table, request)
+    request_of_run = replace(request, on_progress=on_progress)
+    evaluation, rows = evaluate(model, table, request_of_run)
     write_copy(run, table, model.config, evaluation, rows, folder)
     return evaluation
 

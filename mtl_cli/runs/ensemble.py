@@ -21,12 +21,7 @@ from mtl_cli.data.load import Data
 from mtl_cli.network.trained_model import TrainedModel
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.next_commands import commands_for_model
-from mtl_cli.runs.provenance import (
-    KEYS_FREE_TO_CHANGE,
-    PLUGINS,
-    config_hash,
-    environment,
-)
+from mtl_cli.runs.provenance import KEYS_FREE_TO_CHANGE, PLUGINS, environment
 from mtl_cli.runs.recorded_run import recorded_run
 from mtl_cli.runs.save_and_score import print_paths, save_and_score
 from mtl_cli.runs.saved_config import read_config
@@ -91,7 +86,7 @@ def write_ensemble(folders: list[Path], target: Path, quiet: bool = False) -> No
     timer.end_stage("read, check and encode the data")
     command = ["mtl-compare", *map(str, folders), FLAG, str(target)]
     folder = RunFolder(target, FLAG)
-    with recorded_run(folder, config_hash(config), command, quiet) as console:
+    with recorded_run(folder, config, command, quiet) as console:
         # The hashes of plugins come from the runs, because a plugin may have changed
         # since the runs were trained.
         environment_values = environment(config, data) | runs[0].plugins

@@ -162,7 +162,6 @@ def execute_in_folder(config: "Config", start: "RunStart", request: RunRequest) 
 
     With `check_only`, nothing is sent: the tracker would list the check as a run.
     """
-    from mtl_cli.runs.provenance import config_hash
     from mtl_cli.runs.recorded_run import recorded_run
     from mtl_cli.runs.run import run
     from mtl_cli.runs.saved_config import saved_config
@@ -172,7 +171,7 @@ def execute_in_folder(config: "Config", start: "RunStart", request: RunRequest) 
     tracker = NoTracker(name="none") if config.check_only else config.tracker
     folder, checkpoint, settings = start.run_folder, start.checkpoint, request.settings
     command = ["mtl-train", *settings]
-    with recorded_run(folder, config_hash(config), command) as console:
+    with recorded_run(folder, config, command) as console:
         for path in start.damaged:
             console.warn(f"the checkpoint {path} is damaged, so it is not used")
         if start.message:

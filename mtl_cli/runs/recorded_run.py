@@ -5,17 +5,19 @@ import shlex
 import traceback
 from collections.abc import Iterator
 
+from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import LostWorkerError, WriteError
 from mtl_cli.core.run_folder import LOG, RunFolder
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped
 from mtl_cli.core.standard_streams import OUTPUT_CLOSED
 from mtl_cli.runs.console import Console
+from mtl_cli.runs.provenance import config_hash
 
 
 @contextlib.contextmanager
 def recorded_run(
-    folder: RunFolder, config_hash: str, command: list[str], quiet: bool = False
+    folder: RunFolder, config: Config, command: list[str], quiet: bool = False
 ) -> Iterator[Console]:
     """Yields the console of a run; records the start, the end and any error of the run.
 
@@ -24,7 +26,7 @@ def recorded_run(
     log.
     """
     try:
-        folder.begin(config_hash)
+        folder.begin(config_hash(config))
         with contextlib.closing(Console(folder.path / LOG, quiet)) as console:
             try:
                 console.log_line(shlex.join(command))
