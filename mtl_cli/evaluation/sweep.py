@@ -95,7 +95,7 @@ def evaluate_runs(
 def evaluate_run(
     run: Run, table: Location, request: EvaluationRequest, start: str, folder: Path
 ) -> Evaluation:
-    """Evaluates a run and writes its copy; `start` begins the lines of progress."""
+    """Evaluates a run and writes its copy. Names of work begin with `start`."""
     import keras
 
     def on_progress(word: str, done: int, total: int) -> None:
