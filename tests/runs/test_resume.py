@@ -608,6 +608,22 @@ def test_run_that_ends_while_it_is_looked_at_is_not_gone_on_with(
     start.run_folder.release()
 
 
+def test_run_that_ends_before_its_folder_is_locked_is_not_run_again(
+    file, tmp_path, monkeypatch
+):
+    configured = chosen(file)
+    run = placed(configured, written(tmp_path / "run", 1), "interrupted")
+
+    def held(path):
+        folder = RunFolder(path)
+        folder.record["status"] = "done"
+        return folder
+
+    monkeypatch.setattr(resume, "RunFolder", held)
+    assert resume.choose_start(configured, run, False) is None
+    RunFolder(run).release()  # the lock is free
+
+
 def test_new_folder_gives_way_to_the_newest_run_that_was_cut_off(file, tmp_path):
     configured = chosen(file)
     for i, status in enumerate(["interrupted", "running", "failed", "done"]):
