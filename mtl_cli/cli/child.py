@@ -1,5 +1,6 @@
 """The child process in which the Python function `mtl_cli.train` runs `mtl-train`."""
 
+import contextlib
 import json
 import os
 import signal
@@ -29,7 +30,10 @@ def main(result_path: str, arguments: list[str]) -> NoReturn:
     sys.argv = [PROGRAM, *arguments]
     failures: list[Failure] = []
     folder = None
-    if not trains_nothing(arguments):
+    only_prints = False  # as `--help` does
+    with contextlib.suppress(ArgumentError, ConfigError):  # `train` explains them
+        only_prints = prints_only(split_plugins(arguments)[1])
+    if not only_prints:
         # A configuration may ask for a sweep, but the caller wants one run.
         failures, folder = train(arguments, ["hydra.mode=RUN"])
     outcome = {
@@ -38,14 +42,6 @@ def main(result_path: str, arguments: list[str]) -> NoReturn:
     }
     write_text(Path(result_path), json.dumps(outcome))
     exit_without_teardown(failures[0].code if failures else 0)
-
-
-def trains_nothing(arguments: list[str]) -> bool:
-    """Whether a command line only prints something, as `--help` does."""
-    try:
-        return prints_only(split_plugins(arguments)[1])
-    except (ArgumentError, ConfigError):  # `train` explains a wrong flag
-        return False
 
 
 def stop_with_parent() -> None:

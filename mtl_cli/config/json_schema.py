@@ -40,14 +40,6 @@ def group_schema(group: str) -> Schema:
     }
 
 
-def section_schema(group: str) -> Schema:
-    """Returns the schema of a group's section in an experiment: no key is required."""
-    schemas = list(option_schemas(group).values())
-    for schema in schemas:
-        schema.pop("required", None)
-    return any_of(schemas)
-
-
 def any_of(schemas: list[Schema]) -> Schema:
     """Returns a schema that accepts what one of the schemas accepts."""
     definitions: Schema = {}
@@ -112,7 +104,10 @@ def run_schema() -> Schema:
     schema = class_schema(Config)
     definitions = schema.pop("$defs", {})
     for group in GROUPS:
-        section = section_schema(group)
+        options = list(option_schemas(group).values())
+        for option in options:
+            option.pop("required", None)  # an experiment may set any keys of a section
+        section = any_of(options)
         definitions.update(section.pop("$defs"))
         schema["properties"][group] = section
     schema["properties"]["defaults"] = DEFAULTS

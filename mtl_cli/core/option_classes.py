@@ -88,7 +88,17 @@ def option_class(axis: str, name: str, base: type[Option]) -> type[Option]:
     A plugin's file without exactly one complete class is a `ConfigError`.
     """
     source = sources(axis)[name]
-    classes = subclasses_in(imported(source), base)
+    loaded = imported(source)
+    candidates = [loaded]
+    if isinstance(loaded, ModuleType):
+        # Classes that the module has imported from elsewhere do not count.
+        candidates = [
+            value
+            for value in vars(loaded).values()
+            if getattr(value, "__module__", "") == loaded.__name__
+        ]
+    subclasses = (c for c in candidates if isinstance(c, type) and issubclass(c, base))
+    classes = list(dict.fromkeys(subclasses))  # a class may have a second name
     if len(classes) != 1:
         raise ConfigError(
             f"{source.label}: holds {len(classes)} subclasses of {base.__name__}; "
@@ -126,20 +136,3 @@ def overridden_below(cls: type, method: str) -> set[str]:
     names_in_subclasses = {name for c in mro[:definer] for name in vars(c)}
     inherited_names = {name for c in mro[definer:] for name in vars(c)}
     return names_in_subclasses & inherited_names
-
-
-def subclasses_in(class_or_module: object, base: type[Option]) -> list[type[Option]]:
-    """Returns the subclasses of a base class that a module defines.
-
-    Classes that the module has imported from elsewhere do not count. A class in place
-    of a module is the only candidate.
-    """
-    candidates = [class_or_module]
-    if isinstance(class_or_module, ModuleType):
-        candidates = [
-            value
-            for value in vars(class_or_module).values()
-            if getattr(value, "__module__", "") == class_or_module.__name__
-        ]
-    classes = (c for c in candidates if isinstance(c, type) and issubclass(c, base))
-    return list(dict.fromkeys(classes))  # a class may have a second name
