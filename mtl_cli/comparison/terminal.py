@@ -6,6 +6,7 @@ No number is cut, even if a table is wider than the terminal.
 import io
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -59,15 +60,7 @@ def terminal_text(
         shown = without_earlier_days(comparisons)
     else:
         shown = [c for c in comparisons if c not in days[:-1]]
-    # The text is printed later, in one piece: stdout may be a file on a full disk, and
-    # `write_to_stdout` reports that error. The stream in memory has the encoding of
-    # stdout, because rich chooses its characters by the encoding.
-    encoding = sys.stdout.encoding or "utf-8"
-    stream = io.TextIOWrapper(io.BytesIO(), encoding, errors="replace")
-    on_terminal = sys.stdout.isatty()
-    console = Console(file=stream, force_terminal=on_terminal, highlight=False)
-    if not on_terminal:
-        console.width = LINE_WIDTH
+    console, stream = memory_console()
     if num_hidden := len(comparisons) - len(shown):
         hidden_days = counted(num_hidden, "earlier day")
         note = f"tables of {hidden_days} are in --json and --html"
@@ -83,18 +76,29 @@ def terminal_text(
     for comparison in line_comparisons:
         console.rule(Text(comparison.heading, style="bold"))
         print_comparison(comparison, console)
-    print_legend_and_warnings([*comparisons, *line_comparisons], console)
+    everything = [*comparisons, *line_comparisons]
+    bold = "The best score of each task is bold. " if console.is_terminal else ""
+    console.print(Text(f"\n{bold}{legend(everything)}", style="dim"))
+    for warning in all_warnings(everything):
+        console.print(Text(visible(f"warning: {warning}"), style="yellow"))
     stream.seek(0)
     return stream.read()
 
 
-def print_legend_and_warnings(
-    comparisons: list[DatasetComparison], console: Console
-) -> None:
-    bold = "The best score of each task is bold. " if console.is_terminal else ""
-    console.print(Text(f"\n{bold}{legend(comparisons)}", style="dim"))
-    for warning in all_warnings(comparisons):
-        console.print(Text(visible(f"warning: {warning}"), style="yellow"))
+def memory_console() -> tuple[Console, TextIO]:
+    """Returns a console that writes into a stream in memory, and the stream.
+
+    The text goes to stdout later, in one piece: stdout may be a file on a full disk,
+    and `write_to_stdout` reports that error. The stream has the encoding of stdout,
+    because rich chooses its characters by the encoding.
+    """
+    on_terminal = sys.stdout.isatty()
+    encoding = sys.stdout.encoding or "utf-8"
+    stream = io.TextIOWrapper(io.BytesIO(), encoding, errors="replace")
+    console = Console(file=stream, force_terminal=on_terminal, highlight=False)
+    if not on_terminal:
+        console.width = LINE_WIDTH
+    return console, stream
 
 
 def day_text(day: DatasetComparison) -> str:
