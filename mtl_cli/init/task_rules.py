@@ -86,13 +86,14 @@ def binary_task(task: str, column: ColumnProfile) -> TaskProposal | None:
         return binary_of_values(column, [rare], reason)
     # A value may have the name of the task: Never-married and never_married.
     for value in column.most_frequent(MAX_CLASSES):
-        letters, task_letters = (
-            re.sub(r"[\W_]", "", text).lower() for text in (value, task)
-        )
-        if letters == task_letters:
+        if letters_and_digits(value) == letters_and_digits(task):
             reason = f"of {column.num_distinct} values, the value named as the task"
             return binary_of_values(column, [value], reason)
     return None
+
+
+def letters_and_digits(text: str) -> str:
+    return re.sub(r"[\W_]", "", text).lower()
 
 
 def yes_no_task(task: str, column: ColumnProfile) -> TaskProposal | None:

@@ -14,11 +14,14 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from mtl_cli.core import errors, plugins, secrets, signals
 from mtl_cli.core.errors import ConfigError, MtlError
 from mtl_cli.core.nested import literal_config
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.run_status import status_of
 from mtl_cli.core.signals import Stopped
+from mtl_cli.runs import outcome
+from mtl_cli.runs.execution import RunRequest, execute
 from mtl_cli.runs.job_records import JobRecord, is_stopped
 
 PARENT_CHECK_SECONDS = 1.0
@@ -54,8 +57,6 @@ def run_job(job: Job) -> None:
     """Runs a job in its own process, and records how the job ends."""
     start = time.monotonic()
     prepare_process(job)
-    from mtl_cli.runs import outcome
-
     record = job.record
     try:
         execute_job(job)
@@ -86,8 +87,6 @@ def prepare_process(job: Job) -> None:
     faulthandler.enable()
     if job.threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(job.threads)
-    from mtl_cli.core import errors, secrets, signals
-
     signals.install()
     errors.warn_in_one_line()
     secrets.add_secrets(job.secrets)
@@ -118,9 +117,6 @@ def die_with_parent() -> None:
 
 def execute_job(job: Job) -> None:
     """Executes the run of a job, and notes its status and scores in its record."""
-    from mtl_cli.core import plugins
-    from mtl_cli.runs.execution import RunRequest, execute
-
     record = job.record
     record.pid = os.getpid()
     record.host = socket.gethostname()

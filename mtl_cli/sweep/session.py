@@ -26,6 +26,15 @@ from mtl_cli.runs.job_records import (
     mark_as_stopped,
 )
 from mtl_cli.runs.outcome import failure_message
+from mtl_cli.sweep import (
+    external_launchers,
+    job_processes,
+    optuna_search,
+    plugin_settings,
+)
+from mtl_cli.sweep.check_search import check_search
+from mtl_cli.sweep.job import MULTI_WORKER_MESSAGE
+from mtl_cli.sweep.search_measure import measure_of_search
 
 if TYPE_CHECKING:
     from mtl_cli.sweep.job_table import JobTable
@@ -33,24 +42,16 @@ if TYPE_CHECKING:
 
 @dataclass
 class Session:
-    """A running sweep: its locked folder, and the table that shows its jobs.
-
-    Attributes:
-        search_is_complete: whether all trials of a search were complete before this
-            start of the sweep.
-        num_checked_jobs: number of jobs whose configurations have been checked.
-    """
+    """A running sweep: its locked folder, and the table that shows its jobs."""
 
     folder: Path
     table: "JobTable"
     lock: IO[str]
-    search_is_complete: bool = False
-    num_checked_jobs: int = 0
+    search_is_complete: bool = False  # whether earlier starts have completed all trials
+    num_checked_jobs: int = 0  # the number of jobs whose configurations were checked
 
     def finish(self) -> None:
         """Waits for the jobs of the sweep, then closes the session."""
-        from mtl_cli.sweep import job_processes
-
         job_processes.wait_for_jobs()
         if not any(job_records(self.folder)):
             if not self.search_is_complete:
@@ -69,11 +70,9 @@ class Session:
 
         Returns: whether a job had failed before this call.
         """
-        from mtl_cli.sweep import external_launchers, job_processes
-
         has_failed_jobs = any(r.status in FAILED for r in self.table.records())
-        # Jobs that are about to start look for this mark, see `execute_job`. Running
-        # jobs are stopped even if the mark cannot be written.
+        # Jobs that are about to start look for this mark. Running jobs are stopped even
+        # if the mark cannot be written.
         with contextlib.suppress(OSError):
             mark_as_stopped(self.folder)
         job_processes.stop_all_jobs()
@@ -83,10 +82,7 @@ class Session:
 
     def close(self) -> None:
         """Shows the final table and unlocks the folder."""
-        from mtl_cli.sweep import optuna_search
-        from mtl_cli.sweep.plugin_settings import remove_submitit_pickles
-
-        remove_submitit_pickles(self.folder)
+        plugin_settings.remove_submitit_pickles(self.folder)
         mask_multirun(self.folder)
         self.table.stop()
         if message := optuna_search.best_trial_message():
@@ -131,23 +127,15 @@ class StartOfSweep(Callback):
 
 def start(config: DictConfig) -> None:
     """Checks a sweep and opens its session."""
-    from mtl_cli.sweep import optuna_search, plan
-    from mtl_cli.sweep.check_search import check_search
-    from mtl_cli.sweep.job import MULTI_WORKER_MESSAGE
-    from mtl_cli.sweep.plugin_settings import (
-        adapt_plugins,
-        prefix_new_keys,
-        remove_replaced_params,
-    )
-    from mtl_cli.sweep.search_measure import measure_of_search
+    from mtl_cli.sweep import plan  # imports pydantic, so it loads slowly
 
     global current
     if config.trainer.strategy == "multi_worker":
         raise ConfigError(MULTI_WORKER_MESSAGE)
-    prefix_new_keys(config)
+    plugin_settings.prefix_new_keys(config)
     is_search = optuna_search.is_search(config)
     if is_search:
-        remove_replaced_params(config)
+        plugin_settings.remove_replaced_params(config)
     try:
         settings = plan.settings_by_key(config)
     except HydraException:  # Hydra's sweeper raises the error again
@@ -160,7 +148,7 @@ def start(config: DictConfig) -> None:
     folder, resume = Path(config.hydra.sweep.dir), config.get("resume", "auto")
     current = open_session(folder, resume, plan.fixed_keys(settings))
     current.search_is_complete = optuna_search.resume_search(config, measure)
-    adapt_plugins(config)
+    plugin_settings.adapt_plugins(config)
 
 
 def open_session(folder: Path, resume: str, fixed_keys: set[str]) -> Session:
