@@ -136,7 +136,11 @@ def dataset_name(table: str) -> str:
 
 
 def hydra_reads_as_value(name: str) -> bool:
-    """Whether Hydra reads the name of a data set as null, a boolean or a number."""
+    """Whether Hydra reads the name of a data set as null, a boolean or a number.
+
+    >>> [hydra_reads_as_value(name) for name in ("2026", "1e3", "null", "007")]
+    [True, True, True, False]
+    """
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     override = OverridesParser.create().parse_override(f"dataset={name}")
