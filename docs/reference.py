@@ -8,22 +8,14 @@ from typing import Any
 
 from mtl_cli.config.groups import GROUPS, classes_of_group
 from mtl_cli.config.json_schema import (
-    INTERPOLATION,
     group_schema,
     option_defaults,
     run_schema,
     values_in_file,
 )
+from mtl_cli.config.schema_text import Schema, type_text, yaml_text
 
 ROOT = Path(__file__).resolve().parents[1]
-Schema = dict[str, Any]
-RULES = {
-    "minimum": "≥",
-    "exclusiveMinimum": ">",
-    "maximum": "≤",
-    "exclusiveMaximum": "<",
-}
-NAMES = {"integer": "whole number", "number": "number", "boolean": "true or false"}
 
 
 def keys_table(group: str, option: str = "", which: str = "all") -> str:
@@ -143,44 +135,6 @@ def table(part: Schema, definitions: Schema, defaults: dict[str, Any]) -> str:
 
     add("", part, defaults)
     return "\n".join(lines)
-
-
-def type_text(schema: Schema, definitions: Schema) -> str:
-    """Returns the values that a schema allows, in words."""
-    if "$ref" in schema:
-        return type_text(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    for union in ("anyOf", "oneOf"):
-        if union in schema:
-            parts = [p for p in schema[union] if p != INTERPOLATION]
-            texts = dict.fromkeys(type_text(part, definitions) for part in parts)
-            return "a mapping by kind" if union == "oneOf" else " or ".join(texts)
-    if "enum" in schema:
-        return " or ".join(f"`{yaml_text(value)}`" for value in schema["enum"])
-    if "const" in schema:
-        return f"`{yaml_text(schema['const'])}`"
-    kind = schema.get("type", "anything")
-    if kind == "array":
-        items = type_text(schema.get("items", {}), definitions)
-        return f"list: {items}"
-    if kind == "object":
-        return "mapping"
-    if kind in ("integer", "number"):
-        limits = [
-            f"{sign} {schema[rule]:g}"
-            for rule, sign in RULES.items()
-            if rule in schema and abs(schema[rule]) < 2**31
-        ]
-        return " ".join([NAMES[kind], " and ".join(limits)]).strip()
-    return {"string": "text", "null": "`null`"}.get(kind, NAMES.get(kind, kind))
-
-
-def yaml_text(value: Any) -> str:
-    """Returns a value as YAML has it on one line."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value)
 
 
 def metrics_table(kind: str) -> str:

@@ -128,6 +128,17 @@ def prints_only(arguments: list[str]) -> bool:
     return bool(parsed.cfg or parsed.info or parsed.help or parsed.hydra_help)
 
 
+def keys_to_explain(arguments: list[str]) -> list[str]:
+    """Returns the keys after `--help`, as in `mtl-train --help trainer.patience`.
+
+    The result is empty if the command line also has settings: Hydra then prints its
+    help for these settings.
+    """
+    parsed, _ = argument_parser().parse_known_intermixed_args(arguments)
+    names: list[str] = parsed.overrides if parsed.help else []
+    return [] if any("=" in name for name in names) else names
+
+
 def expand_start_from(setting: str) -> str:
     """Returns `start_from.run=RUN` for the short form `start_from=RUN`.
 

@@ -13,7 +13,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from mtl_cli.cli.arguments import hydra_arguments, prints_only, split_plugins
+from mtl_cli.cli.arguments import (
+    hydra_arguments,
+    keys_to_explain,
+    prints_only,
+    split_plugins,
+)
 from mtl_cli.cli.failures import (
     PROGRAM,
     Failure,
@@ -24,6 +29,7 @@ from mtl_cli.cli.failures import (
     with_job_counts,
 )
 from mtl_cli.cli.hydra_setup import prepare_hydra
+from mtl_cli.config.key_help import explain_keys
 from mtl_cli.config.overrides import without_added_prefix
 from mtl_cli.core import plugins, signals
 from mtl_cli.core.errors import CompleteGridError, ConfigError, fail, warn_in_one_line
@@ -122,6 +128,9 @@ def compose_and_run(
     plugin_folders, other_arguments = split_plugins(arguments)
     folder: Path | None = None
     run_error: Exception | None = None
+    if keys := keys_to_explain(other_arguments):
+        write_to_stdout(explain_keys(keys))
+        return None, None
     plugins.use_folders(plugin_folders)
     sys.argv[1:] = hydra_arguments([*more_settings, *other_arguments])
 

@@ -13,15 +13,13 @@ from omegaconf import OmegaConf
 
 from mtl_cli.config.groups import GROUPS, KINDS, classes_of_group, option_key
 from mtl_cli.config.run_config import Config
+from mtl_cli.config.schema_text import INTERPOLATION, Schema
 from mtl_cli.core.option_classes import option_class, option_names
 from mtl_cli.core.options import Options
 from mtl_cli.core.paths import conf_folder
 
-Schema = dict[str, Any]
-
 SCHEMA_FOLDER = Path(__file__).with_name("schemas")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-INTERPOLATION = {"type": "string", "pattern": r"^\$\{.*\}$"}
 DEFAULTS = {
     "type": "array",
     "description": "Hydra's defaults list: the YAML files that this file builds on.",

@@ -346,6 +346,7 @@ SLOW_IMPORTS = ("tensorflow", "keras", "pandas", "numpy", "pyarrow", "pydantic")
 
 QUESTIONS = [
     ("train", "--help", "num_levels: 2"),
+    ("train", "--help num_levels", "number of"),
     ("train", "--cfg job", "num_levels: 2"),
     ("init", "--help", "--task"),
     ("compare", "--help", "--baseline"),

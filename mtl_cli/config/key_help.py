@@ -1,0 +1,114 @@
+"""Explains keys of the configuration, for `mtl-train --help KEY`.
+
+The texts come from the JSON schema of an experiment, which has all sections and is
+shipped with the package. So neither pydantic nor the classes of the keys are loaded.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import TextWrapper
+from typing import NamedTuple
+
+from mtl_cli.config.schema_text import Schema, type_text, yaml_text
+from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.message_text import shown, suggest
+
+SCHEMA_FILE = Path(__file__).with_name("schemas") / "experiment.json"
+OPTION_KEYS = ("kind", "name", "generator")  # keys that choose an option of a group
+WRAPPER = TextWrapper(width=88, initial_indent="    ", subsequent_indent="    ")
+
+
+class Key(NamedTuple):
+    """A key of an option, such as of the model `ple` or the kind `sparse`."""
+
+    path: str  # the dotted key, with NAME for the name of a feature or task
+    option: str  # "" in a section without options
+    schema: Schema
+
+
+def explain_keys(names: list[str]) -> str:
+    """Explains each named key: its meaning, its values and its default.
+
+    A name is a dotted key, or its end: `patience` is `trainer.patience`. A section,
+    such as `trainer`, is explained with all of its keys.
+
+    Raises:
+        ConfigError: if there is no such key.
+    """
+    schema = json.loads(SCHEMA_FILE.read_text("utf-8"))
+    definitions = schema["$defs"]
+    keys = list(keys_below(schema, definitions))
+    texts = [
+        key_text(path, keys, definitions)
+        for name in names
+        for path in find_paths(keys, name)
+    ]
+    return "\n\n".join(dict.fromkeys(filter(None, texts))) + "\n"
+
+
+def keys_below(
+    schema: Schema, definitions: Schema, prefix: str = "", option: str = ""
+) -> Iterator[Key]:
+    """Yields all keys of a schema, also those of its sections."""
+    if "$ref" in schema:
+        schema = definitions[schema["$ref"].rpartition("/")[2]]
+    for part in [*schema.get("anyOf", []), *schema.get("oneOf", [])]:
+        yield from keys_below(part, definitions, prefix, option)
+    properties = schema.get("properties", {})
+    for name in OPTION_KEYS:
+        if "const" in properties.get(name, {}):
+            option = properties[name]["const"]
+    for name, inner in properties.items():
+        if name != "defaults" and "const" not in inner:
+            yield Key(f"{prefix}{name}", option, inner)
+            yield from keys_below(inner, definitions, f"{prefix}{name}.")
+    # Sections whose keys are names that the user chooses: features and tasks.
+    by_name = [*schema.get("patternProperties", {}).values()]
+    by_name += [schema.get("additionalProperties")]
+    for inner in filter(None, by_name):
+        yield from keys_below(inner, definitions, f"{prefix}NAME.")
+
+
+def find_paths(keys: list[Key], name: str) -> list[str]:
+    paths = list(dict.fromkeys(key.path for key in keys))
+    found = [path for path in paths if f"{path}.".startswith(f"{name}.")]
+    found = found or [path for path in paths if f".{name}." in f"{path}."]
+    if not found:
+        names = [*paths, *(path.rpartition(".")[2] for path in paths)]
+        raise ConfigError(
+            f"--help: no key {shown(name)}{suggest(name, names)}; mtl-train --help "
+            "lists groups, options and keys"
+        )
+    return found
+
+
+def key_text(path: str, keys: list[Key], definitions: Schema) -> str:
+    """Explains one key. Options for which the key means the same are listed together.
+
+    Returns "" for a section without a text of its own.
+    """
+    section = path.rpartition(".")[0]
+    options = {key.option for key in keys if key.path.rpartition(".")[0] == section}
+    options_by_text: dict[str, dict[str, None]] = {}  # ordered sets of options
+    for key in keys:
+        if key.path == path and "description" in key.schema:
+            text = meaning(key.schema, definitions)
+            options_by_text.setdefault(text, {})[key.option] = None
+    parts = []
+    for text, listed in options_by_text.items():
+        is_of_all = options == set(listed)
+        parts.append(path if is_of_all else f"{path}  ({', '.join(listed)})")
+        parts.append(text)
+    return "\n".join(parts)
+
+
+def meaning(schema: Schema, definitions: Schema) -> str:
+    """Returns what a key means, its values and its default, in indented lines."""
+    lines = WRAPPER.wrap(schema["description"])
+    values = type_text(schema, definitions)
+    if "mapping" not in values:
+        default = schema.get("default", "")
+        ending = f"; default: {yaml_text(default)}" if "default" in schema else ""
+        lines += WRAPPER.wrap(f"values: {values}{ending}")
+    return "\n".join(lines)
