@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mtl_cli.runs.console import Console
-from mtl_cli.runs.text_tables import format_metric, score_tables
+from mtl_cli.runs.text_tables import format_metric, score_tables, text_with_interval
 
 CLICK = {"auc": 0.7, "gauc": 0.6, "rows": 2000, "positives": 100, "groups": 1234}
 SPENT = {"r2": 0.5, "rows": 2000}
@@ -51,3 +51,19 @@ def test_many_features_fill_one_screen(
 
 def test_small_metric_below_zero_has_no_sign() -> None:
     assert [format_metric(x) for x in (-0.00004, -0.00006)] == ["0.0000", "-0.0001"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.03, "0.0300 ±0.0100"),
+        (0.0309, "0.0309 ±0.0100"),  # the bootstrap's bias is known to 0.04 half widths
+        (0.0345, "0.0345 (0.0200 to 0.0400)"),
+        (0.05, "0.0500 (0.0200 to 0.0400)"),
+    ],
+)
+def test_interval_that_does_not_lie_around_its_metric_is_shown_by_its_ends(
+    value: float, text: str
+) -> None:
+    metric = {"value": value, "low": 0.02, "high": 0.04}
+    assert text_with_interval(metric) == text
