@@ -46,7 +46,18 @@ def interval_text(interval: Interval | None, decimals: int, sign: str = "") -> s
     """
     if interval is None:
         return ""
-    mean = f"{interval.mean:{sign},.{decimals}f}"
+    mean = mean_text(interval.mean, decimals, sign)
     if interval.half_width is None:
         return mean
     return f"{mean} ±{interval.half_width:,.{decimals}f}"
+
+
+def mean_text(mean: float, decimals: int, sign: str = "+") -> str:
+    """Writes a mean, such as `+0.0120`; one that is rounded to 0 has no sign.
+
+    >>> mean_text(0.04, 2), mean_text(-0.04, 2), mean_text(-0.004, 2)
+    ('+0.04', '-0.04', '0.00')
+    """
+    if round(mean, decimals) == 0:
+        sign = ""
+    return f"{mean:{sign}z,.{decimals}f}"

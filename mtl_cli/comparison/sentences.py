@@ -4,7 +4,7 @@ A line is a chain of runs, one per day, see `comparison.lines`.
 """
 
 from mtl_cli.comparison.difference import Difference, Verdict
-from mtl_cli.comparison.intervals import interval_text
+from mtl_cli.comparison.intervals import interval_text, mean_text
 from mtl_cli.comparison.task import Task
 from mtl_cli.comparison.twins import unmet_twin_settings
 from mtl_cli.core.message_text import comma_list, counted
@@ -196,7 +196,7 @@ def twin_sentence(difference: Difference, task: Task, twin: str) -> str:
 
 def signed_difference(difference: Difference, task: Task) -> str:
     """Returns the mean difference with its sign: `-0.0120`, `-0.0120 over 3 days`."""
-    return f"{difference.mean:+.{task.decimals}f}{over_days(difference)}"
+    return mean_text(difference.mean, task.decimals) + over_days(difference)
 
 
 def over_days(difference: Difference) -> str:

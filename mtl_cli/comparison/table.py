@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mtl_cli.comparison.configurations import short_key
-from mtl_cli.comparison.intervals import interval_text
+from mtl_cli.comparison.intervals import interval_text, mean_text
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.task import Score, Task
 from mtl_cli.core.message_text import visible, without_autolinks
@@ -69,7 +69,7 @@ def task_cells(task: Task, score: Score) -> list[str]:
         to_twin = score.differences.get(twin)
         cell = ""
         if to_twin is not None and to_twin.interval is not None:
-            cell = f"{to_twin.interval.mean:+.{task.decimals}f}"
+            cell = mean_text(to_twin.interval.mean, task.decimals)
             if to_twin.is_real:
                 cell += f" {to_twin.verdict}"
         cells.append(cell)
