@@ -157,11 +157,12 @@ def monitor_weight(score: Score) -> float:
 def monitored_score(
     metrics: list[OutputMetric], monitored: float | None
 ) -> dict[str, float | None]:
-    """Returns {title: monitored value to show}, such as `mean ne`.
+    """Returns {title: monitored value to show}.
 
-    A metric for which lower is better is shown without the minus sign of the monitored
-    value. If higher is better for other metrics, the title shows the signs instead, as
-    in `mean of -ne and r2`. Returns {} if the value is the first metric of a single
+    A title is `trainer.monitor (mean ne, lower is better)`. A metric for which lower is
+    better is shown without the minus sign of the monitored value. If higher is better
+    for other metrics, the title shows the signs instead: `trainer.monitor (mean of -ne
+    and r2, higher is better)`. Returns {} if the value is the first metric of a single
     task, because the scores of the tasks show this metric already.
     """
     if not metrics:
@@ -175,11 +176,14 @@ def monitored_score(
     }
     if len(set(directions.values())) > 1:
         signed = [f"-{name}" if d < 0 else name for name, d in directions.items()]
-        return {f"mean of {' and '.join(signed)}": monitored}
+        title = f"mean of {' and '.join(signed)}"
+        return {f"trainer.monitor ({title}, higher is better)": monitored}
     task_or_mean = first_output.name if len(metrics) == 1 else "mean"
     direction = first_output.task.metric(first_name).direction
     value = None if monitored is None else monitored * direction
-    return {f"{task_or_mean} {' and '.join(directions)}": value}
+    better = "lower" if direction < 0 else "higher"
+    title = f"{task_or_mean} {' and '.join(directions)}"
+    return {f"trainer.monitor ({title}, {better} is better)": value}
 
 
 def read_scores(run: Path, outputs: list[Output]) -> dict[str, Scores]:

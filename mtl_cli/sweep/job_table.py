@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Sequence, Set
 from pathlib import Path
+from textwrap import fill
 
 from rich.box import SIMPLE_HEAD
 from rich.live import Live
@@ -23,6 +24,7 @@ from mtl_cli.runs.text_tables import format_metric
 from mtl_cli.sweep.job_deaths import seconds_since_start
 
 POLL_SECONDS = 0.25
+HEADING_WIDTH = 20  # longer headings have several lines
 LEADERBOARD_PAUSE = 50  # see `update_leaderboard`
 STYLES = {"failed": "red", "interrupted": "yellow", "running": "cyan"}
 ORDER = "best first, by trainer.monitor on the validation rows"
@@ -136,7 +138,7 @@ class JobTable:
         table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
         for name in ("job", "settings", "status", "seconds", *titles):
             table.add_column(
-                name,
+                fill(name, HEADING_WIDTH, break_long_words=False),
                 justify="left" if name in ("settings", "status") else "right",
                 no_wrap=name != "settings",  # only settings may be wrapped
             )

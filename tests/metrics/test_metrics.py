@@ -457,14 +457,14 @@ def test_tasks_with_few_validation_rows_count_less_in_the_monitored_mean(
 @pytest.mark.parametrize(
     ("monitor", "outputs", "shown"),
     [
-        ("auto", OUTPUTS, {"mean of -ne and r2": -0.25}),
-        ("auto", OUTPUTS[:2], {"mean ne": 0.25}),
-        ("mean", OUTPUTS[:2], {"mean auc": -0.25}),
-        ("click.log_loss", OUTPUTS, {"click log loss": 0.25}),
+        ("auto", OUTPUTS, {"mean of -ne and r2, higher": -0.25}),
+        ("auto", OUTPUTS[:2], {"mean ne, lower": 0.25}),
+        ("mean", OUTPUTS[:2], {"mean auc, higher": -0.25}),
+        ("click.log_loss", OUTPUTS, {"click log loss, lower": 0.25}),
         (
             "buy_now.log_loss",
             [Output("buy_now", "buy_now", BINARY)],
-            {"buy_now log loss": 0.25},
+            {"buy_now log loss, lower": 0.25},
         ),
         ("click", OUTPUTS, {}),  # the AUC of click is shown anyway
         ("mean", OUTPUTS[:1], {}),
@@ -473,7 +473,8 @@ def test_tasks_with_few_validation_rows_count_less_in_the_monitored_mean(
 def test_monitored_metric_is_shown_by_its_name_without_its_turn(
     monitor, outputs, shown
 ):
-    assert monitored_score(monitored_metrics(monitor, outputs), -0.25) == shown
+    titles = {f"trainer.monitor ({name} is better)": x for name, x in shown.items()}
+    assert monitored_score(monitored_metrics(monitor, outputs), -0.25) == titles
 
 
 def test_monitored_metric_is_none_where_one_of_the_watched_is():
