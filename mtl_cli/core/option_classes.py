@@ -53,10 +53,11 @@ def option_name_validator(axis: str) -> BeforeValidator:
 def suggest_option(wrong: str, names: list[str]) -> str:
     """Suggests a similar name, or else a plugin.
 
-    A name that is less similar may well be the option of a plugin.
+    A name that is less similar may well be the option of a plugin. The cutoff allows
+    one wrong letter of four: `mmoo` is `mmoe`.
     """
     plugin_hint = "; the option of a plugin needs --plugins FOLDER"
-    return suggest(wrong, names, cutoff=0.8) or plugin_hint
+    return suggest(wrong, names, cutoff=0.75) or plugin_hint
 
 
 def check_option_name(axis: str, name: object, message_start: str = "") -> None:

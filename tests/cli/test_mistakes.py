@@ -111,6 +111,7 @@ MISTAKES = {
     "model=plee": "the group 'model' has no option 'plee'; known: adatt, aitm, "
     "cgc, cross_stitch, dbmtl, esmm, home, m3oe, mmoe, omoe, pepnet, ple, poso, "
     "shared_bottom, single_task, snr, star, stem; did you mean ple?",
+    "model=mmoo": "; did you mean mmoe?\n",
     "model=mymodel": "stem; the option of a plugin needs --plugins FOLDER",
     "dataset=mymodel": "synthetic_ple\n",
     "--config-name mine": "error: Cannot find primary config 'mine'",
