@@ -43,6 +43,8 @@ def explain(error: ValidationError, values: Values) -> str:
     # If a key allows several types, pydantic reports one finding for each type.
     findings_of_key = [f for f in findings if locate(f["loc"], values)[0] == key]
     rule = " or ".join(dict.fromkeys(map(rule_text, findings_of_key)))
+    if rule.startswith("should be "):
+        rule = rule.replace(" or should be ", " or ")
     text = f"{key}: {shown_value(value)} {rule}"
     if first["loc"][-1:] == ("[key]",):  # the finding is about the name of the key
         value = first["loc"][-2]

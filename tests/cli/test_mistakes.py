@@ -51,20 +51,16 @@ MISTAKES = {
     "dataset.features.age.kind=a,b": "argument 'dataset.features.age.kind=a,b': add -m",
     "seed=1,2": "Ambiguous value for argument 'seed=1,2': add -m "
     "to run every value, or write a list as [A,B]",
-    "trainer.epochs=abc": "trainer.epochs: 'abc' should be 'auto' or "
-    "should be a valid integer",
-    "trainer.epochs=3.5": "trainer.epochs: 3.5 should be 'auto' or "
-    "should be a valid integer",
-    "trainer.epochs=true": "trainer.epochs: true should be 'auto' or "
-    "should be a valid integer",
+    "trainer.epochs=abc": "trainer.epochs: 'abc' should be 'auto' or a valid integer",
+    "trainer.epochs=3.5": "trainer.epochs: 3.5 should be 'auto' or a valid integer",
+    "trainer.epochs=true": "trainer.epochs: true should be 'auto' or a valid integer",
     "'trainer.epochs=${model}'": 'epochs: {"tower_units": [32], "activation": "relu", ',
     "'seed=${seed}'": "seed: Recursive interpolation detected",
     "'seed=${nothing:1}'": "seed: Unsupported interpolation type nothing",
     "'seed=${oc.env:MTL_NOTHING}'": "seed: KeyError raised while resolving interp",
     "'+dataset.tasks={1: {}}'": "dataset.tasks.1: the name 1 should be a valid string",
-    "trainer.epochs=0": "trainer.epochs: 0 should be 'auto' or "
-    "should be greater than or equal to 1",
-    "trainer.compile=maybe": "'maybe' should be 'auto' or should be a valid boolean",
+    "trainer.epochs=0": "epochs: 0 should be 'auto' or greater than or equal to 1",
+    "trainer.compile=maybe": "'maybe' should be 'auto' or a valid boolean",
     "seed=-1": "seed: -1 should be greater than or equal to 0",
     "seed=null": "seed: null should be a valid integer",
     "optimizer.learning_rate=-1": "-1 should be greater than 0",

@@ -578,7 +578,7 @@ WRONG = {
     "repeats=0": "repeats: 0 should be greater than or equal to 1",
     "repeats=two": "repeats: 'two' should be a valid integer",
     "compare.single_task=maybe": "single_task: 'maybe' should be a valid boolean",
-    "sweep.jobs=x": "sweep.jobs: 'x' should be 'auto' or should be a valid integer",
+    "sweep.jobs=x": "sweep.jobs: 'x' should be 'auto' or a valid integer",
 }
 
 
