@@ -96,21 +96,21 @@ def export(options: argparse.Namespace) -> None:
     from mtl_cli.runs.export import export_model, verify
 
     if options.verify is not None:
-        path, result = options.verify, verify(options.verify)
+        done, result = f"{options.verify}", verify(options.verify)
     else:
-        path = options.target
+        done = f"wrote {options.target}"
         with progress_on_stderr() as on_progress:
             result = export_model(
                 lambda: saved_model.load(options.run).with_constants(
                     constants, "--set"
                 ),
-                path,
+                options.target,
                 options.format or "saved_model",
                 options.force,
                 on_step=lambda text: on_progress(text, 0, 0),
             )
     line = (
-        f"{path}: {result.num_rows} example rows replayed, the largest error against "
+        f"{done}: {result.num_rows} example rows replayed, the largest error against "
         f"the run is {result.error:.1e} ({result.column})"
     )
     write_to_stdout(f"{printable(line)}\n")
