@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
-from mtl_cli.core.message_text import shown
+from mtl_cli.core.message_text import comma_list, shown
 from mtl_cli.core.options import first_problem
 from mtl_cli.core.other_files import (
     UnsafeFileError,
@@ -179,9 +179,10 @@ def named_in_error(subject: str) -> Iterator[None]:
 def load_config(run: Path) -> Config:
     """Reads the configuration of a run's model, without importing TensorFlow."""
     if not os.path.lexists(run / SPEC):
-        raise DataError(
-            f"{run} holds no complete model; name a run that was trained to the end"
-        )
+        fix = "name a run that was trained to the end"
+        if runs := sorted(spec.parents[1].name for spec in run.glob(f"*/{SPEC}")):
+            fix = f"name one of its runs: {comma_list(runs, max_items=3)}"
+        raise DataError(f"{run} holds no complete model; {fix}")
     with named_model_damage(run):
         check_entries(run, SUBFOLDERS, allow_hard_links=True)
         return Config.read_saved(read_json(run / SPEC, MAX_SPEC_BYTES))

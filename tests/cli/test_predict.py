@@ -324,7 +324,7 @@ WRONG = {
     "runs": (
         ["RUNS", "TEST", "-o", "o.csv"],
         2,
-        "holds no complete model; name a run that was trained to the end",
+        "holds no complete model; name one of its runs: run\n",
     ),
     "no_table": (["RUN", "none.csv", "-o", "o.csv"], 2, "no file 'none.csv'"),
     "no_name": (["RUN", "", "-o", "o.csv"], 2, "TABLE: '' names no file; give the"),
