@@ -5,7 +5,9 @@ signal is deferred: the signal waits until the training has written a checkpoint
 raises `Stopped`, or until the training ends. A second signal ends the run at once.
 
 If the same signal comes again within `REPEAT_SECONDS`, it is dropped: the program
-`timeout` sends its signal to the command, and then to the command's group.
+`timeout` sends its signal to the command, and then to the command's group. A job of a
+sweep takes one signal alone: Slurm signals the sweep and its jobs, and then the stopped
+sweep signals its jobs too. The sweep kills a job that does not end.
 """
 
 import contextlib
@@ -22,6 +24,7 @@ SIGNALS = [int(signal.SIGHUP), int(signal.SIGINT), int(signal.SIGTERM)]
 REPEAT_SECONDS = 0.3  # people seldom press Ctrl-C twice within this time
 
 _is_deferring = False  # whether the next signal has to wait
+_takes_one_signal = False  # whether all signals after the first are dropped
 _pending = 0  # the number of the signal that waits; 0 if no signal waits
 _last_signal = (0, 0.0)  # the number and the monotonic time of the last signal
 
@@ -38,12 +41,14 @@ class Stopped(KeyboardInterrupt):
         self.run: Path | None = None
 
 
-def install() -> None:
+def install(takes_one_signal: bool = False) -> None:
     """Installs the handler of the signals. An ignored signal stays ignored.
 
     `nohup` makes a command ignore SIGHUP; a shell makes one in the background ignore
     SIGINT.
     """
+    global _takes_one_signal
+    _takes_one_signal = takes_one_signal
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _handle)
@@ -68,6 +73,8 @@ def _end(number: int, _frame: FrameType | None) -> None:
 def _is_repeated(number: int) -> bool:
     global _last_signal
     last_number, last_time = _last_signal
+    if last_number and _takes_one_signal:
+        return True
     now = time.monotonic()
     if number == last_number and now - last_time < REPEAT_SECONDS:
         return True

@@ -77,7 +77,6 @@ def prepare_process(job: Job) -> None:
     # sweep receives Ctrl-C, and then interrupts its jobs.
     os.setsid()
     die_with_parent()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     # The sweep's table has the terminal: stdout (1) is dropped, stderr (2) is kept.
     stderr = job.record.stderr_path(job.sweep)
     for path, descriptor in ((os.devnull, 1), (stderr, 2)):
@@ -87,7 +86,10 @@ def prepare_process(job: Job) -> None:
     faulthandler.enable()
     if job.threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(job.threads)
-    signals.install()
+    # The fork server ignores these signals, and a fork inherits that.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signals.install(takes_one_signal=True)
     errors.warn_in_one_line()
     secrets.add_secrets(job.secrets)
 

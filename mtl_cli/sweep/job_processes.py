@@ -18,6 +18,7 @@ from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from mtl_cli.core import signals
 from mtl_cli.core.errors import DataError, first_line
 from mtl_cli.sweep.job import Job, run_job
 from mtl_cli.sweep.job_deaths import exit_reason, record_death
@@ -47,20 +48,20 @@ def fork_server() -> ForkServerContext:
     multiprocessing.set_start_method("forkserver", force=True)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["mtl_cli.sweep.fork_server_preload"])
-    with ignore_terminal_signals():
+    with ignored_signals():
         forkserver.ensure_running()
     return context
 
 
 @contextlib.contextmanager
-def ignore_terminal_signals() -> Iterator[None]:
-    """Makes processes that start inside the block ignore Ctrl-C and a closed terminal.
+def ignored_signals() -> Iterator[None]:
+    """Makes processes that start inside the block ignore the signals that end a run.
 
-    Both signals also reach the fork server. If the server ended, its jobs would be
-    killed. Python's fork server ignores Ctrl-C only after its imports.
+    Ctrl-C, a closed terminal, Slurm and systemd also signal the fork server. If the
+    server ended, its jobs would be cut off before they have saved. Python's fork server
+    ignores Ctrl-C only after its imports.
     """
-    numbers = (signal.SIGINT, signal.SIGHUP)
-    handlers = {number: signal.getsignal(number) for number in numbers}
+    handlers = {number: signal.getsignal(number) for number in signals.SIGNALS}
     in_main_thread = threading.current_thread() is threading.main_thread()
     # Only the main thread can set a handler. A handler of C code is None here: Python
     # could not restore it.

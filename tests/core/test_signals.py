@@ -33,6 +33,18 @@ def test_signal_that_is_repeated_at_once_counts_once(monkeypatch):
         signals._handle(signal.SIGINT, None)
 
 
+def test_job_of_a_sweep_takes_one_signal(monkeypatch):
+    """Under Slurm, a job gets SIGTERM, and then SIGINT from its stopped sweep."""
+    monkeypatch.setattr(signals, "_pending", 0)
+    monkeypatch.setattr(signals, "_last_signal", (0, 0.0))
+    monkeypatch.setattr(signals, "_takes_one_signal", True)
+    with pytest.raises(signals.Stopped) as stopped, signals.deferred():
+        signals._handle(signal.SIGTERM, None)
+        signals._handle(signal.SIGINT, None)
+    assert stopped.value.code == 143
+    signals._handle(signal.SIGINT, None)  # must not disturb the end of the run
+
+
 def test_error_does_not_hide_the_signal_that_waits(monkeypatch):
     monkeypatch.setattr(signals, "_pending", 0)
     monkeypatch.setattr(signals, "REPEAT_SECONDS", 0)

@@ -121,6 +121,7 @@ def started_command(start: Path, *arguments: str) -> Iterator[subprocess.Popen[s
         env=os.environ | {"PYTHONPATH": python_path()},
         # In the background, pytest ignores Ctrl-C, and its children would inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        start_new_session=True,
     ) as process:
         try:
             yield process
@@ -768,6 +769,39 @@ def test_closed_terminal_stops_the_running_job_which_saves(start: Path) -> None:
     assert status(job_folder(start, 14))["status"] == "interrupted"
     assert status(job_folder(start, 1))["status"] == "done"
     assert not list((start / "sweep").glob("*seed=2,*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signalled", ["group", "group and jobs"])
+def test_sigterm_to_all_processes_of_a_sweep_stops_its_jobs_which_save(
+    start: Path, signalled: str
+) -> None:
+    """`timeout` signals the group of a sweep; Slurm and systemd also signal the jobs.
+
+    The jobs are not in the group of the sweep.
+    """
+    command = ["-m", "seed=1,2", "sweep.jobs=2", "hydra.sweep.dir=sweep"]
+    command += ["trainer.batch_size=1", "trainer.epochs=20", "trainer.patience=null"]
+    with started_command(start, *command) as process:
+        for seed in (1, 2):
+            saved = f"sweep/*seed={seed},*/checkpoints/*"
+            first_match_within_a_minute(lambda saved=saved: start.glob(saved))
+        if signalled == "group and jobs":
+            for path in (start / "sweep" / RECORDS).glob("*.json"):
+                os.kill(read_record(path).pid, signal.SIGTERM)
+        os.killpg(process.pid, signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 143, err
+    assert "stopped by SIGTERM; jobs: 2 interrupted; to go on: " in err
+    for seed in (1, 2):
+        run = job_folder(start, seed)
+        assert status(run)["status"] == "interrupted"
+        # The training stopped itself, after its checkpoint.
+        assert "in stop_if_signalled" in (run / "train.log").read_text()
+    again = run_sweep(start, *command[1:])
+    assert again.returncode == 0, again.stderr
+    for seed in (1, 2):
+        assert "going on after" in (job_folder(start, seed) / "train.log").read_text()
 
 
 @pytest.mark.slow
