@@ -6,7 +6,7 @@ from mtl_cli.core.errors import DataError
 from mtl_cli.init.column_profile import ColumnProfile
 from mtl_cli.init.column_proposal import ColumnProposal, leave_out
 from mtl_cli.init.column_rules import propose_column
-from mtl_cli.init.leaks import mark_leak, num_distinct_pairs
+from mtl_cli.init.leaks import keep_leak, mark_leak, num_distinct_pairs
 from mtl_cli.init.name_hints import (
     BIRTH_WORDS,
     LASTING_WORDS,
@@ -99,6 +99,8 @@ def propose_dataset(
         else:
             proposal = leave_out_time_of_entity(propose_column(column), entities)
             proposals.append(mark_leak(proposal, tasks, column_by_name))
+    if not any(proposal.is_feature for proposal in proposals):
+        proposals = [keep_leak(proposal) for proposal in proposals]
     dataset = DatasetProposal(tasks, proposals, notes)
     if not dataset.features:
         reasons = [f"{p.column.name}: {p.explanation}" for p in proposals[:3]]

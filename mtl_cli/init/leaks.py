@@ -1,4 +1,4 @@
-"""Warns of columns that give a label away.
+"""Leaves out columns that give a label away, or warns of them.
 
 `self_check` leaves out copies of a label, because `mtl-train` refuses them.
 """
@@ -29,13 +29,26 @@ def mark_leak(
     tasks: dict[str, TaskProposal],
     columns: dict[str, ColumnProfile],
 ) -> ColumnProposal:
-    """Adds a warning to a feature that predicts a label, unless it holds lists.
+    """Gives a feature that alone predicts a binary label the role of a leak.
 
-    `columns` are all columns of the table by name.
+    Weaker signs give the feature a warning. Lists are not looked at. `columns` are all
+    columns of the table by name.
     """
     column = proposal.column
     if not proposal.is_feature or column.kind == "list":
         return proposal
+    for name, task in tasks.items():
+        auc = auc_of_column(column, task)
+        if auc > SUSPICIOUS_AUC:
+            warning = (
+                f"the column alone predicts {name} with AUC {auc:.4f}, as columns do "
+                "that are filled after the label"
+            )
+            remark = (
+                "if the column is known before the prediction, remove the # before its "
+                "line in the YAML"
+            )
+            return replace(proposal, role="leak", warning=warning, remark=remark)
     for name, task in tasks.items():
         if sign := sign_of_leak(column, name, task, columns[task.label].codes):
             warning = (
@@ -46,17 +59,22 @@ def mark_leak(
     return proposal
 
 
+def keep_leak(proposal: ColumnProposal) -> ColumnProposal:
+    """Makes a feature of a leak, for a table that has no other features."""
+    if proposal.role != "leak":
+        return proposal
+    remark = "if the column is not known before the prediction, remove the feature"
+    return replace(proposal, role="feature", remark=remark)
+
+
 def sign_of_leak(
     column: ColumnProfile, name: str, task: TaskProposal, label_codes: Array
 ) -> str:
     """Describes a sign that a column is known only after the label; "" without a sign.
 
-    For example "alone predicts click with AUC 0.9990". `name` is the name of the task.
+    For example "is 1 only where click is 1". `name` is the name of the task.
     """
     if task.task_class.BINARY_LABELS:
-        auc = auc_of_column(column, task.y)
-        if auc > SUSPICIOUS_AUC:
-            return f"alone predicts {name} with AUC {auc:.4f}"
         value = positive_only_value(column, task.y)
         return f"is {value} only where {name} is 1" if value else ""
     if task.task_class.HAS_CLASSES:
@@ -128,14 +146,17 @@ def correlation(column: ColumnProfile, y: Array) -> float:
     return float(abs(np.corrcoef(x, y)[0, 1]))
 
 
-def auc_of_column(column: ColumnProfile, y: Array) -> float:
-    """Returns the AUC that a column alone reaches; 0.5 if too few rows have a label.
+def auc_of_column(column: ColumnProfile, task: TaskProposal) -> float:
+    """Returns the AUC that a column alone reaches on the labels of a task.
 
-    Missing cells count as one more value: in a column of numbers, as minus infinity.
+    Returns 0.5 if the labels are not binary, or if too few rows have a label. Missing
+    cells count as one more value: in a column of numbers, as minus infinity.
     """
-    is_labelled = ~np.isnan(y)
+    if not task.task_class.BINARY_LABELS:
+        return 0.5
+    is_labelled = ~np.isnan(task.y)
     codes = column.codes[is_labelled] + 1  # 0 for a missing cell
     numbers = column.numbers
     if numbers is not None:
         numbers = np.concatenate(([-np.inf], numbers))
-    return univariate_auc(y[is_labelled], codes, numbers) or 0.5
+    return univariate_auc(task.y[is_labelled], codes, numbers) or 0.5
