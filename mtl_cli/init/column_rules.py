@@ -17,7 +17,11 @@ from mtl_cli.init.column_proposal import (
     propose_numbers,
 )
 from mtl_cli.init.column_summary import first_and_last_time, shorten
-from mtl_cli.init.convertible_text import convertible_remark, thousands_warning
+from mtl_cli.init.convertible_text import (
+    convertible_remark,
+    odd_cells_warning,
+    thousands_warning,
+)
 from mtl_cli.init.name_hints import (
     BIRTH_WORDS,
     PROPENSITY_WORDS,
@@ -65,6 +69,8 @@ def unusable_column(column: ColumnProfile) -> ColumnProposal | None:
     if column.kind != "list" and column.num_distinct == 1 and not column.num_missing:
         value = shorten(column.values[0].as_py())
         return leave_out(column, f"the value is always {value}")
+    if warning := odd_cells_warning(column):
+        return ColumnProposal(column, "left out", warning=warning)
     remark = convertible_remark(column)
     return leave_out(column, remark) if remark else None
 

@@ -1,6 +1,8 @@
 """A rule for text that a user should convert to numbers, times, lists or columns."""
 
-from mtl_cli.core.message_text import counted
+import pyarrow as pa
+
+from mtl_cli.core.message_text import comma_list, counted
 from mtl_cli.init.column_profile import MAX_CATEGORIES, ColumnProfile
 from mtl_cli.init.column_summary import shorten
 from mtl_cli.init.name_hints import suggests_id
@@ -66,36 +68,67 @@ MAYBE_THOUSANDS = r"^-?(0|[1-9][0-9]{0,2}(\.[0-9]{3})?)$"
 # A column of numbers may hold at most this number of different texts, such as marks of
 # missing values. A column with more texts is a column of text.
 MAX_TEXTS_AMONG_NUMBERS = 5
+# If at most this share of the cells are numbers as a spreadsheet shows them, and the
+# others are plain numbers, these few cells are mistakes.
+MAX_ODD_SHARE = 0.05
+WRITE_NUMBERS = "write plain numbers, as in -1234.5"
 
 
 def convertible_remark(column: ColumnProfile) -> str:
     """Returns what texts to convert a column holds, and how; "" for other columns."""
     if column.kind != "text" or column.num_distinct < 2:
         return ""
-    is_text = ~matches(column.values, NUMBER)
-    texts = column.values.filter(is_text)
-
-    def are_mostly(pattern: str) -> bool:
-        return bool(matches(texts, pattern).mean() > MIN_MATCHING_SHARE)
-
-    if are_mostly(NUMBER_IN_WORDS) and not are_mostly(CODES_OR_PHONE_NUMBER):
+    if warning := odd_cells_warning(column):
+        return warning
+    texts = column.values.filter(~matches(column.values, NUMBER))
+    if are_numbers_in_words(texts):
         return (
-            "the cells are numbers with a sign, a unit, or commas: write plain "
-            "numbers, as in -1234.5; for codes, use kind sparse"
-        )
-    num_numbers = column.num_distinct - len(texts)
-    has_few_texts = len(texts) <= MAX_TEXTS_AMONG_NUMBERS
-    if has_few_texts and num_numbers > MAX_CATEGORIES and not suggests_id(column.name):
-        quoted = ", ".join(f"'{shorten(text)}'" for text in texts.to_pylist())
-        num_cells = counted(int(column.counts[is_text].sum()), "cell")
-        return (
-            f"the cells are numbers, except {quoted} in {num_cells}: clear such cells, "
-            "or list the text in csv.null_values if the file is a text file"
+            f"the cells are numbers with a sign, a unit, or commas: {WRITE_NUMBERS}; "
+            "for codes, use kind sparse"
         )
     for pattern, remark in OTHER_KINDS.items():
-        if are_mostly(pattern):
+        if are_mostly(texts, pattern):
             return f"the cells are {remark}"
     return ""
+
+
+def odd_cells_warning(column: ColumnProfile) -> str:
+    """Returns a warning about a few cells that are no plain numbers, or ""."""
+    if column.kind != "text":
+        return ""
+    is_text = ~matches(column.values, NUMBER)
+    texts = column.values.filter(is_text)
+    num_cells = int(column.counts[is_text].sum())
+    num_numbers = column.num_distinct - len(texts)
+    if are_numbers_in_words(texts):
+        are_few = num_cells <= MAX_ODD_SHARE * column.num_filled
+        fix = f"{WRITE_NUMBERS}, and run mtl-init again"
+    else:
+        has_numbers = num_numbers > MAX_CATEGORIES and not suggests_id(column.name)
+        are_few = has_numbers and len(texts) <= MAX_TEXTS_AMONG_NUMBERS
+        fix = (
+            "clear such cells, or list the text in csv.null_values if the file is a "
+            "text file"
+        )
+    if not are_few:
+        return ""
+    all_texts = texts.to_pylist()
+    quoted = [f"'{shorten(text)}'" for text in all_texts]
+    first_row = int(column.has_value(all_texts).argmax()) + 1
+    return (
+        f"the cells are numbers, except {comma_list(quoted, MAX_TEXTS_AMONG_NUMBERS)} "
+        f"in {counted(num_cells, 'cell')}, first in row {first_row}: {fix}"
+    )
+
+
+def are_numbers_in_words(texts: pa.Array) -> bool:
+    return are_mostly(texts, NUMBER_IN_WORDS) and not are_mostly(
+        texts, CODES_OR_PHONE_NUMBER
+    )
+
+
+def are_mostly(texts: pa.Array, pattern: str) -> bool:
+    return bool(matches(texts, pattern).mean() > MIN_MATCHING_SHARE)
 
 
 def thousands_warning(column: ColumnProfile) -> str:

@@ -43,7 +43,16 @@ def test_few_separated_thousands_are_enough_to_leave_a_column_out(separator):
     cells = [*map(str, range(100, 900)), *(f"{i}{separator}250" for i in range(1, 4))]
     proposal = propose_column(profile_column("x", pa.chunked_array([cells])))
     assert proposal.role == "left out"
-    assert proposal.remark.startswith("the cells are numbers with")
+    assert "in 3 cells, first in row 801: write plain numbers" in proposal.warning
+
+
+def test_one_price_with_a_unit_is_told_by_its_row():
+    cells = [f"{i % 90}.25" for i in range(2000)]
+    cells[500] = "12,50 EUR"
+    proposal = propose_column(profile_column("price", pa.chunked_array([cells])))
+    assert proposal.warning.startswith(
+        "the cells are numbers, except '12,50 EUR' in 1 cell, first in row 501: write"
+    )
 
 
 AMOUNTS = [1.5 + i * i**0.5 * 97 for i in range(200)]  # 1.5 to 270,000
@@ -79,7 +88,8 @@ def test_numbers_of_other_countries_are_no_ids_or_lists(written):
         column = profile_column("x", pa.chunked_array([cells * repeats]))
         proposal = propose_column(column)
         assert proposal.role == "left out"
-        assert proposal.remark.startswith("the cells are numbers with"), cells[-1]
+        assert "the cells are numbers" in proposal.explanation, cells[-1]
+        assert "write plain numbers" in proposal.explanation
 
 
 @pytest.mark.parametrize(

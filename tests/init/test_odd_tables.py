@@ -539,8 +539,8 @@ TABLES = {
         {"csv.null_values": []},
         set(),
         {"price"},
-        "the cells are numbers, except 'NA' in 2 cells: clear such cells, or "
-        "list the text in csv.null_values if the file is a text file",
+        "WARNING: the cells are numbers, except 'NA' in 2 cells, first in row 6: clear "
+        "such cells, or list the text in csv.null_values if the file is a text file",
     ),
     "conversions_without_a_click": (
         "csv",
