@@ -539,7 +539,7 @@ TABLES = {
         {"csv.null_values": []},
         set(),
         {"price"},
-        "WARNING: the cells are numbers, except 'NA' in 2 cells, first in row 6: clear "
+        "WARNING: the cells are numbers, except 'NA' in 2 cells, first in row 5: clear "
         "such cells, or list the text in csv.null_values if the file is a text file",
     ),
     "conversions_without_a_click": (
