@@ -90,11 +90,17 @@ def score(address: str, table: dict[str, list[Any]]) -> list[dict[str, float]]:
 def difference(
     predictions: list[dict[str, float]], expected: list[dict[str, float]]
 ) -> float:
-    """Returns the largest difference of a prediction p, divided by max(1, |p|)."""
+    """Returns the largest difference of a prediction p, divided by s (1 + log s).
+
+    s is max(1, |p|), as in `docs/how-to/export.md`.
+    """
     largest = 0.0
     for row, expected_row in zip(predictions, expected, strict=True):
         for name, p in expected_row.items():
-            one = abs(row[name] - p) / max(1, abs(p))
+            if row[name] == p:  # inf - inf is NaN
+                continue
+            size = max(1, abs(p))
+            one = abs(row[name] - p) / (size * (1 + math.log(size)))
             largest = max(largest, math.inf if math.isnan(one) else one)
     return largest
 
