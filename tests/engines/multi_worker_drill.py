@@ -23,11 +23,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from helpers.interrupted_runs import assert_same_run
+from promises import PATIENCE_SECONDS
 
 from mtl_cli.distributed import cluster
 from mtl_cli.distributed.child_processes import free_ports
 
-END_SECONDS = 180.0  # a busy machine takes half a minute to import TensorFlow twice
 COMMAND = [
     "dataset=synthetic_mmoe",
     "dataset.train_rows=3000",
@@ -189,7 +189,7 @@ def wait_until(condition: Callable[[], bool], processes: Processes) -> None:
 
 def check_ends(processes: Processes, expected: Container[int]) -> list[int]:
     """Waits for processes, and checks that they end well and say at most one line."""
-    deadline = time.monotonic() + END_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     codes = []
     for rank, process in enumerate(processes):
         _, err = process.communicate(timeout=max(0.1, deadline - time.monotonic()))

@@ -19,7 +19,7 @@ from typing import Any
 
 import optuna
 import psycopg2
-from promises import expect, report, wait_until
+from promises import PATIENCE_FACTOR, REFUSAL_SECONDS, expect, report, wait_until
 from small_sweeps import Sweep, make_data, run, states
 
 from mtl_cli.distributed.child_processes import free_ports
@@ -143,8 +143,9 @@ def count(url: str, state: str) -> int:
 
 
 def expect_refusal(what: str, ended: Sweep, port: int) -> None:
-    is_quick = ended.code == 2 and ended.seconds < 15
-    expect(f"{what}: exit 2 within 15 s ({ended.seconds:.0f})", is_quick, ended.shown)
+    is_quick = ended.code == 2 and ended.seconds < REFUSAL_SECONDS
+    in_time = f"within {REFUSAL_SECONDS:.0f} s ({ended.seconds:.0f})"
+    expect(f"{what}: exit 2 {in_time}", is_quick, ended.shown)
     is_named = f"127.0.0.1:{port}/" in ended.err and PASSWORD not in ended.err
     is_line = ended.err.count("\n") == 1 and is_named
     expect(f"{what}: one line names the database", is_line, ended.err)
@@ -201,7 +202,7 @@ def drill_other_machine(folder: Path, server: Server) -> None:
         pass
     # Six trials of half a minute or more: dead starts are found after a minute.
     alive = search(url, "alive", 6, "trainer.epochs=500")
-    sweep = Sweep(folder, *alive).end(500)
+    sweep = Sweep(folder, *alive).end(500 * PATIENCE_FACTOR)
     expect("the other start ends well", sweep.code == 0, sweep.shown)
     completed = [t for t in trials(url) if t.state.name == "COMPLETE"]
     points = {t.params["model.dropout"] for t in completed}
