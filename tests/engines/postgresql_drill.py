@@ -1,4 +1,6 @@
-"""Searches with one PostgreSQL, which is absent, silent, shared, stopped or restarted.
+"""Searches with a PostgreSQL that is absent, silent, shared, stopped or restarted.
+
+One search gives a wrong password.
 
 The extras `hpo` and `postgresql` are needed, and the commands `initdb` and `postgres`;
 the variable POSTGRESQL may name their folder. PostgreSQL refuses to run as root: for
@@ -167,6 +169,18 @@ def drill_absent(folder: Path, server: Server) -> None:
         expect_refusal("a server that never answers", ended, port)
 
 
+def drill_password(folder: Path, server: Server) -> None:
+    url = server.url().replace(PASSWORD, f"wrong-{PASSWORD}")
+    ended = run(folder, *search(url, "refused", 2))
+    expect_refusal("a wrong password", ended, server.port)
+    holders = [
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and PASSWORD in path.read_text(errors="replace")
+    ]
+    expect("no file holds the password", not holders, holders)
+
+
 def drill_first_starts(folder: Path, server: Server) -> None:
     url = server.create("first_starts")
     sweeps = [
@@ -258,6 +272,7 @@ def drill_restarted(folder: Path, server: Server) -> None:
 
 DRILLS = {
     "absent": drill_absent,
+    "password": drill_password,
     "first_starts": drill_first_starts,
     "killed": drill_killed,
     "stopped": drill_stopped,
