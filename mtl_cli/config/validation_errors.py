@@ -22,6 +22,8 @@ Values = dict[Any, Any]  # a configuration, or one of its sections
 # The types of the errors that validators of mtl-cli raise about a whole section. Their
 # messages begin with a key of the section, such as "freeze: ...".
 SECTION_ERRORS = ("value_error", "unknown_name")
+# The types of the errors that pydantic raises about a value that is no mapping.
+MAPPING_ERRORS = ("dict_type", "model_type")
 
 
 def explain(error: ValidationError, values: Values) -> str:
@@ -46,6 +48,8 @@ def explain(error: ValidationError, values: Values) -> str:
     if rule.startswith("should be "):
         rule = rule.replace(" or should be ", " or ")
     text = f"{key}: {shown_value(value)} {rule}"
+    if " {" in key and first["type"] in MAPPING_ERRORS:
+        return f"{text}; write a colon before the '{{' of its name"
     if first["loc"][-1:] == ("[key]",):  # the finding is about the name of the key
         value = first["loc"][-2]
         text = f"{key}: the name {value!r} {rule}"
@@ -76,7 +80,7 @@ def locate(location: tuple[int | str, ...], values: Any) -> tuple[str, Any]:
 
 def rule_text(finding: ErrorDetails) -> str:
     """Returns the rule that a value breaks, such as "should be a valid integer"."""
-    if finding["type"] in ("dict_type", "model_type"):
+    if finding["type"] in MAPPING_ERRORS:
         return "should be a mapping, as in {key: value}"
     if finding["type"] == "string_pattern_mismatch":
         pattern = finding["ctx"]["pattern"]

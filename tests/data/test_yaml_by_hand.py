@@ -67,6 +67,9 @@ REFUSED = {
     "mapping, as in {key: value}",
     HEAD + TASKS + "features: {item: sparse}\n": "dataset.features.item: 'sparse' "
     "should be a mapping, as in {key: value}",
+    HEAD + TASKS + "features:\n  item {kind: sparse}\n": "dataset.features.item {kind: "
+    "'sparse}' should be a mapping, as in {key: value}; write a colon before the '{' "
+    "of its name\n",
     HEAD + TASKS + "features: {item: {}}\n": "missing key 'dataset.features.item.kind'",
     HEAD + TASKS + "features: {item: null}\n": "dataset.features.item: null should be "
     "a mapping, as in {key: value}",
