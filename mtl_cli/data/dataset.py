@@ -161,10 +161,10 @@ class Dataset(Options):
         ):
             if files is not None and fraction > 0:
                 key = f"{split}_fraction"
-                raise ValueError(
-                    f"{key}: dataset.{split} already names the {rows} rows; set {key} "
-                    f"to 0 or dataset.{split} to null"
-                )
+                fix = f"set {key} to 0 or dataset.{split} to null"
+                if self.split_column is not None:
+                    fix += ", and split_by=random split_column=null for a random split"
+                raise ValueError(f"{key}: dataset.{split} names the {rows} rows; {fix}")
         if self.valid_from == "test" and self.test is None:
             raise ValueError(
                 "valid_from: there is no test file to take rows from; name one in "

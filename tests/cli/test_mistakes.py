@@ -182,7 +182,10 @@ MISTAKES = {
     "dataset.group=income": "dataset.group: no group 'income' in the data set, which "
     "has none",
     "dataset.valid_from=tset": "should be 'train' or 'test'",
-    "dataset.test_fraction=0.1": "dataset.test_fraction: dataset.test already names",
+    "dataset.test_fraction=0.1": "dataset.test_fraction: dataset.test names the test "
+    "rows; set test_fraction to 0 or dataset.test to null\n",
+    "dataset.test_fraction=0.1 dataset.split_by=time dataset.split_column=age": "or "
+    "dataset.test to null, and split_by=random split_column=null for a random split\n",
     "seed=5000000000": "seed: 5000000000 should be less than 4294967296",
     "-m seed=1,2 hydra.launcher=joblib": "hydra.launcher: 'joblib' is not a group of "
     "keys; choose the launcher by hydra/launcher=joblib",

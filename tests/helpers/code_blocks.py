@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+from pyarrow import csv
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -75,7 +76,10 @@ def make_example_folder(folder: Path) -> None:
     """
     make_small_configs(folder)
     events = example_events(SMALL_ROWS)
-    pq.write_table(events.drop_columns(["history", "tags"]), folder / "events.parquet")
+    without_lists = events.drop_columns(["history", "tags"])
+    pq.write_table(without_lists, folder / "events.parquet")
+    for day in ("day1", "day2"):
+        csv.write_csv(without_lists, folder / f"{day}.csv")
     for day in ("day=1", "day=2"):
         (folder / "shop" / day).mkdir(parents=True)
         pq.write_table(events, folder / "shop" / day / "part.parquet")
