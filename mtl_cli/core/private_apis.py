@@ -1,4 +1,4 @@
-"""All uses of private parts of Python, Keras and TensorFlow.
+"""All uses of private parts of Python, OmegaConf, Keras and TensorFlow.
 
 No public function does the same work. A new version of a library may change its private
 parts without notice; then `tests/core/test_private_apis.py` fails.
@@ -28,6 +28,22 @@ def exit_without_teardown(code: int) -> NoReturn:
         with contextlib.suppress(OSError):
             stream.flush()
     os._exit(code)
+
+
+def omegaconf_yaml(values: Any) -> str:
+    """Returns values as YAML that OmegaConf reads back as the same values.
+
+    `OmegaConf.to_yaml` writes U+0085 as it is, but YAML reads this character as a
+    blank. A text with this character is written in ASCII.
+    """
+    import yaml
+    from omegaconf._utils import get_omega_conf_dumper
+
+    dumper = get_omega_conf_dumper()
+    text = yaml.dump(values, Dumper=dumper, sort_keys=False, allow_unicode=True)
+    if "\x85" in text:
+        text = yaml.dump(values, Dumper=dumper, sort_keys=False)
+    return str(text)
 
 
 class TooManyWeightsError(ValueError):

@@ -7,14 +7,13 @@ import contextlib
 import json
 from pathlib import Path
 
-import yaml
-
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import VALID_ROWS, validation_fingerprint
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
 from mtl_cli.core.locations import Location
 from mtl_cli.core.other_files import read_json_object, read_text
+from mtl_cli.core.private_apis import omegaconf_yaml
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import hash_table
@@ -44,7 +43,7 @@ def write_copy(
         values["dataset"] = values["dataset"] | {"test": table, "test_fraction": 0.0}
     except DAMAGED_FILE_ERRORS as error:
         raise DataError(f"{run.path}/config.yaml: {first_line(error)}") from None
-    config_text = str(yaml.safe_dump(mask_secrets(values), sort_keys=False))
+    config_text = omegaconf_yaml(mask_secrets(values))
     contents = json_files(run, table, config, evaluation, rows)
     folder.mkdir(parents=True)
     for name, value in contents.items():

@@ -8,13 +8,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError, DataError, first_line
 from mtl_cli.core.message_text import shown
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.other_files import read_json_object
+from mtl_cli.core.private_apis import omegaconf_yaml
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.load import Data
@@ -95,8 +94,7 @@ def write_ensemble(folders: list[Path], target: Path, quiet: bool = False) -> No
             "ensemble": [run.lineage for run in runs],
         }
         written_config = mask_secrets(runs[0].written_config | {"ensemble": seeds})
-        text = yaml.safe_dump(written_config, sort_keys=False)
-        folder.write_text("config.yaml", text)
+        folder.write_text("config.yaml", omegaconf_yaml(written_config))
         folder.write_json("environment.json", environment_values)
         folder.write_json("data_report.json", data.report)
         names = ", ".join(run.lineage["run"] for run in runs)

@@ -11,6 +11,7 @@ from mtl_cli.core.errors import first_line
 from mtl_cli.core.nested import escaped, unescaped
 from mtl_cli.core.other_files import read_text
 from mtl_cli.core.paths import conf_folder
+from mtl_cli.core.private_apis import omegaconf_yaml
 from mtl_cli.core.secrets import mask_secrets, tracked_secrets
 from mtl_cli.core.yaml_limits import MAX_YAML_BYTES, check_yaml
 
@@ -43,7 +44,7 @@ def saved_config(composed: DictConfig, choices: dict[str, Any]) -> str:
     hydra = default["hydra"] | {"run": {"dir": run_folder}}
     del hydra["help"]
     saved = {"defaults": defaults, **mask_secrets(values), "hydra": hydra}
-    return OmegaConf.to_yaml(OmegaConf.create(saved))
+    return omegaconf_yaml(saved)
 
 
 def read_config(run: Path) -> dict[str, Any]:

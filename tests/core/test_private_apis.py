@@ -1,4 +1,4 @@
-"""Private parts of Python, Keras and TensorFlow that the package relies on."""
+"""Private parts of Python, OmegaConf, Keras and TensorFlow that mtl-cli relies on."""
 
 import subprocess
 import sys
