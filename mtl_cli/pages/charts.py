@@ -11,6 +11,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from mtl_cli.core.secrets import mask_secrets
+
 NUM_TICKS = 4  # the approximate number of ticks per axis
 NUM_COLORS = 8
 # Distances of the texts of an axis, in SVG units.
@@ -29,7 +31,12 @@ def color_class(index: int) -> str:
 
 
 def cut_label(text: str, max_length: int) -> str:
-    """Cuts a text that is too long: "…" is then the last of `max_length` characters."""
+    """Masks secrets in a text, and cuts it if it is longer than `max_length`.
+
+    "…" is the last character of a cut text. After the cut, a half of a secret would not
+    be recognised as a secret.
+    """
+    text = mask_secrets(text)
     return text if len(text) <= max_length else f"{text[: max_length - 1]}…"
 
 

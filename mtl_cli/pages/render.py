@@ -8,12 +8,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from mtl_cli.core.message_text import visible, without_autolinks
+from mtl_cli.core.secrets import mask_secrets
 
 
 def render(template: str, **values: object) -> str:
     """Returns a file in `templates/`, filled with the given values.
 
-    Text in the values is escaped for HTML, and holds no control characters.
+    Text in the values is escaped for HTML, and holds no control characters and no
+    secrets.
     """
     return environment().get_template(template).render(values)
 
@@ -35,12 +37,13 @@ def environment() -> Environment:
 
 
 def visible_value(value: object) -> object:
-    """Replaces control characters in a text that a template writes, but no line breaks.
+    """Replaces secrets and control characters in a text that a template writes.
 
     For example, U+202E in a name would make browsers show the line from right to left.
+    Line breaks stay.
     """
     if isinstance(value, str) and not isinstance(value, Markup):
-        return "\n".join(map(visible, value.split("\n")))
+        return "\n".join(map(visible, mask_secrets(value).split("\n")))
     return value
 
 
@@ -49,5 +52,5 @@ def escape_markdown(text: str) -> Markup:
 
     Line breaks become blanks: otherwise the next line could begin a heading or a list.
     """
-    escaped = re.sub(r"([\\`\[\]|])", r"\\\1", escape(visible(text)))
+    escaped = re.sub(r"([\\`\[\]|])", r"\\\1", escape(visible(mask_secrets(text))))
     return Markup(without_autolinks(escaped))

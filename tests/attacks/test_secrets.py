@@ -11,6 +11,7 @@ import yaml
 from helpers.commands import mtl_train
 from helpers.crafted_files import TASKS, dataset, write
 from helpers.planted_data import parquet, values
+from helpers.run_pages import run_page
 from helpers.slow import slow_except
 from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationResolutionError
@@ -19,6 +20,7 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core import secrets
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.secret_resolvers import track_secrets
+from mtl_cli.pages.figures import plain
 from mtl_cli.runs.job_records import JobRecord
 from mtl_cli.runs.provenance import config_hash
 from mtl_cli.runs.saved_config import saved_config
@@ -291,6 +293,12 @@ def test_saved_configuration_keeps_a_text_that_looks_like_a_reference(monkeypatc
     keys = {"dataset": {"name": "mine", "csv": csv}, "model": {"name": "ple"}}
     again = OmegaConf.create(saved_config(OmegaConf.create(keys), {}))
     assert list(again.dataset.csv.null_values) == [TEXT]
+
+
+def test_secret_in_a_label_is_masked_in_pages_and_plots(monkeypatch):
+    monkeypatch.setattr(secrets, "_references", {"4815162": TEXT})
+    assert "4815162" not in run_page("class 4815162")
+    assert plain("4815162 and more", 10) == f"{TEXT[:9]}…".replace("$", r"\$")
 
 
 def test_secret_in_the_name_of_an_option_is_masked_in_the_saved_configuration(
