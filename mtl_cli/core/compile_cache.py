@@ -38,9 +38,14 @@ def enable() -> None:
                 with contextlib.suppress(FileNotFoundError):
                     if time.time() - file.stat().st_mtime > MAX_AGE_SECONDS:
                         file.unlink()
-            # TensorFlow splits the variable at spaces, so the path is quoted.
-            path = str(folder).replace("\\", r"\\").replace('"', r"\"")
-            os.environ["TF_XLA_FLAGS"] = f'{flags} {FLAG}"{path}"'.strip()
+            os.environ["TF_XLA_FLAGS"] = f"{flags} {folder_flag(folder)}".strip()
+
+
+def folder_flag(folder: Path) -> str:
+    """Returns the flag of XLA that names a folder of compiled code."""
+    # TensorFlow splits the variable at spaces, so the path is quoted.
+    path = str(folder).replace("\\", r"\\").replace('"', r"\"")
+    return f'{FLAG}"{path}"'
 
 
 def code_folder() -> Path | None:
@@ -55,12 +60,17 @@ def clear() -> bool:
     """Removes the compiled code of this machine; returns whether there was some.
 
     TensorFlow ends a run that loads damaged code, such as a file that a kill cut off.
+    Nothing is removed from a folder that `enable` would not use.
     """
-    folder = code_folder()
-    files = [] if folder is None else list(folder.glob("*.pb"))
-    for file in files:
-        file.unlink(missing_ok=True)
-    return bool(files)
+    flags = os.environ.get("TF_XLA_FLAGS", "")
+    with contextlib.suppress(OSError):
+        folder = code_folder()
+        if folder and folder_flag(folder) in flags and is_private(folder):
+            files = list(folder.glob("*.pb"))
+            for file in files:
+                file.unlink(missing_ok=True)
+            return bool(files)
+    return False
 
 
 def is_private(folder: Path) -> bool:

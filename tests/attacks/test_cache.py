@@ -122,6 +122,24 @@ def test_compiled_code_that_others_could_have_written_is_not_used(
     assert os.environ["TF_XLA_FLAGS"] == ""
 
 
+def test_compiled_code_is_not_removed_through_a_link(tmp_path, monkeypatch):
+    monkeypatch.setenv("MTL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TF_XLA_FLAGS", "")
+    compile_cache.enable()
+    (folder,) = (tmp_path / "cache" / "compiled").iterdir()
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "saved_model.pb").touch()
+    folder.rmdir()
+    folder.symlink_to(precious)
+    assert not compile_cache.clear()
+    folder.unlink()
+    precious.rename(folder)
+    monkeypatch.setenv("TF_XLA_FLAGS", "")  # no folder is used
+    assert not compile_cache.clear()
+    assert (folder / "saved_model.pb").exists()
+
+
 def cut_short(record):
     """Fewer rows than the other arrays of the split have."""
     return {"rows": 3, "kept": 3}
