@@ -36,9 +36,7 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     labels = parse_tasks(arguments.task)
     spaces = parse_spaces(arguments.space, list(labels))
     name = arguments.name or dataset_name(arguments.table)
-    # Without --task, the command only lists possible labels, in the error below. So the
-    # YAML may exist.
-    target = target_path(name, may_exist=arguments.force or not labels)
+    target = target_path(name)
     tables = read_tables(arguments)
     train = tables.train
     columns = [profile_column(c, train.table[c]) for c in train.table.column_names]
@@ -50,6 +48,10 @@ def write_dataset(arguments: argparse.Namespace) -> str:
             f"--task: say what to predict; possible columns of '{train.path}': {names}"
         )
     proposal = propose_dataset(columns, labels, spaces)
+    if target.exists() and not arguments.force:
+        raise ConfigError(
+            f"{target} exists; choose another --name, or give --force to overwrite"
+        )
     if tables.test is not None:
         check_test_labels(train, tables.test, proposal.tasks)
 
@@ -67,7 +69,7 @@ def write_dataset(arguments: argparse.Namespace) -> str:
     return "\n".join(lines) + "\n"
 
 
-def target_path(name: str, may_exist: bool) -> Path:
+def target_path(name: str) -> Path:
     """Returns the path of a data set's YAML; refuses one that cannot be used."""
     if not re.fullmatch(DATASET_NAME_PATTERN, name):
         rule = RULES_OF_PATTERNS[DATASET_NAME_PATTERN]
@@ -89,10 +91,6 @@ def target_path(name: str, may_exist: bool) -> Path:
             raise ConfigError(
                 f"{path} is a link; remove the link, or start in another folder"
             )
-    if target.exists() and not may_exist:
-        raise ConfigError(
-            f"{target} exists; choose another --name, or give --force to overwrite"
-        )
     return target
 
 

@@ -927,6 +927,7 @@ MISTAKES = {
     "marks.csv --task m=${ad}": "configs cannot hold '${ad}': OmegaConf would read",
     f"shop.csv {'x' * 300} --task click": "unrecognized arguments: xxx",
     "shop.csv --task click --name old": "conf/dataset/old.yaml exists; choose another",
+    "shop.csv --task clik --name old": "--task clik: no column 'clik' in the table",
     "shop.csv --task click --name a/b": "--name: 'a/b' should be letters, digits",
     "shop.csv --task click --name null": "--name: mtl-train would take 'null' for a "
     "value, not a name; write --name data_null",
