@@ -13,6 +13,7 @@ from mtl_cli.data.load import load
 from mtl_cli.heads.base import Heads
 from mtl_cli.init.column_proposal import leave_out
 from mtl_cli.init.dataset_proposal import DatasetProposal
+from mtl_cli.init.held_out_hours import held_out_hours_note
 from mtl_cli.init.read_tables import Tables
 from mtl_cli.init.yaml_text import dataset_yaml
 from mtl_cli.scoring.check_monitor import check_monitor, unmonitored_warnings
@@ -52,7 +53,11 @@ def checked_yaml(
             outputs = Heads().outputs(dataset.tasks)
             valid = load(dataset, outputs).splits["valid"]
             warnings = unmonitored_warnings(check_monitor(AUTO, outputs, valid))
-            return text, proposal, [f"WARNING: {warning}" for warning in warnings]
+            notes = [f"WARNING: {warning}" for warning in warnings]
+            for column in [p.column for p in proposal.columns]:
+                if column.name == dataset.split_column:
+                    notes += held_out_hours_note(column, dataset.test_fraction)
+            return text, proposal, notes
         except DataError as error:
             problem = str(error)
         remaining = without_refused_feature(proposal, problem)

@@ -403,6 +403,16 @@ TABLES = {
         {"day"},
         "not a feature: new rows have new times",
     ),
+    "hours_of_three_days": (
+        "csv",
+        {"seen": pd.date_range("2026-01-01", periods=ROWS, freq="7min").astype(str)},
+        "",
+        {"split_by": "time", "split_column": "seen"},
+        set(),
+        {"seen"},
+        "the test rows, the last 10% by seen, begin at 2026-01-03 15:00:00 and span "
+        "less than a day",
+    ),
     "time_of_a_session": (
         "csv",
         {"session_id": EVERY // 4, "ts": 1_700_000_000 + EVERY // 4 * 60},
