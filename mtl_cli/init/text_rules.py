@@ -27,6 +27,8 @@ MAX_DISTINCT_PARTS = 0.6
 MIN_SHARE_WITH_DIGIT = 0.9
 # `max_length` keeps this share of the lists whole.
 LENGTH_QUANTILE = 0.95
+# A list uses the embeddings of a column that holds this share of the list's values.
+MIN_SHARED_VALUES = 0.95
 
 # A column that is above both limits holds free text.
 FREE_TEXT_LENGTH = 40  # characters of a cell, on average
@@ -75,6 +77,33 @@ def propose_sequence(
         length_remark = f"max_length keeps {share:.0%} of the lists whole"
         remark = join_remarks(length_remark, remark)
     return ColumnProposal(column, "feature", keys | more_keys, remark)
+
+
+def share_table(
+    proposal: ColumnProposal, proposals: list[ColumnProposal]
+) -> ColumnProposal:
+    """Lets a list of texts use the embeddings of the only column with the same texts.
+
+    Lists of numbers are left alone, because other numbers may be equal by chance.
+    """
+    lists = proposal.column.lists
+    keys = proposal.keys
+    is_text = lists is not None and lists.elements.kind == "text"
+    if not (proposal.is_feature and is_text and lists and keys):
+        return proposal
+    elements = lists.elements
+    owners = []
+    for other in proposals:
+        if other.is_feature and other.keys and other.keys["kind"] == "sparse":
+            is_shared = np.asarray(pc.is_in(elements.values, other.column.values))
+            num_shared = elements.counts[is_shared].sum()
+            if num_shared >= MIN_SHARED_VALUES * elements.counts.sum():
+                owners.append(other.column.name)
+    if len(owners) != 1:
+        return proposal
+    keys = {key: keys[key] for key in keys if key != "min_count"} | {"table": owners[0]}
+    remark = f"the lists hold values of {owners[0]}, and use its embeddings"
+    return replace(proposal, keys=keys, remark=remark)
 
 
 def list_separator(column: ColumnProfile) -> str | None:

@@ -588,6 +588,26 @@ TABLES = {
         set(),
         "",
     ),
+    "lists_of_items": (
+        "csv",
+        {
+            "sku": [f"s{i * 7 % 300}" for i in EVERY],
+            "viewed": [f"s{i % 290}|s{i // 2 % 290}" for i in EVERY],
+            "brand": [f"b{i % 9}" for i in EVERY],
+        },
+        "",
+        {
+            "features.viewed": {
+                "kind": "sequence",
+                "max_length": 2,
+                "separator": "|",
+                "table": "sku",
+            }
+        },
+        {"sku", "viewed"},
+        set(),
+        "",
+    ),
     "ids_with_decimals_in_text": (
         "csv",
         {"user_id": with_gaps(IDS)},
