@@ -17,6 +17,7 @@ from mtl_cli.core.yaml_limits import MAX_YAML_BYTES, check_yaml
 from mtl_cli.metrics.score_dict import Scores
 
 MAX_NUMBER = 1e100  # larger values count as damage: their squares could overflow
+MAX_TASKS = 1000  # a comparison of far more tasks would take minutes
 
 
 def read_run(folder: Path) -> Run:
@@ -107,6 +108,8 @@ def check_environment(environment: dict[str, Any]) -> None:
 
 def check_scores(scores: Scores) -> None:
     """Checks the scores of tasks, or of the scenarios of a task: {name: score}."""
+    if len(scores) > MAX_TASKS:
+        raise ValueError
     for name, score in scores.items():
         for key, value in score.items():
             if not (name + key).isprintable() or isinstance(value, bool):

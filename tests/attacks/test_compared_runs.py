@@ -13,6 +13,7 @@ from helpers.planted_runs import COUNTS, write_run
 from helpers.slow import slow_except
 
 from mtl_cli.comparison.find_runs import read_runs
+from mtl_cli.comparison.read_run import MAX_TASKS
 from mtl_cli.core.errors import ConfigError
 
 SECONDS = 20
@@ -82,6 +83,13 @@ def test_forged_environment_of_a_run_is_damaged(values, tmp_path):
     assert [run.error for run in read_runs([str(tmp_path)]) if run.error] == [
         "environment.json is damaged"
     ]
+
+
+def test_run_with_too_many_tasks_is_damaged(tmp_path):
+    scores = {f"task{i}": {"auc": 0.7, **COUNTS} for i in range(MAX_TASKS + 1)}
+    write_run(tmp_path / "run", "mmoe", 1, {"test": scores})
+    (run,) = read_runs([str(tmp_path)])
+    assert run.error == "metrics.json is damaged"
 
 
 def test_linked_records_of_jobs_are_not_read(tmp_path):
