@@ -9,6 +9,9 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.locations import Location
 from mtl_cli.core.run_folder import check_outside_run
 
+# Most file systems allow 255 bytes. The name of the unfinished file is a bit longer.
+MAX_NAME_BYTES = 230
+
 
 def check_output_file(flag: str, path: Path, options: Namespace) -> None:
     """Refuses an output file that exists, or that lies where it must not be written.
@@ -17,6 +20,13 @@ def check_output_file(flag: str, path: Path, options: Namespace) -> None:
     the file may exist, unless it is a file of the table `options.table`. `flag` names
     the file in messages.
     """
+    if not path.name:
+        raise ConfigError(f"{flag}: no file is named; give the name of a file")
+    if len(os.fsencode(path.name)) > MAX_NAME_BYTES:
+        raise ConfigError(
+            f"{flag}: the name of the file is longer than {MAX_NAME_BYTES} bytes; "
+            "choose a shorter name"
+        )
     check_folder_of(path, f"{flag}: ")
     check_outside_run(path, options.run, f"{flag}: ")
     if not os.path.lexists(path):

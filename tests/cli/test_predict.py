@@ -457,6 +457,18 @@ def test_table_without_rows_gives_a_file_without_rows(
     assert empty.num_rows == 0 and empty.schema.equals(full.schema)
 
 
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [("", "-o: no file is named"), (f"{'x' * 300}.csv", "-o: the name of the file is")],
+)
+def test_output_without_a_usable_name_is_refused(
+    target: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The name is checked before the run is read.
+    assert predicted("run", "rows.csv", "-o", target) == 2
+    assert message in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("target", ["missing.csv", "link.csv"])
 def test_broken_link_is_replaced_only_by_force(
     target: str, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
