@@ -1,11 +1,15 @@
 """Describes the error that ended a run: the message for the user, the exit code."""
 
+import re
 import shlex
 
 from mtl_cli.core.errors import FIX_OF_IMPORT, MtlError, first_line
 from mtl_cli.core.paths import short_path
+from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped
 from mtl_cli.core.standard_streams import OUTPUT_CLOSED
+
+OUT_OF_MEMORY = re.compile(r"(OOM when|Out of memory).*")  # to the end of the line
 
 
 def message_and_code(error: BaseException) -> tuple[str, int]:
@@ -24,6 +28,14 @@ def failure_message(error: BaseException) -> str:
     """
     if isinstance(error, SystemExit):
         return f"something called sys.exit({error.code!r})"
+    # TensorFlow's message begins with other lines, such as "Graph execution error:".
+    if type(error).__name__ == "ResourceExhaustedError" and (
+        out_of_memory := OUT_OF_MEMORY.search(mask_secrets(str(error)))
+    ):
+        return (
+            f"{out_of_memory[0]}; choose a smaller trainer.batch_size or a smaller "
+            "model"
+        )
     line = first_line(error)  # the class, if the error has no message
     has_message = bool(str(error).strip())
     if has_message and not isinstance(error, MtlError):
