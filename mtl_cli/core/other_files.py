@@ -161,26 +161,29 @@ def walk(
 
 
 def check_entries(
-    folder: Path, subfolders: tuple[str, ...] = (), allow_hard_links: bool = False
+    folder: Path,
+    subfolders: tuple[str, ...] = (),
+    allow_hard_links: bool = False,
+    fix: str = "remove it",
 ) -> list[str]:
     """Returns the names in a folder. Refuses links, pipes and devices in the folder.
 
     `subfolders` are checked in the same way. Writing to a hard link would change a file
-    outside of the folder.
+    outside of the folder. `fix` ends the messages about links, pipes and devices.
     """
     names = []
     for entry in list(os.scandir(folder)):  # an error leaves no open folder
         names.append(entry.name)
         if entry.is_symlink():
-            raise UnsafeFileError(f"{entry.path} is a link; remove it")
+            raise UnsafeFileError(f"{entry.path} is a link; {fix}")
         is_file = entry.is_file()
         if not is_file and not entry.is_dir():
-            raise UnsafeFileError(f"{entry.path} is not a regular file; remove it")
+            raise UnsafeFileError(f"{entry.path} is not a regular file; {fix}")
         if is_file and entry.stat().st_nlink > 1 and not allow_hard_links:
             raise UnsafeFileError(
                 f"{entry.path} is also a file of another name (a hard link); replace "
                 "it by a copy"
             )
         if entry.is_dir() and entry.name in subfolders:
-            check_entries(Path(entry.path), allow_hard_links=allow_hard_links)
+            check_entries(Path(entry.path), allow_hard_links=allow_hard_links, fix=fix)
     return names

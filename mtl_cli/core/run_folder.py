@@ -156,7 +156,8 @@ def safe_entries(key: str, folder: Path, subfolders: tuple[str, ...] = ()) -> li
     the folder in messages.
     """
     try:
-        return check_entries(folder, subfolders)
+        # The folder may be no run at all, such as `/`, so nothing should be removed.
+        return check_entries(folder, subfolders, fix="name a new folder")
     except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, UnsafeFileError) as error:

@@ -20,8 +20,8 @@ from helpers.planted_data import parquet, values
 from helpers.slow import slow_except
 
 from mtl_cli.cli import init
-from mtl_cli.core.errors import DataError
-from mtl_cli.core.run_folder import RunFolder
+from mtl_cli.core.errors import ConfigError, DataError
+from mtl_cli.core.run_folder import RunFolder, check_run_folder
 from mtl_cli.training.checkpoint import Checkpoint
 
 PRECIOUS = "precious\n"
@@ -135,6 +135,12 @@ def test_starting_folder_is_no_run_or_sweep_folder(name, folder):
     assert_refused(folder, [*arguments, f"hydra.{name}.dir=."], f"hydra.{name}.dir: ")
     for path in own:
         assert (folder / path).read_text() == "mine"
+
+
+def test_nobody_is_told_to_remove_a_link_in_a_folder_without_a_run(tmp_path):
+    (tmp_path / "bin").symlink_to("/usr/bin")
+    with pytest.raises(ConfigError, match="bin is a link; name a new folder"):
+        check_run_folder(tmp_path)
 
 
 @pytest.mark.slow
