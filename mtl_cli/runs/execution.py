@@ -15,7 +15,7 @@ from mtl_cli.core.paths import short_path
 from mtl_cli.core.run_folder import LOG, RunFolder, check_run_folder
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped
-from mtl_cli.runs.outcome import failure_message, is_expected
+from mtl_cli.runs.outcome import failure_message, is_expected, message_and_code
 
 if TYPE_CHECKING:
     from mtl_cli.config.run_config import Config
@@ -92,8 +92,9 @@ def execute_as_chief(
         if is_expected(error):
             raise
         leaves_no_folder = False
+        message, _ = message_and_code(error)
         raise TrainingError(
-            f"{failure_message(error)}; the traceback is in {short_path(path / LOG)}"
+            f"{message}; the traceback is in {short_path(path / LOG)}"
         ) from error
     finally:
         if leaves_no_folder:

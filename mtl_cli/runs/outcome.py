@@ -33,8 +33,8 @@ def failure_message(error: BaseException) -> str:
         out_of_memory := OUT_OF_MEMORY.search(mask_secrets(str(error)))
     ):
         return (
-            f"{out_of_memory[0]}; choose a smaller trainer.batch_size or a smaller "
-            "model"
+            f"{out_of_memory[0]}; choose a smaller model or, if a training step needed "
+            "the memory, a smaller trainer.batch_size"
         )
     line = first_line(error)  # the class, if the error has no message
     has_message = bool(str(error).strip())

@@ -14,5 +14,6 @@ def test_message_without_memory_names_the_tensor_and_what_to_make_smaller() -> N
     error = tf.errors.ResourceExhaustedError(None, None, text)
     assert failure_message(error) == (
         "OOM when allocating tensor with shape[1600,300000] and type float; choose a "
-        "smaller trainer.batch_size or a smaller model"
+        "smaller model or, if a training step needed the memory, a smaller "
+        "trainer.batch_size"
     )
