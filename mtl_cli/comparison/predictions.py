@@ -120,6 +120,10 @@ class Predictions:
         """
         if not self.rows.are_same(other.rows, compare_groups=self.metric.grouped):
             raise DifferentRowsError("the test rows or their weights differ")
+        if self.metric.ordered and not np.array_equal(
+            self.rows.label, other.rows.label
+        ):
+            raise DifferentRowsError("the classes have different ranks")
         # The two configurations may have different settings of `group_column`. The test
         # then takes the groups of `self` or, if `self` has none, the groups of `other`.
         has_groups = (self.rows.group >= 0).any()

@@ -3,6 +3,7 @@
 A run writes predictions for its test rows only.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_KEPT_BYTES = 8_000_000  # of a table that is kept in memory, and of its file
-Tables = dict[Path, "pa.Table"]  # {run folder: its predictions for the test rows}
+# {run folder: its predictions for the test rows; None if they are not kept}
+Tables = dict[Path, "pa.Table | None"]
 
 
 def read_all_replicates(
@@ -134,13 +136,21 @@ def read_columns(run: Path, requested: set[str], tables: Tables) -> "pa.Table":
     errors as `read_predictions`.
     """
     if run not in tables:
-        if (run / PREDICTIONS).lstat().st_size > MAX_KEPT_BYTES:
-            return read_predictions(run, lambda names: [*requested.intersection(names)])
+        tables[run] = read_small_table(run)
+    table = tables[run]
+    if table is None:
+        return read_predictions(run, lambda names: [*requested.intersection(names)])
+    return table
+
+
+def read_small_table(run: Path) -> "pa.Table | None":
+    """Returns the whole table; None if it is large, or if a column is damaged."""
+    if (run / PREDICTIONS).lstat().st_size > MAX_KEPT_BYTES:
+        return None
+    with suppress(*DAMAGED_FILE_ERRORS):
         table = read_predictions(run, list)
-        if table.nbytes > MAX_KEPT_BYTES:
-            return table
-        tables[run] = table
-    return tables[run]
+        return table if table.nbytes <= MAX_KEPT_BYTES else None
+    return None
 
 
 def label_values(run: Run, name: str, table: "pa.Table") -> tuple[Floats, Array | None]:

@@ -74,6 +74,8 @@ def reading(file: str) -> Iterator[None]:
     """Turns any error inside the block into a `DamagedFileError` that names a file."""
     try:
         yield
+    except DamagedFileError:
+        raise
     except FileNotFoundError:
         raise DamagedFileError(f"has no {file}") from None
     except Exception:  # PyYAML raises a dozen kinds of errors on damaged files.
@@ -109,7 +111,7 @@ def check_environment(environment: dict[str, Any]) -> None:
 def check_scores(scores: Scores) -> None:
     """Checks the scores of tasks, or of the scenarios of a task: {name: score}."""
     if len(scores) > MAX_TASKS:
-        raise ValueError
+        raise DamagedFileError(f"metrics.json names more than {MAX_TASKS} tasks")
     for name, score in scores.items():
         for key, value in score.items():
             if not (name + key).isprintable() or isinstance(value, bool):

@@ -1,8 +1,11 @@
 """Runs are compared row by row only if their rows and labels are the same."""
 
 import numpy as np
+import pytest
 
-from mtl_cli.comparison.predictions import Rows
+from mtl_cli.comparison.predictions import DifferentRowsError, Rows
+from mtl_cli.comparison.predictions_by_metric import make_predictions
+from mtl_cli.metrics.classes import accuracy, rank_mae
 
 
 def test_rows_are_the_same_if_all_their_columns_are_equal() -> None:
@@ -23,3 +26,20 @@ def test_rows_are_the_same_if_all_their_columns_are_equal() -> None:
     first_two = np.array([True, True, False])
     assert not are_same(rows.take(first_two))
     assert rows.take(first_two).group.tolist() == [0, 1]
+
+
+def test_metrics_of_ranks_need_classes_of_the_same_ranks() -> None:
+    label, ones = np.arange(30) % 2, np.ones(30)
+    names = np.array(["low", "high"], object)[label]
+    no_group = np.full(30, -1)
+    rows = Rows(np.arange(30), 1.0 * label, ones, no_group, class_name=names)
+    reordered = rows._replace(label=1.0 - label)
+    prediction = np.random.default_rng(0).dirichlet(np.ones(2), 30)
+
+    def difference(metric):
+        one = make_predictions(metric, rows, [prediction])
+        return one.test(make_predictions(metric, reordered, [prediction[:, ::-1]]))
+
+    assert difference(accuracy).difference == 0
+    with pytest.raises(DifferentRowsError, match="different ranks"):
+        difference(rank_mae)

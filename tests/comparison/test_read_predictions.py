@@ -143,3 +143,21 @@ def test_file_is_opened_once_for_all_tasks_if_its_table_is_small(
         table = module.read_columns(tmp_path, {name, "no_column"}, tables)
         assert table[name].to_pylist() == columns[name]
     assert len(openings) == num_openings
+
+
+def test_damaged_column_costs_only_its_task(tmp_path, monkeypatch):
+    columns = {"row": [1, 2], "click": [0.0, 1.0], "buy": [1.0, 0.0]}
+    pd.DataFrame(columns).to_parquet(tmp_path / "predictions.parquet")
+
+    def fails_at_buy(run, choose):
+        table = read_predictions(run, choose)
+        if "buy" in table.column_names:
+            raise ValueError("damaged")
+        return table
+
+    monkeypatch.setattr(module, "read_predictions", fails_at_buy)
+    tables = {}
+    table = module.read_columns(tmp_path, {"row", "click"}, tables)
+    assert table["click"].to_pylist() == columns["click"]
+    with pytest.raises(ValueError, match="damaged"):
+        module.read_columns(tmp_path, {"buy"}, tables)
