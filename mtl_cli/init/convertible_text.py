@@ -102,7 +102,7 @@ def odd_cells_warning(column: ColumnProfile) -> str:
     num_numbers = column.num_distinct - len(texts)
     if are_numbers_in_words(texts):
         are_few = num_cells <= MAX_ODD_SHARE * column.num_filled
-        fix = f"{WRITE_NUMBERS}, and run mtl-init again"
+        fix = f"{WRITE_NUMBERS}, and run mtl-init again; for codes, use kind sparse"
     else:
         has_numbers = num_numbers > MAX_CATEGORIES and not suggests_id(column.name)
         are_few = has_numbers and len(texts) <= MAX_TEXTS_AMONG_NUMBERS

@@ -16,7 +16,6 @@ from mtl_cli.init.name_hints import (
 from mtl_cli.init.spaces import find_column, limit_to_space, notes_on_spaces
 from mtl_cli.init.task_proposal import TaskProposal
 from mtl_cli.init.task_rules import propose_task
-from mtl_cli.init.text_rules import share_table
 
 MIN_TIMES = 3  # one time each for training, validation and test rows
 # A column is proposed for group AUC only with at least these numbers.
@@ -102,7 +101,6 @@ def propose_dataset(
             proposals.append(mark_leak(proposal, tasks, column_by_name))
     if not any(proposal.is_feature for proposal in proposals):
         proposals = [keep_leak(proposal) for proposal in proposals]
-    proposals = [share_table(proposal, proposals) for proposal in proposals]
     dataset = DatasetProposal(tasks, proposals, notes)
     if not dataset.features:
         reasons = [f"{p.column.name}: {p.explanation}" for p in proposals[:3]]

@@ -15,6 +15,7 @@ from mtl_cli.init.column_proposal import leave_out
 from mtl_cli.init.dataset_proposal import DatasetProposal
 from mtl_cli.init.held_out_hours import held_out_hours_note
 from mtl_cli.init.read_tables import Tables
+from mtl_cli.init.text_rules import share_table
 from mtl_cli.init.yaml_text import dataset_yaml
 from mtl_cli.scoring.check_monitor import check_monitor, unmonitored_warnings
 
@@ -41,14 +42,17 @@ def checked_yaml(
     Returns: the YAML, the proposal that it describes, and notes for the user.
     """
     while True:
-        text = dataset_yaml(name, tables, proposal)
+        # A later round may leave out a column whose embeddings a list shares.
+        columns = [share_table(p, proposal.columns) for p in proposal.columns]
+        shared = replace(proposal, columns=columns)
+        text = dataset_yaml(name, tables, shared)
         dataset = parse_dataset(text)
         if not tables.complete:
             note = (
                 "mtl-init has read only the first rows; mtl-train check_only=true "
                 "checks all rows"
             )
-            return text, proposal, [note]
+            return text, shared, [note]
         try:
             outputs = Heads().outputs(dataset.tasks)
             valid = load(dataset, outputs).splits["valid"]
@@ -57,13 +61,13 @@ def checked_yaml(
             for column in [p.column for p in proposal.columns]:
                 if column.name == dataset.split_column:
                     notes += held_out_hours_note(column, dataset.test_fraction)
-            return text, proposal, notes
+            return text, shared, notes
         except DataError as error:
             problem = str(error)
         remaining = without_refused_feature(proposal, problem)
         if remaining is None:
             warning = f"WARNING: mtl-train refuses the data set as it is: {problem}"
-            return text, proposal, [warning]
+            return text, shared, [warning]
         proposal = remaining
 
 

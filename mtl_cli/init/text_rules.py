@@ -102,7 +102,10 @@ def share_table(
     if len(owners) != 1:
         return proposal
     keys = {key: keys[key] for key in keys if key != "min_count"} | {"table": owners[0]}
-    remark = f"the lists hold values of {owners[0]}, and use its embeddings"
+    remarks = proposal.remark.split("; ")
+    about_length = [remark for remark in remarks if remark.startswith("max_length")]
+    about_table = f"the lists hold values of {owners[0]}, and use its embeddings"
+    remark = join_remarks(*about_length, about_table)
     return replace(proposal, keys=keys, remark=remark)
 
 

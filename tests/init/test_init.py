@@ -1086,6 +1086,20 @@ def tables(written_tables: Path, tmp_path: Path) -> None:
     shutil.copytree(written_tables, tmp_path, dirs_exist_ok=True, copy_function=os.link)
 
 
+def test_list_keeps_its_own_table_if_the_column_of_its_items_is_refused(
+    run: Run,
+) -> None:
+    items = [f"item{i % 40}" for i in range(400)]
+    columns = {"click": [i % 3 == 0 for i in range(400)], "age": range(400)}
+    columns["history"] = [f"{item}|{items[i // 2]}" for i, item in enumerate(items)]
+    write_csv("train.csv", **columns, item=items)
+    write_csv("test.csv", **columns)
+    assert run("train.csv", "--task", "click", "--test", "test.csv")[0] == 0
+    features = written("train")["features"]
+    assert "item" not in features
+    assert "table" not in features["history"]
+
+
 def test_data_set_has_the_name_of_the_link_not_of_the_file_behind(
     run: Run, tables: None
 ) -> None:
