@@ -134,7 +134,7 @@ def keys_to_explain(arguments: list[str]) -> list[str]:
     The result is empty if the command line also has settings: Hydra then prints its
     help for these settings.
     """
-    parsed, _ = argument_parser().parse_known_intermixed_args(arguments)
+    parsed = parse_checked(arguments)
     names: list[str] = parsed.overrides if parsed.help else []
     return [] if any("=" in name for name in names) else names
 

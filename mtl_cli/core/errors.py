@@ -123,8 +123,9 @@ def system_error_message(error: OSError) -> str:
     """Returns a message about an error of the system, such as a missing file."""
     if error.filename is None:
         return f"{error.strerror}; mend that, and run the command again"
-    path = cut(str(error.filename), max_length=300)
-    return f"cannot open {path}: {error.strerror}; mend that, or name another path"
+    # Secrets must be masked before the cut. Otherwise half of a secret could remain.
+    path = cut(mask_secrets(str(error.filename)), max_length=300)
+    return f"{path}: {error.strerror}; mend that, or name another path"
 
 
 def first_line(error: BaseException) -> str:

@@ -44,11 +44,14 @@ def locked_file(path: Path) -> IO[str] | None:
         file = open_lock_file(path)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if is_still_at(path, file):
+                return file
         except BlockingIOError:
             file.close()
             return None
-        if is_still_at(path, file):
-            return file
+        except BaseException:
+            file.close()
+            raise
         file.close()
     return None  # other processes have locked and released the folder each time
 

@@ -32,8 +32,8 @@ TEXT_DATES = pa.timestamp("us"), pa.timestamp("us", "UTC")
 def read_times(dataset: Dataset, source: Source) -> tuple[Array, str]:
     """Reads the time of each row, (rows,); refuses empty cells.
 
-    Dates with a time of day are of type datetime64, all other times are numbers. Also
-    returns the type of the times: times of one type can be compared between tables.
+    Timestamps, and dates in texts, are of type datetime64; other times are numbers.
+    Also returns the type of the times: only times of one type can be compared.
     """
     column = read_split_column(dataset, source)
     message_start = f"dataset.split_column: '{dataset.split_column}'"

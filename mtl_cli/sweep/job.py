@@ -123,8 +123,8 @@ def execute_job(job: Job) -> None:
     record.pid = os.getpid()
     record.host = socket.gethostname()
     record.write(job.sweep)
-    # If the sweep was stopped while this process started, SIGINT is lost: a new process
-    # ignores SIGINT until `prepare_process` has installed the handlers.
+    # If the sweep was stopped while this process started, its signal is lost: a new
+    # process ignores signals until `prepare_process` has installed the handlers.
     if is_stopped(job.sweep):
         raise KeyboardInterrupt
     plugins.use_folders(job.plugins)

@@ -193,7 +193,7 @@ MISTAKES = {
     "-m seed=range(1,20000001)": "the sweep has more than 100,000 jobs; give fewer",
     "-m seed=range(0,1000) model.dropout=range(0,1,0.005)": "more than 100,000 jobs",
     "repeats=20000000": "the sweep has more than 100,000 jobs",
-    "hydra.run.dir=/proc/nowhere": "cannot open /proc/nowhere: No such file or "
+    "hydra.run.dir=/proc/nowhere": "/proc/nowhere: No such file or "
     "directory; mend that, or name another path",
     "-m sweep=grid_small hydra.sweeper.params.seed=null": "is not Optional; correct",
     "--config-path /nowhere": "--config-path: there is no folder /nowhere; name the",

@@ -48,6 +48,8 @@ def test_section_is_explained_with_all_keys() -> None:
 def test_unknown_key_is_refused_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match="no key 'patiense'; did you mean patience"):
         explain_keys(["patiense"])
+    with pytest.raises(ConfigError, match=r"'model\.name' chooses an option"):
+        explain_keys(["model.name"])
 
 
 def test_every_key_of_the_configs_is_explained() -> None:

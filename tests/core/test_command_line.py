@@ -58,7 +58,7 @@ def test_path_that_the_system_refuses_ends_in_one_line(
     code = run_command("mtl-some", lambda: Path("x" * 300).exists() or None)
     assert code == 2
     assert capsys.readouterr().err == (
-        f"mtl-some: error: cannot open {'x' * 300}: File name too long; mend that, or "
+        f"mtl-some: error: {'x' * 300}: File name too long; mend that, or "
         "name another path\n"
     )
 
