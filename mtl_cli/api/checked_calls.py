@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 def checked_call(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Decorates a public function: wrong types of arguments raise a `ConfigError`.
 
-    Arguments with quoted hints, which may need imports, are not checked.
+    Arguments with quoted hints are not checked, because the hints may need imports.
     """
     function_signature = signature(function)
 

@@ -72,9 +72,9 @@ def restrict_files() -> None:
 def share_config_store() -> None:
     """Makes copies of Hydra's list of sources share the store of Hydra's own configs.
 
-    Hydra copies the list for each config group, and the store with it, which takes half
-    of the time of `--help` if all launchers and sweepers are installed. The store needs
-    no copy, because it copies each config that it returns.
+    Hydra copies the list and the store for each config group. If all launchers and
+    sweepers are installed, these copies take half of the time of `--help`. The store
+    needs no copy, because it copies each config that it returns.
     """
     ConfigStore.__deepcopy__ = lambda store, _: store  # type: ignore[attr-defined]
 

@@ -87,9 +87,9 @@ def mark_lines(runs: list[Run]) -> None:
 def find_folders(folder: Path) -> FoundFolders:
     """Finds the runs and sweeps at or below a folder.
 
-    A folder that `mtl-evaluate` has written is left out, unless `folder` itself is one:
-    it holds copies of runs, with scores on another table, which must not be compared
-    with the original runs.
+    A folder that `mtl-evaluate` has written is left out, unless `folder` itself is one.
+    Such a folder holds copies of runs with scores on another table. These scores must
+    not be compared with those of the original runs.
     """
     folders = FoundFolders()
 

@@ -16,7 +16,7 @@ from mtl_cli.pages.interval_plots import Bar, IntervalPlot
 from mtl_cli.pages.line_plots import Line, LinePlot
 
 MAX_CONFIGURATIONS = 30  # the largest number of configurations in one plot
-# Of a trade-off chart, in SVG units. The y axis is at LEFT, from BOTTOM to TOP.
+# The size of a trade-off chart in SVG units. The y axis is at LEFT, from BOTTOM to TOP.
 WIDTH, HEIGHT = 460, 344
 LEFT, RIGHT_MARGIN = 64, 16
 TOP, BOTTOM = 30, 300

@@ -1,7 +1,7 @@
 """Explains keys of the configuration, for `mtl-train --help KEY`.
 
-The texts come from the JSON schema of an experiment, which has all sections and is
-shipped with the package. So neither pydantic nor the classes of the keys are loaded.
+The package holds the texts in the JSON schema of an experiment, with all sections. So
+neither pydantic nor the classes of the keys are loaded.
 """
 
 import json
@@ -50,7 +50,7 @@ def explain_keys(names: list[str]) -> str:
 def keys_below(
     schema: Schema, definitions: Schema, prefix: str = "", option: str = ""
 ) -> Iterator[Key]:
-    """Yields all keys of a schema, also those of its sections."""
+    """Yields all keys of a schema and of its sections."""
     if "$ref" in schema:
         schema = definitions[schema["$ref"].rpartition("/")[2]]
     for part in [*schema.get("anyOf", []), *schema.get("oneOf", [])]:

@@ -4,7 +4,7 @@ from typing import Any
 
 Schema = dict[str, Any]
 
-# Each number and truth value may also be an interpolation, which needs no mention.
+# The texts leave out that each number and truth value may be an interpolation.
 INTERPOLATION = {"type": "string", "pattern": r"^\$\{.*\}$"}
 RULES = {
     "minimum": "≥",

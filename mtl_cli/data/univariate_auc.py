@@ -82,8 +82,8 @@ def univariate_auc(
     comes from the other half. If the values are numbers, each row is also scored by its
     value, and by minus its value; the highest AUC is returned.
 
-    In a column of lists, the score of a row is that of a naive Bayes classifier: the
-    sum of the log odds of the row's values. The odds of a value are the odds of label 1
+    In a column of lists, a naive Bayes classifier gives the score of a row: the sum of
+    the log odds of the row's values. The odds of a value are the odds of label 1
     among the rows with this value, divided by the odds among all rows.
 
     Args:

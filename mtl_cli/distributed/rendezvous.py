@@ -4,8 +4,8 @@ Each worker, a process of another rank than 0, connects to the chief and introdu
 itself with its rank and the hashes of its configuration, data and code. The chief
 compares the hashes with its own, and answers.
 
-TensorFlow connects the processes later. It alone would wait for a missing process
-without reacting to Ctrl-C, and could not say which process is missing.
+TensorFlow connects the processes later. Without the rendezvous, TensorFlow would wait
+for a missing process without reacting to Ctrl-C, and could not name this process.
 """
 
 import contextlib

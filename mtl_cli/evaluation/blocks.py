@@ -59,7 +59,7 @@ class BlockEvaluator:
     def evaluate(
         self, raw_block: pa.Table, encoded_block: Table, first_row: int
     ) -> None:
-        """Predicts the rows to evaluate of a block, whose first row is `first_row`."""
+        """Predicts the rows to evaluate of a block that begins with `first_row`."""
         num_rows = raw_block.num_rows
         evaluated = indices_in_block(self.row_numbers, first_row, num_rows)
         if not len(evaluated):

@@ -34,7 +34,7 @@ class RunDistribution(NamedTuple):
     # counts several times, see `values_and_weights`.
     counts: Counts
     empty_fraction: float  # of the rows of the table `train`
-    # Of the values in the run's last split, usually the test rows; None if unknown.
+    # The fraction in the run's last split, usually the test rows; None if unknown.
     unseen_fraction: float | None
     trained_unseen_fraction: float
 

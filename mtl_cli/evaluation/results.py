@@ -23,9 +23,9 @@ class EvaluationResults:
     table_name: str
     rows: int
     tasks: dict[str, dict[str, Any]]  # see `task_results`
-    # One record per column, slice and output.
+    # A record for each column, slice and output.
     slice_records: list[SliceRecord] = field(default_factory=list)
-    # One record per feature, and one per output or class.
+    # A record for each feature, and for each output or class.
     drift_records: list[FeatureDrift | PredictionDrift] = field(default_factory=list)
     importances: dict[str, Any] = field(default_factory=dict)  # {} if not measured
     gates: dict[str, Any] = field(default_factory=dict)  # {} without gates
@@ -91,7 +91,7 @@ def nonfinite_as_none(value: Any) -> Any:
 def split_known(
     conditions: list[Condition], evaluations: list[EvaluationResults]
 ) -> tuple[list[Condition], list[str]]:
-    """Returns the conditions on numbers that exist, and errors for the others."""
+    """Returns the conditions on known numbers, and errors about unknown numbers."""
     names = [name for evaluation in evaluations for name in evaluation.numbers()]
     known, errors = [], []
     for condition in conditions:

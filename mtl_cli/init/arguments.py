@@ -141,7 +141,7 @@ def hydra_reads_as_value(name: str) -> bool:
     >>> [hydra_reads_as_value(name) for name in ("2026", "1e3", "null", "007")]
     [True, True, True, False]
     """
-    if name[:1].isalpha():  # most names: no import of Hydra, which takes a while
+    if name[:1].isalpha():  # most names: Hydra's import would take a while
         return name.lower() in ("null", "true", "false", "inf", "nan")
     from hydra.core.override_parser.overrides_parser import OverridesParser
 

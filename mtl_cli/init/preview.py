@@ -61,7 +61,8 @@ def read_preview(
         key: the argument of the command line that names the table.
         path: a file, a folder of Parquet files, a pattern, or a URL.
         columns: see `detect_csv_options`.
-        training_csv: how the training table is written, and so a test table too.
+        training_csv: the delimiter and other rules by which the training table, and so
+            a test table, is written.
     """
     # Only for a folder, `auto` finds the format, and the Parquet files.
     files = find_files(key, path, "auto" if data_path(path).is_dir() else ANY_FORMAT)

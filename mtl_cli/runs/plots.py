@@ -13,8 +13,8 @@ from mtl_cli.scoring.importance_records import ImportanceRecord, is_shown_to_mat
 def learning_curves(rows: Sequence[dict[str, Any]], kept_epoch: int) -> list[LinePlot]:
     """Plots training losses, validation metrics and the weights of tasks by epoch.
 
-    The plot of validation metrics shows the first metric of each output. `rows` are
-    those of `history.csv`. Without rows, there are no plots.
+    The plot of validation metrics shows the first metric of each output. `rows` are the
+    rows of `history.csv`. Without rows, there are no plots.
     """
     if not rows:
         return []

@@ -39,7 +39,7 @@ def record_death(sweep: Path, record: JobRecord, reason: str, seconds: float) ->
 
 
 def seconds_since_start(sweep: Path, record: JobRecord) -> float:
-    """Returns the age of a running job's record, which was written at its start."""
+    """Returns the time since the record of a running job was written, at its start."""
     try:
         return max(0.0, time.time() - record.path(sweep).stat().st_mtime)
     except OSError:

@@ -22,8 +22,8 @@ class Tracker(Options):
 
     `conf/tracker/NAME.yaml` holds the values of a tracker's fields.
 
-    A separate thread, which does not delay training, calls `start`, then `resume` if
-    the run is resumed, `epoch` for each epoch, and `end`.
+    A thread of its own calls `start`, then `resume` if the run is resumed, `epoch` for
+    each epoch, and `end`. So a slow tracker does not delay training.
 
     If the `start` of a new run raises an error, the run ends before it reads its data.
     After any other error the run continues, and prints one warning:
