@@ -140,8 +140,9 @@ def rows_of(features: dict[str, Any], count: int, seed: int) -> Any:
 AMOUNTS = ["amount", "time"]
 REGRESSIONS = ["spent", "seconds", "time"]
 # float32 holds numbers of this size to a sixteenth. If such numbers cancel, the digits
-# that are left depend on the order of additions. In regressions, differences of 1.5
-# times the tolerance were seen.
+# that are left depend on the order of additions. In regressions, a difference of 4.1
+# times the tolerance was seen on one processor, in the row of 10,000 that neighbors of
+# the weights in float32 change most: by 28 times the tolerance.
 HUGE_NUMBER = 1e6
 CANCELLATION = 4
 # The logarithm of `amount` is a sum of terms that may cancel in any row: the mean, and
@@ -160,12 +161,14 @@ def assert_same_numbers(
     if format_name == "onnx":
         rounding = rounding_errors(run, table, expected)
         limit_of_huge = rounding.max().clip(tolerance, CANCELLATION * tolerance)
-        cancelling = expected.columns.intersection([*REGRESSIONS, "amount"])
-        limit_of_huge[cancelling] = CANCELLATION * tolerance
-        limits.loc[has_huge_number(table)] = limit_of_huge.to_numpy()
-        limits["amount"] = rounding["amount"].clip(
+        of_cancelling = rounding.clip(
             CANCELLATION * tolerance, CANCELLATION**2 * tolerance
         )
+        is_huge = has_huge_number(table)
+        limits.loc[is_huge] = limit_of_huge.to_numpy()
+        regressions = expected.columns.intersection(REGRESSIONS)
+        limits.loc[is_huge, regressions] = of_cancelling.loc[is_huge, regressions]
+        limits["amount"] = of_cancelling["amount"]
     assert (relative_differences(columns, expected) <= limits).all(axis=None)
     assert (expected.nunique() > count / 20).all()
 
