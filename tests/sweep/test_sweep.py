@@ -790,7 +790,7 @@ def test_sigterm_to_all_processes_of_a_sweep_stops_its_jobs_which_save(
             for path in (start / "sweep" / RECORDS).glob("*.json"):
                 os.kill(read_record(path).pid, signal.SIGTERM)
         os.killpg(process.pid, signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=120)
     assert process.returncode == 143, err
     assert "stopped by SIGTERM; jobs: 2 interrupted; to go on: " in err
     for seed in (1, 2):
