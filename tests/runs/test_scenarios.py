@@ -214,7 +214,8 @@ def test_objective_of_a_job_leaves_out_the_tasks_that_were_not_watched(tmp_path)
     note_scores(Job(record, section, {}, tmp_path, 0, {}, []))
     assert record.scores["buy"] is None
     assert record.objective == -scores["valid"]["click"]["ne"]
-    assert record.monitored == {"click ne": scores["valid"]["click"]["ne"]}
+    title = "trainer.monitor (click ne, lower is better)"
+    assert record.monitored == {title: scores["valid"]["click"]["ne"]}
 
 
 def test_run_without_scenarios_knows_nothing_of_them(runs):
