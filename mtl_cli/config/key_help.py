@@ -74,18 +74,18 @@ def find_paths(keys: list[Key], name: str) -> list[str]:
     paths = list(dict.fromkeys(key.path for key in keys))
     found = [path for path in paths if f"{path}.".startswith(f"{name}.")]
     found = found or [path for path in paths if f".{name}." in f"{path}."]
-    if not found and name.rpartition(".")[2] in OPTION_KEYS:
+    if found:
+        return found
+    if name.rpartition(".")[2] in OPTION_KEYS:
         raise ConfigError(
             f"--help: {shown(name)} chooses an option, and mtl-train --help lists the "
             "options; name another key"
         )
-    if not found:
-        names = [*paths, *(path.rpartition(".")[2] for path in paths)]
-        raise ConfigError(
-            f"--help: no key {shown(name)}{suggest(name, names)}; write NAME for the "
-            "name of a feature or task, as in dataset.tasks.NAME.space"
-        )
-    return found
+    names = [*paths, *(path.rpartition(".")[2] for path in paths)]
+    raise ConfigError(
+        f"--help: no key {shown(name)}{suggest(name, names)}; write NAME for the name "
+        "of a feature or task, as in dataset.tasks.NAME.space"
+    )
 
 
 def key_text(path: str, keys: list[Key], definitions: Schema) -> str:

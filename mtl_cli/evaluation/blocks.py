@@ -15,7 +15,7 @@ from mtl_cli.data.labels import labels_of_rows
 from mtl_cli.data.scenarios import RowScenarios, find_scenarios
 from mtl_cli.data.table import Array, Table
 from mtl_cli.evaluation.feature_drift import FeatureCounts
-from mtl_cli.evaluation.open_table import EvaluationPlan
+from mtl_cli.evaluation.plan import EvaluationPlan
 from mtl_cli.network.trained_model import TrainedModel
 
 

@@ -15,7 +15,7 @@ from mtl_cli.data.sources import OnProgress, Source
 from mtl_cli.data.table import Array, Table, concatenate
 from mtl_cli.evaluation.blocks import BlockEvaluator
 from mtl_cli.evaluation.feature_drift import FeatureCounts
-from mtl_cli.evaluation.open_table import BY, EvaluationPlan
+from mtl_cli.evaluation.plan import BY, EvaluationPlan
 from mtl_cli.heads.base import Output
 from mtl_cli.network.trained_model import TrainedModel
 from mtl_cli.runs.saved_model import load_data

@@ -1,0 +1,119 @@
+"""Finds the outputs that can be evaluated on a table, and the columns to read."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from mtl_cli.config.run_config import Config
+from mtl_cli.core.errors import ConfigError, DataError
+from mtl_cli.core.message_text import suggest
+from mtl_cli.data.column_request import ColumnRequest, readable_names, request_of_data
+from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.labels import sampled_task, space_task
+from mtl_cli.heads.base import Output
+
+# The entry in `ColumnRequest.keys` of a column that is read for slices only.
+BY = "--by"
+
+
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """The outputs that can be evaluated on a table, and the columns to read for them.
+
+    `dataset` is the data set of the run, without optional columns that the table lacks
+    and without the columns that only training needs.
+    """
+
+    dataset: Dataset
+    outputs: list[Output]  # those whose labels the table has
+    slice_columns: list[str]  # the columns whose values make slices
+    request: ColumnRequest
+    remarks: list[str]  # what is left out of the evaluation, or unexpected
+
+
+def plan_evaluation(
+    config: Config,
+    dataset: Dataset,
+    columns: list[str],
+    slice_columns: list[str],
+    table_name: str,
+) -> EvaluationPlan:
+    """Finds the outputs to evaluate on a table with some columns, and what to read.
+
+    An output is evaluated if the table has the columns of its labels. Optional columns,
+    such as groups, are used if the table has them.
+    """
+    outputs, remarks = [], []
+    for output in config.outputs:
+        missing = [c for c in label_columns(dataset, output) if c not in columns]
+        if missing:
+            problem = f"{table_name} has no column '{missing[0]}'"
+            remarks.append(f"{output.name} is not evaluated: {problem}")
+        else:
+            outputs.append(output)
+    if not outputs:
+        raise DataError(
+            f"TABLE: no output can be evaluated: {'; '.join(remarks)}; the table has "
+            f"{readable_names(columns)}"
+        )
+    for column in slice_columns:
+        if column not in columns:
+            raise ConfigError(
+                f"--by: no column '{column}' in {table_name}, which has "
+                f"{readable_names(columns)}{suggest(column, columns)}"
+            )
+    dataset, more_remarks = without_optional_columns(dataset, columns)
+    request = request_of_data(dataset, outputs)
+    slice_keys = {c: BY for c in slice_columns if c not in request.keys}
+    # In a text file, a column that is read for slices only has no type: it is text.
+    slice_types = dict.fromkeys(slice_keys, pa.string())
+    request = ColumnRequest(request.keys | slice_keys, slice_types | request.types)
+    remarks += more_remarks
+    return EvaluationPlan(dataset, outputs, slice_columns, request, remarks)
+
+
+def label_columns(dataset: Dataset, output: Output) -> list[str]:
+    """Returns the columns from which the labels of an output are computed.
+
+    These are the labels of its task, of its space, and of the task whose rows with
+    label 0 were sampled.
+    """
+    space = None if output.space is None else space_task(dataset, output.space)
+    tasks = output.task, space, sampled_task(dataset, output)
+    return list(dict.fromkeys(task.label for task in tasks if task is not None))
+
+
+def without_optional_columns(
+    dataset: Dataset, columns: list[str]
+) -> tuple[Dataset, list[str]]:
+    """Removes from a data set the optional columns that a table lacks.
+
+    The column of splits is always removed: all rows of the table are evaluated.
+
+    Returns: the data set without these columns; and one remark per missing column.
+    """
+    remarks = []
+    changes: dict[str, object] = {"split_column": None}
+    group = dataset.group_column
+    if group is not None and group not in columns:
+        changes["group_column"] = None
+        remarks.append(
+            "gauc is left out, and intervals take all rows as independent: the table "
+            f"has no column '{group}'"
+        )
+    tasks = dict(dataset.tasks)
+    for name, task in tasks.items():
+        truth = task.truth_column
+        if truth is not None and truth not in columns:
+            tasks[name] = task.model_copy(update={"truth": None})
+            remarks.append(
+                f"truth_rmse of {name} is left out: the table has no column '{truth}'"
+            )
+        rates = task.kept_negatives_column
+        if rates is not None and rates not in columns:
+            tasks[name] = tasks[name].model_copy(update={"sampling_rate": 1.0})
+            remarks.append(
+                f"{name} is scored as if no rows were sampled: the table has no column "
+                f"'{rates}'"
+            )
+    return dataset.model_copy(update=changes | {"tasks": tasks}), remarks
