@@ -11,7 +11,7 @@ from importlib.metadata import version
 from mtl_cli.core import compile_cache
 from mtl_cli.core.errors import ConfigError, MtlError, first_line
 from mtl_cli.core.keras_settings import set_keras_settings
-from mtl_cli.core.machine import num_cores
+from mtl_cli.core.machine import cores_of_affinity, num_cores
 
 CUDA_FOLDER = "--xla_gpu_cuda_data_dir"  # a flag of XLA
 # Keras imports these packages if they are installed, for functions that mtl-cli does
@@ -73,6 +73,8 @@ def load(is_own_process: bool = True) -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if num_cores() < cores_of_affinity():  # TensorFlow ignores limits of containers
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(num_cores()))
     ignore_tools_of_start_folder()
     compile_cache.enable()
     try:
