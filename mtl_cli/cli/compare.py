@@ -11,6 +11,7 @@ from mtl_cli.core.atomic_write import write_text
 from mtl_cli.core.command_line import Parser, run_command
 from mtl_cli.core.conditions import add_fail_if, report_failures
 from mtl_cli.core.errors import ConfigError, WriteError, tell
+from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.standard_streams import drop_output, write_to_stdout
 
 if TYPE_CHECKING:  # `--help` is quick as long as numpy and pydantic are not loaded
@@ -27,14 +28,19 @@ EXAMPLES = """examples:
 """
 
 
-def main() -> NoReturn:
-    """Runs `mtl-compare`, and exits with 1 if a check fails; see `run_command`."""
+def command() -> NoReturn:
+    """Runs `mtl-compare`, and then ends the process without slow cleanup."""
+    exit_without_teardown(main(sys.argv[1:]))
+
+
+def main(command_line: list[str]) -> int:
+    """Runs the command, and returns its exit code; see `run_command`.
+
+    The exit code is 1 if a check of `--fail-if` fails.
+    """
     # The usual note "nothing was written" could be wrong after a signal: the page may
     # have been written already.
-    exit_code = run_command(
-        PROGRAM, lambda: compare(arguments(sys.argv[1:])), stop_note=""
-    )
-    sys.exit(exit_code)
+    return run_command(PROGRAM, lambda: compare(arguments(command_line)), stop_note="")
 
 
 def arguments(command_line: list[str]) -> argparse.Namespace:
@@ -198,4 +204,4 @@ def write_html(
 
 
 if __name__ == "__main__":
-    main()
+    command()

@@ -189,10 +189,7 @@ def test_mtl_init_does_not_write_into_a_linked_folder(
     (folder / link).parent.mkdir(exist_ok=True)
     (folder / link).symlink_to(folder.parent / "precious")
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "argv", ["mtl-init", "train.parquet", "--task", "buy"])
-    with pytest.raises(SystemExit) as stop:
-        init.main()
-    assert stop.value.code == 2
+    assert init.main(["train.parquet", "--task", "buy"]) == 2
     assert f"{link} is a link" in capsys.readouterr().err
     assert len(list((folder.parent / "precious").iterdir())) == 1
 
@@ -241,10 +238,7 @@ def test_mtl_init_does_not_write_through_a_link(folder, capsys, monkeypatch):
     shutil.copy(folder / "train.parquet", folder / "x.parquet")
     monkeypatch.chdir(folder)
     arguments = ["x.parquet", "--task", "buy", "--name", "train", "--force"]
-    monkeypatch.setattr(sys, "argv", ["mtl-init", *arguments])
-    with pytest.raises(SystemExit) as stop:
-        init.main()
-    assert stop.value.code == 2
+    assert init.main(arguments) == 2
     assert "train.yaml is a link" in capsys.readouterr().err
     assert not (folder.parent / "new").exists()
 

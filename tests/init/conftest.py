@@ -1,6 +1,5 @@
 """`mtl-init` for the tests of this folder."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,10 +18,8 @@ def run(
     monkeypatch.chdir(tmp_path)
 
     def start(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mtl-init", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            init.main()
+        code = init.main(list(arguments))
         out, err = capsys.readouterr()
-        return int(stop.value.code or 0), out, err
+        return code, out, err
 
     return start

@@ -885,9 +885,7 @@ def test_neither_tensorflow_nor_hydra_is_loaded(tmp_path: Path) -> None:
     write_csv(str(table), **shop())
     script = (
         "import sys, mtl_cli.cli.init as m\n"
-        f"sys.argv[1:] = [{str(table)!r}, '--task', 'click']\n"
-        "try: m.main()\n"
-        "except SystemExit: pass\n"
+        f"assert m.main([{str(table)!r}, '--task', 'click']) == 0\n"
         "assert 'pyarrow' in sys.modules\n"
         "sys.exit(bool({'tensorflow', 'keras', 'hydra'} & set(sys.modules)))"
     )
