@@ -25,7 +25,7 @@ MODELS = {
     ],
 }
 CASES = [(model, compiled) for model in MODELS for compiled in ("false", "true")]
-TO_KILL = slow_except([("ple", "false"), ("mmoe", "true")], CASES, EXHAUSTIVE)
+TO_KILL = slow_except([("ple", "true")], CASES, EXHAUSTIVE)
 
 
 def moment(chance, run, seconds):
