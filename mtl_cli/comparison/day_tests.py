@@ -105,7 +105,7 @@ def common_days(
         have_same_counts = all(
             first.get(key) == second.get(key) for key in ("rows", "positives")
         )
-        if have_same_counts and runs_have_same_rows(pair, split):
+        if have_same_counts and runs_have_same_rows(pair, split, task):
             days.append(CommonDay(*pair, value - base.by_replicate[day]))
     # A later day takes the place of an earlier day with the same rows.
     last_days = {dataset_of_run[day.run.path]: day for day in days}

@@ -3,7 +3,7 @@
 `predictions.Rows.are_same` compares the rows on which a task is scored.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from mtl_cli.comparison.configurations import Configuration
@@ -26,24 +26,30 @@ SPLIT_KEYS = (
     "valid_from",
     "test_fraction",
 )
+# The keys of a task that choose its labels, the rows that have labels, and the weights
+# of these rows. `dataset.weight_column` weighs the rows of all tasks.
+LABEL_KEYS = ("label", "positive", "space", "sampling_rate")
 # The key of `environment.json` that `mtl-evaluate` adds, see `validation_fingerprint`.
 VALID_ROWS = "valid_rows"
 
 
-def runs_have_same_rows(runs: Iterable[Run], split: str) -> bool:
-    """Whether all runs were scored on the same rows of a split.
+def runs_have_same_rows(runs: Collection[Run], split: str, task: str) -> bool:
+    """Whether all runs were scored on the same rows of a split, labels and weights.
 
-    Runs with equal data and equal split settings were. If these differ, the test rows
-    can still be the same, for example if all runs read the same test file. So the row
-    numbers and labels in the runs' `predictions.parquet` are compared. The file
-    contains test rows only, so other rows of these runs count as different.
+    Runs with equal data and equal settings of the split and of the task's labels were.
+    If these differ, the test rows can still be the same, for example if all runs read
+    the same test file. So the row numbers, labels and weights in the runs'
+    `predictions.parquet` are compared. The file contains test rows only, so other rows
+    of these runs count as different.
     """
+    labels = label_settings(runs, task)
     runs_by_split: dict[tuple[object, ...], list[Run]] = {}
-    for run in runs:
+    for run, labels_of_run in zip(runs, labels, strict=True):
         # If the hash is missing, the data count as different from the data of other
         # runs.
         data = run.environment.get("data_hash") or run.path
-        runs_by_split.setdefault((data, *split_settings(run)), []).append(run)
+        key = data, *split_settings(run), *labels_of_run
+        runs_by_split.setdefault(key, []).append(run)
     if len(runs_by_split) < 2:
         return True
     if split != "test":
@@ -61,6 +67,25 @@ def split_settings(run: Run) -> tuple[str, ...]:
     return tuple(
         run.settings.get(f"dataset.{key}", defaults[key]) for key in SPLIT_KEYS
     )
+
+
+def label_settings(runs: Collection[Run], task: str) -> list[list[tuple[str, str]]]:
+    """Returns the settings of each run that choose a task's labels and their weights.
+
+    These are [(key, value)] for each run. If the heads of any run link the tasks, the
+    settings of all tasks count.
+    """
+    heads = {run.settings.get("model.heads", "independent") for run in runs}
+    section = f"dataset.tasks.{task}." if heads == {"independent"} else "dataset.tasks."
+    return [
+        sorted(
+            (key, value)
+            for key, value in run.settings.items()
+            if key == "dataset.weight_column"
+            or (key.startswith(section) and key.rpartition(".")[2] in LABEL_KEYS)
+        )
+        for run in runs
+    ]
 
 
 def validation_fingerprint(run: Run) -> list[str]:
@@ -81,16 +106,16 @@ def validation_fingerprint(run: Run) -> list[str]:
 
 
 def have_same_validation_rows(configurations: list[Configuration], task: str) -> bool:
-    """Whether all runs of some configurations have the same validation rows.
+    """Whether a task's validation rows, labels and weights are the same in all runs.
 
     A validation file may have changed, so the counts of rows must be equal too.
     """
-    distinct_rows = set()
-    for configuration in configurations:
-        for run in configuration.runs.values():
-            if score := run.score("valid", task):
-                counts = str(score.get("rows")), str(score.get("positives"))
-                distinct_rows.add((*validation_fingerprint(run), *counts))
+    distinct_rows: set[tuple[object, ...]] = set()
+    runs = [run for c in configurations for run in c.runs.values()]
+    for run, labels in zip(runs, label_settings(runs, task), strict=True):
+        if score := run.score("valid", task):
+            counts = str(score.get("rows")), str(score.get("positives"))
+            distinct_rows.add((*validation_fingerprint(run), *counts, *labels))
     return len(distinct_rows) < 2
 
 

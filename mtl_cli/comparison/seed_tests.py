@@ -58,8 +58,9 @@ def add_score_differences(
     twins = single_task_twins(configurations)
 
     @cache
-    def have_same_rows(a: Configuration, b: Configuration) -> bool:
-        return runs_have_same_rows((*a.runs.values(), *b.runs.values()), split)
+    def have_same_rows(a: Configuration, b: Configuration, task: str) -> bool:
+        runs = *a.runs.values(), *b.runs.values()
+        return runs_have_same_rows(runs, split, task)
 
     for task in comparison.all_tasks:
         tester = SeedTester(task, comparison.baseline, have_same_rows)
@@ -94,7 +95,7 @@ class SeedTester:
         self,
         task: Task,
         baseline: Configuration,
-        have_same_rows: Callable[[Configuration, Configuration], bool],
+        have_same_rows: Callable[[Configuration, Configuration, str], bool],
     ) -> None:
         self.task = task
         self.have_same_rows = have_same_rows
@@ -112,7 +113,7 @@ class SeedTester:
             key = f"dataset.tasks.{self.task.name}.classes"
             if a.configuration.settings.get(key) != b.configuration.settings.get(key):
                 return False
-        return self.have_same_rows(a.configuration, b.configuration)
+        return self.have_same_rows(a.configuration, b.configuration, self.task.name)
 
     def difference(self, score: Score, other: Score) -> Difference:
         """Returns the difference of two scores, with its test over seeds."""

@@ -12,7 +12,7 @@ from mtl_cli.comparison.configurations import Configuration, differing_keys
 from mtl_cli.comparison.difference import Difference, Verdict, correct_p_values
 from mtl_cli.comparison.intervals import Interval
 from mtl_cli.comparison.runs import Run
-from mtl_cli.comparison.same_rows import runs_have_same_rows
+from mtl_cli.comparison.same_rows import have_same_validation_rows, runs_have_same_rows
 from mtl_cli.comparison.task import Score, Task
 from mtl_cli.statistics import significance
 
@@ -134,8 +134,47 @@ def test_runs_that_differ_in_a_key_of_the_split_have_other_rows(key: str) -> Non
     )
     # Nothing tells the rows but the keys: only test rows have saved predictions.
     for split in ("valid", "test"):
-        assert runs_have_same_rows([first, second], split)
-        assert not runs_have_same_rows([first, third], split)
+        assert runs_have_same_rows([first, second], split, "click")
+        assert not runs_have_same_rows([first, third], split, "click")
+
+
+LABELS = {
+    "tasks.click.label": "clicked",
+    "tasks.click.sampling_rate": "1",
+    "tasks.buy.label": "bought",
+    "tasks.buy.sampling_rate": "1",
+    "weight_column": "null",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "heads", "is_same"),
+    [
+        ({}, "independent", True),
+        ({}, "esmm", True),
+        ({"tasks.click.label": "liked"}, "independent", False),
+        ({"tasks.click.sampling_rate": "0.3"}, "independent", False),
+        ({"tasks.click.positive": "yes"}, "independent", False),
+        ({"tasks.click.space": "buy"}, "independent", False),
+        ({"weight_column": "w"}, "independent", False),
+        ({"tasks.click.weight": "3"}, "independent", True),
+        ({"tasks.buy.sampling_rate": "0.3"}, "independent", True),
+        ({"tasks.buy.sampling_rate": "0.3"}, "esmm", False),
+    ],
+)
+def test_runs_that_differ_in_labels_or_weights_have_other_rows(
+    changed: dict[str, str], heads: str, is_same: bool
+) -> None:
+    pair = [configuration(**LABELS), configuration(**(LABELS | changed))]
+    for chosen in pair:
+        run = chosen.all_runs[0]
+        run.metrics["valid"]["click"] = {"rows": 10}
+    pair[0].all_runs[0].settings["model.heads"] = heads  # the other is independent
+    runs = [chosen.all_runs[0] for chosen in pair]
+    # Nothing tells the weights but the keys: the runs have no saved predictions.
+    for split in ("valid", "test"):
+        assert runs_have_same_rows(runs, split, "click") == is_same
+    assert have_same_validation_rows(pair, "click") == is_same
 
 
 def test_rows_are_read_of_the_best_configurations_up_to_a_number_of_rows(
