@@ -11,8 +11,8 @@ from mtl_cli.comparison.configurations import (
     group_runs,
     set_names,
 )
+from mtl_cli.comparison.correction import correct_p_values
 from mtl_cli.comparison.datasets import runs_by_dataset
-from mtl_cli.comparison.difference import correct_p_values
 from mtl_cli.comparison.results import DatasetComparison, without_earlier_days
 from mtl_cli.comparison.row_tests import add_row_tests
 from mtl_cli.comparison.runs import Run

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from mtl_cli.comparison.configurations import Configuration
-from mtl_cli.comparison.difference import Difference, correct_p_values
+from mtl_cli.comparison.correction import correct_p_values
+from mtl_cli.comparison.difference import Difference
 from mtl_cli.comparison.intervals import mean_interval
 from mtl_cli.comparison.predictions import UnusableError
 from mtl_cli.comparison.read_predictions import Tables, read_all_replicates

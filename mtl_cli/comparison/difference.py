@@ -6,15 +6,15 @@ and the row test compares the predictions for the test rows. A replicate is a se
 day of a line: a chain of runs, one per day, see `lines`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.intervals import Interval
-from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL, DifferenceTest, holm
+from mtl_cli.statistics.significance import SIGNIFICANCE_LEVEL, DifferenceTest
 
+MIN_SEEDS = 3  # a verdict on fewer seeds says so
 # Two configurations without order, and the scenario on whose rows they are compared.
 # The pairs (A, B) and (B, A) are equal: they have one test and one corrected p-value.
 ComparedPair = tuple[frozenset[Configuration], str]
@@ -64,7 +64,9 @@ class Difference:
             configuration; None between lines, or if one of the two has no score.
         replicate_test: the test over seeds or days; None if there are too few. The test
             over seeds uses the common seeds if there are at least two, else all seeds.
-        corrected_replicate_p: the p-value of `replicate_test`, see `correct_p_values`.
+        num_seeds: the number of seeds of each of the two in `replicate_test`, or the
+            smaller number; 0 between lines, and without a test.
+        corrected_replicate_p: the p-value of `replicate_test`, see `correction`.
         row_test: the test over test rows; None if the predictions were not compared.
         corrected_row_p: the p-value of `row_test`, corrected in the same way.
         has_too_few_rows: whether the test rows are too few for a row test.
@@ -81,6 +83,7 @@ class Difference:
     paired_difference: Interval | None = None
     difference_of_means: float | None = None
     replicate_test: DifferenceTest | None = None
+    num_seeds: int = 0
     corrected_replicate_p: float = 1.0
     row_test: DifferenceTest | None = None
     corrected_row_p: float = 1.0
@@ -183,6 +186,23 @@ class Difference:
     def is_real(self) -> bool:
         return self.verdict in (Verdict.BETTER, Verdict.WORSE, Verdict.DIFFERENT)
 
+    @property
+    def has_few_seeds(self) -> bool:
+        return 0 < self.num_seeds < MIN_SEEDS
+
+    @property
+    def limits(self) -> str:
+        """What follows a real verdict in texts: ` on 2 seeds, pooled noise`, or "".
+
+        The replicate test pools the noise of all configurations, so a difference can be
+        real although its interval holds 0.
+        """
+        if not self.is_real or self.interval is None:
+            return ""
+        seeds = f" on {self.num_seeds} seeds" if self.has_few_seeds else ""
+        low, high = self.interval.ends
+        return f"{seeds}, pooled noise" if low <= 0 <= high else seeds
+
     def mark_not_comparable(self) -> None:
         """Removes the difference and its tests: the scores are on different rows."""
         self.has_same_rows = False
@@ -203,36 +223,3 @@ class Difference:
             "over_seeds": over_seeds and over_seeds.as_dict(self.corrected_replicate_p),
             "over_rows": over_rows and over_rows.as_dict(self.corrected_row_p),
         }
-
-
-def correct_p_values(differences: Sequence[Difference]) -> None:
-    """Corrects the p-values of differences for the number of tests (Holm).
-
-    The p-values of the replicate tests are corrected for the number of replicate tests,
-    and the p-values of the row tests for the number of row tests. A row test that is
-    left out because of the limits of `row_tests` counts as a test with p = 1. Otherwise
-    the other p-values would be too small, since the best configurations are tested.
-
-    Two configurations may be compared twice: if the twin of the baseline is X, there is
-    the difference of X to the baseline, and of the baseline to X. Both then have one
-    test and one p-value.
-
-    `differences` are those that a reader sees together, such as all of one task.
-    """
-    replicate_p_values = corrected_p_values(
-        {d.pair: d.replicate_test.p_value for d in differences if d.replicate_test}
-    )
-    row_p_values = corrected_p_values(
-        {d.pair: 1.0 for d in differences if d.has_unread_rows}
-        | {d.pair: d.row_test.p_value for d in differences if d.row_test}
-    )
-    for difference in differences:
-        pair = difference.pair
-        difference.corrected_replicate_p = replicate_p_values.get(pair, 1.0)
-        difference.corrected_row_p = row_p_values.get(pair, 1.0)
-
-
-def corrected_p_values(
-    p_values: dict[ComparedPair, float],
-) -> dict[ComparedPair, float]:
-    return dict(zip(p_values, holm(list(p_values.values())), strict=True))

@@ -135,7 +135,10 @@ class SeedTester:
         if score in self.pool and other in self.pool:
             noise_of_two = pooled_noise([seed_values(score), seed_values(other)])
             noise_of_others = Noise(*np.subtract(self.noise_of_pool, noise_of_two))
-        difference.replicate_test = seed_test(*values_to_test(*pair), noise_of_others)
+        values = values_to_test(*pair)
+        difference.replicate_test = seed_test(*values, noise_of_others)
+        if difference.replicate_test is not None:
+            difference.num_seeds = min(map(len, values))
         return difference
 
 

@@ -64,7 +64,7 @@ def sentences(task: Task, baseline: str, split: str) -> list[str]:
     real.sort(key=lambda d: d.mean, reverse=task.direction != -1)
     texts = [same_order_sentence(d, task) for d in real[:MAX_SENTENCES]]
     if others := real[MAX_SENTENCES:]:
-        verdicts = [f"{d.configuration.name} is {d.verdict}" for d in others]
+        verdicts = [f"{d.configuration.name} is {d.verdict}{d.limits}" for d in others]
         texts.append(f"{comma_list(verdicts)}.")
     rows_only = [d for d in differences if d.verdict == Verdict.THESE_ROWS_ONLY]
     texts += [rows_only_sentence(d, task) for d in rows_only[:MAX_SENTENCES]]
@@ -108,29 +108,31 @@ def differences_to_baseline(task: Task) -> list[Difference]:
 def same_order_sentence(difference: Difference, task: Task) -> str:
     """Says that retraining, or other days of two lines, would give the same order."""
     cause = "other days" if difference.day_count else "retraining"
+    would = "may" if difference.has_few_seeds else "would"
     p_value = p_value_text(difference.corrected_replicate_p)
     # The verdict says the direction, so the size needs no sign.
     size = interval_text(difference.interval, task.decimals).removeprefix("-")
     other_test_set = ""
     if difference.row_test is not None:
         row_p_value = p_value_text(difference.corrected_row_p)
-        other_test_set = f", and so would another test set ({row_p_value})"
+        other_test_set = f", and so {would} another test set ({row_p_value})"
     elif not difference.day_count:
         other_test_set = "; whether another test set would give it too is not known"
     return (
         f"{difference.configuration.name} is {RELATIONS[difference.verdict]} "
-        f"{difference.other.name} by {size}{over_days(difference)}: {cause} "
-        f"would give the same order ({p_value}){other_test_set}."
+        f"{difference.other.name} by {size}{over_days(difference)}{difference.limits}: "
+        f"{cause} {would} give the same order ({p_value}){other_test_set}."
     )
 
 
 def rows_only_sentence(difference: Difference, task: Task) -> str:
     """Says that retraining, but maybe not another test set, would show a difference."""
     cause = "other days" if difference.day_count else "retraining"
+    would = "may" if difference.has_few_seeds else "would"
     return (
         f"{difference.configuration.name} shows no real difference to "
         f"{difference.other.name} ({signed_difference(difference, task)}): {cause} "
-        "would give the same order on these test rows "
+        f"{would} give the same order on these test rows "
         f"({p_value_text(difference.corrected_replicate_p)}), but another test set "
         f"might not ({p_value_text(difference.corrected_row_p)})."
     )
@@ -189,7 +191,7 @@ def single_task_sentence(difference: Difference, task: Task) -> str:
 
 def twin_sentence(difference: Difference, task: Task, twin: str) -> str:
     verb = TWIN_VERBS[difference.verdict]
-    size = signed_difference(difference, task)
+    size = f"{signed_difference(difference, task)}{difference.limits}"
     p_value = p_value_text(difference.deciding_p)
     return f"{difference.configuration.name} {verb} {twin} ({size}, {p_value})."
 

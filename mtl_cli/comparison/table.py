@@ -14,9 +14,9 @@ LEGEND = (
     "are predictions, whether another test set would give it too. The test of "
     "retraining is a t-test over seeds. It estimates the noise from all configurations "
     "with similar noise, and not from the two compared ones only, so p may be smaller "
-    "than ± suggests. Each p is corrected for the number of differences of the task "
-    "(Holm): the chance that at least one of them is called real by error is at most "
-    "5 %."
+    "than ± suggests; 'pooled noise' marks a difference that is real though ± holds 0. "
+    "Each p is corrected for the number of differences of the task (Holm): the chance "
+    "that at least one of them is called real by error is at most 5 %."
 )
 LINE_LEGEND = (
     "Lines are runs with start_from, day after day: their intervals are over days, and "
@@ -64,14 +64,14 @@ def task_cells(task: Task, score: Score) -> list[str]:
         cells += ["", "baseline"]
     else:
         difference = interval_text(to_baseline.interval, task.decimals, "+")
-        cells += [difference, to_baseline.verdict]
+        cells += [difference, f"{to_baseline.verdict}{to_baseline.limits}"]
     for twin in task.shown_twins:
         to_twin = score.differences.get(twin)
         cell = ""
         if to_twin is not None and to_twin.interval is not None:
             cell = mean_text(to_twin.interval.mean, task.decimals)
             if to_twin.is_real:
-                cell += f" {to_twin.verdict}"
+                cell += f" {to_twin.verdict}{to_twin.limits}"
         cells.append(cell)
     return cells
 

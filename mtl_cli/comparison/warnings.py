@@ -3,14 +3,13 @@
 from collections.abc import Callable
 
 from mtl_cli.comparison.configurations import Configuration, short_form
+from mtl_cli.comparison.difference import MIN_SEEDS
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import split_settings
 from mtl_cli.comparison.task import Task
 from mtl_cli.comparison.twins import unmet_twin_settings
 from mtl_cli.core.message_text import comma_list, line_if_any
-
-MIN_SEEDS = 3  # configurations with fewer seeds get a warning
 
 
 def warnings(comparison: DatasetComparison, runs: list[Run]) -> list[str]:

@@ -172,26 +172,43 @@ def write_seeds(folder: Path, values: dict[str, dict[int, float]]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "shown"),
+    ("other", "shown", "limits"),
     [
-        ({1: 0.852, 2: 0.858, 3: 0.851}, "0.054 ±0.007"),  # paired by seed
-        ({11: 0.852, 12: 0.858}, "0.049 ±0.017"),  # no seed in common: Student's
+        ({1: 0.852, 2: 0.858, 3: 0.851}, "0.054 ±0.007", ""),  # paired by seed
+        # No seed in common: Student's.
+        ({11: 0.852, 12: 0.858}, "0.049 ±0.017", " on 2 seeds"),
     ],
 )
 def test_table_and_verdict_show_one_difference_with_one_interval(
     other: dict[int, float],
     shown: str,
+    limits: str,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     base = {1: 0.8, 2: 0.801, 3: 0.799, 4: 0.81, 5: 0.819}
     write_seeds(tmp_path, {"shared_bottom": base, "ple": other})
     output = printed(capsys, tmp_path)
-    assert f"+{shown} better" in output
-    assert f"ple is better than shared_bottom by {shown}: retraining" in output
+    assert f"+{shown} better{limits}" in output
+    assert f"ple is better than shared_bottom by {shown}{limits}: retraining" in output
     tested = to_baseline(compared(capsys, tmp_path), "ple")["over_seeds"]
     expected = float(shown.split()[0])
     assert tested["difference"] == pytest.approx(expected, abs=6e-4)
+
+
+def test_better_on_two_seeds_says_so_and_that_other_configurations_decide(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = {1: 0.800, 2: 0.806}
+    values = {"shared_bottom": base, "ple": {1: 0.820, 2: 0.818}}
+    for model in ("mmoe", "cgc", "omoe"):  # their noise is pooled with that of the two
+        values[model] = {1: 0.800, 2: 0.804}
+    write_seeds(tmp_path, values)
+    output = printed(capsys, tmp_path)
+    assert "+0.016 ±0.051 better on 2 seeds, pooled noise" in output
+    assert "by 0.016 ±0.051 on 2 seeds, pooled noise: retraining may give" in output
+    write_seeds(tmp_path, {"shared_bottom": {3: 0.801}, "ple": {3: 0.821}})
+    assert "on 2 seeds" not in printed(capsys, tmp_path)
 
 
 def test_lower_is_better_where_the_metric_says_so(

@@ -9,7 +9,8 @@ import pytest
 from mtl_cli.comparison import row_tests
 from mtl_cli.comparison.baseline import choose_baseline, is_same_value
 from mtl_cli.comparison.configurations import Configuration, differing_keys
-from mtl_cli.comparison.difference import Difference, Verdict, correct_p_values
+from mtl_cli.comparison.correction import correct_p_values
+from mtl_cli.comparison.difference import Difference, Verdict
 from mtl_cli.comparison.intervals import Interval
 from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.same_rows import have_same_validation_rows, runs_have_same_rows

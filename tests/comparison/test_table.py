@@ -22,7 +22,7 @@ def test_difference_to_the_twin_has_its_verdict_only_if_it_is_real(
 ) -> None:
     task: Any = SimpleNamespace(decimals=3, shown_twins=["single_task"])
     to_twin = SimpleNamespace(
-        interval=Interval(-0.02, 0.01, 3), verdict=verdict, is_real=real
+        interval=Interval(-0.02, 0.01, 3), verdict=verdict, is_real=real, limits=""
     )
     score: Any = SimpleNamespace(
         interval=Interval(0.8, 0.01, 3), differences={"single_task": to_twin}
