@@ -186,8 +186,9 @@ def line_of_ended_job(record: JobRecord, fixed_keys: Set[str]) -> str:
     status = f"{record.status} in {record.seconds:.1f} s"
     if record.status == "skipped":
         status = "skipped, done before"  # by an earlier start of the sweep
+    # The titles of the final table add what a monitored value is: `(mean ne, ...)`.
     result = " ".join(
-        f"{title} {format_metric(score)}"
+        f"{title.partition(' (')[0]} {format_metric(score)}"
         for title, score in record.shown_scores.items()
     )
     if record.error and record.error != record.status:

@@ -1005,8 +1005,15 @@ def printed_lines(table: JobTable) -> list[str]:
 def test_line_of_a_job_leaves_out_the_settings_of_all_jobs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    title = "trainer.monitor (mean ne, lower is better)"
     records = [
-        JobRecord(seed, "", ["dataset=shop", f"seed={seed}"], status="done")
+        JobRecord(
+            seed,
+            "",
+            ["dataset=shop", f"seed={seed}"],
+            status="done",
+            monitored={title: 0.5},
+        )
         for seed in ("1", "2")
     ]
     table = JobTable(tmp_path, fixed_keys={"dataset"})
@@ -1014,7 +1021,7 @@ def test_line_of_a_job_leaves_out_the_settings_of_all_jobs(
         shown = records[:number_of_jobs]
         monkeypatch.setattr(job_table, "job_records", lambda _, shown=shown: shown)
         (line,) = printed_lines(table)
-        assert f"seed={number_of_jobs}" in line
+        assert line.endswith(f"seed={number_of_jobs}  trainer.monitor 0.5000")
         assert "dataset=shop" not in line
         cells = list(table.rich_table(shown).columns[1].cells)
         assert list(map(str, cells)) == ["seed=1", "seed=2"][:number_of_jobs]
