@@ -112,7 +112,7 @@ def day_text(day: DatasetComparison) -> str:
 
 
 def print_comparison(comparison: DatasetComparison, console: Console) -> None:
-    """Prints the tables and the sentences of one data set."""
+    """Prints the tables and the sentences of one data set, then those of scenarios."""
     summary = (
         f"{comparison.count_text}, {counted(comparison.num_runs, 'run')}, "
         f"{comparison.split} rows; baseline {comparison.baseline.name} "
@@ -120,13 +120,14 @@ def print_comparison(comparison: DatasetComparison, console: Console) -> None:
     )
     console.print(Text(summary))
     print_tables(comparison, console)
+    for task in comparison.tasks:
+        if task.sentences:
+            console.print(Text(task.title, style="bold"))
+        for sentence in task.sentences:
+            console.print(Text(f"  {sentence}"))
     for name, on_scenario in comparison.by_scenario.items():
         console.print(Text(f"scenario {name}", style="bold"))
         print_tables(on_scenario, console)
-    for task in comparison.tasks:
-        console.print(Text(task.title, style="bold"))
-        for sentence in task.sentences:
-            console.print(Text(f"  {sentence}"))
 
 
 def print_tables(comparison: DatasetComparison, console: Console) -> None:

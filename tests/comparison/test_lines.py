@@ -290,6 +290,7 @@ def test_terminal_shows_the_last_day_of_one_line_and_the_scores_of_its_days(
         1
     ] * 4
     assert f"\nmmoe 4.csv: click auc {value:.4f}\n" in text
+    assert "higher is better" not in text  # no heading without a sentence below
 
 
 def test_terminal_tests_the_rows_of_the_last_day_alone(

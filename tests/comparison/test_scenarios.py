@@ -117,6 +117,7 @@ def test_tables_of_scenarios_stand_in_every_form(tmp_path, capsys):
     assert compare(arguments([str(folder), "--html", str(page)])) == 0
     text = capsys.readouterr().out
     assert "scenario feed" in text and "to single scenario" in text
+    assert text.index("mmoe is better than") < text.index("scenario feed")
     assert compare(arguments([str(folder), "--md"])) == 0
     assert "### shop\n\n| model | seeds | click auc |" in capsys.readouterr().out
     assert compare(arguments([str(folder), "--csv"])) == 0
