@@ -39,7 +39,8 @@ class Feature(Options):
     Attributes:
         kind: the kind of the feature, named by its file in `mtl_cli/features`.
         numeric: whether the feature reads numbers. If so, columns of text files are
-            read as float64 instead of text, and the encoded values have an order.
+            read as float64 instead of text, unless something else needs the text, and
+            the encoded values have an order.
         reports_unseen: whether reports count values unseen in training. For ids, unseen
             means id 0. For numbers, it means outside the learnt range `low` to `high`;
             kinds that do not learn this range count none.

@@ -130,15 +130,15 @@ def opened_table(
 ) -> Iterator[Source]:
     """Opens a table with the columns of the features and the columns to keep.
 
-    The columns of features have the same types as in training. In a text file, a column
-    that is only kept is read as text. The ending of the table's name tells the format;
-    without such an ending, the table has the format of the run's data set. Other keys
-    of the data set, such as the delimiter, are always used.
+    The columns of features have the same types as in training, except that each kept
+    column of a text file is read as text, so that its cells are written as they are.
+    The ending of the table's name tells the format; without such an ending, the table
+    has the format of the run's data set. Other keys of the data set, such as the
+    delimiter, are always used.
     """
-    kept_columns = {column: "--keep" for column in keep if column not in request.keys}
-    types = dict.fromkeys(kept_columns, pa.string())
-    keys = request.keys | kept_columns
-    request = replace(request, keys=keys, types=request.types | types)
+    keys = dict.fromkeys(keep, "--keep") | request.keys
+    types = request.types | dict.fromkeys(keep, pa.string())
+    request = replace(request, keys=keys, types=types)
     with (
         temporary_folder("mtl-predict-") as folder,
         copied_stdin(location, folder) as table,

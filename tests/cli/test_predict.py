@@ -190,6 +190,23 @@ def test_csv_without_labels_goes_from_stdin_to_stdout(
     assert b"100 rows in" in err
 
 
+def test_kept_cells_of_a_text_file_are_written_as_they_are(
+    run: Path, tmp_path: Path
+) -> None:
+    table = rows(5, seed=1).to_pandas().astype(str)
+    table["price"] = ["1.50", "", "007", "1e3", "9007199254740993"]
+    table.to_csv(tmp_path / "new.csv", index=False)
+    new, target = tmp_path / "new.csv", tmp_path / "o.parquet"
+    assert predicted(run, new, "-o", target, "--keep", "price,spent") == 0
+    frame = pd.read_parquet(target).fillna({"price": ""})
+    for column in ("price", "spent"):
+        assert frame.pop(column).to_list() == table[column].to_list()
+    # The predictions are the same as without kept columns.
+    assert predicted(run, new, "-o", target, "--force") == 0
+    alone = pd.read_parquet(target).rename(columns={"spent": "spent_prediction"})
+    pd.testing.assert_frame_equal(frame, alone, check_exact=True)
+
+
 def predicted_from_stdin(run: Path, text: bytes, monkeypatch: Any) -> int:
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(text)))
     return predicted(run, "-", "-o", "-")
