@@ -76,26 +76,41 @@ def is_within_one_day(times: Array) -> bool:
 def early_rows_findings(
     times_by_table: dict[str, tuple[Array, str]], train_codes: Codes
 ) -> list[str]:
-    """Returns a line about tables with rows earlier than the last training row.
+    """Returns lines about tables with rows earlier than the last training row.
 
-    {} are the times of a split that is not by time, see `read_times`.
+    A line also names the tables whose times cannot be compared with the training rows'
+    times. {} are the times of a split that is not by time, see `read_times`.
     """
     if len(times_by_table) < 2:
         return []
-    train_times, train_type = times_by_table["train"]
+    train_times, train_kind = times_by_table["train"]
     last_time = train_times[train_codes == SPLITS.index("train")].max()
-    early = []
-    for name, (times, times_type) in times_by_table.items():
-        if name == "train" or times_type != train_type:
-            continue
-        num_early = int((times < last_time).sum())
-        if num_early > MAX_EARLY_FRACTION * len(times):
-            early.append(f"{name} ({num_early:,} of {len(times):,})")
+    early, incomparable = [], []
+    for name, (times, kind) in times_by_table.items():
+        if kind != train_kind:
+            incomparable.append(f"{name} ({kind})")
+        elif name != "train":
+            num_early = int(is_earlier(times, last_time).sum())
+            if num_early > MAX_EARLY_FRACTION * len(times):
+                early.append(f"{name} ({num_early:,} of {len(times):,})")
     return line_if_any(
         "these rows are earlier than the last training row, although split_by is time, "
         "so their scores say less about future rows",
         early,
+    ) + line_if_any(
+        f"these times cannot be compared with those of train ({train_kind}), so it is "
+        "not known whether these rows are later than the training rows",
+        incomparable,
     )
+
+
+def is_earlier(times: Array, last_time: np.generic) -> Array:
+    """Returns which times are earlier than `last_time`, (rows,)."""
+    if np.issubdtype(times.dtype, np.datetime64):
+        # NumPy would convert both to the finer unit. Nanoseconds overflow after 2262.
+        dates = "datetime64[us]"
+        times, last_time = times.astype(dates), last_time.astype(dates)
+    return np.asarray(times < last_time)
 
 
 def split_in_order(

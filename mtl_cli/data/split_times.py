@@ -32,8 +32,8 @@ TEXT_DATES = pa.timestamp("us"), pa.timestamp("us", "UTC")
 def read_times(dataset: Dataset, source: Source) -> tuple[Array, str]:
     """Reads the time of each row, (rows,); refuses empty cells.
 
-    Timestamps, and dates in texts, are of type datetime64; other times are numbers.
-    Also returns the type of the times: only times of one type can be compared.
+    Dates are of type datetime64; other times are numbers. Also returns the kind of the
+    times: only times of one kind can be compared.
     """
     column = read_split_column(dataset, source)
     message_start = f"dataset.split_column: '{dataset.split_column}'"
@@ -45,8 +45,15 @@ def read_times(dataset: Dataset, source: Source) -> tuple[Array, str]:
             f"{message_start} is empty in {int(empty.sum())} rows, the first of them "
             f"row {row + 1} [{path}]; a split by time needs the time of each row"
         )
-    array = np.asarray(times)
-    return array, f"{column.type} {array.dtype}"
+    return np.asarray(times), kind_of_times(column.type, times.type)
+
+
+def kind_of_times(column_type: pa.DataType, times_type: pa.DataType) -> str:
+    """Returns the kind of the times that were read from a column, for messages."""
+    if pa.types.is_timestamp(times_type):
+        return f"dates with{'' if times_type.tz else 'out'} a time zone"
+    # Times of the day and durations have become whole numbers, in the type's unit.
+    return str(column_type) if pa.types.is_temporal(column_type) else "numbers"
 
 
 def as_times(
@@ -63,6 +70,8 @@ def as_times(
             return times_from_text(message_start, column.cast(pa.string()), source)
         if is_number(dtype) or pa.types.is_timestamp(dtype):
             return column
+        if pa.types.is_date(dtype):
+            return column.cast(pa.timestamp("ms"))
         if pa.types.is_temporal(dtype):
             return as_whole_numbers(column)
     raise DataError(

@@ -17,12 +17,14 @@ import yaml
 from helpers.planted_data import declared, loaded, outputs, parquet, values
 from helpers.slow import slow_except
 
+from mtl_cli.columns.arrow_types import is_number
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.paths import PACKAGE
 from mtl_cli.data import compute_report
 from mtl_cli.data import profile as profile_module
 from mtl_cli.data.label_findings import few_valid_rows_findings
 from mtl_cli.data.load import load
+from mtl_cli.data.split import is_earlier
 from mtl_cli.data.table import Table
 from mtl_cli.data.univariate_auc import MIN_ROWS_PER_CLASS, random_half, univariate_auc
 from mtl_cli.heads.base import Output
@@ -618,14 +620,51 @@ def test_test_rows_before_the_last_training_row_are_told_of_a_split_by_time(
         assert all(text.endswith(": test (100 of 1,000)") for text in told)
 
 
-def test_times_of_another_type_are_not_compared(tmp_path):
+EARLY = (
+    "these rows are earlier than the last training row, although split_by is time, so "
+    "their scores say less about future rows: test (1,000 of 1,000)"
+)
+INCOMPARABLE = (
+    "these times cannot be compared with those of train ({}), so it is not known "
+    "whether these rows are later than the training rows: test ({})"
+)
+LOCAL, ZONED = "dates without a time zone", "dates with a time zone"
+
+
+@pytest.mark.parametrize(
+    ("train_type", "test_type", "told"),
+    [
+        (pa.timestamp("ns"), pa.timestamp("us"), EARLY),
+        (pa.timestamp("ns"), pa.date32(), EARLY),
+        (pa.timestamp("ns"), pa.string(), EARLY),
+        (pa.timestamp("s", "UTC"), pa.timestamp("ms", "Europe/Paris"), EARLY),
+        (pa.int32(), pa.float64(), EARLY),
+        (pa.int64(), pa.decimal128(20, 0), EARLY),
+        (pa.timestamp("ns"), pa.int64(), INCOMPARABLE.format(LOCAL, "numbers")),
+        (pa.timestamp("s", "UTC"), pa.string(), INCOMPARABLE.format(ZONED, LOCAL)),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_times_of_two_types_are_compared_if_both_are_numbers_or_dates(
+    tmp_path, train_type, test_type, told
+):
+    def days(first, count, dtype):
+        day = np.datetime64("2026-01-01") + (first + np.arange(count) // 100)
+        cells = pa.array(day.astype("int64") if is_number(dtype) else day)
+        return {"day": cells.cast(dtype)}
+
     features = {"shop": FEATURES["shop"]}
-    days = np.datetime64("2026-01-01") + np.arange(TRAIN) // 100
-    train = {"day": days.astype("datetime64[ns]")}
+    train, test = days(20, TRAIN, train_type), days(0, TEST, test_type)
     by_time = {"valid_fraction": 0.1, "split_by": "time", "split_column": "day"}
-    test = {"day": np.zeros(TEST)}
     found = report_of(tmp_path, features, train=train, test=test, **by_time)
-    assert not any("earlier than the last" in text for text in found["findings"])
+    starts = EARLY[:20], INCOMPARABLE[:20]
+    assert [text for text in found["findings"] if text.startswith(starts)] == [told]
+
+
+def test_late_dates_are_compared_with_dates_of_nanoseconds():
+    last_time = np.datetime64("2026-01-31", "ns")
+    times = np.array(["9999-12-31", "2026-01-30"], "datetime64[us]")
+    assert is_earlier(times, last_time).tolist() == [False, True]
 
 
 # Numbers
