@@ -59,9 +59,11 @@ def ignored_signals() -> Iterator[None]:
 
     Ctrl-C, a closed terminal, Slurm and systemd also signal the fork server. If the
     server ended, its jobs would be cut off before they have saved. Python's fork server
-    ignores Ctrl-C only after its imports.
+    ignores Ctrl-C only after its imports. Before a time limit or a preemption, Slurm
+    sends SIGUSR2 to all processes of a job; only that of submitit answers it.
     """
-    handlers = {number: signal.getsignal(number) for number in signals.SIGNALS}
+    numbers = [*signals.SIGNALS, signal.SIGUSR2]
+    handlers = {number: signal.getsignal(number) for number in numbers}
     in_main_thread = threading.current_thread() is threading.main_thread()
     # Only the main thread can set a handler. A handler of C code is None here: Python
     # could not restore it.

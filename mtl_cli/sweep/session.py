@@ -22,6 +22,8 @@ from mtl_cli.runs.job_records import (
     MARK,
     RECORD_NAME,
     RECORDS,
+    JobRecord,
+    is_stopped,
     job_records,
     mark_as_stopped,
 )
@@ -98,16 +100,30 @@ class Session:
         return f"; jobs: {', '.join(parts)}" if parts else ""
 
     def failures(self) -> Iterator[tuple[str, int]]:
-        """Yields (error message, exit code) for each failed job.
+        """Yields (error message, exit code) for each job that has failed or still runs.
 
         If the table could not be written to stdout, a pair about this error follows.
         """
         for record in self.table.records():
+            job = f"job {record.number} ({' '.join(record.settings)})"
             if record.status in FAILED:
-                settings = " ".join(record.settings)
-                yield f"job {record.number} ({settings}): {record.error}", record.code
+                yield f"{job}: {record.error}", record.code
+            elif self.runs_again(record):
+                yield (
+                    f"{job}: started again by the cluster, and still running; give the "
+                    "command again when it has ended",
+                    1,
+                )
         if error := self.table.output_error:
             yield (f"{error}; the jobs went on, and their runs are in {self.folder}", 1)
+
+    def runs_again(self, record: JobRecord) -> bool:
+        """Whether Slurm has requeued a job, and it still runs at the end of the sweep.
+
+        Its first process had saved and ended, so submitit took the job for ended.
+        """
+        is_running = record.status == "running" and record.has_started
+        return is_running and not is_stopped(self.folder)
 
 
 current: Session | None = None  # None in a process that runs no sweep

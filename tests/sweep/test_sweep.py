@@ -41,7 +41,7 @@ from mtl_cli.core.paths import conf_folder
 from mtl_cli.core.terminal import new_console
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.distributed.child_processes import free_ports
-from mtl_cli.runs.job_records import RECORDS, JobRecord, read_record
+from mtl_cli.runs.job_records import RECORDS, JobRecord, mark_as_stopped, read_record
 from mtl_cli.sweep import job, job_processes, job_table, optuna_search, session
 from mtl_cli.sweep.folder_names import job_name, sweep_name
 from mtl_cli.sweep.job_table import JobTable
@@ -926,6 +926,31 @@ def test_full_disk_behind_stdout_is_told_once_and_keeps_the_jobs(
         f"runs are in {tmp_path}",
         1,
     )
+
+
+@pytest.mark.parametrize("is_sweep_stopped", [False, True])
+def test_job_that_runs_at_the_end_of_a_sweep_was_requeued(
+    tmp_path: Path, is_sweep_stopped: bool
+) -> None:
+    JobRecord("0", "x", ["seed=1"], pid=os.getpid()).write(tmp_path)
+    JobRecord("1", "y", ["seed=2"]).write(tmp_path)  # has not started
+    if is_sweep_stopped:
+        mark_as_stopped(tmp_path)
+    with (tmp_path / "lock").open("w") as lock:
+        failures = list(Session(tmp_path, JobTable(tmp_path), lock).failures())
+    requeued = (
+        "job 0 (seed=1): started again by the cluster, and still running; give the "
+        "command again when it has ended"
+    )
+    assert failures == ([] if is_sweep_stopped else [(requeued, 1)])
+
+
+def test_processes_that_start_sweeps_ignore_the_signals_of_slurm() -> None:
+    numbers = [signal.SIGTERM, signal.SIGUSR2]
+    usual = list(map(signal.getsignal, numbers))
+    with job_processes.ignored_signals():
+        assert list(map(signal.getsignal, numbers)) == [signal.SIG_IGN] * 2
+    assert list(map(signal.getsignal, numbers)) == usual
 
 
 def test_full_disk_under_the_folder_of_a_sweep_is_a_failure(
