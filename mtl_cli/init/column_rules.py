@@ -26,6 +26,7 @@ from mtl_cli.init.name_hints import (
     BIRTH_WORDS,
     PROPENSITY_WORDS,
     ROW_WEIGHT,
+    SAMPLING_RATE,
     has_word,
     suggests_amount,
     suggests_entity,
@@ -86,11 +87,20 @@ def time_column(column: ColumnProfile) -> ColumnProposal | None:
 
 
 def weight_column(column: ColumnProfile) -> ColumnProposal | None:
-    """Proposes a column for the weights of the rows if its name suggests weights."""
-    if column.numbers is None or not ROW_WEIGHT.fullmatch(column.name):
+    """Leaves out a column whose name suggests weights or sampling rates of the rows."""
+    if column.numbers is None:
         return None
-    remark = f"to use these weights of rows, write weight_column: {column.name}"
-    return ColumnProposal(column, "weight", numeric_keys(column), remark)
+    if ROW_WEIGHT.fullmatch(column.name):
+        remark = f"to use these weights of rows, write weight_column: {column.name}"
+        return ColumnProposal(column, "weight", numeric_keys(column), remark)
+    # The sampling rate of a sound is a number such as 44100.
+    if SAMPLING_RATE.search(column.name) and column.numbers.max() <= 1:
+        remark = (
+            "to undo the sampling of negatives, write sampling_rate: "
+            f"{column.name} at the task"
+        )
+        return leave_out(column, remark, numeric_keys(column))
+    return None
 
 
 def propensity_or_request_column(column: ColumnProfile) -> ColumnProposal | None:

@@ -61,6 +61,10 @@ ROW_WEIGHT = re.compile(
     r"((instance|sample|row|case|survey|example|importance)_?)?(weight|wgt)s?",
     re.IGNORECASE,
 )
+# At the end of a name, as in `neg_sampling_rate`.
+SAMPLING_RATE = re.compile(
+    r"sampl(e|ed|ing)_?(rate|ratio|share|fraction|prob|probability)$", re.IGNORECASE
+)
 
 
 def suggests_id(name: str) -> bool:

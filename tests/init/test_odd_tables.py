@@ -470,6 +470,19 @@ TABLES = {
         {"weight", "sample_weight"},
         "to use these weights of rows, write weight_column: weight",
     ),
+    "sampling_rate": (
+        "csv",
+        {
+            "sampling_rate": STARS / 5,
+            "negSampleRate": np.where(USER % 3, 0.25, 1.0),
+            "sample_rate": np.where(USER % 3, 44100, 48000),
+        },
+        "",
+        {"tasks.click.sampling_rate": 1.0},
+        {"sample_rate"},
+        {"sampling_rate", "negSampleRate"},
+        "to undo the sampling of negatives, write sampling_rate: negSampleRate at the",
+    ),
     "requests": (
         "csv",
         {"request_id": [f"r{i // 4}" for i in EVERY], "imp_id": EVERY // 2 * 3},
