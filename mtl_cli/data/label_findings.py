@@ -4,9 +4,11 @@ import math
 from collections.abc import Mapping
 
 from mtl_cli.core.message_text import line_if_any
+from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.report import Report
 from mtl_cli.data.table import Table
 from mtl_cli.heads.base import Output
+from mtl_cli.tasks.base import Task
 
 # Thresholds from which on an odd property is reported.
 # With fewer rows, or fewer rows of a class, two epochs differ mostly by chance.
@@ -97,6 +99,24 @@ def uncorrected_findings(outputs: list[Output], train: Table) -> list[str]:
                 f"funnel that begins with {name}, set model.heads=funnel"
             )
     return lines
+
+
+def read_as_feature_findings(dataset: Dataset, tasks: Mapping[str, Task]) -> list[str]:
+    """Returns a line about features that read sampling rates or weights of rows."""
+    keys = {
+        task.kept_negatives_column: f"dataset.tasks.{name}.sampling_rate"
+        for name, task in tasks.items()
+    } | {dataset.weight_column: "dataset.weight_column"}
+    return line_if_any(
+        "these features read a column of sampling rates or of row weights, so each row "
+        "to predict needs the column, and its number changes the prediction; remove "
+        "the features",
+        [
+            f"{feature} ({keys[column]})"
+            for feature, column in dataset.feature_columns
+            if column in keys
+        ],
+    )
 
 
 def revealing_rate_findings(train: Table) -> list[str]:

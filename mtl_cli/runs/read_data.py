@@ -13,6 +13,7 @@ from mtl_cli.core.terminal import progress_line, work_text
 from mtl_cli.data.feature_set_fitter import check_same_keys, refused_if_damaged
 from mtl_cli.data.label_findings import (
     few_valid_rows_findings,
+    read_as_feature_findings,
     revealing_rate_findings,
     uncorrected_findings,
     unsampled_findings,
@@ -66,6 +67,7 @@ def read_data(
         *earlier_rows_warnings(config),
         *data.report["findings"],
         *heads.label_warnings(config.chosen_tasks, train.labels),
+        *read_as_feature_findings(config.dataset, config.chosen_tasks),
         *revealing_rate_findings(train),
         *uncorrected_findings(config.outputs, train),
         *unsampled_findings(config.outputs, data.report["tasks"]),

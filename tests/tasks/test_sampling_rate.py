@@ -16,6 +16,7 @@ from scipy.special import expit, logit
 import mtl_cli
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.label_findings import (
+    read_as_feature_findings,
     revealing_rate_findings,
     uncorrected_findings,
     unsampled_findings,
@@ -214,6 +215,25 @@ def test_rates_that_give_the_label_away_are_warned_of() -> None:
     for fine in ([0.1, 0.1, 0.1, 1.0], [1.0, 1.0, 1.0, 1.0]):
         table.log_rates["y"] = np.log(fine)
         assert not revealing_rate_findings(table)
+
+
+def test_rates_and_weights_of_rows_that_are_features_are_warned_of() -> None:
+    columns = "rate", "weight", "price"
+    features = {name: {"kind": "dense"} for name in columns}
+    tasks = {"click": CLICK | {"sampling_rate": "rate"}}
+
+    def findings(**more: Any) -> list[str]:
+        dataset = declared("a.csv", features, tasks, **more)
+        return read_as_feature_findings(dataset, dataset.tasks)
+
+    (line,) = findings(weight_column="weight", group_column="price")
+    assert line.endswith(
+        ": rate (dataset.tasks.click.sampling_rate), weight (dataset.weight_column)"
+    )
+    (line,) = findings()
+    assert line.endswith("features: rate (dataset.tasks.click.sampling_rate)")
+    group = {"group": "g", "groups": {"g": {"tasks": ["click"], "drop": ["rate"]}}}
+    assert not findings(**group)
 
 
 def test_outputs_on_sampled_rows_without_a_correction_are_warned_of() -> None:
