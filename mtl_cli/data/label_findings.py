@@ -19,6 +19,9 @@ MIN_OF_CLASS = 50  # a class with fewer rows makes the AUC uncertain by about 0.
 # If a smaller fraction of an output's rows has label 0 in a sampled task, these labels
 # are probably errors, such as a conversion without a click.
 MIN_SAMPLED_FRACTION = 0.01
+# Each row with label 0 stands for this many rows on average, or the sampling is too
+# weak to tell whether weights undo it too.
+MIN_CORRECTION = 1.5
 Counts = Mapping[str, int]  # see `tasks` in `Report`
 
 
@@ -132,6 +135,34 @@ def revealing_rate_findings(train: Table) -> list[str]:
         for name, log_rates in train.log_rates.items()
         if log_rates.any() and not log_rates[train.labels[name] == 1].any()
     ]
+
+
+def corrected_twice_findings(outputs: list[Output], train: Table) -> list[str]:
+    """Returns a line for each `sampling_rate` that row weights seem to undo too.
+
+    Such weights are 1 / rate in rows with label 0, and 1 in rows with label 1.
+    """
+    lines = []
+    for output in outputs:
+        name, task = output.name, output.task
+        if output.sampled_task != name or not task.lacks_negatives:
+            continue
+        weights = train.weights[name].astype("float64")
+        is_counted, is_positive = weights > 0, train.labels[name] == 1
+        positives, negatives = is_counted & is_positive, is_counted & ~is_positive
+        if min(positives.sum(), negatives.sum()) < MIN_OF_CLASS:
+            continue
+        correction = (train.population[name][negatives] / weights[negatives]).mean()
+        ratio = weights[negatives].mean() / weights[positives].mean()
+        if correction >= MIN_CORRECTION and ratio > math.sqrt(correction):
+            lines.append(
+                f"dataset.weight_column gives rows with {name} = 0 a weight "
+                f"{ratio:.3g} times that of rows with {name} = 1, and "
+                f"dataset.tasks.{name}.sampling_rate counts them {correction:.3g} "
+                "times; if both undo the same sampling, predictions are too low: keep "
+                "only one of these keys"
+            )
+    return lines
 
 
 def unsampled_findings(

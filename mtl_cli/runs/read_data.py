@@ -12,6 +12,7 @@ from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.terminal import progress_line, work_text
 from mtl_cli.data.feature_set_fitter import check_same_keys, refused_if_damaged
 from mtl_cli.data.label_findings import (
+    corrected_twice_findings,
     few_valid_rows_findings,
     read_as_feature_findings,
     revealing_rate_findings,
@@ -69,6 +70,7 @@ def read_data(
         *heads.label_warnings(config.chosen_tasks, train.labels),
         *read_as_feature_findings(config.dataset, config.chosen_tasks),
         *revealing_rate_findings(train),
+        *corrected_twice_findings(config.outputs, train),
         *uncorrected_findings(config.outputs, train),
         *unsampled_findings(config.outputs, data.report["tasks"]),
     ]

@@ -16,6 +16,7 @@ from scipy.special import expit, logit
 import mtl_cli
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.label_findings import (
+    corrected_twice_findings,
     read_as_feature_findings,
     revealing_rate_findings,
     uncorrected_findings,
@@ -234,6 +235,26 @@ def test_rates_and_weights_of_rows_that_are_features_are_warned_of() -> None:
     assert line.endswith("features: rate (dataset.tasks.click.sampling_rate)")
     group = {"group": "g", "groups": {"g": {"tasks": ["click"], "drop": ["rate"]}}}
     assert not findings(**group)
+
+
+@pytest.mark.parametrize("rate", [0.25, "rate"])
+def test_weights_that_undo_the_sampling_again_are_warned_of(rate: Any) -> None:
+    tasks = {"click": CLICK | {"sampling_rate": rate}}
+    dataset = declared("a.csv", {"x": {"kind": "dense"}}, tasks, weight_column="w")
+    random = np.random.default_rng(0)
+    click = random.integers(0, 2, 400)
+    rates = np.where(np.arange(400) % 2, 0.2, 0.3)
+
+    def findings(weights: Any) -> list[str]:
+        rows = pa.table({"click": click, "rate": rates, "w": weights})
+        train = labels_of_rows(dataset, outputs(dataset), rows)
+        return corrected_twice_findings(outputs(dataset), train)
+
+    (line,) = findings(np.where(click == 0, 1 / rates, 1))
+    assert "sampling_rate counts them 4" in line
+    assert not findings(1 / rates)
+    assert not findings(random.lognormal(size=400))
+    assert not findings(np.where(click == 1, 1 / rates, 1))
 
 
 def test_outputs_on_sampled_rows_without_a_correction_are_warned_of() -> None:
