@@ -56,12 +56,19 @@ def data_report(
 
 
 def label_counts(output: Output, table: Table) -> dict[str, int]:
-    """Counts the rows with a weight for an output, and the positive rows of these."""
-    is_counted = table.weights[output.name] > 0
+    """Counts the rows with a weight for an output, see `tasks` in `Report`."""
+    weights = table.weights[output.name]
+    is_counted = weights > 0
     counts = {"rows": int(is_counted.sum())}
     if output.task.BINARY_LABELS:
         is_positive = table.labels[output.label] == 1
         counts["positives"] = int((is_counted & is_positive).sum())
+        if output.name in table.population:
+            is_negative = is_counted & ~is_positive
+            population = table.population[output.name][is_negative]
+            unsampled = (population / weights[is_negative]).sum(dtype="float64")
+            # Tiny rates make the sum infinite, and no whole number is infinite.
+            counts["unsampled_negatives"] = round(min(unsampled, 2**63))
     return counts
 
 

@@ -170,28 +170,41 @@ def unsampled_findings(
 ) -> list[str]:
     """Returns a line for each output and split whose rows seem not to be sampled.
 
-    A `sampling_rate` that is a number holds for the rows of every table. In a table of
-    all rows, the share of label 1 is lower than in the sampled training rows.
-    `counts_by_output` is {output: {split: the counts of its rows}}, see `Report`.
+    In a table of all rows, the share of label 1 is lower than its `sampling_rate`, a
+    number or a column, makes expect from the training rows. `counts_by_output` is
+    {output: {split: the counts of its rows}}, see `Report`.
     """
     lines = []
     for output in outputs:
-        name, rate = output.name, output.task.kept_negatives
+        name, column = output.name, output.task.kept_negatives_column
         # Other outputs with this rate count the same rows.
-        if rate == 1 or output.sampled_task != name:
+        if output.sampled_task != name or not output.task.lacks_negatives:
             continue
-        odds = {split: odds_of_1(x) for split, x in counts_by_output[name].items()}
-        # Sampling with the rate r multiplies the odds of label 1 by 1 / r.
-        lines += [
-            f"the {split} rows seem to hold all rows with {name} = 0 (the odds of "
-            f"{name} = 1 are {odds[split]:.3g}, but {odds['train']:.3g} in the "
-            f"training rows), and sampling_rate {rate:g} counts each of them "
-            f"{1 / rate:g} times, so metrics are wrong; sample these rows like the "
-            "training rows, or train with a column of rates as sampling_rate"
-            for split in odds
-            if odds[split] < odds["train"] * math.sqrt(rate)
-        ]
+        fix = "sample these rows like the training rows, or train with a column of "
+        fix += "rates as sampling_rate"
+        if column is not None:
+            fix = f"write the rate 1 into the column '{column}' of these rows"
+        counts_by_split = counts_by_output[name]
+        train_odds = odds_of_1(counts_by_split["train"])
+        train_rate = kept_share(counts_by_split["train"])
+        for split, counts in counts_by_split.items():
+            odds, rate = odds_of_1(counts), kept_share(counts)
+            # Sampling with the rate r multiplies the odds of label 1 by 1 / r.
+            if odds < train_odds * train_rate / math.sqrt(rate) and rate < 1:
+                lines.append(
+                    f"the {split} rows seem to hold all rows with {name} = 0 (the odds "
+                    f"of {name} = 1 are {odds:.3g}, but {train_odds:.3g} in the "
+                    "training rows), and sampling_rate counts each of them "
+                    f"{1 / rate:.3g} times, so metrics are wrong; {fix}"
+                )
     return lines
+
+
+def kept_share(counts: Counts) -> float:
+    """Returns the share of the rows with label 0 that the table holds."""
+    num_negative = counts["rows"] - counts["positives"]
+    unsampled = counts.get("unsampled_negatives", num_negative)
+    return num_negative / unsampled if num_negative else 1.0
 
 
 def odds_of_1(counts: Counts) -> float:

@@ -39,8 +39,9 @@ class Report(TypedDict):
             the features were computed}. `distinct` was computed from these rows too, if
             the feature has no vocabulary.
         tasks: {output: {split: {`rows`: number of rows that count for the output,
-            `positives`: number of positive rows among them}}}; only binary outputs have
-            `positives`.
+            `positives`: number of positive rows among them, `unsampled_negatives`:
+            number of rows with label 0 before the sampling}}}; only binary outputs have
+            `positives`, and only those with a `sampling_rate` `unsampled_negatives`.
         repeated_rows: {split: fraction of the split's rows that equal a training row};
             the training split is left out.
         findings: the odd properties of the data, one line per kind of property.

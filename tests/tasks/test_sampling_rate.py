@@ -15,6 +15,7 @@ from scipy.special import expit, logit
 
 import mtl_cli
 from mtl_cli.core.errors import DataError
+from mtl_cli.data.compute_report import label_counts
 from mtl_cli.data.label_findings import (
     corrected_twice_findings,
     read_as_feature_findings,
@@ -277,21 +278,42 @@ def test_outputs_on_sampled_rows_without_a_correction_are_warned_of() -> None:
     assert not findings({"click": CLICK, "buy": buy})
 
 
-def test_whole_rows_of_a_sampled_task_are_warned_of() -> None:
-    dataset = declared(
-        "a.csv", {"x": {"kind": "dense"}}, {"click": CLICK | {"sampling_rate": 0.1}}
-    )
-    trained = {"rows": 10_000, "positives": 4_000}
+@pytest.mark.parametrize(
+    ("sampling_rate", "fix"),
+    [
+        (0.1, "sample these rows like the training rows, or train with a column of"),
+        ("rate", "write the rate 1 into the column 'rate' of these rows"),
+    ],
+)
+def test_whole_rows_of_a_sampled_task_are_warned_of(
+    sampling_rate: float | str, fix: str
+) -> None:
+    tasks = {"click": CLICK | {"sampling_rate": sampling_rate}}
+    dataset = declared("a.csv", {"x": {"kind": "dense"}}, tasks)
+    (output,) = outputs(dataset)
+
+    def counts(rows: int, positives: int, rate: float = 0.1) -> dict[str, int]:
+        click = np.arange(rows) < positives
+        table = pa.table({"click": click.astype(int), "rate": np.full(rows, rate)})
+        return label_counts(output, labels_of_rows(dataset, [output], table))
+
+    trained = counts(10_000, 4_000)
 
     def findings(counts: dict[str, int]) -> list[str]:
-        return unsampled_findings(
-            outputs(dataset), {"click": {"train": trained, "test": counts}}
-        )
+        return unsampled_findings([output], {"click": {"train": trained, "x": counts}})
 
-    (line,) = findings({"rows": 64_000, "positives": 4_000})
-    assert line.startswith("the test rows seem to hold all rows with click = 0 (the od")
-    assert not findings(trained | {"positives": 2_500})
-    assert not findings({"rows": 640, "positives": 40})  # too few to tell
+    (line,) = findings(counts(64_000, 4_000))
+    assert line.startswith("the x rows seem to hold all rows with click = 0 (the odds")
+    assert "sampling_rate counts each of them 10 times" in line
+    assert fix in line
+    assert not findings(counts(10_000, 2_500))
+    assert not findings(counts(640, 40))  # too few to tell
+    assert not findings(counts(1_000, 1_000))
+    if sampling_rate == "rate":
+        assert not findings(counts(64_000, 4_000, rate=1.0))
+        assert not findings(counts(34_000, 4_000, rate=0.5))
+    # The table of an evaluation may lack the column of rates.
+    assert not findings({"rows": 64_000, "positives": 3_000})
 
 
 @pytest.mark.slow
