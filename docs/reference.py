@@ -14,6 +14,7 @@ from mtl_cli.config.json_schema import (
     values_in_file,
 )
 from mtl_cli.config.schema_text import Schema, type_text, yaml_text
+from mtl_cli.core.paths import conf_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -32,7 +33,9 @@ def keys_table(group: str, option: str = "", which: str = "all") -> str:
         left_out = (*GROUPS, "hydra", "defaults")
         keys = {k: v for k, v in schema["properties"].items() if k not in left_out}
         return table(
-            {"properties": keys}, schema["$defs"], values_in_file("config.yaml")
+            {"properties": keys},
+            schema["$defs"],
+            values_in_file(conf_folder() / "config.yaml"),
         )
     if group in ("features", "tasks"):
         definitions = group_schema("dataset")["$defs"]

@@ -128,10 +128,10 @@ def compose_and_run(
     plugin_folders, other_arguments = split_plugins(arguments)
     folder: Path | None = None
     run_error: Exception | None = None
+    plugins.use_folders(plugin_folders)
     if keys := keys_to_explain(other_arguments):
         write_to_stdout(explain_keys(keys))
         return None, None
-    plugins.use_folders(plugin_folders)
     sys.argv[1:] = hydra_arguments([*more_settings, *other_arguments])
 
     def run_or_start_jobs(composed: DictConfig) -> Any:

@@ -17,6 +17,7 @@ from mtl_cli.config.schema_text import INTERPOLATION, Schema
 from mtl_cli.core.option_classes import option_class, option_names
 from mtl_cli.core.options import Options
 from mtl_cli.core.paths import conf_folder
+from mtl_cli.core.plugins import conf_folders
 
 SCHEMA_FOLDER = Path(__file__).with_name("schemas")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -70,7 +71,7 @@ def option_schemas(group: str) -> dict[str, Schema]:
 def require_keys(schema: Schema, group: str, option: str) -> None:
     """Changes the schema of an option's keys so that a file must set certain keys."""
     required = schema.pop("required", [])
-    set_elsewhere = set(values_in_file("config.yaml").get(group) or {})
+    set_elsewhere = set(values_of_group(group))
     if group == "dataset" and option:
         set_elsewhere.add("features")  # a generator declares them
     # If a file has a defaults list, another file may set the keys.
@@ -80,20 +81,27 @@ def require_keys(schema: Schema, group: str, option: str) -> None:
 
 
 def option_defaults(group: str, option: str) -> dict[str, Any]:
-    """Returns the values that an option's keys have in the YAML files of mtl-cli.
+    """Returns the values of an option's keys in YAML files of mtl-cli and of plugins.
 
     The default in the option's class may differ: it is for configurations that were
     saved before the key existed.
     """
-    values = dict(values_in_file("config.yaml").get(group) or {})
+    values = values_of_group(group)
     name = option or ("default" if group == "trainer" else "")
-    path = f"{group}/{name}.yaml"
-    return values | (values_in_file(path) if (conf_folder() / path).exists() else {})
+    for folder in (conf_folder(), *conf_folders()):
+        path = folder / group / f"{name}.yaml"
+        values |= values_in_file(path) if path.exists() else {}
+    return values
+
+
+def values_of_group(group: str) -> dict[str, Any]:
+    """Returns the values that `config.yaml` sets for all options of a group."""
+    return dict(values_in_file(conf_folder() / "config.yaml").get(group) or {})
 
 
 @functools.cache
-def values_in_file(path: str) -> dict[str, Any]:
-    values: Any = OmegaConf.to_container(OmegaConf.load(conf_folder() / path))
+def values_in_file(path: Path) -> dict[str, Any]:
+    values: Any = OmegaConf.to_container(OmegaConf.load(path))
     return dict(values)
 
 

@@ -1,7 +1,7 @@
 """Explains keys of the configuration, for `mtl-train --help KEY`.
 
 The package holds the texts in the JSON schema of an experiment, with all sections. So
-neither pydantic nor the classes of the keys are loaded.
+neither pydantic nor the classes of the keys are loaded, unless plugins add keys.
 """
 
 import json
@@ -13,6 +13,7 @@ from typing import NamedTuple
 from mtl_cli.config.schema_text import Schema, type_text, yaml_text
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import shown, suggest
+from mtl_cli.core.plugins import AXES, sources
 
 SCHEMA_FILE = Path(__file__).with_name("schemas") / "experiment.json"
 OPTION_KEYS = ("kind", "name", "generator")  # keys that choose an option of a group
@@ -36,7 +37,7 @@ def explain_keys(names: list[str]) -> str:
     Raises:
         ConfigError: if there is no such key.
     """
-    schema = json.loads(SCHEMA_FILE.read_text("utf-8"))
+    schema = experiment_schema()
     definitions = schema["$defs"]
     keys = list(keys_below(schema, definitions))
     texts = [
@@ -45,6 +46,16 @@ def explain_keys(names: list[str]) -> str:
         for path in find_paths(keys, name)
     ]
     return "\n\n".join(dict.fromkeys(filter(None, texts))) + "\n"
+
+
+def experiment_schema() -> Schema:
+    """Returns the schema of an experiment, with the keys of plugins if there are."""
+    if not any(s.is_plugin for axis in AXES for s in sources(axis).values()):
+        schema: Schema = json.loads(SCHEMA_FILE.read_text("utf-8"))
+        return schema
+    from mtl_cli.config.json_schema import run_schema  # imports all classes, so slow
+
+    return run_schema()
 
 
 def keys_below(
@@ -97,8 +108,7 @@ def key_text(path: str, keys: list[Key], definitions: Schema) -> str:
     options = {key.option for key in keys if key.path.rpartition(".")[0] == section}
     options_by_text: dict[str, dict[str, None]] = {}  # ordered sets of options
     for key in keys:
-        if key.path == path and "description" in key.schema:
-            text = meaning(key.schema, definitions)
+        if key.path == path and (text := meaning(key.schema, definitions)):
             options_by_text.setdefault(text, {})[key.option] = None
     parts = []
     for text, listed in options_by_text.items():
@@ -110,7 +120,7 @@ def key_text(path: str, keys: list[Key], definitions: Schema) -> str:
 
 def meaning(schema: Schema, definitions: Schema) -> str:
     """Returns what a key means, its values and its default, in indented lines."""
-    lines = WRAPPER.wrap(schema["description"])
+    lines = WRAPPER.wrap(schema.get("description", ""))
     values = type_text(schema, definitions)
     if "mapping" not in values:
         default = schema.get("default", "")

@@ -300,6 +300,17 @@ def test_jobs_of_a_sweep_know_the_plugins(start: Path) -> None:
         assert "mtl-train --plugins=mine model=" in log.read_text()
 
 
+def test_help_explains_the_keys_of_plugins(start: Path) -> None:
+    asked = ("--help", "shift", "model.factor", "heads")
+    code, text, error, _ = refused(start, "--plugins", "mine", *asked)
+    assert (code, error) == (0, "")
+    assert "model.shift  (scaled)\n    values: number; default: 0.5\n" in text
+    assert "model.factor  (scaled)\n    values: number; default: 2.0\n" in text
+    assert "`ordered` or `shifted`" in text
+    code, _, error, _ = refused(start, *asked)
+    assert (code, error[:40]) == (2, "mtl-train: error: --help: no key 'shift'")
+
+
 def test_processes_of_a_mirrored_run_know_the_plugins(start: Path) -> None:
     commands: list[list[str]] = []
     plugins.use_folders([start / "mine"])
