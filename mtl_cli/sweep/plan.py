@@ -12,9 +12,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
+from mtl_cli.config.overrides import KEYS_THAT_ADD_RUNS
 from mtl_cli.config.sweep_options import CompareOptions, SweepOptions
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.message_text import counted
 from mtl_cli.core.options import Count, Options, Seed
+from mtl_cli.sweep.plugin_settings import uses_basic_launcher
 
 # Hydra composes the configurations of all jobs before the first job starts. Too many
 # jobs would take hours and fill the memory before anything is trained.
@@ -45,20 +48,57 @@ def keys_of_values(values: dict[str, Any]) -> SweepKeys:
 
 def check_number_of_jobs(config: DictConfig) -> None:
     """Refuses a sweep with too many jobs, or with wrong values of `SweepKeys`."""
-    is_grid = str(config.hydra.sweeper._target_).startswith(BASIC_SWEEPER)
-    num_jobs = number_of_combinations(swept_settings(config)) if is_grid else 1
-    plain: Any = OmegaConf.to_container(config)
-    # The swept settings of a job may mend keys that cannot be resolved yet. If they do
-    # not, the job reports the error.
-    with contextlib.suppress(OmegaConfBaseException, KeyError):
-        keys = OmegaConf.create({key: plain[key] for key in SweepKeys.model_fields})
-        values: Any = OmegaConf.to_container(keys, resolve=True, throw_on_missing=True)
-        num_jobs *= keys_of_values(values).repeats
-    if num_jobs > MAX_JOBS:
+    num_jobs = number_of_combinations(swept_settings(config)) if is_grid(config) else 1
+    keys = keys_of_config(config)
+    if num_jobs * (keys.repeats if keys else 1) > MAX_JOBS:
         raise ConfigError(
             f"the sweep has more than {MAX_JOBS:,} jobs; give fewer values, or split "
             "the sweep"
         )
+
+
+def planned_jobs(config: DictConfig) -> str:
+    """Returns a text such as `6 jobs, up to 2 at a time`; "" if the number is unknown.
+
+    The number of twins is known only when the jobs are composed.
+    """
+    keys, swept = keys_of_config(config), swept_settings(config)
+    if keys is None:
+        return ""
+    # Jobs of the seeds 1 and 2 with `repeats=2` share the seed 2.
+    uncounted = {*KEYS_THAT_ADD_RUNS, *(["seed"] if keys.repeats > 1 else [])}
+    has_twins = keys.compare.single_task or keys.compare.scenarios
+    twins = " and their twins" if has_twins else ""
+    if not is_grid(config):
+        trials = config.hydra.sweeper.get("n_trials")  # not of a list of pairs
+        jobs = f" of {keys.repeats} jobs" if keys.repeats > 1 else ""
+        return f"{counted(trials, 'trial')}{jobs}{twins}" if trials else ""
+    num_jobs = number_of_combinations(swept) * keys.repeats
+    if num_jobs == 0 or any(s.key_or_group in uncounted for s in swept):
+        return ""
+    jobs = counted(num_jobs, "job")
+    if not uses_basic_launcher(config.hydra):
+        return f"{jobs}{twins}"
+    return f"{jobs}{twins}, up to {keys.sweep.jobs_at_once} at a time"
+
+
+def is_grid(config: DictConfig) -> bool:
+    """Whether Hydra's own sweeper makes the jobs: every combination of values."""
+    return str(config.hydra.sweeper._target_).startswith(BASIC_SWEEPER)
+
+
+def keys_of_config(config: DictConfig) -> SweepKeys | None:
+    """Reads the keys from a sweep's configuration; None if they cannot be resolved.
+
+    The swept settings of a job may mend such keys. If they do not, the job reports the
+    error.
+    """
+    plain: Any = OmegaConf.to_container(config)
+    with contextlib.suppress(OmegaConfBaseException, KeyError):
+        keys = OmegaConf.create({key: plain[key] for key in SweepKeys.model_fields})
+        values: Any = OmegaConf.to_container(keys, resolve=True, throw_on_missing=True)
+        return keys_of_values(values)
+    return None
 
 
 def swept_settings(config: DictConfig) -> list[Override]:

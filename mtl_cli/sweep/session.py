@@ -165,6 +165,9 @@ def start(config: DictConfig) -> None:
     current = open_session(folder, resume, plan.fixed_keys(settings))
     current.search_is_complete = optuna_search.resume_search(config, measure)
     plugin_settings.adapt_plugins(config)
+    jobs = plan.planned_jobs(config)
+    if jobs and not current.search_is_complete:
+        current.table.print_line(f"{jobs}, in {folder}")
 
 
 def open_session(folder: Path, resume: str, fixed_keys: set[str]) -> Session:

@@ -22,6 +22,7 @@ from mtl_cli.sweep.plan import (
     fixed_keys,
     number_of_combinations,
     number_of_values,
+    planned_jobs,
     settings_by_key,
     swept_settings,
 )
@@ -142,6 +143,34 @@ def test_jobs_are_counted_as_hydra_makes_them(
     overrides = OverridesParser.create().parse_overrides(settings)
     (jobs,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
     assert len(jobs) == expected
+
+
+@pytest.mark.parametrize(
+    ("fixed", "swept", "expected"),
+    [
+        ([], ["seed=1,2,3", "model=ple,mmoe"], "6 jobs, up to 2 at a time"),
+        (["repeats=5"], ["model=ple,mmoe"], "10 jobs, up to 2 at a time"),
+        (
+            ["compare.single_task=true"],
+            ["seed=1,2"],
+            "2 jobs and their twins, up to 2 at a time",
+        ),
+        (["repeats=2"], ["seed=1,2"], ""),  # both have the seed 2
+        ([], ["model=glob(mm*)"], "1 job, up to 2 at a time"),
+        ([], ["seed=glob(*)"], ""),
+        (["hydra/sweeper=optuna", "repeats=3"], [], "20 trials of 3 jobs"),
+    ],
+)
+def test_number_of_jobs_is_told_where_it_is_known(
+    fixed: list[str], swept: list[str], expected: str
+) -> None:
+    if "hydra/sweeper=optuna" in fixed:
+        pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="extra hpo")
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        fixed = ["sweep.jobs=2", *fixed]
+        config = compose("config", fixed, return_hydra_config=True)
+        config.hydra.overrides.task.extend(swept)
+        assert planned_jobs(config) == expected
 
 
 def sweep_of(settings: list[str], **params: object) -> DictConfig:
