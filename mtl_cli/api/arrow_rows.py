@@ -54,13 +54,10 @@ class FrameTable:
     def select(self, columns: list[str]) -> "pa.Table":
         import pyarrow as pa
 
-        from mtl_cli.columns.arrow_types import with_plain_types
-
         index_by_name = {name: i for i, name in enumerate(self.column_names)}
         frame = self.frame.iloc[:, [index_by_name[column] for column in columns]]
         try:
-            table = pa.Table.from_pandas(intervals_as_text(frame), preserve_index=False)
-            return with_plain_types(table)
+            return pa.Table.from_pandas(intervals_as_text(frame), preserve_index=False)
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             # The error may not name the column. So each column is converted alone,
             # until the call for the wrong column raises the error below.
@@ -124,7 +121,7 @@ def as_rows(table: object, method: str) -> "TableInMemory | None":
 
 def select_feature_columns(table: "Rows", request: "ColumnRequest") -> "pa.Table":
     """Selects the columns that features read, and converts them as training does."""
-    from mtl_cli.columns.arrow_types import with_plain_types
+    from mtl_cli.data.arrow_errors import plain_rows_in_memory
 
     rows = as_rows(table, "predict")
     if rows is None:
@@ -134,7 +131,7 @@ def select_feature_columns(table: "Rows", request: "ColumnRequest") -> "pa.Table
         )
     request.check("predict", "the table", rows.column_names)
     # A categorical column of pandas becomes a dictionary of Arrow.
-    return with_plain_types(rows.select(request.columns))
+    return plain_rows_in_memory(rows.select(request.columns), "predict")
 
 
 def rows_or_location(

@@ -4,6 +4,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
+from mtl_cli.core.errors import first_line
+
 
 def is_number(arrow_type: pa.DataType) -> bool:
     """Whether an Arrow type holds numbers or booleans."""
@@ -87,26 +89,29 @@ def common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
     return pa.int64() if are_integers and pa.uint64() not in (first, second) else None
 
 
-def with_plain_dictionary(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Converts a dictionary of string views to a dictionary of strings.
-
-    Arrow cannot look up string views by their indices. Other columns stay unchanged.
-    """
-    dtype = column.type
-    if not types.is_dictionary(dtype) or not types.is_string_view(dtype.value_type):
-        return column
-    values = pa.large_string()
-    chunks = [
-        pa.DictionaryArray.from_arrays(chunk.indices, chunk.dictionary.cast(values))
-        for chunk in column.chunks
-    ]
-    return pa.chunked_array(chunks, pa.dictionary(dtype.index_type, values))
+def with_plain_type(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    dtype = plain_type(column.type)
+    if not types.is_dictionary(column.type):
+        return column.cast(dtype)
+    # Arrow cannot cast dictionaries of lists, and cannot look up string views.
+    chunks = [x.dictionary.cast(dtype).take(x.indices) for x in column.chunks]
+    return pa.chunked_array(chunks, dtype)
 
 
 def with_plain_types(table: pa.Table) -> pa.Table:
-    columns = map(with_plain_dictionary, table.columns)
-    table = pa.table(list(columns), table.column_names)
-    return table.cast(pa.schema({f.name: plain_type(f.type) for f in table.schema}))
+    """Converts each column to its plain type.
+
+    Raises an `ArrowInvalid` that names the column if its cells are damaged, because
+    Arrow may crash on them later, or if Arrow cannot convert them.
+    """
+    columns = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        try:
+            column.validate(full=True)
+            columns[name] = with_plain_type(column)
+        except pa.ArrowException as error:
+            raise pa.ArrowInvalid(f"column '{name}': {first_line(error)}") from None
+    return pa.table(columns)
 
 
 def as_whole_numbers(times: pa.ChunkedArray) -> pa.ChunkedArray:

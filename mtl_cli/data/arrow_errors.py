@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+from mtl_cli.columns.arrow_types import with_plain_types
 from mtl_cli.core.errors import DataError, first_line
 from mtl_cli.core.other_files import UnsafeFileError
 
@@ -36,13 +37,15 @@ def is_row_too_long(error: pa.ArrowInvalid) -> bool:
     return "straddling object" in str(error)
 
 
-def check_cells(table: pa.Table) -> None:
-    """Refuses damaged cells, on which Arrow may crash later."""
-    for name, cells in zip(table.column_names, table.columns, strict=True):
-        try:
-            cells.validate(full=True)
-        except pa.ArrowInvalid as error:
-            raise pa.ArrowInvalid(f"column '{name}': {first_line(error)}") from None
+def plain_rows_in_memory(table: pa.Table, key: str) -> pa.Table:
+    """Converts the columns of a caller's table to plain types.
+
+    `key` names the table in errors about damaged cells.
+    """
+    try:
+        return with_plain_types(table)
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{key}: {first_line(error)}; convert the column") from None
 
 
 @contextlib.contextmanager

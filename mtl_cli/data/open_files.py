@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from mtl_cli.columns.arrow_types import common_type, plain_type, with_plain_types
 from mtl_cli.core.errors import DataError
-from mtl_cli.data.arrow_errors import check_cells, read_errors
+from mtl_cli.data.arrow_errors import read_errors
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.columnar_file import ColumnarFile
 from mtl_cli.data.csv_file import CsvFile
@@ -78,7 +78,6 @@ def open_columnar(files: Files, request: ColumnRequest) -> tuple[RowsByFile, Rea
             with open_columnar_file(files, file_path) as file:
                 for batch in file.batches(request.columns, max_rows):
                     table = pa.Table.from_batches([batch]).select(request.columns)
-                    check_cells(table)
                     # Plain types have no dictionaries. Each file has its own
                     # dictionaries, so the same index could mean different values in
                     # two files.

@@ -7,10 +7,10 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from mtl_cli.columns.arrow_types import with_plain_types
 from mtl_cli.core.atomic_write import temporary_folder
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.locations import Location, location_name
+from mtl_cli.data.arrow_errors import plain_rows_in_memory
 from mtl_cli.data.sources import Source, open_source, schemas_of_table, with_format_of
 from mtl_cli.data.stdin import STDIN, copied_stdin
 from mtl_cli.evaluation.plan import EvaluationPlan, plan_evaluation
@@ -84,5 +84,5 @@ def open_in_memory(
     if not table.num_rows:
         raise DataError("TABLE: the table has no rows")
     plan.request.check("TABLE", name, columns)
-    rows = with_plain_types(table.select(plan.request.columns))
+    rows = plain_rows_in_memory(table.select(plan.request.columns), "TABLE")
     return Source(name, rows.num_rows, read=lambda _: iter([rows])), plan

@@ -873,6 +873,23 @@ def test_dictionary_of_views_is_read_as_its_texts():
         assert found["word"].type == pa.large_string()
 
 
+@pytest.mark.parametrize("dtype", [pa.list_(pa.int64()), pa.struct({"a": pa.int64()})])
+def test_dictionary_of_nested_values_is_read_as_its_values(dtype):
+    values = [[1, 2], []] if pa.types.is_list(dtype) else [{"a": 1}, {"a": 2}]
+    indices = pa.array([0, None, 1])
+    cells = pa.DictionaryArray.from_arrays(indices, pa.array(values, dtype))
+    found = with_plain_types(pa.table({"x": pa.chunked_array([cells, cells[1:]])}))
+    assert found["x"].type == dtype
+    assert found["x"].to_pylist() == [values[0], None, values[1], None, values[1]]
+
+
+def test_column_that_arrow_cannot_convert_is_named():
+    lists = pa.DictionaryArray.from_arrays(pa.array([0]), pa.array([[1]]))
+    cells = pa.ListArray.from_arrays([0, 1], lists)
+    with pytest.raises(pa.ArrowInvalid, match=r"^column 'x': Unsupported cast"):
+        with_plain_types(pa.table({"x": cells}))
+
+
 def test_generated_categories_are_read_as_their_texts():
     words = pa.array(["a", None, "b"])
     table = pa.table({"word": words.dictionary_encode(), "rest": words})

@@ -213,6 +213,17 @@ def test_wrong_cells_and_wrong_tables_are_told_in_one_line(model: Model) -> None
         assert "\n" not in str(raised.value)
 
 
+def test_damaged_texts_of_arrow_are_refused(model: Model) -> None:
+    latin = pa.array([b"K\xf6ln"] * 9)
+    table = rows(9).to_pandas().drop(columns="item")
+    damaged = pa.Table.from_pandas(table).append_column(
+        "item", pa.Array.from_buffers(pa.string(), 9, latin.buffers())
+    )
+    for use in (model.predict, model.evaluate):
+        with pytest.raises(mtl_cli.DataError, match=r"^\w+: column 'item': .*UTF8"):
+            use(damaged)
+
+
 class StreamOnly:
     """A table of another library, of which Arrow knows the stream alone."""
 
