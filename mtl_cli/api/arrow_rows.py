@@ -64,7 +64,9 @@ class FrameTable:
             if len(columns) > 1:
                 for column in columns:
                     self.select([column])
-            reason = "; ".join(map(str, error.args))
+            # Arrow's errors hold several texts, and UnicodeEncodeErrors also the cell.
+            is_arrow = isinstance(error, pa.ArrowException)
+            reason = "; ".join(error.args) if is_arrow else first_line(error)
             raise DataError(
                 f"{self.method}: column {columns[0]}: {reason}; convert the column, or "
                 "give all its cells one type"

@@ -206,11 +206,14 @@ def test_wrong_cells_and_wrong_tables_are_told_in_one_line(model: Model) -> None
         "but got list": [1, 2],
         "but got str; mtl-predict reads files": "events.parquet",
         "predict: .*item": frame.assign(item=[1, "a", {}] * 3),
+        "column item: .*surrogates not allowed; ": frame.assign(
+            item=pd.Series(["\ud800"] * len(frame), dtype=object)
+        ),
     }
     for message, table in wrong.items():
         with pytest.raises(mtl_cli.DataError, match=message) as raised:
             model.predict(table)
-        assert "\n" not in str(raised.value)
+        assert "\n" not in str(raised.value) and str(raised.value).encode()
 
 
 def test_damaged_texts_of_arrow_are_refused(model: Model) -> None:
