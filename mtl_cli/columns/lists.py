@@ -13,7 +13,13 @@ import pyarrow.compute as pc
 
 from mtl_cli.columns.arrow_types import is_id, is_list, is_text
 from mtl_cli.columns.cells import empty_as_null
-from mtl_cli.columns.numeric import FLOAT32_MAX, CellError, Floats, as_numbers
+from mtl_cli.columns.numeric import (
+    FLOAT32_MAX,
+    VECTOR_FIX,
+    CellError,
+    Floats,
+    as_numbers,
+)
 from mtl_cli.columns.vocabulary import Categorical, Integers, as_array, as_categorical
 from mtl_cli.core.errors import DataError
 
@@ -53,7 +59,7 @@ def read_tokens(
         raise DataError(
             f"feature {name}: needs lists of whole numbers or text, but the column "
             f"holds {column.type}; convert the values to text if they are ids, or "
-            "write each number of a vector into a column of its own"
+            f"{VECTOR_FIX}"
         )
     weights = np.ones(len(row_numbers))
     if weight_column is not None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.columns.arrow_types import is_number, is_text, nearest_float64
+from mtl_cli.columns.arrow_types import is_list, is_number, is_text, nearest_float64
 from mtl_cli.columns.cells import Mask, empty_as_null, first_unconvertible_cell
 from mtl_cli.core.errors import DataError, RowError
 from mtl_cli.core.learnt_values import check_number
@@ -18,6 +18,8 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.graphs.base import GraphOps
 
 Floats = npt.NDArray[np.float64]
+# What the user can do about a column of lists of numbers.
+VECTOR_FIX = "write each number of a vector into a column of its own"
 FLOAT32_MAX = float(np.finfo("float32").max)
 
 
@@ -88,9 +90,9 @@ def as_numbers(
             fault = f"holds {shown(column[row].as_py())}, not a number"
             raise CellError(message_start, row, fault, fix) from None
     elif not (is_number(column.type) or pa.types.is_null(column.type)):
+        fix = VECTOR_FIX if is_list(column.type) else "convert the column to numbers"
         raise DataError(
-            f"{message_start}: needs numbers, but the column holds {column.type}; "
-            "convert the column to numbers"
+            f"{message_start}: needs numbers, but the column holds {column.type}; {fix}"
         )
     x = pc.fill_null(nearest_float64(column), float("nan"))
     return np.asarray(x, "float64")

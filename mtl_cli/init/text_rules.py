@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mtl_cli.columns.numeric import VECTOR_FIX
 from mtl_cli.init.column_profile import MAX_CATEGORIES, ColumnProfile, ListProfile
 from mtl_cli.init.column_proposal import (
     ColumnProposal,
@@ -55,7 +56,8 @@ def list_column(column: ColumnProfile) -> ColumnProposal | None:
     if pa.types.is_floating(elements.arrow_type) or not are_ids:
         remark = (
             f"no feature reads lists of {elements.arrow_type}, except numbers as the "
-            "weights of a sequence: convert the values to text or whole numbers"
+            "weights of a sequence: convert the values to text if they are ids, or "
+            f"{VECTOR_FIX}"
         )
         return leave_out(column, remark)
     if elements.counts.max() == 1:

@@ -754,6 +754,12 @@ TYPES = {
     "structs_as_numbers": (STRUCTS, f"{NUMBERS} struct<a: int64>;", {"features": X}),
     "binary_as_numbers": (BINARIES, f"{NUMBERS} binary;", {"features": BUCKETS}),
     "lists_as_numbers": (LISTS, f"{NUMBERS} list<", {"features": BUCKETS}),
+    "vectors_as_numbers": (
+        pa.array([[1.5], [2.0]] * 4, pa.list_(pa.float32(), 1)),
+        f"{NUMBERS} fixed_size_list<...; write each number of a vector into a column "
+        "of its own [{file}]",
+        {"features": X},
+    ),
     "text_as_numbers": (
         pa.array(["1", "a"] * 4),
         "feature x: row 2 holds 'a', not a number; correct the cell; or, if the column "

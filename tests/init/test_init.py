@@ -411,6 +411,8 @@ def test_longest_sequences_do_not_set_the_length(run: Run) -> None:
     assert "max_length" not in line_of("shop", "words").partition("#")[2]
     assert "no feature reads lists of double" in line_of("shop", "vector")
     assert "except numbers as the weights of a sequence" in line_of("shop", "vector")
+    fix = "or write each number of a vector into a column of its own"
+    assert fix in line_of("shop", "vector")
 
 
 def test_times_of_every_form_split_and_are_no_features(run: Run) -> None:
