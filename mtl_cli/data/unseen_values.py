@@ -7,13 +7,16 @@ import pyarrow as pa
 
 from mtl_cli.columns.arrow_types import is_list
 from mtl_cli.columns.vocabulary import as_categorical, common_spelling
-from mtl_cli.core.message_text import line_if_any, shown
+from mtl_cli.core.message_text import comma_list, line_if_any, shown
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
 
 MIN_ROWS = 10  # fewer rows do not show that most values are unseen
 # Numbers outside the range of the training rows are normal if few rows have them.
 MIN_OUTSIDE_FRACTION = 0.05
+# If at least this fraction of the rows has unseen values, these are probably written in
+# another way than those of the training rows.
+NEARLY_ALL = 0.99
 
 
 class UnseenValues:
@@ -54,6 +57,15 @@ class UnseenValues:
                 text = f"{value!r}; training rows have {known!r}"
         self.examples[name] = text
 
+    def known_values(self, name: str) -> str:
+        """Returns a text with a few values of the training rows, or ""."""
+        # A vocabulary joins the values of several columns by an unreadable character.
+        if len(self.features.by_name[name].source_columns(name)) > 1:
+            return ""
+        values = self.features.learnt_of_table_owner(name).get("vocabulary", [])
+        known = comma_list(map(shown, values), max_items=3)
+        return f"; training rows have {known}" if known else ""
+
     def warnings(self, only_suspicious: bool = False) -> list[str]:
         """Returns a line about values and a line about numbers, if there are any.
 
@@ -68,7 +80,10 @@ class UnseenValues:
             are_most = self.num_rows >= MIN_ROWS and fraction > 1 / 2
             if only_suspicious and not (are_most or name in self.misspelt):
                 continue
-            item = f"{name} ({fraction:.1%}, such as {self.examples[name]})"
+            example = self.examples[name]
+            if fraction >= NEARLY_ALL and name not in self.misspelt:
+                example += self.known_values(name)
+            item = f"{name} ({fraction:.1%}, such as {example})"
             if not self.features.by_name[name].numeric:
                 with_values.append(item)
             elif fraction >= MIN_OUTSIDE_FRACTION:

@@ -327,7 +327,7 @@ def test_set_value_may_be_empty_or_unseen(
         run, tmp_path, "--set", "price=", "--set", "user=5", "--set", "age=30"
     )
     warnings = capsys.readouterr().err.splitlines()
-    assert "user (100.0%, such as '5')" in warnings[0]
+    assert "user (100.0%, such as '5'; training rows have '" in warnings[0]
     frame = rows(100, seed=1).to_pandas().assign(price=None, user=5, age=30.0)
     frame.to_parquet(tmp_path / "with.parquet")
     assert predicted(run, tmp_path / "with.parquet", "-o", tmp_path / "w.parquet") == 0

@@ -62,6 +62,18 @@ def test_another_spelling_of_a_training_value_is_named(
     assert expected.removesuffix(")") in unseen.warnings()[0]
 
 
+def test_training_values_are_named_if_all_values_are_unknown() -> None:
+    unseen = counted(table(["7.0", "new"], [0, 1], ["x|y", "z"]))
+    (line,) = unseen.warnings()
+    for item in (
+        "is_new (100.0%, such as 0; training rows have 'False', 'True')",
+        "tags (100.0%, such as 'x|y'; training rows have 'a', 'b')",
+        "pair (100.0%, such as '7.0', 0)",
+        "user (50.0%, such as 'new')",
+    ):
+        assert item in line
+
+
 @pytest.mark.parametrize(("num_new", "is_told"), [(5, False), (6, True)])
 def test_new_values_are_suspicious_in_more_than_half_of_ten_rows(
     num_new: int, is_told: bool
