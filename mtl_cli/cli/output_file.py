@@ -31,6 +31,8 @@ def check_output_file(flag: str, path: Path, options: Namespace) -> None:
     check_outside_run(path, options.run, f"{flag}: ")
     if not os.path.lexists(path):
         return
+    if path.is_dir():
+        raise ConfigError(f"{flag}: {path} is a folder; give the name of a file")
     # The written file would replace a broken link.
     if not (options.force and (path.is_file() or not path.exists())):
         raise ConfigError(

@@ -348,6 +348,7 @@ WRONG = {
     "no_output": (["RUN", "TEST"], 2, "the following arguments are required: -o"),
     "folder": (["RUN", "TEST", "-o", "no/o.csv"], 2, "-o: the folder no cannot be"),
     "exists": (["RUN", "TEST", "-o", "old.csv"], 2, "-o: old.csv exists"),
+    "is_folder": (["RUN", "TEST", "-o", "in", "--force"], 2, "-o: in is a folder"),
     "table": (["RUN", "old.csv", "-o", "./old.csv", "--force"], 2, "a file of TABLE"),
     "pattern": (["RUN", "ol*.csv", "-o", "old.csv", "--force"], 2, "a file of TABLE"),
     "own": (["RUN", "TEST", "-o", "RUN/o.csv"], 2, "lies in the folder of the run"),
