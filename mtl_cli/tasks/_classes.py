@@ -65,7 +65,7 @@ class ClassTask(Task):
                 message_start,
                 row,
                 f"holds {shown(wrong_value)}, which is not in `classes`",
-                f"correct the value, or add it to `classes`{hint}",
+                f"correct the value, or add {shown(wrong_value)} to `classes`{hint}",
                 count_text,
             )
         return labels

@@ -854,7 +854,7 @@ TYPES = {
     "class_numbers_of_words": (
         WORDS,
         "dataset.tasks.plan: column 'x': row 1 holds 'no', which is not in `classes` "
-        "(8 such rows)",
+        "(8 such rows); correct the value, or add 'no' to `classes`",
         {"tasks": {"plan": PLAN["plan"] | {"classes": [1, 2]}}},
     ),
     "words_as_weights": (
