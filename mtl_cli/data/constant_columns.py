@@ -84,5 +84,6 @@ def one_cell(column: str, value: Any, option: str) -> pa.Array:
         return cells
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise ConfigError(
-            f"{option} {column}: {first_line(error)}; give a number or a text"
+            f"{option} {column}: {first_line(error)}; give a text, a finite float, or "
+            "a whole number of at most 64 bits"
         ) from None

@@ -49,7 +49,7 @@ def test_nan_is_an_empty_cell_which_json_can_hold() -> None:
 
 
 def test_infinity_which_json_cannot_hold_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"^set a: .*; give a number or a text$"):
+    with pytest.raises(ConfigError, match=r"^set a: .*; give a text, a finite float"):
         with_constants(FEATURES, {"a": float("inf")}, "set")
 
 

@@ -176,7 +176,8 @@ def test_wrong_set_columns_are_told_in_one_line(model: Model) -> None:
             "user": 1.5
         },
         "predict: set price: the value holds 'high', not a number$": {"price": "high"},
-        "predict: set price: .*; give a number or a text$": {"price": object()},
+        "predict: set price: .*; give a text, a finite float,": {"price": object()},
+        "predict: set price: .* too large .* of at most 64 bits$": {"price": 2**70},
     }
     for message, values_to_set in wrong.items():
         with pytest.raises(mtl_cli.ConfigError, match=message) as raised:
