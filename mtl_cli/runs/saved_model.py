@@ -199,6 +199,8 @@ def named_model_damage(run: Path) -> Iterator[None]:
         yield
     except ValidationError as error:
         raise DataError(f"{run / SPEC}: {first_problem(error)}") from None
+    except NotADirectoryError:
+        raise DataError(f"{run} is not a folder; name the folder of a run") from None
     except (*DAMAGED_FILE_ERRORS, UserWarning) as error:
         raise DataError(
             f"{run} holds no complete model: {type(error).__name__}: "

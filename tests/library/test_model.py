@@ -547,6 +547,9 @@ def test_evaluation_of_what_is_no_table_is_refused(
 def test_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(mtl_cli.DataError, match="holds no complete model"):
         mtl_cli.load(tmp_path)
+    (tmp_path / "train.py").touch()
+    with pytest.raises(mtl_cli.DataError, match=r"train.py is not a folder; name the"):
+        mtl_cli.load(tmp_path / "train.py")
 
 
 def test_run_reads_what_its_folder_holds(run: mtl_cli.Run) -> None:
