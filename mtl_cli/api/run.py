@@ -8,7 +8,14 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, MtlError, first_line
+from mtl_cli.core.errors import (
+    DAMAGED_FILE_ERRORS,
+    ConfigError,
+    DataError,
+    MtlError,
+    first_line,
+)
+from mtl_cli.core.message_text import shown
 from mtl_cli.core.other_files import MAX_BYTES, check_regular, read_json_object
 
 if TYPE_CHECKING:
@@ -38,8 +45,14 @@ class Run:
     def __init__(
         self, folder: "str | PathLike[str]", has_only_checked: bool = False
     ) -> None:
+        try:
+            path = Path(folder).resolve()
+        except (TypeError, ValueError):
+            raise ConfigError(
+                f"Run: folder: expected the path of a folder, but got {shown(folder)}"
+            ) from None
         # A frozen dataclass does not allow `self.folder = ...`.
-        object.__setattr__(self, "folder", Path(folder).resolve())
+        object.__setattr__(self, "folder", path)
         object.__setattr__(self, "has_only_checked", has_only_checked)
 
     def __fspath__(self) -> str:

@@ -552,6 +552,12 @@ def test_folder_without_a_model_is_refused(tmp_path: Path) -> None:
         mtl_cli.load(tmp_path / "train.py")
 
 
+@pytest.mark.parametrize("folder", [None, 7, "a\0b"])
+def test_run_of_what_is_no_path_is_refused_in_one_line(folder: Any) -> None:
+    with pytest.raises(mtl_cli.ConfigError, match=r"^Run: folder: expected the path"):
+        mtl_cli.Run(folder)
+
+
 def test_run_reads_what_its_folder_holds(run: mtl_cli.Run) -> None:
     assert run.metrics == json.loads((run.folder / "metrics.json").read_text())
     assert run.history["epoch"].tolist() == [1, 2]
