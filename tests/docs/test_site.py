@@ -122,6 +122,13 @@ def test_every_mark_of_every_page_is_filled(hooks: ModuleType) -> None:
         assert "<!--" not in hooks.on_page_markdown(marked), page
 
 
+def test_page_of_the_reference_says_if_the_build_fills_it() -> None:
+    for page in (DOCS / "reference").glob("*.md"):
+        text = page.read_text("utf-8")
+        is_filled = "<!-- " in text or "\n::: " in text
+        assert ("when the site is built (`make docs`)" in text) == is_filled, page
+
+
 @pytest.mark.slow
 def test_site_builds_strictly_and_requests_nothing_from_other_hosts(
     tmp_path: Path,
