@@ -2,11 +2,13 @@
 
 import hashlib
 import re
+from collections.abc import Collection
+from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-from mtl_cli.config.overrides import without_signs
+from mtl_cli.config.overrides import key_of_setting, without_signs
 
 # The largest number of characters of a name before its hash.
 MAX_LENGTH_BEFORE_HASH = 80
@@ -57,12 +59,15 @@ def is_swept(setting: str) -> bool:
         return False
 
 
-def job_name(settings: list[str]) -> str:
+def job_name(
+    settings: list[str], fixed_keys: Collection[str] = (), sweep: Path | None = None
+) -> str:
     """Returns the name of a job's folder, made of the job's settings.
 
     The model and the seed come first, the other settings follow in alphabetical order.
-    The name does not depend on which settings the sweep varies, so that a later sweep
-    with more values finds the jobs.
+    In a name that is cut, settings of `fixed_keys`, which have the same value in all
+    jobs of the sweep, come last. If the folder `sweep` holds a cut name of the same
+    settings, this name is returned: an earlier sweep may have had other fixed keys.
 
     >>> job_name(["encoder=dcn", "seed=1", "model=ple"])
     'model=ple,seed=1,encoder=dcn'
@@ -74,17 +79,23 @@ def job_name(settings: list[str]) -> str:
         for setting in sorted(map(without_signs, settings))
         if not setting.startswith((*EXECUTION_PREFIXES, "sweep="))
     ]
-    in_order = sorted(
-        job_settings,
-        key=lambda setting: [not setting.startswith(first) for first in FIRST_PREFIXES],
-    )
-    text = ",".join(in_order) or "defaults"
-    name = safe_name(text)
-    if name == text and len(name) <= MAX_LENGTH_BEFORE_HASH:
-        return name
+
+    def text_with_last(last_keys: Collection[str]) -> str:
+        def order(setting: str) -> list[bool]:
+            is_first = [setting.startswith(first) for first in FIRST_PREFIXES]
+            return [*(not x for x in is_first), key_of_setting(setting) in last_keys]
+
+        return ",".join(sorted(job_settings, key=order)) or "defaults"
+
+    text = text_with_last(())
+    if safe_name(text) == text and len(text) <= MAX_LENGTH_BEFORE_HASH:
+        return text
     # A sweep may have 100,000 jobs. With 6 digits, some of them would share a folder.
-    short_name = name[:MAX_LENGTH_BEFORE_HASH]
-    return f"{short_name}-{short_hash(job_settings, num_digits=12)}"
+    ending = f"-{short_hash(job_settings, num_digits=12)}"
+    for folder in sweep.glob(f"*{ending}") if sweep else ():
+        return folder.name
+    name = safe_name(text_with_last(fixed_keys))
+    return f"{name[:MAX_LENGTH_BEFORE_HASH]}{ending}"
 
 
 def safe_name(text: str) -> str:

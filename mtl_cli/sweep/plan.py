@@ -107,13 +107,24 @@ def swept_settings(config: DictConfig) -> list[Override]:
 
 
 def fixed_keys(settings: list[Override]) -> set[str]:
-    """Returns the keys that have the same value in all jobs.
+    """Returns the keys that have the same value in all jobs, also in twins and repeats.
 
     Keys of the model and the seed are left out: twins and repeats change them.
     """
-    varied = {s.key_or_group for s in settings if s.is_sweep_override()}
-    keys = {s.key_or_group for s in settings} - varied - {"seed", "model"}
+    keys = keys_with_one_value(settings) - {"seed", "model"}
     return {key for key in keys if not key.startswith("model.")}
+
+
+def keys_with_one_value(settings: list[Override]) -> set[str]:
+    """Returns the keys that a sweep sets, but does not vary."""
+    varied = {s.key_or_group for s in settings if varies(s)}
+    return {s.key_or_group for s in settings} - varied
+
+
+def varies(setting: Override) -> bool:
+    """Whether a setting has several values. `choice(4)` has one."""
+    has_one = setting.is_discrete_sweep() and number_of_values(setting) == 1
+    return setting.is_sweep_override() and not has_one
 
 
 def settings_by_key(config: DictConfig) -> list[Override]:

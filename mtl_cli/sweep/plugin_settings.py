@@ -5,6 +5,7 @@ import os
 import re
 import stat
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ LIST_SWEEPER = "hydra_plugins.list_sweeper_plugin"
 SUBMITIT = "hydra_plugins.hydra_submitit_launcher"
 RAY = "hydra_plugins.hydra_ray_launcher"
 
+# The key of Hydra that holds the keys which names of folders should leave out.
+FIXED_KEYS = "hydra.job.config.override_dirname.exclude_keys"
 MISSING = object()  # stands for the value of a key that a configuration lacks
 # A folder of `new_submitit_folder` has a name that begins with this prefix.
 SUBMITIT_PREFIX = "start-"
@@ -74,18 +77,23 @@ def remove_replaced_params(config: DictConfig) -> None:
         }
 
 
-def adapt_plugins(config: DictConfig) -> None:
+def adapt_plugins(config: DictConfig, fixed_keys: Collection[str] = ()) -> None:
     """Changes a sweep's composed configuration before Hydra composes the jobs.
 
     Hydra composes each job's configuration again, from `config.hydra.overrides`. So the
     resolved path of the sweep's folder is added to these overrides: a `${seed}` in the
-    path would differ between jobs, and a cluster may start a job in another folder.
+    path would differ between jobs, and a cluster may start a job in another folder. So
+    are the keys that have the same value in all jobs, for the names of folders.
     """
     folder = Path(config.hydra.sweep.dir).absolute()
     launcher, sweeper = config.hydra.launcher, config.hydra.sweeper
     with open_dict(config):
         config.hydra.overrides.hydra.extend(
-            [f"hydra.sweep.dir={quoted(str(folder))}", "hydra.sweep.subdir=."]
+            [
+                f"hydra.sweep.dir={quoted(str(folder))}",
+                "hydra.sweep.subdir=.",
+                f"{FIXED_KEYS}=[{','.join(map(quoted, sorted(fixed_keys)))}]",
+            ]
         )
         if str(sweeper._target_).startswith(LIST_SWEEPER):
             for section in ("list_params", "grid_params"):

@@ -164,7 +164,7 @@ def start(config: DictConfig) -> None:
     folder, resume = Path(config.hydra.sweep.dir), config.get("resume", "auto")
     current = open_session(folder, resume, plan.fixed_keys(settings))
     current.search_is_complete = optuna_search.resume_search(config, measure)
-    plugin_settings.adapt_plugins(config)
+    plugin_settings.adapt_plugins(config, plan.keys_with_one_value(settings))
     jobs = plan.planned_jobs(config)
     if jobs and not current.search_is_complete:
         current.table.print_line(f"{jobs}, in {folder}")

@@ -115,13 +115,14 @@ def new_jobs(variants: list[Variant], threads: int) -> list[Job]:
     hydra_config = HydraConfig.get()
     number = str(hydra_config.job.num)
     sweep = Path(hydra_config.runtime.output_dir)
+    fixed_keys = hydra_config.job.config.override_dirname.exclude_keys
     secrets = tracked_secrets()
     plugins = used_folders()
     jobs = []
     for i, (values, settings, choices) in enumerate(variants, 1):
         record = JobRecord(
             number=f"{number}.{i}" if len(variants) > 1 else number,
-            name=job_name(mask_secrets(settings)),
+            name=job_name(mask_secrets(settings), fixed_keys, sweep),
             settings=[without_added_prefix(setting) for setting in settings],
         )
         jobs.append(Job(record, values, choices, sweep, threads, secrets, plugins))

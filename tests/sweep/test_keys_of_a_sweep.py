@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hydra import compose, initialize, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.conf import JobConf
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
@@ -37,7 +38,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     hydra = SimpleNamespace(
         runtime=SimpleNamespace(**runtime),
         overrides=SimpleNamespace(task=[]),
-        job=SimpleNamespace(num=0),
+        job=OmegaConf.structured(JobConf(num=0)),
     )
     jobs: Started = []
     monkeypatch.chdir(tmp_path)

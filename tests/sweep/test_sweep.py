@@ -45,6 +45,7 @@ from mtl_cli.runs.job_records import RECORDS, JobRecord, mark_as_stopped, read_r
 from mtl_cli.sweep import job, job_processes, job_table, optuna_search, session
 from mtl_cli.sweep.folder_names import job_name, sweep_name
 from mtl_cli.sweep.job_table import JobTable
+from mtl_cli.sweep.plan import keys_with_one_value, settings_by_key
 from mtl_cli.sweep.search_measure import row_settings
 from mtl_cli.sweep.session import Session, check_sweep_folder
 
@@ -877,6 +878,22 @@ def test_folder_of_a_job_begins_with_model_and_seed_and_keeps_them_when_cut() ->
     assert job_name(settings) == job_name(settings[::-1]) == name
     long_path = f"++dataset.train={'a' * 100}.csv"
     assert job_name([long_path, *settings]).startswith("model=mmoe,seed=2,dataset.tr")
+
+
+def test_cut_name_of_a_job_holds_what_differs_between_the_jobs(tmp_path: Path) -> None:
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        config = compose("config", return_hydra_config=True)
+        task = [f"++dataset.train={'a' * 100}.csv", "model=mmoe,ple"]
+        task += ["model.gate=choice(top_k)", "model.top_k=1,2"]
+        config.hydra.overrides.task.extend(task)
+        keys = keys_with_one_value(settings_by_key(config))
+    assert keys == {"dataset.train", "model.gate"}
+    job = [task[0], "model=mmoe", "model.gate=top_k", "model.top_k=2"]
+    name = job_name(job, keys, tmp_path)
+    assert name.startswith("model=mmoe,model.top_k=2,dataset.train=aaa")
+    (tmp_path / name).mkdir()
+    # A later sweep into the same folder, which varies another key, finds the job.
+    assert job_name(job, {"model.top_k"}, tmp_path) == name
 
 
 @pytest.mark.slow
