@@ -13,6 +13,9 @@ from mtl_cli.core import compile_cache
 
 TINY = [
     "dataset=synthetic_mmoe",
+    "dataset.train_rows=2000",
+    "dataset.test_rows=500",
+    "dataset.dimensions=10",
     "model=shared_bottom",
     "trainer.epochs=1",
     "trainer.compile=true",

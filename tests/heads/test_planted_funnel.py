@@ -5,7 +5,7 @@ from helpers.funnel_runs import METHODS, PROBLEMS, SEEDS, scores
 from helpers.structure_runs import gain
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_escm2_is_ahead_of_esmm_on_pcvr_over_all_impressions() -> None:
     problem = PROBLEMS["clicked rows convert more"]
     runs = [

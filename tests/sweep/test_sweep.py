@@ -1261,9 +1261,9 @@ def test_live_table_keeps_one_line_per_job_and_whole_numbers_on_a_narrow_termina
 @pytest.mark.slow
 def test_many_jobs_leave_no_memory_or_files_behind(start: Path) -> None:
     sizes = []
-    command = ["-m", "seed=range(100,300)", "hydra.sweep.dir=sweep"]
+    command = ["-m", "seed=range(100,180)", "hydra.sweep.dir=sweep"]
     with started_command(start, *command) as process:
-        for number in (40, 190):
+        for number in (20, 75):
             wait_for_job(start / "sweep" / ".jobs" / f"{number}.json")
             descriptors = len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
             pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
@@ -1272,7 +1272,7 @@ def test_many_jobs_leave_no_memory_or_files_behind(start: Path) -> None:
     assert process.returncode == 0, err
     (files, megabytes), (files_later, megabytes_later) = sizes
     assert abs(files_later - files) <= 4  # of the jobs that run at that moment
-    assert megabytes_later - megabytes < 30  # 150 configurations, 0.1 MB each
+    assert megabytes_later - megabytes < 11  # 0.2 MB for each of 55 jobs
 
 
 def wait_for_job(record: Path) -> None:
