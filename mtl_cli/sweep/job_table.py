@@ -37,6 +37,8 @@ class JobTable:
         self.folder = folder
         self.fixed_keys = fixed_keys  # the keys that have the same value in all jobs
         self.console = new_console()
+        # Shown when the first job starts, so not if the sweep is refused before.
+        self.first_line = ""
         # The first error of writing to stdout. The jobs go on after such an error.
         self.output_error: WriteError | None = None
         self.shown_as_ended: set[str] = set()  # numbers of jobs
@@ -101,13 +103,20 @@ class JobTable:
         with Live(console=self.console, transient=True, refresh_per_second=4) as live:
             while not self.is_over.wait(POLL_SECONDS):
                 records = self.records()
+                self.print_first_line(records)
                 self.update_leaderboard(records)
                 max_rows = max(3, self.console.height - 5)
                 live.update(self.rich_table(records[-max_rows:], one_line=True))
 
+    def print_first_line(self, records: list[JobRecord]) -> None:
+        if self.first_line and records:
+            self.print_line(self.first_line)
+            self.first_line = ""
+
     def print_ended_jobs(self) -> None:
         """Prints one line for each job that has ended since the last call."""
         records = self.records()
+        self.print_first_line(records)
         for record in records:
             if record.status != "running" and record.number not in self.shown_as_ended:
                 self.shown_as_ended.add(record.number)

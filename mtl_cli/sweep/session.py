@@ -167,7 +167,7 @@ def start(config: DictConfig) -> None:
     plugin_settings.adapt_plugins(config, plan.keys_with_one_value(settings))
     jobs = plan.planned_jobs(config)
     if jobs and not current.search_is_complete:
-        current.table.print_line(f"{jobs}, in {folder}")
+        current.table.first_line = f"{jobs}, in {folder}"
 
 
 def open_session(folder: Path, resume: str, fixed_keys: set[str]) -> Session:

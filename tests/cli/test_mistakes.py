@@ -355,8 +355,6 @@ QUESTIONS = [
     ("export", "--help", "RUN"),
     ("doctor", "--help", "mtl-doctor"),
 ]
-TAKING_ARGUMENTS = ("predict", "evaluate", "export", "doctor")  # of their `main`
-
 
 ASK = f"""
 import importlib, sys
@@ -365,7 +363,7 @@ for command, flags, expected in {QUESTIONS}:
     sys.argv = [f"mtl-{{command}}", *flags.split()]
     print("asked", command, flags)
     try:
-        code = main(*[sys.argv[1:]] if command in {TAKING_ARGUMENTS} else [])
+        code = main(*[] if command == "train" else [sys.argv[1:]])
     except SystemExit as stop:
         code = stop.code
     loaded = set({SLOW_IMPORTS}) & set(sys.modules)

@@ -630,7 +630,7 @@ def test_jobs_are_checked_with_the_values_that_hydra_gives_them(start: Path) -> 
     message = f"tasks: no task '{start / 'other'}' in dataset small"
     assert ended.returncode == 2
     assert message in ended.stderr
-    assert message in ended.stdout.splitlines()[1]  # the warning
+    assert message in ended.stdout.splitlines()[0]  # the warning
 
 
 def test_wrong_jobs_are_named_before_they_start(
