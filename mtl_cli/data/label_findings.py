@@ -143,10 +143,8 @@ def corrected_twice_findings(outputs: list[Output], train: Table) -> list[str]:
     Such weights are 1 / rate in rows with label 0, and 1 in rows with label 1.
     """
     lines = []
-    for output in outputs:
-        name, task = output.name, output.task
-        if output.sampled_task != name or not task.lacks_negatives:
-            continue
+    for output in sampled_outputs(outputs):
+        name = output.name
         weights = train.weights[name].astype("float64")
         is_counted, is_positive = weights > 0, train.labels[name] == 1
         positives, negatives = is_counted & is_positive, is_counted & ~is_positive
@@ -170,19 +168,17 @@ def unsampled_findings(
 ) -> list[str]:
     """Returns a line for each output and split whose rows seem not to be sampled.
 
-    In a table of all rows, the share of label 1 is lower than its `sampling_rate`, a
-    number or a column, makes expect from the training rows. `counts_by_output` is
-    {output: {split: the counts of its rows}}, see `Report`.
+    A table of all rows has a lower share of label 1 than a sampled table with the same
+    `sampling_rate`, a number or a column. `counts_by_output` is {output: {split: the
+    counts of its rows}}, see `Report`.
     """
     lines = []
-    for output in outputs:
+    for output in sampled_outputs(outputs):
         name, column = output.name, output.task.kept_negatives_column
-        # Other outputs with this rate count the same rows.
-        if output.sampled_task != name or not output.task.lacks_negatives:
-            continue
-        fix = "sample these rows like the training rows, or train with a column of "
-        fix += "rates as sampling_rate"
-        if column is not None:
+        if column is None:
+            fix = "sample these rows like the training rows, or train with a column of "
+            fix += "rates as sampling_rate"
+        else:
             fix = f"write the rate 1 into the column '{column}' of these rows"
         counts_by_split = counts_by_output[name]
         train_odds = odds_of_1(counts_by_split["train"])
@@ -198,6 +194,18 @@ def unsampled_findings(
                     f"{1 / rate:.3g} times, so metrics are wrong; {fix}"
                 )
     return lines
+
+
+def sampled_outputs(outputs: list[Output]) -> list[Output]:
+    """Returns the outputs of the tasks with a `sampling_rate`.
+
+    Outputs that heads add may have the rate of such a task. They count the same rows.
+    """
+    return [
+        output
+        for output in outputs
+        if output.sampled_task == output.name and output.task.lacks_negatives
+    ]
 
 
 def kept_share(counts: Counts) -> float:
