@@ -18,7 +18,7 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.graphs.base import GraphOps
 
 Floats = npt.NDArray[np.float64]
-# What the user can do about a column of lists of numbers.
+# The advice for a column of lists of numbers.
 VECTOR_FIX = "write each number of a vector into a column of its own"
 FLOAT32_MAX = float(np.finfo("float32").max)
 

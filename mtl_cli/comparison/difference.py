@@ -192,7 +192,7 @@ class Difference:
 
     @property
     def limits(self) -> str:
-        """What follows a real verdict in texts: ` on 2 seeds, pooled noise`, or "".
+        """The words after a real verdict: ` on 2 seeds, pooled noise`, or "".
 
         The replicate test pools the noise of all configurations, so a difference can be
         real although its interval holds 0.

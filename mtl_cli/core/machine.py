@@ -4,8 +4,8 @@ import math
 import os
 from pathlib import Path
 
-# Linux limits containers, and jobs of Slurm, by control groups. A group lies in another
-# one, whose limits hold as well. Only version 2 of control groups is read.
+# Linux limits containers, and jobs of Slurm, by control groups. The limits of a group
+# hold for all groups inside. Only version 2 of control groups is read.
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 OWN_CONTROL_GROUP = Path("/proc/self/cgroup")
 

@@ -199,7 +199,7 @@ def unsampled_findings(
 def sampled_outputs(outputs: list[Output]) -> list[Output]:
     """Returns the outputs of the tasks with a `sampling_rate`.
 
-    Outputs that heads add may have the rate of such a task. They count the same rows.
+    Outputs that heads add may have the rate of such a task, but count the same rows.
     """
     return [
         output

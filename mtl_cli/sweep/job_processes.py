@@ -60,7 +60,7 @@ def ignored_signals() -> Iterator[None]:
     Ctrl-C, a closed terminal, Slurm and systemd also signal the fork server. If the
     server ended, its jobs would be cut off before they have saved. Python's fork server
     ignores Ctrl-C only after its imports. Before a time limit or a preemption, Slurm
-    sends SIGUSR2 to all processes of a job; only that of submitit answers it.
+    sends SIGUSR2 to all processes of a job; only the process of submitit answers.
     """
     numbers = [*signals.SIGNALS, signal.SIGUSR2]
     handlers = {number: signal.getsignal(number) for number in numbers}

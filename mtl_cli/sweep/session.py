@@ -120,7 +120,7 @@ class Session:
     def runs_again(self, record: JobRecord) -> bool:
         """Whether Slurm has requeued a job, and it still runs at the end of the sweep.
 
-        Its first process had saved and ended, so submitit took the job for ended.
+        The job's first process had saved and ended, so submitit took the job for ended.
         """
         is_running = record.status == "running" and record.has_started
         return is_running and not is_stopped(self.folder)
