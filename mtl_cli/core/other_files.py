@@ -43,9 +43,9 @@ def check_holes(path: Path, status: os.stat_result) -> None:
     nothing to send, but fills the memory when it is read.
     """
     size = status.st_size
-    # Some network file systems report 0 blocks, or too few for a new file; the latter
-    # then has no hole.
-    stored = status.st_blocks * 512 or size
+    # Some network file systems report 0 blocks, or too few for a new file. Such a file
+    # has no hole: a file system that knows no holes reports one at the end of the file.
+    stored = status.st_blocks * 512
     if size <= max(MAX_BYTES, MAX_RATIO * stored):
         return
     with path.open("rb") as file:

@@ -30,9 +30,10 @@ from mtl_cli.training.checkpoint import read_intact
 EQUAL_ROWS = 300_000  # of 8 bytes
 
 
-def test_file_of_holes_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"", b"head"])
+def test_file_of_holes_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "weights.h5"
-    path.write_bytes(b"head")
+    path.write_bytes(content)
     check_regular(path)
     os.truncate(path, 4 << 30)
     for check in (check_regular, check_data_file):
