@@ -112,3 +112,6 @@ def check_record(record: dict[str, Any]) -> None:
         or 0 in lengths
     ):
         raise ValueError("the values of its record contradict each other")
+    expected = [x for values in predictions.values() for x in values]
+    if any(type(x) not in (int, float) for x in expected):
+        raise ValueError("the predictions in its record are not numbers")

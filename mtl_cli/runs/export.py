@@ -172,7 +172,8 @@ def prediction_errors(predicted: Floats, expected: Floats) -> Floats:
     The relative error of exp(z) grows with z, so it is also divided by 1 + log(size).
     """
     size = np.maximum(1, np.abs(expected))
-    with np.errstate(invalid="ignore"):  # infinity - infinity is NaN
-        errors = np.abs(predicted - expected) / (size * (1 + np.log(size)))
+    # Infinity - infinity is NaN. The product of both divisors could overflow.
+    with np.errstate(invalid="ignore", over="ignore"):
+        errors = np.abs(predicted - expected) / size / (1 + np.log(size))
     # Two equal infinities have no error.
     return np.where(predicted == expected, 0.0, errors)

@@ -626,6 +626,9 @@ def test_error_of_a_large_prediction_is_that_of_an_exponential():
     assert prediction_errors(1.001 * expected, expected)[1:4] == pytest.approx(
         1e-3 / (1 + exponents[1:4])
     )
+    largest = np.array([1e308])
+    for prediction in (0.5, -1e308):
+        assert prediction_errors(np.array([prediction]), largest) > 1e-3
     infinite = np.array([np.inf, -np.inf, np.inf, np.nan])
     errors = prediction_errors(infinite, np.array([np.inf, -np.inf, 1.0, 1.0]))
     assert errors[:2].tolist() == [0, 0]
