@@ -84,6 +84,8 @@ class Session:
 
     def close(self) -> None:
         """Shows the final table and unlocks the folder."""
+        # A requeued job that still waits could not start without its pickle.
+        external_launchers.cancel_queued_slurm_jobs()
         plugin_settings.remove_submitit_pickles(self.folder)
         mask_multirun(self.folder)
         self.table.stop()
