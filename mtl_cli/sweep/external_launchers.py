@@ -136,5 +136,8 @@ def launcher_failure_message(error: Exception) -> str:
     # check ..." The end of the traceback says what is wrong.
     if end := re.search(r"(.+)\n[\s-]*You can check", str(error)):
         return f"a process of {package} failed: {end[1]}"
+    if end := re.match(r"Job (\S+) .* path (.+)/.+\n.+ output \((.+)\)", str(error)):
+        job, folder, state = end.groups()
+        return f"submitit's job {job} gave no result ({state}), see {folder}"
     lines = [line.strip() for line in str(error).splitlines() if line.strip("- ")]
     return f"a process of {package} failed: {' '.join(lines[:2])}"

@@ -146,6 +146,16 @@ def test_refusal_of_slurm_is_the_failure(text: str) -> None:
     assert message == f"a process of submitit failed: {text}"
 
 
+def test_job_of_slurm_without_a_result_is_the_failure() -> None:
+    submitit = pytest.importorskip("submitit.core.utils")
+    error = submitit.UncompletedJobError(
+        "Job 10_2 (task: 0) with path /a/10_2_0_result.pkl\nhas not produced any "
+        "output (state: CANCELLED by 0)\nNo output/error stream produced !"
+    )
+    message = "submitit's job 10_2 gave no result (state: CANCELLED by 0), see /a"
+    assert external_launchers.launcher_failure_message(error) == message
+
+
 @pytest.mark.parametrize("ends", [False, True])
 def test_waiting_jobs_leave_the_queue_of_slurm(
     ends: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
