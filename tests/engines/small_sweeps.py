@@ -13,11 +13,15 @@ import numpy as np
 import pandas as pd
 from promises import PATIENCE_SECONDS
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from helpers.interrupted_runs import assert_same_run
+
 DATASET = """
 name: small
 train: rows.csv
 valid: null
-test: null
+test: test.csv
 valid_fraction: 0.5
 split_seed: 0
 features:
@@ -31,12 +35,13 @@ SETTINGS += ["trainer.batch_size=64", "trainer.patience=null"]
 
 
 def make_data(folder: Path) -> None:
-    """Makes a data set of 400 rows in a folder."""
-    rng = np.random.default_rng(0)
-    shop, price = rng.integers(0, 5, 400), rng.normal(size=400)
-    buy = (price + rng.normal(size=400) > 0).astype(int)
-    frame = pd.DataFrame({"shop": shop, "price": price, "buy": buy})
-    frame.to_csv(folder / "rows.csv", index=False)
+    """Makes a data set in a folder: 400 rows for training, and as many for the test."""
+    for seed, name in enumerate(("rows.csv", "test.csv")):
+        rng = np.random.default_rng(seed)
+        shop, price = rng.integers(0, 5, 400), rng.normal(size=400)
+        buy = (price + rng.normal(size=400) > 0).astype(int)
+        frame = pd.DataFrame({"shop": shop, "price": price, "buy": buy})
+        frame.to_csv(folder / name, index=False)
     (folder / "conf" / "dataset").mkdir(parents=True)
     (folder / "conf" / "dataset" / "small.yaml").write_text(DATASET)
 
@@ -93,3 +98,17 @@ def records(sweep: Path) -> list[dict[str, Any]]:
     """Returns the records of a sweep's jobs, by their number."""
     paths = sorted((sweep / ".jobs").glob("*.json"))
     return [json.loads(path.read_text()) for path in paths]
+
+
+def differences(sweep: Path, other: Path) -> list[str]:
+    """Returns how the runs of two sweeps differ; both must have at least one run."""
+    found = []
+    names = [{p.parent.name for p in x.glob("*/metrics.json")} for x in (sweep, other)]
+    if not names[0] or names[0] != names[1]:
+        found.append(f"other runs: {names}")
+    for name in names[0] & names[1]:
+        try:
+            assert_same_run(sweep / name, other / name)
+        except AssertionError as error:
+            found.append(f"{name}: {error}")
+    return found
