@@ -2,7 +2,7 @@
 
     RAY_PYTHON=ENVIRONMENT/bin/python python tests/engines/ray_train_drill.py
 
-The environment has mtl-cli and `ray[train]`. Ray uses loopback only.
+The environment has mtl-cli and `ray[train]`.
 """
 
 import json
@@ -17,12 +17,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from helpers.interrupted_runs import assert_same_run
+from ray_head import RAY_PYTHON, end, parent, ray_head, started
 
 from mtl_cli.distributed import cluster
 from mtl_cli.distributed.child_processes import free_ports
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "ray_train.py"
-RAY_PYTHON = os.environ.get("RAY_PYTHON", sys.executable)
 LIMIT_SECONDS = 900
 SETTINGS = [
     "dataset=synthetic_mmoe",
@@ -44,18 +44,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ray-") as temporary:
         folder = Path(temporary)
         run_without_ray(folder)
-        (port,) = free_ports(1)
-        head = ["start", "--head", "--block", f"--port={port}", f"--temp-dir={folder}"]
-        head += ["--node-ip-address=127.0.0.1", "--include-dashboard=false"]
-        head.append("--num-cpus=2")
-        ray_cluster = started(folder, str(Path(RAY_PYTHON).with_name("ray")), *head)
-        try:
-            while b"runtime started" not in (folder / "log").read_bytes():
-                assert ray_cluster.poll() is None, (folder / "log").read_text()
-                time.sleep(0.5)
-            lose_a_worker(folder, f"127.0.0.1:{port}")
-        finally:
-            end(ray_cluster)
+        with ray_head(folder) as address:
+            lose_a_worker(folder, address)
 
 
 def lose_a_worker(folder: Path, address: str) -> None:
@@ -94,30 +84,10 @@ def run_without_ray(folder: Path) -> None:
     assert [process.wait(LIMIT_SECONDS) for process in processes] == [0, 0]
 
 
-def started(folder: Path, *command: str, **environment: str) -> subprocess.Popen[bytes]:
-    """Starts a program, whose output goes to the file `log`."""
-    # Ray writes its token and its results to the home folder.
-    home = {"HOME": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
-    with (folder / "log").open("ab") as log:
-        return subprocess.Popen(
-            command, env=os.environ | home | environment, stdout=log, stderr=log
-        )
-
-
 def ray_worker_of(run: Path) -> int:
     """Returns the pid of the Ray worker that has started the chief's process."""
     pid = json.loads((run / "status.json").read_text())["pid"]
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """Ends a program; processes that Ray has started end with it."""
-    process.terminate()
-    try:
-        process.wait(30)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    return parent(pid)
 
 
 if __name__ == "__main__":
