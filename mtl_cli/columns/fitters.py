@@ -169,6 +169,50 @@ class ListFitter(VocabularyFitter):
         return super().learnt()
 
 
+class MomentsFitter(Fitter):
+    """Learns the mean and the standard deviation of each number of a vector.
+
+    The memory does not depend on the number of rows: the moments of each chunk are
+    merged into those of all chunks before (Chan, Golub and LeVeque, 1979).
+
+    Args:
+        read: see `Fitter`; the values are vectors, (rows, length). All numbers of an
+            empty row are NaN; such rows do not count.
+    """
+
+    def __init__(self, read: Callable[[pa.Table], Floats], length: int) -> None:
+        super().__init__(read)
+        self.count = 0
+        self.mean = np.zeros(length)
+        # The sum of the squared distances from the mean.
+        self.squares = np.zeros(length)
+        self.low, self.high = np.full(length, np.inf), np.full(length, -np.inf)
+
+    def add(self, table: pa.Table, is_training: Mask, is_sampled: Mask) -> None:
+        x = self.read(table)
+        x = x[is_training & ~np.isnan(x[:, 0])]
+        if not len(x):
+            return
+        total = self.count + len(x)
+        mean = x.mean(axis=0)
+        difference = mean - self.mean
+        self.squares += np.square(x - mean).sum(axis=0)
+        self.squares += np.square(difference) * (self.count * len(x) / total)
+        self.mean += difference * (len(x) / total)
+        self.low = np.minimum(self.low, x.min(axis=0))
+        self.high = np.maximum(self.high, x.max(axis=0))
+        self.count = total
+
+    def learnt(self) -> dict[str, Any]:
+        # Rounding could make the deviation of equal numbers greater than 0.
+        is_constant = self.low == self.high
+        variance = self.squares / max(self.count, 1)
+        return {
+            "mean": np.where(is_constant, self.low, self.mean).tolist(),
+            "deviation": np.where(is_constant, 0, np.sqrt(variance)).tolist(),
+        }
+
+
 class SampleFitter(Fitter):
     """Learns from a random sample of a feature's numbers, without NaN, by `fit`."""
 

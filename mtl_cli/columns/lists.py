@@ -58,7 +58,7 @@ def read_tokens(
     if not is_id(values.type):
         raise DataError(
             f"feature {name}: needs lists of whole numbers or text, but the column "
-            f"holds {column.type}; convert the values to text if they are ids, or "
+            f"holds {column.type}; convert the values to text if they are ids; or, "
             f"{VECTOR_FIX}"
         )
     weights = np.ones(len(row_numbers))
@@ -99,14 +99,27 @@ def flatten_lists(
 ) -> tuple[pa.Array, Integers]:
     """Puts the values of all lists one after another.
 
+    See `values_and_lengths` for the arguments.
+
+    Returns: the values, (values,), and the row number of each value, (values,).
+    """
+    values, lengths = values_and_lengths(name, column, separator)
+    return values, np.repeat(np.arange(len(lengths)), lengths)
+
+
+def values_and_lengths(
+    name: str, column: pa.ChunkedArray, separator: str | None
+) -> tuple[pa.Array, Integers]:
+    """Puts the values of all lists one after another.
+
     A column of lists does not use `separator`, the text between the values of a text.
 
-    Returns: the values, (values,), and the row number of each value, (values,). An
-        empty text in a list or between two separators becomes null.
+    Returns: the values, (values,), and the length of each row's list, (rows,). An empty
+        text in a list or between two separators becomes null.
     """
     lists = as_array(column)
     if pa.types.is_null(lists.type):
-        return pa.array([], pa.string()), np.zeros(0, "int64")
+        return pa.array([], pa.string()), np.zeros(len(lists), "int64")
     if is_list(lists.type):
         values = pc.list_flatten(lists)
         values = empty_as_null(values) if is_text(values.type) else values
@@ -124,10 +137,10 @@ def flatten_lists(
             f"feature {name}: needs lists, but the column holds {lists.type}; {fix}"
         )
     # Arrow may store values for a list that is null. `list_flatten` skips such values,
-    # but `list_parent_indices` counts them. Therefore the row numbers are computed from
-    # the lengths of the lists.
-    lengths = np.asarray(pc.fill_null(pc.list_value_length(lists), 0), "int64")
-    return values, np.repeat(np.arange(len(lists)), lengths)
+    # but `list_parent_indices` counts them. Therefore the rows of the values are
+    # computed from the lengths of the lists.
+    lengths = pc.fill_null(pc.list_value_length(lists), 0)
+    return values, np.asarray(lengths, "int64")
 
 
 def positions_in_lists(row_numbers: Integers) -> Integers:

@@ -19,7 +19,7 @@ from mtl_cli.graphs.base import GraphOps
 
 Floats = npt.NDArray[np.float64]
 # The advice for a column of lists of numbers.
-VECTOR_FIX = "write each number of a vector into a column of its own"
+VECTOR_FIX = "if each list is a vector, set the feature's kind to vector"
 FLOAT32_MAX = float(np.finfo("float32").max)
 
 
@@ -90,9 +90,9 @@ def as_numbers(
             fault = f"holds {shown(column[row].as_py())}, not a number"
             raise CellError(message_start, row, fault, fix) from None
     elif not (is_number(column.type) or pa.types.is_null(column.type)):
-        fix = VECTOR_FIX if is_list(column.type) else "convert the column to numbers"
         raise DataError(
-            f"{message_start}: needs numbers, but the column holds {column.type}; {fix}"
+            f"{message_start}: needs numbers, but the column holds {column.type}; "
+            + (VECTOR_FIX if is_list(column.type) else "convert the column to numbers")
         )
     x = pc.fill_null(nearest_float64(column), float("nan"))
     return np.asarray(x, "float64")
@@ -196,13 +196,13 @@ def check_fill_value(learnt: Mapping[str, Any], missing: str | float) -> None:
         check_number(learnt, "missing")
 
 
-def fill_empty(x: Floats, learnt: Mapping[str, float]) -> Floats:
+def fill_empty(x: Floats, learnt: Mapping[str, Any]) -> Floats:
     """Replaces NaN by `learnt["missing"]`; without this value, nothing changes."""
     if "missing" not in learnt:
         return x
     return np.where(np.isnan(x), learnt["missing"], x)
 
 
-def filled_text(text: str, learnt: Mapping[str, float]) -> str:
+def filled_text(text: str, learnt: Mapping[str, Any]) -> str:
     """Adds the effect of `fill_empty` to a text about x, the number in a cell."""
     return f"{text}; x = missing if the cell is empty" if "missing" in learnt else text

@@ -23,6 +23,19 @@ def check_number(
         raise ValueError(f"{name} is {shown(value)}; expected a number{at_least}")
 
 
+def check_finite(
+    learnt: Mapping[str, Any], name: str, length: int, lowest: float = -math.inf
+) -> None:
+    """Checks that a value is a list of `length` finite numbers, not below `lowest`."""
+    numbers = np.asarray(learnt[name])
+    is_list = numbers.shape == (length,) and numbers.dtype.kind in "iuf"
+    if not (is_list and np.isfinite(numbers).all() and (numbers >= lowest).all()):
+        at_least = "" if lowest == -math.inf else f" of {lowest:g} or more"
+        raise ValueError(
+            f"{name} is {shown(learnt[name])}; expected {length} numbers{at_least}"
+        )
+
+
 def check_positive(learnt: Mapping[str, Any], name: str) -> None:
     check_number(learnt, name)
     if learnt[name] <= 0:

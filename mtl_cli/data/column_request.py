@@ -119,7 +119,8 @@ def feature_request(dataset: Dataset) -> ColumnRequest:
         # A column that features read both as numbers and as text has the type text:
         # text can be converted to numbers later, but 7.0 does not say whether the file
         # holds "7" or "07".
-        is_text = types.get(column) == pa.string() or not dataset.features[name].numeric
+        is_number = dataset.features[name].input_kinds(name)[column] == "number"
+        is_text = types.get(column) == pa.string() or not is_number
         types[column] = pa.string() if is_text else pa.float64()
     return ColumnRequest(keys, types)
 

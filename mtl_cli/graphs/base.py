@@ -95,8 +95,8 @@ class GraphOps(ABC):
         """Returns whether all text columns have a text in a row, (rows,)."""
         return self.all_true([self.is_present(texts) for texts in columns])
 
-    def fill_nan(self, numbers: Tensor, value: float) -> Tensor:
-        """Replaces each NaN by a value."""
+    def fill_nan(self, numbers: Tensor, value: float | Sequence[float]) -> Tensor:
+        """Replaces each NaN by a value, or by the value of its column."""
         return self.where(self.is_number(numbers), numbers, value)
 
     @abstractmethod
@@ -166,8 +166,10 @@ class GraphOps(ABC):
         """
 
     @abstractmethod
-    def scale(self, x: Tensor, shift: float, width: float) -> Tensor:
-        """Returns (x - shift) / width."""
+    def scale(
+        self, x: Tensor, shift: float | Sequence[float], width: float | Sequence[float]
+    ) -> Tensor:
+        """Returns (x - shift) / width, with one number or one number per column."""
 
     @abstractmethod
     def signed_log1p(self, x: Tensor) -> Tensor:
@@ -202,6 +204,10 @@ class GraphOps(ABC):
         """
 
     @abstractmethod
+    def count_true(self, conditions: Tensor) -> Tensor:
+        """Returns in how many cells of a row a condition is true, int64, (rows,)."""
+
+    @abstractmethod
     def all_present_satisfy(self, is_present: Tensor, condition: Tensor) -> Tensor:
         """Returns whether a condition holds in all present cells of a row, (rows,)."""
 
@@ -214,8 +220,13 @@ class GraphOps(ABC):
         """Returns whether two whole numbers are equal in each row."""
 
     @abstractmethod
-    def where(self, condition: Tensor, values: Tensor, otherwise: float) -> Tensor:
-        """Returns `values` where a condition is true, and `otherwise` elsewhere."""
+    def where(
+        self, condition: Tensor, values: Tensor, otherwise: float | Sequence[float]
+    ) -> Tensor:
+        """Returns `values` where a condition is true, and `otherwise` elsewhere.
+
+        `otherwise` is one number, or one number per column.
+        """
 
     @abstractmethod
     def to_matrix(self, values: Tensor) -> Tensor:

@@ -132,7 +132,9 @@ class OnnxOps(GraphOps):
     def all_true(self, conditions: Sequence[str]) -> str:
         return reduce(lambda a, b: self.add("And", a, b), conditions)
 
-    def where(self, condition: str, values: str, otherwise: float) -> str:
+    def where(
+        self, condition: str, values: str, otherwise: float | Sequence[float]
+    ) -> str:
         typed = self.add("CastLike", self.double(otherwise), values)
         return self.add("Where", condition, values, typed)
 
@@ -161,7 +163,9 @@ class OnnxOps(GraphOps):
         ids = self.add("Add", self.count_cuts(numbers, cuts), self.constant(1))
         return self.where(self.is_number(numbers), ids, 0)
 
-    def scale(self, x: str, shift: float, width: float) -> str:
+    def scale(
+        self, x: str, shift: float | Sequence[float], width: float | Sequence[float]
+    ) -> str:
         difference = self.add("Sub", x, self.double(shift))
         return self.add("Div", difference, self.double(width))
 

@@ -78,7 +78,9 @@ class TensorFlowOps(GraphOps):
     def all_true(self, conditions: Sequence[Tensor]) -> Tensor:
         return reduce(tf.logical_and, conditions)
 
-    def where(self, condition: Tensor, values: Tensor, otherwise: float) -> Tensor:
+    def where(
+        self, condition: Tensor, values: Tensor, otherwise: float | Sequence[float]
+    ) -> Tensor:
         return tf.where(condition, values, tf.constant(otherwise, values.dtype))
 
     def split(self, texts: Tensor, separator: str) -> tuple[Tensor, Tensor]:
@@ -102,7 +104,9 @@ class TensorFlowOps(GraphOps):
             counts = tf.searchsorted(doubles(cuts), numbers, "right", tf.int64)
         return tf.where(self.is_number(numbers), counts + 1, 0)
 
-    def scale(self, x: Tensor, shift: float, width: float) -> Tensor:
+    def scale(
+        self, x: Tensor, shift: float | Sequence[float], width: float | Sequence[float]
+    ) -> Tensor:
         return (x - doubles(shift)) / doubles(width)
 
     def signed_log1p(self, x: Tensor) -> Tensor:
@@ -168,6 +172,9 @@ class TensorFlowOps(GraphOps):
 
     def is_equal(self, counts: Tensor, other_counts: Tensor) -> Tensor:
         return tf.equal(counts, other_counts)
+
+    def count_true(self, conditions: Tensor) -> Tensor:
+        return tf.reduce_sum(tf.cast(conditions, tf.int64), axis=1)
 
     def all_present_satisfy(self, is_present: Tensor, condition: Tensor) -> Tensor:
         return tf.reduce_all(condition | ~is_present, axis=1)

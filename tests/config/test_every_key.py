@@ -339,6 +339,10 @@ CHANGES = {
     "features.sequence.pooling": Change("max"),
     "features.sequence.separator": Change("t"),
     "features.sequence.weights": Change("tag_weights"),
+    "features.vector.length": Change(2),
+    "features.vector.missing": Change("mean", {"length": 1}),  # one number in a cell
+    "features.vector.separator": Change("t"),
+    "features.vector.transform": Change("none"),
     "tasks.*.label": Change("like"),
     "tasks.*.weight": Change(3.0),
     "tasks.*.space": Change("like"),
@@ -546,6 +550,7 @@ KINDS_OF_FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
     "piecewise_linear": ("age", {"num_buckets": 4}),
     "sequence": ("tags", {"max_length": 2, "separator": "|"}),
     "sparse": ("user", {}),
+    "vector": ("tag_weights", {"length": 3, "separator": "|"}),
 }
 KINDS_OF_TASKS = {
     "binary": {"label": "buy"},

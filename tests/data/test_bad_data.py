@@ -756,8 +756,8 @@ TYPES = {
     "lists_as_numbers": (LISTS, f"{NUMBERS} list<", {"features": BUCKETS}),
     "vectors_as_numbers": (
         pa.array([[1.5], [2.0]] * 4, pa.list_(pa.float32(), 1)),
-        f"{NUMBERS} fixed_size_list<...; write each number of a vector into a column "
-        "of its own [{file}]",
+        f"{NUMBERS} fixed_size_list<...; if each list is a vector, set the feature's "
+        "kind to vector [{file}]",
         {"features": X},
     ),
     "text_as_numbers": (
@@ -805,8 +805,8 @@ TYPES = {
     "lists_of_lists": (
         NESTED,
         "feature x: needs lists of whole numbers or text, but the column holds list<"
-        "...; convert the values to text if they are ids, or write each number of a "
-        "vector into a column of its own [{file}]",
+        "...; convert the values to text if they are ids; or, if each list is a "
+        "vector, set the feature's kind to vector [{file}]",
         {"features": SEQUENCE},
     ),
     "lists_of_floats": (

@@ -51,9 +51,19 @@ FEATURES: dict[str, Any] = HASHED | {
         "pooling": "sum",
     },
     "users": {"kind": "sequence", "max_length": 2, "pooling": "max", "table": "user"},
+    "picture": {"kind": "vector", "length": 3, "missing": "mean"},
+    "sound": {
+        "kind": "vector",
+        "length": 2,
+        "separator": ";",
+        "transform": "none",
+        "missing": -1,
+    },
 }
 # ONNX has no operation that hashes.
 WITHOUT_HASHES = {name: keys for name, keys in FEATURES.items() if name not in HASHED}
+PICTURE = [0, 9, -1e4]  # the means of the feature `picture`
+NUMBERS = [0.0, -0.0, 1e-100, 9.0, -1e4, 1.25, 1 / 3, 1e30, -1e37]
 TASKS: dict[str, Any] = {
     "click": {"label": "click", "kind": "binary"},
     "buy": {"label": "buy", "kind": "binary"},
@@ -100,6 +110,10 @@ def rows(count: int, seed: int) -> pa.Table:
         "list": [x or None for x in lists],
         "list_weights": [draw.random(len(x)).tolist() or None for x in lists],
         "users": [(draw.integers(0, 9, n) + HUGE).tolist() for n in lengths],
+        "picture": with_empty_cells(draw.normal(PICTURE, 1, (count, 3)).tolist()),
+        "sound": with_empty_cells(
+            [f"{x:.3f};{y}" for x, y in draw.normal(size=(count, 2)).tolist()]
+        ),
         "click": (user % 2 == 0).astype(int),
         "buy": ((user % 2 == 0) & (price > 0)).astype(int),
         "spent": 1000 + price + user,
@@ -169,6 +183,10 @@ def hard_rows(count: int, seed: int) -> pa.Table:
         choices = [None, *range(HUGE - 2, HUGE + 12)]
         return [draw.choice(choices) for _ in range(length)]
 
+    def vectors(length: int) -> list[list[float] | None]:
+        lists = [draw.choices(NUMBERS, k=length) for _ in range(count)]
+        return [x if draw.random() < 0.9 else None for x in lists]
+
     tags, lists = ([tokens() for _ in range(count)] for _ in range(2))
     texts = ["|".join(x) or None for x in tags]
     tag_weights = [
@@ -203,6 +221,11 @@ def hard_rows(count: int, seed: int) -> pa.Table:
         )
         .append_column(
             "users", pa.array([ids() for _ in range(count)], pa.list_(pa.int64()))
+        )
+        .append_column("picture", pa.array(vectors(3), pa.list_(pa.float64())))
+        .append_column(
+            "sound",
+            pa.array([x and ";".join(map(repr, x)) for x in vectors(2)], pa.string()),
         )
     )
 
