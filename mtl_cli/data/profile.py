@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from mtl_cli.columns.arrow_types import as_whole_numbers
+from mtl_cli.columns.arrow_types import as_whole_numbers, is_list
 from mtl_cli.data.feature_set import FeatureSet, empty_rows
 from mtl_cli.data.split import SPLITS, Codes
 from mtl_cli.data.table import Array
@@ -18,6 +19,8 @@ from mtl_cli.data.table import Array
 # only the rows whose hash is a multiple of a certain number are compared. Equal rows
 # have equal hashes, so a row is compared either in all splits or in none.
 MAX_HASHES = 1_000_000
+EMPTY_HASH = np.uint64(1)  # not 0, which is the hash of the number 0
+HASH_FACTOR = np.uint64(1_000_003)  # products overflow, and keep their last 64 bits
 
 
 class Profile:
@@ -103,18 +106,37 @@ def row_hashes(table: pa.Table) -> Array:
     """
     row_hash = np.zeros(table.num_rows, "uint64")
     for column in table.columns:
-        # Each distinct cell is hashed once. The hashes are then copied into the rows.
-        values: Any = column.combine_chunks()
-        is_extension = isinstance(values.type, pa.BaseExtensionType)
-        if is_extension or pa.types.is_nested(values.type):  # Arrow cannot encode these
-            values = pa.array([str(v) for v in values.to_pylist()], pa.string())
-        if pa.types.is_time(values.type):  # pandas cannot hold nanoseconds of a day
-            values = as_whole_numbers(values)
-        encoded = values.dictionary_encode()
-        distinct = encoded.dictionary.to_pandas().to_numpy()
-        hashes: Any = pd.util.hash_array(distinct, categorize=False)
-        codes = np.asarray(encoded.indices.cast(pa.int64()).fill_null(-1))
-        # The code -1 of an empty cell takes the appended 0.
-        cell_hash = np.append(hashes, np.uint64(0))[codes]
-        row_hash = row_hash * np.uint64(1_000_003) + cell_hash
+        row_hash = row_hash * HASH_FACTOR + cell_hashes(column.combine_chunks())
     return row_hash
+
+
+def cell_hashes(cells: Any) -> Array:
+    """Hashes each cell of an Arrow array, (cells,)."""
+    if is_list(cells.type):
+        return list_hashes(cells)
+    # Each distinct cell is hashed once. The hashes are then copied to the cells.
+    is_extension = isinstance(cells.type, pa.BaseExtensionType)
+    if is_extension or pa.types.is_nested(cells.type):  # Arrow cannot encode these
+        cells = pa.array([str(v) for v in cells.to_pylist()], pa.string())
+    if pa.types.is_time(cells.type):  # pandas cannot hold nanoseconds of a day
+        cells = as_whole_numbers(cells)
+    encoded = cells.dictionary_encode()
+    distinct = encoded.dictionary.to_pandas().to_numpy()
+    hashes: Any = pd.util.hash_array(distinct, categorize=False)
+    codes = np.asarray(encoded.indices.cast(pa.int64()).fill_null(-1))
+    # The code -1 of an empty cell takes the appended hash.
+    return np.asarray(np.append(hashes, EMPTY_HASH)[codes])
+
+
+def list_hashes(lists: Any) -> Array:
+    """Hashes the values of each list in their order, (lists,)."""
+    lengths = np.asarray(pc.fill_null(pc.list_value_length(lists), 0), "int64")
+    starts = np.cumsum(lengths) - lengths
+    positions = np.arange(lengths.sum()) - np.repeat(starts, lengths)
+    factors = np.full(lengths.max(initial=0), HASH_FACTOR).cumprod()
+    hashes = cell_hashes(pc.list_flatten(lists)) * factors[positions]
+    list_hash = lengths.astype("uint64")
+    is_filled = lengths > 0
+    if is_filled.any():  # `reduceat` needs at least one start
+        list_hash[is_filled] += np.add.reduceat(hashes, starts[is_filled])
+    return list_hash

@@ -20,8 +20,10 @@ def summarize(column: ColumnProfile) -> str:
     if column.kind in ("empty", "other") or (lists and lists.elements.kind == "other"):
         return f"{column.arrow_type}{missing_share(column)}"
     if lists is not None:
+        shortest, longest = lists.lengths.min(), lists.lengths.max()
+        to_longest = "" if shortest == longest else f" to {longest}"
         return (
-            f"lists of {lists.lengths.min()} to {lists.lengths.max()}, "
+            f"lists of {shortest}{to_longest}, "
             f"{lists.elements.num_distinct:,} distinct: {examples(lists.elements)}"
             f"{missing_share(column)}"
         )

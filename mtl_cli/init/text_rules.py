@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtl_cli.columns.numeric import VECTOR_FIX
 from mtl_cli.init.column_profile import MAX_CATEGORIES, ColumnProfile, ListProfile
 from mtl_cli.init.column_proposal import (
     ColumnProposal,
@@ -31,16 +30,19 @@ LENGTH_QUANTILE = 0.95
 # A list uses the embeddings of a column that holds this share of the list's values.
 MIN_SHARED_VALUES = 0.95
 
+# Two numbers in a text may also be a range, or a number with a comma.
+MIN_VECTOR_LENGTH = 3
+
 # A column that is above both limits holds free text.
 FREE_TEXT_LENGTH = 40  # characters of a cell, on average
 MIN_DISTINCT_FREE_TEXT = 0.3  # the number of distinct values / the number of cells
 
 
 def list_column(column: ColumnProfile) -> ColumnProposal | None:
-    """Proposes a sequence feature for lists, and for lists that are written as text."""
+    """Proposes a feature for lists, and for lists that are written as text."""
     separator = None
     if column.kind == "text":
-        separator = list_separator(column)
+        separator = vector_separator(column) or list_separator(column)
         if separator is None:
             return None
         column = replace(column, kind="list", lists=column.split(separator))
@@ -50,19 +52,41 @@ def list_column(column: ColumnProfile) -> ColumnProposal | None:
     elements = lists.elements
     if elements.kind == "empty":
         return leave_out(column, "the lists hold only empty values")
+    if pa.types.is_floating(elements.arrow_type) or (separator and are_vectors(lists)):
+        return propose_vector(column, lists, separator)
     # A sequence reads ids: texts, whole numbers and booleans. Decimals and times are
     # ids too if they are stored as text.
     are_ids = elements.kind in ("text", "whole", "boolean") or elements.stored_as_text
-    if pa.types.is_floating(elements.arrow_type) or not are_ids:
+    if not are_ids:
         remark = (
-            f"no feature reads lists of {elements.arrow_type}, except numbers as the "
-            "weights of a sequence: convert the values to text if they are ids, or "
-            f"{VECTOR_FIX}"
+            f"no feature reads lists of {elements.arrow_type}: convert the values to "
+            "text if they are ids"
         )
         return leave_out(column, remark)
     if elements.counts.max() == 1:
         return leave_out(column, "each value occurs only once in all lists")
     return propose_sequence(column, lists, separator)
+
+
+def propose_vector(
+    column: ColumnProfile, lists: ListProfile, separator: str | None
+) -> ColumnProposal:
+    """Proposes a vector feature for lists of numbers, if their lengths are equal."""
+    lengths = np.unique(lists.lengths[lists.lengths > 0])
+    if len(lengths) > 1:
+        remark = (
+            "lists of numbers whose lengths differ are no vectors; they can be the "
+            "weights of a sequence; convert the values to text if they are ids"
+        )
+        return leave_out(column, remark)
+    if lists.elements.num_missing:
+        return leave_out(column, "some vectors have empty numbers")
+    keys: dict[str, Any] = {"kind": "vector", "length": int(lengths[0])}
+    if separator is not None:
+        keys["separator"] = separator
+    if column.num_missing or not lists.lengths.all():
+        keys["missing"] = "mean"
+    return ColumnProposal(column, "feature", keys)
 
 
 def propose_sequence(
@@ -109,6 +133,24 @@ def share_table(
     about_table = f"the lists hold values of {owners[0]}, and use its embeddings"
     remark = join_remarks(*about_length, about_table)
     return replace(proposal, keys=keys, remark=remark)
+
+
+def vector_separator(column: ColumnProfile) -> str | None:
+    """Returns the separator of vectors that are written as text, or None."""
+    for separator in SEPARATORS:
+        has_separator = pc.match_substring(column.values, separator)
+        if pc.all(has_separator).as_py() and are_vectors(column.split(separator)):
+            return separator
+    return None
+
+
+def are_vectors(lists: ListProfile) -> bool:
+    """Whether the parts of texts are vectors: as many decimals in each text."""
+    lengths = lists.lengths
+    is_long = lengths.min() >= MIN_VECTOR_LENGTH
+    return bool(
+        lists.elements.kind == "decimal" and is_long and lengths.min() == lengths.max()
+    )
 
 
 def list_separator(column: ColumnProfile) -> str | None:

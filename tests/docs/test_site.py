@@ -108,7 +108,7 @@ def test_reference_has_defaults_types_and_texts(hooks: ModuleType) -> None:
 def test_reference_names_every_kind_of_feature_and_task(hooks: ModuleType) -> None:
     features = hooks.keys_table("features")
     assert "such as `a|b|c`;" in features
-    for kind in ("sparse", "hashed", "cross", "sequence", "bucketized", "dense"):
+    for kind in ("sparse", "hashed", "cross", "sequence", "bucketized", "vector"):
         assert f"kind: {kind}" in features
     assert "`num_buckets`" in features
     assert "`label`" in hooks.keys_table("tasks")

@@ -399,6 +399,9 @@ def test_longest_sequences_do_not_set_the_length(run: Run) -> None:
             "seen": values,
             "words": pa.array([["a", "b"][: i % 3] for i in range(ROWS)]),
             "vector": pa.array([[0.5, float(i)] for i in range(ROWS)]),
+            "gaps": pa.array([[0.5, 1.0] if i % 5 else None for i in range(ROWS)]),
+            "ragged": pa.array([[0.5] * (1 + i % 2) for i in range(ROWS)]),
+            "holes": pa.array([[0.5, None if i % 9 else 1.0] for i in range(ROWS)]),
         }
     )
     pa.parquet.write_table(table, "shop.parquet")
@@ -406,13 +409,37 @@ def test_longest_sequences_do_not_set_the_length(run: Run) -> None:
     assert written("shop")["features"] == {
         "seen": {"kind": "sequence", "max_length": 3},
         "words": {"kind": "sequence", "max_length": 2},
+        "vector": {"kind": "vector", "length": 2},
+        "gaps": {"kind": "vector", "length": 2, "missing": "mean"},
     }
     assert "max_length keeps 98% of the lists whole" in line_of("shop", "seen")
     assert "max_length" not in line_of("shop", "words").partition("#")[2]
-    assert "no feature reads lists of double" in line_of("shop", "vector")
-    assert "except numbers as the weights of a sequence" in line_of("shop", "vector")
-    fix = "or write each number of a vector into a column of its own"
-    assert fix in line_of("shop", "vector")
+    assert "lists of numbers whose lengths differ" in line_of("shop", "ragged")
+    assert "some vectors have empty numbers" in line_of("shop", "holes")
+
+
+def test_vectors_that_are_written_as_text_are_proposed(run: Run) -> None:
+    def texts(separator: str, length: int = 3) -> list[str]:
+        random = np.random.default_rng(0)
+        numbers = random.normal(size=(ROWS, length)).round(6)
+        return [separator.join(map(str, row)) for row in numbers.tolist()]
+
+    gaps = [x if i % 5 else "" for i, x in enumerate(texts(" "))]
+    values = proposed(
+        run,
+        bars=texts("|"),
+        commas=texts(", "),
+        gaps=gaps,
+        pairs=texts(",", 2),
+        different=[x + "|1.5" * (i % 2) for i, x in enumerate(texts("|"))],
+    )
+    del values["features"]["ad"]
+    vector = {"kind": "vector", "length": 3}
+    assert values["features"] == {
+        "bars": vector | {"separator": "|"},
+        "commas": vector | {"separator": ", "},
+        "gaps": vector | {"separator": " ", "missing": "mean"},
+    }
 
 
 def test_times_of_every_form_split_and_are_no_features(run: Run) -> None:

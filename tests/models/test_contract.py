@@ -41,6 +41,7 @@ FEATURES = {
     "tags": {"kind": "sequence", "max_length": 3, "separator": "|"},
     "price": {"kind": "dense", "transform": "standard"},
     "age": {"kind": "dense", "transform": "none"},
+    "picture": {"kind": "vector", "length": 3},
 }
 TASKS = {
     "click": {"label": "click", "kind": "binary"},
@@ -129,6 +130,7 @@ def planted(seed=0):
             "watch": 2 * price - (user > 4),
             "stars": 1 + user % 3,
             "spent": np.where(price > 0, np.exp(price + user / 4), 0),
+            "picture": random.normal(size=(ROWS, 3)).tolist(),
         }
     )
 
