@@ -24,7 +24,7 @@ class Key(NamedTuple):
     """A key of an option, such as of the model `ple` or the kind `sparse`."""
 
     path: str  # the dotted key, with NAME for the name of a feature or task
-    option: str  # "" in a section without options
+    option: str  # "" in a section without options, or for a dataset of files
     schema: Schema
 
 
@@ -113,7 +113,8 @@ def key_text(path: str, keys: list[Key], definitions: Schema) -> str:
     parts = []
     for text, listed in options_by_text.items():
         is_of_all = options == set(listed)
-        parts.append(path if is_of_all else f"{path}  ({', '.join(listed)})")
+        names = ", ".join(option or "without generator" for option in listed)
+        parts.append(path if is_of_all else f"{path}  ({names})")
         parts.append(text)
     return "\n".join(parts)
 

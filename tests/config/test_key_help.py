@@ -37,6 +37,9 @@ def test_end_of_a_key_is_enough_and_options_are_listed() -> None:
     text = explain_keys(["min_count"])
     assert "dataset.features.NAME.min_count  (cross)\n" in text
     assert "dataset.features.NAME.min_count  (sequence, sparse)\n" in text
+    assert explain_keys(["dataset.train"]).startswith(
+        "dataset.train  (without generator)\n"
+    )
 
 
 def test_section_is_explained_with_all_keys() -> None:
