@@ -86,7 +86,10 @@ def propose_vector(
         keys["separator"] = separator
     if column.num_missing or not lists.lengths.all():
         keys["missing"] = "mean"
-    return ColumnProposal(column, "feature", keys)
+    remark = ""
+    if lists.elements.kind == "whole":
+        remark = "all numbers are whole: if they are ids, convert them to int64"
+    return ColumnProposal(column, "feature", keys, remark)
 
 
 def propose_sequence(
