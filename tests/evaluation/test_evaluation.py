@@ -1,5 +1,6 @@
 """The tables of an evaluation, as the library gives them."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,10 +9,11 @@ import pytest
 from helpers.planted_data import config, values
 
 from mtl_cli.core.errors import DataError
+from mtl_cli.data.load import load
 from mtl_cli.data.sources import no_progress
 from mtl_cli.evaluation.evaluate import truth_rmse_with_interval
 from mtl_cli.evaluation.evaluation import Evaluation
-from mtl_cli.evaluation.rows import validation_rows
+from mtl_cli.evaluation.rows import has_changed, recorded_data_hash, validation_rows
 
 
 def test_table_of_importance_has_its_figures_without_those_of_single_shufflings() -> (
@@ -47,3 +49,29 @@ def test_run_whose_data_has_moved_needs_a_table() -> None:
         "moved: dataset.train: no file 'gone.parquet' (current folder: "
         f"{Path.cwd()}); correct the path; name a TABLE to evaluate the run on"
     )
+
+
+def test_changed_rows_of_a_run_are_refused_unless_their_hash_is_unknown(
+    tmp_path: Path,
+) -> None:
+    # Features learn the same values from rows with other labels.
+    features = {"user": {"kind": "sparse"}}
+    tasks = {"click": {"label": "click", "kind": "binary"}}
+    file = tmp_path / "rows.csv"
+    file.write_text("user,click\n" + "a,1\nb,0\n" * 9)
+    settings = config(values(file, features, tasks, valid_fraction=0.5))
+    trained_on = load(settings.dataset, settings.outputs)
+    model: Any = SimpleNamespace(
+        config=settings, folder=tmp_path, features=trained_on.features
+    )
+    environment = {"data_hash": trained_on.fingerprint}
+    (tmp_path / "environment.json").write_text(json.dumps(environment))
+    assert recorded_data_hash(tmp_path) == trained_on.fingerprint
+    assert not has_changed(trained_on, model, trained_on.fingerprint)
+    file.write_text("user,click\n" + "a,0\nb,1\n" * 9)
+    with pytest.raises(DataError, match="have changed since the run was trained; name"):
+        validation_rows(model, no_progress)
+    (tmp_path / "environment.json").unlink()
+    assert recorded_data_hash(tmp_path) is None
+    changed = load(settings.dataset, settings.outputs)
+    assert not has_changed(changed, model, None)
