@@ -13,15 +13,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from pydantic import BaseModel, ConfigDict, FiniteFloat
 
-from mtl_cli.columns.labels import LabelSummary
 from mtl_cli.core.other_files import check_regular, read_text
-from mtl_cli.data.dataset import Dataset
-from mtl_cli.data.feature_graph import example_rows
-from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.report import Report
 from mtl_cli.data.split import SPLITS
 from mtl_cli.data.table import Array, ArrayFile, StoredTable, as_table
-from mtl_cli.heads.base import Output
 
 MANIFEST = "manifest"
 # A file with this many bytes or more is checked by its size only, not by its CRC: to
@@ -159,49 +154,3 @@ def stored_tables(folder: Path, arrays: dict[str, ArrayFile]) -> dict[str, Store
         table = as_table({name: file.map(folder) for name, file in files.items()})
         tables[split] = StoredTable(**vars(table), folder=folder, files=files)
     return tables
-
-
-def check_entry(entry: Entry, dataset: Dataset, outputs: list[Output]) -> None:
-    """Refuses an entry of the cache that does not fit the features and the outputs.
-
-    Other users may write to a shared cache. Without this check, the run would fail
-    later if an array is missing or has another type or width, or if the report lacks a
-    task.
-    """
-    check_manifest(entry.manifest, dataset, outputs)
-    features = FeatureSet(dataset.used_features, entry.manifest.features)
-    # The features encode one made-up row: this shows the type and width of each array.
-    expected = types_and_widths(features.encode(example_rows(features, 1)))
-    tables = entry.tables()  # {split: its rows}
-    if "train" not in tables:
-        raise ValueError("there are no training rows")
-    names = {"row_numbers"} | {f"features.{name}" for name in expected}
-    if dataset.group_column is not None:
-        names.add("groups")
-    for output in outputs:
-        names |= {f"labels.{output.label}", f"weights.{output.name}"}
-    for split, table in tables.items():
-        if not entry.manifest.arrays.keys() >= {f"{split}.{name}" for name in names}:
-            raise ValueError(f"an array of {split} is missing")
-        if types_and_widths(table.read(0, 1).features) != expected:
-            raise ValueError(f"the arrays of {split} do not fit the features")
-
-
-def check_manifest(manifest: Manifest, dataset: Dataset, outputs: list[Output]) -> None:
-    """Refuses statistics of labels, or a data report, that lack a task or a feature."""
-    # The tasks summarise one made-up label: this shows which statistics they use.
-    one_label = LabelSummary(count=1, lowest=0.0, highest=0.0)
-    statistics = {o.name: set(o.task.label_statistics(one_label)) for o in outputs}
-    expected_statistics = {name: keys for name, keys in statistics.items() if keys}
-    stored_statistics = {name: set(values) for name, values in manifest.labels.items()}
-    if stored_statistics != expected_statistics:
-        raise ValueError("the statistics of labels do not fit the outputs")
-    if set(manifest.report["tasks"]) != {output.name for output in outputs}:
-        raise ValueError("the data report does not fit the outputs")
-    if set(manifest.report["features"]) != set(dataset.used_features):
-        raise ValueError("the data report does not fit the features")
-
-
-def types_and_widths(arrays: dict[str, Array]) -> dict[str, tuple[str, int]]:
-    """Returns {name: (type of the array's values, number of values in a row)}."""
-    return {name: (x.dtype.str, x.shape[1]) for name, x in arrays.items()}

@@ -9,7 +9,7 @@ from pathlib import Path
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.locations import location_name
 from mtl_cli.data import cache
-from mtl_cli.data.cache_entry import check_entry
+from mtl_cli.data.check_entry import check_entry
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.encode import encode
 from mtl_cli.data.feature_set import FeatureSet
@@ -88,7 +88,7 @@ def load(
 
     key = cache_key(dataset, outputs, fingerprint, earlier)
     entry = cache.find_or_encode(
-        key, encode_into, lambda entry: check_entry(entry, dataset, outputs)
+        key, encode_into, lambda entry: check_entry(entry, dataset, outputs, earlier)
     )
     seconds = time.perf_counter() - start
     splits = {

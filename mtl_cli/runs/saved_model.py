@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
-from mtl_cli.core.message_text import comma_list, shown
+from mtl_cli.core.message_text import comma_list
 from mtl_cli.core.options import first_problem
 from mtl_cli.core.other_files import (
     UnsafeFileError,
@@ -30,7 +30,7 @@ from mtl_cli.core.other_files import (
 from mtl_cli.core.run_folder import SUBFOLDERS, RunFolder
 from mtl_cli.core.written_files import sha256
 from mtl_cli.core.yaml_limits import MAX_YAML_BYTES
-from mtl_cli.data.feature_graph import example_rows
+from mtl_cli.data.check_learnt import check_learnt
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.load import Data
 from mtl_cli.data.load import load as load_dataset
@@ -145,35 +145,9 @@ def load_learnt(run: Path) -> LearntModel:
     with named_model_damage(run):
         learnt = read_json_object(run / LEARNT)
         features = FeatureSet(config.dataset.used_features, learnt["features"])
-        # Encoding an example raises an error if the learnt values of a feature are
-        # missing or malformed.
-        features.encode(example_rows(features, 1))
         labels = dict(learnt["labels"])
-        check_learnt(features, labels, config)
+        check_learnt(features, labels, config.chosen_tasks)
         return LearntModel(features, labels, config)
-
-
-def check_learnt(
-    features: FeatureSet, labels: dict[str, Statistics], config: Config
-) -> None:
-    """Raises a `ValueError` if a feature or a task cannot have learnt its values."""
-    for name, feature in features.by_name.items():
-        with named_in_error(f"feature {name}"):
-            feature.check_learnt(features.learnt[name])
-    for name, task in config.chosen_tasks.items():
-        with named_in_error(f"task {name}"):
-            statistics = labels.get(name, {})
-            if not isinstance(statistics, dict):
-                raise ValueError(f"expected numbers by name, got {shown(statistics)}")
-            task.check_statistics(statistics)
-
-
-@contextlib.contextmanager
-def named_in_error(subject: str) -> Iterator[None]:
-    try:
-        yield
-    except (LookupError, ValueError) as error:
-        raise ValueError(f"{subject}: {first_line(error)}") from None
 
 
 def load_config(run: Path) -> Config:

@@ -16,7 +16,8 @@ import zlib
 from pathlib import Path
 
 import pytest
-from helpers.planted_data import assert_same, declared, loaded, outputs
+from helpers import every_kind
+from helpers.planted_data import assert_same, declared, loaded, outputs, parquet
 from helpers.slow import slow_except
 
 from mtl_cli.core import plugins
@@ -458,6 +459,84 @@ def test_entry_that_lacks_an_array_is_encoded_anew(file, encodings, tmp_path):
         manifest.write_text(f"{zlib.crc32(text.encode())}\n{text}")
         assert_same(loaded(file, FEATURES, TASKS, **options), expected)
         assert len(encodings) == 1, lacking
+
+
+def forge(folder, change):
+    """Applies a change to the manifest of the only entry, and rewrites its CRC."""
+    manifest = only_entry(folder) / cache_entry.MANIFEST
+    values = json.loads(manifest.read_text().partition("\n")[2])
+    change(values)
+    text = json.dumps(values)
+    manifest.write_text(f"{zlib.crc32(text.encode())}\n{text}")
+
+
+def with_array(name, **changes):
+    """Changes how an array is described, without a change of its bytes."""
+    return lambda values: values["arrays"][name].update(changes)
+
+
+def without_split(split):
+    def change(values):
+        del values["report"]["splits"][split]
+        for name in [n for n in values["arrays"] if n.startswith(f"{split}.")]:
+            del values["arrays"][name]
+
+    return change
+
+
+FORGERIES = {
+    "a vocabulary with a value twice": lambda values: values["features"]["city"].update(
+        vocabulary=["c0", "c0", "c1", "c2"]
+    ),
+    "a scale that is NaN": lambda values: values["features"]["age"].update(
+        low=float("nan")
+    ),
+    "a dimension": lambda values: values["features"]["city"].update(
+        embedding_dim=10**6
+    ),
+    "a deviation below 0": lambda values: values["labels"]["spent"].update(
+        deviation=-1.0
+    ),
+    "labels of two numbers": with_array("train.labels.buy", dtype="<f2", width=2),
+    "weights of another type": with_array("test.weights.buy", dtype="<i4"),
+    "wide groups": with_array("valid.groups", dtype="<i2", width=2),
+    "floats as row numbers": with_array("train.row_numbers", dtype="<f8"),
+    "one array more": lambda values: values["arrays"].update(
+        {"train.truths.buy": values["arrays"]["train.labels.buy"]}
+    ),
+    "no splits in the report": lambda values: values["report"].update(splits={}),
+    "no counts of labels": lambda values: values["report"]["tasks"].update(buy={}),
+    "no drift": lambda values: values["report"]["features"]["age"].update(drift={}),
+    "no validation rows": without_split("valid"),
+    "no test rows": without_split("test"),
+}
+
+
+@pytest.mark.parametrize("change", FORGERIES.values(), ids=FORGERIES)
+def test_entry_that_encoding_cannot_have_written_is_encoded_anew(
+    file, encodings, tmp_path, change
+):
+    # Some of these gave a finished run whose model could not be loaded, and others
+    # ended the run with a raw error after its training.
+    options = {**SPLIT, "test_fraction": 0.25, "group_column": "user"}
+    expected = loaded(file, FEATURES, TASKS, **options)
+    forge(tmp_path, change)
+    assert_same(loaded(file, FEATURES, TASKS, **options), expected)
+    assert len(encodings) == 2
+    loaded(file, FEATURES, TASKS, **options)
+    assert len(encodings) == 2
+
+
+def test_entry_of_every_kind_of_feature_and_task_is_found_again(encodings, tmp_path):
+    train = parquet(tmp_path, every_kind.rows(60, 0))
+    sampled = {"space": "click", "sampling_rate": 0.5, "positive": 1}
+    tasks = every_kind.TASKS | {"buy": every_kind.TASKS["buy"] | sampled}
+    dataset = declared(train, every_kind.FEATURES, tasks, group_column="word", **SPLIT)
+    earlier = {"user": {"vocabulary": ["7"], "embedding_dim": 3}}
+    for _ in range(2):
+        data = load_module.load(dataset, outputs(dataset), earlier)
+    assert data.features.learnt["user"]["embedding_dim"] == 3
+    assert len(encodings) == 1
 
 
 def with_one_value_replaced(values, keys):
