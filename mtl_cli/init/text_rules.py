@@ -86,10 +86,10 @@ def propose_vector(
         keys["separator"] = separator
     if column.num_missing or not lists.lengths.all():
         keys["missing"] = "mean"
-    remark = ""
+    warning = ""
     if lists.elements.kind == "whole":
-        remark = "all numbers are whole: if they are ids, convert them to int64"
-    return ColumnProposal(column, "feature", keys, remark)
+        warning = "all numbers are whole: if they are ids, convert them to int64"
+    return ColumnProposal(column, "feature", keys, warning=warning)
 
 
 def propose_sequence(
