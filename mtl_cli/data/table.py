@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
+from mtl_cli.core.errors import TrainingError
+
 Array = npt.NDArray[Any]
 NO_GROUP = -1  # the group of a row whose group cell is empty
 # The attributes of a `Table` that are dictionaries of arrays.
@@ -116,10 +118,17 @@ class ArrayFile(BaseModel):
         return np.dtype(self.dtype).itemsize * (self.width or 1)
 
     def read(self, folder: Path, start: int, stop: int) -> Array:
+        path = folder / self.file
         count = (stop - start) * (self.width or 1)
-        values = np.fromfile(
-            folder / self.file, self.dtype, count, offset=start * self.row_bytes
-        )
+        try:
+            values = np.fromfile(path, self.dtype, count, offset=start * self.row_bytes)
+        except FileNotFoundError:
+            values = np.empty(0)
+        if len(values) != count:
+            raise TrainingError(
+                f"{path} was cut or removed while the run read it; run the command "
+                "again, which encodes the rows anew"
+            )
         return values if self.width is None else values.reshape(-1, self.width)
 
     def map(self, folder: Path) -> Array:

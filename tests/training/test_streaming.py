@@ -1,13 +1,14 @@
 """Training rows read from disk: every row once, well mixed, and the same results."""
 
 import math
+import os
 
 import numpy as np
 import pytest
 from helpers.planted_data import config, loaded, outputs, parquet, run_in, values
 
 from mtl_cli.core import tensorflow_runtime
-from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.errors import ConfigError, TrainingError
 from mtl_cli.data import load as load_module
 from mtl_cli.data.table import StoredTable, Table, as_arrays
 from mtl_cli.network.build import build
@@ -215,6 +216,19 @@ def tables(file, **options):
     """The splits, on disk."""
     more = {"valid_fraction": 0.1} | options
     return loaded(file, FEATURES, TASKS, stream=True, **more).splits
+
+
+def test_stored_rows_that_are_cut_or_removed_stop_the_run(file, tmp_path, monkeypatch):
+    # A cut array of labels gave the loss 0, without a word.
+    monkeypatch.setenv("MTL_CACHE", str(tmp_path))
+    table = tables(file)["train"]
+    path = table.folder / table.files["labels.click"].file
+    os.truncate(path, 4 * 10)
+    assert len(table.read(0, 10).labels["click"]) == 10
+    for change in (lambda: None, lambda: os.truncate(path, 0), path.unlink):
+        change()
+        with pytest.raises(TrainingError, match="run the command again"):
+            table.read(5, 11)
 
 
 def test_stored_rows_are_those_in_memory(file):
