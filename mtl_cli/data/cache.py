@@ -60,7 +60,7 @@ def find_or_encode(
         except OSError as error:
             warnings.warn(
                 f"cannot keep encoded data in {cache}: {error.strerror or error}; "
-                "going on without this cache; make room, or name another folder in "
+                "going on without this cache; mend that, or name another folder in "
                 "the environment variable MTL_CACHE",
                 stacklevel=2,
             )
@@ -108,7 +108,9 @@ def find_or_encode_in(
 
 def find_entry(folder: Path, check: Callable[[Entry], None]) -> Entry | None:
     """Returns the entry in a folder, or None; removes a damaged entry."""
-    if not folder.is_dir() or folder.is_symlink():
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        folder.unlink(missing_ok=True)  # somebody has put a link or a file there
+    if not folder.is_dir():
         return None
     try:
         entry = Entry(folder, was_cached=True)

@@ -43,6 +43,23 @@ def test_linked_folder_of_the_cache_is_not_used(name, file):
     assert notes(file) == "mine"
 
 
+@pytest.mark.parametrize("kind", ["link", "file", "pipe"])
+def test_link_file_or_pipe_in_place_of_an_entry_is_replaced(kind, file):
+    # A warning advised to make room in the cache, at each run.
+    load(file)
+    (entry,) = (file.parent / "cache" / "encoded").iterdir()
+    moved = entry.rename(file.parent / "precious" / "entry")
+    if kind == "link":
+        entry.symlink_to(moved)
+    elif kind == "file":
+        entry.write_text("not an entry")
+    else:
+        os.mkfifo(entry)
+    assert not load(file).loading.startswith("found")
+    assert load(file).loading.startswith("found")
+    assert (moved / "manifest").exists()
+
+
 def test_linked_lock_keeps_the_file_that_it_names(file, monkeypatch):
     load(file)
     (entry,) = (file.parent / "cache" / "encoded").iterdir()

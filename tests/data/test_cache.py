@@ -633,7 +633,7 @@ def test_run_goes_on_without_a_cache_whose_disk_is_full(
         data = loaded(file, FEATURES, TASKS)
     assert [str(warning.message) for warning in caught] == [
         f"cannot keep encoded data in {tmp_path}/cache: No space left on device; going "
-        "on without this cache; make room, or name another folder in the environment "
+        "on without this cache; mend that, or name another folder in the environment "
         "variable MTL_CACHE"
     ]
     assert data.splits["train"].num_rows > 0
