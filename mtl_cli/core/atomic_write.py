@@ -36,6 +36,15 @@ def check_folder_of(target: Path, message_start: str = "") -> None:
         ) from None
 
 
+def check_target_name(target: Path, message_start: str = "") -> None:
+    """Refuses a target such as `folder/..`, which a new folder cannot replace."""
+    if target.name in ("", ".."):
+        raise ConfigError(
+            f"{message_start}'{target}' does not end in a name; give the name of the "
+            "file or folder to write"
+        )
+
+
 @contextlib.contextmanager
 def replacing(target: Path, fix: str | None = None) -> Iterator[Path]:
     """Yields a temporary path to write to; the written file then becomes the target.

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from mtl_cli.comparison.find_runs import EVALUATIONS, find_folders, read_sweep
 from mtl_cli.comparison.runs import Run
-from mtl_cli.core.atomic_write import replacing_folder
+from mtl_cli.core.atomic_write import check_target_name, replacing_folder
 from mtl_cli.core.errors import ConfigError, DataError, MtlError, first_line
 from mtl_cli.core.locations import Location, path_list
 from mtl_cli.core.other_files import read_json_object
@@ -125,6 +125,7 @@ def default_target(sweep: Path, table: Location) -> Path:
 
 def check_evaluation_target(target: Path, force: bool) -> None:
     """Checks that nothing but an unchanged earlier evaluation would be overwritten."""
+    check_target_name(target, "-o: ")
     if not target.exists() and not target.is_symlink():
         return
     if target.is_symlink() or not (target / EVALUATIONS).is_file():

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from mtl_cli.columns.raw_inputs import ARROW_TYPES_BY_KIND
-from mtl_cli.core.atomic_write import check_folder_of
+from mtl_cli.core.atomic_write import check_folder_of, check_target_name
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError, DataError, first_line
 from mtl_cli.core.message_text import suggest
 from mtl_cli.core.option_classes import option_class, option_names
@@ -32,6 +32,7 @@ def check_export_target(target: Path, force: bool) -> None:
     target exists, `force` must be set, and the target must be a complete export to
     which no file has been added.
     """
+    check_target_name(target)
     # The export makes `first_new_path` in a folder that exists, and all paths below it.
     paths = (target, *target.parents)
     first_new_path = next((path for path in paths if path.parent.exists()), target)

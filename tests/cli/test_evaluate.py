@@ -843,6 +843,7 @@ def test_sweep_is_evaluated_into_a_folder_that_compares(
 
 
 WRONG_SWEEP = {
+    "parent": (["SWEEP", "TEST", "-o", "new/.."], "'new/..' does not end in a name"),
     "exists": (["SWEEP", "TEST", "-o", "old"], "-o: old exists; name another folder"),
     "other": (["SWEEP", "TEST", "-o", "other", "--force"], "is not an evaluation"),
     "forged": (["SWEEP", "TEST", "-o", "old", "--force"], "holds no list of the files"),

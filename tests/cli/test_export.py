@@ -283,6 +283,7 @@ WRONG = {
         "--force: json holds no complete export: JSONDecodeError: ",
     ),
     "link": (["RUN", "link", "--force"], 2, "link is not an export of mtl-cli"),
+    "parent": (["RUN", "new/.."], 2, "'new/..' does not end in a name; give the name"),
     "in_run": (["RUN", "link_to_run/plots/x"], 2, "x lies in the folder of the run; "),
     "format": (["RUN", "new", "--format", "saved"], 2, "did you mean saved_model?"),
     "onnx": (["RUN", "new.onnx"], 2, "new.onnx' is the name of an ONNX file; add"),
