@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 AXIS = "exports"  # the folder of the formats, for `option_names` and `option_class`
 RECORD_FILE = "export.json"
+# The key of the record in a single file: the SHA-256 of the file without its record.
+FILE_HASH_KEY = "sha256"
 
 
 class ExportRecord(TypedDict):
@@ -148,8 +150,9 @@ class ExportFormat(Options):
         """Compares the files of an export with the hashes in its record.
 
         The method runs before a library loads the files. A format whose exports are
-        single files may override the method. A record of an earlier version of mtl-cli
-        may hold no hashes; then nothing is compared.
+        single files may override the method, and compare the file with `FILE_HASH_KEY`
+        in the record: without this key, `--force` does not replace the file. A record
+        of an earlier version of mtl-cli may hold no hashes; then nothing is compared.
 
         Raises:
             OSError: if a file cannot be read.

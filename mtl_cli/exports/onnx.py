@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.other_files import UnsafeFileError, check_regular
 from mtl_cli.exports._tf2onnx import IS_ACCEPTED, converted_network
-from mtl_cli.exports.base import ExportFormat, ExportRecord, vocabulary_bytes
+from mtl_cli.exports.base import (
+    FILE_HASH_KEY,
+    ExportFormat,
+    ExportRecord,
+    vocabulary_bytes,
+)
 from mtl_cli.network.trained_model import TrainedModel
 
 if TYPE_CHECKING:
@@ -22,7 +27,6 @@ if TYPE_CHECKING:
 
 SUFFIX = ".onnx"
 RECORD_KEY = "mtl_export"  # the key of the record in the metadata of an ONNX file
-HASH_KEY = "sha256"  # the key in the record: the SHA-256 of the bytes in front of it
 MAX_BYTES = 2**31 - 1  # the limit of protocol buffers; an ONNX file is one
 BYTES_PER_WEIGHT = 4
 # An export is merged from two graphs: the encoding graph encodes raw columns, and the
@@ -63,7 +67,7 @@ class Onnx(ExportFormat):
         onnx.checker.check_model(merged)
         graph = merged.SerializeToString()
         sha256 = hashlib.sha256(graph).hexdigest()
-        path.write_bytes(graph + metadata_bytes({**record, HASH_KEY: sha256}))
+        path.write_bytes(graph + metadata_bytes({**record, FILE_HASH_KEY: sha256}))
 
     def predict(
         self, path: Path, rows: "pa.Table", input_kinds: "dict[str, InputKind]"
@@ -99,7 +103,7 @@ class Onnx(ExportFormat):
         return record
 
     def check_hashes(self, path: Path, record: ExportRecord) -> None:
-        sha256 = record.get(HASH_KEY)
+        sha256 = record.get(FILE_HASH_KEY)
         if sha256 is None:
             return
         graph = path.read_bytes().removesuffix(metadata_bytes(record))

@@ -12,8 +12,15 @@ from mtl_cli.core.atomic_write import check_folder_of, check_target_name
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError, DataError, first_line
 from mtl_cli.core.message_text import suggest
 from mtl_cli.core.option_classes import option_class, option_names
+from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.core.written_files import HASHES_KEY, check_written, files_in
-from mtl_cli.exports.base import AXIS, RECORD_FILE, ExportFormat, ExportRecord
+from mtl_cli.exports.base import (
+    AXIS,
+    FILE_HASH_KEY,
+    RECORD_FILE,
+    ExportFormat,
+    ExportRecord,
+)
 
 
 def get_format(name: str) -> ExportFormat:
@@ -46,9 +53,8 @@ def check_export_target(target: Path, force: bool) -> None:
         )
     try:
         record = find_record(target)
-        if record is not None and target.is_dir():
-            byproducts = get_format(record["format"]).byproducts
-            check_written(target, RECORD_FILE, record.get(HASHES_KEY), byproducts)
+        if record is not None:
+            check_unchanged(target, record)
     except DAMAGED_FILE_ERRORS as error:
         raise ConfigError(
             f"--force: {target} holds no complete export: {type(error).__name__}: "
@@ -59,6 +65,18 @@ def check_export_target(target: Path, force: bool) -> None:
             f"--force: {target} is not an export of mtl-cli, so it is not replaced; "
             "choose another name"
         )
+
+
+def check_unchanged(target: Path, record: ExportRecord) -> None:
+    """Raises an error if a file of an export was added or changed, or has no hash."""
+    export_format = get_format(record["format"])
+    if target.is_dir():
+        hashes = record.get(HASHES_KEY)
+        check_written(target, RECORD_FILE, hashes, export_format.byproducts)
+    elif record.get(FILE_HASH_KEY) is None:
+        raise UnsafeFileError("its record holds no hash of the file")
+    else:
+        export_format.check_hashes(target, record)
 
 
 def record_of(path: Path) -> ExportRecord:

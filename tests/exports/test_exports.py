@@ -46,7 +46,7 @@ from mtl_cli.exports._weights_tensors import (
 )
 from mtl_cli.network.network import Network
 from mtl_cli.runs import saved_model
-from mtl_cli.runs.earlier_export import get_format, record_of
+from mtl_cli.runs.earlier_export import check_export_target, get_format, record_of
 from mtl_cli.runs.export import prediction_errors, verify
 
 pytestmark = [
@@ -571,10 +571,13 @@ def test_onnx_file_that_somebody_has_changed_is_refused(
     # Only names of tensors inside of the graph change, so the model predicts the same.
     text = (run.parent / "model.onnx").read_bytes()
     path.write_bytes(text.replace(b"encoded/", b"ENCODED/"))
-    with pytest.raises(
-        DataError, match=r"model\.onnx has changed since it was written"
-    ):
+    message = r"model\.onnx has changed since it was written"
+    with pytest.raises(DataError, match=message):
         verify(path)
+    with pytest.raises(ConfigError, match=message):
+        check_export_target(path, force=True)
+    (tmp_path / "model.onnx").write_bytes((run.parent / "model.onnx").read_bytes())
+    check_export_target(path, force=True)
 
 
 @pytest.mark.slow
