@@ -77,7 +77,8 @@ class ExportFormat(Options):
         has_inputs: whether an export takes raw columns as its inputs. If not, as in an
             export of weights alone, the user cannot set a column to one value.
         byproducts: glob patterns of files that appear in the folder of an export when
-            a program uses the export. `--force` and `--verify` accept such files.
+            a program uses the export. `--force` removes such files. `--verify` refuses
+            them: they may be compiled code that somebody has put there.
     """
 
     packages: ClassVar[tuple[str, ...]] = ()
@@ -160,7 +161,7 @@ class ExportFormat(Options):
         """
         hashes = record.get(HASHES_KEY)
         if hashes is not None:
-            check_written(path, RECORD_FILE, hashes, self.byproducts)
+            check_written(path, RECORD_FILE, hashes)
             check_none_missing(path, cast("dict[str, str]", hashes))
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from mtl_cli.core.errors import DataError
+from mtl_cli.core.written_files import HASHES_KEY
 from mtl_cli.exports.base import ExportFormat, ExportRecord
 from mtl_cli.exports.saved_model import SavedModel
 from mtl_cli.network.trained_model import TrainedModel
@@ -61,6 +63,14 @@ class MLflow(ExportFormat):
                 if isinstance(error.__context__, OSError):  # such as a full disk
                     raise error.__context__ from error
                 raise
+
+    def check_hashes(self, path: Path, record: ExportRecord) -> None:
+        if HASHES_KEY in record and os.path.lexists(path / "__pycache__"):
+            raise DataError(
+                f"{path} holds '__pycache__', compiled code that no hash protects; "
+                "remove this folder, then verify the export"
+            )
+        super().check_hashes(path, record)
 
     def predict(
         self, path: Path, rows: "pa.Table", input_kinds: "dict[str, InputKind]"

@@ -1,5 +1,6 @@
 """An exported MLflow model reads tables, and our own code runs when it is verified."""
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ from helpers.every_kind import HUGE, WITHOUT_HASHES, hard_rows, trained, with_te
 
 import mtl_cli
 from mtl_cli.core.errors import DataError
+from mtl_cli.exports.mlflow import MLflow
 from mtl_cli.runs.export import verify
 
 # MLflow warns of its own type hints when it is imported.
@@ -110,6 +112,16 @@ def test_mlflow_model_names_the_column_of_a_cell_of_a_wrong_type() -> None:
         model.input_kinds = {"age": kind}
         with pytest.raises(ValueError, match="column age: "):
             model.predict(None, pd.DataFrame({"age": [cell]}))
+
+
+def test_compiled_code_in_an_mlflow_model_is_refused(tmp_path: Path) -> None:
+    """Python would run the compiled code in place of the code that has a hash."""
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "_mlflow_model.cpython-311.pyc").write_bytes(b"")
+    with pytest.raises(DataError, match="remove this folder, then verify the export"):
+        MLflow().check_hashes(tmp_path, {"files": {}})
+    shutil.rmtree(tmp_path / "__pycache__")
+    MLflow().check_hashes(tmp_path, {"files": {}})
 
 
 @pytest.mark.slow
