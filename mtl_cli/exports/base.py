@@ -3,7 +3,10 @@
 An export is a file or folder that predicts raw rows without the run folder.
 """
 
+import hashlib
+import json
 from abc import abstractmethod
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, cast
@@ -26,6 +29,8 @@ AXIS = "exports"  # the folder of the formats, for `option_names` and `option_cl
 RECORD_FILE = "export.json"
 # The key of the record in a single file: the SHA-256 of the file without its record.
 FILE_HASH_KEY = "sha256"
+# The key of the SHA-256 of the record without this key.
+RECORD_HASH_KEY = "record_sha256"
 
 
 class ExportRecord(TypedDict):
@@ -33,7 +38,8 @@ class ExportRecord(TypedDict):
 
     If the export is a folder, the record is the file `export.json`. The file has one
     more key: `files`, the hashes of all other files in the folder. The record in an
-    ONNX file has the key `sha256`, the hash of the bytes in front of the record.
+    ONNX file has the key `sha256`, the hash of the bytes in front of the record. Both
+    have the key `record_sha256`, see `with_hash`.
 
     Attributes:
         format: the name of the format.
@@ -163,6 +169,12 @@ class ExportFormat(Options):
         if hashes is not None:
             check_written(path, RECORD_FILE, hashes)
             check_none_missing(path, cast("dict[str, str]", hashes))
+
+
+def with_hash(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Adds the SHA-256 of a record to the record."""
+    text = json.dumps({k: x for k, x in record.items() if k != RECORD_HASH_KEY})
+    return {**record, RECORD_HASH_KEY: hashlib.sha256(text.encode()).hexdigest()}
 
 
 def vocabulary_bytes(model: "TrainedModel") -> int:

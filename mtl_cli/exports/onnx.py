@@ -15,6 +15,7 @@ from mtl_cli.exports.base import (
     ExportFormat,
     ExportRecord,
     vocabulary_bytes,
+    with_hash,
 )
 from mtl_cli.network.trained_model import TrainedModel
 
@@ -67,7 +68,8 @@ class Onnx(ExportFormat):
         onnx.checker.check_model(merged)
         graph = merged.SerializeToString()
         sha256 = hashlib.sha256(graph).hexdigest()
-        path.write_bytes(graph + metadata_bytes({**record, FILE_HASH_KEY: sha256}))
+        record_with_hashes = with_hash({**record, FILE_HASH_KEY: sha256})
+        path.write_bytes(graph + metadata_bytes(record_with_hashes))
 
     def predict(
         self, path: Path, rows: "pa.Table", input_kinds: "dict[str, InputKind]"

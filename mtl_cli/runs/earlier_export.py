@@ -18,8 +18,10 @@ from mtl_cli.exports.base import (
     AXIS,
     FILE_HASH_KEY,
     RECORD_FILE,
+    RECORD_HASH_KEY,
     ExportFormat,
     ExportRecord,
+    with_hash,
 )
 
 
@@ -118,7 +120,13 @@ def find_record(path: Path) -> ExportRecord | None:
 
 
 def check_record(record: dict[str, Any]) -> None:
-    """Checks that the example rows and predictions fit the inputs and outputs."""
+    """Checks that a record is unchanged, and that its values fit each other.
+
+    A record of an earlier version of mtl-cli has no hash of itself.
+    """
+    found = record.get(RECORD_HASH_KEY)
+    if found is not None and found != with_hash(record)[RECORD_HASH_KEY]:
+        raise ValueError("its record has changed since it was written")
     inputs, outputs = record["inputs"], record["outputs"]
     rows, predictions = record["rows"], record["predictions"]
     lengths = {len(cells) for cells in (*rows.values(), *predictions.values())}

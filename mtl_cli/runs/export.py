@@ -30,7 +30,7 @@ from mtl_cli.core.message_text import comma_list
 from mtl_cli.core.run_folder import check_outside_run
 from mtl_cli.core.written_files import HASHES_KEY, hashes_of
 from mtl_cli.data.feature_graph import example_rows
-from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord
+from mtl_cli.exports.base import RECORD_FILE, ExportFormat, ExportRecord, with_hash
 from mtl_cli.metrics.metric import Floats
 from mtl_cli.network.trained_model import TrainedModel
 from mtl_cli.runs.earlier_export import check_export_target, get_format, record_of
@@ -88,7 +88,7 @@ def export_model(
         on_step(f"replaying {NUM_EXAMPLES} example rows")
         result = replay(export_format, record, path, target)
         if path.is_dir():
-            text = json.dumps({**record, HASHES_KEY: hashes_of(path)})
+            text = json.dumps(with_hash({**record, HASHES_KEY: hashes_of(path)}))
             (path / RECORD_FILE).write_text(text, "utf-8")
     return result
 

@@ -317,6 +317,7 @@ WRONG = {
     "verify_less": (["--verify", "less"], 2, "less has lost 'fingerprint.pb' since it"),
     "verify_json": (["--verify", "json"], 2, "json holds no complete export: "),
     "verify_rows": (["--verify", "rows"], 2, "contradict each other"),
+    "verify_record": (["--verify", "record"], 2, "its record has changed since it was"),
     "verify_text": (["--verify", "text"], 2, "its record are not numbers; export the"),
 }
 
@@ -337,7 +338,7 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     (tmp_path / "bad.onnx").write_bytes(b"no model")
     for copy in ("more", "less", "below", "changed", "unlisted", "linked"):
         shutil.copytree(exported, copy)
-    for copy in ("cut", "json", "rows", "text"):
+    for copy in ("cut", "json", "rows", "text", "record"):
         shutil.copytree(exported, copy)
     (tmp_path / "link").symlink_to(exported)
     (tmp_path / "link_to_run").symlink_to(run)
@@ -352,6 +353,9 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     (tmp_path / "json" / "export.json").write_text("{")
     with changed_record(tmp_path / "rows") as record:
         record["rows"]["user"].pop()
+    record_file = tmp_path / "record" / "export.json"
+    text = record_file.read_text("utf-8")
+    record_file.write_text(text.replace('"constants": {}', '"constants": {"age": 1}'))
     with changed_record(tmp_path / "text") as record:
         record["predictions"]["click"] = list(map(str, record["predictions"]["click"]))
     before = sorted(tmp_path.rglob("*"))

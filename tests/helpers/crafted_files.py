@@ -58,9 +58,13 @@ def write(folder: Path, files: dict[str, str | bytes]) -> None:
 
 @contextmanager
 def changed_record(export: Path) -> Iterator[dict[str, Any]]:
-    """Gives the record of an exported folder, and writes it back as it is then."""
+    """Gives the record of an exported folder, and writes it back as it is then.
+
+    The written record has no hash of itself, as in an earlier version of mtl-cli.
+    """
     path = export / "export.json"
     record = json.loads(path.read_text("utf-8"))
+    record.pop("record_sha256", None)
     yield record
     path.write_text(json.dumps(record), "utf-8")
 
