@@ -63,6 +63,7 @@ def load(path: Path) -> TrainedModel:
     import numpy as np
 
     from mtl_cli.config.run_config import Config
+    from mtl_cli.data.check_learnt import check_learnt
     from mtl_cli.data.feature_set import FeatureSet
     from mtl_cli.network.build import build, check_size
 
@@ -73,6 +74,7 @@ def load(path: Path) -> TrainedModel:
         raise ValueError(f"{MANIFEST}: config: {first_problem(error)}") from None
     learnt = {name: keys["learnt"] for name, keys in manifest["features"].items()}
     features = FeatureSet(config.dataset.used_features, learnt)
+    check_learnt(features, manifest["labels"], config.chosen_tasks)
     check_npz(path / WEIGHTS)
     with np.load(path / WEIGHTS, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}

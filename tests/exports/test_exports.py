@@ -580,6 +580,21 @@ def test_onnx_file_that_somebody_has_changed_is_refused(
     check_export_target(path, force=True)
 
 
+def test_weights_with_forged_learnt_values_are_refused(
+    run: Path, tmp_path: Path
+) -> None:
+    learnt = json.loads((run / saved_model.LEARNT).read_text("utf-8"))
+    learnt["features"]["user"]["vocabulary"] = ["1", "1"]
+    manifest = {
+        "config": json.loads((run / saved_model.SPEC).read_text("utf-8")),
+        "features": {name: {"learnt": x} for name, x in learnt["features"].items()},
+        "labels": learnt["labels"],
+    }
+    (tmp_path / weights_format.MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(ValueError, match=r"feature user: .* twice"):
+        weights_format.load(tmp_path)
+
+
 @pytest.mark.slow
 def test_weights_with_another_configuration_are_refused(
     run: Path, tmp_path: Path
