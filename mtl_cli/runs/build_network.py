@@ -75,16 +75,23 @@ def connect_and_build(
         "length": length._asdict(),
     }
     if inputs.checkpoint is not None:
-        warn_of_changes(inputs.checkpoint.values.environment, environment, console)
+        warn_of_changes(inputs.checkpoint, environment, console)
     folder.write_json("environment.json", environment)
     return replicas, network, environment
 
 
-def warn_of_changes(old: dict[str, Any], new: dict[str, Any], console: Console) -> None:
+def warn_of_changes(
+    checkpoint: Checkpoint, new: dict[str, Any], console: Console
+) -> None:
     """Warns of each change since a checkpoint that may change the results of the run.
 
-    Changed data is refused.
+    A checkpoint of another configuration and changed data are refused. `new` is the
+    content of `environment.json`.
     """
+    old = checkpoint.values.environment
+    # A run is resumed only with its own configuration, see `reason_not_to_resume`.
+    if old.get("config_hash") != new["config_hash"]:
+        raise checkpoint.damage_error("its run had another configuration")
     if old.get("data_hash") != new["data_hash"]:
         raise ConfigError(
             "dataset: the data has changed since the run was interrupted; name another "

@@ -73,6 +73,8 @@ class Checkpoint:
         is_in_order = numbers == list(range(1, len(numbers) + 1))
         if not is_in_order or values.kept != History(values.epochs).best_epoch:
             raise self.damage_error("its epochs contradict each other")
+        if not self.path.name.startswith(f"{len(numbers):07d}-epochs-"):
+            raise self.damage_error(f"it holds {len(numbers)} epochs")
         return values
 
     def damage_error(self, reason: str) -> DataError:

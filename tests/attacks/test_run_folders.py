@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -22,6 +23,7 @@ from helpers.slow import slow_except
 from mtl_cli.cli import init
 from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.run_folder import RunFolder, check_run_folder
+from mtl_cli.runs.build_network import warn_of_changes
 from mtl_cli.training.checkpoint import Checkpoint
 
 PRECIOUS = "precious\n"
@@ -282,10 +284,29 @@ VALUES = {"environment": {}, "epochs": [EPOCH], "kept": 0, "seconds": 0.0, "best
     ],
 )
 def test_forged_checkpoint_is_refused(changes, reason):
-    assert Checkpoint(Path("x.npz"), VALUES).values.best
+    path = Path("0000001-epochs-000000000-steps.npz")
+    assert Checkpoint(path, VALUES).values.best
     with pytest.raises(DataError, match="is not a checkpoint of this run") as error:
-        _ = Checkpoint(Path("x.npz"), VALUES | changes).values
+        _ = Checkpoint(path, VALUES | changes).values
     assert reason in str(error.value)
+
+
+def test_checkpoint_whose_name_tells_other_epochs_is_refused():
+    path = Path("9999999-epochs-000000000-steps.npz")
+    with pytest.raises(DataError, match=r"this run \(it holds 1 epochs\); remove"):
+        _ = Checkpoint(path, VALUES).values
+
+
+def test_checkpoint_of_another_configuration_is_refused():
+    values = VALUES | {"environment": {"config_hash": "a", "data_hash": "x"}}
+    checkpoint = Checkpoint(Path("0000001-epochs-000000000-steps.npz"), values)
+    warnings = []
+    console = SimpleNamespace(warn=warnings.append)
+    new = {"config_hash": "a", "data_hash": "x", "cores": 2}
+    warn_of_changes(checkpoint, new, console)
+    assert warnings[0].startswith("cores was None, is 2")
+    with pytest.raises(DataError, match="its run had another configuration"):
+        warn_of_changes(checkpoint, new | {"config_hash": "b"}, console)
 
 
 @pytest.mark.parametrize("name", [".tmp-x", "model/.tmp-x"])

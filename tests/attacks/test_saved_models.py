@@ -372,7 +372,8 @@ def test_forged_arrays_of_a_checkpoint_are_refused(name, array, tmp_path):
     )
     state = TrainingState(SimpleNamespace(logits=logits), steps)
     values = {"epochs": [], "kept": 0, "seconds": 0.0, "best": True}
-    saved = Checkpoint(tmp_path / "x.npz", values | {"environment": {}})
+    path = tmp_path / "0000000-epochs-000000004-steps.npz"
+    saved = Checkpoint(path, values | {"environment": {}})
     arrays = {"weights-0": [3.0, 4.0], "optimizer-0": 5, "best-0": [6.0, 7.0]}
     arrays |= {"average-0": [8.0, 9.0], "taken": np.ones((4, 3, 1))}
     np.savez(saved.path, **arrays)
