@@ -69,19 +69,30 @@ class CsvFile:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yields the requested columns of all rows; refuses the first broken row."""
-        types = self.request.types
-        if self.options.trim:  # see `convert_cells`
-            types = dict.fromkeys(types, pa.string())
+        num_rows = 0
         with read_errors(self.key, self.path):
             try:
-                with self.open_reader(types, threads=True) as reader:
-                    for batch in self.rows_before_sentinel(reader):
-                        if self.options.trim:
-                            batch = self.trim(batch)
-                        yield batch
+                for batch in self.read(as_text=self.options.trim):
+                    num_rows += batch.num_rows
+                    yield batch
+                return
             except pa.ArrowInvalid:
                 self.refuse_broken_row()
-                raise  # no broken row was found, so Arrow's error is all that is known
+            # No row is broken. Perhaps a cell of a column of numbers holds only spaces:
+            # `convert_cells` takes this cell for empty, but Arrow refuses it.
+            for batch in self.read(as_text=True):
+                if num_rows < batch.num_rows:
+                    yield batch.slice(num_rows)
+                num_rows = max(0, num_rows - batch.num_rows)
+
+    def read(self, as_text: bool) -> Iterator[pa.RecordBatch]:
+        """Yields all rows. If `as_text`, `convert_cells` converts them, not Arrow."""
+        types = self.request.types
+        if as_text:
+            types = dict.fromkeys(types, pa.string())
+        with self.open_reader(types, threads=True) as reader:
+            for batch in self.rows_before_sentinel(reader):
+                yield self.convert(batch) if as_text else batch
 
     @contextmanager
     def open_reader(
@@ -139,8 +150,8 @@ class CsvFile:
             raise self.row_error(num_rows - 1, OPEN_QUOTE)
         yield last_batch.slice(0, last_batch.num_rows - 1)
 
-    def trim(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Trims the cells of a batch of texts, and converts them to their types."""
+    def convert(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Converts the cells of a batch of texts to their types."""
         columns = [
             convert_cells(cells, self.request.types[name], self.options)
             for name, cells in zip(self.request.columns, batch.columns, strict=True)

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
+from mtl_cli.columns.cells import empty_as_null
 from mtl_cli.core.options import Options
 
 
@@ -50,6 +51,8 @@ class Csv(Options):
 def convert_cells(cells: pa.Array, dtype: pa.DataType, options: Csv) -> pa.Array:
     """Converts text to a type, by the same rules as Arrow's CSV reader.
 
+    But a number of spaces and tabs alone is empty, as in `as_numbers`.
+
     Used with `csv.trim`, because Arrow does not cut spaces before it compares a cell
     with `csv.null_values`, and after an error, to find the broken cell. Raises an
     `ArrowInvalid` if a cell cannot be converted.
@@ -60,7 +63,7 @@ def convert_cells(cells: pa.Array, dtype: pa.DataType, options: Csv) -> pa.Array
     if pa.types.is_string(dtype):
         return text
     # Arrow's CSV reader accepts spaces and tabs around a number, but `cast` does not.
-    return pc.ascii_trim(text, " \t").cast(dtype)
+    return empty_as_null(pc.ascii_trim(text, " \t")).cast(dtype)
 
 
 def trim_to_null(

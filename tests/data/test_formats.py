@@ -480,6 +480,31 @@ def test_trim_comes_before_the_comparison_with_null_values(
     assert table.weights["buy"].tolist() == [1, 1, 0]
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+def test_spaces_alone_are_an_empty_number_but_a_word(
+    tmp_path, fresh, in_chunks, chunked
+):
+    # Arrow refuses them as a number, so the row was refused although `missing` was set.
+    if chunked:
+        in_chunks(1, 64)
+    file = tmp_path / "rows.csv"
+    file.write_text("city,age,buy\n" + "Ulm,1,1\n" * 9 + "  , \t,0\nBonn,3,  \n")
+    age = {"kind": "dense", "transform": "none"}
+    keys = {"valid_fraction": 0.0, "test_fraction": 0.0, "tasks": BUY}
+    keys |= {"group_column": None, "weight_column": None}
+    features = CITY | {"age": age | {"missing": -1.0}}
+    data = fresh(file, features=features, **keys)
+    table = data.splits["train"]
+    assert data.features.learnt["city"]["vocabulary"] == ["  ", "Bonn", "Ulm"]
+    assert table.features["dense"][:, 0].tolist() == [1] * 9 + [-1, 3]
+    assert table.weights["buy"].tolist() == [1] * 10 + [0]
+    with pytest.raises(DataError, match="row 10 is empty or nan, not a number"):
+        fresh(file, features=CITY | {"age": age}, **keys)
+    file.write_text(file.read_text() + "Kiel,old,1\n")
+    with pytest.raises(DataError, match="row 12 holds 'old', not a number"):
+        fresh(file, features=features, **keys)
+
+
 def test_wrong_cell_is_named_below_missing_cells_with_spaces(tmp_path, fresh):
     (tmp_path / "rows.csv").write_text("city,age,buy\nUlm, ? ,1\nBonn, young,0\n")
     csv = {"trim": True, "null_values": ["?"]}

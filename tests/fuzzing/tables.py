@@ -220,7 +220,8 @@ def labels_by_python(ending: str, content: bytes) -> dict[str, list[float]]:
     for task in ("click", "buy", "watch"):
         index = header.index(str(TASKS[task]["label"]))
         texts = [row[index] for row in rows]
-        labels[task] = [float(cell) if cell else math.nan for cell in texts]
+        # Spaces alone are no number, and count as an empty cell.
+        labels[task] = [float(x) if x.strip(" \t") else math.nan for x in texts]
     return labels
 
 
