@@ -1,5 +1,6 @@
 """Names the folders of sweeps and jobs: the same command gets the same folder."""
 
+import functools
 import hashlib
 import re
 from collections.abc import Collection
@@ -91,11 +92,16 @@ def job_name(
     if safe_name(text) == text and len(text) <= MAX_LENGTH_BEFORE_HASH:
         return text
     # A sweep may have 100,000 jobs. With 6 digits, some of them would share a folder.
-    ending = f"-{short_hash(job_settings, num_digits=12)}"
-    for folder in sweep.glob(f"*{ending}") if sweep else ():
-        return folder.name
-    name = safe_name(text_with_last(fixed_keys))
-    return f"{name[:MAX_LENGTH_BEFORE_HASH]}{ending}"
+    ending = short_hash(job_settings, num_digits=12)
+    name = safe_name(text_with_last(fixed_keys))[:MAX_LENGTH_BEFORE_HASH]
+    return names_by_ending(sweep).get(ending, f"{name}-{ending}")
+
+
+@functools.cache  # a sweep may have 100,000 folders
+def names_by_ending(sweep: Path | None) -> dict[str, str]:
+    """Returns {text after the last hyphen: name} of the folders in a sweep's folder."""
+    names = [folder.name for folder in sweep.glob("*")] if sweep else []
+    return {name.rpartition("-")[2]: name for name in names}
 
 
 def safe_name(text: str) -> str:
