@@ -87,9 +87,9 @@ class Feature(Options):
     def check_learnt(self, learnt: Learnt) -> None:
         """Raises a `ValueError` if the fitter of this kind cannot have learnt `learnt`.
 
-        A forged saved model can hold such values. `learnt` is empty if the feature uses
-        the table of another feature. A kind that overrides this method calls
-        `super().check_learnt(learnt)`.
+        A forged saved model or entry of the cache can hold such values. `learnt` is
+        empty if the feature uses the table of another feature. A kind that overrides
+        this method calls `super().check_learnt(learnt)`.
         """
         if "vocabulary" in learnt:
             if not isinstance(learnt["vocabulary"], list):

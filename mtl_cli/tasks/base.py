@@ -176,8 +176,9 @@ class Task(Options):
     def read_labels(self, message_start: str, column: pa.ChunkedArray) -> Array:
         """Converts a label column to numbers, (rows,), NaN where a cell is empty.
 
-        Labels of classes are float32, other labels float64. Raises a `DataError` if a
-        cell is not a label: the message begins with `message_start`, and names the row.
+        Labels of classes are float32, other labels float64. The column may have no
+        rows. Raises a `DataError` if a cell is not a label: the message begins with
+        `message_start`, and names the row.
         """
 
     def read_known_labels(self, message_start: str, column: pa.ChunkedArray) -> Array:
@@ -213,7 +214,7 @@ class Task(Options):
     def check_statistics(self, statistics: Statistics) -> None:
         """Raises a `ValueError` if `label_statistics` cannot have returned the values.
 
-        A forged saved model can hold such values.
+        A forged saved model or entry of the cache can hold such values.
         """
 
     def initial_logits(
