@@ -7,6 +7,8 @@ import numpy as np
 
 from mtl_cli.statistics.significance import quantile
 
+MAX_IN_DIGITS = 1e12  # larger numbers are written as 1e+12
+
 
 class Interval(NamedTuple):
     """A mean over seeds, and its 95 % interval.
@@ -49,15 +51,20 @@ def interval_text(interval: Interval | None, decimals: int, sign: str = "") -> s
     mean = mean_text(interval.mean, decimals, sign)
     if interval.half_width is None:
         return mean
-    return f"{mean} ±{interval.half_width:,.{decimals}f}"
+    return f"{mean} ±{mean_text(interval.half_width, decimals, '')}"
 
 
 def mean_text(mean: float, decimals: int, sign: str = "+") -> str:
     """Writes a mean, such as `+0.0120`; one that is rounded to 0 has no sign.
 
+    A damaged `metrics.json` may hold a huge number. It is written with few digits.
+
     >>> mean_text(0.04, 2), mean_text(-0.04, 2), mean_text(-0.004, 2)
     ('+0.04', '-0.04', '0.00')
+    >>> mean_text(1e99, 4)
+    '+1e+99'
     """
     if round(mean, decimals) == 0:
         sign = ""
-    return f"{mean:{sign}z,.{decimals}f}"
+    digits = f",.{decimals}f" if abs(mean) < MAX_IN_DIGITS else ".4g"
+    return f"{mean:{sign}z{digits}}"

@@ -7,7 +7,7 @@ or `y`, is called as a function: `x(value)` is the position of a value in SVG un
 from statistics import fmean
 from typing import NamedTuple
 
-from mtl_cli.comparison.intervals import Interval, interval_text
+from mtl_cli.comparison.intervals import Interval, interval_text, mean_text
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import finite_number
 from mtl_cli.comparison.task import Task
@@ -77,7 +77,7 @@ def setting_plot(
     for value in sorted(numbers, key=lambda v: (numbers[v] is None, numbers[v] or 0.0)):
         dots = dots_by_value[value]
         means = [mean for mean, _ in dots]
-        text = f"{fmean(means):,.{task.decimals}f}"
+        text = mean_text(fmean(means), task.decimals, "")
         bar = Bar(value, text, fmean(means), min(means), max(means), small_dots=dots)
         bars.append(bar)
     title = f"{key} and {task.name_with_space}"
