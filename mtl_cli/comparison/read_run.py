@@ -12,7 +12,7 @@ from mtl_cli.comparison.run_settings import compared_settings
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.other_files import read_json_object, read_text
-from mtl_cli.core.run_status import STATUS, has_ended, is_run_record
+from mtl_cli.core.run_status import STATUS, has_ended, is_replaced, is_run_record
 from mtl_cli.core.yaml_limits import MAX_YAML_BYTES, check_yaml
 from mtl_cli.metrics.score_dict import Scores
 
@@ -57,6 +57,10 @@ def read_run(folder: Path) -> Run:
                 for scores in metrics.values():
                     check_scores(scores)
                 run.metrics = metrics
+        for file in ("config.yaml", "environment.json", "metrics.json"):
+            with reading(file):
+                if is_replaced(folder, file, record):
+                    run.replaced_files.append(file)
     except DamagedFileError as damage:
         run.error = str(damage)
     else:

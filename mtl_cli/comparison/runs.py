@@ -34,6 +34,7 @@ class Run:
         settings: see `compared_settings`.
         metrics: the scores by split and task, from `metrics.json`.
         environment: versions, hashes and sizes, from `environment.json`.
+        replaced_files: the files that have changed since the run ended.
         day: the number of the run's day in a line, from 1; 0 outside of lines. A line
             is a chain of runs, one per day, see `comparison/lines.py`.
         is_in_line: whether the run starts from an earlier run (`start_from`), or a
@@ -49,6 +50,7 @@ class Run:
     settings: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, Scores] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
+    replaced_files: list[str] = field(default_factory=list)
     day: int = 0
     is_in_line: bool = False
 

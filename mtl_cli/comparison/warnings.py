@@ -23,6 +23,10 @@ def warnings(comparison: DatasetComparison, runs: list[Run]) -> list[str]:
             "these runs are left out",
             [f"{run.path} ({run.error})" for run in runs if not run.is_readable],
         ),
+        *line_if_any(
+            "these files have changed since their run ended, or belong to another run",
+            [str(run.path / file) for run in runs for file in run.replaced_files],
+        ),
         *unscored_run_warnings([*scored, *comparison.unscored]),
         *seed_warnings(scored),
         *repeated_run_warnings(scored),

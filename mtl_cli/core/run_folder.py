@@ -14,8 +14,9 @@ from mtl_cli.core.atomic_write import UNFINISHED_PREFIX, named_write_errors, rep
 from mtl_cli.core.errors import ConfigError, WriteError, first_line
 from mtl_cli.core.folder_lock import LOCK_NAME, is_still_at, lock_folder
 from mtl_cli.core.other_files import UnsafeFileError, check_entries
-from mtl_cli.core.run_status import STATUS, now, status_of
+from mtl_cli.core.run_status import STATUS, hashes_of_run, now, status_of
 from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.core.written_files import HASHES_KEY
 
 LOG = "train.log"
 CHECKPOINTS = "checkpoints"
@@ -81,6 +82,8 @@ class RunFolder:
         if self.earlier_seconds is not None:
             seconds = round(self.earlier_seconds + time.monotonic() - self.began, 1)
         self.record |= {"status": status, "end": now(), "seconds": seconds}
+        if status == "done":
+            self.record[HASHES_KEY] = hashes_of_run(self.path)
         if error is not None:
             self.record["error"] = error
         self.write_json(STATUS, self.record)

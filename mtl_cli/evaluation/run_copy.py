@@ -15,6 +15,7 @@ from mtl_cli.core.locations import Location
 from mtl_cli.core.other_files import read_json_object, read_text
 from mtl_cli.core.private_apis import omegaconf_yaml
 from mtl_cli.core.secrets import mask_secrets
+from mtl_cli.core.written_files import HASHES_KEY
 from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import hash_table
 from mtl_cli.data.sources import with_format_of
@@ -83,10 +84,12 @@ def json_files(
         VALID_ROWS: validation_fingerprint(run),
     }
     scores = score_outputs(rows.outputs, rows.table, rows.predictions, rows.scenarios)
+    status = read_json_object(run.path / "status.json")
+    status.pop(HASHES_KEY, None)  # the files of the copy have other hashes
     contents: dict[str, object] = {
         "metrics.json": run.metrics | {"test": scores},
         "environment.json": run.environment | changed_environment,
-        "status.json": read_json_object(run.path / "status.json"),
+        "status.json": status,
         "evaluation.json": evaluation.to_dict(),
     }
     if evaluation.gates:

@@ -177,9 +177,8 @@ def execute_in_folder(config: "Config", start: "RunStart", request: RunRequest) 
             console.warn(f"the checkpoint {path} is damaged, so it is not used")
         if start.message:
             console.print_line(start.message)
-        if not (folder.path / "config.yaml").exists():
-            text = saved_config(request.composed, request.choices)
-            folder.write_text("config.yaml", text)
+        text = saved_config(request.composed, request.choices)
+        folder.write_text("config.yaml", text)
         values = mask_secrets(config.model_dump(mode="json"))
         earlier_epochs = None if checkpoint is None else checkpoint.values.epochs
         with tracked_run(

@@ -28,6 +28,7 @@ from mtl_cli.core.other_files import (
     read_text,
 )
 from mtl_cli.core.run_folder import SUBFOLDERS, RunFolder
+from mtl_cli.core.run_status import MODEL_CHECKSUMS, STATUS, is_replaced
 from mtl_cli.core.written_files import sha256
 from mtl_cli.core.yaml_limits import MAX_YAML_BYTES
 from mtl_cli.data.check_learnt import check_learnt
@@ -46,7 +47,6 @@ if TYPE_CHECKING:  # `network.network` imports TensorFlow
 LEARNT = "model/learnt.json"
 SPEC = "model/spec.json"
 FILES = (WEIGHTS, LEARNT, SPEC)
-CHECKSUMS = "model/SHA256SUMS"  # in the format of the command `sha256sum`
 # The largest `SPEC` file to read. pydantic collects an error for each wrong value, so a
 # huge malicious file could take minutes. The file of any configuration that
 # `check_yaml` accepts is smaller than this limit, since `save` writes no blanks.
@@ -78,7 +78,7 @@ def save(
     text = json.dumps(config, separators=(",", ":"), allow_nan=False)
     folder.write_text(SPEC, f"{text}\n")
     lines = [f"{checksum_line(folder.path, file)}\n" for file in FILES]
-    folder.write_text(CHECKSUMS, "".join(lines))
+    folder.write_text(MODEL_CHECKSUMS, "".join(lines))
 
 
 def load(run: Path) -> TrainedModel:
@@ -92,7 +92,7 @@ def load(run: Path) -> TrainedModel:
     # the checksums of the old run do not fit the files of the new run.
     checksums = None
     with named_model_damage(run), contextlib.suppress(FileNotFoundError):
-        checksums = read_text(run / CHECKSUMS).splitlines()
+        checksums = read_text(run / MODEL_CHECKSUMS).splitlines()
     features, labels, config = load_learnt(run)
     with named_model_damage(run):
         check_regular(run / WEIGHTS)
@@ -110,10 +110,22 @@ def load(run: Path) -> TrainedModel:
         for file in FILES:
             if checksums is not None and checksum_line(run, file) not in checksums:
                 raise UnsafeFileError(
-                    f"{file} does not have the checksum in {CHECKSUMS}"
+                    f"{file} does not have the checksum in {MODEL_CHECKSUMS}"
                 )
+    warn_of_another_model(run)
     warn_of_changed_plugins(run, config)
     return TrainedModel(network, features, config, run)
+
+
+def warn_of_another_model(run: Path) -> None:
+    with contextlib.suppress(OSError, ValueError):  # a copy may lack the status
+        record = read_json_object(run / STATUS)
+        if is_replaced(run, MODEL_CHECKSUMS, record):
+            warnings.warn(
+                f"{run}: the folder model has changed since this run ended, or belongs "
+                "to another run; copy the whole folder of the run",
+                stacklevel=3,
+            )
 
 
 def warn_of_changed_plugins(run: Path, config: Config) -> None:

@@ -262,7 +262,7 @@ def test_crafted_model_is_refused_in_one_line(name, model, tmp_path, monkeypatch
     changed, change = MODELS[name]
     content = change(model[changed])
     files = model | {changed: content} if content is not None else dict(model)
-    del files[saved_model.CHECKSUMS]  # a forger writes another checksum
+    del files[saved_model.MODEL_CHECKSUMS]  # a forger writes another checksum
     if content is None:
         del files[changed]
     write(tmp_path / "run", files)
@@ -293,7 +293,7 @@ def test_run_that_is_replaced_while_it_is_read_is_not_mixed_with_the_new_run(
         spec = run / SPEC
         spec.write_text(spec.read_text().replace('"seed":1', '"seed":2', 1))
         lines = [saved_model.checksum_line(run, file) for file in saved_model.FILES]
-        (run / saved_model.CHECKSUMS).write_text("\n".join(lines))
+        (run / saved_model.MODEL_CHECKSUMS).write_text("\n".join(lines))
         return learnt
 
     assert b'"seed":1' in model[SPEC]
@@ -303,9 +303,22 @@ def test_run_that_is_replaced_while_it_is_read_is_not_mixed_with_the_new_run(
 
 
 @pytest.mark.filterwarnings(COPIES)
+def test_model_of_another_run_causes_a_warning(model, tmp_path):
+    write(tmp_path / "run", model | {"status.json": b'{"status": "running"}'})
+    run = RunFolder(tmp_path / "run")
+    run.finish("done")
+    run.release()
+    saved_model.load(run.path)
+    sums = run.path / saved_model.MODEL_CHECKSUMS
+    sums.write_text("".join(reversed(sums.read_text().splitlines(keepends=True))))
+    with pytest.warns(UserWarning, match="folder model has changed since this run"):
+        saved_model.load(run.path)
+
+
+@pytest.mark.filterwarnings(COPIES)
 def test_empty_list_of_checksums_is_damage(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write(tmp_path / "run", model | {saved_model.CHECKSUMS: b""})
+    write(tmp_path / "run", model | {saved_model.MODEL_CHECKSUMS: b""})
     with pytest.raises(DataError, match="does not have the checksum"):
         saved_model.load(Path("run"))
 

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from mtl_cli.comparison.find_runs import read_runs
 from mtl_cli.comparison.leaderboard import write_leaderboard
 from mtl_cli.comparison.terminal import print_tables
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.run_status import hashes_of_run
 from mtl_cli.runs.job_records import JobRecord
 
 MEANS = {"shared_bottom": 0.80, "ple": 0.82}
@@ -76,6 +78,20 @@ def test_damaged_run_is_left_out_with_a_warning(
     (sweep / "4" / file).write_text(text)
     warned = compared(capsys, sweep)["warnings"]
     assert f"these runs are left out: {sweep}/4 ({file} is damaged)" in warned
+
+
+def test_file_of_another_run_is_named(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = json.loads((sweep / "4" / "status.json").read_text())
+    record["files"] = hashes_of_run(sweep / "4")
+    (sweep / "4" / "status.json").write_text(json.dumps(record))
+    said = "these files have changed since their run ended, or belong to another run"
+    assert said not in str(compared(capsys, sweep)["warnings"])
+    for name in ("config.yaml", "metrics.json"):
+        shutil.copy(sweep / "0" / name, sweep / "4" / name)
+    files = f"{sweep}/4/config.yaml, {sweep}/4/metrics.json"
+    assert f"{said}: {files}" in compared(capsys, sweep)["warnings"]
 
 
 def test_damaged_number_of_weights_is_not_in_the_leaderboard(sweep: Path) -> None:

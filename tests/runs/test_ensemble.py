@@ -18,13 +18,13 @@ from mtl_cli.config.check import check
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import StartFrom
 from mtl_cli.core.errors import ConfigError, DataError, MtlError
+from mtl_cli.core.run_status import MODEL_CHECKSUMS
 from mtl_cli.exports._weights_tensors import named_weights
 from mtl_cli.metrics.log_loss import log_loss
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.earlier_run import read_earlier_run
 from mtl_cli.runs.ensemble import write_ensemble
 from mtl_cli.runs.saved_config import read_config
-from mtl_cli.runs.saved_model import CHECKSUMS
 
 # Keras asks NumPy 2 for an array without a copy as NumPy deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
@@ -168,7 +168,7 @@ def test_runs_that_differ_in_more_than_the_seed_are_refused(
         copy = shutil.copytree(second, tmp_path / message.split()[0])
         merged = merge(read_json(copy / file), change)
         (copy / file).write_text(json.dumps(merged))
-        (copy / CHECKSUMS).unlink()
+        (copy / MODEL_CHECKSUMS).unlink()
         with pytest.raises(ConfigError, match=message):
             write_ensemble([first, copy], tmp_path / "target")
     assert not (tmp_path / "target").exists()
@@ -202,7 +202,7 @@ def test_changed_data_and_taken_folders_are_refused(
             text = (copy / name).read_text()
             text = text.replace(str(sweep / "train.parquet"), str(train))
             (copy / name).write_text(text)
-        (copy / CHECKSUMS).unlink()
+        (copy / MODEL_CHECKSUMS).unlink()
     with pytest.raises(DataError, match="has changed since the run was trained"):
         write_ensemble(copies, tmp_path / "target")
 

@@ -99,6 +99,25 @@ def test_check_that_is_broken_off_leaves_no_folder(
     assert (tmp_path / "run").exists() == is_kept
 
 
+def test_configuration_of_another_run_does_not_stay_in_a_resumed_run(
+    tmp_path, monkeypatch
+):
+    def stop(*_, **__):
+        raise Stopped(signal.SIGINT)
+
+    monkeypatch.setattr(mtl_cli.runs.run, "run", stop)
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        composed = compose("config")
+    request = RunRequest(composed, {}, [], tmp_path / "run")
+    texts = []
+    for _ in range(2):
+        with pytest.raises(Stopped):
+            execute(request)
+        texts.append((tmp_path / "run" / "config.yaml").read_text())
+        (tmp_path / "run" / "config.yaml").write_text("seed: 5")
+    assert texts[0] == texts[1]
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [
