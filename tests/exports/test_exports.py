@@ -55,7 +55,7 @@ pytestmark = [
 ]
 
 NUMERIC = ("price", "plain", "log", "rank", "range", "age in years", "pieces")
-NUMERIC += ("list_weights",)
+NUMERIC += ("list_weights", "picture")
 # Scores rows in a process that has TensorFlow and NumPy, and none of our packages.
 ALONE = """
 import json, sys

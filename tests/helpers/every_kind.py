@@ -62,8 +62,8 @@ FEATURES: dict[str, Any] = HASHED | {
 }
 # ONNX has no operation that hashes.
 WITHOUT_HASHES = {name: keys for name, keys in FEATURES.items() if name not in HASHED}
-PICTURE = [0, 9, -1e4]  # the means of the feature `picture`
-NUMBERS = [0.0, -0.0, 1e-100, 9.0, -1e4, 1.25, 1 / 3, 1e30, -1e37]
+PICTURE = [0, 3, -2]  # the means of the feature `picture`
+NUMBERS = [0.0, -0.0, 1e-100, 3.0, -2.0, 1.25, 1 / 3, -0.7, 2.5]
 TASKS: dict[str, Any] = {
     "click": {"label": "click", "kind": "binary"},
     "buy": {"label": "buy", "kind": "binary"},
