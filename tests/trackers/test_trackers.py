@@ -74,7 +74,7 @@ def test_tracker_does_not_hear_of_a_check_of_the_data(
     monkeypatch.setattr("mtl_cli.runs.run.run", lambda *_, **__: {})
     chosen = config("tracker=tensorboard", "check_only=true")
     folder = RunFolder(tmp_path)
-    (tmp_path / "config.yaml").touch()
+    monkeypatch.setattr("mtl_cli.runs.saved_config.saved_config", lambda *_: "")
     request = RunRequest(DictConfig({}), {}, [], tmp_path)
     execution.execute_in_folder(chosen, RunStart(folder), request)
 
@@ -93,7 +93,7 @@ def test_tracker_gets_references_in_place_of_secrets(
     monkeypatch.setattr(TensorBoard, "start", record)
     chosen = config("tracker=tensorboard", "dataset.train=hunter2/rows.parquet")
     folder = RunFolder(tmp_path)
-    (tmp_path / "config.yaml").touch()  # an interrupted run has one
+    monkeypatch.setattr("mtl_cli.runs.saved_config.saved_config", lambda *_: "")
     request = RunRequest(DictConfig({}), {}, [], tmp_path)
     with pytest.raises(DataError, match="ends here"):
         execution.execute_in_folder(chosen, RunStart(folder), request)
