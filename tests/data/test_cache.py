@@ -16,7 +16,6 @@ import zlib
 from pathlib import Path
 
 import pytest
-from helpers import every_kind
 from helpers.planted_data import assert_same, declared, loaded, outputs, parquet
 from helpers.slow import slow_except
 
@@ -528,6 +527,9 @@ def test_entry_that_encoding_cannot_have_written_is_encoded_anew(
 
 
 def test_entry_of_every_kind_of_feature_and_task_is_found_again(encodings, tmp_path):
+    # Not at the top: it loads TensorFlow, and processes of other tests import this.
+    from helpers import every_kind
+
     train = parquet(tmp_path, every_kind.rows(60, 0))
     sampled = {"space": "click", "sampling_rate": 0.5, "positive": 1}
     tasks = every_kind.TASKS | {"buy": every_kind.TASKS["buy"] | sampled}
