@@ -1,5 +1,6 @@
 """Opens tables, and reads their requested columns in chunks of bounded size."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,9 @@ from mtl_cli.data.open_files import (
 )
 
 CHUNK_ROWS = 500_000
+# Rows with many columns or with long vectors are processed in smaller chunks: features
+# need several times the memory of a chunk.
+CHUNK_BYTES = 256 << 20
 # The last bits of a prediction may depend on the other rows that the network predicts
 # in the same call. Chunks differ in size between files, so rows are predicted in blocks
 # of this fixed size, a multiple of the rows per call.
@@ -59,8 +63,12 @@ class Source:
     is_text: bool = False
 
     def chunks(self) -> Iterator[pa.Table]:
-        """Yields the rows as tables of at most about `CHUNK_ROWS` rows."""
-        return self.read(CHUNK_ROWS)
+        """Yields all rows in tables of about `CHUNK_ROWS` and `CHUNK_BYTES` at most."""
+        for table in self.read(CHUNK_ROWS):
+            num_chunks = max(1, math.ceil(table.nbytes / CHUNK_BYTES))
+            num_rows = max(1, math.ceil(table.num_rows / num_chunks))
+            for start in range(0, max(1, table.num_rows), num_rows):
+                yield table.slice(start, num_rows)
 
     def blocks(self) -> Iterator[pa.Table]:
         """Yields the rows in blocks of `ROWS_PER_BLOCK`; the last may have fewer.

@@ -920,3 +920,14 @@ def test_generated_categories_are_read_as_their_texts():
     table = pa.table({"word": words.dictionary_encode(), "rest": words})
     source = generated_source(table, ColumnRequest({"word": "dataset.features.x"}, {}))
     assert pa.concat_tables(source.read(2)) == pa.table({"word": words})
+
+
+def test_wide_rows_are_yielded_in_chunks_of_bounded_size(monkeypatch):
+    monkeypatch.setattr(sources, "CHUNK_BYTES", 1000)
+    table = pa.table({"x": pa.array(range(1000), pa.float64())})
+    chunks = list(sources.Source("t", 1000, lambda _: iter([table])).chunks())
+    assert [chunk.num_rows for chunk in chunks] == [125] * 8
+    assert pa.concat_tables(chunks).equals(table)
+    empty = table.slice(0, 0)
+    (chunk,) = sources.Source("t", 0, lambda _: iter([empty])).chunks()
+    assert chunk.equals(empty)
