@@ -129,13 +129,29 @@ def test_failures_of_launchers_are_told_from_other_errors() -> None:
     assert external_launchers.launcher_failure_message(error) == message
 
 
-def test_failure_of_submitit_is_the_end_of_its_traceback() -> None:
+@pytest.mark.parametrize(
+    ("kind", "text", "message"),
+    [
+        (
+            "FailedJobError",
+            "Job (task=0) failed during processing with trace:\n----\nTraceback:\n  x\n"
+            "OSError: no space\n\n----\nYou can check full logs with 'job.stderr(0)'\n",
+            "a process of submitit failed: OSError: no space",
+        ),
+        (
+            "UncompletedJobError",
+            "Job 10_2 (task: 0) with path /a/10_2_0_result.pkl\nhas not produced any "
+            "output (state: CANCELLED by 0)\nNo output/error stream produced !",
+            "submitit's job 10_2 gave no result (state: CANCELLED by 0), see /a",
+        ),
+    ],
+    ids=["the end of its traceback", "a job without a result"],
+)
+def test_failure_of_submitit_is_told_in_one_line(
+    kind: str, text: str, message: str
+) -> None:
     submitit = pytest.importorskip("submitit.core.utils")
-    error = submitit.FailedJobError(
-        "Job (task=0) failed during processing with trace:\n----\nTraceback:\n  x\n"
-        "OSError: no space\n\n----\nYou can check full logs with 'job.stderr(0)'\n"
-    )
-    message = "a process of submitit failed: OSError: no space"
+    error = getattr(submitit, kind)(text)
     assert external_launchers.launcher_failure_message(error) == message
 
 
@@ -144,16 +160,6 @@ def test_refusal_of_slurm_is_the_failure(text: str) -> None:
     submitit = pytest.importorskip("submitit.core.utils")
     message = external_launchers.launcher_failure_message(submitit.FailedJobError(text))
     assert message == f"a process of submitit failed: {text}"
-
-
-def test_job_of_slurm_without_a_result_is_the_failure() -> None:
-    submitit = pytest.importorskip("submitit.core.utils")
-    error = submitit.UncompletedJobError(
-        "Job 10_2 (task: 0) with path /a/10_2_0_result.pkl\nhas not produced any "
-        "output (state: CANCELLED by 0)\nNo output/error stream produced !"
-    )
-    message = "submitit's job 10_2 gave no result (state: CANCELLED by 0), see /a"
-    assert external_launchers.launcher_failure_message(error) == message
 
 
 @pytest.mark.parametrize("ends", [False, True])
