@@ -52,7 +52,7 @@ def read_numbers(
         "correct the cell; or, if the column is meant to be text, set the feature's "
         "kind to sparse"
     )
-    x = as_numbers(message_start, column, fix_for_text)
+    x = as_numbers(message_start, column, fix_for_text, VECTOR_FIX)
     fix = "correct the cells or remove the rows"
     check_numbers(message_start, x, np.isinf(x), "a finite number", fix)
     if missing == "error":
@@ -69,11 +69,12 @@ def as_numbers(
     message_start: str,
     column: pa.ChunkedArray | pa.Array,
     fix: str = "correct the cell",
+    list_fix: str = "write each number of a list into a column of its own",
 ) -> Floats:
     """Converts numbers, booleans or text such as "1.5" to floats.
 
-    `fix` is what the user can do about a cell that holds a word. Refuses columns of
-    other types.
+    `fix` is what the user can do about a cell that holds a word, and `list_fix` about a
+    column of lists. Refuses columns of other types.
 
     Returns: (rows,), NaN where a cell is empty or holds the text "nan".
     """
@@ -92,7 +93,7 @@ def as_numbers(
     elif not (is_number(column.type) or pa.types.is_null(column.type)):
         raise DataError(
             f"{message_start}: needs numbers, but the column holds {column.type}; "
-            + (VECTOR_FIX if is_list(column.type) else "convert the column to numbers")
+            + (list_fix if is_list(column.type) else "convert the column to numbers")
         )
     x = pc.fill_null(nearest_float64(column), float("nan"))
     return np.asarray(x, "float64")
@@ -196,13 +197,13 @@ def check_fill_value(learnt: Mapping[str, Any], missing: str | float) -> None:
         check_number(learnt, "missing")
 
 
-def fill_empty(x: Floats, learnt: Mapping[str, Any]) -> Floats:
+def fill_empty(x: Floats, learnt: Mapping[str, float]) -> Floats:
     """Replaces NaN by `learnt["missing"]`; without this value, nothing changes."""
     if "missing" not in learnt:
         return x
     return np.where(np.isnan(x), learnt["missing"], x)
 
 
-def filled_text(text: str, learnt: Mapping[str, Any]) -> str:
+def filled_text(text: str, learnt: Mapping[str, float]) -> str:
     """Adds the effect of `fill_empty` to a text about x, the number in a cell."""
     return f"{text}; x = missing if the cell is empty" if "missing" in learnt else text
