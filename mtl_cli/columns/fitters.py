@@ -173,7 +173,7 @@ class MomentsFitter(Fitter):
     """Learns the mean and the standard deviation of each number of a vector.
 
     The memory does not depend on the number of rows: the moments of each chunk are
-    merged into those of all chunks before (Chan, Golub and LeVeque, 1979).
+    merged into the moments of all earlier chunks (Chan, Golub and LeVeque, 1979).
 
     Args:
         read: see `Fitter`; the values are vectors, (rows, length). All numbers of an

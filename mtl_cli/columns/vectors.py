@@ -30,7 +30,8 @@ def read_vectors(
     """Reads the column of the feature `name` as vectors, (rows, length).
 
     Without a separator, only lists are read. An empty cell is null, an empty text or an
-    empty list. It becomes a row of NaN, or is refused unless `accepts_empty`.
+    empty list. If `accepts_empty`, an empty cell becomes a row of NaN. Otherwise, a
+    `CellError` is raised.
     """
     values, lengths = values_and_lengths(name, column, separator)
     are_null = pa.types.is_null(values.type)

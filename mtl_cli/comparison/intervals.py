@@ -57,7 +57,7 @@ def interval_text(interval: Interval | None, decimals: int, sign: str = "") -> s
 def mean_text(mean: float, decimals: int, sign: str = "+") -> str:
     """Writes a mean, such as `+0.0120`; one that is rounded to 0 has no sign.
 
-    A damaged `metrics.json` may hold a huge number. It is written with few digits.
+    A huge number, as in a damaged `metrics.json`, is written with few digits.
 
     >>> mean_text(0.04, 2), mean_text(-0.04, 2), mean_text(-0.004, 2)
     ('+0.04', '-0.04', '0.00')

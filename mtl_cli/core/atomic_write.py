@@ -37,7 +37,7 @@ def check_folder_of(target: Path, message_start: str = "") -> None:
 
 
 def check_target_name(target: Path, message_start: str = "") -> None:
-    """Refuses a target such as `folder/..`, which a new folder cannot replace."""
+    """Refuses a target such as `folder/..`: a new folder cannot replace it."""
     if target.name in ("", ".."):
         raise ConfigError(
             f"{message_start}'{target}' does not end in a name; give the name of the "

@@ -19,7 +19,7 @@ def check_learnt(
 
     `labels` is {task: the statistics of its labels}, for tasks that use any.
 
-    Returns: one made-up row, encoded as in `FeatureSet.encode`.
+    Returns: the result of `FeatureSet.encode` for one made-up row.
     """
     # Encoding raises an error if the learnt values of a feature are missing or
     # malformed.

@@ -19,7 +19,7 @@ from mtl_cli.data.table import Array
 # only the rows whose hash is a multiple of a certain number are compared. Equal rows
 # have equal hashes, so a row is compared either in all splits or in none.
 MAX_HASHES = 1_000_000
-EMPTY_HASH = np.uint64(1)  # not 0, which is the hash of the number 0
+EMPTY_HASH = np.uint64(1)  # the number 0 has the hash 0
 HASH_FACTOR = np.uint64(1_000_003)  # products overflow, and keep their last 64 bits
 
 

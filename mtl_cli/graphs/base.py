@@ -205,7 +205,7 @@ class GraphOps(ABC):
 
     @abstractmethod
     def count_true(self, conditions: Tensor) -> Tensor:
-        """Returns in how many cells of a row a condition is true, int64, (rows,)."""
+        """Counts the cells of each row in which a condition is true, int64, (rows,)."""
 
     @abstractmethod
     def all_present_satisfy(self, is_present: Tensor, condition: Tensor) -> Tensor:
