@@ -124,8 +124,8 @@ def check_record(record: dict[str, Any]) -> None:
 
     A record of an earlier version of mtl-cli has no hash of itself.
     """
-    found = record.get(RECORD_HASH_KEY)
-    if found is not None and found != with_hash(record)[RECORD_HASH_KEY]:
+    recorded_hash = record.get(RECORD_HASH_KEY)
+    if recorded_hash not in (None, with_hash(record)[RECORD_HASH_KEY]):
         raise ValueError("its record has changed since it was written")
     inputs, outputs = record["inputs"], record["outputs"]
     rows, predictions = record["rows"], record["predictions"]
