@@ -76,7 +76,7 @@ def make_example_folder(folder: Path) -> None:
     """
     make_small_configs(folder)
     events = example_events(SMALL_ROWS)
-    without_lists = events.drop_columns(["history", "tags"])
+    without_lists = events.drop_columns(["history", "tags", "picture"])
     pq.write_table(without_lists, folder / "events.parquet")
     for day in ("day1", "day2"):
         csv.write_csv(without_lists, folder / f"{day}.csv")
@@ -126,6 +126,7 @@ def example_events(rows: int, seed: int = 0) -> pa.Table:
                 for _ in range(rows)
             ],
             "tags": ["new|sale" if i % 3 else "" for i in range(rows)],
+            "picture": random.normal(size=(rows, 64)).tolist(),
             "price": price,
             "age": random.integers(18, 80, rows).astype("float64"),
             "ctr_7d": random.random(rows),
