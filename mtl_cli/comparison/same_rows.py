@@ -10,7 +10,13 @@ from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.run_settings import as_text
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
-from mtl_cli.core.prediction_names import GROUP, PREDICTION_ENDING, ROW, SCENARIO
+from mtl_cli.core.prediction_names import (
+    GROUP,
+    PREDICTION_ENDING,
+    ROW,
+    SCENARIO,
+    weight_name,
+)
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.runs.predictions_file import read_predictions
 
@@ -157,10 +163,14 @@ def as_text_or_floats(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
 def have_equal_test_rows(a: "pa.Table | None", b: "pa.Table | None") -> bool:
     """Whether two results of `read_test_rows` are of the same rows.
 
-    Columns that only one of the two has are not compared. Without row numbers in both,
-    the rows count as different.
+    Labels that only one of the two has are not compared. Without row numbers in both,
+    the rows count as different. So do rows that have weights in only one of the two:
+    in the other, each row of a label counts once.
     """
     if a is None or b is None:
         return False
     common = [name for name in a.column_names if name in b.column_names]
+    only_in_one = {*a.column_names} ^ {*b.column_names}
+    if any(weight_name(label) in only_in_one for label in common):
+        return False
     return ROW in common and bool(a.select(common).equals(b.select(common)))

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from mtl_cli.comparison.runs import Run
-from mtl_cli.comparison.same_rows import split_settings
+from mtl_cli.comparison.same_rows import have_equal_test_rows, split_settings
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,17 @@ def test_validation_file_leaves_no_share_to_hold_out() -> None:
         for more in ({}, {"dataset.valid_fraction": "0"})
     )
     assert split_settings(short) == split_settings(long)
+
+
+def test_rows_that_have_weights_in_one_run_only_are_not_the_same() -> None:
+    # Runs with and without weights got a verdict.
+    unweighted = pa.table({"row": [1, 2], "click": [0.0, 1.0]})
+    weights = pa.array([10.0, 1.0])
+    weighted = unweighted.append_column("click_row_weight", weights)
+    assert have_equal_test_rows(weighted, weighted)
+    assert not have_equal_test_rows(weighted, unweighted)
+    assert not have_equal_test_rows(unweighted, weighted)
+    # Each run may have further tasks.
+    more = unweighted.append_column("buy", weights)
+    more = more.append_column("buy_row_weight", weights)
+    assert have_equal_test_rows(more, unweighted)
