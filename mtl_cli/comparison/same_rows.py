@@ -4,12 +4,14 @@
 """
 
 from collections.abc import Collection
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.run_settings import as_text
 from mtl_cli.comparison.runs import Run
-from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
+from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError
+from mtl_cli.core.option_classes import option_class
 from mtl_cli.core.prediction_names import (
     GROUP,
     PREDICTION_ENDING,
@@ -18,6 +20,7 @@ from mtl_cli.core.prediction_names import (
     weight_name,
 )
 from mtl_cli.data.dataset import Dataset
+from mtl_cli.heads.base import Heads
 from mtl_cli.runs.predictions_file import read_predictions
 
 if TYPE_CHECKING:
@@ -79,19 +82,41 @@ def label_settings(runs: Collection[Run], task: str) -> list[list[tuple[str, str
     """Returns the settings of each run that choose a task's labels and their weights.
 
     These are [(key, value)] for each run. If the heads of any run link the tasks, the
-    settings of all tasks count.
+    settings of all tasks count. Then the rate of another task may weigh the rows.
     """
     heads = {run.settings.get("model.heads", "independent") for run in runs}
     section = f"dataset.tasks.{task}." if heads == {"independent"} else "dataset.tasks."
-    return [
-        sorted(
+    own_rate = f"dataset.tasks.{task}.sampling_rate"
+    settings_by_run = []
+    for run in runs:
+        settings = sorted(
             (key, value)
             for key, value in run.settings.items()
             if key == "dataset.weight_column"
             or (key.startswith(section) and key.rpartition(".")[2] in LABEL_KEYS)
         )
-        for run in runs
-    ]
+        other_rates = {
+            value
+            for key, value in settings
+            if key.endswith(".sampling_rate") and key != own_rate
+        }
+        if other_rates - {"1"}:
+            settings.append(("model.heads", choice_of_rates(run)))
+        settings_by_run.append(settings)
+    return settings_by_run
+
+
+def choice_of_rates(run: Run) -> str:
+    """Names how a run's heads choose the `sampling_rate` that weighs a task's rows.
+
+    Heads choose it by their method `outputs`: some by the task's own rate, others by
+    the rate of the first step. The heads of a plugin that is not loaded are named
+    themselves.
+    """
+    heads = run.settings.get("model.heads", "independent")
+    with suppress(KeyError, ConfigError):
+        return option_class("heads", heads, Heads).outputs.__qualname__
+    return heads
 
 
 def validation_fingerprint(run: Run) -> list[str]:

@@ -69,14 +69,20 @@ def measure_of_search(config: DictConfig, settings: list[Override]) -> dict[str,
 def example_choices(settings: list[Override]) -> Iterator[list[str]]:
     """Yields the first options of all swept groups, and then each other option.
 
-    Other swept keys are left out: their names show whether they change the measure.
+    The choices of `model.heads` count as options too: the heads decide whose
+    `sampling_rate` weighs the rows. Other swept keys are left out: their names show
+    whether they change the measure.
     """
     loader = GlobalHydra.instance().config_loader()
+
+    def has_options(key: str) -> bool:
+        options = loader.get_group_options(key, results_filter=None)
+        return key == "model.heads" or bool(options)
+
     options = {
         setting.get_key_element(): list(setting.sweep_string_iterator())
         for setting in settings
-        if setting.is_choice_sweep()
-        and loader.get_group_options(setting.key_or_group, results_filter=None)
+        if setting.is_choice_sweep() and has_options(setting.key_or_group)
     }
     first = {group: names[0] for group, names in options.items()}
     yield [f"{group}={name}" for group, name in first.items()]
@@ -88,6 +94,7 @@ def example_choices(settings: list[Override]) -> Iterator[list[str]]:
 def measure_of_trial(config: "Config", swept_keys: set[str]) -> dict[str, str]:
     """Returns the measure of a trial without the hash of the data."""
     from mtl_cli.config.monitor import monitored_metrics
+    from mtl_cli.data.labels import sampled_task
 
     monitor, dataset = config.trainer.monitor, config.dataset
     if not dataset.has_validation:
@@ -100,7 +107,12 @@ def measure_of_trial(config: "Config", swept_keys: set[str]) -> dict[str, str]:
     refuse_swept([*rows, *keys_of_labels_and_metrics(config)], swept_keys)
     metrics = monitored_metrics(monitor, config.outputs)
     measure = {"trainer.monitor": monitor, "dataset": dataset.name}
-    measure["metrics"] = ", ".join(f"{output.name}.{name}" for output, name in metrics)
+    names = []
+    for output, metric in metrics:
+        names.append(f"{output.name}.{metric}")
+        if output.sampled_task != output.name and sampled_task(dataset, output):
+            names[-1] += f" (sampling_rate of {output.sampled_task})"
+    measure["metrics"] = ", ".join(names)
     return measure | rows
 
 

@@ -178,6 +178,31 @@ def test_runs_that_differ_in_labels_or_weights_have_other_rows(
     assert have_same_validation_rows(pair, "click") == is_same
 
 
+@pytest.mark.parametrize(
+    ("heads", "is_same"),
+    [
+        (["independent", "funnel"], False),
+        (["independent", "ordered"], True),
+        (["esmm", "funnel"], True),
+    ],
+)
+def test_heads_decide_whether_the_sampling_rate_of_another_task_weighs_the_rows(
+    heads: list[str], is_same: bool
+) -> None:
+    # `independent` and `funnel` got a verdict on validation rows.
+    labels = LABELS | {"tasks.click.sampling_rate": "0.1"}
+    pair = [configuration(**labels) for _ in heads]
+    runs = [chosen.all_runs[0] for chosen in pair]
+    for run, name in zip(runs, heads, strict=True):
+        run.settings["model.heads"] = name
+        run.metrics["valid"].update(click={"rows": 10}, buy={"rows": 10})
+    assert runs_have_same_rows(runs, "valid", "buy") == is_same
+    assert have_same_validation_rows(pair, "buy") == is_same
+    # The heads weigh the rows of the first step alike.
+    assert runs_have_same_rows(runs, "valid", "click")
+    assert have_same_validation_rows(pair, "click")
+
+
 def test_rows_are_read_of_the_best_configurations_up_to_a_number_of_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -584,6 +584,17 @@ def test_search_over_options_that_change_its_measure_is_refused() -> None:
     )
 
 
+def test_search_over_heads_that_weigh_the_rows_otherwise_is_refused() -> None:
+    # The sampling rate of a chain's first step weighs the rows of all its steps.
+    rate = "dataset.tasks.click.sampling_rate"
+    shop = ["dataset=funnel", "trainer.monitor=mean"]
+    heads = "model.heads=independent,esmm,escm2"
+    measure(*shop, heads)
+    measure(*shop, f"++{rate}=0.5", "model.heads=esmm,escm2")
+    with pytest.raises(ConfigError, match="heads=esmm: differs from other trials in m"):
+        measure(*shop, f"++{rate}=0.5", heads)
+
+
 def test_search_without_validation_rows_is_refused() -> None:
     with pytest.raises(ConfigError) as raised:
         measure("dataset.valid_fraction=0", "trainer.patience=null")
