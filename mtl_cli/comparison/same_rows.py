@@ -17,6 +17,7 @@ from mtl_cli.core.prediction_names import (
     PREDICTION_ENDING,
     ROW,
     SCENARIO,
+    spread_name,
     weight_name,
 )
 from mtl_cli.data.dataset import Dataset
@@ -159,8 +160,12 @@ def read_test_rows(runs: list[Run]) -> "pa.Table | None":
     import pyarrow as pa
 
     def choose(names: list[str]) -> list[str]:
-        others = [name for name in names if not name.endswith(PREDICTION_ENDING)]
-        return [name for name in others if name not in (SCENARIO, GROUP)]
+        predicted = [name for name in names if name.endswith(PREDICTION_ENDING)]
+        outputs = {name.removesuffix(PREDICTION_ENDING) for name in predicted}
+        # A label may be called `click_std` too.
+        spreads = {spread_name(output) for output in outputs} - outputs
+        left_out = {SCENARIO, GROUP, *predicted, *spreads}
+        return [name for name in names if name not in left_out]
 
     for run in runs:
         try:

@@ -3,10 +3,15 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mtl_cli.comparison.runs import Run
-from mtl_cli.comparison.same_rows import have_equal_test_rows, split_settings
+from mtl_cli.comparison.same_rows import (
+    have_equal_test_rows,
+    read_test_rows,
+    split_settings,
+)
 
 
 @pytest.mark.parametrize(
@@ -45,3 +50,18 @@ def test_rows_that_have_weights_in_one_run_only_are_not_the_same() -> None:
     more = unweighted.append_column("buy", weights)
     more = more.append_column("buy_row_weight", weights)
     assert have_equal_test_rows(more, unweighted)
+
+
+def test_spreads_over_members_are_no_labels_of_rows(tmp_path: Path) -> None:
+    # Models with members, on the same rows, got no verdict.
+    names = ["row", "click", "click_prediction", "click_std", "click_row_weight"]
+    for task in ("like", "like_std"):
+        names += [task, f"{task}_prediction"]
+    columns: dict[str, list[object]] = {name: [1.0] for name in names}
+    # The spreads of classes are lists.
+    columns |= {"level": ["a"], "level_prediction": [[1.0]], "level_std": [[0.1]]}
+    pq.write_table(pa.table(columns), tmp_path / "predictions.parquet")
+    rows = read_test_rows([Run(tmp_path)])
+    assert rows is not None
+    labels = ["click", "click_row_weight", "like", "like_std", "level"]
+    assert rows.column_names == ["row", *labels]
