@@ -30,6 +30,7 @@ from mtl_cli.core.prediction_names import (
 )
 from mtl_cli.data.table import NO_GROUP, Array
 from mtl_cli.metrics.metric import Floats, UndefinedError
+from mtl_cli.metrics.regression import truth_rmse
 from mtl_cli.runs.predictions_file import (
     PREDICTIONS,
     prediction_array,
@@ -58,6 +59,8 @@ def read_all_replicates(
     recorded = configuration.scores_by_replicate("test", task, metric)
     if not recorded:
         raise UnusableError(f"{metric} is undefined")
+    if metric == truth_rmse.name:
+        raise UnusableError("predictions.parquet does not hold true probabilities")
     namesakes = metrics_named(metric)
     needs_groups = any(namesake.grouped for namesake in namesakes)
     replicates = [

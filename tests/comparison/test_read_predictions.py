@@ -112,16 +112,26 @@ def test_predictions_without_scored_rows_cannot_be_tested(tmp_path, capsys):
     assert any("predictions.parquet has no scored rows" in line for line in warnings)
 
 
-def test_metric_of_several_predictions_is_not_tested_on_one(tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("metric", "reason"),
+    [
+        # A metric of several predictions per row.
+        ("accuracy", "does not hold predictions for accuracy"),
+        # The comparison ended in a TypeError.
+        ("truth_rmse", "does not hold true probabilities"),
+    ],
+)
+def test_metric_of_columns_that_the_file_lacks_is_not_tested(
+    metric, reason, tmp_path, capsys
+):
     columns = {"row": [1, 2], "click": [0.0, 1.0], "click_prediction": [0.1, 0.2]}
     for model in ("shared_bottom", "ple"):
         for seed in (1, 2):
-            scores = {"test": {"click": {"accuracy": 0.5 + seed / 100, "rows": 2}}}
+            scores = {"test": {"click": {metric: 0.5 + seed / 100, "rows": 2}}}
             run = write_run(tmp_path / f"{model}-{seed}", model, seed, scores)
             pd.DataFrame(columns).to_parquet(run / "predictions.parquet")
-    reason = "predictions.parquet does not hold predictions for accuracy"
     warnings = compared(capsys, tmp_path)["warnings"]
-    assert any(reason in line for line in warnings)
+    assert any(f"predictions.parquet {reason}" in line for line in warnings)
 
 
 @pytest.mark.parametrize(("max_bytes", "num_openings"), [(10_000, 1), (100, 3)])
