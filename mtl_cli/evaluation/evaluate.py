@@ -14,8 +14,9 @@ from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.compute_report import label_counts
 from mtl_cli.data.label_findings import unsampled_findings
 from mtl_cli.evaluation.evaluation import Evaluation
+from mtl_cli.evaluation.feature_drift import FeatureDrift
 from mtl_cli.evaluation.open_table import TableInMemory, opened_for_evaluation
-from mtl_cli.evaluation.prediction_drift import prediction_drift
+from mtl_cli.evaluation.prediction_drift import PredictionDrift, prediction_drift
 from mtl_cli.evaluation.rows import EvaluatedRows, rows_of_source, validation_rows
 from mtl_cli.metrics.regression import truth_rmse
 from mtl_cli.metrics.score_dict import NON_METRIC_KEYS, metrics_of
@@ -69,9 +70,7 @@ def evaluate(
     ]
     slices = requested_slices(model, rows)
     slice_records, weakest_first = score_slices(rows_of_outputs, slices)
-    predictions_drift, drift_remark = prediction_drift(
-        model, rows.outputs, rows.predictions, rows.table.metric_weights
-    )
+    drift_records, drift_remarks = measure_drift(model, rows)
     importances = {}
     if request.importance:
         importances = permutation_importance(
@@ -82,7 +81,6 @@ def evaluate(
             request.repeats,
             request.on_progress,
         )
-    drift_remarks = filter(None, [rows.feature_counts.remark, drift_remark])
     remarks = [*rows.remarks, *drift_remarks, *sampling_remarks(model, rows)]
     evaluation = Evaluation(
         run=str(model.folder),
@@ -90,7 +88,7 @@ def evaluate(
         rows=rows.num_rows,
         tasks=task_results(rows, rows_of_outputs, weakest_first),
         slice_records=slice_records,
-        drift_records=[*rows.feature_counts.drift(), *predictions_drift],
+        drift_records=drift_records,
         importances=importances,
         gates=gate_usage(model, rows, slices),
         remarks=mask_secrets(remarks),
@@ -111,6 +109,22 @@ def read_rows(
     with opened_for_evaluation(model, table, slice_columns) as (source, plan):
         on_rows = partial(request.on_progress, "predicting")
         return rows_of_source(model, source, plan, on_rows)
+
+
+def measure_drift(
+    model: TrainedModel, rows: EvaluatedRows
+) -> tuple[list[FeatureDrift | PredictionDrift], list[str]]:
+    """Returns the drift of features and predictions, and why some of it is unknown."""
+    features = rows.feature_counts.drift()
+    if rows.drift_problem:
+        for record in features:
+            record["psi"] = None
+        return [*features], [rows.drift_problem]
+    predictions, remark = prediction_drift(
+        model, rows.outputs, rows.predictions, rows.table.metric_weights
+    )
+    remarks = filter(None, [rows.feature_counts.remark, remark])
+    return [*features, *predictions], [*remarks]
 
 
 def sampling_remarks(model: TrainedModel, rows: EvaluatedRows) -> list[str]:

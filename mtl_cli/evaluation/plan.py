@@ -29,6 +29,7 @@ class EvaluationPlan:
     slice_columns: list[str]  # the columns whose values make slices
     request: ColumnRequest
     remarks: list[str]  # what is left out of the evaluation, or unexpected
+    drift_problem: str  # why the drift is unknown; "" if it can be measured
 
 
 def plan_evaluation(
@@ -69,7 +70,26 @@ def plan_evaluation(
     slice_types = dict.fromkeys(slice_keys, pa.string())
     request = ColumnRequest(request.keys | slice_keys, slice_types | request.types)
     remarks += more_remarks
-    return EvaluationPlan(dataset, outputs, slice_columns, request, remarks)
+    problem = drift_problem(config, dataset, outputs)
+    return EvaluationPlan(dataset, outputs, slice_columns, request, remarks, problem)
+
+
+def drift_problem(config: Config, dataset: Dataset, outputs: list[Output]) -> str:
+    """Says why the drift of a table is unknown; "" if it can be measured.
+
+    The first task with a column of sampling rates weighs the rows. Without the column,
+    the rows count as whole. `dataset` and `outputs` are those of the plan.
+    """
+    sampled = [n for n, t in config.chosen_tasks.items() if t.kept_negatives_column]
+    if not sampled or sampled[0] in [output.name for output in outputs]:
+        return ""
+    column = dataset.tasks[sampled[0]].kept_negatives_column
+    if column is None:
+        return ""
+    return (
+        f"drift is unknown: the column '{column}' weighs the rows with {sampled[0]} = "
+        f"0, but {sampled[0]} is not evaluated"
+    )
 
 
 def label_columns(dataset: Dataset, output: Output) -> list[str]:

@@ -45,6 +45,7 @@ class EvaluatedRows:
     row_numbers: Array  # the index of each row in the table, from 0
     scenarios: RowScenarios | None
     remarks: list[str]  # what is left out, or unexpected, one line each
+    drift_problem: str = ""  # why the drift is unknown; "" if it can be measured
 
     @property
     def num_rows(self) -> int:
@@ -85,6 +86,7 @@ def rows_of_source(
         row_numbers=row_numbers,
         scenarios=joined_scenarios(evaluator.row_scenarios),
         remarks=remarks,
+        drift_problem=plan.drift_problem,
     )
 
 

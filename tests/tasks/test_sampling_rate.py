@@ -334,6 +334,31 @@ def test_same_rows_show_no_drift_whatever_their_weights(tmp_path: Path) -> None:
     assert record["mean"] == pytest.approx(record["trained_mean"], rel=1e-5)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("eager")
+def test_drift_of_sampled_rows_is_unknown_without_their_labels(tmp_path: Path) -> None:
+    # Weighted rows of the run were compared with unweighted rows of the table.
+    like = np.random.default_rng(2).normal(size=200)
+    rows = population(200).append_column("like", [like])
+    train = parquet(tmp_path, rows)
+    tasks = {
+        "click": CLICK | {"sampling_rate": "rate"},
+        "like": {"label": "like", "kind": "regression"},
+    }
+    data = values(train, {"user": {"kind": "sparse"}}, tasks, test=str(train))
+    run_in(tmp_path / "run", config(data, "trainer.epochs=1"))
+    model = mtl_cli.load(tmp_path / "run")
+    evaluation = model.evaluate(rows.drop_columns("click"))
+    assert evaluation.drift["psi"].isna().all()
+    assert evaluation.remarks[-1] == (
+        "drift is unknown: the column 'rate' weighs the rows with click = 0, but click "
+        "is not evaluated"
+    )
+    # Rows without the column of rates count as whole.
+    whole = model.evaluate(rows.drop_columns(["click", "rate"]))
+    assert whole.drift["psi"].notna().all()
+
+
 def population(rows: int) -> pa.Table:
     """All rows: clicks are rare, and their share depends on the user."""
     random = np.random.default_rng(1)
