@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mtl_cli.comparison.run_settings import compared_settings
 from mtl_cli.comparison.runs import Run
+from mtl_cli.core.load_yaml import load_yaml
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.other_files import read_json_object, read_text
 from mtl_cli.core.run_status import STATUS, has_ended, is_replaced, is_run_record
-from mtl_cli.core.yaml_limits import MAX_YAML_BYTES, check_yaml
+from mtl_cli.core.yaml_limits import MAX_YAML_BYTES
 from mtl_cli.metrics.score_dict import Scores
 
 MAX_NUMBER = 1e100  # larger values count as damage: their squares could overflow
@@ -41,8 +40,7 @@ def read_run(folder: Path) -> Run:
             status = current_status(record)
         with reading("config.yaml"):
             text = read_text(folder / "config.yaml", MAX_YAML_BYTES)
-            check_yaml(text, "config.yaml")
-            config = yaml.load(text, yaml.CSafeLoader)
+            config = load_yaml(text, "config.yaml")
             run.settings = compared_settings(config)
             seed = config.get("seed", 0)
             run.seed = seed if isinstance(seed, int) else 0

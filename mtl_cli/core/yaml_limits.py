@@ -41,9 +41,16 @@ class OpenNode:
 
 
 def check_yaml(text: str, name: str) -> None:
-    """Raises an `UnsafeFileError` if a YAML text exceeds a limit.
+    """Raises an `UnsafeFileError` if a YAML text exceeds a limit."""
+    for _ in checked_events(text, name):
+        pass
 
-    The check reads PyYAML's events in a loop, because deep recursion would fail.
+
+def checked_events(text: str, name: str) -> Iterator[yaml.Event]:
+    """Yields PyYAML's events of values, lists, mappings and aliases, each checked.
+
+    Raises an `UnsafeFileError` as `check_yaml` does. The events are read in a loop,
+    because deep recursion would fail.
     """
     if len(text) > MAX_YAML_BYTES:
         raise UnsafeFileError(
@@ -62,6 +69,7 @@ def check_yaml(text: str, name: str) -> None:
                     f"{name} is nested more than {MAX_YAML_DEPTH} levels deep"
                 )
             sizes[event.anchor] = 0
+            yield event
             continue
         if isinstance(event, yaml.CollectionEndEvent):
             node = open_nodes.pop()
@@ -81,6 +89,7 @@ def check_yaml(text: str, name: str) -> None:
         parent = open_nodes[-1]
         parent.num_children += 1
         parent.size += size
+        yield event
 
 
 def check_closed_node(node: OpenNode, name: str) -> None:
