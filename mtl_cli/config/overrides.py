@@ -4,8 +4,6 @@ import re
 from collections.abc import Mapping
 from os import PathLike, fspath
 
-from hydra.core.override_parser.types import Quote, QuotedString
-
 from mtl_cli.core.errors import ConfigError
 
 # Sections with keys that may be absent from all YAML files.
@@ -67,6 +65,8 @@ def quoted(text: str) -> str:
     """
     if PLAIN_WORD.fullmatch(text) and text.lower() not in NOT_TEXT:
         return text
+    from hydra.core.override_parser.types import Quote, QuotedString
+
     return QuotedString(text, Quote.single).with_quotes()
 
 

@@ -9,8 +9,6 @@ from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from mtl_cli.config.overrides import key_of_setting, override_text
 from mtl_cli.core.options import MAX_PARTS
 from mtl_cli.core.paths import conf_folder
@@ -87,6 +85,8 @@ def without_model(settings: list[str], kept_keys: Collection[str]) -> list[str]:
 @cache
 def common_defaults() -> dict[str, Any]:
     """Returns {key of all models: its default}; a model's YAML file may replace it."""
+    from omegaconf import OmegaConf
+
     section: Any = OmegaConf.load(conf_folder() / "config.yaml").model
     values: Any = OmegaConf.to_container(section)
     return {key: values.get(key) for key in COMMON_KEYS}

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 
 def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -32,7 +33,7 @@ def map_texts(convert: Callable[[str], str], value: Any) -> Any:
     return convert(value) if isinstance(value, str) else value
 
 
-def literal_config(values: dict[str, Any]) -> DictConfig:
+def literal_config(values: dict[str, Any]) -> "DictConfig":
     """Makes a configuration that gives back exactly these values.
 
     `OmegaConf.create` alone would take a text such as `${seed}` for an interpolation.
@@ -40,6 +41,8 @@ def literal_config(values: dict[str, Any]) -> DictConfig:
     >>> literal_config({"name": "${seed}", "seed": 1}).name
     '${seed}'
     """
+    from omegaconf import OmegaConf
+
     return OmegaConf.create(escaped(values))  # type: ignore[no-any-return]
 
 

@@ -1,11 +1,9 @@
 """Makes and reads the `config.yaml` of a run folder. The file can be run again."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from mtl_cli.core.errors import first_line
 from mtl_cli.core.nested import escaped, unescaped
@@ -15,18 +13,23 @@ from mtl_cli.core.private_apis import omegaconf_yaml
 from mtl_cli.core.secrets import mask_secrets, tracked_secrets
 from mtl_cli.core.yaml_limits import MAX_YAML_BYTES, check_yaml
 
+if TYPE_CHECKING:  # `mtl-compare` loads this module, and needs OmegaConf in few cases
+    from omegaconf import DictConfig
+
 # The folder in which Hydra runs a saved configuration again. Hydra replaces
 # `${now:...}` by the current time.
 RUN_FOLDER = "outputs/runs/{name}-${{now:%Y%m%d-%H%M%S-%f}}"
 
 
-def saved_config(composed: DictConfig, choices: dict[str, Any]) -> str:
+def saved_config(composed: "DictConfig", choices: dict[str, Any]) -> str:
     """Converts a composed configuration to YAML without secrets.
 
     Each secret is replaced by a reference to its environment variable. The command
     `mtl-train --config-path RUN --config-name config` runs the saved configuration
     again, in a new folder.
     """
+    from omegaconf import OmegaConf
+
     values: Any = OmegaConf.to_container(composed, resolve=True)
     # `escaped` puts a backslash before each `${`, so that Hydra takes `${` as text.
     # `escaped` would also change a secret that contains `${`, and `mask_secrets` would
@@ -52,6 +55,9 @@ def read_config(run: Path) -> dict[str, Any]:
 
     Raises an `OSError` if the file cannot be read, a `ValueError` if it is damaged.
     """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
     try:
         path = run / "config.yaml"
         text = read_text(path, MAX_YAML_BYTES)
