@@ -5,6 +5,7 @@
 
 from collections.abc import Collection
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING
 
 from mtl_cli.comparison.configurations import Configuration
@@ -70,13 +71,18 @@ def runs_have_same_rows(runs: Collection[Run], split: str, task: str) -> bool:
 
 def split_settings(run: Run) -> tuple[str, ...]:
     """Returns the values of `SPLIT_KEYS`; a key that is not set has its default."""
-    defaults = {key: as_text(Dataset.model_fields[key].default) for key in SPLIT_KEYS}
+    defaults = split_defaults()
     if run.settings.get("dataset.valid", "null") != "null":
         # A data set with a validation file takes no validation rows from elsewhere.
-        defaults["valid_fraction"] = "0"
+        defaults = {**defaults, "valid_fraction": "0"}
     return tuple(
         run.settings.get(f"dataset.{key}", defaults[key]) for key in SPLIT_KEYS
     )
+
+
+@cache
+def split_defaults() -> dict[str, str]:
+    return {key: as_text(Dataset.model_fields[key].default) for key in SPLIT_KEYS}
 
 
 def label_settings(runs: Collection[Run], task: str) -> list[list[tuple[str, str]]]:

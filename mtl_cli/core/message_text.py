@@ -88,6 +88,8 @@ def printable(text: str) -> str:
 
 
 def visible(text: str) -> str:
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else " " for c in text)
 
 
