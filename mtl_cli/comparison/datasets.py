@@ -103,8 +103,8 @@ def find_datasets(
 
 
 def dataset_settings(run: Run) -> DatasetSettings:
-    items = sorted(run.settings.items())
-    return tuple((key, value) for key, value in items if key.startswith("dataset."))
+    items = run.settings.items()
+    return tuple(sorted(item for item in items if item[0].startswith("dataset.")))
 
 
 def dataset_name(settings: DatasetSettings) -> str:

@@ -69,14 +69,16 @@ def num_characters(value: object, key_length: int = 0) -> int:
     `key_length` is the number of characters of the value's dotted key. `flatten`
     repeats the key for each value below it.
     """
+    total = key_length
     if isinstance(value, dict):
-        lengths = (
-            num_characters(v, key_length + len(str(k))) for k, v in value.items()
-        )
-        return key_length + sum(lengths)
-    if isinstance(value, list):
-        return key_length + sum(map(num_characters, value))
-    return key_length + len(str(value))
+        for key, item in value.items():
+            total += num_characters(item, key_length + len(str(key)))
+    elif isinstance(value, list):
+        for item in value:
+            total += num_characters(item)
+    else:
+        total += len(str(value))
+    return total
 
 
 def start_from_any_seed(config: dict[Any, Any]) -> dict[Any, Any]:

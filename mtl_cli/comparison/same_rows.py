@@ -94,14 +94,16 @@ def label_settings(runs: Collection[Run], task: str) -> list[list[tuple[str, str
     heads = {run.settings.get("model.heads", "independent") for run in runs}
     section = f"dataset.tasks.{task}." if heads == {"independent"} else "dataset.tasks."
     own_rate = f"dataset.tasks.{task}.sampling_rate"
+    # Each key is looked at once, not once for each run: there may be many runs.
+    keys = sorted(
+        key
+        for key in set().union(*(run.settings for run in runs))
+        if key == "dataset.weight_column"
+        or (key.startswith(section) and key.rpartition(".")[2] in LABEL_KEYS)
+    )
     settings_by_run = []
     for run in runs:
-        settings = sorted(
-            (key, value)
-            for key, value in run.settings.items()
-            if key == "dataset.weight_column"
-            or (key.startswith(section) and key.rpartition(".")[2] in LABEL_KEYS)
-        )
+        settings = [(key, run.settings[key]) for key in keys if key in run.settings]
         other_rates = {
             value
             for key, value in settings

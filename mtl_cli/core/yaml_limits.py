@@ -106,7 +106,8 @@ def check_closed_node(node: OpenNode, name: str) -> None:
 def check_scalar(event: yaml.ScalarEvent, name: str) -> None:
     """Refuses a number that Python would not read. Text in quotes is not a number."""
     is_text = event.style in ("'", '"', "|", ">") and event.tag is None
-    if not is_text and LONG_NUMBER.fullmatch(event.value):
+    may_be_long = len(event.value) > 1000  # few values are: this test is quick
+    if may_be_long and not is_text and LONG_NUMBER.fullmatch(event.value):
         raise UnsafeFileError(
             f"{name} holds a number of {len(event.value):,} digits; at most 1,000 are "
             "read"
