@@ -1,30 +1,37 @@
 """Seconds of `mtl-compare` on 1,000 runs: 200 configurations with 5 seeds each.
 
 The run folders are written without training, in the size of run folders of Adult: with
-predictions of two tasks for 16,281 test rows, and the metrics of both tasks.
+the whole configuration, the hashes of three files, predictions of two tasks for 16,281
+test rows, and the metrics of both tasks.
 """
 
 import argparse
+import copy
 import json
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import yaml
 from alternate import OURS, Contender, alternate
+from hydra import compose, initialize_config_dir
 from report import compare, save
 
+from mtl_cli.core.paths import conf_folder
+from mtl_cli.core.run_status import hashes_of_run
+from mtl_cli.runs.saved_config import saved_config
 from mtl_cli.scoring.scores import score
 from mtl_cli.tasks.binary import Binary
 
 SEEDS = 5
 ROWS = 16_281
 POSITIVE_RATES = {"income": 0.236, "never_married": 0.334}
-FEATURES = 13
 EPOCHS = 14
+VERSIONS = ("mtl-cli", "tensorflow", "keras", "numpy", "pandas", "pyarrow")
 
 
 def empty_result(*_: object) -> dict[str, object]:
@@ -35,17 +42,17 @@ def empty_result(*_: object) -> dict[str, object]:
 def write_runs(folder: Path, runs: int) -> None:
     """Writes run folders. `SEEDS` runs in a row differ only in their seed."""
     rng = np.random.default_rng(0)
+    adult = adult_configuration()
     labels = {task: 1.0 * (rng.random(ROWS) < p) for task, p in POSITIVE_RATES.items()}
     for job in range(runs):
         path = folder / str(job)
         path.mkdir()
-        record = {"status": "done", "start": "2026-01-01T00:00:00+00:00"}
-        record["end"] = "2026-01-01T00:00:30+00:00"
-        write_json(path / "status.json", record)
-        config = configuration(job // SEEDS, job % SEEDS + 1)
-        (path / "config.yaml").write_text(yaml.dump(config, Dumper=yaml.CSafeDumper))
-        environment = {"git_commit": "c0ffee", "data_hash": "d0", "parameters": 300_000}
-        environment["versions"] = {"keras": "3.15"}
+        config = configuration(adult, job // SEEDS, job % SEEDS + 1)
+        text = yaml.dump(config, Dumper=yaml.CSafeDumper, sort_keys=False)
+        (path / "config.yaml").write_text(text)
+        environment = {"versions": dict.fromkeys(VERSIONS, "1.2.3"), "device": ["CPU"]}
+        environment |= {"git_commit": "c0ffee" * 6, "data_hash": "d0" * 32}
+        environment |= {"config_hash": f"{job:064}", "parameters": 300_000}
         write_json(path / "environment.json", environment)
         # The distance between the logits of positive and negative rows.
         strength = 2 + 0.02 * (job // SEEDS % 7)
@@ -58,19 +65,26 @@ def write_runs(folder: Path, runs: int) -> None:
         pd.DataFrame(columns).to_parquet(path / "predictions.parquet", index=False)
         write_json(path / "metrics.json", {"test": scores, "valid": scores})
         pd.DataFrame(history()).to_csv(path / "history.csv", index=False)
+        record = {"status": "done", "start": "2026-01-01T00:00:00+00:00"}
+        record |= {"end": "2026-01-01T00:00:30+00:00", "files": hashes_of_run(path)}
+        write_json(path / "status.json", record)
 
 
-def configuration(number: int, seed: int) -> dict[str, object]:
-    """Returns a configuration with as many features as Adult has."""
-    feature = {"kind": "bucketized", "num_buckets": 32, "missing": "error"}
-    features = {f"feature_{i}": feature | {"edges": None} for i in range(FEATURES)}
-    return {
-        "seed": seed,
-        "model": {"name": "mmoe", "num_experts": number % 20, "tower_units": [32]},
-        "optimizer": {"name": "adam", "learning_rate": 1e-3 * (1 + number // 20)},
-        "dataset": {"name": "adult", "features": features},
-        "trainer": {"epochs": EPOCHS, "patience": 3},
-    }
+def adult_configuration() -> dict[str, Any]:
+    """Returns what `mtl-train dataset=adult model=mmoe` writes to `config.yaml`."""
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        composed = compose("config", overrides=["dataset=adult", "model=mmoe"])
+    config: dict[str, Any] = yaml.load(saved_config(composed, {}), yaml.CSafeLoader)
+    return config
+
+
+def configuration(adult: dict[str, Any], number: int, seed: int) -> dict[str, Any]:
+    """Returns the configuration of Adult with other settings."""
+    config = copy.deepcopy(adult)
+    config["seed"] = seed
+    config["model"]["num_experts"] = number % 20
+    config["optimizer"]["learning_rate"] = 1e-3 * (1 + number // 20)
+    return config
 
 
 def history() -> Iterator[dict[str, object]]:
@@ -82,7 +96,7 @@ def history() -> Iterator[dict[str, object]]:
 
 def write_json(path: Path, value: object) -> None:
     """Writes a JSON file."""
-    path.write_text(json.dumps(value))
+    path.write_text(json.dumps(value, indent=2))
 
 
 def main() -> None:
