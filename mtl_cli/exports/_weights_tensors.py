@@ -1,12 +1,14 @@
 """Names and describes the tensors of weights, for the export format `weights`."""
 
 import re
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from mtl_cli.data.scenarios import network_scenario_names
 from mtl_cli.network.trained_model import TrainedModel
 
 if TYPE_CHECKING:
+    from mtl_cli.layers.lookup import TableGroup
     from mtl_cli.network.network import Network
 
 
@@ -27,8 +29,10 @@ def describe_tensors(model: TrainedModel) -> dict[str, dict[str, Any]]:
 
     networks = model.network.runs or [model.network]
     layers: dict[int, Any] = {}
+    groups: dict[int, TableGroup] = {}
     for network in networks:
         layers |= layers_by_weight(network)
+        groups |= groups_by_layer(network, model)
     calibrated_tasks = {
         id(layer): task
         for network in networks
@@ -52,7 +56,7 @@ def describe_tensors(model: TrainedModel) -> dict[str, dict[str, Any]]:
             description["tasks"] = part.tasks
         tensors[name] = (
             description
-            | embedding_tables(layer, model)
+            | embedding_tables(layer, groups, model)
             | network_slices(weight, layer, all_tasks, scenario_names)
         )
     return tensors
@@ -149,33 +153,50 @@ def layers_by_weight(network: "Network") -> dict[int, Any]:
     }
 
 
-def embedding_tables(layer: Any, model: TrainedModel) -> dict[str, Any]:
+def groups_by_layer(network: "Network", model: TrainedModel) -> "dict[int, TableGroup]":
+    """Returns {id of an embedding layer: its tables} for the network of one run.
+
+    Encoders such as `deepfm` look up first-order weights too: vectors of length 1, in
+    layers without names of their own. The encoder makes such a layer for each group of
+    tables, for one set of embeddings after another.
+    """
+    from mtl_cli.layers import FusedEmbedding
+    from mtl_cli.layers.lookup import table_groups
+
+    layout = model.features.layout
+    dim = model.config.encoder.embedding_dim
+    by_name = {group.layer: group for group in table_groups(layout, dim)}
+    layers = [x for x in network.predictions.layers if isinstance(x, FusedEmbedding)]
+    named = [x for x in layers if x.name in by_name]
+    # Keras numbers the other layers: `fused_embedding_2` comes before
+    # `fused_embedding_10`.
+    first_order = [x for x in layers if x.name not in by_name]
+    first_order.sort(key=lambda layer: (len(layer.name), layer.name))
+    groups = {id(layer): by_name[layer.name] for layer in named}
+    return groups | {
+        id(layer): group
+        for layer, group in zip(first_order, cycle(table_groups(layout, 1)))
+    }
+
+
+def embedding_tables(
+    layer: Any, groups: "dict[int, TableGroup]", model: TrainedModel
+) -> dict[str, Any]:
     """Describes the tensor of an embedding layer; {} for any other layer.
 
-    The keys of the description:
+    `groups` is the result of `groups_by_layer`. The keys of the description:
 
     - `tables`: {feature: [first row, row after the last]}, since one tensor holds the
       tables of several features, one below the other.
     - `sets`, only if tasks have embeddings of their own: the tasks and `shared`, in the
       order in which their vectors lie side by side in the last axis.
     """
-    from mtl_cli.layers.lookup import table_groups
     from mtl_cli.network.owner_names import embedding_owners
 
-    # Encoders such as `deepfm` look up first-order weights too: vectors of length 1.
-    groups = [
-        group
-        for dim in (model.config.encoder.embedding_dim, 1)
-        for group in table_groups(model.features.layout, dim)
-        if tuple(group.sizes.values()) == getattr(layer, "vocabulary_sizes", None)
-    ]
-    if not groups:
+    if id(layer) not in groups:
         return {}
-    # Two groups may hold tables of equal sizes, so the layer's name decides first.
-    group = next((group for group in groups if group.layer == layer.name), groups[0])
-    tables = {
-        name: [rows.start, rows.stop] for name, rows in group.rows_by_table.items()
-    }
+    rows_by_table = groups[id(layer)].rows_by_table
+    tables = {name: [rows.start, rows.stop] for name, rows in rows_by_table.items()}
     if layer.num_sets == 1:
         return {"tables": tables}
     return {"tables": tables, "sets": embedding_owners(model.config)}

@@ -33,6 +33,7 @@ from helpers.slow import slow_except
 
 import mtl_cli
 from mtl_cli.api.model import Model
+from mtl_cli.columns.layout import Block, EmbeddingTable, Layout
 from mtl_cli.core.errors import ConfigError, DataError, MtlError
 from mtl_cli.core.option_classes import option_names
 from mtl_cli.exports import _tf2onnx
@@ -41,9 +42,11 @@ from mtl_cli.exports import saved_model as saved_model_format
 from mtl_cli.exports import weights as weights_format
 from mtl_cli.exports._weights_tensors import (
     embedding_tables,
+    groups_by_layer,
     named_weights,
     network_slices,
 )
+from mtl_cli.network.build import build
 from mtl_cli.network.network import Network
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.earlier_export import check_export_target, get_format, record_of
@@ -500,8 +503,8 @@ def test_tables_and_sets_of_embeddings_give_the_encodings() -> None:
     networks.randomize(network.predictions)
     layer = network.predictions.get_layer("embedding")
     features = SimpleNamespace(layout=networks.LAYOUT)
-    config = networks.config(*overrides)
-    keys = embedding_tables(layer, SimpleNamespace(features=features, config=config))
+    model = SimpleNamespace(features=features, config=networks.config(*overrides))
+    keys = embedding_tables(layer, groups_by_layer(network, model), model)
     assert keys["sets"] == [*networks.TASKS[:2], "shared"]
     inputs = networks.features()
     encode = keras.Model(network.predictions.inputs, network.encodings)
@@ -510,6 +513,34 @@ def test_tables_and_sets_of_embeddings_give_the_encodings() -> None:
         first, _ = keys["tables"]["item"]  # the second feature
         expected = table[first + inputs["ids"][:, 1]]
         np.testing.assert_array_equal(encoding[:, 4:8], expected)
+
+
+def test_first_order_tables_of_equal_sizes_are_those_of_their_features() -> None:
+    """A frozen and a trained table are in two layers, which were taken for one."""
+    layout = Layout(
+        {"user": EmbeddingTable(5), "item": EmbeddingTable(5, frozen=True)},
+        {name: Block("ids", table=name) for name in ("user", "item")},
+    )
+    config = networks.config("model=stem", "encoder=deepfm", "encoder.embedding_dim=4")
+    network = build(config, layout)
+    networks.randomize(network.predictions)
+    features = SimpleNamespace(layout=layout)
+    model = SimpleNamespace(features=features, config=config)
+    groups = groups_by_layer(network, model)
+    ids = np.random.default_rng(0).integers(0, 5, (8, 2)).astype("int32")
+    described = []
+    for layer in network.predictions.layers:
+        keys = embedding_tables(layer, groups, model)
+        if "tables" in keys:
+            ((name, rows),) = keys["tables"].items()
+            assert rows == [0, 5]
+            described.append(name)
+            look_up = keras.Model(network.predictions.inputs, layer.output)
+            vectors = np.concatenate(look_up({"ids": ids})[:, :, 0], axis=-1)
+            column = list(layout.tables).index(name)
+            np.testing.assert_array_equal(vectors, layer.table.numpy()[ids[:, column]])
+    # The vectors, and the first-order weights of each of the three sets of embeddings.
+    assert sorted(described) == ["item"] * 4 + ["user"] * 4
 
 
 def test_names_of_weights_have_the_numbers_of_tasks_but_not_those_of_keras() -> None:
