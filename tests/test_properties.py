@@ -124,7 +124,8 @@ def test_row_is_encoded_alike_whatever_rows_are_beside_it(train, other):
     whole = feature_set.encode(table(rows))
     assert (whole["ids"] >= 0).all()
     layout = feature_set.layout
-    sizes = [layout.tables[b.table].size for b, _ in layout.blocks_of("ids")]
+    tables = [b.table for b in layout.blocks.values() if b.input == "ids"]
+    sizes = [layout.tables[table].size for table in tables]
     assert (whole["ids"] < sizes).all()
     assert all(np.isfinite(x).all() for x in whole.values())
     for i, row in enumerate(rows[:5]):

@@ -4,7 +4,7 @@ Each input is a matrix with one row per row of data. A feature fills a block of
 neighbouring columns.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeVar
@@ -59,8 +59,9 @@ class Block:
         input: `ids`, `dense` or `sequences`.
         width: number of columns that the feature fills in this input.
         table: name of the embedding table in which ids are looked up; None for numbers.
-        pooling: `mean`, `sum` or `max`: how the vectors of a sequence become one
-            vector; None for other inputs.
+        pooling: how the vectors of a sequence become one vector: `mean`, `sum`, `max`
+            or `attention`, see `layers.TargetAttention`. The target of the attention is
+            the feature that owns `table`. None for other inputs.
         ramps: number of columns that a feature with ids also fills in the input
             `dense`; see `columns.cuts.ramps`.
     """
@@ -109,12 +110,6 @@ class Layout:
                 columns[feature] = slice(start, start + width)
                 start += width
         return columns
-
-    def blocks_of(self, input_name: str) -> Iterator[tuple[Block, slice]]:
-        """Yields (block, its columns) for each block whose `input` has this name."""
-        for feature, block in self.blocks.items():
-            if block.input == input_name:
-                yield block, self.columns[feature]
 
     def width(self, input_name: str) -> int:
         return sum(block.width_in(input_name) for block in self.blocks.values())

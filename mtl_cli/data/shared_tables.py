@@ -44,6 +44,7 @@ def check_shared_table(name: str, features: dict[str, Feature]) -> None:
             f"features.{name}.table: a {feature.kind} feature cannot share the table "
             f"of a {owner.kind} feature; remove this key"
         )
+    feature.check_table_owner(name, owner)
     fields = type(feature).model_fields
     for key in [key for key in TABLE_KEYS if key in fields]:
         allowed = fields[key].default, getattr(owner, key, None)

@@ -104,9 +104,14 @@ class Encoder(Options):
         arguments of the layers of `deep`, see `ParallelMLP`.
         """
         from mtl_cli.layers import lookup
+        from mtl_cli.layers.parallel import kernel_options
 
+        options = {
+            "num_sets": num_sets,
+            "attention_options": kernel_options(dense_options),
+        }
         embeddings_by_group = [
-            self._look_up(inputs, layout, group, num_sets=num_sets, name=group.layer)
+            self._look_up(inputs, layout, group, name=group.layer, **options)
             for group in lookup.table_groups(layout, self.embedding_dim)
         ]  # (num_sets, batch, features, length) each
         embeddings_by_set = [

@@ -68,6 +68,12 @@ class Feature(Options):
         """Returns the name of the feature whose embedding table this feature uses."""
         return getattr(self, "table", None) or name
 
+    def check_table_owner(self, name: str, owner: "Embedded") -> None:
+        """Raises a `ValueError` if this kind needs another feature as table owner.
+
+        Called only if the feature uses the embedding table of another feature.
+        """
+
     @abstractmethod
     def read(self, name: str, table: pa.Table) -> Any:
         """Reads and checks the feature's values in the rows of a table.

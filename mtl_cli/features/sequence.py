@@ -34,11 +34,14 @@ class Sequence(Embedded):
         separator: text between the values of a text column such as `a|b|c`; null for a
             column of lists. With a separator, a column of lists is read too, but an
             exported model reads text.
-        pooling: `mean`, `sum` or `max` over the vectors of a row's values. Unseen
-            values do not count if the `min_count` of the table is 1, or if the table is
-            frozen: then training has learnt no vector for them.
+        pooling: `mean`, `sum` or `max` over the vectors of a row's values; or
+            `attention`, a sum in which each value counts by how relevant it is to the
+            row's value of the feature that `table` names, as in DIN, see
+            `layers.TargetAttention`. Unseen values do not count if the `min_count` of
+            the table is 1, or if the table is frozen: then training has learnt no
+            vector for them.
         weights: column with one number for each value, in the same form as the values.
-            `mean` and `sum` multiply the vector of each value by its number.
+            The vector of each value is multiplied by its number, except with `max`.
         min_count: values that occur less often in the training rows share id 0 with
             unseen values.
         table: another feature whose embedding table this feature uses; null makes a
@@ -48,7 +51,7 @@ class Sequence(Embedded):
 
     max_length: Annotated[int, Field(ge=1, le=MAX_LENGTH, examples=[50])]
     separator: Annotated[str, Field(min_length=1)] | None = None
-    pooling: Literal["mean", "sum", "max"] = "mean"
+    pooling: Literal["mean", "sum", "max", "attention"] = "mean"
     weights: str | None = None
     min_count: Count = 1
     table: str | None = None
@@ -60,13 +63,27 @@ class Sequence(Embedded):
     reports_unseen = True
 
     @model_validator(mode="after")
-    def _check_weights(self) -> Self:
+    def _check_pooling(self) -> Self:
         if self.weights is not None and self.pooling == "max":
             raise ValueError(
                 "weights: pooling max does not use weights; remove the key weights, or "
                 "set pooling to mean or sum"
             )
+        if self.pooling == "attention" and self.table is None:
+            raise ValueError(
+                "pooling: attention compares the values with the row's value of "
+                "another feature, such as its item; name this feature with the key "
+                "table, or set pooling to mean"
+            )
         return self
+
+    def check_table_owner(self, name: str, owner: Embedded) -> None:
+        if self.pooling == "attention" and not owner.has_one_id:
+            raise ValueError(
+                f"features.{name}.pooling: attention compares the values with the "
+                f"row's value of {self.table}, which is a list itself; name a feature "
+                "with one value per row as table, or set pooling to mean"
+            )
 
     def source_columns(self, name: str) -> list[str]:
         return [name] if self.weights is None else [name, self.weights]

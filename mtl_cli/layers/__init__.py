@@ -20,6 +20,7 @@ from mtl_cli.layers.routing import Expert, Route, Routing, experts_of
 from mtl_cli.layers.scenario_gates import ScenarioGates
 from mtl_cli.layers.star import StarDense, StarMLP
 from mtl_cli.layers.static_weights import StaticWeights
+from mtl_cli.layers.target_attention import TargetAttention
 from mtl_cli.layers.top_k import TopKGates
 from mtl_cli.layers.towers import connect_towers
 
@@ -43,6 +44,7 @@ __all__ = [
     "StarDense",
     "StarMLP",
     "StaticWeights",
+    "TargetAttention",
     "TopKGates",
     "connect_towers",
     "experts_of",

@@ -4,9 +4,10 @@ from typing import Any, Literal, NamedTuple
 
 from keras import ops
 
-from mtl_cli.columns.layout import Block, Layout
+from mtl_cli.columns.layout import Layout
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.embedding import FusedEmbedding
+from mtl_cli.layers.pooling import pool_sequences
 
 
 class TableGroup(NamedTuple):
@@ -56,27 +57,32 @@ def table_groups(
 
 
 def look_up(
-    inputs: dict[str, Tensor], layout: Layout, group: TableGroup, **options: Any
+    inputs: dict[str, Tensor],
+    layout: Layout,
+    group: TableGroup,
+    attention_options: dict[str, Any] | None = None,
+    **options: Any,
 ) -> Tensor:
     """Looks up all features whose tables are in a group, in one layer of the network.
 
     `inputs` are the network's inputs, and `options` are arguments of `FusedEmbedding`.
+    For `attention_options`, see `pool_sequences`.
 
     Returns: the vectors, `(sets, batch, features, dim)`; `sets` is the number of
         vectors of each id. The features with one id per row come first, then one pooled
         vector per sequence.
     """
     tables_of_ids: list[str | None] = []  # the table that each column of `ids` reads
-    for block, _ in layout.blocks_of("ids"):
-        tables_of_ids += [block.table] * block.width
+    for block in layout.blocks.values():
+        tables_of_ids += [block.table] * block.width_in("ids")
     columns_of_group = [
         i for i, table in enumerate(tables_of_ids) if table in group.sizes
     ]
-    sequences = [
-        (block, columns)
-        for block, columns in layout.blocks_of("sequences")
-        if block.table in group.sizes
-    ]
+    sequences = {
+        feature: block
+        for feature, block in layout.blocks.items()
+        if block.input == "sequences" and block.table in group.sizes
+    }
     # All ids to look up, and the table that each of their columns reads.
     ids = []
     table_of_column = [tables_of_ids[i] for i in columns_of_group]
@@ -84,8 +90,8 @@ def look_up(
         ids = [inputs["ids"]]  # nothing is copied
     elif columns_of_group:
         ids = [ops.take(inputs["ids"], columns_of_group, axis=1)]
-    for block, columns in sequences:
-        ids.append(inputs["sequences"][:, columns])
+    for feature, block in sequences.items():
+        ids.append(inputs["sequences"][:, layout.columns[feature]])
         table_of_column += [block.table] * block.width
     table_index: dict[str | None, int] = {t: i for i, t in enumerate(group.sizes)}
     embedding = FusedEmbedding(
@@ -99,58 +105,9 @@ def look_up(
     vectors = embedding(all_ids)  # (sets, batch, columns, dim)
     if not sequences:
         return vectors
-    return pool_sequences(vectors, inputs, layout, sequences)
-
-
-def pool_sequences(
-    vectors: Tensor,
-    inputs: dict[str, Tensor],
-    layout: Layout,
-    sequences: list[tuple[Block, slice]],
-) -> Tensor:
-    """Pools the vectors of each sequence, and keeps all other vectors.
-
-    Unknown values of a sequence have id 0. If training does not change the vector of id
-    0 (see `EmbeddingTable.trains_unknown`), unknown values do not count.
-
-    The vectors of the features with one id per row come first, then the vectors of the
-    first sequence, of the second, and so on, `(sets, batch, columns, dim)`. The result
-    is `(sets, batch, features, dim)`. `sequences` holds the block of each sequence, and
-    the columns of the sequence in the inputs `sequences` and `sequence_weights`.
-    """
-    tables_with_trained_unknown = [
-        name for name, table in layout.tables.items() if table.trains_unknown
-    ]
-    stop = vectors.shape[2] - sum(block.width for block, _ in sequences)
-    vectors_by_block = [vectors[:, :, :stop]] if stop else []
-    for block, columns in sequences:
-        start, stop = stop, stop + block.width
-        weights = inputs["sequence_weights"][:, columns]
-        if block.table not in tables_with_trained_unknown:
-            weights = ops.where(inputs["sequences"][:, columns] > 0, weights, 0.0)
-        vectors_by_block.append(pool(vectors[:, :, start:stop], weights, block.pooling))
-    return ops.concatenate(vectors_by_block, axis=2)
-
-
-def pool(vectors: Tensor, weights: Tensor, pooling: str | None) -> Tensor:
-    """Pools the vectors of each row's sequence into one vector.
-
-    The maximum is over all vectors with a weight above 0, whatever the weight. The
-    vectors are `(sets, batch, length, dim)`, the weights `(batch, length)`, the result
-    `(sets, batch, 1, dim)`; zeros for an empty sequence.
-    """
-    if pooling == "mean":
-        total = ops.sum(weights, axis=1, keepdims=True)
-        weights = weights / ops.where(total > 0, total, 1.0)
-    weights = weights[None, :, :, None]
-    if pooling != "max":
-        return ops.sum(vectors * weights, axis=2, keepdims=True)
-    is_present = weights > 0
-    # -1e30 is below every value of an embedding, so it never is the maximum.
-    present = ops.where(is_present, vectors, ops.full_like(vectors, -1e30))
-    highest = ops.max(present, axis=2, keepdims=True)
-    is_filled = ops.any(is_present, axis=2, keepdims=True)
-    return ops.where(is_filled, highest, ops.zeros_like(highest))
+    return pool_sequences(
+        vectors, inputs, layout, columns_of_group, sequences, attention_options
+    )
 
 
 def concatenate_columns(embeddings: list[Tensor], dense: list[Tensor]) -> Tensor:

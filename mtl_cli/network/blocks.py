@@ -15,9 +15,10 @@ import keras
 from mtl_cli.columns.layout import Layout
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import Part
-from mtl_cli.layers import FusedEmbedding, Routing
+from mtl_cli.layers import FusedEmbedding, Routing, TargetAttention
 from mtl_cli.layers.lookup import table_groups
 from mtl_cli.layers.members import EnsembleInputs
+from mtl_cli.layers.pooling import attending_feature
 from mtl_cli.network.feature_columns import FeatureColumns, FeatureSlice
 from mtl_cli.network.network import Network
 from mtl_cli.network.owner_names import (
@@ -31,6 +32,7 @@ from mtl_cli.network.parallel_networks import (
     input_kernels,
     num_networks,
     pieces_by_scenario,
+    pieces_of,
 )
 from mtl_cli.network.parts import parse_layer_name, part_of_layers
 from mtl_cli.network.transfer import Block, BlockName
@@ -81,12 +83,21 @@ class WeightSplitter:
                 yield from blocks_of_tables(
                     layer, "table", tables[name], self.owners_of_sets
                 )
+            elif isinstance(layer, TargetAttention):
+                yield from self._blocks_of_attention(layer)
             elif self.parts[name] in ("embeddings", "encoder"):
                 encoder_layers[type(layer).__name__].append(layer)
             else:
                 yield from self._blocks_of_task_layer(layer)
         for layers_of_class in encoder_layers.values():
             yield from self._blocks_of_encoder_layers(layers_of_class)
+
+    def _blocks_of_attention(self, layer: TargetAttention) -> Iterator[NamedPiece]:
+        """Yields the blocks of the attention over a sequence, one set after another."""
+        kind = f"attention of {attending_feature(layer, self.layout)}"
+        for piece in pieces_of(layer):
+            owner = self.owners_of_sets[piece.network]
+            yield BlockName("encoder", kind, owner, piece.name), piece
 
     def _blocks_of_task_layer(self, layer: keras.Layer) -> Iterator[NamedPiece]:
         """Yields the blocks of a layer after the encoder: experts, gates and towers."""

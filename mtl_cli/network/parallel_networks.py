@@ -11,7 +11,14 @@ from dataclasses import dataclass, replace
 
 import keras
 
-from mtl_cli.layers import ParallelDense, ParallelMLP, Routing, StarDense, StarMLP
+from mtl_cli.layers import (
+    ParallelDense,
+    ParallelMLP,
+    Routing,
+    StarDense,
+    StarMLP,
+    TargetAttention,
+)
 from mtl_cli.layers.members import EnsembleInputs
 
 Index = tuple[slice, ...]
@@ -55,6 +62,8 @@ def pieces_of(layer: keras.Layer) -> Iterator[NetworkPiece]:
                 yield replace(piece, network=ALL_NETWORKS) if is_shared else piece
     elif isinstance(layer, LAYERS_OF_NETWORKS):
         yield from pieces_of_part(layer, "")
+    elif isinstance(layer, TargetAttention):  # one network per set of embeddings
+        yield from pieces_of_part(layer.mlp, "")
     elif isinstance(layer, EnsembleInputs):  # its networks are the members
         yield from pieces_of_part(layer.scale, "scale")
     else:

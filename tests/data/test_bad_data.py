@@ -1399,6 +1399,18 @@ DECLARED = {
         {"features": {"x": HISTORY["x"] | {"weights": "w", "pooling": "max"}}},
         "dataset.features.x.weights: pooling max does not use weights; remove",
     ),
+    "attention_without_a_target": (
+        {"features": {"x": HISTORY["x"] | {"pooling": "attention"}}},
+        "dataset.features.x.pooling: attention compares the values with the row's",
+    ),
+    "attention_to_a_list": (
+        {
+            "features": HISTORY
+            | {"y": HISTORY["x"] | {"pooling": "attention", "table": "x"}}
+        },
+        "dataset.features.y.pooling: attention compares the values with the row's "
+        "value of x, which is a list itself",
+    ),
     "name_with_a_blank": (
         {"name": "a b"},
         "dataset.name: 'a b' should be letters, digits, '_', '.' and '-', and begin "

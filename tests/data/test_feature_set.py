@@ -38,7 +38,7 @@ def test_features_keep_their_order_and_their_columns():
     )
     features = fitted_features(declared, columns)
     assert {n: t.size for n, t in features.layout.tables.items()} == {"s": 3, "b": 3}
-    assert [b.table for b, _ in features.layout.blocks_of("ids")] == ["s", "b"]
+    assert [b.table for b in features.layout.blocks.values()] == [None, "s", None, "b"]
     assert features.layout.width("dense") == 3
     found = features.encode(columns)
     assert found["ids"].tolist() == [[2, 1], [1, 1], [1, 2], [2, 2]]

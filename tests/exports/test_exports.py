@@ -349,7 +349,7 @@ def test_batch_in_which_all_lists_are_empty_is_scored(
 ) -> None:
     table = rows_of(WITHOUT_HASHES, 20, seed=6)
     inputs: dict[str, Any] = as_inputs(table)
-    for name in ("list", "list_weights", "users"):
+    for name in ("list", "list_weights", "users", "seen"):
         empty = pa.nulls(20, table.schema.field(name).type)
         table = table.drop_columns([name]).append_column(name, empty)
         inputs[name] = np.empty((20, 0), "float64" if name in NUMERIC else object)

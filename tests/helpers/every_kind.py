@@ -51,6 +51,12 @@ FEATURES: dict[str, Any] = HASHED | {
         "pooling": "sum",
     },
     "users": {"kind": "sequence", "max_length": 2, "pooling": "max", "table": "user"},
+    "seen": {
+        "kind": "sequence",
+        "max_length": 3,
+        "pooling": "attention",
+        "table": "user",
+    },
     "picture": {"kind": "vector", "length": 3, "missing": "mean"},
     "sound": {
         "kind": "vector",
@@ -92,6 +98,7 @@ def rows(count: int, seed: int) -> pa.Table:
     tags = ["|".join(TAGS[i] for i in draw.integers(0, 5, n)) for n in lengths]
     weights = ["|".join(map(repr, draw.random(n).tolist())) for n in lengths]
     lists = [[WORDS[i] for i in draw.integers(0, 5, n)] for n in lengths]
+    users = [(draw.integers(0, 9, n) + HUGE).tolist() for n in lengths]
     columns = {
         "user": with_empty_cells((user + HUGE).tolist()),
         "friend": with_empty_cells((draw.integers(0, 12, count) + HUGE).tolist()),
@@ -109,7 +116,8 @@ def rows(count: int, seed: int) -> pa.Table:
         "tag_weights": [w if t else "" for t, w in zip(tags, weights, strict=True)],
         "list": [x or None for x in lists],
         "list_weights": [draw.random(len(x)).tolist() or None for x in lists],
-        "users": [(draw.integers(0, 9, n) + HUGE).tolist() for n in lengths],
+        "users": users,
+        "seen": users[::-1],
         "picture": with_empty_cells(draw.normal(PICTURE, 1, (count, 3)).tolist()),
         "sound": with_empty_cells(
             [f"{x:.3f};{y}" for x, y in draw.normal(size=(count, 2)).tolist()]
@@ -205,6 +213,7 @@ def hard_rows(count: int, seed: int) -> pa.Table:
     columns["whole"] = [
         draw.choice([None, *map(str, range(5, 70))]) for _ in range(count)
     ]
+    users = [ids() for _ in range(count)]
     return (
         pa.table(columns)
         .append_column("tags", pa.array(texts, pa.string()))
@@ -219,9 +228,8 @@ def hard_rows(count: int, seed: int) -> pa.Table:
             "list_weights",
             pa.array([weights(len(x)) or None for x in lists], pa.list_(pa.float64())),
         )
-        .append_column(
-            "users", pa.array([ids() for _ in range(count)], pa.list_(pa.int64()))
-        )
+        .append_column("users", pa.array(users, pa.list_(pa.int64())))
+        .append_column("seen", pa.array(users[::-1], pa.list_(pa.int64())))
         .append_column("picture", pa.array(vectors(3), pa.list_(pa.float64())))
         .append_column(
             "sound",
@@ -254,6 +262,7 @@ def as_inputs(table: pa.Table) -> dict[str, list[Any]]:
 
 def with_text_ids(table: pa.Table) -> pa.Table:
     """Converts the ids in the lists of `hard_rows` from whole numbers to text."""
-    ids = table["users"].cast(pa.list_(pa.string()))
-    position = table.schema.get_field_index("users")
-    return table.set_column(position, "users", ids)
+    for name in ("users", "seen"):
+        ids = table[name].cast(pa.list_(pa.string()))
+        table = table.set_column(table.schema.get_field_index(name), name, ids)
+    return table

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from helpers.slow import slow_except
+from keras import ops
 
 from mtl_cli.layers import (
     Attention,
@@ -30,6 +31,7 @@ from mtl_cli.layers import (
     StarDense,
     StarMLP,
     StaticWeights,
+    TargetAttention,
     TopKGates,
     connect_towers,
     experts_of,
@@ -222,6 +224,14 @@ CASES = {
         [X, SCENARIO],
         (3, BATCH, 2),
         3 * (1 + 4) * (DIM * 5 + 5 + 5 * 2 + 2),
+    ),
+    "TargetAttention": Case(
+        lambda values, targets, factors: TargetAttention([5], l2=0.1)(
+            ops.expand_dims(values, 0), ops.expand_dims(targets, 0), factors
+        )[0],
+        [(3, DIM), (1, DIM), (3,)],
+        (BATCH, 1, DIM),
+        3 * DIM * 5 + 5 + 5 + 1,
     ),
     "PartitionedNorm": Case(
         lambda x, scenario: ParallelDense(3, 4)(PartitionedNorm()(x, scenario)),

@@ -10,7 +10,8 @@ from helpers.planted_data import config, loaded, parquet, values
 from mtl_cli.columns.layout import Block, EmbeddingTable, Layout
 from mtl_cli.features.sequence import Sequence
 from mtl_cli.features.sparse import Sparse
-from mtl_cli.layers.lookup import look_up, pool, table_groups
+from mtl_cli.layers.lookup import look_up, table_groups
+from mtl_cli.layers.pooling import pool
 from mtl_cli.network.build import build, connect_inputs
 
 FLOAT32 = 1e-6  # rounding of a few float32 operations
