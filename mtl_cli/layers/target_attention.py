@@ -23,8 +23,8 @@ class TargetAttention(keras.layers.Layer):
         a(e, t) = mlp([e; t; e * t])
 
     e * t is the product of each pair of entries. mlp has hidden layers of the widths
-    `units` with sigmoid, and one output. The weights a are not divided by their sum,
-    so that many relevant vectors count more than one.
+    `units` with relu, and one output. The weights a are not divided by their sum, so
+    that many relevant vectors count more than one.
 
     Args:
         units: widths of the hidden layers of mlp.
@@ -39,9 +39,8 @@ class TargetAttention(keras.layers.Layer):
 
     Reference: Zhou et al., "Deep Interest Network for Click-Through Rate Prediction",
         KDD 2018, equation 3 and figure 2.
-        Differs from the paper in: the activation is sigmoid, as in the authors' code,
-        not PReLU or Dice. The difference e - t is left out: the first layer of mlp
-        computes it from e and t.
+        Differs from the paper in: the activation is relu, not PReLU or Dice. DeepCTR's
+        layer also reads e - t, which the first layer of mlp can compute from e and t.
     """
 
     def __init__(
@@ -49,7 +48,7 @@ class TargetAttention(keras.layers.Layer):
     ) -> None:
         options = {k: kwargs.pop(k) for k in ("l2", "initializer") if k in kwargs}
         super().__init__(**kwargs)
-        activations = ["sigmoid"] * len(units) + ["linear"]
+        activations = ["relu"] * len(units) + ["linear"]
         self.mlp = ParallelMLP(
             num_sets, [*units, 1], activations, dtype=self.dtype_policy, **options
         )

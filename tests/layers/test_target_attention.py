@@ -41,7 +41,7 @@ def test_attention_is_the_papers_equation():
             expected = np.zeros(DIM)
             for e, factor in zip(values[i, row], factors[row], strict=True):
                 z = np.concatenate([e, t, e * t]) @ hidden_kernel[i] + hidden_bias[i, 0]
-                a = 1 / (1 + np.exp(-z)) @ kernel[i] + bias[i, 0]
+                a = np.maximum(z, 0) @ kernel[i] + bias[i, 0]
                 expected += factor * a * e
             np.testing.assert_allclose(found[i, row, 0], expected, 1e-4, 1e-5)
     assert (found[:, 1] == 0).all()  # an empty sequence
@@ -52,7 +52,7 @@ def test_attention_equals_deepctrs_layer():
     deepctr.import_layers()
     from deepctr.layers.sequence import AttentionSequencePoolingLayer
 
-    peer = AttentionSequencePoolingLayer([UNITS], "sigmoid")
+    peer = AttentionSequencePoolingLayer([UNITS], "relu")
     lengths = factors.sum(axis=1, keepdims=True).astype("int32")
     inputs = [targets[0], values[0], lengths]
     peer(inputs)
