@@ -59,9 +59,9 @@ class Block:
         input: `ids`, `dense` or `sequences`.
         width: number of columns that the feature fills in this input.
         table: name of the embedding table in which ids are looked up; None for numbers.
-        pooling: how the vectors of a sequence become one vector: `mean`, `sum`, `max`
-            or `attention`, see `layers.TargetAttention`. The target of the attention is
-            the feature that owns `table`. None for other inputs.
+        pooling: `mean`, `sum`, `max` or `attention`: how the vectors of a sequence
+            become one vector; None for other inputs. The target of the attention is the
+            feature that owns `table`, see `layers.TargetAttention`.
         ramps: number of columns that a feature with ids also fills in the input
             `dense`; see `columns.cuts.ramps`.
     """

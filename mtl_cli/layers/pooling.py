@@ -23,8 +23,8 @@ def pool_sequences(
     0 (see `EmbeddingTable.trains_unknown`), unknown values do not count.
 
     Args:
-        vectors: the vectors of the `id_columns`, then those of the first sequence, of
-            the second, and so on, `(sets, batch, columns, dim)`.
+        vectors: the vectors of the `id_columns`, then the vectors of each sequence,
+            `(sets, batch, columns, dim)`.
         inputs: the inputs of the network.
         layout: the columns of each feature in the inputs.
         id_columns: the columns of the input `ids` whose vectors are in `vectors`.
@@ -77,7 +77,7 @@ def attending_feature(layer: TargetAttention, layout: Layout) -> str:
 def pool(vectors: Tensor, weights: Tensor, pooling: str | None) -> Tensor:
     """Pools the vectors of each row's sequence into one vector.
 
-    `pooling` is `mean`, `sum`, `max`, or `attention`, whose place the mean takes here.
+    `pooling` is `mean`, `sum` or `max`; `attention` is pooled as `mean` is.
     The maximum is over all vectors with a weight above 0, whatever the weight. The
     vectors are `(sets, batch, length, dim)`, the weights `(batch, length)`, the result
     `(sets, batch, 1, dim)`; zeros for an empty sequence.

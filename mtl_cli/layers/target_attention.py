@@ -34,13 +34,13 @@ class TargetAttention(keras.layers.Layer):
 
     Input shape: the vectors of a sequence, `(num_sets, batch, length, dim)`; the
         targets, `(num_sets, batch, 1, dim)`; and a factor for each weight a, `(batch,
-        length)`, which is 0 after the end of a short sequence.
+        length)`. The factors after the end of a short sequence are 0.
     Output shape: `(num_sets, batch, 1, dim)`.
 
     Reference: Zhou et al., "Deep Interest Network for Click-Through Rate Prediction",
         KDD 2018, equation 3 and figure 2.
         Differs from the paper in: the activation is relu, not PReLU or Dice. DeepCTR's
-        layer also reads e - t, which the first layer of mlp can compute from e and t.
+        layer also reads e - t; here the first layer of mlp can compute e - t itself.
     """
 
     def __init__(
