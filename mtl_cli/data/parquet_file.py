@@ -99,7 +99,8 @@ def read_batches(
     dictionaries of several groups into one batch, so these groups are read one by one.
     """
     groups: list[list[int] | None] = [None]  # all row groups at once
-    if any(has_nested_dictionary(file.schema_arrow.field(c).type) for c in columns):
+    schema = file.schema_arrow  # each access reads the types of all columns anew
+    if any(has_nested_dictionary(schema.field(name).type) for name in columns):
         groups = [[i] for i in range(file.num_row_groups)]
     for row_groups in groups:
         yield from file.iter_batches(max_rows, row_groups=row_groups, columns=columns)
