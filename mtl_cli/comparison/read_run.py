@@ -13,7 +13,9 @@ from mtl_cli.core.message_text import printable
 from mtl_cli.core.other_files import read_json_object, read_text
 from mtl_cli.core.run_status import STATUS, has_ended, is_replaced, is_run_record
 from mtl_cli.core.yaml_limits import MAX_YAML_BYTES
-from mtl_cli.metrics.score_dict import Scores
+from mtl_cli.metrics.metric import Metric
+from mtl_cli.metrics.score_dict import COUNTS, Scores, metrics_of
+from mtl_cli.tasks._metrics import all_metrics
 
 MAX_NUMBER = 1e100  # larger values count as damage: their squares could overflow
 MAX_TASKS = 1000  # a comparison of far more tasks would take minutes
@@ -29,6 +31,7 @@ def read_run(folder: Path) -> Run:
     # The status stays `damaged` until all files are read. A damaged run keeps what was
     # read before: `runs_by_dataset` needs its settings.
     run = Run(folder)
+    metrics_by_name = all_metrics()  # an error of a plugin is no damage of the run
     try:
         with reading(STATUS):
             record = read_json_object(folder / STATUS)
@@ -53,7 +56,7 @@ def read_run(folder: Path) -> Run:
             with reading("metrics.json"):
                 metrics = read_json_object(folder / "metrics.json")
                 for scores in metrics.values():
-                    check_scores(scores)
+                    check_scores(scores, metrics_by_name)
                 run.metrics = metrics
         for file in ("config.yaml", "environment.json", "metrics.json"):
             with reading(file):
@@ -110,8 +113,12 @@ def check_environment(environment: dict[str, Any]) -> None:
         raise ValueError
 
 
-def check_scores(scores: Scores) -> None:
-    """Checks the scores of tasks, or of the scenarios of a task: {name: score}."""
+def check_scores(scores: Scores, metrics: dict[str, list[Metric]]) -> None:
+    """Checks the scores of tasks, or of the scenarios of a task: {name: score}.
+
+    A value must be possible for a metric of its name. The metrics of plugins that the
+    comparison does not know may have any value.
+    """
     if len(scores) > MAX_TASKS:
         raise DamagedFileError(f"metrics.json names more than {MAX_TASKS} tasks")
     for name, score in scores.items():
@@ -122,4 +129,13 @@ def check_scores(scores: Scores) -> None:
                 raise ValueError
             if isinstance(value, int | float) and not abs(value) < MAX_NUMBER:
                 raise ValueError  # also if the value is NaN
-        check_scores(score.get("scenarios", {}))
+        for key, value in metrics_of(score).items():
+            if value is None or key not in metrics:
+                continue
+            if not any(metric.is_possible(value) for metric in metrics[key]):
+                raise ValueError
+        for key in COUNTS:
+            count = score.get(key, 0)
+            if not 0 <= count <= score.get("rows", count):
+                raise ValueError
+        check_scores(score.get("scenarios", {}), metrics)

@@ -11,7 +11,7 @@ from mtl_cli.metrics.sorted_rows import sums_by_prediction
 SMALLEST_PREDICTION = 1e-7
 
 
-@metric(direction=1)
+@metric(direction=1, low=-1, high=1)
 def gini(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Normalised Gini: how well predictions sort the rows by their amounts.
 
@@ -47,7 +47,7 @@ def gini_of_order(label: Floats, score: Floats, weight: Floats) -> float:
     return float(1 - 2 * integral)
 
 
-@metric(direction=1)
+@metric(direction=1, high=1)
 def d2(label: Floats, prediction: Floats, weight: Floats) -> float:
     """D squared: 1 - deviance of the predictions / deviance of the mean label.
 
@@ -76,7 +76,7 @@ def deviance(label: Floats, prediction: Floats | float) -> Floats:
     return result
 
 
-@metric(direction=1)
+@metric(direction=1, low=-1, high=1)
 def spearman(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Spearman's rank correlation of label and prediction.
 

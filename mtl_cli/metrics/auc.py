@@ -10,7 +10,7 @@ from mtl_cli.metrics.metric import Floats, Groups, UndefinedError, metric
 from mtl_cli.metrics.sorted_rows import first_indices, sort_rows
 
 
-@metric(direction=1)
+@metric(direction=1, low=0, high=1)
 def auc(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Area under the ROC curve.
 
@@ -24,7 +24,7 @@ def auc(label: Floats, prediction: Floats, weight: Floats) -> float:
     return float((positive * (negative_below + negative / 2)).sum() / num_pairs)
 
 
-@metric(direction=1)
+@metric(direction=1, low=0, high=1)
 def pr_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Area under the precision-recall curve, as average precision.
 
@@ -41,7 +41,7 @@ def pr_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
     return float((positive * precision).sum() / positive.sum())
 
 
-@metric(direction=1, several_predictions=True)
+@metric(direction=1, several_predictions=True, low=0, high=1)
 def macro_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
     """The mean over classes of the AUC of one class against all other classes.
 
@@ -56,7 +56,7 @@ def macro_auc(label: Floats, prediction: Floats, weight: Floats) -> float:
     return float(np.mean(aucs))
 
 
-@metric(direction=1, grouped=True)
+@metric(direction=1, grouped=True, low=0, high=1)
 def gauc(label: Floats, prediction: Floats, weight: Floats, group: Groups) -> float:
     """Group AUC: the mean of the AUCs of the groups, such as users or sessions.
 

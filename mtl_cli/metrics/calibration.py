@@ -9,7 +9,7 @@ from mtl_cli.metrics.sorted_rows import sort_rows
 BUCKET_CUTS = np.arange(1, 20) / 20
 
 
-@metric(direction=-1)
+@metric(direction=-1, low=0, high=1)
 def ece(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Expected calibration error: the mean distance of predicted and actual rate.
 
@@ -40,7 +40,7 @@ def calibration_buckets(
     return predictions / weights, labels / weights, weights
 
 
-@metric(direction=0)
+@metric(direction=0, low=0)
 def pcoc(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Predicted clicks over clicks: sum of predictions divided by sum of labels.
 

@@ -5,13 +5,13 @@ import numpy as np
 from mtl_cli.metrics.metric import Floats, UndefinedError, metric
 
 
-@metric(direction=1, several_predictions=True)
+@metric(direction=1, several_predictions=True, low=0, high=1)
 def accuracy(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Accuracy: the fraction of rows whose most probable class is their label."""
     return float(np.average(prediction.argmax(axis=1) == label, weights=weight))
 
 
-@metric(direction=1, name="qwk", several_predictions=True, ordered=True)
+@metric(direction=1, name="qwk", several_predictions=True, ordered=True, low=-1, high=1)
 def quadratic_weighted_kappa(
     label: Floats, prediction: Floats, weight: Floats
 ) -> float:
@@ -39,7 +39,7 @@ def quadratic_weighted_kappa(
     return float(1 - observed / by_chance)
 
 
-@metric(direction=-1, several_predictions=True, ordered=True)
+@metric(direction=-1, several_predictions=True, ordered=True, low=0)
 def rank_mae(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Mean absolute difference of predicted and actual rank, in classes; 0 is best.
 

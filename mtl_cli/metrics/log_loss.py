@@ -1,5 +1,7 @@
 """Log losses and normalised entropies: of binary labels, and of classes."""
 
+import math
+
 import numpy as np
 
 from mtl_cli.metrics.metric import Floats, UndefinedError, metric
@@ -8,9 +10,10 @@ from mtl_cli.metrics.metric import Floats, UndefinedError, metric
 # does. So the loss of one row is at most -log(1e-7), about 16 nats. Otherwise a single
 # row whose label has the predicted probability 0 would make the mean infinite.
 SMALLEST_PROBABILITY = 1e-7
+LARGEST_LOSS = -math.log(SMALLEST_PROBABILITY)
 
 
-@metric(direction=-1)
+@metric(direction=-1, low=0, high=LARGEST_LOSS)
 def log_loss(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Mean negative log-likelihood of binary labels, in nats; 0 is best."""
     p = np.clip(prediction, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
@@ -18,7 +21,9 @@ def log_loss(label: Floats, prediction: Floats, weight: Floats) -> float:
     return float(np.average(loss, weights=weight))
 
 
-@metric(direction=-1, name="log_loss", several_predictions=True)
+@metric(
+    direction=-1, name="log_loss", several_predictions=True, low=0, high=LARGEST_LOSS
+)
 def cross_entropy(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Mean negative log-likelihood of multiclass labels, in nats; 0 is best."""
     return float(np.average(losses_of_classes(label, prediction), weights=weight))
@@ -30,7 +35,7 @@ def losses_of_classes(label: Floats, prediction: Floats) -> Floats:
     return losses
 
 
-@metric(direction=-1, name="ne")
+@metric(direction=-1, name="ne", low=0)
 def normalized_entropy(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Normalised entropy: log loss divided by the log loss of a constant prediction.
 
@@ -44,7 +49,7 @@ def normalized_entropy(label: Floats, prediction: Floats, weight: Floats) -> flo
     return log_loss(label, prediction, weight) / entropy_of(label, weight)
 
 
-@metric(direction=-1, name="ne", several_predictions=True)
+@metric(direction=-1, name="ne", several_predictions=True, low=0)
 def normalized_cross_entropy(
     label: Floats, prediction: Floats, weight: Floats
 ) -> float:

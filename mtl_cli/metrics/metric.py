@@ -17,6 +17,8 @@ Floats = npt.NDArray[np.float64]
 Groups = npt.NDArray[np.integer[Any]]  # the number of each row's group
 MetricFunction = Callable[..., float]
 
+ROUNDING = 1e-6  # a computed value may pass `low` or `high` by a rounding error
+
 
 class UndefinedError(Exception):
     """A metric has no value on these rows; the message says why."""
@@ -42,6 +44,8 @@ class Metric:
             of each row's class.
         ordered: whether the value depends on the order of the classes. Runs that list
             the classes in different orders are then not compared.
+        low: the lowest possible value.
+        high: the highest possible value.
     """
 
     name: str
@@ -50,6 +54,12 @@ class Metric:
     grouped: bool = False
     several_predictions: bool = False
     ordered: bool = False
+    low: float = -math.inf
+    high: float = math.inf
+
+    def is_possible(self, value: float) -> bool:
+        """Whether a recorded value can be a value of this metric."""
+        return self.low - ROUNDING <= value <= self.high + ROUNDING
 
     def __call__(self, *columns: npt.NDArray[np.generic]) -> float:
         """Returns the metric's value, or raises an `UndefinedError`."""
@@ -68,6 +78,8 @@ def metric(
     grouped: bool = False,
     several_predictions: bool = False,
     ordered: bool = False,
+    low: float = -math.inf,
+    high: float = math.inf,
 ) -> Callable[[MetricFunction], Metric]:
     """Turns the decorated function into a `Metric`.
 
@@ -80,7 +92,7 @@ def metric(
     def decorate(function: MetricFunction) -> Metric:
         metric_name = function.__name__ if name is None else name
         flags = grouped, several_predictions, ordered
-        return Metric(metric_name, function, direction, *flags)
+        return Metric(metric_name, function, direction, *flags, low, high)
 
     return decorate
 

@@ -5,7 +5,7 @@ import numpy as np
 from mtl_cli.metrics.metric import Floats, check_labels_differ, metric
 
 
-@metric(direction=1)
+@metric(direction=1, high=1)
 def r2(label: Floats, prediction: Floats, weight: Floats) -> float:
     """R squared: 1 minus the mean squared error divided by the variance of the label.
 
@@ -17,19 +17,19 @@ def r2(label: Floats, prediction: Floats, weight: Floats) -> float:
     return float(1 - rmse(label, prediction, weight) ** 2 / variance)
 
 
-@metric(direction=-1)
+@metric(direction=-1, low=0)
 def rmse(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Root mean squared error, in the label's unit."""
     return float(np.sqrt(np.average((prediction - label) ** 2, weights=weight)))
 
 
-@metric(direction=-1)
+@metric(direction=-1, low=0)
 def mae(label: Floats, prediction: Floats, weight: Floats) -> float:
     """Mean absolute error, in the label's unit."""
     return float(np.average(np.abs(prediction - label), weights=weight))
 
 
-@metric(direction=-1)
+@metric(direction=-1, low=0, high=1)
 def truth_rmse(truth: Floats, prediction: Floats) -> float:
     """Root mean squared error of predicted probabilities against true probabilities.
 

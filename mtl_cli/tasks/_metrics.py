@@ -14,12 +14,22 @@ def metrics_named(name: str) -> list[Metric]:
     Several kinds may have different metrics with the same name, such as the `log_loss`
     of binary and of multiclass tasks.
     """
-    return [m for m in all_metrics(tuple(sources(AXIS).items())) if m.name == name]
+    return all_metrics().get(name, [])
+
+
+def all_metrics() -> dict[str, list[Metric]]:
+    """Returns {name: the metrics with this name}."""
+    return _metrics_of_kinds(tuple(sources(AXIS).items()))
 
 
 # A comparison asks for a metric of each task. The sources are in the key of the cache,
 # because plugins may be registered later.
 @cache
-def all_metrics(kinds: tuple[tuple[str, OptionSource], ...]) -> list[Metric]:
+def _metrics_of_kinds(
+    kinds: tuple[tuple[str, OptionSource], ...],
+) -> dict[str, list[Metric]]:
     metrics = [m for kind, _ in kinds for m in task_class(kind).METRICS]
-    return list(dict.fromkeys([truth_rmse, *metrics]))
+    by_name: dict[str, list[Metric]] = {}
+    for metric in dict.fromkeys([truth_rmse, *metrics]):
+        by_name.setdefault(metric.name, []).append(metric)
+    return by_name
