@@ -8,7 +8,7 @@ and adds the new values of this run. Other features, and the features that
 
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -40,7 +40,7 @@ class EarlierRun:
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     # The earlier run's folder name and hashes, for `environment.json`.
-    lineage: dict[str, Any]
+    lineage: dict[str, str | None]
     learnt: EarlierLearnt  # {feature that goes on: what the feature has learnt}
     tasks: list[str]  # the tasks that go on
     labels: dict[str, Statistics]  # {task that goes on: statistics of its labels}
@@ -85,7 +85,7 @@ def read_earlier_run(
     check_finished(path)
     try:
         with named_model_damage(path):
-            environment = read_json_object(path / "environment.json")
+            hashes = read_hashes(path / "environment.json")
         earlier = load_learnt(path)
     except DataError as error:
         raise DataError(f"{KEY}: {error}") from None
@@ -94,7 +94,17 @@ def read_earlier_run(
             f"{KEY}: {path} is an ensemble of runs, whose weights one network cannot "
             "hold; name a run of one seed"
         )
-    return continued_from(config, path, environment, earlier)
+    return continued_from(config, path, hashes, earlier)
+
+
+def read_hashes(file: Path) -> dict[str, str | None]:
+    """Reads the hashes in a run's `environment.json` that later runs record."""
+    environment = read_json_object(file)
+    hashes = {key: environment.get(key) for key in ("config_hash", "data_hash")}
+    for key, value in hashes.items():
+        if not isinstance(value, str | None):
+            raise ValueError(f"{file.name}: {key} is not a text")
+    return hashes
 
 
 def check_finished(path: Path) -> None:
@@ -133,11 +143,11 @@ def read_kept(config: Config, file: Path) -> EarlierRun:
 
 
 def continued_from(
-    config: Config, path: Path, environment: dict[str, Any], earlier: LearntModel
+    config: Config, path: Path, hashes: dict[str, str | None], earlier: LearntModel
 ) -> EarlierRun:
     """Selects the features and tasks that go on, and what they have learnt.
 
-    The path and the environment are the earlier run's folder and `environment.json`.
+    `path` is the earlier run's folder, and `hashes` are the result of `read_hashes`.
     """
     new_features = config.dataset.used_features
     # {feature that does not go on: the reason}
@@ -161,7 +171,6 @@ def continued_from(
     for name, length in kept_vector_lengths(config, earlier, continued).items():
         learnt[name]["embedding_dim"] = length
     tasks, task_messages = continued_tasks(config, earlier.config)
-    hashes = {key: environment.get(key) for key in ("config_hash", "data_hash")}
     return EarlierRun(
         lineage={"run": path.resolve().name, **hashes},
         learnt=learnt,

@@ -440,6 +440,8 @@ def test_damaged_models_are_refused(days: dict[str, Path], tmp_path: Path) -> No
     assert "holds no complete model" in damaged("model/model.weights.h5", None)
     assert "holds no complete model" in damaged("model/learnt.json", b"{}")
     assert "environment.json" in damaged("environment.json", None)
+    line = damaged("environment.json", b'{"data_hash": 1e400}')
+    assert "environment.json: data_hash is not a text" in line
     state = (days["run"] / "model" / "optimizer.npz").read_bytes()
     assert "optimizer.npz is damaged" in damaged("model/optimizer.npz", state[:-99])
     other = days["run"].parent / "other.npz"
