@@ -22,7 +22,7 @@ from mtl_cli.comparison.read_predictions import Tables, read_all_replicates
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.row_tests import max_predictions, num_predictions
 from mtl_cli.comparison.runs import Run
-from mtl_cli.comparison.same_rows import runs_have_same_rows
+from mtl_cli.comparison.same_rows import metric_keys, runs_have_same_rows
 from mtl_cli.comparison.sentences import line_sentences
 from mtl_cli.comparison.task import Score, Task
 from mtl_cli.statistics.significance import DifferenceTest, t_test
@@ -59,7 +59,7 @@ def add_day_tests(
         if score is base:
             continue
         days, are_all_on_same_rows = common_days(
-            score, base, split, task.name, dataset_of_run
+            score, base, split, task, dataset_of_run
         )
         values = [day.difference for day in days]
         difference = Difference(
@@ -87,7 +87,7 @@ def add_day_tests(
 
 
 def common_days(
-    score: Score, base: Score, split: str, task: str, dataset_of_run: dict[Path, str]
+    score: Score, base: Score, split: str, task: Task, dataset_of_run: dict[Path, str]
 ) -> tuple[list[CommonDay], bool]:
     """Returns the days on which two lines were scored on the same rows.
 
@@ -98,15 +98,19 @@ def common_days(
         returned.
     """
     days: list[CommonDay] = []
+    settings = score.configuration.settings, base.configuration.settings
+    for key in metric_keys(task.name, task.metric):
+        if settings[0].get(key) != settings[1].get(key):
+            return [], False
     for day, value in score.by_replicate.items():
         if day not in base.by_replicate:
             continue
         pair = score.configuration.runs[day], base.configuration.runs[day]
-        first, second = (run.score(split, task) for run in pair)
+        first, second = (run.score(split, task.name) for run in pair)
         have_same_counts = all(
             first.get(key) == second.get(key) for key in ("rows", "positives")
         )
-        if have_same_counts and runs_have_same_rows(pair, split, task):
+        if have_same_counts and runs_have_same_rows(pair, split, task.name):
             days.append(CommonDay(*pair, value - base.by_replicate[day]))
     # A later day takes the place of an earlier day with the same rows.
     last_days = {dataset_of_run[day.run.path]: day for day in days}

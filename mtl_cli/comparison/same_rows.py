@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
-from mtl_cli.comparison.configurations import Configuration
+from mtl_cli.comparison.configurations import ONLY_SCENARIO, Configuration
 from mtl_cli.comparison.run_settings import as_text
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError
@@ -24,6 +24,7 @@ from mtl_cli.core.prediction_names import (
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.heads.base import Heads
 from mtl_cli.runs.predictions_file import read_predictions
+from mtl_cli.tasks._metrics import metrics_named
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,7 +53,13 @@ def runs_have_same_rows(runs: Collection[Run], split: str, task: str) -> bool:
     the same test file. So the row numbers, labels and weights in the runs'
     `predictions.parquet` are compared. The file contains test rows only, so other rows
     of these runs count as different.
+
+    A run on a single scenario is compared with a run on all scenarios by the rows of
+    this scenario. Runs on two single scenarios have no rows in common.
     """
+    scenarios = {run.settings.get(ONLY_SCENARIO, "null") for run in runs}
+    if len(scenarios - {"null"}) > 1:
+        return False
     labels = label_settings(runs, task)
     runs_by_split: dict[tuple[object, ...], list[Run]] = {}
     for run, labels_of_run in zip(runs, labels, strict=True):
@@ -155,8 +162,24 @@ def have_same_validation_rows(configurations: list[Configuration], task: str) ->
     for run, labels in zip(runs, label_settings(runs, task), strict=True):
         if score := run.score("valid", task):
             counts = str(score.get("rows")), str(score.get("positives"))
-            distinct_rows.add((*validation_fingerprint(run), *counts, *labels))
+            scenario = run.settings.get(ONLY_SCENARIO, "null")
+            rows = *validation_fingerprint(run), scenario, *counts
+            distinct_rows.add((*rows, *labels))
     return len(distinct_rows) < 2
+
+
+def metric_keys(task: str, metric: str) -> list[str]:
+    """Returns the keys that change a metric of a task, though its rows are the same.
+
+    Such a key determines the ranks of classes, or the groups of rows.
+    """
+    metrics = metrics_named(metric)
+    keys = []
+    if any(metric.ordered for metric in metrics):
+        keys.append(f"dataset.tasks.{task}.classes")
+    if any(metric.grouped for metric in metrics):
+        keys.append("dataset.group_column")
+    return keys
 
 
 def read_test_rows(runs: list[Run]) -> "pa.Table | None":

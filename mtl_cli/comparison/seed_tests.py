@@ -14,11 +14,10 @@ from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.difference import Difference
 from mtl_cli.comparison.intervals import Interval, mean_interval
 from mtl_cli.comparison.results import DatasetComparison
-from mtl_cli.comparison.same_rows import runs_have_same_rows
+from mtl_cli.comparison.same_rows import metric_keys, runs_have_same_rows
 from mtl_cli.comparison.task import Score, Task, score_of
 from mtl_cli.comparison.twins import single_scenario_twins, single_task_twins
 from mtl_cli.statistics.significance import DifferenceTest, t_test
-from mtl_cli.tasks._metrics import metrics_named
 
 # The noise of two configurations is compared with the noise of all others by two
 # one-sided F-tests. The two configurations are noisier if the p-value of the test for
@@ -99,20 +98,19 @@ class SeedTester:
     ) -> None:
         self.task = task
         self.have_same_rows = have_same_rows
-        self.is_of_ranks = any(metric.ordered for metric in metrics_named(task.metric))
+        self.metric_keys = metric_keys(task.name, task.metric)
         base = task.score(baseline)
         scored = [score for score in task.scores if score.interval is not None]
         self.pool = [s for s in scored if self.are_on_same_rows(s, base)]
         self.noise_of_pool = pooled_noise(map(seed_values, self.pool))
 
     def are_on_same_rows(self, a: Score, b: Score) -> bool:
-        """Whether two scores are on the same rows, with the same ranks of classes."""
+        """Whether two scores are on the same rows, with the same ranks and groups."""
         if (a.num_rows, a.num_positives) != (b.num_rows, b.num_positives):
             return False
-        if self.is_of_ranks:
-            key = f"dataset.tasks.{self.task.name}.classes"
-            if a.configuration.settings.get(key) != b.configuration.settings.get(key):
-                return False
+        settings = a.configuration.settings, b.configuration.settings
+        if any(settings[0].get(k) != settings[1].get(k) for k in self.metric_keys):
+            return False
         return self.have_same_rows(a.configuration, b.configuration, self.task.name)
 
     def difference(self, score: Score, other: Score) -> Difference:

@@ -64,7 +64,8 @@ def task_warnings(comparison: DatasetComparison) -> list[str]:
         texts += undefined_metric_warnings(task, comparison.split)
         texts += line_if_any(
             f"{task.name}: these configurations were scored on other rows or weights "
-            "than the baseline, or rank classes otherwise, so no difference is given",
+            "than the baseline, or rank classes or group rows otherwise, so no "
+            "difference is given",
             [s.configuration.name for s in task.scores if s.is_on_other_rows],
         )
     return texts + line_if_any(

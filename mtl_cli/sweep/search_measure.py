@@ -104,8 +104,10 @@ def measure_of_trial(config: "Config", swept_keys: set[str]) -> dict[str, str]:
             "grid instead of a search"
         )
     rows = {f"dataset.{key}": value for key, value in row_settings(dataset).items()}
-    refuse_swept([*rows, *keys_of_labels_and_metrics(config)], swept_keys)
     metrics = monitored_metrics(monitor, config.outputs)
+    if any(output.task.metric(name).grouped for output, name in metrics):
+        rows["dataset.group_column"] = json.dumps(dataset.group_column)
+    refuse_swept([*rows, *keys_of_labels_and_metrics(config)], swept_keys)
     measure = {"trainer.monitor": monitor, "dataset": dataset.name}
     names = []
     for output, metric in metrics:

@@ -520,9 +520,10 @@ def test_other_rows_are_not_compared(
 
 
 @pytest.mark.parametrize(
-    ("metric", "verdict"), [("qwk", "not comparable"), ("accuracy", "better")]
+    ("metric", "verdict"),
+    [("qwk", "not comparable"), ("gauc", "not comparable"), ("accuracy", "better")],
 )
-def test_metrics_of_ranks_are_not_compared_over_seeds_if_the_ranks_differ(
+def test_metrics_of_ranks_or_groups_are_not_compared_if_the_ranks_or_groups_differ(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], metric: str, verdict: str
 ) -> None:
     orders = {"shared_bottom": ["low", "mid", "high"], "ple": ["low", "high", "mid"]}
@@ -530,9 +531,8 @@ def test_metrics_of_ranks_are_not_compared_over_seeds_if_the_ranks_differ(
         for model, value in (("shared_bottom", 0.5), ("ple", 0.6)):
             scores = {"test": {"click": {metric: value + seed / 1e4, "rows": 100}}}
             tasks = {"click": {"classes": orders[model]}}
-            write_run(
-                tmp_path / f"{model}{seed}", model, seed, scores, dataset__tasks=tasks
-            )
+            data = {"dataset__tasks": tasks, "dataset__group_column": model}
+            write_run(tmp_path / f"{model}{seed}", model, seed, scores, **data)
     comparison = compared(capsys, tmp_path)
     assert to_baseline(comparison, "ple")["verdict"] == verdict
 

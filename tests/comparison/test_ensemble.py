@@ -21,10 +21,14 @@ MONITOR = "trainer.monitor=mean.log_loss"
 def write_run(
     folder: Path, units: int, seed: int, losses: tuple[float, float], *more: str
 ) -> None:
-    """Writes a run with a log loss of each task; `valid_fraction=X` in `more` too."""
+    """Writes a run with a log loss of each task.
+
+    `more` may hold two keys of the data set: `valid_fraction=X` and `group_column=X`.
+    """
     keys = dict(setting.split("=", 1) for setting in more)
-    fraction = float(keys.pop("valid_fraction", 0.1))
-    data = values("a.csv", {"x": {"kind": "dense"}}, TASKS, valid_fraction=fraction)
+    of_data = {"valid_fraction": float(keys.pop("valid_fraction", 0.1))}
+    of_data |= {"group_column": keys.pop("group_column", None)}
+    data = values("a.csv", {"x": {"kind": "dense"}}, TASKS, **of_data)
     settings = [f"{key}={value}" for key, value in keys.items()]
     chosen = config(
         data, f"model.bottom_units=[{units}]", f"seed={seed}", MONITOR, *settings
@@ -32,7 +36,7 @@ def write_run(
     # The test rows would choose another configuration.
     scores: dict[str, Any] = {
         split: {
-            task: auc(0.8, log_loss=abs(shift - x))
+            task: auc(0.8, log_loss=abs(shift - x), gauc=0.7)
             for task, x in zip(TASKS, losses, strict=True)
         }
         for split, shift in (("valid", 0), ("test", 2))
@@ -83,6 +87,15 @@ def test_configurations_without_a_common_yardstick_are_refused(
     for seed in (1, 2):
         write_run(tmp_path / f"a{seed}", 8, seed, (0.3, 0.3))
         write_run(tmp_path / f"b{seed}", 16, seed, (0.2, 0.2), more)
+    with pytest.raises(ConfigError, match="rows or monitored metrics differ"):
+        chosen_from(tmp_path)
+
+
+def test_group_aucs_need_the_same_groups(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        for units, column in ((8, "user"), (16, "day")):
+            more = "trainer.monitor=mean.gauc", f"group_column={column}"
+            write_run(tmp_path / f"{column}{seed}", units, seed, (0.3, 0.3), *more)
     with pytest.raises(ConfigError, match="rows or monitored metrics differ"):
         chosen_from(tmp_path)
 

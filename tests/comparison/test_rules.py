@@ -203,6 +203,19 @@ def test_heads_decide_whether_the_sampling_rate_of_another_task_weighs_the_rows(
     assert have_same_validation_rows(pair, "click")
 
 
+@pytest.mark.parametrize(
+    ("scenarios", "is_same"),
+    [(["feed", "shop"], False), (["feed", "feed"], True), (["null", "feed"], True)],
+)
+def test_runs_on_two_single_scenarios_have_no_rows_in_common(
+    scenarios: list[str], is_same: bool
+) -> None:
+    # With equal counts of rows, they got a verdict.
+    runs = [configuration(only_scenario=name).all_runs[0] for name in scenarios]
+    for split in ("valid", "test"):
+        assert runs_have_same_rows(runs, split, "click") == is_same
+
+
 def test_rows_are_read_of_the_best_configurations_up_to_a_number_of_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -595,6 +595,13 @@ def test_search_over_heads_that_weigh_the_rows_otherwise_is_refused() -> None:
         measure(*shop, f"++{rate}=0.5", heads)
 
 
+def test_search_over_groups_of_its_metric_is_refused() -> None:
+    groups = "dataset=funnel", "dataset.group_column=user,item"
+    measure(*groups, "trainer.monitor=click.auc")
+    with pytest.raises(ConfigError, match="group_column: all trials of a search need"):
+        measure(*groups, "trainer.monitor=click.gauc")
+
+
 def test_search_without_validation_rows_is_refused() -> None:
     with pytest.raises(ConfigError) as raised:
         measure("dataset.valid_fraction=0", "trainer.patience=null")
