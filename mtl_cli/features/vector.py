@@ -100,8 +100,11 @@ class Vector(Feature):
         """Reads the numbers of each row, (rows, longest list)."""
         if self.separator is None:
             return ops.read_column(name, "numbers")
-        texts, _ = ops.split(ops.read_column(name, "text"), self.separator)
-        return ops.parse_lists(texts)
+        texts, num_parts = ops.split(ops.read_column(name, "text"), self.separator)
+        numbers = ops.parse_lists(texts)
+        # An empty part, as in `1|2|`, is no number.
+        ops.require(ops.is_equal(ops.count_true(ops.is_number(numbers)), num_parts))
+        return numbers
 
     def input_kinds(self, name: str) -> dict[str, InputKind]:
         return {name: "numbers" if self.separator is None else "text"}

@@ -251,6 +251,14 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, list[Any]]]] = {
         {"x": {"kind": "sequence", "max_length": 2, "separator": ";", "weights": "w"}},
         {"x": ["a", "b;", None], "w": ["1", "1;2;3", None]},
     ),
+    "vector with an empty part": (
+        {"x": {"kind": "vector", "length": 2, "separator": "|", "missing": 0}},
+        {"x": ["1|2", "1|2|", None]},
+    ),
+    "vector of empty parts": (
+        {"x": {"kind": "vector", "length": 2, "separator": "|", "missing": 0}},
+        {"x": ["1|2", "|", None]},
+    ),
 }
 
 
