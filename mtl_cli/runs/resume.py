@@ -84,8 +84,9 @@ def holds_requested_run(config: Config, path: Path, record: dict[str, Any]) -> b
     `record` is the content of the folder's `status.json`; {} if there is no such file.
 
     - True for a run of the same configuration, data and plugins.
-    - False for a folder without a run; and for another run that ended before its first
-      checkpoint, because nothing of value is lost if a new run replaces it.
+    - False for a folder without a run; for another run that ended before its first
+      checkpoint; and for a check of the data (`check_only`), because the table may have
+      changed. Nothing of value is lost if a new run replaces such a run.
     - Any other run is neither resumed nor replaced; the command is refused.
 
     With `resume=never`, every run counts as a run of another configuration. With
@@ -93,11 +94,11 @@ def holds_requested_run(config: Config, path: Path, record: dict[str, Any]) -> b
     """
     if record:
         reason = reason_not_to_resume(config, path, record)
-        if reason is None:
+        if reason is None and not config.check_only:
             return True
         # A killed run has not ended: its status is still "running".
         has_ended = record["status"] in ("failed", "interrupted")
-        if not has_ended or checkpoint_files(path):
+        if reason and (not has_ended or checkpoint_files(path)):
             raise ConfigError(reason)
     if config.resume == "must":
         raise nothing_to_resume_error(f"is in {path}")

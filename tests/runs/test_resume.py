@@ -441,6 +441,15 @@ def test_finished_run_is_not_run_again(file, tmp_path, capsys):
     assert files(run) == before
 
 
+def test_check_of_the_data_is_run_again(file, tmp_path):
+    check = chosen(file, "check_only=true")
+    run = placed(check, tmp_path / "run", "done")
+    (run / "environment.json").unlink()  # a check of the data writes no such file
+    start = resume.choose_start(check, run, False)
+    assert start.checkpoint is None
+    start.run_folder.release()
+
+
 @pytest.mark.parametrize(
     "text",
     [
