@@ -94,11 +94,13 @@ class EarlierOptimizer:
         step: number of steps that the optimizer has taken.
         path: the file that holds the slots; None if the slots come from a checkpoint.
         copies: the blocks whose slots are copied.
+        shapes: the shape of each weight of the earlier network.
     """
 
     step: int
     path: Path | None = None
     copies: tuple[Copy, ...] = ()
+    shapes: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)

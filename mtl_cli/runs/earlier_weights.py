@@ -92,10 +92,11 @@ def take_weights(
 
     earlier_blocks = named_blocks(model.network, model.config, model.features)
     blocks = named_blocks(network, config, features)
+    earlier_shapes = [tuple(weight.shape) for weight in model.network.logits.weights]
     matched = match(
         {name: block for name, block in earlier_blocks.items() if is_usable(name)},
         blocks,
-        [tuple(weight.shape) for weight in model.network.logits.weights],
+        earlier_shapes,
         [tuple(weight.shape) for weight in network.logits.weights],
     )
     all_fresh = [*matched.fresh, *matched.changed]
@@ -104,7 +105,9 @@ def take_weights(
     step, optimizer_messages = optimizer_step(path, config, model.config)
     optimizer = None
     if step is not None:
-        optimizer = EarlierOptimizer(step, path / OPTIMIZER, tuple(matched.copies))
+        optimizer = EarlierOptimizer(
+            step, path / OPTIMIZER, tuple(matched.copies), tuple(earlier_shapes)
+        )
     # Parts and features that start fresh entirely have a message of their own, so their
     # layers get no messages.
     new = [name for name in matched.fresh if is_usable(name)]

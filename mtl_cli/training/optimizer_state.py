@@ -3,7 +3,7 @@
 A slot is an array that an optimizer keeps for a weight, such as Adam's moments.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,10 +92,15 @@ def restore(network: Network, steps: Steps, earlier: EarlierOptimizer) -> None:
                 if table := lazy_tables.get(id(weight)):
                     initial = enumerate(table.slots())
                     table.set_slots(
-                        [copy_into_slot(slot, arrays, k, copies) for k, slot in initial]
+                        [
+                            copy_into_slot(slot, arrays, k, copies, earlier.shapes)
+                            for k, slot in initial
+                        ]
                     )
                 for k, variable in enumerate(keras_slots.get(id(weight), [])):
-                    slot = copy_into_slot(variable.numpy(), arrays, k, copies)
+                    slot = copy_into_slot(
+                        variable.numpy(), arrays, k, copies, earlier.shapes
+                    )
                     variable.assign(slot)
     except DAMAGED_FILE_ERRORS as error:
         raise DataError(
@@ -106,7 +111,11 @@ def restore(network: Network, steps: Steps, earlier: EarlierOptimizer) -> None:
 
 
 def copy_into_slot(
-    initial: Array, arrays: Any, position: int, copies: list[tuple[Block, Index]]
+    initial: Array,
+    arrays: Any,
+    position: int,
+    copies: list[tuple[Block, Index]],
+    shapes: Sequence[tuple[int, ...]],
 ) -> Array:
     """Returns a slot of a weight, with blocks copied from an earlier run's slots.
 
@@ -115,6 +124,7 @@ def copy_into_slot(
         arrays: the earlier run's slots by name.
         position: the position of the slot among the slots of the weight.
         copies: see `group_by_weight`.
+        shapes: see `EarlierOptimizer`.
     """
     slot = initial.copy()
     earlier_slots: dict[int, Array] = {}
@@ -130,6 +140,12 @@ def copy_into_slot(
         earlier = earlier_slots[source.weight]
         # A table's slot with one value per row has one column: only rows are selected.
         is_per_row = earlier.shape[1:] == slot.shape[1:] == (1,)
+        shape = shapes[source.weight]
+        if is_per_row:
+            shape = (shape[0], 1)
+        if earlier.shape != shape:
+            fault = f"has the shape {earlier.shape}; expected {shape}"
+            raise ValueError(f"'{source.weight}-{position}' {fault}")
         num_axes = 1 if is_per_row else len(index)
         slot[index[:num_axes]] = earlier[source.index[:num_axes]]
     return slot

@@ -441,11 +441,22 @@ def test_forged_slot_of_an_earlier_optimizer_is_refused():
     block, start = Block(0, (slice(0, 2),)), np.zeros(2)
     pairs = [(block, block.index)]
     kept = optimizer_state.copy_into_slot(
-        start, {"0-0": np.array([np.inf, 1])}, 0, pairs
+        start, {"0-0": np.array([np.inf, 1])}, 0, pairs, [(2,)]
     )
     assert kept.tolist() == [np.inf, 1]
-    with pytest.raises(UnsafeFileError, match="'0-0' holds NaN"):
-        optimizer_state.copy_into_slot(start, {"0-0": np.array([np.nan, 1])}, 0, pairs)
+    for slot, message in (
+        (np.array([np.nan, 1]), "'0-0' holds NaN"),
+        (np.ones(4), r"'0-0' has the shape \(4,\); expected \(2,\)"),
+        (np.ones(1), r"'0-0' has the shape \(1,\); expected \(2,\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            optimizer_state.copy_into_slot(start, {"0-0": slot}, 0, pairs, [(2,)])
+    # A table of three rows whose slots have one value per row.
+    block, start = Block(0, (slice(0, 2), slice(None))), np.zeros((2, 1))
+    with pytest.raises(ValueError, match=r"shape \(4, 1\); expected \(3, 1\)"):
+        optimizer_state.copy_into_slot(
+            start, {"0-0": np.ones((4, 1))}, 0, [(block, block.index)], [(3, 8)]
+        )
 
 
 def test_pipe_in_an_export_is_refused_before_a_library_waits_for_it(tmp_path):

@@ -59,7 +59,8 @@ def test_slots_go_on_where_a_table_is_first_updated_by_rows_and_then_as_a_whole(
     first, later = (slice(0, 5), slice(None)), (slice(2, 7), slice(None))
     copies = (Copy(Block(i, first), Block(i, later)),)
     file = tmp_path / optimizer_state.OPTIMIZER
-    optimizer_state.restore(network, steps, EarlierOptimizer(7, file, copies))
+    shapes = tuple(tuple(weight.shape) for weight in network.logits.weights)
+    optimizer_state.restore(network, steps, EarlierOptimizer(7, file, copies, shapes))
     table = network.logits.get_layer("embedding").table
     new = (
         steps.tables[0].slots()
@@ -80,7 +81,7 @@ def test_slots_of_known_scenarios_go_on_where_a_scenario_is_added() -> None:
         for index in ((every, slice(s, s + 1), every, every) for s in range(3))
     ]
     slot = optimizer_state.copy_into_slot(
-        np.full((2, 4, 4, 5), 0.1), {"0-0": earlier}, 0, pairs
+        np.full((2, 4, 4, 5), 0.1), {"0-0": earlier}, 0, pairs, [earlier.shape]
     )
     np.testing.assert_array_equal(slot[:, :3], earlier)
     assert (slot[:, 3] == 0.1).all()
