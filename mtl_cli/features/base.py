@@ -102,6 +102,8 @@ class Feature(Options):
                 raise ValueError("the vocabulary is not a list of texts")
             if learnt.vocabulary.null_count:
                 raise ValueError("the vocabulary holds null; expected texts")
+            if "" in learnt["vocabulary"]:  # an empty cell has no value
+                raise ValueError("the vocabulary holds an empty text")
             if len(learnt.vocabulary.unique()) < len(learnt.vocabulary):
                 raise ValueError("the vocabulary holds a value twice")
 

@@ -51,6 +51,7 @@ def test_what_a_kind_of_ids_learns_passes(values: list[Any]) -> None:
         (SPARSE, {"vocabulary": ["a", "a", "c"]}, "the vocabulary holds a value twice"),
         (SPARSE, {"vocabulary": "ab"}, "the vocabulary is not a list of texts"),
         (CROSS, {"vocabulary": ["a", None]}, "the vocabulary holds null"),
+        (SPARSE, {"vocabulary": ["", "a"]}, "the vocabulary holds an empty text"),
         (BUCKETIZED, {"cuts": [5.0, 5.0]}, "cuts is [5.0, 5.0]; expected strictly"),
         (BUCKETIZED, {"cuts": [5.0, math.inf]}, "expected strictly ascending numbers"),
         (BUCKETIZED, {"cuts": ["5"]}, "expected strictly ascending numbers"),
