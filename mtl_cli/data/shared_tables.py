@@ -31,13 +31,18 @@ def check_shared_tables(
 def check_shared_table(name: str, features: dict[str, Feature]) -> None:
     feature = features[name]
     owner_name = feature.table_owner(name)
-    owner = features.get(owner_name)
-    if owner is feature:
+    if owner_name == name:
         return
-    if not isinstance(owner, Embedded) or owner.table_owner(owner_name) != owner_name:
+    owners = {
+        other_name: other
+        for other_name, other in features.items()
+        if isinstance(other, Embedded) and other.table_owner(other_name) == other_name
+    }
+    owner = owners.get(owner_name)
+    if owner is None:
         raise ValueError(
             f"features.{name}.table: {owner_name!r} is not a feature with an "
-            f"embedding table of its own{suggest(owner_name, list(features))}"
+            f"embedding table of its own{suggest(owner_name, list(owners))}"
         )
     if owner.id_encoding is None or owner.id_encoding != feature.id_encoding:
         raise ValueError(

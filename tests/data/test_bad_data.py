@@ -1363,7 +1363,8 @@ DECLARED = {
     ),
     "table_of_a_number": (
         {"features": AGE | {"b": {"kind": "sparse", "table": "age"}}},
-        "dataset.features.b.table: 'age' is not a feature with an embedding table",
+        "dataset.features.b.table: 'age' is not a feature with an embedding table of "
+        "its own\n",
     ),
     "table_of_a_table": (
         {"features": SHARED | {"c": {"kind": "sparse", "table": "b"}}},
