@@ -196,11 +196,12 @@ class MomentsFitter(Fitter):
         total = self.count + len(x)
         mean = x.mean(axis=0)
         difference = mean - self.mean
-        self.squares += np.square(x - mean).sum(axis=0)
-        self.squares += np.square(difference) * (self.count * len(x) / total)
-        self.mean += difference * (len(x) / total)
         self.low = np.minimum(self.low, x.min(axis=0))
         self.high = np.maximum(self.high, x.max(axis=0))
+        x -= mean  # in place, because a copy of the vectors may take gigabytes
+        self.squares += np.square(x, out=x).sum(axis=0)
+        self.squares += np.square(difference) * (self.count * len(x) / total)
+        self.mean += difference * (len(x) / total)
         self.count = total
 
     def learnt(self) -> dict[str, Any]:

@@ -43,17 +43,22 @@ def read_vectors(
     check_lengths(name, lengths, length, separator, accepts_empty)
     is_filled = lengths > 0
     rows = np.flatnonzero(is_filled)
+    x = np.full((len(lengths), length), np.nan)
     try:
-        numbers = as_numbers(f"feature {name}", values).reshape(-1, length)
+        x[rows] = as_numbers(f"feature {name}", values).reshape(-1, length)
     except CellError as error:  # `error.row` is the index of a number, not of a row
         row = int(rows[error.row // length])
         raise CellError(f"feature {name}", row, error.fault, FIX) from None
-    x = np.full((len(lengths), length), np.nan)
-    x[rows] = numbers
     check_vectors(name, x, np.isnan(x) & is_filled[:, None], "a number")
     check_vectors(name, x, np.isinf(x), "a finite number")
-    check_vectors(name, x, np.abs(x) > FLOAT32_MAX, "a number that fits float32")
+    check_vectors(name, x, overflows_float32(x), "a number that fits float32")
     return x
+
+
+def overflows_float32(x: Floats) -> Mask:
+    # `np.abs(x)` would be a copy of the vectors, which may take gigabytes.
+    result: Mask = (x > FLOAT32_MAX) | (x < -FLOAT32_MAX)
+    return result
 
 
 def check_lengths(

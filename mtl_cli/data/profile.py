@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from mtl_cli.columns.arrow_types import as_whole_numbers, is_list
 from mtl_cli.data.feature_set import FeatureSet, empty_rows
+from mtl_cli.data.sources import slices_by_size
 from mtl_cli.data.split import SPLITS, Codes
 from mtl_cli.data.table import Array
 
@@ -20,6 +21,7 @@ from mtl_cli.data.table import Array
 # have equal hashes, so a row is compared either in all splits or in none.
 MAX_HASHES = 1_000_000
 EMPTY_HASH = np.uint64(1)  # the number 0 has the hash 0
+HASHED_BYTES = 16 << 20  # hashing takes ten times the memory of the hashed cells
 HASH_FACTOR = np.uint64(1_000_003)  # products overflow, and keep their last 64 bits
 
 
@@ -104,10 +106,13 @@ def row_hashes(table: pa.Table) -> Array:
 
     Returns: (rows,).
     """
-    row_hash = np.zeros(table.num_rows, "uint64")
-    for column in table.columns:
-        row_hash = row_hash * HASH_FACTOR + cell_hashes(column.combine_chunks())
-    return row_hash
+    hashes = []
+    for rows in slices_by_size(table, HASHED_BYTES):
+        row_hash = np.zeros(rows.num_rows, "uint64")
+        for column in rows.columns:
+            row_hash = row_hash * HASH_FACTOR + cell_hashes(column.combine_chunks())
+        hashes.append(row_hash)
+    return np.concatenate(hashes)
 
 
 def cell_hashes(cells: Any) -> Array:

@@ -65,10 +65,7 @@ class Source:
     def chunks(self) -> Iterator[pa.Table]:
         """Yields all rows in tables of about `CHUNK_ROWS` and `CHUNK_BYTES` at most."""
         for table in self.read(CHUNK_ROWS):
-            num_chunks = max(1, math.ceil(table.nbytes / CHUNK_BYTES))
-            num_rows = max(1, math.ceil(table.num_rows / num_chunks))
-            for start in range(0, max(1, table.num_rows), num_rows):
-                yield table.slice(start, num_rows)
+            yield from slices_by_size(table, CHUNK_BYTES)
 
     def blocks(self) -> Iterator[pa.Table]:
         """Yields the rows in blocks of `ROWS_PER_BLOCK`; the last may have fewer.
@@ -102,6 +99,17 @@ class Source:
             raise DataError(f"{located} [{path}]") from None
         except DataError as error:
             raise DataError(f"{error} [{self.path}]") from None
+
+
+def slices_by_size(table: pa.Table, num_bytes: int) -> Iterator[pa.Table]:
+    """Yields the rows of a table in slices of about `num_bytes` at most.
+
+    A table without rows is yielded as one slice.
+    """
+    num_slices = max(1, math.ceil(table.nbytes / num_bytes))
+    num_rows = max(1, math.ceil(table.num_rows / num_slices))
+    for start in range(0, max(1, table.num_rows), num_rows):
+        yield table.slice(start, num_rows)
 
 
 def equal_blocks(tables: Iterable[pa.Table], num_rows: int) -> Iterator[pa.Table]:

@@ -11,7 +11,7 @@ from mtl_cli.columns.examples import UNUSUAL_ROW_STEP, Cells
 from mtl_cli.columns.fitters import Learnt, MomentsFitter
 from mtl_cli.columns.layout import Block
 from mtl_cli.columns.numeric import FLOAT32_MAX, Floats
-from mtl_cli.columns.vectors import check_vectors, read_vectors
+from mtl_cli.columns.vectors import check_vectors, overflows_float32, read_vectors
 from mtl_cli.core.learnt_values import check_finite
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import Array, Feature, Number
@@ -62,8 +62,9 @@ class Vector(Feature):
         x = np.where(np.isnan(values), self._fill_vector(learnt), values)
         if self.transform == "standard":
             mean, width = mean_and_width(learnt)
-            x = (x - mean) / width
-        check_vectors(name, x, np.abs(x) > FLOAT32_MAX, "a number that fits float32")
+            x -= mean
+            x /= width
+        check_vectors(name, x, overflows_float32(x), "a number that fits float32")
         return {"dense": x}
 
     def _fill_vector(self, learnt: Learnt) -> list[float]:

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
+from mtl_cli.data import profile
 from mtl_cli.data.profile import row_hashes
 
 LISTS = [[1, 2], [2, 1], [1], [1, 1], [1, 2, 0], [1, 2, None], None, [1] * 4]
@@ -41,3 +43,11 @@ def test_hash_of_a_row_depends_on_the_columns_order() -> None:
 def test_lists_underneath_a_slice_do_not_count() -> None:
     lists = pa.array([[1.5], [2.5, 3.5], None, [4.5]])
     assert hashes(lists.slice(1, 2)) == hashes(lists)[1:3]
+
+
+def test_hashes_do_not_depend_on_the_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    lists = pa.array([[1.5, 2.5], [], None, [2.5, 1.5]])
+    table = pa.table({"x": lists, "y": ["a", None, "b", "a"], "z": [0, None, 1, 0]})
+    whole = row_hashes(table)
+    monkeypatch.setattr(profile, "HASHED_BYTES", 1)
+    np.testing.assert_array_equal(row_hashes(table), whole)
