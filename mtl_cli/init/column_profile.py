@@ -20,6 +20,8 @@ Array = npt.NDArray[Any]
 # A column with at most this number of distinct values gets one embedding or one bucket
 # per value.
 MAX_CATEGORIES = 20
+# The distinct values of more floats in lists would take gigabytes.
+MAX_LIST_NUMBERS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -121,10 +123,14 @@ class ColumnProfile:
 
 @dataclass(frozen=True)
 class ListProfile:
-    """The values within all lists of a column, and the lengths of the lists."""
+    """The values within all lists of a column, and the lengths of the lists.
+
+    If `is_sampled`, `elements` holds the values and counts of a sample.
+    """
 
     elements: ColumnProfile
     lengths: Array
+    is_sampled: bool = False
 
 
 def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
@@ -156,15 +162,28 @@ def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
 
 def profile_lists(name: str, array: pa.Array) -> ColumnProfile:
     lengths = pc.list_value_length(array).drop_null().to_numpy(zero_copy_only=False)
-    elements = profile_column(name, pa.chunked_array([pc.list_flatten(array)]))
+    values = pa.chunked_array([pc.list_flatten(array)])
+    is_sampled = pa.types.is_floating(values.type) and len(values) > MAX_LIST_NUMBERS
+    elements = (profile_sample if is_sampled else profile_column)(name, values)
     return replace(
         elements,
         kind="list" if lengths.any() else "empty",
         arrow_type=array.type,
         codes=missing_as_minus_1(array),
         numbers=None,
-        lists=ListProfile(elements, lengths),
+        lists=ListProfile(elements, lengths, is_sampled),
     )
+
+
+def profile_sample(name: str, numbers: pa.ChunkedArray) -> ColumnProfile:
+    """Profiles the first floats of long vectors; kind and missing ones are of all."""
+    array = normalized(numbers)
+    sample = array.drop_null().slice(0, MAX_LIST_NUMBERS)
+    profile = profile_column(name, pa.chunked_array([sample]))
+    kind = profile.kind
+    if kind == "whole" and pa.types.is_floating(floats_as_whole(array).type):
+        kind = "decimal"
+    return replace(profile, kind=kind, codes=missing_as_minus_1(array))
 
 
 def missing_as_minus_1(array: pa.Array) -> Array:

@@ -22,8 +22,9 @@ def summarize(column: ColumnProfile) -> str:
     if lists is not None:
         shortest, longest = lists.lengths.min(), lists.lengths.max()
         to_longest = "" if shortest == longest else f" to {longest}"
+        at_least = "at least " if lists.is_sampled else ""
         return (
-            f"lists of {shortest}{to_longest}, "
+            f"lists of {shortest}{to_longest}, {at_least}"
             f"{lists.elements.num_distinct:,} distinct: {examples(lists.elements)}"
             f"{missing_share(column)}"
         )

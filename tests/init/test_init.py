@@ -25,8 +25,9 @@ from uci import COLUMNS
 from mtl_cli.core.paths import resources_folder
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.dataset import Dataset
-from mtl_cli.init import preview
+from mtl_cli.init import column_profile, preview
 from mtl_cli.init.column_profile import profile_column
+from mtl_cli.init.column_summary import summarize
 from mtl_cli.tasks.binary import Binary
 
 Run = Callable[..., tuple[int, str, str]]
@@ -1155,3 +1156,20 @@ def test_conf_of_another_application_is_left_alone(run: Run) -> None:
     assert code == 2
     assert "./conf has a config.yaml, so mtl-train takes ./conf for the folder" in err
     assert not Path("conf/dataset").exists()
+
+
+def test_distinct_numbers_of_many_vectors_are_counted_in_a_sample(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(column_profile, "MAX_LIST_NUMBERS", 4)
+
+    def summary(last: float | None) -> tuple[str, str, int]:
+        cells = pa.chunked_array([pa.array([[1.0, 2.0], [2.0, 3.0], [4.0, last]])])
+        column = profile_column("x", cells)
+        elements = column.lists.elements
+        return summarize(column), elements.kind, elements.num_missing
+
+    text = "lists of 2, at least 3 distinct: 2, 1, 3"
+    assert summary(5.0) == (text, "whole", 0)
+    assert summary(0.5)[1:] == ("decimal", 0)
+    assert summary(None)[1:] == ("whole", 1)
