@@ -56,7 +56,7 @@ def read_vectors(
 
 
 def overflows_float32(x: Floats) -> Mask:
-    # `np.abs(x)` would be a copy of the vectors, which may take gigabytes.
+    # `np.abs(x)` would copy the vectors, and a copy may take gigabytes.
     result: Mask = (x > FLOAT32_MAX) | (x < -FLOAT32_MAX)
     return result
 

@@ -212,7 +212,7 @@ def scored_predictions(
 def as_array(column: "pa.ChunkedArray") -> Array:
     """Converts a column, without pandas where possible.
 
-    The method `to_numpy` of a column imports pandas, which takes a fifth of a second.
+    The method `to_numpy` of a column imports pandas, and so takes a fifth of a second.
     """
     import pyarrow as pa
 

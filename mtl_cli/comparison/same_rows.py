@@ -96,7 +96,7 @@ def label_settings(runs: Collection[Run], task: str) -> list[list[tuple[str, str
     """Returns the settings of each run that choose a task's labels and their weights.
 
     These are [(key, value)] for each run. If the heads of any run link the tasks, the
-    settings of all tasks count. Then the rate of another task may weigh the rows.
+    settings of all tasks count, because another task's rate may weigh the rows.
     """
     heads = {run.settings.get("model.heads", "independent") for run in runs}
     section = f"dataset.tasks.{task}." if heads == {"independent"} else "dataset.tasks."

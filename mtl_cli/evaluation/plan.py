@@ -78,7 +78,7 @@ def drift_problem(config: Config, dataset: Dataset, outputs: list[Output]) -> st
     """Says why the drift of a table is unknown; "" if it can be measured.
 
     The first task with a column of sampling rates weighs the rows. Without the column,
-    the rows count as whole. `dataset` and `outputs` are those of the plan.
+    the rows count as whole. `dataset` and `outputs` belong to the plan.
     """
     sampled = [n for n, t in config.chosen_tasks.items() if t.kept_negatives_column]
     if not sampled or sampled[0] in [output.name for output in outputs]:

@@ -167,12 +167,11 @@ def groups_by_layer(network: "Network", model: TrainedModel) -> "dict[int, Table
     dim = model.config.encoder.embedding_dim
     by_name = {group.layer: group for group in table_groups(layout, dim)}
     layers = [x for x in network.predictions.layers if isinstance(x, FusedEmbedding)]
-    named = [x for x in layers if x.name in by_name]
     # Keras numbers the other layers: `fused_embedding_2` comes before
     # `fused_embedding_10`.
     first_order = [x for x in layers if x.name not in by_name]
     first_order.sort(key=lambda layer: (len(layer.name), layer.name))
-    groups = {id(layer): by_name[layer.name] for layer in named}
+    groups = {id(x): by_name[x.name] for x in layers if x.name in by_name}
     return groups | {
         id(layer): group
         for layer, group in zip(first_order, cycle(table_groups(layout, 1)))

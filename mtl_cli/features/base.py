@@ -69,10 +69,7 @@ class Feature(Options):
         return getattr(self, "table", None) or name
 
     def check_table_owner(self, name: str, owner: "Embedded") -> None:
-        """Raises a `ValueError` if this kind needs another feature as table owner.
-
-        Called only if the feature uses the embedding table of another feature.
-        """
+        """Raises a `ValueError` if the feature cannot use the table of this owner."""
 
     @abstractmethod
     def read(self, name: str, table: pa.Table) -> Any:

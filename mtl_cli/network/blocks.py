@@ -19,7 +19,11 @@ from mtl_cli.layers import FusedEmbedding, Routing, TargetAttention
 from mtl_cli.layers.lookup import table_groups
 from mtl_cli.layers.members import EnsembleInputs
 from mtl_cli.layers.pooling import attending_feature
-from mtl_cli.network.feature_columns import FeatureColumns, FeatureSlice
+from mtl_cli.network.feature_columns import (
+    FeatureColumns,
+    FeatureSlice,
+    has_factor_per_column,
+)
 from mtl_cli.network.network import Network
 from mtl_cli.network.owner_names import (
     embedding_owners,
@@ -248,12 +252,3 @@ def blocks_of_tables(
             index = (rows, slice(i * dim, (i + 1) * dim))
             name = BlockName("embeddings", kind, table, owner)
             yield name, NetworkPiece(0, owner, layer.table, index)
-
-
-def has_factor_per_column(
-    layer: keras.Layer, piece: NetworkPiece, slices: list[FeatureSlice]
-) -> bool:
-    """Whether a piece of a layer that scales columns has an entry for each column."""
-    if isinstance(layer, Routing):
-        return piece.name in layer.variables_by_expert
-    return bool(piece.variable.shape[-1] == slices[-1].columns.stop)

@@ -19,7 +19,7 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers import FusedEmbedding, Routing
 from mtl_cli.network.network import Network
-from mtl_cli.network.parallel_networks import input_kernels
+from mtl_cli.network.parallel_networks import NetworkPiece, input_kernels
 
 
 class Column(NamedTuple):
@@ -208,3 +208,12 @@ def feature_slices(columns: Columns) -> list[FeatureSlice]:
         slices.append(FeatureSlice(column.feature, number, slice(start, stop)))
         stop = start
     return slices[::-1]
+
+
+def has_factor_per_column(
+    layer: keras.Layer, piece: NetworkPiece, slices: list[FeatureSlice]
+) -> bool:
+    """Whether a piece of a layer that scales columns has an entry for each column."""
+    if isinstance(layer, Routing):
+        return piece.name in layer.variables_by_expert
+    return bool(piece.variable.shape[-1] == slices[-1].columns.stop)
