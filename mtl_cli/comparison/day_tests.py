@@ -22,7 +22,7 @@ from mtl_cli.comparison.read_predictions import Tables, read_all_replicates
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.row_tests import max_predictions, num_predictions
 from mtl_cli.comparison.runs import Run
-from mtl_cli.comparison.same_rows import metric_keys, runs_have_same_rows
+from mtl_cli.comparison.same_rows import metric_settings, runs_have_same_rows
 from mtl_cli.comparison.sentences import line_sentences
 from mtl_cli.comparison.task import Score, Task
 from mtl_cli.statistics.significance import DifferenceTest, t_test
@@ -98,10 +98,12 @@ def common_days(
         returned.
     """
     days: list[CommonDay] = []
-    settings = score.configuration.settings, base.configuration.settings
-    for key in metric_keys(task.name, task.metric):
-        if settings[0].get(key) != settings[1].get(key):
-            return [], False
+    distinct_settings = {
+        metric_settings(line.configuration.settings, task.name, task.metric)
+        for line in (score, base)
+    }
+    if len(distinct_settings) > 1:
+        return [], False
     for day, value in score.by_replicate.items():
         if day not in base.by_replicate:
             continue

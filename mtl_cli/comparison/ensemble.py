@@ -6,7 +6,7 @@ from statistics import fmean
 from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.runs import Run
-from mtl_cli.comparison.same_rows import have_same_validation_rows, metric_keys
+from mtl_cli.comparison.same_rows import have_same_validation_rows, metric_settings
 from mtl_cli.config.monitor import metrics_of_run
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError
@@ -68,8 +68,8 @@ def mean_monitored_scores(
         scores = []
         for run in candidate.runs.values():
             metrics, score = metrics_and_score(run)
-            keys = [key for names in metrics for key in metric_keys(*names)]
-            distinct_metrics.add((*metrics, *map(run.settings.get, keys)))
+            settings = [metric_settings(run.settings, *names) for names in metrics]
+            distinct_metrics.add((*metrics, *settings))
             scores.append(score)
         means[candidate] = fmean(scores)
     have_same_rows = all(

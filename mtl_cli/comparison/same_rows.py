@@ -3,7 +3,7 @@
 `predictions.Rows.are_same` compares the rows on which a task is scored.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
@@ -168,10 +168,13 @@ def have_same_validation_rows(configurations: list[Configuration], task: str) ->
     return len(distinct_rows) < 2
 
 
-def metric_keys(task: str, metric: str) -> list[str]:
-    """Returns the keys that change a metric of a task, though its rows are the same.
+def metric_settings(
+    settings: Mapping[str, str], task: str, metric: str
+) -> tuple[str | None, ...]:
+    """Returns the settings that change a metric of a task, but not its rows.
 
-    Such a key determines the ranks of classes, or the groups of rows.
+    Such a setting determines the ranks of classes, or the groups of rows. Two runs with
+    other values of these settings are not compared by this metric.
     """
     metrics = metrics_named(metric)
     keys = []
@@ -179,7 +182,7 @@ def metric_keys(task: str, metric: str) -> list[str]:
         keys.append(f"dataset.tasks.{task}.classes")
     if any(metric.grouped for metric in metrics):
         keys.append("dataset.group_column")
-    return keys
+    return tuple(map(settings.get, keys))
 
 
 def read_test_rows(runs: list[Run]) -> "pa.Table | None":

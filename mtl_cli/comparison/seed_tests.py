@@ -14,7 +14,7 @@ from mtl_cli.comparison.configurations import Configuration
 from mtl_cli.comparison.difference import Difference
 from mtl_cli.comparison.intervals import Interval, mean_interval
 from mtl_cli.comparison.results import DatasetComparison
-from mtl_cli.comparison.same_rows import metric_keys, runs_have_same_rows
+from mtl_cli.comparison.same_rows import metric_settings, runs_have_same_rows
 from mtl_cli.comparison.task import Score, Task, score_of
 from mtl_cli.comparison.twins import single_scenario_twins, single_task_twins
 from mtl_cli.statistics.significance import DifferenceTest, t_test
@@ -98,7 +98,6 @@ class SeedTester:
     ) -> None:
         self.task = task
         self.have_same_rows = have_same_rows
-        self.metric_keys = metric_keys(task.name, task.metric)
         base = task.score(baseline)
         scored = [score for score in task.scores if score.interval is not None]
         self.pool = [s for s in scored if self.are_on_same_rows(s, base)]
@@ -108,10 +107,13 @@ class SeedTester:
         """Whether two scores are on the same rows, with the same ranks and groups."""
         if (a.num_rows, a.num_positives) != (b.num_rows, b.num_positives):
             return False
-        settings = a.configuration.settings, b.configuration.settings
-        if any(settings[0].get(k) != settings[1].get(k) for k in self.metric_keys):
+        if self.metric_settings(a) != self.metric_settings(b):
             return False
         return self.have_same_rows(a.configuration, b.configuration, self.task.name)
+
+    def metric_settings(self, score: Score) -> tuple[str | None, ...]:
+        settings = score.configuration.settings
+        return metric_settings(settings, self.task.name, self.task.metric)
 
     def difference(self, score: Score, other: Score) -> Difference:
         """Returns the difference of two scores, with its test over seeds."""

@@ -162,15 +162,13 @@ def groups_by_layer(network: "Network", model: TrainedModel) -> "dict[int, Table
     """
     from mtl_cli.layers import FusedEmbedding
     from mtl_cli.layers.lookup import table_groups
+    from mtl_cli.network.parts import in_order_of_creation
 
     layout = model.features.layout
     dim = model.config.encoder.embedding_dim
     by_name = {group.layer: group for group in table_groups(layout, dim)}
     layers = [x for x in network.predictions.layers if isinstance(x, FusedEmbedding)]
-    # Keras numbers the other layers: `fused_embedding_2` comes before
-    # `fused_embedding_10`.
-    first_order = [x for x in layers if x.name not in by_name]
-    first_order.sort(key=lambda layer: (len(layer.name), layer.name))
+    first_order = in_order_of_creation(x for x in layers if x.name not in by_name)
     groups = {id(x): by_name[x.name] for x in layers if x.name in by_name}
     return groups | {
         id(layer): group

@@ -38,7 +38,7 @@ from mtl_cli.network.parallel_networks import (
     pieces_by_scenario,
     pieces_of,
 )
-from mtl_cli.network.parts import parse_layer_name, part_of_layers
+from mtl_cli.network.parts import in_order_of_creation, parse_layer_name, part_of_layers
 from mtl_cli.network.transfer import Block, BlockName
 
 # A piece of a weight that may still be split into blocks, and the name so far.
@@ -129,10 +129,8 @@ class WeightSplitter:
         Keras names these layers by their class and a count. The encoder makes the same
         layers for each set of embeddings, one set after another.
         """
-        # Sorting by length first puts `dense_2` before `dense_10`.
-        layers = sorted(layers, key=lambda layer: (len(layer.name), layer.name))
         layers_per_set = len(layers) // len(self.owners_of_sets)
-        for i, layer in enumerate(layers):
+        for i, layer in enumerate(in_order_of_creation(layers)):
             owner = self.owners_of_sets[i // layers_per_set]
             number = i % layers_per_set  # the position among the layers of this set
             if isinstance(layer, FusedEmbedding):

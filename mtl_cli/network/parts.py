@@ -1,8 +1,10 @@
 """Assigns each layer of a network, and so each weight, to a part of the network."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+import keras
 
 from mtl_cli.config.start_from import Part
 from mtl_cli.core.errors import ConfigError
@@ -64,6 +66,11 @@ def part_of_layers(network: Network) -> dict[str, Part]:
         else:
             parts[layer.name] = "gates" if isinstance(layer, Routing) else "experts"
     return parts
+
+
+def in_order_of_creation(layers: Iterable[keras.Layer]) -> list[keras.Layer]:
+    """Sorts layers of one class that Keras has numbered: `dense_2`, then `dense_10`."""
+    return sorted(layers, key=lambda layer: (len(layer.name), layer.name))
 
 
 def layers_before(tensors: list[Tensor]) -> set[str]:
