@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mtl_cli.init.column_profile import MAX_CATEGORIES, ColumnProfile
+from mtl_cli.init.column_profile import MAX_CATEGORIES, Array, ColumnProfile
 from mtl_cli.init.column_proposal import (
     ColumnProposal,
     leave_out,
@@ -32,6 +32,7 @@ from mtl_cli.init.name_hints import (
     suggests_entity,
     suggests_id,
     suggests_request,
+    suggests_time,
 )
 from mtl_cli.init.text_rules import list_column, text_column
 
@@ -44,6 +45,9 @@ MAX_EXACT = 2**53  # float64 holds all whole numbers up to this number
 MIN_DISTINCT_IDS = 1000
 MIN_ROWS_PER_ID = 5  # on average
 MAX_SHARE_PER_ID = 0.25  # of the cells
+# The limits of `counts_follow_size`.
+MIN_RANGE = 1.5  # numbers in the range for each number that occurs
+MIN_SMOOTHNESS = 3.0
 
 
 def propose_column(column: ColumnProfile) -> ColumnProposal:
@@ -139,7 +143,7 @@ def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:
         mostly unique, and the name suggests no amount     left out
         a number above 2^53                                categories
         the name suggests ids                              categories
-        the name suggests an amount                        numbers
+        the name suggests an amount or a time              numbers
         the name suggests an entity                        categories, with a remark
         the numbers repeat as ids do (`repeat_as_ids`)     categories, with a remark
         otherwise                                          numbers, with a remark
@@ -164,7 +168,7 @@ def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:
         return propose_categories(column, remark)
     if suggests_id(column.name):
         return propose_categories(column)
-    if is_amount:
+    if is_amount or suggests_time(column.name):
         return propose_numbers(column)
     if may_be_ids or repeat_as_ids(column):
         remark = "taken for ids; if they are amounts, write {kind: piecewise_linear, "
@@ -176,7 +180,8 @@ def repeat_as_ids(column: ColumnProfile) -> bool:
     """Whether a column has many distinct whole numbers that repeat as ids do.
 
     Ids are not negative, and occur several times on average. So do some amounts, but
-    often a single amount, such as 0, fills a large share of the cells; no id does.
+    often a single amount, such as 0, fills a large share of the cells; no id does. Or
+    the counts of amounts follow their size.
     """
     return bool(
         column.numbers is not None
@@ -184,4 +189,32 @@ def repeat_as_ids(column: ColumnProfile) -> bool:
         and column.num_distinct >= MIN_DISTINCT_IDS
         and column.num_filled >= MIN_ROWS_PER_ID * column.num_distinct
         and column.counts.max() < MAX_SHARE_PER_ID * column.num_filled
+        and not counts_follow_size(column.numbers, column.counts)
     )
+
+
+def counts_follow_size(numbers: Array, counts: Array) -> bool:
+    """Whether numbers of about the same size occur about equally often.
+
+    Amounts do so: 17 votes are about as frequent as 18, but more so than 900. The count
+    of an id says little about the count of the next id. If most numbers of their range
+    occur, they may be ids in the order of their counts.
+
+    Args:
+        numbers: distinct whole numbers.
+        counts: the number of times that each of `numbers` occurs.
+    """
+    if numbers.max() - numbers.min() + 1 < MIN_RANGE * len(numbers):
+        return False
+    of_neighbours = mean_difference(counts[np.argsort(numbers)])
+    of_random_pairs = mean_difference(np.random.default_rng(0).permutation(counts))
+    return of_random_pairs > MIN_SMOOTHNESS * max(1.0, of_neighbours)
+
+
+def mean_difference(counts: Array) -> float:
+    """Returns the mean of (a - b)^2 / (a + b) over the neighbours a and b in an array.
+
+    The mean is about 1 if only chance makes the counts differ.
+    """
+    a, b = counts[:-1], counts[1:]
+    return float(np.mean((a - b) ** 2 / (a + b)))

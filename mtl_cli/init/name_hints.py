@@ -71,9 +71,10 @@ def suggests_id(name: str) -> bool:
     """Whether a name ends in a word for ids, codes or places.
 
     After a word for amounts or times, as in `income_county`, or after `per`, a word for
-    places suggests a quantity instead.
+    places suggests a quantity instead. A number at the end, as in `category_2`, does
+    not count.
     """
-    *before, last = split_words(name) or [""]
+    *before, last = words_before_number(name)
     if last in PLACE_WORDS:
         return not any(w in (*AMOUNT_WORDS, *TIME_WORDS, "per") for w in before)
     return last in CODE_WORDS or ends_in_id(name)
@@ -111,8 +112,19 @@ def suggests_time(name: str) -> bool:
 
 
 def last_word(name: str) -> str:
-    """Returns the last word of a name, or "" if the name has no words."""
-    return (split_words(name) or [""])[-1]
+    """Returns the last word before a number at the end of a name, or ""."""
+    return words_before_number(name)[-1]
+
+
+def words_before_number(name: str) -> list[str]:
+    """Returns the words of a name without a number at its end; [""] without any word.
+
+    Example:
+        >>> words_before_number("brand_id_2")
+        ['brand', 'id']
+    """
+    *before, last = split_words(name) or [""]
+    return before if before and last.isdigit() else [*before, last]
 
 
 def has_word(name: str, vocabulary: list[str]) -> bool:

@@ -4,8 +4,8 @@ import argparse
 import re
 from pathlib import Path
 
-from mtl_cli.core.atomic_write import write_text
-from mtl_cli.core.errors import ConfigError, WriteError
+from mtl_cli.core.atomic_write import named_write_errors, write_text
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import printable, readable_name
 from mtl_cli.core.paths import conf_is_of_other_application
 from mtl_cli.data.dataset import DATASET_NAME_PATTERN, RULES_OF_PATTERNS
@@ -95,13 +95,10 @@ def target_path(name: str) -> Path:
 
 
 def write_yaml(target: Path, text: str) -> None:
-    try:
+    fix = "mend that, or start in a folder that can be written"
+    with named_write_errors(target, fix):
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_text(target, text, "start in a folder that can be written")
-    except OSError as error:
-        raise ConfigError(f"cannot write {target}: {error.strerror}") from None
-    except WriteError as error:
-        raise ConfigError(str(error)) from None
+    write_text(target, text, fix)
 
 
 def column_table(target: Path, proposal: DatasetProposal) -> list[str]:

@@ -1,5 +1,6 @@
 """`mtl-init` writes the data set that a careful person would write, or says why not."""
 
+import errno
 import gzip
 import io
 import os
@@ -22,6 +23,7 @@ import yaml
 from omegaconf import OmegaConf
 from uci import COLUMNS
 
+from mtl_cli.core import atomic_write
 from mtl_cli.core.paths import resources_folder
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.dataset import Dataset
@@ -296,6 +298,37 @@ def test_numbers_are_amounts_or_ids_by_name_and_by_how_they_repeat(run: Run) -> 
     }
     assert "taken for ids; if they are amounts" in line_of("shop", "c7")
     assert "taken for amounts; if codes" in line_of("shop", "paid")
+
+
+def test_repeated_numbers_are_amounts_if_their_counts_follow_their_size(
+    run: Run,
+) -> None:
+    random = np.random.default_rng(0)
+    rows, num_ids = 40_000, 1500
+    popular = random.dirichlet(random.lognormal(0, 1, num_ids))
+    with_gaps = np.sort(random.choice(100_000, num_ids, replace=False))
+    seen = random.choice(num_ids, rows, p=popular)
+    by_rank = np.sort(popular)[::-1]
+    values = proposed(
+        run,
+        votes=np.floor(random.lognormal(5, 1.5, rows)).astype("int64"),
+        waited=np.floor(random.exponential(1000, rows)).astype("int64"),
+        departure_time=with_gaps[seen],
+        c1=with_gaps[seen],
+        c2=random.choice(num_ids, rows, p=by_rank),  # the first id is the most popular
+        c3=with_gaps[np.arange(rows) % num_ids],  # all equally often
+        c4=with_gaps[random.integers(0, num_ids, rows)],
+    )
+    assert kinds(values) == {
+        "ad": "sparse",
+        "votes": "piecewise_linear",
+        "waited": "piecewise_linear",
+        "departure_time": "piecewise_linear",
+        "c1": "sparse",
+        "c2": "sparse",
+        "c3": "sparse",
+        "c4": "sparse",
+    }
 
 
 def test_spiked_amounts_get_embeddings_if_there_are_rows_to_train_them(
@@ -829,6 +862,17 @@ def test_all_cells_of_a_very_long_first_line_are_counted(run: Run) -> None:
     assert "gives 2 names, but the first line of 'wide.csv' has 20000 cells" in err
 
 
+def test_first_line_that_is_cut_off_is_named(run: Run) -> None:
+    name = "größe" * 100
+    Path("wide.csv").write_text(",".join([name] * 7_000) + "\n1\n")
+    code, _, err = run("wide.csv", "--task", "a")
+    assert code == 2
+    assert err == (
+        "mtl-init: error: TABLE: wide.csv has a first line that is longer than 4 MiB; "
+        "check the line ends, or shorten the names of the columns\n"
+    )
+
+
 def test_names_that_are_numbers_in_order_are_names(run: Run) -> None:
     frame = pd.DataFrame({str(i): np.arange(ROWS) // 3 % (i + 2) for i in range(5)})
     frame.to_csv("shop.csv", index=False)
@@ -1156,6 +1200,27 @@ def test_conf_of_another_application_is_left_alone(run: Run) -> None:
     assert code == 2
     assert "./conf has a config.yaml, so mtl-train takes ./conf for the folder" in err
     assert not Path("conf/dataset").exists()
+
+
+def test_full_disk_is_a_failure_in_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = atomic_write.sync
+
+    def full(path: Path) -> None:
+        if path.suffix == ".yaml":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(path)
+
+    write_csv("shop.csv", **shop())
+    monkeypatch.setattr(atomic_write, "sync", full)
+    assert run("shop.csv", "--task", "click") == (
+        1,
+        "",
+        "mtl-init: error: cannot write conf/dataset/shop.yaml: No space left on "
+        "device; mend that, or start in a folder that can be written\n",
+    )
+    assert list(Path("conf/dataset").iterdir()) == []
 
 
 def test_distinct_numbers_of_many_vectors_are_counted_in_a_sample(

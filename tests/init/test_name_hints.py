@@ -30,6 +30,12 @@ def test_words_that_end_with_id_are_no_ids() -> None:
     assert all(map(suggests_id, ["statefips", "home_commune", "sic", "industry"]))
 
 
+def test_number_at_the_end_of_a_name_does_not_count() -> None:
+    assert all(map(suggests_id, ["category_2", "brand_id1", "zip3"]))
+    assert not any(map(suggests_id, ["2", "clicks_7", "id_7_days"]))
+    assert suggests_amount("clicks_7")
+
+
 @pytest.mark.parametrize(
     "name",
     [
