@@ -100,7 +100,9 @@ def norms_at_last_shared_layer(observation: Observation) -> Tensor:
     # The number of tasks that train each matrix.
     num_tasks = tf.math.count_nonzero(norms_of_matrices, axis=1)
     w = tf.argmax(num_tasks)  # the index of W; of several maxima, the first
-    return tf.where(num_tasks[w] > 0, norms_of_matrices[w], norms)
+    # `norms_of_matrices[w]` would make XLA evaluate the whole step while it compiles.
+    norms_of_w = tf.gather(norms_of_matrices, w)
+    return tf.where(tf.reduce_max(num_tasks) > 0, norms_of_w, norms)
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:

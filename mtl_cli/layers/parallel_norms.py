@@ -39,7 +39,10 @@ class ParallelBatchNorm(keras.layers.Layer):
     def build(self, input_shape: Shape) -> None:
         num, _, units = input_shape
         shape = (num, 1, units)
-        weight = partial(self.add_weight, autocast=False)
+        # With a policy such as float16, the weights are float32 as the numbers of
+        # `call` are. A float16 could not count more than 2,048 steps.
+        dtype = keras.backend.result_type(self.variable_dtype, "float32")
+        weight = partial(self.add_weight, dtype=dtype, autocast=False)
         self.gamma = weight(shape, "ones", name="gamma")
         self.beta = weight(shape, "zeros", name="beta")
         statistic = partial(weight, trainable=False)

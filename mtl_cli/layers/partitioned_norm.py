@@ -62,7 +62,9 @@ class PartitionedNorm(keras.layers.Layer):
         units = x_shape[-1]
         num_scenarios = scenario_weights_shape[-1]
         shape = (num_scenarios, units)
-        weight = partial(self.add_weight, autocast=False)
+        # As in `ParallelBatchNorm`: at least float32.
+        dtype = keras.backend.result_type(self.variable_dtype, "float32")
+        weight = partial(self.add_weight, dtype=dtype, autocast=False)
         self.gamma = weight((units,), "ones", name="gamma")
         self.beta = weight((units,), "zeros", name="beta")
         self.scenario_gamma = weight(shape, "ones", name="scenario_gamma")

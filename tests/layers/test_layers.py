@@ -452,6 +452,33 @@ def test_norms_keep_the_bits_of_float64(norm: Any, shape: tuple[int, ...]) -> No
     np.testing.assert_allclose(found["float64"], found["float32"], atol=1e-5)
 
 
+@pytest.mark.parametrize("policy", ["float16", "bfloat16"])
+@pytest.mark.parametrize(
+    ("norm", "shape"),
+    [
+        (ParallelBatchNorm, (2, BATCH, DIM)),
+        (ParallelLayerNorm, (2, BATCH, DIM)),
+        (PartitionedNorm, (BATCH, DIM)),
+    ],
+)
+def test_norms_compute_with_a_policy_of_half_precision(
+    norm: Any, shape: tuple[int, ...], policy: str
+) -> None:
+    x = np.random.default_rng(0).normal(size=shape).astype("float32")
+    more = [np.eye(BATCH, dtype="float32")] if norm is PartitionedNorm else []
+    training = {} if norm is ParallelLayerNorm else {"training": True}
+    layer, expected = norm(dtype=policy), norm()
+    y = layer(x, *more, **training)
+    assert y.dtype.name == policy
+    # bfloat16 keeps 8 bits of each number.
+    np.testing.assert_allclose(
+        tf.cast(y, tf.float32), expected(x, *more, **training), atol=0.05
+    )
+    np.testing.assert_allclose(
+        tf.cast(layer(x, *more), tf.float32), expected(x, *more), atol=0.05
+    )
+
+
 def test_level_refuses_gates_over_another_number_of_experts() -> None:
     x = keras.Input((DIM,))
     experts = ParallelMLP(3 * 2, [4]), ParallelMLP(1, [4])
