@@ -2,15 +2,14 @@
 
 import argparse
 import contextlib
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from mtl_cli.core.atomic_write import write_text
-from mtl_cli.core.command_line import Parser, run_command
+from mtl_cli.core.atomic_write import RUN_AGAIN, check_folder_of, write_text
+from mtl_cli.core.command_line import Parser, nonempty_path, run_command
 from mtl_cli.core.conditions import add_fail_if, report_failures
-from mtl_cli.core.errors import ConfigError, WriteError, tell
+from mtl_cli.core.errors import ConfigError, tell
 from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.standard_streams import drop_output, write_to_stdout
 
@@ -82,7 +81,9 @@ def add_output_flags(parser: Parser) -> None:
             dest="format",
             help=f"write {name} to stdout instead of the table",
         )
-    parser.add_argument("--html", metavar="FILE", help="write a page with charts")
+    parser.add_argument(
+        "--html", metavar="FILE", type=nonempty_path, help="write a page with charts"
+    )
     parser.add_argument(
         "--ensemble",
         metavar="FOLDER",
@@ -101,6 +102,8 @@ def compare(options: argparse.Namespace) -> int:
     from mtl_cli.core import plugins
 
     plugins.use_folders(options.plugins)
+    if options.html is not None:
+        check_page_target(options.html)
     target = None
     if options.ensemble is not None:
         if not options.ensemble and len(options.paths) > 1:
@@ -120,9 +123,11 @@ def compare(options: argparse.Namespace) -> int:
     failed = failed_checks(
         options.fail_if, runs, [*comparisons, *line_comparisons], options.paths
     )
-    if options.html is not None:
-        write_html(comparisons, line_comparisons, Path(options.html))
-    print_comparisons(comparisons, line_comparisons, options.format)
+    try:
+        if options.html is not None:
+            write_html(comparisons, line_comparisons, options.html)
+    finally:  # If the page cannot be written, the tables are shown before the error.
+        print_comparisons(comparisons, line_comparisons, options.format)
     if target is not None:
         write_ensemble(comparisons, target)
     return report_failures(PROGRAM, failed)
@@ -178,28 +183,31 @@ def print_comparisons(
             print_warning(warning)
 
 
+def check_page_target(path: Path) -> None:
+    """Refuses the file of a page if the page could not be written there.
+
+    An existing file is overwritten only if it is an earlier page of a comparison: such
+    a page can be made again from the runs.
+    """
+    from mtl_cli.comparison.page import is_page
+
+    check_folder_of(path, "--html: ")
+    if path.exists() and not is_page(path):
+        raise ConfigError(
+            f"--html: {path} exists and is not a page of {PROGRAM}; choose another file"
+        )
+
+
 def write_html(
     comparisons: "list[DatasetComparison]",
     line_comparisons: "list[DatasetComparison]",
     path: Path,
 ) -> None:
-    """Writes the comparisons as an HTML page, and prints the path of the page.
+    """Writes the comparisons as an HTML page, and prints the path of the page."""
+    from mtl_cli.comparison.page import page
 
-    An existing file is overwritten only if it is an earlier page of a comparison: such
-    a page can be made again from the runs.
-    """
-    from mtl_cli.comparison.page import is_page, page
-
-    try:
-        if os.path.exists(path) and not is_page(path):
-            raise ConfigError(
-                f"--html: {path} exists and is not a page of {PROGRAM}; choose another "
-                "file"
-            )
-        html = page(comparisons, line_comparisons)
-        write_text(path, html, "choose another file", errors="replace")
-    except WriteError as error:
-        raise ConfigError(f"--html: {error}") from None
+    html = page(comparisons, line_comparisons)
+    write_text(path, html, RUN_AGAIN, errors="replace")
     tell(f"wrote {path}")
 
 

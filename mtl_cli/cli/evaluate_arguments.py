@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from mtl_cli.cli.output_file import check_output_file
-from mtl_cli.core.command_line import Parser
+from mtl_cli.core.command_line import Parser, nonempty_path
 from mtl_cli.core.conditions import add_fail_if
 from mtl_cli.core.errors import ConfigError
 
@@ -27,7 +27,12 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
         epilog=EXAMPLES,
     )
     add = parser.add_argument
-    add("run", metavar="RUN", help="the folder of a run, or of a sweep", type=Path)
+    add(
+        "run",
+        metavar="RUN",
+        help="the folder of a run, or of a sweep",
+        type=nonempty_path,
+    )
     add(
         "table",
         metavar="TABLE",
@@ -66,7 +71,7 @@ def add_output_flags(parser: Parser) -> None:
         "-o",
         "--output",
         metavar="FOLDER",
-        type=Path,
+        type=nonempty_path,
         help="the folder to write for a sweep; mtl-compare reads it",
     )
     add("--force", action="store_true", help="overwrite FILE or FOLDER")

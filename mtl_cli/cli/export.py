@@ -2,11 +2,15 @@
 
 import argparse
 import sys
-from pathlib import Path
 from typing import NoReturn
 
 from mtl_cli.core import plugins, tensorflow_runtime
-from mtl_cli.core.command_line import Parser, parse_assignments, run_command
+from mtl_cli.core.command_line import (
+    Parser,
+    nonempty_path,
+    parse_assignments,
+    run_command,
+)
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.private_apis import exit_without_teardown
 from mtl_cli.core.standard_streams import write_to_stdout
@@ -41,13 +45,13 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
         epilog=EXAMPLES,
     )
     add = parser.add_argument
-    add("run", metavar="RUN", nargs="?", help="the run folder", type=Path)
+    add("run", metavar="RUN", nargs="?", help="the run folder", type=nonempty_path)
     add(
         "target",
         metavar="TARGET",
         nargs="?",
         help="the file or folder to write",
-        type=Path,
+        type=nonempty_path,
     )
     formats = ", ".join(plugins.sources("exports"))
     add("--format", metavar="NAME", help=f"{formats} (default: saved_model)")
@@ -63,7 +67,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
     add(
         "--verify",
         metavar="TARGET",
-        type=Path,
+        type=nonempty_path,
         help="check the files of an export that you trust, and replay its example rows",
     )
     parser.add_plugins_flag()

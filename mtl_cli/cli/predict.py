@@ -7,7 +7,12 @@ from typing import NoReturn
 
 from mtl_cli.cli.output_file import check_output_file
 from mtl_cli.core import plugins, tensorflow_runtime
-from mtl_cli.core.command_line import Parser, parse_assignments, run_command
+from mtl_cli.core.command_line import (
+    Parser,
+    nonempty_path,
+    parse_assignments,
+    run_command,
+)
 from mtl_cli.core.errors import tell
 from mtl_cli.core.locations import as_location
 from mtl_cli.core.private_apis import exit_without_teardown
@@ -39,7 +44,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
         epilog=EXAMPLES,
     )
     add = parser.add_argument
-    add("run", metavar="RUN", help="the run folder", type=Path)
+    add("run", metavar="RUN", help="the run folder", type=nonempty_path)
     add(
         "table",
         metavar="TABLE",

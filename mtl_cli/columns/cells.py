@@ -54,6 +54,18 @@ def cells_equal(column: pa.ChunkedArray, value: str | int) -> Mask:
     return np.asarray(pc.fill_null(is_equal, False))
 
 
+def spelled_alike(column: pa.ChunkedArray, values: Iterable[str]) -> Mask:
+    """Returns a mask of the text cells that equal a value but for case and blanks.
+
+    Columns of other types have no such cells.
+    """
+    if not is_text(column.type):
+        return np.zeros(len(column), bool)
+    spellings = pc.utf8_lower(pc.utf8_trim_whitespace(column.cast(pa.string())))
+    wanted = pc.utf8_lower(pc.utf8_trim_whitespace(pa.array(values, pa.string())))
+    return np.asarray(pc.is_in(spellings, value_set=wanted))
+
+
 def numbers_equal(column: pa.ChunkedArray, value: str | int) -> pa.ChunkedArray:
     if pa.types.is_float16(column.type):  # Arrow cannot compare these numbers
         column = column.cast(pa.float32())

@@ -9,6 +9,7 @@ from mtl_cli.comparison.configurations import EARLIER_RUN_KEY
 from mtl_cli.comparison.read_run import read_run
 from mtl_cli.comparison.run_settings import complete_settings
 from mtl_cli.comparison.runs import NEVER_BEGAN, Run
+from mtl_cli.core.atomic_write import UNFINISHED_PREFIX
 from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.message_text import comma_list, visible
 from mtl_cli.core.other_files import walk
@@ -89,7 +90,8 @@ def find_folders(folder: Path) -> FoundFolders:
 
     A folder that `mtl-evaluate` has written is left out, unless `folder` itself is one.
     Such a folder holds copies of runs with scores on another table. These scores must
-    not be compared with those of the original runs.
+    not be compared with those of the original runs. A temporary folder is left out,
+    too: a killed command has not finished the run in such a folder.
     """
     folders = FoundFolders()
 
@@ -99,11 +101,13 @@ def find_folders(folder: Path) -> FoundFolders:
     for path, subfolders, files in walk(folder, note_unreadable):
         if "status.json" in files or "metrics.json" in files:
             folders.runs.append(Path(path))
-            subfolders.clear()  # `walk` then does not visit the subfolders.
+            subfolders.clear()
         elif EVALUATIONS in files and Path(path) != folder:
             subfolders.clear()
         elif RECORDS in subfolders:
             folders.sweeps.append(Path(path))
+        # `walk` does not visit the subfolders that are removed from this list.
+        subfolders[:] = [n for n in subfolders if not n.startswith(UNFINISHED_PREFIX)]
         paths = [Path(path, name) for name in subfolders]
         folders.left_out += [f"{link} (a link)" for link in paths if link.is_symlink()]
     return folders

@@ -33,6 +33,7 @@ def interval_plot(comparison: DatasetComparison, task: Task) -> IntervalPlot:
     A dashed line marks the mean of the baseline.
     """
     bars = []
+    dot_decimals = max(task.decimals, 6)
     baseline_mean = None
     for i in plotted_indices(comparison):
         score = task.scores[i]
@@ -43,7 +44,7 @@ def interval_plot(comparison: DatasetComparison, task: Task) -> IntervalPlot:
         star = " ★" if score is task.best else ""
         text = f"{interval_text(score.interval, task.decimals)}{star}"
         dots = [
-            (value, f"{name}, seed {seed}: {value:.6f}")
+            (value, f"{name}, seed {seed}: {mean_text(value, dot_decimals, '')}")
             for seed, value in score.by_replicate.items()
         ]
         low, high = score.interval.ends

@@ -105,7 +105,8 @@ def current_status(record: dict[str, Any]) -> str:
 def check_environment(environment: dict[str, Any]) -> None:
     """Checks the values of `environment.json` that a comparison reads."""
     hashes = [environment.get(key) for key in ("data_hash", "git_commit")]
-    hashes += environment.get("plugins", {}).values()
+    for key in ("plugins", "pretrained"):
+        hashes += environment.get(key, {}).values()
     if not all(isinstance(value, str | None) for value in hashes):
         raise ValueError
     parameters = environment.get("parameters")

@@ -11,7 +11,7 @@ from mtl_cli.comparison.difference import Difference
 from mtl_cli.comparison.intervals import Interval, mean_interval
 
 DEFAULT_DECIMALS = 4
-MAX_DECIMALS = 6
+MAX_DIGITS = 9  # the most significant digits of a score
 # Each configuration is compared with up to three others: with the baseline, with its
 # single-task twin and with its single-scenario twin, see `twins`.
 COMPARED_WITH = ("baseline", "single_task", "single_scenario")
@@ -129,17 +129,21 @@ class Task:
         """The number of decimals that the metric is shown with.
 
         The decimals end at the second significant digit of the median half-width: a
-        half-width of 0.00053 gives 5 decimals.
+        half-width of 0.00053 gives 5 decimals. Without half-widths, scores below 0.001
+        have three significant digits.
         """
+        intervals = [s.interval for s in self.scores if s.interval is not None]
+        largest = max((abs(end) for i in intervals for end in i.ends), default=0.0)
+        exponent = math.floor(math.log10(largest)) if largest else 0
         # The scores of lines have no half-width, but their differences have one.
         half_widths = half_widths_of(self.scores) or half_widths_of(
             self.all_differences
         )
         if not half_widths:
-            return DEFAULT_DECIMALS
+            return DEFAULT_DECIMALS if exponent >= -3 else 2 - exponent
         median = sorted(half_widths)[len(half_widths) // 2]
         decimals = 1 - math.floor(math.log10(median))
-        return min(max(decimals, 0), MAX_DECIMALS)
+        return max(min(decimals, MAX_DIGITS - 1 - exponent), 0)
 
     @cached_property
     def shown_twins(self) -> list[str]:

@@ -31,7 +31,7 @@ def warnings(comparison: DatasetComparison, runs: list[Run]) -> list[str]:
         *seed_warnings(scored),
         *repeated_run_warnings(scored),
         *data_and_code_warnings(comparison.baseline, scored),
-        *plugin_warnings(scored),
+        *changed_file_warnings(scored),
         *twin_warnings(comparison.tasks[0]),
         *task_warnings(comparison),
     ]
@@ -173,17 +173,28 @@ def data_and_code_warnings(
     return texts
 
 
-def plugin_warnings(scored: list[Configuration]) -> list[str]:
-    """Names the options of plugins whose code differs between the runs."""
-    code_hashes_by_option: dict[str, set[str]] = {}
-    for configuration in scored:
-        for run in configuration.runs.values():
-            for option, code_hash in run.environment.get("plugins", {}).items():
-                code_hashes_by_option.setdefault(option, set()).add(code_hash)
-    return line_if_any(
-        "the code of the plugins of these options differs between the runs",
-        [option for option, hashes in code_hashes_by_option.items() if len(hashes) > 1],
-    )
+def changed_file_warnings(scored: list[Configuration]) -> list[str]:
+    """Names the options of plugins, and the files of vectors, that runs had otherwise.
+
+    Runs of earlier versions may have recorded no hashes. Such runs are not compared.
+    """
+    # {key of `environment.json` that holds {name: hash}: what the names stand for}
+    texts = {
+        "plugins": "the code of the plugins of these options",
+        "pretrained": "the content of these files of pretrained vectors",
+    }
+    runs = [run for configuration in scored for run in configuration.runs.values()]
+    warnings = []
+    for key, text in texts.items():
+        hashes_by_name: dict[str, set[str]] = {}
+        for run in runs:
+            for name, file_hash in run.environment.get(key, {}).items():
+                hashes_by_name.setdefault(name, set()).add(file_hash)
+        warnings += line_if_any(
+            f"{text} differs between the runs",
+            [name for name, hashes in hashes_by_name.items() if len(hashes) > 1],
+        )
+    return warnings
 
 
 def undefined_metric_warnings(task: Task, split: str) -> list[str]:

@@ -82,7 +82,8 @@ def replacing_folder(target: Path, check: Callable[[Path], None]) -> Iterator[Pa
 
     Missing folders above the target are made. An earlier target is removed only after
     the new target is complete. The earlier target is moved to a temporary path before
-    it is checked, so that nobody can add a file between the check and the removal.
+    it is checked, so that nobody can add a file between the check and the removal. A
+    `WriteError` of the block that names the temporary path names the target instead.
 
     Args:
         target: the file or folder to write.
@@ -99,7 +100,11 @@ def replacing_folder(target: Path, check: Callable[[Path], None]) -> Iterator[Pa
             # format by the suffix.
             temporary = Path(folder, target.name)
             earlier = Path(folder, f".earlier{target.suffix}")
-            yield temporary
+            try:
+                yield temporary
+            except WriteError as error:
+                text = str(error).replace(str(temporary), str(target))
+                raise WriteError(text) from error.__cause__
             for path in (*temporary.rglob("*"), temporary):
                 sync(path)
             try:

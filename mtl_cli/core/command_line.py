@@ -80,6 +80,13 @@ def parse_assignments(flag: str, texts: Iterable[str]) -> dict[str, str | None]:
     return values
 
 
+def nonempty_path(text: str) -> Path:
+    """Converts an argument to a path. `Path` alone would take '' for this folder."""
+    if not text:  # for instance an unset variable of the shell
+        raise argparse.ArgumentTypeError("'' names no file or folder; give a path")
+    return Path(text)
+
+
 def version_line() -> str:
     """Returns the text of `--version`."""
     try:
@@ -114,7 +121,7 @@ class Parser(argparse.ArgumentParser):
             metavar="FOLDER",
             action="append",
             default=[],
-            type=Path,
+            type=nonempty_path,
             help="a folder with options of your own, as in training; may be repeated",
         )
 

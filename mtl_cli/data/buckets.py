@@ -7,6 +7,7 @@ import numpy.typing as npt
 from typing_extensions import TypedDict
 
 from mtl_cli.data.table import Array
+from mtl_cli.features.base import Feature
 
 MAX_BUCKETS = 10  # the largest number of buckets of a feature of numbers
 # At most `MAX_FREQUENT_IDS` ids have a bucket of their own. Each of them is more than
@@ -108,16 +109,32 @@ def bucket_counts(
     return np.bincount(bucket_of_value, weights, minlength=num_buckets)
 
 
-def drift_from(
-    buckets: Buckets, new_counts: Counts, unseen_increase: float = 1.0
+def increase_of_unseen_ids(
+    feature: Feature, trained: float, new: float | None
 ) -> float:
+    """Returns by how much the fraction of unseen ids is larger than in training.
+
+    The result is 0 for a kind whose id 0 stands for empty cells alone. Unseen numbers
+    have the same ids as other numbers.
+
+    Args:
+        feature: the feature.
+        trained: the fraction of its unseen values in the training rows.
+        new: the fraction in the new rows; None if it is unknown.
+    """
+    if new is None or feature.numeric or not feature.reports_unseen:
+        return 0.0
+    return new - trained
+
+
+def drift_from(buckets: Buckets, new_counts: Counts, unseen_increase: float) -> float:
     """Returns the population stability index of new values against training values.
 
     `new_counts` is the result of `bucket_counts` for the new values, (buckets,). New
     rows of the same distribution hold unseen values, mostly in place of rare ids. This
     is no drift: as many training values are moved from the buckets of ranges to the
-    bucket of id 0. Empty cells have id 0 too, but more of them are drift, if
-    `unseen_increase`, the fraction of unseen values less that in training, is known.
+    bucket of id 0. Empty cells have id 0 too, but more of them are drift:
+    `unseen_increase` is the result of `increase_of_unseen_ids`.
     """
     counts = np.array(buckets["counts"], "float64")
     if "ids" in buckets:

@@ -4,7 +4,13 @@ from collections.abc import Container
 
 import numpy as np
 
-from mtl_cli.data.buckets import Buckets, bucket_counts, drift_from, make_buckets
+from mtl_cli.data.buckets import (
+    Buckets,
+    bucket_counts,
+    drift_from,
+    increase_of_unseen_ids,
+    make_buckets,
+)
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.findings import findings
 from mtl_cli.data.profile import Profile
@@ -86,13 +92,14 @@ def feature_report(
     """
     train = samples["train"]
     buckets = make_buckets(*values_and_weights(name, features, train))
+    unseen = profile.unseen_fractions(name, samples)
     return {
         "kind": features.by_name[name].kind,
-        "missing": profile.missing_fractions(name),
+        "missing": profile.missing_fractions(name, samples),
         "distinct": num_distinct(name, features, train, is_continued),
-        "unseen": profile.unseen_fractions(name, samples),
+        "unseen": unseen,
         "buckets": buckets,
-        "drift": feature_drifts(name, features, buckets, samples),
+        "drift": feature_drifts(name, features, buckets, samples, unseen),
         "auc": feature_aucs(name, features, outputs, train),
     }
 
@@ -102,11 +109,17 @@ def values_and_weights(
 ) -> tuple[Array, Array | None]:
     """Returns a feature's values, and the weight of each value, (values,).
 
+    An empty list counts as one value with id 0, as an empty cell does.
+
     The weight is the number of rows before the sampling that the value's row stands
     for. The weights are None if no task has a column of sampling rates. If several
     tasks have one, the first task counts.
     """
     values, row_numbers = features.all_values(rows.features, name)
+    num_values = np.bincount(row_numbers, minlength=rows.num_rows)
+    empty_lists = np.flatnonzero(num_values == 0)
+    values = np.append(values, np.zeros(len(empty_lists), values.dtype))
+    row_numbers = np.append(row_numbers, empty_lists)
     for task, log_rates in rows.log_rates.items():
         rates = np.exp(log_rates[row_numbers].astype("float64"))
         has_label_0 = rows.labels[task][row_numbers] == 0
@@ -137,15 +150,25 @@ def num_distinct(
 
 
 def feature_drifts(
-    name: str, features: FeatureSet, buckets: Buckets, samples: dict[str, Table]
+    name: str,
+    features: FeatureSet,
+    buckets: Buckets,
+    samples: dict[str, Table],
+    unseen: dict[str, float],
 ) -> dict[str, float]:
-    """Returns {split: the drift of a feature}, see `FeatureReport`."""
+    """Returns {split: the drift of a feature}, see `FeatureReport`.
+
+    `unseen` is {split: the fraction of unseen values}; {} if they are not counted.
+    """
+    feature, trained = features.by_name[name], unseen.get("train", 0.0)
     drifts = {}
     for split in [split for split in samples if split != "train"]:
         drifts[split] = 0.0
         if min(samples["train"].num_rows, samples[split].num_rows) >= MIN_ROWS:
             values, weights = values_and_weights(name, features, samples[split])
-            drifts[split] = drift_from(buckets, bucket_counts(buckets, values, weights))
+            counts = bucket_counts(buckets, values, weights)
+            increase = increase_of_unseen_ids(feature, trained, unseen.get(split))
+            drifts[split] = drift_from(buckets, counts, increase)
     return drifts
 
 

@@ -12,6 +12,7 @@ bytes: `first_cell_error` then finds the first cell that cannot be converted, or
 gives the number of a row that is too long or has too many or too few cells.
 """
 
+import codecs
 import csv
 import io
 from collections.abc import Iterator
@@ -36,7 +37,7 @@ from mtl_cli.data.csv_stream import SENTINEL, StreamWithSentinel, end_streams
 from mtl_cli.data.files import Files
 
 BLOCK_BYTES = 16 << 20
-HEADER_BYTES = 1 << 22  # enough for any header
+HEADER_BYTES = 4 << 20  # enough for any header
 
 
 class CsvFile:
@@ -189,23 +190,55 @@ def check_is_text(first_bytes: bytes) -> None:
     if not first_bytes.strip(b"\r\n"):
         raise pa.ArrowInvalid("Empty CSV file")  # Arrow's own words
     try:
-        text = first_bytes.lstrip(b"\r\n").splitlines()[0].decode()
+        line = first_bytes.lstrip(b"\r\n").splitlines()[0]
+        # The end of a very long line is cut off, perhaps within a character.
+        is_whole = len(first_bytes) < HEADER_BYTES
+        text = codecs.getincrementaldecoder("utf-8")().decode(line, is_whole)
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:  # text in UTF-16 and binary files hold NUL bytes
+        if encoding := utf_16_encoding(first_bytes):
+            raise UnsafeFileError(
+                f"is not text in UTF-8; save the file as UTF-8: iconv -f {encoding} -t "
+                "utf-8 FILE > utf8.csv"
+            )
         raise UnsafeFileError(
             f"is not text in UTF-8; {SAVE_AS_UTF8}; or unpack it, or correct its "
             "ending or, in the YAML for mtl-train, dataset.format"
         )
 
 
+def utf_16_encoding(first_bytes: bytes) -> str | None:
+    """Returns the name of the encoding of text in UTF-16; None for other bytes.
+
+    Text without a byte order mark is recognised if its first letters are Latin ones.
+    """
+    if first_bytes.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    even_bytes, odd_bytes = first_bytes[:64:2], first_bytes[1:64:2]
+    if any(even_bytes) == any(odd_bytes):
+        return None
+    return "utf-16le" if any(even_bytes) else "utf-16be"
+
+
 def read_header(first_bytes: bytes, delimiter: str) -> list[str]:
-    """Returns the column names in the first line that is not empty; [] without one."""
+    """Returns the column names in the first line that is not empty; [] without one.
+
+    Args:
+        first_bytes: the first `HEADER_BYTES` of the file, or the whole file.
+        delimiter: the character between the names.
+    """
     # "utf-8-sig" drops a byte order mark.
-    text = first_bytes.decode("utf-8-sig", "replace")
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    stream = io.StringIO(first_bytes.decode("utf-8-sig", "replace"), newline="")
+    lines = csv.reader(stream, delimiter=delimiter)
     try:
         # An empty line has no cells. Arrow skips empty lines, too.
-        return next((cells for cells in lines if cells), [])
+        header = next((cells for cells in lines if cells), [])
     except csv.Error as error:
         raise pa.ArrowInvalid(f"header: {error}") from None
+    if len(first_bytes) == HEADER_BYTES and not stream.read(1):
+        raise UnsafeFileError(
+            f"has a first line that is longer than {HEADER_BYTES >> 20} MiB; check the "
+            "line ends, or shorten the names of the columns"
+        )
+    return header

@@ -129,9 +129,7 @@ def write_features(
     for chunk in chunks:
         with chunk.located_errors:
             encoded = features.encode(chunk.table)
-        profile.count_values(
-            features, chunk.table_name, chunk.table, encoded, chunk.codes
-        )
+        profile.count_values(features, chunk.table, encoded, chunk.codes)
         arrays = {f"features.{name}": array for name, array in encoded.items()}
         write_chunk(writer, chunk, arrays)
 

@@ -36,6 +36,8 @@ BUFFER = "<i8,<i8"  # a part of a column: offset in the body, number of bytes
 FOOTER_END = 10  # bytes after the footer: its length (4), and the word ARROW1 (6)
 # A compressed buffer begins with its length after decompression, in this many bytes.
 LENGTH_BYTES = 8
+# A batch, and so a stream of batches, begins with this mark. A file begins with ARROW1.
+STREAM_START = b"\xff\xff\xff\xff"
 
 
 class Block(NamedTuple):
@@ -52,6 +54,7 @@ class Block(NamedTuple):
 def open_feather(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
     """Opens a Feather (Arrow) file; refuses a file whose batches expand too much."""
     file_bytes = stream.size()
+    check_is_file_format(stream.read_at(4, 0))
     with pa.ipc.open_file(stream) as file:
         num_rows = check_batches(stream, file_bytes)
         check_rows(num_rows, file_bytes)
@@ -66,6 +69,20 @@ def open_feather(stream: pa.NativeFile) -> Iterator[ColumnarFile]:
                     yield batch.slice(start, max_rows)
 
         yield ColumnarFile(file.schema, num_rows, batches)
+
+
+def check_is_file_format(first_bytes: bytes) -> None:
+    """Refuses two formats that often have the ending of a Feather file."""
+    if first_bytes == b"FEA1":
+        raise UnsafeFileError(
+            "is a Feather file of version 1; write it again as version 2, such as by "
+            "pandas.read_feather and to_feather"
+        )
+    if first_bytes == STREAM_START:
+        raise UnsafeFileError(
+            "is an Arrow stream, not an Arrow file; write it again as a file, such as "
+            "by pyarrow.ipc.open_stream and pyarrow.feather.write_feather"
+        )
 
 
 def check_column(name: str, column: pa.Array, file_bytes: int) -> None:

@@ -1,7 +1,7 @@
 """Counts over the rows of all tables: empty cells, repeated rows, unseen values."""
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -32,9 +32,9 @@ class Profile:
     """
 
     def __init__(self, num_rows: int) -> None:
-        self._num_rows = Counter[str]()  # {table: number of rows}
-        # {(feature, table): number of rows with an empty cell}
-        self._num_empty = Counter[tuple[str, str]]()
+        self._rows_by_split = np.zeros(len(SPLITS), "int64")
+        # {feature: the number of rows with an empty cell, (splits,)}
+        self._num_empty: dict[str, Array] = {}
         # {feature: the number of unseen values, and of all values, (2, splits)}
         self._num_unseen_and_all: dict[str, Array] = {}
         self._hash_step = max(1, math.ceil(num_rows / MAX_HASHES))
@@ -51,7 +51,6 @@ class Profile:
     def count_values(
         self,
         features: FeatureSet,
-        table_name: str,
         table: pa.Table,
         encoded: dict[str, Array],
         codes: Codes,
@@ -61,21 +60,20 @@ class Profile:
         See `FeatureSet.unseen_and_all_rows` for what counts as unseen. `encoded` are
         the rows of `table`, encoded.
         """
-        self._num_rows[table_name] += table.num_rows
+        self._rows_by_split += np.bincount(codes, minlength=len(SPLITS))
         for name, feature in features.by_name.items():
-            num_empty = int(empty_rows(feature, name, table).sum())
-            self._num_empty[name, table_name] += num_empty
+            is_empty = empty_rows(feature, name, table)
+            num_empty = np.bincount(codes[is_empty], minlength=len(SPLITS))
+            self._num_empty[name] = self._num_empty.get(name, 0) + num_empty
         for name, rows in features.unseen_and_all_rows(table, encoded).items():
             counts = [np.bincount(codes[x], minlength=len(SPLITS)) for x in rows]
             earlier_counts = self._num_unseen_and_all.get(name, 0)
             self._num_unseen_and_all[name] = earlier_counts + np.stack(counts)
 
-    def missing_fractions(self, name: str) -> dict[str, float]:
-        """Returns {table: fraction of its rows with an empty cell of a feature}."""
-        return {
-            table_name: self._num_empty[name, table_name] / num_rows
-            for table_name, num_rows in self._num_rows.items()
-        }
+    def missing_fractions(self, name: str, splits: Iterable[str]) -> dict[str, float]:
+        """Returns {split: fraction of its rows with an empty cell of a feature}."""
+        fractions = self._num_empty[name] / np.maximum(self._rows_by_split, 1)
+        return {split: float(fractions[SPLITS.index(split)]) for split in splits}
 
     def unseen_fractions(self, name: str, splits: Iterable[str]) -> dict[str, float]:
         """Returns {split: fraction of a feature's values that are unseen}.

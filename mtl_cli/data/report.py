@@ -9,7 +9,7 @@ class FeatureReport(TypedDict):
     """The part of the data report about one feature.
 
     Attributes:
-        missing: {table: fraction of rows with an empty cell}. If the feature reads
+        missing: {split: fraction of rows with an empty cell}. If the feature reads
             several columns, a row counts if any of these cells is empty.
         distinct: the number of distinct values in the training rows, without empty
             cells; see `compute_report.num_distinct`.

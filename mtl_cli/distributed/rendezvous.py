@@ -34,6 +34,7 @@ COMPARED_KEYS = {
     "data_hash": "the data",
     "git_commit": "the code",
     "plugins": "the code of plugins",
+    "pretrained": "the pretrained vectors",
     "versions": "the versions of packages",
     "start_from": "the run to start from",
 }

@@ -13,7 +13,13 @@ import pyarrow as pa
 
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS
 from mtl_cli.core.other_files import read_json_object
-from mtl_cli.data.buckets import Buckets, Counts, bucket_counts, drift_from
+from mtl_cli.data.buckets import (
+    Buckets,
+    Counts,
+    bucket_counts,
+    drift_from,
+    increase_of_unseen_ids,
+)
 from mtl_cli.data.compute_report import values_and_weights
 from mtl_cli.data.feature_set import FeatureSet, empty_rows
 from mtl_cli.data.table import Table
@@ -33,10 +39,8 @@ class RunDistribution(NamedTuple):
     # The number of values of training rows in each bucket, (buckets,). A sampled row
     # counts several times, see `values_and_weights`.
     counts: Counts
-    empty_fraction: float  # of the rows of the table `train`
-    # The fraction in the run's last split, usually the test rows; None if unknown.
-    unseen_fraction: float | None
-    trained_unseen_fraction: float
+    empty_fraction: float  # of the training rows
+    unseen_fractions: dict[str, float]  # {split of the run: its unseen values}
 
 
 class FeatureDrift(TypedDict):
@@ -67,13 +71,11 @@ def read_distribution(report: dict[str, Any]) -> RunDistribution:
         raise ValueError("the numbers of buckets and of counts do not match")
     if not (np.isfinite(counts) & (counts >= 0)).all():
         raise ValueError("a count is negative or not finite")
-    unseen = [float(fraction) for fraction in report["unseen"].values()]
     return RunDistribution(
         buckets,
         counts,
         empty_fraction=float(report["missing"]["train"]),
-        unseen_fraction=unseen[-1] if unseen else None,
-        trained_unseen_fraction=float(report["unseen"].get("train", 0.0)),
+        unseen_fractions={split: float(x) for split, x in report["unseen"].items()},
     )
 
 
@@ -144,10 +146,16 @@ class FeatureCounts:
         }
         if name in self.run_distributions:
             run = self.run_distributions[name]
-            increase = 1.0 if unseen is None else unseen - run.trained_unseen_fraction
+            recorded = run.unseen_fractions
+            # Without their cells, the rows are the run's own validation rows.
+            new = unseen if self.num_rows else recorded.get("valid")
+            increase = increase_of_unseen_ids(
+                self.features.by_name[name], recorded.get("train", 0.0), new
+            )
             drift["psi"] = drift_from(run.buckets, self.counts[name], increase)
             drift["trained_missing"] = run.empty_fraction
-            drift["run_unseen"] = run.unseen_fraction
+            # The last split is usually the test rows.
+            drift["run_unseen"] = next(reversed(recorded.values()), None)
         return drift
 
 

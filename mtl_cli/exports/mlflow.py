@@ -2,7 +2,8 @@
 
 import contextlib
 import os
-import tempfile
+import re
+import shutil
 import warnings
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -10,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from mtl_cli.core.atomic_write import RUN_AGAIN, named_write_errors, temporary_folder
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.written_files import HASHES_KEY
 from mtl_cli.exports.base import ExportFormat, ExportRecord
@@ -40,7 +42,9 @@ class MLflow(ExportFormat):
     byproducts: ClassVar[tuple[str, ...]] = ("__pycache__/_mlflow_model.*.pyc",)
 
     def write(self, model: TrainedModel, record: ExportRecord, path: Path) -> None:
-        with quiet(), tempfile.TemporaryDirectory(prefix="mtl-export-") as folder:
+        # A full disk of the temporary folder has another fix than one of the export. So
+        # MLflow writes to the temporary folder, in which it keeps its own copies too.
+        with quiet(), temporary_folder("mtl-export-") as folder:
             import mlflow
 
             # mtl-cli installs mlflow-skinny, a part of mlflow. Both have the same
@@ -49,20 +53,18 @@ class MLflow(ExportFormat):
             requirements += [
                 f"{package}=={version(package)}" for package in REQUIRED_PACKAGES
             ]
-            saved_model = Path(folder, ARTIFACT)
-            SavedModel().write(model, record, saved_model)
-            try:
+            SavedModel().write(model, record, folder / ARTIFACT)
+            written = folder / "written"
+            with plain_system_errors():
                 mlflow.pyfunc.save_model(
-                    path,
+                    written,
                     python_model=str(Path(__file__).with_name(CODE_FILE)),
-                    artifacts={ARTIFACT: str(saved_model)},
+                    artifacts={ARTIFACT: str(folder / ARTIFACT)},
                     signature=signature(record),
                     pip_requirements=requirements,
                 )
-            except mlflow.exceptions.MlflowException as error:
-                if isinstance(error.__context__, OSError):  # such as a full disk
-                    raise error.__context__ from error
-                raise
+            with named_write_errors(path, RUN_AGAIN), plain_system_errors():
+                shutil.move(written, path)
 
     def check_hashes(self, path: Path, record: ExportRecord) -> None:
         if HASHES_KEY in record and os.path.lexists(path / "__pycache__"):
@@ -97,6 +99,21 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+@contextlib.contextmanager
+def plain_system_errors() -> Iterator[None]:
+    """Raises the `OSError` behind an error of MLflow, or of `shutil` for many files.
+
+    Some of these errors hold only the texts of others: "[Errno 28] No space left ...".
+    """
+    try:
+        yield
+    except Exception as error:
+        number = re.search(r"\[Errno (\d+)\]", f"{error} {error.__context__}")
+        if number:
+            raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
+        raise
 
 
 def signature(record: ExportRecord) -> "ModelSignature":

@@ -16,7 +16,9 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError, first_line
 from mtl_cli.core.locations import data_path
 from mtl_cli.core.other_files import check_data_file
+from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.data.fingerprint import content_hash
 from mtl_cli.features.base import Pretrained
 
 if TYPE_CHECKING:
@@ -45,6 +47,28 @@ def read_all(config: Config, features: FeatureSet) -> dict[str, PretrainedVector
                 name, pretrained, dim, vocabulary
             )
     return vectors_by_feature
+
+
+def file_hashes(config: Config) -> dict[str, str]:
+    """Returns {path in the configuration: SHA-256} of all files that `read_all` reads.
+
+    Secrets in the paths are replaced, as they are in `environment.json`.
+    """
+    hashes = {}
+    for name, feature in config.dataset.used_features.items():
+        pretrained: Pretrained | None = getattr(feature, "pretrained", None)
+        if pretrained is None:
+            continue
+        for key, path in (("vectors", pretrained.vectors), ("ids", pretrained.ids)):
+            try:
+                check_data_file(data_path(path))
+                hashes[path] = content_hash(data_path(path))
+            except (OSError, ValueError) as error:
+                raise DataError(
+                    f"dataset.features.{name}.pretrained.{key}: cannot read {path}: "
+                    f"{first_line(error)}; check the file"
+                ) from None
+    return mask_secrets(hashes)
 
 
 def read_vectors_of_feature(

@@ -54,6 +54,8 @@ def connect_and_build(
 
     config, folder, console = inputs.config, inputs.folder, inputs.console
     environment = provenance.environment(config, inputs.data)
+    if hashes := pretrained.file_hashes(config):
+        environment[provenance.PRETRAINED] = hashes
     if inputs.earlier is not None:
         environment["start_from"] = inputs.earlier.lineage
     if inputs.unmonitored:

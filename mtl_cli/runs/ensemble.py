@@ -3,13 +3,22 @@
 The ensemble gets a run folder of its own, as if it were a trained run.
 """
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from mtl_cli.config.run_config import Config
-from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError, DataError, first_line
+from mtl_cli.core.atomic_write import check_target_name, replacing_folder
+from mtl_cli.core.errors import (
+    DAMAGED_FILE_ERRORS,
+    ConfigError,
+    DataError,
+    WriteError,
+    first_line,
+)
 from mtl_cli.core.message_text import shown
 from mtl_cli.core.nested import flatten
 from mtl_cli.core.other_files import read_json_object
@@ -20,7 +29,12 @@ from mtl_cli.data.load import Data
 from mtl_cli.network.trained_model import TrainedModel
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.next_commands import commands_for_model
-from mtl_cli.runs.provenance import KEYS_FREE_TO_CHANGE, PLUGINS, environment
+from mtl_cli.runs.provenance import (
+    KEYS_FREE_TO_CHANGE,
+    PLUGINS,
+    PRETRAINED,
+    environment,
+)
 from mtl_cli.runs.recorded_run import recorded_run
 from mtl_cli.runs.save_and_score import print_paths, save_and_score
 from mtl_cli.runs.saved_config import read_config
@@ -37,7 +51,8 @@ class AveragedRun:
 
     model: TrainedModel
     hashes: dict[str, Any]  # `config_hash` and `data_hash` of `environment.json`
-    plugins: dict[str, Any]  # the entry `PLUGINS` of `environment.json`; {} if none
+    # The entries `PLUGINS` and `PRETRAINED` of `environment.json`, if it has them.
+    file_hashes: dict[str, Any]
     written_config: dict[str, Any]  # the content of `config.yaml`
 
     @property
@@ -56,7 +71,7 @@ class AveragedRun:
         may_differ = KEYS_FREE_TO_CHANGE | {"seed": True, "start_from": {"run"}}
         settings = flatten(self.config.model_dump(mode="json", exclude=may_differ))
         values = settings | {"data_hash": self.hashes["data_hash"]}
-        values |= flatten(self.plugins)
+        values |= flatten(self.file_hashes)
         for name, learnt in self.model.features.learnt.items():
             values[f"learnt.{name}"] = dict(learnt)
         for task, statistics in self.model.network.label_statistics.items():
@@ -67,13 +82,12 @@ class AveragedRun:
 def write_ensemble(folders: list[Path], target: Path, quiet: bool = False) -> None:
     """Writes the run folder `target` of the ensemble of several finished runs.
 
-    If `quiet`, the scores are not printed.
+    The folder appears only when it is complete. If `quiet`, the scores are not printed.
     """
     from mtl_cli.network.network import average
 
     timer = StageTimer()
-    if target.exists() or target.is_symlink():
-        raise ConfigError(f"{FLAG}: {target} exists; name a new folder")
+    check_is_new(target)
     runs = [read_run(folder) for folder in folders]
     for first, second in pairwise(runs):
         check_alike(first, second)
@@ -84,11 +98,13 @@ def write_ensemble(folders: list[Path], target: Path, quiet: bool = False) -> No
     data = load_data(runs[0])
     timer.end_stage("read, check and encode the data")
     command = ["mtl-compare", *map(str, folders), FLAG, str(target)]
-    folder = RunFolder(target, FLAG)
-    with recorded_run(folder, config, command, quiet) as console:
-        # The hashes of plugins come from the runs, because a plugin may have changed
-        # since the runs were trained.
-        environment_values = environment(config, data) | runs[0].plugins
+    with (
+        new_run_folder(target) as folder,
+        recorded_run(folder, config, command, quiet) as console,
+    ):
+        # The hashes of files come from the runs, because a plugin or a file of vectors
+        # may have changed since the runs were trained.
+        environment_values = environment(config, data) | runs[0].file_hashes
         environment_values |= {
             "parameters": network.predictions.count_params(),
             "ensemble": [run.lineage for run in runs],
@@ -110,7 +126,27 @@ def write_ensemble(folders: list[Path], target: Path, quiet: bool = False) -> No
             history=History(),
         )
         save_and_score(ensemble, console, timer)
-        print_paths(folder, console)
+        print_paths(folder, target, console)
+
+
+def check_is_new(target: Path) -> None:
+    check_target_name(target, f"{FLAG}: ")
+    if target.exists() or target.is_symlink():
+        raise ConfigError(f"{FLAG}: {target} exists; name a new folder")
+
+
+@contextlib.contextmanager
+def new_run_folder(target: Path) -> Iterator[RunFolder]:
+    """Yields a temporary run folder, and renames the complete folder to the target."""
+    with replacing_folder(target, check_is_new) as path:
+        try:
+            yield RunFolder(path, FLAG)
+        except WriteError as error:
+            # The message names the temporary folder. `replacing_folder` turns the cause
+            # into an error that names the target.
+            if isinstance(error.__cause__, OSError):
+                raise error.__cause__ from None
+            raise
 
 
 def read_run(folder: Path) -> AveragedRun:
@@ -118,13 +154,14 @@ def read_run(folder: Path) -> AveragedRun:
     try:
         recorded = read_json_object(folder / "environment.json")
         hashes = {key: recorded[key] for key in ("config_hash", "data_hash")}
-        plugins = {PLUGINS: recorded[PLUGINS]} if PLUGINS in recorded else {}
+        keys = [key for key in (PLUGINS, PRETRAINED) if key in recorded]
+        file_hashes = {key: recorded[key] for key in keys}
         written = read_config(folder)
     except DAMAGED_FILE_ERRORS as error:
         raise DataError(
             f"{FLAG}: {folder}: {first_line(error)}; copy the whole folder of the run"
         ) from None
-    return AveragedRun(saved_model.load(folder), hashes, plugins, written)
+    return AveragedRun(saved_model.load(folder), hashes, file_hashes, written)
 
 
 def check_alike(first: AveragedRun, second: AveragedRun) -> None:

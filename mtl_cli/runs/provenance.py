@@ -31,6 +31,8 @@ KEYS_FREE_TO_CHANGE: Any = {
 }
 # The key of `environment.json` that holds {module of an option: hash of its plugin}.
 PLUGINS = "plugins"
+# The key that holds {file of pretrained vectors or their ids: hash of its content}.
+PRETRAINED = "pretrained"
 TRAIN_HASH = "train_hash"  # the key that holds the hash of the training table
 
 
@@ -94,17 +96,22 @@ def plugin_hashes(config: "Config") -> dict[str, str]:
 
 
 def changed_plugins(config: "Config", run: Path) -> str:
-    """Names the options of plugins whose code has changed since a run began.
+    """Names the options of plugins whose code has changed since a run began."""
+    return changed_names(PLUGINS, plugin_hashes(config), run)
 
-    Returns "" if the code is the same, or if the run has not recorded it.
+
+def changed_names(key: str, hashes: dict[str, str], run: Path) -> str:
+    """Names the entries of `hashes` that differ from those that a run has recorded.
+
+    `key` is the key of `environment.json` that holds the recorded hashes. Returns "" if
+    all hashes are equal, or if the run has recorded none.
     """
     try:
-        old = read_json_object(run / "environment.json")[PLUGINS]
+        old = read_json_object(run / "environment.json")[key]
     except (OSError, ValueError, KeyError):
         return ""
     if not isinstance(old, dict):
         return ""
-    hashes = plugin_hashes(config)
     return ", ".join(name for name in hashes if hashes[name] != old.get(name))
 
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pandas as pd
 
-from mtl_cli.core.paths import short_path
 from mtl_cli.core.run_folder import LOG
 from mtl_cli.data.table import Array
 from mtl_cli.pages.figures import write_png
@@ -76,8 +75,7 @@ def warned_of_error(part: str, run: TrainedRun, console: Console) -> Iterator[No
         console.log_line(traceback.format_exc())
         console.warn(
             f"the run has no {part}: {failure_message(error)}; the model and the "
-            "scores are complete; the traceback is in "
-            f"{short_path(run.folder.path / LOG)}"
+            f"scores are complete; the traceback is in its {LOG}"
         )
 
 

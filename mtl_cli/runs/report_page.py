@@ -19,6 +19,8 @@ from mtl_cli.runs.plots import importance_charts, learning_curves
 from mtl_cli.runs.text_tables import (
     Cells,
     feature_table,
+    format_metric,
+    scale_of,
     scenario_table,
     score_tables,
     slice_table,
@@ -178,11 +180,12 @@ def headline(run: FinishedRun, output: Output) -> dict[str, str]:
     score = run.scores[run.split][output.name]
     name = output.first_metric
     metric = metric_with_interval(run.rows_by_output[output.name], name, score[name])
-    value, low, high = metric["value"], metric["low"], metric["high"]
+    scale = scale_of(metric)
+    low, high = (format_metric(metric[end], scale) for end in ("low", "high"))
     return {
         "title": output.title,
         "metric": name.replace("_", " "),
-        "value": "-" if value is None else f"{value:.4f}",
-        "interval": "" if low is None else f"{low:.4f} to {high:.4f}",
+        "value": format_metric(metric["value"], scale),
+        "interval": "" if metric["low"] is None else f"{low} to {high}",
         "rows": f"{score['rows']:,}",
     }

@@ -13,7 +13,10 @@ from mtl_cli.core.paths import short_path
 from mtl_cli.core.run_folder import RunFolder, check_run_folder, remove_checkpoints
 from mtl_cli.core.run_status import status_of
 from mtl_cli.data.load import hash_rows
+from mtl_cli.network import pretrained
 from mtl_cli.runs.provenance import (
+    PRETRAINED,
+    changed_names,
     changed_plugins,
     config_difference_message,
     config_hash,
@@ -135,6 +138,8 @@ def data_or_plugin_change(config: Config, path: Path) -> str:
         return ""
     if environment.get("data_hash") != hash_rows(config.dataset):
         return "the data has changed since this run read its rows"
+    if names := changed_names(PRETRAINED, pretrained.file_hashes(config), path):
+        return f"the pretrained vectors have changed since this run began: {names}"
     if names := changed_plugins(config, path):
         return f"the code of the plugin of {names} has changed since this run began"
     return ""

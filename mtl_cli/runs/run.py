@@ -109,7 +109,7 @@ def run(
     if config.trainer.profile:
         console.print_table(timer.table())
     replicas.close()
-    print_paths(folder, console)
+    print_paths(folder, folder.path, console)
     first_command, _ = commands[0]
     console.print_line(f"try next:   {first_command}")
     return scores

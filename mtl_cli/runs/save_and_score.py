@@ -1,6 +1,7 @@
 """Finishes a run after its training: calibrates, saves, scores and reports."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.message_text import line_if_any
@@ -13,6 +14,7 @@ from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.diagnosis import diagnose, measure_gates
 from mtl_cli.runs.stage_timer import StageTimer
+from mtl_cli.runs.text_tables import format_metric
 from mtl_cli.runs.trained_run import TrainedRun
 from mtl_cli.scoring.gate_records import GateUsage
 from mtl_cli.scoring.gate_rows import gate_warnings
@@ -132,7 +134,7 @@ def useless_tasks_finding(outputs: list[Output], scores: Scores) -> list[str]:
         # For a constant prediction, R2 and D2 are 0, and normalised entropy is 1.
         value_of_constant = 0 if metric.direction == 1 else 1
         if value is not None and metric.direction * (value - value_of_constant) <= 0:
-            cases.append(f"{output.name} ({metric.name} {value:.4f})")
+            cases.append(f"{output.name} ({metric.name} {format_metric(value)})")
     return line_if_any(
         "on the validation rows, these tasks are no better than a constant prediction; "
         "the features may say nothing about their labels, or there are too few "
@@ -164,11 +166,14 @@ def predict_and_score(
     return predictions, scores
 
 
-def print_paths(folder: RunFolder, console: Console) -> None:
-    console.print_line(f"run folder: {short_path(folder.path)}")
-    report = folder.path / "report.html"
-    if report.exists():
-        console.print_line(f"report:     {short_path(report)}")
+def print_paths(folder: RunFolder, target: Path, console: Console) -> None:
+    """Prints the path of a run folder and of its report.
+
+    `target` is where the folder will be in the end.
+    """
+    console.print_line(f"run folder: {short_path(target)}")
+    if (folder.path / "report.html").exists():
+        console.print_line(f"report:     {short_path(target / 'report.html')}")
 
 
 def scenario_slices(run: TrainedRun, sample: Table) -> list[Slices]:

@@ -136,12 +136,28 @@ def feature_table(report: Report) -> Cells:
     return cells
 
 
-def format_metric(value: float | None) -> str:
-    """Formats a metric: four decimals, or one from 1000 on; a dash for None."""
+def format_metric(value: float | None, scale: float | None = None) -> str:
+    """Formats a metric; a dash for None.
+
+    `scale` is the size that decides about the digits, by default the value's own size:
+    four decimals, one decimal from 1000 on, three significant digits below 0.001.
+    """
     if value is None:
         return "-"
+    scale = abs(value) if scale is None else scale
+    if scale >= 1000:
+        return f"{value:z,.1f}"
     # `z` writes a small number below 0 as 0.0000, not as -0.0000.
-    return f"{value:z.4f}" if abs(value) < 1000 else f"{value:,.1f}"
+    return f"{value:z.4f}" if value == 0 or scale >= 0.001 else f"{value:#.3g}"
+
+
+def scale_of(metric: Mapping[str, Any]) -> float:
+    """Returns the size of a value and of the ends of its interval, if they are known.
+
+    Numbers that stand side by side are formatted with the same scale.
+    """
+    numbers = [metric[key] for key in ("value", "low", "high")]
+    return max((abs(x) for x in numbers if x is not None), default=0.0)
 
 
 def format_count(value: int | None) -> str:
@@ -159,13 +175,14 @@ def text_with_interval(metric: Mapping[str, Any]) -> str:
     given instead, as in `0.0345 (0.0104 to 0.0387)`.
     """
     value, low, high = metric["value"], metric["low"], metric["high"]
-    text = format_metric(value)
+    scale = scale_of(metric)
+    text = format_metric(value, scale)
     if low is None:
         return text
     half_width = (high - low) / 2
     if abs((low + high) / 2 - value) > MAX_OFFSET * half_width:
-        return f"{text} ({format_metric(low)} to {format_metric(high)})"
-    return f"{text} ±{format_metric(half_width)}"
+        return f"{text} ({format_metric(low, scale)} to {format_metric(high, scale)})"
+    return f"{text} ±{format_metric(half_width, scale)}"
 
 
 def p_value_text(p: float) -> str:

@@ -21,6 +21,7 @@ from mtl_cli.sweep.search_measure import check_measure
 if TYPE_CHECKING:  # the search alone needs these packages
     import optuna
 
+    from mtl_cli.heads.base import OutputMetric
     from mtl_cli.sweep.search_storage import SearchStorage
 
 # The module of the plugin; the `_target_` of the sweeper begins with it.
@@ -126,10 +127,16 @@ def continue_study(sweeper: DictConfig, study: "optuna.Study") -> None:
             )
 
 
-def best_trial_message() -> str:
-    """Names the best trial of a resumed search; returns "" for any other sweep."""
+def best_trial_message(metrics: "list[OutputMetric]") -> str:
+    """Names the best trial of a resumed search; returns "" for any other sweep.
+
+    `metrics` are the monitored metrics of the search; [] if they are unknown.
+    """
     if resumed_study is None:
         return ""
+    from mtl_cli.runs.text_tables import format_metric
+    from mtl_cli.scoring.scores import monitored_score
+
     try:
         best = resumed_study.best_trial
     except Exception:  # of SQLAlchemy, Optuna or the driver of the database
@@ -137,11 +144,17 @@ def best_trial_message() -> str:
     settings = " ".join(
         without_added_prefix(f"{key}={value}") for key, value in best.params.items()
     )
-    return (
+    scores = monitored_score(metrics, best.value)
+    if metrics and not scores:  # the first metric of a single task
+        ((output, name),) = metrics
+        title = f"{output.name} {name.replace('_', ' ')}"
+        scores = {title: output.task.metric(name).direction * best.value}
+    ((title, score),) = (scores or {"the objective": best.value}).items()
+    message: str = mask_secrets(
         "trials of earlier starts are not in the table but in leaderboard.csv; the "
-        f"best of all trials has the objective {best.value:.4f}: "
-        f"{mask_secrets(settings)}"
+        f"best of all trials has {title} {format_metric(score)}: {settings}"
     )
+    return message
 
 
 def open_study(config: DictConfig) -> "optuna.Study | None":

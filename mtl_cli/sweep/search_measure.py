@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from mtl_cli.config.run_config import Config
     from mtl_cli.data.dataset import Dataset
+    from mtl_cli.heads.base import OutputMetric
 
 SAME_MEASURE = (
     "all trials of a search need the same metric on the same validation rows; give "
@@ -30,24 +31,28 @@ NOT_ABOUT_ROWS = {"name", "format", "csv", "stream", "group_column"}
 NOT_ABOUT_ROWS |= {"features", "tasks", "groups", "group"}
 
 
-def measure_of_search(config: DictConfig, settings: list[Override]) -> dict[str, str]:
-    """Returns what the objective of a search measures.
+def measure_of_search(
+    config: DictConfig, settings: list[Override]
+) -> tuple[dict[str, str], "list[OutputMetric]"]:
+    """Returns what the objective of a search measures, and its monitored metrics.
 
     An example: {"trainer.monitor": "mean", "dataset": "adult",
     "dataset.valid_fraction": "0.1", ..., "metrics": "income.auc, never_married.auc",
     "data_hash": HASH}. `row_settings` returns the keys of `dataset`.
 
     A search without validation rows is refused, and one that tries several values of a
-    key that changes the measure, or several options that set such a key. The result is
-    {} if all configurations are wrong: the jobs report the error.
+    key that changes the measure, or several options that set such a key. The results
+    are empty if all configurations are wrong: the jobs report the error.
     """
     from mtl_cli.comparison.same_rows import SPLIT_KEYS
     from mtl_cli.config.check import check_job, compose_job
+    from mtl_cli.config.monitor import monitored_metrics
 
     swept_keys = {s.key_or_group for s in settings if s.is_sweep_override()}
     split_keys = [f"dataset.{key}" for key in SPLIT_KEYS]
     refuse_swept(["trainer.monitor", "dataset", *split_keys], swept_keys)
     measure: dict[str, str] = {}
+    metrics: list[OutputMetric] = []
     for choices in example_choices(settings):
         try:
             fixed = [str(s.input_line) for s in settings if not s.is_sweep_override()]
@@ -57,13 +62,14 @@ def measure_of_search(config: DictConfig, settings: list[Override]) -> dict[str,
         trial_measure = measure_of_trial(checked, swept_keys)
         if not measure:
             measure = trial_measure | data_hash(checked.dataset)
+            metrics = monitored_metrics(checked.trainer.monitor, checked.outputs)
         elif keys := [k for k, v in trial_measure.items() if measure.get(k, v) != v]:
             raise ConfigError(
                 f"{' '.join(choices)}: differs from other trials in "
                 f"{comma_list(keys)}; {SAME_MEASURE}"
             )
     masked: dict[str, str] = mask_secrets(measure)
-    return masked
+    return masked, metrics
 
 
 def example_choices(settings: list[Override]) -> Iterator[list[str]]:

@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -39,6 +39,7 @@ from mtl_cli.sweep.job import MULTI_WORKER_MESSAGE
 from mtl_cli.sweep.search_measure import measure_of_search
 
 if TYPE_CHECKING:
+    from mtl_cli.heads.base import OutputMetric
     from mtl_cli.sweep.job_table import JobTable
 
 
@@ -50,6 +51,8 @@ class Session:
     table: "JobTable"
     lock: IO[str]
     search_is_complete: bool = False  # whether earlier starts have completed all trials
+    # The monitored metrics of a search; [] for any other sweep.
+    metrics: "list[OutputMetric]" = field(default_factory=list)
     num_checked_jobs: int = 0  # the number of jobs whose configurations were checked
 
     def finish(self) -> None:
@@ -89,7 +92,7 @@ class Session:
         plugin_settings.remove_submitit_pickles(self.folder)
         mask_multirun(self.folder)
         self.table.stop()
-        if message := optuna_search.best_trial_message():
+        if message := optuna_search.best_trial_message(self.metrics):
             self.table.print_line(message)
         self.lock.close()
 
@@ -158,13 +161,15 @@ def start(config: DictConfig) -> None:
         settings = plan.settings_by_key(config)
     except HydraException:  # Hydra's sweeper raises the error again
         return
-    measure = {}
+    measure: dict[str, str] = {}
+    metrics: list[OutputMetric] = []
     if is_search:
         check_search(config)
-        measure = measure_of_search(config, settings)
+        measure, metrics = measure_of_search(config, settings)
     plan.check_number_of_jobs(config)
     folder, resume = Path(config.hydra.sweep.dir), config.get("resume", "auto")
     current = open_session(folder, resume, plan.fixed_keys(settings))
+    current.metrics = metrics
     current.search_is_complete = optuna_search.resume_search(config, measure)
     plugin_settings.adapt_plugins(config, plan.keys_with_one_value(settings))
     jobs = plan.planned_jobs(config)

@@ -7,9 +7,11 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from mtl_cli.columns.cells import cells_equal, empty_cells
+from mtl_cli.columns.cells import cells_equal, empty_cells, spelled_alike
 from mtl_cli.columns.labels import check_labels, read_label_numbers
+from mtl_cli.columns.numeric import CellError, first_wrong
 from mtl_cli.core.errors import DataError
+from mtl_cli.core.message_text import shown
 from mtl_cli.core.options import NotNegative, Positive, PositiveUpToOne
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.metrics.auc import auc, gauc, pr_auc
@@ -124,8 +126,21 @@ class Binary(Task):
                     message = f"{message_start} {error}; correct `positive`"
                     raise DataError(message) from None
                 labels[is_positive] = 1
+            self._refuse_other_spelling(message_start, column, labels)
             labels[empty_cells(column)] = np.nan
         return labels.astype("float32")
+
+    def _refuse_other_spelling(
+        self, message_start: str, column: pa.ChunkedArray, labels: Array
+    ) -> None:
+        """Raises a `CellError` for a cell that spells a positive value otherwise."""
+        texts = [value for value in self.required_values if isinstance(value, str)]
+        if wrong := first_wrong(spelled_alike(column, texts) & (labels == 0)):
+            row, count_text = wrong
+            value = shown(column[row].as_py())
+            fault = f"holds {value}, another spelling of a value of `positive`"
+            fix = "add it to the list `positive`, or correct the cell"
+            raise CellError(message_start, row, fault, fix, count_text)
 
     def initial_logits(
         self, labels: Floats, weights: Floats, statistics: Statistics

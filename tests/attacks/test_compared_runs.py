@@ -73,7 +73,13 @@ def test_configuration_that_expands_without_end_is_damaged(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "values", [{"data_hash": []}, {"git_commit": {}}, {"parameters": 10**400}]
+    "values",
+    [
+        {"data_hash": []},
+        {"git_commit": {}},
+        {"parameters": 10**400},
+        {"pretrained": {"v.npy": []}},
+    ],
 )
 def test_forged_environment_of_a_run_is_damaged(values, tmp_path):
     for seed in (1, 2):

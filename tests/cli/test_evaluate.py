@@ -539,6 +539,7 @@ def test_training_rows_are_noticed_under_any_name(
 
 WRONG = {
     "no_run": (["nowhere", "TEST"], 2, "holds no complete model"),
+    "no_run_name": (["", "TEST"], 2, "argument RUN: '' names no file or folder; give"),
     "damaged_run": (["damaged", "TEST"], 2, "holds no complete model"),
     "export": (["export", "TEST"], 2, "holds no complete model"),
     "no_table": (["RUN", "none.csv"], 2, "no file 'none.csv'"),
@@ -844,6 +845,7 @@ def test_sweep_is_evaluated_into_a_folder_that_compares(
 
 WRONG_SWEEP = {
     "parent": (["SWEEP", "TEST", "-o", "new/.."], "'new/..' does not end in a name"),
+    "no_name": (["SWEEP", "TEST", "-o", ""], "argument -o/--output: '' names no file"),
     "exists": (["SWEEP", "TEST", "-o", "old"], "-o: old exists; name another folder"),
     "other": (["SWEEP", "TEST", "-o", "other", "--force"], "is not an evaluation"),
     "forged": (["SWEEP", "TEST", "-o", "old", "--force"], "holds no list of the files"),

@@ -2,8 +2,10 @@
 
 import errno
 import json
+import re
 import shutil
 import signal
+import tempfile
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -203,17 +205,58 @@ def test_full_disk_that_tensorflow_reports_ends_in_one_line(
     assert_full_disk_is_told(tmp_path, capsys, problem, fix)
 
 
-def test_full_disk_that_mlflow_reports_ends_in_one_line(
+FULL_TEMPORARY_FOLDER = (
+    r"mtl-export: error: cannot write (/\S+)/mtl-export-\w+: No space left on device; "
+    "free the space, or name another folder in the environment variable TMPDIR\n"
+)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        "mtl_cli.exports.mlflow.SavedModel.write",
+        "mlflow.utils.model_utils._copy_file_or_tree",
+        # MLflow copies the SavedModel to a folder of its own.
+        "mlflow.store.artifact.local_artifact_repo.shutil.copy2",
+    ],
+)
+def test_full_temporary_folder_is_named_for_mlflow(
+    function: str,
     run: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def copy(*arguments: Any, **settings: Any) -> None:
+    def full(*arguments: Any, **settings: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(SavedModel, "write", lambda *_: None)
-    monkeypatch.setattr("mlflow.utils.model_utils._copy_file_or_tree", copy)
+    def write(self: Any, model: Any, record: Any, path: Path) -> None:
+        path.mkdir()
+        (path / "saved_model.pb").touch()
+
+    monkeypatch.setattr(SavedModel, "write", write)
+    monkeypatch.setattr(function, full)
+    assert exports(run, tmp_path / "model", "--format", "mlflow") == 1
+    told = re.fullmatch(FULL_TEMPORARY_FOLDER, capsys.readouterr().err)
+    assert told is not None and told[1] == tempfile.gettempdir()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_full_disk_of_an_mlflow_export_names_the_export(
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    move = shutil.move
+
+    def full(source: Path, target: Path) -> None:
+        if Path(target).name == "model" and tmp_path in Path(target).parents:
+            error = OSError(errno.ENOSPC, "No space left on device")
+            raise shutil.Error([("from", "to", str(error))])
+        move(source, target)
+
+    monkeypatch.setattr(shutil, "move", full)
     assert exports(run, tmp_path / "model", "--format", "mlflow") == 1
     assert_full_disk_is_told(tmp_path, capsys)
 
@@ -283,6 +326,9 @@ WRONG = {
         "--force: json holds no complete export: JSONDecodeError: ",
     ),
     "link": (["RUN", "link", "--force"], 2, "link is not an export of mtl-cli"),
+    "no_run_name": (["", "new"], 2, "argument RUN: '' names no file or folder; give"),
+    "no_name": (["RUN", ""], 2, "argument TARGET: '' names no file or folder; give"),
+    "verify_no_name": (["--verify", ""], 2, "argument --verify: '' names no file or"),
     "parent": (["RUN", "new/.."], 2, "'new/..' does not end in a name; give the name"),
     "in_run": (["RUN", "link_to_run/plots/x"], 2, "x lies in the folder of the run; "),
     "format": (["RUN", "new", "--format", "saved"], 2, "did you mean saved_model?"),

@@ -343,6 +343,7 @@ WRONG = {
         2,
         "holds no complete model; name one of its runs: run\n",
     ),
+    "no_run_name": (["", "TEST", "-o", "o.csv"], 2, "argument RUN: '' names no file"),
     "no_table": (["RUN", "none.csv", "-o", "o.csv"], 2, "no file 'none.csv'"),
     "no_name": (["RUN", "", "-o", "o.csv"], 2, "TABLE: '' names no file; give the"),
     "no_output": (["RUN", "TEST"], 2, "the following arguments are required: -o"),

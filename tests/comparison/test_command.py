@@ -428,6 +428,14 @@ def test_folders_that_cannot_be_read_are_left_out_with_one_warning(
     )
 
 
+def test_unfinished_run_of_a_killed_command_is_no_run(sweep: Path) -> None:
+    before = find_runs.find_folders(sweep)
+    unfinished = sweep / ".tmp-a1b2" / "ensemble"
+    unfinished.mkdir(parents=True)
+    (unfinished / "status.json").write_text('{"status": "running"}')
+    assert find_runs.find_folders(sweep) == before
+
+
 def test_runs_are_found_however_deep_their_folder_lies(
     tmp_path: Path, little_recursion: None
 ) -> None:
@@ -468,8 +476,10 @@ def test_warnings_name_failed_runs_and_different_data_code_or_seeds(
     about = json.loads((sweep / "8" / "environment.json").read_text())
     changed = {"data_hash": "d1", "git_commit": "beef", "versions": {"keras": "3"}}
     changed["plugins"] = {"models.ple": "f1", "encoders.wide": "e0"}
+    changed["pretrained"] = {"v.npy": "f1", "v.txt": "e0"}
     (sweep / "8" / "environment.json").write_text(json.dumps(about | changed))
     other = {"plugins": {"models.ple": "f0", "encoders.wide": "e0"}}
+    other["pretrained"] = {"v.npy": "f0", "v.txt": "e0"}
     (sweep / "7" / "environment.json").write_text(json.dumps(about | other))
     (sweep / "1" / "metrics.json").write_text('{"test": ')
     warned = compared(capsys, sweep)["warnings"]
@@ -479,6 +489,8 @@ def test_warnings_name_failed_runs_and_different_data_code_or_seeds(
         "these configurations used another commit than shared_bottom seed 1: ple",
         "used other package versions than shared_bottom seed 1: ple",
         "the code of the plugins of these options differs between the runs: models.ple",
+        "the content of these files of pretrained vectors differs between the runs: "
+        "v.npy",
         "metrics.json is damaged",
         "the configurations have different seeds (2 to 3 each)",
     ):

@@ -1,5 +1,6 @@
 """`mtl-compare` where runs, scores or its own output are not as they should be."""
 
+import errno
 import io
 import json
 import os
@@ -16,7 +17,7 @@ import pytest
 from helpers.planted_runs import auc, compared, write_run, write_sweep
 from rich.console import Console
 
-from mtl_cli.cli.compare import arguments, compare
+from mtl_cli.cli.compare import arguments, compare, main
 from mtl_cli.comparison.compare_datasets import Question, compare_datasets
 from mtl_cli.comparison.find_runs import read_runs
 from mtl_cli.comparison.leaderboard import write_leaderboard
@@ -294,9 +295,27 @@ def test_output_in_ascii_replaces_other_characters(sweep: Path) -> None:
 def test_unwritable_page_is_an_error_before_anything_is_printed(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(ConfigError, match="--html: cannot write"):
+    with pytest.raises(ConfigError, match=r"--html: the folder .* cannot be written"):
         compare(arguments([str(sweep), "--html", str(sweep / "no" / "x.html")]))
     assert capsys.readouterr().out == ""
+
+
+def test_page_on_a_full_disk_is_a_failure_below_the_comparison(
+    sweep: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    page = sweep / "page.html"
+    assert main([str(sweep), "--html", str(page)]) == 1
+    out, err = capsys.readouterr()
+    assert "ple is better than shared_bottom" in " ".join(out.split())
+    assert err == (
+        f"mtl-compare: error: cannot write {page}: No space left on device; mend that, "
+        "and run the command again\n"
+    )
+    assert not page.exists()
 
 
 def test_no_number_is_cut_on_a_narrow_terminal(sweep: Path) -> None:

@@ -11,6 +11,7 @@ from mtl_cli.comparison.intervals import Interval
 from mtl_cli.comparison.page import verdict_class
 from mtl_cli.comparison.results import DatasetComparison
 from mtl_cli.comparison.table import task_cells
+from mtl_cli.comparison.task import Score, Task
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,28 @@ def test_difference_to_the_twin_has_its_verdict_only_if_it_is_real(
         interval=Interval(0.8, 0.01, 3), differences={"single_task": to_twin}
     )
     assert task_cells(task, score)[2:] == ["baseline", cell]
+
+
+@pytest.mark.parametrize(
+    ("mean", "half_width", "cell"),
+    [
+        (0.92635, 0.00053, "0.92635 ±0.00053"),
+        (0.92635, 1.2e-8, "0.926350000 ±0.000000012"),  # was ±0.000000
+        (4.2e-7, 1.2e-8, "0.000000420 ±0.000000012"),  # was 0.000000 ±0.000000
+        (0.92635, 1e-17, "0.926350000 ±0.000000000"),
+        (12345.678, 53.0, "12,346 ±53"),
+        (0.92635, None, "0.9264"),
+        (0.0012345, None, "0.0012"),
+        (4.2e-7, None, "0.000000420"),
+        (0.0, None, "0.0000"),
+    ],
+)
+def test_score_is_shown_to_the_second_digit_of_its_interval(
+    mean: float, half_width: float | None, cell: str
+) -> None:
+    score = Score(Configuration({}, []), {}, Interval(mean, half_width, 3))
+    task = Task("spent", "mse", -1, [score])
+    assert task_cells(task, score)[0] == cell
 
 
 def test_heading_of_a_single_configuration_is_in_the_singular() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers.commands import refused, run_cold
 
-from mtl_cli.core.command_line import OUT_OF_MEMORY, Parser, run_command
+from mtl_cli.core.command_line import OUT_OF_MEMORY, Parser, nonempty_path, run_command
 from mtl_cli.core.errors import ConfigError
 
 NOT_UTF8 = os.fsdecode(b"\xff.csv")
@@ -50,6 +50,18 @@ def test_only_the_name_of_an_unknown_flag_is_compared(
     parser.add_argument("--label")
     with pytest.raises(ConfigError, match=re.escape(message)):
         parser.parse_args(arguments)
+
+
+def test_empty_name_of_a_folder_is_not_the_current_folder() -> None:
+    parser = Parser(prog="mtl-some")
+    parser.add_argument("run", metavar="RUN", type=nonempty_path)
+    parser.add_plugins_flag()
+    assert parser.parse_args(["."]).run == Path(".")
+    message = "'' names no file or folder; give a path; see mtl-some --help"
+    with pytest.raises(ConfigError, match=f"^argument RUN: {message}$"):
+        parser.parse_args([""])
+    with pytest.raises(ConfigError, match=f"^argument --plugins: {message}$"):
+        parser.parse_args([".", "--plugins", ""])
 
 
 def test_path_that_the_system_refuses_ends_in_one_line(

@@ -263,16 +263,27 @@ CELLS = {
         "dataset.train: {file} is not text in UTF-8; save the file as UTF-8; if it "
         "comes from Windows or is Latin-1: iconv",
     ),
-    "utf_16": (text().encode("utf-16"), "{file} is not text in UTF-8; save the file"),
-    "utf_16_without_mark": (
-        text().encode("utf-16-le"),
-        "{file} is not text in UTF-8; save",
+    "utf_16": (
+        text(header="größe,age,buy").encode("utf-16"),
+        "dataset.train: {file} is not text in UTF-8; save the file as UTF-8: iconv -f "
+        "utf-16 -t utf-8 FILE > utf8.csv\n",
     ),
+    "utf_16_without_mark": (text().encode("utf-16-le"), ": iconv -f utf-16le -t utf-8"),
+    "utf_16_big_endian": (text().encode("utf-16-be"), ": iconv -f utf-16be -t utf-8 F"),
     "nul_bytes": (b"\0" * 500, "dataset.train: {file} is not text in UTF-8; save the"),
     "header_alone": (HEADER, "dataset.train: {file} has a header but no rows\n"),
     "empty": (b"", "dataset.train: cannot read {file}: Empty CSV file; check that"),
     "blank_lines": (b"\n\n\n", "dataset.train: cannot read {file}: Empty CSV file"),
 }
+
+
+def test_header_that_is_cut_off_is_named(tmp_path, monkeypatch):
+    file = tmp_path / "train.csv"
+    file.write_text(text(header="größe,age,buy"))
+    # The first three bytes end within the letter ö, which has two bytes.
+    monkeypatch.setattr(csv_file, "HEADER_BYTES", 3)
+    expected = f"dataset.train: {file} has a first line that is longer than 0 MiB;"
+    assert_refused(expected, file)
 
 
 @pytest.mark.parametrize(("name", "chunks"), read_both_ways(CELLS), indirect=["chunks"])
@@ -465,10 +476,10 @@ COLUMNS = {
         {"tasks": {"plan": {"label": "x", "kind": "binary", "positive": "yes"}}},
     ),
     "positive_that_is_held_out": (
-        column(["free", "gold"], {40: "Gold"}),
-        "dataset.tasks.plan: no training row holds 'Gold' in column 'x'; correct",
+        column(["free", "gold"], {40: "platinum"}),
+        "dataset.tasks.plan: no training row holds 'platinum' in column 'x'; correct",
         {
-            "tasks": {"plan": {"label": "x", "kind": "binary", "positive": "Gold"}},
+            "tasks": {"plan": {"label": "x", "kind": "binary", "positive": "platinum"}},
             "valid_fraction": 0.2,
             "split_by": "order",
         },
@@ -1173,6 +1184,21 @@ def test_file_of_another_format_than_its_ending_says(name, tmp_path):
         write(GOOD, source)
     source.rename(file)
     assert_refused(f"dataset.train: {expected}".replace(FILE, str(file)), file)
+
+
+def test_feather_file_of_version_1_is_named(tmp_path):
+    file = tmp_path / "train.feather"
+    file.write_bytes(b"FEA1" + bytes(100) + b"FEA1")
+    expected = f"dataset.train: {file} is a Feather file of version 1; write it again"
+    assert_refused(expected, file)
+
+
+def test_stream_that_is_named_as_a_file_is_named(tmp_path):
+    file = tmp_path / "train.arrow"
+    with pa.ipc.new_stream(file, GOOD.schema) as writer:
+        writer.write_table(GOOD)
+    expected = f"dataset.train: {file} is an Arrow stream, not an Arrow file; write it"
+    assert_refused(expected, file)
 
 
 def test_format_that_is_not_the_files(tmp_path):

@@ -441,7 +441,7 @@ def test_all_values_of_lists_count_for_unseen_values_and_drift(tmp_path):
     train, test = lists(TRAIN, "b"), lists(TEST, "b")
     found = report_of(tmp_path, features, train=train, test=test)["features"]["tags"]
     assert found["unseen"] == {"train": 0, "test": 0}
-    counts = [0, TRAIN // 2, TRAIN // 2, 0]
+    counts = [TRAIN // 2, TRAIN // 2, TRAIN // 2, 0]  # half of the lists are empty
     assert found["buckets"]["ids"] == [0, 1, 2]
     assert found["buckets"]["counts"] == counts
     assert found["drift"]["test"] < 0.01
@@ -449,6 +449,12 @@ def test_all_values_of_lists_count_for_unseen_values_and_drift(tmp_path):
     found = report_of(tmp_path, features, train=train, test=test)["features"]["tags"]
     assert found["unseen"] == {"train": 0, "test": 0.5}
     assert found["drift"]["test"] > 1
+    for num_empty in (600, TEST):  # of test rows; half of the training rows are empty
+        test = lists(TEST, "b")["tags"]
+        test[:num_empty] = [[]] * num_empty
+        test = {"tags": pa.array(test, pa.list_(pa.string()))}
+        found = report_of(tmp_path, features, train=train, test=test)["features"]
+        assert found["tags"]["drift"]["test"] > 0.25
 
 
 def test_empty_cells_are_missing_and_not_unseen(tmp_path):
@@ -470,6 +476,70 @@ def test_empty_cells_are_missing_and_not_unseen(tmp_path):
         lacking = LACKING.format(split="test")
         (told,) = (text for text in found["findings"] if text.startswith(lacking))
         assert f"{name} ({empty:.0%})" in told and f"both ({empty:.0%})" in told
+
+
+def test_report_of_one_table_is_that_of_a_file_for_each_split(tmp_path):
+    # Empty cells were counted by table, so those of held-out rows caused no warning.
+    columns = {name: list(x) for name, x in clean(TRAIN, 0).items()}
+    for i in range(1700, TRAIN, 3):
+        columns["shop"][i] = columns["price"][i] = None
+    rows = {"train": (0, 1400), "valid": (1400, 1700), "test": (1700, TRAIN)}
+    files = {}
+    for split, (start, end) in rows.items():
+        part = {name: x[start:end] for name, x in columns.items()}
+        files[split] = str(parquet(tmp_path, part, f"{split}.parquet"))
+    features = FEATURES | {"price": FEATURES["price"] | {"missing": "mean"}}
+    held_out = {"valid_fraction": 0.15, "test_fraction": 0.15, "split_by": "order"}
+    table = parquet(tmp_path, columns, "all.parquet")
+    report = loaded(table, features, TASKS, **held_out).report
+    assert report == loaded(features=features, tasks=TASKS, **files).report
+    missing = report["features"]["price"]["missing"]
+    assert missing == {"train": 0, "valid": 0, "test": 1 / 3}
+    lacking = LACKING.format(split="test")
+    assert report["findings"] == [f"{lacking}: shop (33%), both (33%), price (33%)"]
+
+
+def drift_of_numbers(folder, feature, num_empty, num_outliers=0):
+    """The drift of random numbers to test rows, some of them empty or unseen."""
+
+    def columns(rows, seed):
+        numbers = np.random.default_rng(seed).integers(0, 200, rows).tolist()
+        return {"number": numbers, "one": [1] * rows}
+
+    train, test = columns(TRAIN, 0), columns(TEST, 1)
+    changed = [None] * num_empty + [5000] * num_outliers
+    test["number"][: len(changed)] = changed
+    features = {"changed": feature, "price": FEATURES["price"]}
+    if feature["kind"] != "cross":
+        train["changed"], test["changed"] = train["number"], test["number"]
+    found = report_of(folder, features, train=train, test=test)
+    return found["features"]["changed"]["drift"]["test"]
+
+
+BUCKETIZED = {"kind": "bucketized", "num_buckets": 200, "missing": "bucket"}
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [
+        {"kind": "sparse"},
+        {"kind": "hashed", "num_buckets": 500},
+        {"kind": "cross", "columns": ["number", "one"]},
+        {"kind": "cross", "columns": ["number", "one"], "num_buckets": 500},
+        BUCKETIZED,
+    ],
+    ids=str,
+)
+def test_more_empty_cells_are_drift(tmp_path, feature):
+    # They were taken for unseen values in place of rare ids.
+    assert drift_of_numbers(tmp_path, feature, num_empty=0) < 0.05
+    assert drift_of_numbers(tmp_path, feature, num_empty=90) > 0.25
+
+
+def test_numbers_outside_the_range_do_not_hide_empty_cells(tmp_path):
+    empty = drift_of_numbers(tmp_path, BUCKETIZED, num_empty=90)
+    both = drift_of_numbers(tmp_path, BUCKETIZED, num_empty=90, num_outliers=90)
+    assert both > empty
 
 
 def test_empty_lists_are_missing_in_every_format(tmp_path):

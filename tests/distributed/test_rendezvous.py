@@ -100,11 +100,13 @@ def test_rendezvous_of_different_runs_fails_in_every_process():
     errors = rendezvous_errors(
         same_environment(),
         same_environment(),
-        same_environment(data_hash="x", versions={"keras": "4"}),
+        same_environment(
+            data_hash="x", versions={"keras": "4"}, pretrained={"v.npy": "y"}
+        ),
     )
     assert errors == 3 * [
-        "trainer.strategy: worker 2 and the chief differ in the data and the versions "
-        "of packages; all machines need the same"
+        "trainer.strategy: worker 2 and the chief differ in the data and the "
+        "pretrained vectors and the versions of packages; all machines need the same"
     ]
 
 

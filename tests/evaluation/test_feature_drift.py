@@ -1,6 +1,7 @@
 """Which features count as drifted, and which fraction of their cells is empty."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from helpers.planted_data import loaded, parquet
 
 from mtl_cli.data.table import Table
 from mtl_cli.evaluation.feature_drift import (
@@ -15,6 +17,7 @@ from mtl_cli.evaluation.feature_drift import (
     has_drifted,
     read_distribution,
 )
+from mtl_cli.features.sparse import Sparse
 
 
 def encoded_rows(num_rows: int) -> Table:
@@ -72,12 +75,14 @@ def test_sampled_row_counts_in_the_psi_for_the_rows_it_stands_for(
     (tmp_path / "data_report.json").write_text(text)
     ids = np.repeat([1, 2], 10)
     features: Any = SimpleNamespace(
-        by_name={"shop": None}, all_values=lambda encoded, name: (ids, np.arange(20))
+        by_name={"shop": Sparse(kind="sparse")},
+        all_values=lambda encoded, name: (ids, np.arange(20)),
     )
     labels = {"click": np.repeat([1.0, 0.0], 10)}
     log_rates = {"click": np.log(np.full(20, 0.25))}
     feature_counts = FeatureCounts(features, tmp_path)
-    feature_counts.add(Table({}, labels, weights={}, log_rates=log_rates))
+    rows = replace(encoded_rows(20), labels=labels, log_rates=log_rates)
+    feature_counts.add(rows)
     assert feature_counts.drift()[0]["psi"] == pytest.approx(0, abs=1e-6)
 
 
@@ -119,6 +124,39 @@ def test_unseen_values_of_the_run_are_those_of_its_test_rows(tmp_path: Path) -> 
     }
     text = json.dumps({"features": {"shop": report}})
     (tmp_path / "data_report.json").write_text(text)
-    features: Any = SimpleNamespace(by_name={"shop": None})
+    features: Any = SimpleNamespace(by_name={"shop": Sparse(kind="sparse")})
     (record,) = FeatureCounts(features, tmp_path).drift()
     assert (record["trained_missing"], record["run_unseen"]) == (0.1, 0.4)
+
+
+def test_drift_of_the_validation_rows_is_that_of_the_data_report(
+    tmp_path: Path,
+) -> None:
+    # With or without the cells of the rows, unseen values excuse themselves alone.
+    random = np.random.default_rng(0)
+    numbers = random.integers(0, 300, 3000)
+    numbers[2500:] += 30
+    is_empty = (np.arange(3000) >= 2500) & (np.arange(3000) % 10 == 0)
+    cells = pa.array(numbers, mask=is_empty)
+    columns = dict.fromkeys(["user", "shop", "price"], cells)
+    rows = pa.table(columns | {"click": random.integers(0, 2, 3000)})
+    features = {
+        "user": {"kind": "sparse"},
+        "shop": {"kind": "hashed", "num_buckets": 500},
+        "price": {"kind": "bucketized", "num_buckets": 200, "missing": "bucket"},
+    }
+    tasks = {"click": {"kind": "binary", "label": "click"}}
+    files = {
+        split: str(parquet(tmp_path, table, f"{split}.parquet"))
+        for split, table in (("train", rows[:2500]), ("valid", rows[2500:]))
+    }
+    data = loaded(features=features, tasks=tasks, **files)
+    (tmp_path / "data_report.json").write_text(json.dumps(data.report))
+    valid = data.splits["valid"].read(0, 500)
+    for raw_rows in (None, rows[2500:]):
+        feature_counts = FeatureCounts(data.features, tmp_path)
+        feature_counts.add(valid, raw_rows)
+        for record in feature_counts.drift():
+            recorded = data.report["features"][record["name"]]
+            assert recorded["missing"]["valid"] == 0.1
+            assert record["psi"] == recorded["drift"]["valid"] > 0.1

@@ -9,6 +9,8 @@ from helpers.planted_data import config, loaded, parquet, run_in, values
 from mtl_cli.columns.layout import EmbeddingTable
 from mtl_cli.core import tensorflow_runtime
 from mtl_cli.core.errors import DataError
+from mtl_cli.core.other_files import read_json_object
+from mtl_cli.core.written_files import sha256
 from mtl_cli.features.base import Pretrained
 from mtl_cli.features.sequence import Sequence
 from mtl_cli.network import pretrained
@@ -111,6 +113,9 @@ def test_frozen_table_does_not_move_in_training_and_others_do(tmp_path, frozen):
     start, _, data = networks_with_and_without_vectors(chosen)
     if frozen:  # as `mtl-train` does it, and from what it saves
         run_in(tmp_path / "run", chosen)
+        environment = read_json_object(tmp_path / "run" / "environment.json")
+        files = [tmp_path / name for name in ("vectors.npy", "ids.txt")]
+        assert environment["pretrained"] == {str(f): sha256(f) for f in files}
         network = saved_model.load(tmp_path / "run").network
     else:
         network, _, _ = networks_with_and_without_vectors(chosen)
@@ -187,6 +192,15 @@ def test_damaged_header_of_vectors_is_reported(tmp_path, intact, damaged):
     path.write_bytes(path.read_bytes().replace(intact, damaged, 1))
     with pytest.raises(DataError, match=r"^pretrained\.vectors: cannot read "):
         pretrained.read_vectors("pretrained.vectors", str(path))
+
+
+@pytest.mark.parametrize("key", ["vectors", "ids"])
+@pytest.mark.parametrize("path", ["nowhere/file", "/proc/self/environ"])
+def test_file_that_cannot_be_hashed_is_reported(tmp_path, key, path):
+    keys = data_set_with_vectors(tmp_path)
+    keys["features"]["item"]["pretrained"][key] = path
+    with pytest.raises(DataError, match=rf"pretrained\.{key}: cannot read {path}"):
+        pretrained.file_hashes(config(keys))
 
 
 def test_wrong_vectors_are_refused_before_training(tmp_path):

@@ -473,7 +473,7 @@ def test_kind_of_several_predictions_ends_its_run_even_if_its_plots_fail(
         assert (start / name / "report.html").exists()
         warning = (
             "warning: the run has no plots of visits: IndexError: one too far; the "
-            "model and the scores are complete; the traceback is in undrawn/train.log"
+            "model and the scores are complete; the traceback is in its train.log"
         )
         assert (warning in " ".join(told.stdout.split())) == bool(end)
 

@@ -1,7 +1,11 @@
 """Runs of several seeds become one model, in a folder like that of a run."""
 
+import errno
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +21,12 @@ from mtl_cli.cli import compare as command
 from mtl_cli.config.check import check
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import StartFrom
-from mtl_cli.core.errors import ConfigError, DataError, MtlError
+from mtl_cli.core import atomic_write, signals
+from mtl_cli.core.errors import ConfigError, DataError, MtlError, WriteError
 from mtl_cli.core.run_status import MODEL_CHECKSUMS
 from mtl_cli.exports._weights_tensors import named_weights
 from mtl_cli.metrics.log_loss import log_loss
+from mtl_cli.runs import ensemble as runs_ensemble
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.earlier_run import read_earlier_run
 from mtl_cli.runs.ensemble import write_ensemble
@@ -160,6 +166,11 @@ def test_runs_that_differ_in_more_than_the_seed_are_refused(
             "plugins.models.own is None in .* and 'other' in",
         ),
         (
+            "environment.json",
+            {"pretrained": {"v.npy": "other"}},
+            "pretrained.v.npy is None in .* and 'other' in",
+        ),
+        (
             "model/learnt.json",
             {"labels": {"amount": {"mean": 9.0, "deviation": 1.0}}},
             "labels.amount is ",
@@ -205,6 +216,74 @@ def test_changed_data_and_taken_folders_are_refused(
         (copy / MODEL_CHECKSUMS).unlink()
     with pytest.raises(DataError, match="has changed since the run was trained"):
         write_ensemble(copies, tmp_path / "target")
+
+
+def test_full_disk_names_the_ensemble_and_leaves_nothing(
+    sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = atomic_write.sync
+
+    def full(path: Path) -> None:
+        if path.name.endswith("metrics.json"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(path)
+
+    monkeypatch.setattr(atomic_write, "sync", full)
+    target = tmp_path / "ensemble"
+    with pytest.raises(WriteError) as raised:
+        write_ensemble(seeds_of(sweep), target)
+    assert str(raised.value) == (
+        f"cannot write {target}: No space left on device; mend that, and run the "
+        "command again"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_stopped_command_leaves_no_ensemble(
+    sweep: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: Any) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(runs_ensemble, "save_and_score", stopped)
+    handlers = {n: signal.getsignal(n) for n in signals.SIGNALS}
+    try:
+        code = command.main([str(sweep / "runs"), "--ensemble"])
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert code == 143
+    assert capsys.readouterr().err.endswith("error: stopped by SIGTERM\n")
+    assert sorted(p.name for p in (sweep / "runs").iterdir()) == ["seed=1", "seed=2"]
+
+
+KILLED_COMMAND = """
+import os, signal
+from mtl_cli.runs import ensemble
+ensemble.save_and_score = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+from mtl_cli.cli.compare import command
+command()
+"""
+
+
+@pytest.mark.slow
+def test_killed_command_may_run_again(
+    sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = shutil.copytree(sweep / "runs", tmp_path / "runs")
+    arguments = [str(runs), "--ensemble"]
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLED_COMMAND, *arguments], check=False
+    )
+    assert ended.returncode == -signal.SIGKILL
+    (unfinished,) = runs.glob(".tmp-*")
+    assert read_json(unfinished / "ensemble" / "status.json")["status"] == "running"
+    condition = ["--fail-if", "test.click.auc<0"]
+    assert command.compare(command.arguments([str(runs), *condition])) == 0
+    assert "killed" not in "".join(capsys.readouterr())
+    assert command.compare(command.arguments(arguments)) == 0
+    assert read_json(runs / "ensemble" / "status.json")["status"] == "done"
+    assert not (runs / "ensemble" / ".lock").exists()
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.run_status import status_of
 from mtl_cli.data.load import hash_rows, load
 from mtl_cli.network.build import build
+from mtl_cli.network.pretrained import file_hashes
 from mtl_cli.runs import execution, resume
 from mtl_cli.runs.provenance import config_hash, plugin_hashes
 from mtl_cli.training import checkpoint
@@ -386,6 +387,14 @@ def placed(configured, path, status, **record):
     return path
 
 
+def assert_goes_on(configured, run, status):
+    """Asserts that a command resumes a run in its folder, or finds it done."""
+    start = resume.choose_start(configured, run, False)
+    assert (start is None) == (status == "done")
+    if start is not None:
+        start.run_folder.release()
+
+
 def test_empty_folder_starts_whatever_resume_says_but_must(file, tmp_path):
     for word in ("auto", "never"):
         start = resume.choose_start(
@@ -532,10 +541,7 @@ def test_changed_plugin_is_refused(status, file, tmp_path):
         (run / "environment.json").write_text(json.dumps(record))
         (tmp_path / "plugin" / ".tool").mkdir()
         (tmp_path / "plugin" / ".tool" / "other.py").write_text("x = 1\n")
-        start = resume.choose_start(configured, run, False)
-        assert (start is None) == (status == "done")
-        if start is not None:
-            start.run_folder.release()
+        assert_goes_on(configured, run, status)
         plugin.write_text(code + "    number = 2\n")
         changed = "already: the code of the plugin of models.twin has changed since"
         with pytest.raises(ConfigError, match=changed):
@@ -543,6 +549,26 @@ def test_changed_plugin_is_refused(status, file, tmp_path):
         assert resume.start_beside(configured, tmp_path / "new") is None
     finally:
         plugins.use_folders([])
+
+
+@pytest.mark.parametrize("status", ["running", "done"])
+@pytest.mark.parametrize("name", ["vectors.npy", "ids.txt"])
+def test_changed_pretrained_vectors_are_refused(status, name, file, tmp_path):
+    paths = {key.split(".")[0]: tmp_path / key for key in ("vectors.npy", "ids.txt")}
+    np.save(paths["vectors"], np.zeros((2, 4), "float32"))
+    paths["ids"].write_text("1\n2\n")
+    keys = {"pretrained": {key: str(path) for key, path in paths.items()}}
+    user = FEATURES["user"] | keys
+    configured = config(values(file, FEATURES | {"user": user}, TASKS))
+    hashes = file_hashes(configured)
+    run = placed(configured, written(tmp_path / "run", 1), status, pretrained=hashes)
+    unrecorded = placed(configured, written(tmp_path / "unrecorded", 1), status)
+    assert_goes_on(configured, run, status)
+    (tmp_path / name).write_bytes((tmp_path / name).read_bytes() + b"3")
+    changed = f"the pretrained vectors have changed since this run began: .*{name};"
+    with pytest.raises(ConfigError, match=changed):
+        resume.choose_start(configured, run, False)
+    assert_goes_on(configured, unrecorded, status)
 
 
 def test_never_refuses_a_folder_that_holds_a_run(file, tmp_path):

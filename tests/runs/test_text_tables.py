@@ -49,8 +49,21 @@ def test_many_features_fill_one_screen(
     assert (more in out) == (features > shown)
 
 
-def test_small_metric_below_zero_has_no_sign() -> None:
-    assert [format_metric(x) for x in (-0.00004, -0.00006)] == ["0.0000", "-0.0001"]
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (0.0, "0.0000"),
+        (-0.0, "0.0000"),
+        (4.2e-5, "4.20e-05"),  # was 0.0000
+        (-0.00042, "-0.000420"),
+        (0.001, "0.0010"),
+        (999.99996, "1000.0000"),
+        (12345.678, "12,345.7"),
+    ],
+)
+def test_small_metric_keeps_three_digits(value: float | None, text: str) -> None:
+    assert format_metric(value) == text
 
 
 @pytest.mark.parametrize(
@@ -66,4 +79,21 @@ def test_interval_that_does_not_lie_around_its_metric_is_shown_by_its_ends(
     value: float, text: str
 ) -> None:
     metric = {"value": value, "low": 0.02, "high": 0.04}
+    assert text_with_interval(metric) == text
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ((0.9, 0.8997, 0.9003), "0.9000 ±0.0003"),
+        ((-0.00001, -0.1, 0.1), "0.0000 ±0.1000"),
+        ((1234.5, 1230.5, 1238.5), "1,234.5 ±4.0"),
+        ((4.2e-5, 4.1e-5, 4.3e-5), "4.20e-05 ±1.00e-06"),
+        ((4.2e-5, 1e-6, 4.3e-5), "4.20e-05 (1.00e-06 to 4.30e-05)"),
+    ],
+)
+def test_largest_number_decides_about_the_digits_of_an_interval(
+    numbers: tuple[float, ...], text: str
+) -> None:
+    metric = dict(zip(("value", "low", "high"), numbers, strict=True))
     assert text_with_interval(metric) == text

@@ -20,6 +20,7 @@ from optuna.storages import _rdb  # noqa: E402
 from optuna.storages._rdb.models import TrialSystemAttributeModel  # noqa: E402
 from sqlalchemy.engine import make_url  # noqa: E402
 
+from mtl_cli.config.monitor import monitored_metrics  # noqa: E402
 from mtl_cli.core.errors import (  # noqa: E402
     CompleteGridError,
     ConfigError,
@@ -28,6 +29,7 @@ from mtl_cli.core.errors import (  # noqa: E402
     StorageError,
 )
 from mtl_cli.core.paths import conf_folder  # noqa: E402
+from mtl_cli.heads.base import Output  # noqa: E402
 from mtl_cli.sweep import heartbeat, optuna_search, search_storage  # noqa: E402
 from mtl_cli.sweep.check_search import (  # noqa: E402
     check_earlier_values,
@@ -46,6 +48,7 @@ from mtl_cli.sweep.search_database import (  # noqa: E402
 )
 from mtl_cli.sweep.search_measure import check_measure, measure_of_search  # noqa: E402
 from mtl_cli.sweep.search_storage import CUT_OFF_ATTRIBUTE, SearchStorage, sampler_seed  # noqa: E402
+from mtl_cli.tasks.binary import Binary  # noqa: E402
 
 ANOTHER_DATABASE = (
     "take a database that Optuna has made and that you may write to, or use a new "
@@ -298,18 +301,29 @@ def test_resumed_search_names_the_best_of_all_trials(
     config = search_in(tmp_path / "optuna.db", n_trials=2, sampler={})
     search = optuna_search.open_study(config)
     assert not optuna_search.continue_study(config.hydra.sweeper, search)
-    assert optuna_search.best_trial_message() == ""
+    assert optuna_search.best_trial_message([]) == ""
     space = {"++dataset.rate": optuna.distributions.UniformDistribution(0.0, 0.5)}
     search.enqueue_trial({"++dataset.rate": 0.25})
-    search.tell(search.ask(space), 0.8)
+    search.tell(search.ask(space), -0.2)
     assert not optuna_search.continue_study(config.hydra.sweeper, search)
-    search.tell(search.ask(space), 0.5)  # the trial of this start
-    assert optuna_search.best_trial_message() == (
-        "trials of earlier starts are not in the table but in leaderboard.csv; the "
-        "best of all trials has the objective 0.8000: dataset.rate=0.25"
-    )
+    search.tell(search.ask(space), -0.5)  # the trial of this start
+    click = Output("click", "click", Binary(label="click"))
+    buy = Output("buy", "buy", Binary(label="buy", metrics=["log_loss"]))
+    for metrics, score in [
+        # The objective of a metric for which lower is better is negated.
+        (
+            monitored_metrics("auto", [click]),
+            "trainer.monitor (click ne, lower is better) 0.2000",
+        ),
+        (monitored_metrics("buy", [click, buy]), "buy log loss 0.2000"),
+        ([], "the objective -0.2000"),
+    ]:
+        assert optuna_search.best_trial_message(metrics) == (
+            "trials of earlier starts are not in the table but in leaderboard.csv; the "
+            f"best of all trials has {score}: dataset.rate=0.25"
+        )
     monkeypatch.setattr(optuna_search.resumed_study, "_storage", None)
-    assert optuna_search.best_trial_message() == ""
+    assert optuna_search.best_trial_message([]) == ""
 
 
 def tell_failure(search: Any, trial: Any, error: Exception) -> None:
@@ -520,7 +534,7 @@ def search_over(*settings: str) -> Iterator[DictConfig]:
 def measure(*settings: str) -> dict[str, str]:
     """Returns the measure of a search with settings of the command line."""
     with search_over(*settings) as config:
-        return measure_of_search(config, settings_by_key(config))
+        return measure_of_search(config, settings_by_key(config))[0]
 
 
 def test_study_takes_no_trials_of_other_rows_in_the_same_file(tmp_path: Path) -> None:

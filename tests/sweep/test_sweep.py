@@ -1171,7 +1171,7 @@ def test_table_has_stopped_before_the_best_trial_is_read_from_the_database(
     monkeypatch.setattr(
         optuna_search,
         "best_trial_message",
-        lambda: f"table has stopped: {table.is_over.is_set()}",
+        lambda metrics: f"table has stopped: {table.is_over.is_set()}",
     )
     with (tmp_path / "lock").open("w") as lock:
         Session(tmp_path, table, lock).close()

@@ -1,5 +1,6 @@
 """Positive values: the labels and the check of the training rows agree."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from helpers.planted_data import declared, outputs
@@ -40,6 +41,19 @@ def test_check_of_positive_values_agrees_with_the_labels(name, value):
     else:
         with pytest.raises(DataError, match="no training row holds"):
             statistics.check()
+
+
+@pytest.mark.parametrize("other", ["Yes", "YES", " yes "])
+def test_other_spelling_of_a_positive_value_is_refused(other):
+    message = (
+        rf"row 3 holds '{other}', another spelling of a value of `positive` "
+        r"\(2 such rows\); add it to the list `positive`, or correct the cell"
+    )
+    cells = pa.chunked_array([["yes", "no"], [other, None, other]])
+    with pytest.raises(DataError, match=message):
+        Binary(label="y", positive="yes").read_labels("y", cells)
+    labels = Binary(label="y", positive=["yes", other]).read_labels("y", cells)
+    np.testing.assert_array_equal(labels, [1, 0, 1, np.nan, 1])
 
 
 def test_null_stands_for_the_usual_loss():
