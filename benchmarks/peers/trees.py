@@ -109,7 +109,11 @@ def scored(model: Any, coded: Coded, rows: Rows, **options: Any) -> dict[str, fl
     """
     fit, y = rows["fit"]
     valid, y_valid = rows["valid"]
-    model.fit(coded(fit), y, eval_set=[(coded(valid), y_valid)], **options)
+    if isinstance(model, lightgbm.LGBMModel):
+        options |= {"eval_X": coded(valid), "eval_y": y_valid}
+    else:
+        options |= {"eval_set": [(coded(valid), y_valid)]}
+    model.fit(coded(fit), y, **options)
     features, label = rows["score"]
     binary = is_binary(y)
     return score(label, predicted(model, coded(features), binary), binary)
