@@ -120,15 +120,18 @@ def propensity_or_request_column(column: ColumnProfile) -> ColumnProposal | None
 
 
 def decimal_column(column: ColumnProfile) -> ColumnProposal | None:
-    """Proposes numbers with decimals as a numeric feature, unless they are ids."""
+    """Proposes numbers with decimals as a numeric feature, unless they are ids.
+
+    pandas writes whole numbers such as 4 as 4.0 if some cells of the column are empty.
+    """
     if column.kind != "decimal":
         return None
-    if suggests_id(column.name) and column.all_whole:
+    if column.all_whole and column.num_distinct > 2 and seems_ids(column):
         warning = (
             f"the ids are {column.arrow_type}, and the texts 4.0 and 4 are two ids; "
             "store the ids as whole numbers"
         )
-        return propose_categories(column, warning=warning)
+        return propose_categories(column, remark_on_ids(column), warning)
     return replace(propose_numbers(column), warning=thousands_warning(column))
 
 
@@ -138,42 +141,55 @@ def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:
     The first line of this table that applies decides:
 
         at most 2 distinct values, or booleans             categories
-        at most 20, and the name suggests an entity        categories
-        at most 20                                         numbers
         mostly unique, and the name suggests no amount     left out
         a number above 2^53                                categories
-        the name suggests ids                              categories
-        the name suggests an amount or a time              numbers
-        the name suggests an entity                        categories, with a remark
-        the numbers repeat as ids do (`repeat_as_ids`)     categories, with a remark
-        otherwise                                          numbers, with a remark
+        ids by the name or the numbers (`seems_ids`)       categories
+        otherwise                                          numbers
 
-    A name such as `item_price` suggests both an entity and an amount.
+    Few distinct values are never left out. If the name decides nothing, a remark names
+    the other reading.
     """
     if column.kind not in ("whole", "boolean"):
         return None
     numbers = column.numbers
-    is_amount = suggests_amount(column.name)
-    may_be_ids = suggests_entity(column.name)
     if numbers is None or column.num_distinct <= 2:
         return propose_categories(column)
-    if column.num_distinct <= MAX_CATEGORIES:
-        # A numeric feature then has one bucket per value.
-        return propose_categories(column) if may_be_ids else propose_numbers(column)
-    if column.mostly_unique and not is_amount:
-        keys = None if may_be_ids else numeric_keys(column)
+    has_few_values = column.num_distinct <= MAX_CATEGORIES
+    is_amount = suggests_amount(column.name)
+    if column.mostly_unique and not is_amount and not has_few_values:
+        keys = None if suggests_entity(column.name) else numeric_keys(column)
         return leave_out(column, "the value differs in nearly every row", keys)
     if np.abs(numbers).max() > MAX_EXACT:
         remark = "numbers above 2^53 are taken for ids, which are kept exact"
         return propose_categories(column, remark)
-    if suggests_id(column.name):
-        return propose_categories(column)
-    if is_amount or suggests_time(column.name):
+    if seems_ids(column):
+        return propose_categories(column, remark_on_ids(column))
+    # A numeric feature of few values has one bucket per value.
+    if is_amount or suggests_time(column.name) or has_few_values:
         return propose_numbers(column)
-    if may_be_ids or repeat_as_ids(column):
-        remark = "taken for ids; if they are amounts, write {kind: piecewise_linear, "
-        return propose_categories(column, f"{remark}num_buckets: 16}}")
     return propose_numbers(column, "taken for amounts; if codes, write {kind: sparse}")
+
+
+def seems_ids(column: ColumnProfile) -> bool:
+    """Whether whole numbers are ids or codes: by the name, or as `repeat_as_ids` says.
+
+    A name such as `item_price` suggests both an entity and an amount: an amount.
+    """
+    if suggests_id(column.name):
+        return True
+    if suggests_amount(column.name) or suggests_time(column.name):
+        return False
+    return suggests_entity(column.name) or repeat_as_ids(column)
+
+
+def remark_on_ids(column: ColumnProfile) -> str:
+    """Names the other reading of ids, if the name does not say that they are ids."""
+    if suggests_id(column.name) or column.num_distinct <= MAX_CATEGORIES:
+        return ""
+    return (
+        "taken for ids; if they are amounts, write {kind: piecewise_linear, "
+        "num_buckets: 16}"
+    )
 
 
 def repeat_as_ids(column: ColumnProfile) -> bool:

@@ -1,16 +1,26 @@
 """Describes columns in a few words, for the comments of the YAML."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from mtl_cli.core.message_text import cut, visible
 from mtl_cli.init.column_profile import MAX_CATEGORIES, ColumnProfile
-from mtl_cli.init.name_hints import suggests_id, suggests_time
+from mtl_cli.init.name_hints import has_word, suggests_id, suggests_time
 from mtl_cli.init.value_kinds import matches
 
 KIND_NAMES = {"whole": "whole numbers", "decimal": "numbers", "boolean": "booleans"}
 MAX_VALUE_LENGTH = 24  # characters
-# A date from 1900 to 2099, such as 20241231.
-DATE_AS_NUMBER = "^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$"
+MONTH_AND_DAY = "(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])"
+HOUR, MINUTE = "([01][0-9]|2[0-3])", "[0-5][0-9]"
+DATE = f"^(19|20)[0-9]{{2}}{MONTH_AND_DAY}"  # from 1900 to 2099
+# {pattern: format} of times that are written as one number, such as 20241231.
+TIMES_AS_NUMBERS = {
+    f"{DATE}$": "%Y%m%d",
+    f"{DATE}{HOUR}$": "%Y%m%d%H",
+    f"{DATE}{HOUR}{MINUTE}$": "%Y%m%d%H%M",
+    f"{DATE}{HOUR}{MINUTE}{MINUTE}$": "%Y%m%d%H%M%S",
+    f"^[0-9]{{2}}{MONTH_AND_DAY}{HOUR}$": "%y%m%d%H",
+}
 
 
 def summarize(column: ColumnProfile) -> str:
@@ -46,25 +56,30 @@ def summarize(column: ColumnProfile) -> str:
 def first_and_last_time(column: ColumnProfile) -> tuple[str, str] | None:
     """Returns the first and the last time as text; None if a column holds no times.
 
-    A column of numbers holds times if its name suggests times, and its numbers are
-    either all dates such as 20241231, or all times from 1989 to 2049, counted since
-    1970 in seconds, milliseconds, microseconds or nanoseconds.
+    A column of numbers holds times if its name suggests times or hours, and its numbers
+    are either all such as 20241231, see `TIMES_AS_NUMBERS`, or all times from 1989 to
+    2049, counted since 1970 in seconds, milliseconds, microseconds or nanoseconds.
     """
     if column.kind == "time":
         times = column.values.to_pylist()
         return min(times), max(times)
     numbers = column.numbers
-    if numbers is None or not suggests_time(column.name):
+    suggests_hours = has_word(column.name, ["hour"])
+    if numbers is None or not (suggests_time(column.name) or suggests_hours):
         return None
     low, high = float(numbers.min()), float(numbers.max())
+    for pattern, time_format in TIMES_AS_NUMBERS.items():
+        if matches(column.values, pattern).all():
+            # The pattern also fits numbers such as 20260231, which are no dates.
+            with suppress(ValueError):
+                ends = [datetime.strptime(f"{x:.0f}", time_format) for x in (low, high)]
+                return ends[0].isoformat(" "), ends[1].isoformat(" ")
     for units_per_second in (1, 1e3, 1e6, 1e9):
         first_second, last_second = low / units_per_second, high / units_per_second
         if first_second >= 6e8 and last_second <= 2.5e9:  # 1989 to 2049
             first = datetime.fromtimestamp(first_second, UTC).isoformat(" ")
             last = datetime.fromtimestamp(last_second, UTC).isoformat(" ")
             return first, last
-    if matches(column.values, DATE_AS_NUMBER).all():
-        return f"{low:.0f}", f"{high:.0f}"
     return None
 
 

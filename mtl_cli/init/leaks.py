@@ -6,6 +6,7 @@
 from dataclasses import replace
 
 import numpy as np
+from scipy.special import bdtr
 
 from mtl_cli.data.univariate_auc import (
     MIN_ROWS_PER_CLASS,
@@ -17,6 +18,8 @@ from mtl_cli.init.column_proposal import ColumnProposal, join_remarks
 from mtl_cli.init.task_proposal import TaskProposal
 
 MAX_CHANCE = 1e-6  # the largest probability that a leak is found by chance
+# The largest number of errors in the data, as a share of the number by chance.
+MAX_EXCEPTIONS = 0.02
 # The smallest mean number of rows per value. With fewer rows, each value may occur with
 # a single label by chance.
 MIN_ROWS_PER_VALUE = 10
@@ -75,8 +78,10 @@ def sign_of_leak(
     For example "is 1 only where click is 1". `name` is the name of the task.
     """
     if task.task_class.BINARY_LABELS:
-        value = positive_only_value(column, task.y)
-        return f"is {value} only where {name} is 1" if value else ""
+        other = positive_only_values(column, task.y)
+        if not other:
+            return ""
+        return f"{other} only where {name} is 1 (with few exceptions or none)"
     if task.task_class.HAS_CLASSES:
         if determines(column, label_codes):
             return f"determines {name}: each of its values occurs with one class only"
@@ -87,25 +92,36 @@ def sign_of_leak(
     return ""
 
 
-def positive_only_value(column: ColumnProfile, y: Array) -> str:
-    """Returns the value, in a column of two values, that only rows with label 1 hold.
+def positive_only_values(column: ColumnProfile, y: Array) -> str:
+    """Describes the values of a column that only rows with label 1 hold.
 
-    For example, if the label is a click, a column of conversions is 1 only in rows with
-    label 1. Returns "" without such a value, or if chance may explain it: n rows all
-    have label 1 with the probability p^n, if p is the share of rows with label 1.
+    For example, if the label is a click, a conversion "is 1" only in rows with label 1,
+    a dwell time "is not 0", and the time of the click "is filled". A few such rows may
+    have label 0, as errors in the data. Returns "" without such values, or if chance
+    may explain them.
     """
-    is_labelled = (column.codes >= 0) & ~np.isnan(y)
-    if column.num_distinct != 2 or not is_labelled.any():
+    is_labelled = ~np.isnan(y)
+    if not is_labelled.any():
         return ""
-    positive_share = y[is_labelled].mean()
-    for code, value in enumerate(column.values):
-        labels = y[is_labelled & (column.codes == code)]
-        if (
-            len(labels) >= MIN_ROWS_PER_CLASS
-            and labels.all()
-            and positive_share ** len(labels) < MAX_CHANCE
-        ):
-            return str(value)
+    codes, y = column.codes[is_labelled], y[is_labelled]
+
+    def have_label_1(rows: Array) -> bool:
+        labels, share_of_0 = y[rows], 1 - y.mean()
+        num_exceptions = int((labels == 0).sum())
+        max_exceptions = MAX_EXCEPTIONS * share_of_0 * len(labels)
+        if len(labels) < MIN_ROWS_PER_CLASS or num_exceptions > max_exceptions:
+            return False
+        return bool(bdtr(num_exceptions, len(labels), share_of_0) < MAX_CHANCE)
+
+    if column.num_missing and have_label_1(codes >= 0):
+        return "is filled"
+    if column.num_distinct == 2:
+        for code, value in enumerate(column.values):
+            if have_label_1(codes == code):
+                return f"is {value}"
+    most_frequent = int(np.argmax(column.counts))
+    if have_label_1((codes >= 0) & (codes != most_frequent)):
+        return f"is not {column.values[most_frequent]}"
     return ""
 
 

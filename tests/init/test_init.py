@@ -486,6 +486,9 @@ def test_times_of_every_form_split_and_are_no_features(run: Run) -> None:
         ts=[int(d.timestamp()) for d in days],
         time_ms=[int(d.timestamp() * 1000) for d in days],
         day=[d.strftime("%Y%m%d") for d in days],
+        minute_ts=[d.strftime("%Y%m%d%H%M") for d in days],
+        log_time=[d.strftime("%Y%m%d%H%M%S") for d in days],
+        hour=[d.strftime("%y%m%d%H") for d in days],  # as in Avazu's logs of clicks
         written=[d.strftime("%d.%m.%Y") for d in days],
         iso=[d.strftime("%Y-%m-%dT%H:%M:%SZ") for d in days],
         postgresql=[d.strftime("%Y-%m-%d %H:%M:%S+00") for d in days],
@@ -495,9 +498,10 @@ def test_times_of_every_form_split_and_are_no_features(run: Run) -> None:
     assert values["split_column"] == "ts"  # births are no events, gaps has gaps
     assert "convert it to an age" in line_of("shop", "birth_date")
     assert "write all dates in the form 2024-12-31" in line_of("shop", "written")
-    for column in ("ts", "time_ms", "iso", "postgresql"):
-        assert "times 2026-01-01" in line_of("shop", column).replace("T", " ")
-    assert "times 20260101 to" in line_of("shop", "day")
+    for column in ("ts", "time_ms", "day", "minute_ts", "log_time", "hour", "iso"):
+        line = line_of("shop", column).replace("T", " ")
+        assert "times 2026-01-01 00:00:00 to" in line
+    assert "times 2026-01-01" in line_of("shop", "postgresql")
 
 
 def test_only_whole_words_of_a_name_suggest_times(run: Run) -> None:
@@ -649,10 +653,19 @@ def test_column_that_follows_a_label_is_warned_of(run: Run) -> None:
     order = click & (np.arange(ROWS) % 12 == 0)
     rare = np.arange(ROWS) == 8  # too rare to tell
     given = {"click": click * 1, "order": order * 1, "rare": rare * 1}
+    given["mistaken"] = order | (np.arange(ROWS) == 5)  # 1 row of label 0
+    given["dwell"] = np.where(order, np.arange(ROWS) % 50 + 1, 0)
+    given["clicked_at"] = [f"page {i % 90}" if order[i] else "" for i in range(ROWS)]
+    given["price"] = np.where(np.arange(ROWS) % 5, 0, np.arange(ROWS) % 50)
     write_csv("shop.csv", **given, even=np.arange(ROWS) % 2)
     assert run("shop.csv", "--task", "click")[0] == 0
-    assert "WARNING: the column is 1 only where click is 1" in line_of("shop", "order")
-    assert "WARNING" not in line_of("shop", "rare") + line_of("shop", "even")
+    warning = "WARNING: the column is {} only where click is 1 (with few exceptions"
+    assert warning.format("1") in line_of("shop", "order")
+    assert warning.format("True") in line_of("shop", "mistaken")
+    assert warning.format("not 0") in line_of("shop", "dwell")
+    assert warning.format("filled") in line_of("shop", "clicked_at")
+    for column in ("rare", "price", "even"):
+        assert "WARNING" not in line_of("shop", column)
 
 
 def test_column_that_limits_a_task_is_no_feature(run: Run) -> None:
@@ -729,6 +742,8 @@ def test_ids_stored_as_decimals_are_the_whole_numbers_that_they_stand_for(
     frame["ad"] = np.arange(ROWS) // 9 % 7
     frame["big_id"] = 2.0**53 + 2.0 * (frame["ad"] + 1)
     frame.to_parquet("shop.parquet")
+    frame["brand"] = frame["user_id"] * 37  # no word for ids, but for things
+    frame["item_price"] = frame["user_id"]
     frame.drop(columns="big_id").to_csv("text.csv", index=False)
     assert run("shop.parquet", "--task", "click")[0] == 0
     assert set(written("shop")["features"]) == {"ad", "user_id"}
@@ -736,6 +751,8 @@ def test_ids_stored_as_decimals_are_the_whole_numbers_that_they_stand_for(
     assert "store the ids as whole numbers or as text" in line_of("shop", "big_id")
     assert run("text.csv", "--task", "click")[0] == 0
     assert "4.0 and 4 are two ids" in line_of("text", "user_id")
+    assert "4.0 and 4 are two ids" in line_of("text", "brand")
+    assert "piecewise_linear" in line_of("text", "item_price")
 
 
 @pytest.mark.parametrize(("dtype", "bits"), [("float32", 24), ("float64", 53)])
