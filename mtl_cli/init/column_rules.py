@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mtl_cli.init.column_profile import MAX_CATEGORIES, Array, ColumnProfile
+from mtl_cli.init.column_profile import MAX_CATEGORIES, ColumnProfile
 from mtl_cli.init.column_proposal import (
     ColumnProposal,
     leave_out,
@@ -34,20 +34,14 @@ from mtl_cli.init.name_hints import (
     suggests_request,
     suggests_time,
 )
+from mtl_cli.init.repeated_numbers import repeat_as_codes, repeat_as_ids
 from mtl_cli.init.text_rules import list_column, text_column
 
 # An id of a user or an item occurs in at least this number of rows on average, an id of
 # a request in fewer.
-MIN_ROWS_PER_ENTITY = 20
+MIN_ROWS_PER_ENTITY = 50
 
 MAX_EXACT = 2**53  # float64 holds all whole numbers up to this number
-# The limits of `repeat_as_ids`.
-MIN_DISTINCT_IDS = 1000
-MIN_ROWS_PER_ID = 5  # on average
-MAX_SHARE_PER_ID = 0.25  # of the cells
-# The limits of `counts_follow_size`.
-MIN_RANGE = 1.5  # numbers in the range for each number that occurs
-MIN_SMOOTHNESS = 3.0
 
 
 def propose_column(column: ColumnProfile) -> ColumnProposal:
@@ -143,7 +137,7 @@ def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:
         at most 2 distinct values, or booleans             categories
         mostly unique, and the name suggests no amount     left out
         a number above 2^53                                categories
-        ids by the name or the numbers (`seems_ids`)       categories
+        ids or codes by name or numbers (`seems_ids`)      categories
         otherwise                                          numbers
 
     Few distinct values are never left out. If the name decides nothing, a remark names
@@ -171,7 +165,7 @@ def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:
 
 
 def seems_ids(column: ColumnProfile) -> bool:
-    """Whether whole numbers are ids or codes: by the name, or as `repeat_as_ids` says.
+    """Whether whole numbers are ids or codes: by the name, or as they repeat.
 
     A name such as `item_price` suggests both an entity and an amount: an amount.
     """
@@ -179,7 +173,9 @@ def seems_ids(column: ColumnProfile) -> bool:
         return True
     if suggests_amount(column.name) or suggests_time(column.name):
         return False
-    return suggests_entity(column.name) or repeat_as_ids(column)
+    return (
+        suggests_entity(column.name) or repeat_as_ids(column) or repeat_as_codes(column)
+    )
 
 
 def remark_on_ids(column: ColumnProfile) -> str:
@@ -190,47 +186,3 @@ def remark_on_ids(column: ColumnProfile) -> str:
         "taken for ids; if they are amounts, write {kind: piecewise_linear, "
         "num_buckets: 16}"
     )
-
-
-def repeat_as_ids(column: ColumnProfile) -> bool:
-    """Whether a column has many distinct whole numbers that repeat as ids do.
-
-    Ids are not negative, and occur several times on average. So do some amounts, but
-    often a single amount, such as 0, fills a large share of the cells; no id does. Or
-    the counts of amounts follow their size.
-    """
-    return bool(
-        column.numbers is not None
-        and column.numbers.min() >= 0
-        and column.num_distinct >= MIN_DISTINCT_IDS
-        and column.num_filled >= MIN_ROWS_PER_ID * column.num_distinct
-        and column.counts.max() < MAX_SHARE_PER_ID * column.num_filled
-        and not counts_follow_size(column.numbers, column.counts)
-    )
-
-
-def counts_follow_size(numbers: Array, counts: Array) -> bool:
-    """Whether numbers of about the same size occur about equally often.
-
-    Amounts do so: 17 votes are about as frequent as 18, but more so than 900. The count
-    of an id says little about the count of the next id. If most numbers of their range
-    occur, they may be ids in the order of their counts.
-
-    Args:
-        numbers: distinct whole numbers.
-        counts: the number of times that each of `numbers` occurs.
-    """
-    if numbers.max() - numbers.min() + 1 < MIN_RANGE * len(numbers):
-        return False
-    of_neighbours = mean_difference(counts[np.argsort(numbers)])
-    of_random_pairs = mean_difference(np.random.default_rng(0).permutation(counts))
-    return of_random_pairs > MIN_SMOOTHNESS * max(1.0, of_neighbours)
-
-
-def mean_difference(counts: Array) -> float:
-    """Returns the mean of (a - b)^2 / (a + b) over the neighbours a and b in an array.
-
-    The mean is about 1 if only chance makes the counts differ.
-    """
-    a, b = counts[:-1], counts[1:]
-    return float(np.mean((a - b) ** 2 / (a + b)))

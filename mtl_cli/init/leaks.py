@@ -17,6 +17,7 @@ from mtl_cli.init.column_profile import Array, ColumnProfile
 from mtl_cli.init.column_proposal import ColumnProposal, join_remarks
 from mtl_cli.init.task_proposal import TaskProposal
 
+HIGH_AUC = 0.95  # features that are known before the prediction seldom reach it
 MAX_CHANCE = 1e-6  # the largest probability that a leak is found by chance
 # The largest number of errors in the data, as a share of the number by chance.
 MAX_EXCEPTIONS = 0.02
@@ -78,10 +79,10 @@ def sign_of_leak(
     For example "is 1 only where click is 1". `name` is the name of the task.
     """
     if task.task_class.BINARY_LABELS:
-        other = positive_only_values(column, task.y)
-        if not other:
-            return ""
-        return f"{other} only where {name} is 1 (with few exceptions or none)"
+        if other := positive_only_values(column, task.y):
+            return f"{other} only where {name} is 1 (with few exceptions or none)"
+        auc = auc_of_column(column, task)
+        return f"alone predicts {name} with AUC {auc:.4f}" if auc > HIGH_AUC else ""
     if task.task_class.HAS_CLASSES:
         if determines(column, label_codes):
             return f"determines {name}: each of its values occurs with one class only"

@@ -16,7 +16,9 @@ def split_words(name: str) -> list[str]:
 ID_WORDS = split_words("id ids uid uuid guid pid aid cid sid gid key hash idx index")
 # Words for codes: values that are no amounts, even if the values are numbers.
 CODE_WORDS = split_words(
-    "code codes zip zipcode postcode sku isbn type category cat kind class"
+    "code codes zip zipcode postcode sku isbn type category cat kind class gender sex "
+    "race ethnicity religion nationality language lang locale channel platform os "
+    "browser carrier segment cluster status department dept"
 )
 # Words for places, industries and occupations: tables often hold their codes.
 PLACE_WORDS = split_words(
@@ -39,21 +41,24 @@ AMOUNT_WORDS = split_words(
     "size score rate ratio pct percent share gain gains loss losses income wage wages "
     "salary revenue cost costs total sum avg mean median min max rank position weight "
     "height width distance views clicks orders purchases likes visits plays comments "
-    "dividends value balance freq"
+    "dividends value balance freq followers fans "
+    "friends subscribers reviews posts shares votes budget amnt stock sales discount "
+    "tax fee tenure year years speed bpm bytes words bitrate fps"
 )
 PERSON_WORDS = split_words("user customer member visitor session uid userid")
 BIRTH_WORDS = split_words("birth birthday birthdate dob born")
 TIME_WORDS = split_words(
     "time times timestamp timestamps stamp date dates datetime epoch birthdate "
-    "unixtime createtime updatetime eventtime update updated lastupdate"
+    "unixtime createtime updatetime eventtime update updated lastupdate created "
+    "creation"
 )
 # Words that suggest times at the end of a name only: `seen_at`, but not `at_home`.
 LAST_TIME_WORDS = split_words("ts at dt day when")
 # Users, items and other things that exist for longer than one visit.
 LASTING_WORDS = sorted({*ENTITY_WORDS, *PERSON_WORDS} - {"session", "query"})
 REQUEST_WORDS = split_words(
-    "request req impression imp log trace event auction bid transaction trx order row "
-    "record exposure pageview search"
+    "request req srch search impression imp log trace event auction bid transaction "
+    "trx order row record exposure pageview"
 )
 # Words for the probability with which a row was shown or chosen.
 PROPENSITY_WORDS = split_words("propensity propensities pscore ips ipw iptw")
@@ -91,8 +96,11 @@ def suggests_amount(name: str) -> bool:
 
 
 def suggests_entity(name: str) -> bool:
-    """Whether a name suggests things that usually have ids, such as items."""
-    return suggests_id(name) or has_word(name, ENTITY_WORDS)
+    """Whether a name ends in a word for things that usually have ids, such as items.
+
+    `item` and `phone_brand` do, but `item_followers` suggests a property of items.
+    """
+    return suggests_id(name) or last_word(name) in ENTITY_WORDS
 
 
 def suggests_request(name: str) -> bool:

@@ -19,7 +19,7 @@ from mtl_cli.init.column_proposal import (
 from mtl_cli.init.value_kinds import matches
 
 # {separator of lists in text: share of the cells that must contain the separator}
-SEPARATORS = {"|": 0.2, ";": 0.2, "^": 0.2, ", ": 0.5, ",": 0.5, " ": 0.5}
+SEPARATORS = {"|": 0.2, ";": 0.2, "^": 0.2, "\t": 0.2, ", ": 0.5, ",": 0.5, " ": 0.5}
 # Texts are lists only if their distinct parts are at most this share of the distinct
 # texts. The words of sentences repeat less often.
 MAX_DISTINCT_PARTS = 0.6
@@ -29,6 +29,7 @@ MIN_SHARE_WITH_DIGIT = 0.9
 LENGTH_QUANTILE = 0.95
 # A list uses the embeddings of a column that holds this share of the list's values.
 MIN_SHARED_VALUES = 0.95
+MAX_FILLED_RANGE = 0.1
 
 # Two numbers in a text may also be a range, or a number with a comma.
 MIN_VECTOR_LENGTH = 3
@@ -111,19 +112,21 @@ def propose_sequence(
 def share_table(
     proposal: ColumnProposal, proposals: list[ColumnProposal]
 ) -> ColumnProposal:
-    """Lets a list of texts use the embeddings of the only column with the same texts.
+    """Lets a list use the embeddings of the only column with the same values.
 
-    Lists of numbers are left alone, because other numbers may be equal by chance.
+    Whole numbers must be ids that fill little of their range, as other numbers may be
+    equal to them by chance.
     """
     lists = proposal.column.lists
     keys = proposal.keys
-    is_text = lists is not None and lists.elements.kind == "text"
-    if not (proposal.is_feature and is_text and lists and keys):
+    if not (proposal.is_feature and lists and keys and keys["kind"] == "sequence"):
         return proposal
     elements = lists.elements
     owners = []
     for other in proposals:
         if other.is_feature and other.keys and other.keys["kind"] == "sparse":
+            if fills_range(other.column):
+                continue
             is_shared = np.asarray(pc.is_in(elements.values, other.column.values))
             num_shared = elements.counts[is_shared].sum()
             if num_shared >= MIN_SHARED_VALUES * elements.counts.sum():
@@ -136,6 +139,14 @@ def share_table(
     about_table = f"the lists hold values of {owners[0]}, and use its embeddings"
     remark = join_remarks(*about_length, about_table)
     return replace(proposal, keys=keys, remark=remark)
+
+
+def fills_range(column: ColumnProfile) -> bool:
+    """Whether a column holds a large share of the whole numbers in its range."""
+    if column.kind != "whole" or column.numbers is None:
+        return False
+    size = column.numbers.max() - column.numbers.min() + 1
+    return bool(len(column.numbers) > MAX_FILLED_RANGE * size)
 
 
 def vector_separator(column: ColumnProfile) -> str | None:

@@ -331,6 +331,51 @@ def test_repeated_numbers_are_amounts_if_their_counts_follow_their_size(
     }
 
 
+def test_codes_are_told_from_amounts_by_their_counts(run: Run) -> None:
+    random = np.random.default_rng(0)
+    rows = 20_000
+    popular = random.dirichlet(random.lognormal(0, 1, 80))
+    code = random.choice(80, rows, p=popular)
+    with_gaps = np.sort(random.choice(9000, 80, replace=False))
+    amounts = np.minimum(random.lognormal(4, 0.7, rows).astype(int), 400)
+    values = proposed(
+        run,
+        c1=code,
+        c2=with_gaps[code],
+        c3=np.where(np.arange(rows) % 4, code, -1),  # a quarter is missing
+        c4=np.where(np.arange(rows) % 4, 0, code),  # most cells are 0
+        c5=code - 2,  # below -1
+        c6=100 * code,
+        x0=np.where(code % 3, 10 * (amounts // 10), amounts),  # most are round
+        x1=random.poisson(40, rows),
+        x2=random.integers(0, 80, rows),  # by chance alone
+    )
+    are_codes = [name for name, kind in kinds(values).items() if kind == "sparse"]
+    assert are_codes == ["ad", "c1", "c2", "c3", "c6"]
+    assert "taken for ids; if they are amounts" in line_of("shop", "c1")
+
+
+def test_list_of_numbers_shares_the_embeddings_of_ids_that_it_cannot_hold_by_chance(
+    run: Run,
+) -> None:
+    random = np.random.default_rng(0)
+    ids = random.choice(1_000_000, 300, replace=False)
+    item = random.integers(0, 300, ROWS)
+    seen = [random.integers(0, 300, 4) for _ in range(ROWS)]
+    values = proposed(
+        run,
+        item_id=ids[item],
+        city=item,
+        items=["\t".join(map(str, ids[few])) for few in seen],
+        cities=["|".join(map(str, few)) for few in seen],
+    )
+    features = values["features"]
+    assert features["items"]["table"] == "item_id"
+    assert features["items"]["separator"] == "\t"
+    assert features["cities"]["kind"] == "sequence"
+    assert "table" not in features["cities"]
+
+
 def test_spiked_amounts_get_embeddings_if_there_are_rows_to_train_them(
     run: Run,
 ) -> None:

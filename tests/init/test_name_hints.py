@@ -2,7 +2,12 @@
 
 import pytest
 
-from mtl_cli.init.name_hints import suggests_amount, suggests_id, suggests_person
+from mtl_cli.init.name_hints import (
+    suggests_amount,
+    suggests_entity,
+    suggests_id,
+    suggests_person,
+)
 
 
 @pytest.mark.parametrize(
@@ -53,3 +58,9 @@ def test_quantities_of_places_are_no_codes(name: str) -> None:
 
 def test_codes_of_places_may_follow_words_that_are_no_quantities() -> None:
     assert all(map(suggests_id, ["from_state", "birth_county", "age_category"]))
+
+
+def test_property_of_a_thing_is_no_id() -> None:
+    assert all(map(suggests_entity, ["user", "phone_brand", "item_2", "song_id"]))
+    properties = ["user_followers", "movie_year", "song_bpm", "product_stock"]
+    assert not any(map(suggests_entity, properties))
