@@ -17,9 +17,9 @@ from mtl_cli.init.value_kinds import Kind, kind_of_values
 
 Array = npt.NDArray[Any]
 
-# A column with at most this number of distinct values gets one embedding or one bucket
-# per value.
-MAX_CATEGORIES = 20
+# A column with at most this number of distinct values, such as the hours of a day, gets
+# one embedding or one bucket per value.
+MAX_CATEGORIES = 24
 # The distinct values of more floats in lists would take gigabytes.
 MAX_LIST_NUMBERS = 1_000_000
 

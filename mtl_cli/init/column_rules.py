@@ -78,7 +78,10 @@ def time_column(column: ColumnProfile) -> ColumnProposal | None:
     """Proposes to order rows by a column of times. Times are not a feature."""
     if first_and_last_time(column) is None:
         return None
-    remark = "times are not a feature: new rows have new times"
+    remark = (
+        "times are not a feature: new rows have new times; columns of their hours and "
+        "weekdays can be"
+    )
     if has_word(column.name, BIRTH_WORDS):
         remark = "a date of birth is not a feature: convert it to an age"
     return ColumnProposal(column, "time", remark=remark)
