@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import TypedDict
 
+from mtl_cli.columns.cuts import choose_cuts
 from mtl_cli.data.table import Array
 from mtl_cli.features.base import Feature
 
-MAX_BUCKETS = 10  # the largest number of buckets of a feature of numbers
+MAX_BUCKETS = 10  # the largest number of buckets of training numbers
 # At most `MAX_FREQUENT_IDS` ids have a bucket of their own. Each of them is more than
 # `MIN_FRACTION` of the values: buckets of few values would differ by chance alone.
 MAX_FREQUENT_IDS = 20
@@ -22,8 +23,10 @@ Counts = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 class Buckets(TypedDict):
     """The buckets of a feature and the number of values in each, as JSON values.
 
-    A feature of numbers has `MAX_BUCKETS` buckets that hold about equally many values,
-    or fewer buckets if many values are equal. A feature of ids has one bucket for id 0,
+    A feature of numbers has `MAX_BUCKETS` buckets that hold about equally many values.
+    A value of at least 1 / `MAX_BUCKETS` of the rows has a bucket of its own, see
+    `choose_cuts`; if it is the smallest value, numbers below it have one too. With few
+    distinct values, each has a bucket. A feature of ids has one bucket for id 0,
     which stands for unseen values and empty cells, one for each of its most frequent
     ids, and at most `MAX_RANGES` buckets for ranges of the other ids.
 
@@ -52,8 +55,10 @@ def make_buckets(values: Array, weights: Array | None = None) -> Buckets:
     """
     buckets: Buckets = {"counts": []}
     if np.issubdtype(values.dtype, np.floating):
-        quantiles = np.quantile(values, np.linspace(0, 1, MAX_BUCKETS + 1)[1:-1])
-        buckets["edges"] = np.unique(quantiles).tolist()
+        # If many values equal the smallest value, this quantile is the smallest value.
+        first_edge = np.quantile(values, 1 / MAX_BUCKETS, method="higher")
+        edges = {float(first_edge), *choose_cuts(values, MAX_BUCKETS)}
+        buckets["edges"] = sorted(edges)
     else:
         buckets["ids"] = ids = frequent_ids(values)
         other_values = values[~np.isin(values, ids)]

@@ -18,7 +18,7 @@ def test_numbers_fall_into_ten_buckets_of_equal_size() -> None:
     values = np.random.default_rng(0).permutation(1000).astype("float32")
     buckets = make_buckets(values)
     assert buckets["counts"] == [100] * 10
-    assert buckets["edges"] == pytest.approx(np.linspace(0, 999, 11)[1:-1])
+    assert buckets["edges"] == list(range(100, 1000, 100))
     assert bucket_counts(buckets, np.float32([-1, 5000, 500, 499])).tolist() == (
         [1, 0, 0, 0, 1, 1, 0, 0, 0, 1]
     )
@@ -87,6 +87,16 @@ def test_buckets_survive_json() -> None:
 def test_constant_column_has_one_edge() -> None:
     buckets = make_buckets(np.ones(50, "float32"))
     assert buckets == {"edges": [1.0], "counts": [0, 50]}
+
+
+def test_value_of_most_rows_has_a_bucket_of_its_own() -> None:
+    flags = np.repeat(np.float32([0, 1]), [92, 8])
+    amounts = np.append(np.zeros(92, "float32"), np.arange(1, 9, dtype="float32"))
+    for values in (flags, amounts):
+        buckets = make_buckets(values)
+        assert buckets["counts"][:2] == [0, 92]
+        more_above_0 = bucket_counts(buckets, values.repeat(1 + 20 * (values > 0)))
+        assert stability_index(np.array(buckets["counts"]), more_above_0) > 1
 
 
 def test_index_is_the_symmetric_divergence_of_the_shares() -> None:
