@@ -121,6 +121,11 @@ def prediction_record(
 ) -> PredictionDrift:
     """Compares the evaluated predictions, `new`, with the run's own, `old`."""
     old, new = old.astype("float64"), new.astype("float64")
+    # Only the ratios of row weights matter, but the index counts values.
+    old_weights, new_weights = (
+        None if weights is None else weights / weights.mean(dtype="float64")
+        for weights in (old_weights, new_weights)
+    )
     buckets = make_buckets(old, old_weights)
     counts = np.array(buckets["counts"])
     return {
