@@ -134,7 +134,7 @@ class Binary(Task):
         self, message_start: str, column: pa.ChunkedArray, labels: Array
     ) -> None:
         """Raises a `CellError` for a cell that spells a positive value otherwise."""
-        texts = [value for value in self.required_values if isinstance(value, str)]
+        texts = map(str, self.required_values)
         if wrong := first_wrong(spelled_alike(column, texts) & (labels == 0)):
             row, count_text = wrong
             value = shown(column[row].as_py())

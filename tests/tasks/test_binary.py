@@ -56,6 +56,13 @@ def test_other_spelling_of_a_positive_value_is_refused(other):
     np.testing.assert_array_equal(labels, [1, 0, 1, np.nan, 1])
 
 
+def test_whole_number_with_blanks_is_another_spelling_of_a_positive_value():
+    # The cell was read as the label 0.
+    cells = pa.chunked_array([["1", "0", "1.0", " 1"]])
+    with pytest.raises(DataError, match="row 4 holds ' 1', another spelling"):
+        Binary(label="y", positive=1).read_labels("y", cells)
+
+
 def test_null_stands_for_the_usual_loss():
     assert Binary(label="y", loss=None) == Binary(label="y", loss="bce")
     assert task_class("regression")(label="y", loss=None).loss == "mse"
