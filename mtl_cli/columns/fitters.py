@@ -215,7 +215,11 @@ class MomentsFitter(Fitter):
 
 
 class SampleFitter(Fitter):
-    """Learns from a random sample of a feature's numbers, without NaN, by `fit`."""
+    """Learns from a random sample of a feature's numbers, without NaN, by `fit`.
+
+    The lowest and the highest number that the sample leaves out are added to it, so
+    that a range of the sample is the range of all training rows.
+    """
 
     def __init__(
         self,
@@ -225,12 +229,20 @@ class SampleFitter(Fitter):
         super().__init__(read)
         self.fit = fit
         self.samples: list[Floats] = []
+        self.low, self.high = np.inf, -np.inf  # of the numbers that are left out
 
     def add(self, table: pa.Table, is_training: Mask, is_sampled: Mask) -> None:
-        self.samples.append(self.read(table)[is_sampled])
+        x = self.read(table)
+        self.samples.append(x[is_sampled])
+        left_out = x[is_training & ~is_sampled]
+        if not np.isnan(left_out).all():
+            self.low = min(self.low, float(np.nanmin(left_out)))
+            self.high = max(self.high, float(np.nanmax(left_out)))
 
     def learnt(self) -> dict[str, Any]:
         x = np.concatenate(self.samples)
+        if self.low <= self.high:
+            x = np.append(x, [self.low, self.high])
         x = x[~np.isnan(x)]
         # A column without any number is fitted as if it held one 0.
         return self.fit(x if len(x) else np.zeros(1))

@@ -771,6 +771,16 @@ def test_sampled_scales_do_not_depend_on_chunks(
     assert whole.features.learnt["word"] == first.features.learnt["word"]
 
 
+def test_range_of_numbers_is_that_of_all_training_rows(tmp_path, fresh, monkeypatch):
+    # With `minmax`, numbers of training rows outside of the sample left 0 to 1.
+    features = {"price": {"kind": "dense", "transform": "minmax", "missing": 0}}
+    path = parquet(tmp_path, TABLE)
+    whole = fresh(path, features=features)
+    monkeypatch.setattr(feature_set_fitter, "ROWS_TO_FIT", 5)
+    sampled = fresh(path, features=features)
+    assert sampled.features.learnt["price"] == whole.features.learnt["price"]
+
+
 def test_groups_without_a_number_are_one_in_all_chunks(tmp_path, fresh, in_chunks):
     user = [float("nan") if i % 3 == 0 else float(i % 5) for i in range(ROWS)]
     held = pa.array(user, from_pandas=False)
