@@ -67,15 +67,19 @@ def spelled_alike(column: pa.ChunkedArray, values: Iterable[str]) -> Mask:
 
 
 def numbers_equal(column: pa.ChunkedArray, value: str | int) -> pa.ChunkedArray:
+    numbers = column
     if pa.types.is_float16(column.type):  # Arrow cannot compare these numbers
-        column = column.cast(pa.float32())
+        numbers = column.cast(pa.float32())
+    elif pa.types.is_integer(column.type) and column.type != pa.uint64():
+        # A file without large numbers may have a type that cannot hold the value.
+        numbers = column.cast(pa.int64())
     try:
         # The value is cast from text, because Arrow would cast the number 2 to the
         # boolean true, and cannot cast a number to a decimal. To a float, the value is
         # cast as it is, because Arrow then refuses an integer that a float would round.
-        is_float = pa.types.is_floating(column.type)
+        is_float = pa.types.is_floating(numbers.type)
         scalar = pa.scalar(value if is_float else str(value))
-        return pc.equal(column, scalar.cast(column.type))
+        return pc.equal(numbers, scalar.cast(numbers.type))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OverflowError):
         message = f"holds {column.type}, so no cell can equal {value!r}"
         raise ValueError(message) from None

@@ -31,6 +31,15 @@ def test_empty_cell_equals_no_value(cells):
     assert cells_equal(column, 0).tolist() == [False, False, True]
 
 
+@pytest.mark.parametrize("kind", [pa.int8(), pa.uint8(), pa.int64()])
+def test_whole_number_may_be_too_large_for_the_type_of_a_file(kind):
+    # A test file without the class 300 was refused if its labels were int8.
+    column = pa.chunked_array([pa.array([1, None, 0], kind)])
+    assert not cells_equal(column, 300).any()
+    assert not cells_equal(column, -1).any()
+    assert cells_equal(column, 1).tolist() == [True, False, False]
+
+
 @pytest.mark.parametrize("kind", [pa.list_, pa.large_list])
 def test_empty_list_is_an_empty_cell(kind):
     parts = [pa.array([[1], None], kind(pa.int64())), pa.array([[]], kind(pa.int64()))]
