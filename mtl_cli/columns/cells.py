@@ -41,7 +41,7 @@ def cells_equal(column: pa.ChunkedArray, value: str | int) -> Mask:
     Raises:
         ValueError: if the column's type cannot hold the value.
     """
-    if pa.types.is_null(column.type):
+    if empty_cells(column).all():  # the column's type may not hold the value
         return np.zeros(len(column), bool)
     if is_text(column.type):
         encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()

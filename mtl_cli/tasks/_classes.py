@@ -72,8 +72,6 @@ class ClassTask(Task):
 
     def read_known_labels(self, message_start: str, column: pa.ChunkedArray) -> Array:
         labels = np.full(len(column), np.nan, "float32")
-        if empty_cells(column).all():  # the column's type may not hold the classes
-            return labels
         for index, value in enumerate(self.classes):
             try:
                 has_class = cells_equal(column, value)

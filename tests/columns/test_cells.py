@@ -31,6 +31,13 @@ def test_empty_cell_equals_no_value(cells):
     assert cells_equal(column, 0).tolist() == [False, False, True]
 
 
+@pytest.mark.parametrize("kind", [pa.null(), pa.float64(), pa.bool_(), pa.string()])
+def test_column_of_empty_cells_equals_no_value_whatever_its_type(kind):
+    # pandas writes a column without values as float64: labels of words were refused.
+    column = pa.chunked_array([pa.array([None, None], kind)])
+    assert cells_equal(column, "yes").tolist() == [False, False]
+
+
 @pytest.mark.parametrize("kind", [pa.int8(), pa.uint8(), pa.int64()])
 def test_whole_number_may_be_too_large_for_the_type_of_a_file(kind):
     # A test file without the class 300 was refused if its labels were int8.
