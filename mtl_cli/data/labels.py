@@ -13,6 +13,7 @@ import math
 import numpy as np
 import pyarrow as pa
 
+from mtl_cli.columns.labels import check_labels, read_label_numbers
 from mtl_cli.columns.numeric import (
     Floats,
     as_numbers,
@@ -83,10 +84,13 @@ def row_weights(column: str, table: pa.Table) -> Floats:
 
 
 def is_in_space(dataset: Dataset, task: str, space: str, table: pa.Table) -> Array:
-    key = f"dataset.tasks.{space}"
-    if space not in dataset.tasks:  # the space is a column
-        key = f"dataset.tasks.{task}.space"
-    labels = labels_of_task(key, space_task(dataset, space), table)
+    if space in dataset.tasks:
+        key = f"dataset.tasks.{space}"
+        return np.equal(labels_of_task(key, dataset.tasks[space], table), 1)
+    # The space is a column. A task's key `positive` does not apply to it.
+    message_start = f"dataset.tasks.{task}.space: column '{space}'"
+    labels = read_label_numbers(message_start, table[space], "write 0 and 1")
+    check_labels(message_start, labels, ~np.isin(labels, (0, 1)), "0 or 1")
     return np.equal(labels, 1)
 
 

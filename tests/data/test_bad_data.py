@@ -842,6 +842,13 @@ TYPES = {
         "the cell, or name the value that is read as 1 in `positive:` [{file}]",
         {"tasks": {"task": {"label": "x", "kind": "binary"}}},
     ),
+    # The key `positive` does not apply to a column that is a space.
+    "words_as_space": (
+        WORDS,
+        "dataset.tasks.buy.space: column 'x': row 1 holds 'no', not a number; correct "
+        "the cell, or write 0 and 1 [{file}]",
+        {"tasks": INSIDE},
+    ),
     "word_among_labels_in_text": (
         pa.array(["0", "1", "maybe", "1"] * 2),
         "dataset.tasks.task: column 'x': row 3 holds 'maybe', not a number;",
