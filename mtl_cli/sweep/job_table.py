@@ -175,17 +175,20 @@ def best_first(records: list[JobRecord]) -> list[JobRecord]:
     """Sorts jobs: the greatest objective first, jobs without an objective last.
 
     Only jobs with the same monitor and the same validation rows are sorted together,
-    jobs like the first job first. Among them, jobs that train fewer tasks come last: an
-    objective is often a mean over the tasks.
+    jobs like the first job first. Among them, jobs that train fewer tasks come last,
+    and jobs that train other tasks are not sorted together: an objective is often a
+    mean over the tasks.
     """
     scored = [record for record in records if record.objective is not None]
     measures = list(dict.fromkeys(record.measure for record in scored))
+    task_sets = list(dict.fromkeys(frozenset(record.scores) for record in scored))
 
-    def key(record: JobRecord) -> tuple[bool, int, int, float]:
+    def key(record: JobRecord) -> tuple[bool, int, int, int, float]:
         if record.objective is None:
-            return True, 0, 0, 0.0
+            return True, 0, 0, 0, 0.0
         measure = measures.index(record.measure)
-        return False, measure, -len(record.scores), -record.objective
+        tasks = task_sets.index(frozenset(record.scores))
+        return False, measure, -len(record.scores), tasks, -record.objective
 
     return sorted(records, key=key)
 

@@ -1002,6 +1002,17 @@ def test_jobs_with_fewer_tasks_come_after_the_jobs_with_all_tasks() -> None:
     assert found == ["2", "1", "1.1", "0"]
 
 
+def test_jobs_of_other_tasks_are_not_sorted_among_the_others() -> None:
+    # With `tasks=[click],[buy]`, the objectives of two tasks were sorted together.
+    objectives = [("click", -0.8), ("buy", -0.5), ("click", -0.7), ("buy", -0.9)]
+    records = [
+        JobRecord(str(i), "", [], "done", scores={task: 0.7}, objective=value)
+        for i, (task, value) in enumerate(objectives)
+    ]
+    found = [record.number for record in job_table.best_first(records)]
+    assert found == ["2", "0", "1", "3"]
+
+
 def test_jobs_of_another_monitor_or_other_rows_are_not_sorted_among_the_others() -> (
     None
 ):
