@@ -202,10 +202,14 @@ class Config(Options):
                 and (self.dataset.group_column or not metric.grouped)
             ]
             if name not in usable:
+                fix = "choose from its metrics that have a best value: "
+                fix += f"{', '.join(usable)}{suggest(name, usable)}"
+                if not usable:
+                    names = ", ".join(m.name for m in task.METRICS if m.direction)
+                    fix = f"add one of {names} to dataset.tasks.{output.name}.metrics"
                 raise ValueError(
                     f"trainer.monitor: task {output.name} cannot be monitored by "
-                    f"{name!r}; choose from its metrics that have a best "
-                    f"value: {', '.join(usable)}{suggest(name, usable)}"
+                    f"{name!r}; {fix}"
                 )
 
     @property

@@ -148,6 +148,7 @@ MISTAKES = {
     "you mean income?",
     "trainer.monitor=mean.aucc": "did you mean auc?",
     "trainer.monitor=income.pcoc": "task income cannot be monitored by 'pcoc'",
+    "dataset.tasks.income.metrics=[pcoc]": "'pcoc'; add one of auc, pr_auc, log_loss,",
     "dataset.valid_fraction=0": "trainer.patience: early stopping needs valid",
     "dataset.valid_fraction=1.5": "should be less than 1",
     "dataset.valid_fraction=0.1 dataset.valid=v.csv": "dataset.valid_fraction: ",
