@@ -14,7 +14,8 @@ class SlotSpec(NamedTuple):
 
     Attributes:
         start: the value of every entry before the first step.
-        per_row: whether the slot has one value per row of the table, not per entry.
+        per_row: whether the slot has one value per row, see `Optimizer.row_change`, not
+            per entry.
     """
 
     start: float
@@ -96,6 +97,8 @@ class Optimizer(Options):
 
         If a batch reads every row of the table, the rows change as in a step of the
         Keras optimizer. A row that the batch does not read keeps its values and slots.
+        In a table with vectors for each task, as of `single_task`, each vector is a row
+        here.
 
         Args:
             rows: the n rows that the batch reads, before the step, `(n, width)`.

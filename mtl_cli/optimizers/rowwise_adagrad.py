@@ -12,8 +12,9 @@ from mtl_cli.optimizers.base import SlotSpec
 class RowwiseAdagrad(Adagrad):
     """Adagrad with one s for each row of an embedding table: `s += mean(g^2)`.
 
-    The mean is over the columns of the row; `Adagrad` defines the symbols, and needs
-    far more memory. Keras has no such optimizer. So the training loop updates embedding
+    The mean is over the columns of the row. If each task has vectors of its own, as in
+    `single_task`, each vector is a row. `Adagrad` defines the symbols, and needs far
+    more memory. Keras has no such optimizer. So the training loop updates embedding
     tables of every size by rows, and `Adagrad` updates all other weights.
 
     Reference: Mudigere et al., "Software-Hardware Co-design for Fast and Scalable

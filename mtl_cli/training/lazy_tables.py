@@ -4,8 +4,9 @@ These rows are read from the table before a step and written back after the step
 compiles the step without the table. `Optimizer.row_change` computes how a row changes.
 
 A *slot* is an array that the optimizer keeps for a table, such as one of Adam's
-moments. A slot has one value per entry of the table, or one value per row. A *packed
-row* is a row of the table side by side with its values in all slots.
+moments. A slot has one value per entry of the table, or one value per vector: a row
+holds several vectors if the layer has several sets. A *packed row* is a row of the
+table side by side with its values in all slots.
 """
 
 from collections.abc import Sequence
@@ -60,7 +61,9 @@ class LazyTable:
         self.optimizer = optimizer
         self.num_rows, self.width = layer.table.shape
         slots = optimizer.row_slots()
-        self.slot_widths = [1 if slot.per_row else self.width for slot in slots]
+        self.slot_widths = [
+            layer.num_sets if slot.per_row else self.width for slot in slots
+        ]
         # The initial values of all slots of one row, side by side.
         start = np.repeat([slot.start for slot in slots], self.slot_widths)
         initial_slots = tf.tile(start.astype("float32")[None], (self.num_rows, 1))
@@ -100,14 +103,20 @@ class LazyTable:
     ) -> Tensor:
         """Returns packed rows after a step; see `Optimizer.row_change`."""
         widths = [self.width, *self.slot_widths]
-        rows, *slots = tf.split(packed_rows, widths, axis=1)
+        arrays = [gradient, *tf.split(packed_rows, widths, axis=1)]
+        # The sets share nothing, so each vector is updated as a row of its own.
+        num_sets = self.layer.num_sets
+        gradient, rows, *slots = [
+            tf.reshape(x, (-1, x.shape[1] // num_sets)) for x in arrays
+        ]
         change, slots = self.optimizer.row_change(rows, gradient, slots, step, rate)
         source = f"optimizer={self.optimizer.name}: `row_change`"
-        check_shape(source, change, ("rows", self.width))
-        return tf.concat([rows + change, *slots], axis=1)
+        check_shape(source, change, ("rows", self.layer.embedding_dim))
+        after = zip([rows + change, *slots], widths, strict=True)
+        return tf.concat([tf.reshape(x, (-1, width)) for x, width in after], axis=1)
 
     def slots(self) -> list[npt.NDArray[np.float32]]:
-        """Returns a copy of each slot, in all rows: (rows, width) or (rows, 1)."""
+        """Returns a copy of each slot, in all rows: (rows, width) or (rows, sets)."""
         if not self.slot_widths:
             return []
         slots = self.packed[: self.num_rows, self.width :].numpy()

@@ -90,11 +90,13 @@ def restore(network: Network, steps: Steps, earlier: EarlierOptimizer) -> None:
             for i, weight in enumerate(network.logits.weights):
                 copies = copies_by_weight.get(i, [])
                 if table := lazy_tables.get(id(weight)):
-                    initial = enumerate(table.slots())
                     table.set_slots(
                         [
-                            copy_into_slot(slot, arrays, k, copies, earlier.shapes)
-                            for k, slot in initial
+                            copy_into_slot(
+                                *(slot, arrays, k, copies, earlier.shapes),
+                                columns_per_value=table.width // slot.shape[1],
+                            )
+                            for k, slot in enumerate(table.slots())
                         ]
                     )
                 for k, variable in enumerate(keras_slots.get(id(weight), [])):
@@ -116,6 +118,7 @@ def copy_into_slot(
     position: int,
     copies: list[tuple[Block, Index]],
     shapes: Sequence[tuple[int, ...]],
+    columns_per_value: int = 1,
 ) -> Array:
     """Returns a slot of a weight, with blocks copied from an earlier run's slots.
 
@@ -125,6 +128,8 @@ def copy_into_slot(
         position: the position of the slot among the slots of the weight.
         copies: see `group_by_weight`.
         shapes: see `EarlierOptimizer`.
+        columns_per_value: the length of a vector if the slot of a table has one value
+            per vector, otherwise 1.
     """
     slot = initial.copy()
     earlier_slots: dict[int, Array] = {}
@@ -138,14 +143,15 @@ def copy_into_slot(
             earlier_slots[source.weight] = arrays[name]
             check_numbers(name, earlier_slots[source.weight], may_overflow=True)
         earlier = earlier_slots[source.weight]
-        # A table's slot with one value per row has one column: only rows are selected.
-        is_per_row = earlier.shape[1:] == slot.shape[1:] == (1,)
-        shape = shapes[source.weight]
-        if is_per_row:
-            shape = (shape[0], 1)
+        shape, source_index = shapes[source.weight], source.index
+        if columns_per_value > 1:
+            shape = (shape[0], shape[1] // columns_per_value)
+            index, source_index = (
+                (rows, slice(x.start // columns_per_value, x.stop // columns_per_value))
+                for rows, x in (index, source_index)
+            )
         if earlier.shape != shape:
             fault = f"has the shape {earlier.shape}; expected {shape}"
             raise ValueError(f"'{source.weight}-{position}' {fault}")
-        num_axes = 1 if is_per_row else len(index)
-        slot[index[:num_axes]] = earlier[source.index[:num_axes]]
+        slot[index] = earlier[source_index]
     return slot

@@ -112,6 +112,20 @@ def test_lazy_equals_dense_where_every_row_is_touched(name):
         assert abs(theirs - start).max() > 2 * ROUNDING
 
 
+@pytest.mark.usefixtures("eager")
+def test_vectors_of_a_task_do_not_depend_on_the_gradients_of_other_tasks():
+    settings = ["model=single_task", "optimizer=rowwise_adagrad"]
+    tables = []
+    for weight in (1, 100):
+        chosen = config(*DATA, *settings, f"+dataset.tasks.buy.weight={weight}")
+        _, (table, *_), _, steps = trained(chosen, batches=2)
+        assert steps.tables[0].slots()[0].shape == (len(table), 2)
+        tables.append(table)
+    changed = (tables[0] != tables[1]).any(axis=0)
+    assert not changed[:4].any()  # the vectors of the task click
+    assert changed[4:].all()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("lazy", ["true", "false"])
 def test_steps_count_if_only_tables_are_trained(lazy):

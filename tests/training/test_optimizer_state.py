@@ -87,6 +87,17 @@ def test_slots_of_known_scenarios_go_on_where_a_scenario_is_added() -> None:
     assert (slot[:, 3] == 0.1).all()
 
 
+def test_slots_with_a_value_per_vector_go_on_in_the_set_of_the_same_task() -> None:
+    earlier = np.random.default_rng(0).random((5, 2))  # vectors of length 4
+    first_set, second_set = slice(0, 4), slice(4, 8)
+    pairs = [(Block(0, (slice(0, 5), second_set)), (slice(0, 5), first_set))]
+    slot = optimizer_state.copy_into_slot(
+        np.zeros((6, 3)), {"0-0": earlier}, 0, pairs, [(5, 8)], columns_per_value=4
+    )
+    np.testing.assert_array_equal(slot[:5, 0], earlier[:, 1])
+    assert not slot[5:].any() and not slot[:, 1:].any()
+
+
 def test_schedule_starts_anew_after_the_steps_of_the_earlier_run() -> None:
     optimizer = networks.config("optimizer.schedule=linear").optimizer
     for first in (0, 100):
