@@ -108,7 +108,10 @@ class WeightSplitter:
         part, kind = self.parts[layer.name], layer.name
         if isinstance(layer, EnsembleInputs):
             owners = [f"member {i + 1}" for i in range(layer.num_members)]
-            yield from self._blocks_of_networks(part, "input signs", layer, owners)
+            number = int(kind.partition("_")[2] or 0)  # `members_1` is for the 2nd set
+            signs = ["input signs", self.owners_of_sets[number]]
+            kind = " of ".join(filter(None, signs))
+            yield from self._blocks_of_networks(part, kind, layer, owners)
             return
         tasks_in_name: list[str] = []
         parsed = parse_layer_name(layer.name, self.tasks)

@@ -187,20 +187,26 @@ def connect_predictions(
 
 
 def encodings_of_members(encodings: Encodings, num_members: int) -> Encodings:
-    """Repeats the encodings of a batch for each member, scaled by the member's vector.
+    """Repeats the encodings of a batch for each member, scaled by the member's vectors.
 
-    All tensors become (num_members * B, width): first the rows of the first member,
+    Each encoding has vectors of its own: the tasks of `single_task` share nothing. All
+    tensors become (num_members * B, width): first the rows of the first member,
     then the rows of the second member, and so on.
     """
     if num_members == 1:
         return encodings
-    scale = EnsembleInputs(num_members, name="members")
+    names = ["members"]
+    if len(encodings.outputs) > 1:
+        names = [f"members_{i}" for i in range(len(encodings.outputs))]
     scenario_weights = encodings.scenario_weights
     if scenario_weights is not None:
         scenario_weights = ops.tile(scenario_weights, (num_members, 1))
     return replace(
         encodings,
-        outputs=[scale(encoding) for encoding in encodings.outputs],
+        outputs=[
+            EnsembleInputs(num_members, name=name)(encoding)
+            for name, encoding in zip(names, encodings.outputs, strict=True)
+        ],
         x=[ops.tile(x, (num_members, 1)) for x in encodings.x],
         scenario_weights=scenario_weights,
         num_members=num_members,

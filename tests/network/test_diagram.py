@@ -34,22 +34,12 @@ def test_every_layer_with_weights_and_every_output_is_a_node(model: str) -> None
     assert all(source < i for i, node in enumerate(found) for source in node.sources)
 
 
-@pytest.mark.parametrize(
-    "overrides",
-    [
-        pytest.param(("model=aitm",), marks=pytest.mark.slow),
-        ("model=single_task", "model.members=2"),
-    ],
-)
-def test_each_call_of_a_layer_is_a_node_that_another_node_reads(
-    overrides: tuple[str, ...],
-) -> None:
-    network = networks.network(*overrides, num_tasks=3).logits
-    shared = "projections" if "model=aitm" in overrides else "members"
-    num_calls = len(network.get_layer(shared)._inbound_nodes)
-    found = nodes(*overrides, num_tasks=3)
+def test_each_call_of_a_layer_is_a_node_that_another_node_reads() -> None:
+    network = networks.network("model=aitm", num_tasks=3).logits
+    num_calls = len(network.get_layer("projections")._inbound_nodes)
+    found = nodes("model=aitm", num_tasks=3)
     assert num_calls > 1
-    assert sum(node.title == shared for node in found) == num_calls
+    assert sum(node.title == "projections" for node in found) == num_calls
     read = {source for node in found for source in node.sources}
     not_read = [node for i, node in enumerate(found) if i not in read]
     assert {node.kind for node in not_read} == {"output"}

@@ -121,6 +121,17 @@ def test_each_member_has_the_last_layer_of_its_own():
     np.testing.assert_array_equal(change[1], 0)
 
 
+def test_encodings_of_single_tasks_share_no_vectors_of_members():
+    built = network("model=single_task", f"model.members={K}")
+    signs = [x for x in built.logits.layers if isinstance(x, EnsembleInputs)]
+    assert len(signs) == 2
+    before = {t: y.numpy() for t, y in built.logits(features()).items()}
+    signs[1].scale.assign(2 * signs[1].scale)
+    after = {t: y.numpy() for t, y in built.logits(features()).items()}
+    np.testing.assert_array_equal(after["income"], before["income"])
+    assert (after["never_married"] != before["never_married"]).any()
+
+
 def test_loss_is_the_mean_over_the_losses_of_members():
     random = np.random.default_rng(1)
     logits = random.normal(size=(K, 4)).astype("float32")

@@ -321,6 +321,19 @@ def test_members_keep_their_input_signs_and_heads_where_members_are_added(settin
         np.testing.assert_allclose(y[: len(old[task])], old[task], rtol=1e-5, atol=1e-5)
 
 
+def test_members_keep_the_input_signs_of_each_task_in_another_order_of_tasks():
+    settings = ["model=single_task", "model.members=2"]
+    earlier = trained(*settings, tasks=("income", "rating"))
+    new = trained(*settings, tasks=("rating", "income"))
+    found = started(new, earlier)
+    assert not (found.fresh or found.changed or found.dropped)
+    old, now = (
+        [x[0].logits.get_layer(f"members_{i}").scale.numpy() for i in range(2)]
+        for x in (earlier, new)
+    )
+    np.testing.assert_array_equal(now, old[::-1])
+
+
 def test_columns_of_a_gate_are_named_by_their_experts():
     def described(*names):
         blocks = [BlockName("gates", "gates", *name) for name in names]
