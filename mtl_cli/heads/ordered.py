@@ -20,7 +20,7 @@ class Ordered(Heads):
 
     y_t is the logit of task t. `logit_shift` corrects the logit for the task's
     `sampling_rate` and `positive_weight`. The sum is over all rows, also those without
-    a label. The paper writes alpha for `order_penalty`.
+    a label, and does not weigh them. The paper writes alpha for `order_penalty`.
 
     Attributes:
         order_penalty: strength of the penalty if a task is predicted above the task
