@@ -57,7 +57,7 @@ def first_and_last_time(column: ColumnProfile) -> tuple[str, str] | None:
     """Returns the first and the last time as text; None if a column holds no times.
 
     A column of numbers holds times if its name suggests times or hours, and its numbers
-    are either all such as 20241231, see `TIMES_AS_NUMBERS`, or all times from 1989 to
+    all have a form of `TIMES_AS_NUMBERS`, such as 20241231, or are times from 1989 to
     2049, counted since 1970 in seconds, milliseconds, microseconds or nanoseconds.
     """
     if column.kind == "time":
@@ -70,7 +70,7 @@ def first_and_last_time(column: ColumnProfile) -> tuple[str, str] | None:
     low, high = float(numbers.min()), float(numbers.max())
     for pattern, time_format in TIMES_AS_NUMBERS.items():
         if matches(column.values, pattern).all():
-            # The pattern also fits numbers such as 20260231, which are no dates.
+            # The pattern also fits numbers that are no dates, such as 20260231.
             with suppress(ValueError):
                 ends = [datetime.strptime(f"{x:.0f}", time_format) for x in (low, high)]
                 return ends[0].isoformat(" "), ends[1].isoformat(" ")

@@ -91,8 +91,8 @@ def are_often_round(numbers: Array, counts: Array) -> bool:
 def compare_counts(numbers: Array, counts: Array) -> tuple[float, float]:
     """Compares the counts of random pairs of numbers, and of neighbours.
 
-    Returns: the mean difference of random pairs, see `mean_difference`, and how many
-        times larger it is than that of each number and the next larger one.
+    Returns: the mean difference of random pairs, see `mean_difference`, and its ratio
+        to the mean difference of numbers that follow each other by size.
     """
     pairs = np.random.default_rng(0).choice(counts, (2, RANDOM_PAIRS))
     by_size = counts[np.argsort(numbers)]
