@@ -16,9 +16,6 @@ from mtl_cli.core.other_files import read_json_object, read_text
 from mtl_cli.core.private_apis import omegaconf_yaml
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.written_files import HASHES_KEY
-from mtl_cli.data.files import find_files
-from mtl_cli.data.fingerprint import hash_table
-from mtl_cli.data.sources import with_format_of
 from mtl_cli.evaluation.page import page
 from mtl_cli.evaluation.results import EvaluationResults, nonfinite_as_none
 from mtl_cli.evaluation.rows import EvaluatedRows
@@ -30,6 +27,7 @@ from mtl_cli.scoring.scores import score_outputs
 def write_copy(
     run: Run,
     table: Location,
+    data_hash: str,
     config: Config,
     evaluation: EvaluationResults,
     rows: EvaluatedRows,
@@ -37,7 +35,7 @@ def write_copy(
 ) -> None:
     """Writes a copy of a run whose test rows are the rows of a table.
 
-    The `folder` to write must not exist.
+    `data_hash` is the hash of the table. The `folder` to write must not exist.
     """
     try:
         values = read_config(run.path)
@@ -45,7 +43,7 @@ def write_copy(
     except DAMAGED_FILE_ERRORS as error:
         raise DataError(f"{run.path}/config.yaml: {first_line(error)}") from None
     config_text = omegaconf_yaml(mask_secrets(values))
-    contents = json_files(run, table, config, evaluation, rows)
+    contents = json_files(run, data_hash, evaluation, rows)
     folder.mkdir(parents=True)
     for name, value in contents.items():
         write_json(folder / name, value)
@@ -68,15 +66,9 @@ def write_copy(
 
 
 def json_files(
-    run: Run,
-    table: Location,
-    config: Config,
-    evaluation: EvaluationResults,
-    rows: EvaluatedRows,
+    run: Run, data_hash: str, evaluation: EvaluationResults, rows: EvaluatedRows
 ) -> dict[str, object]:
     """Returns {name: content} of the JSON files of a copy, see `write_copy`."""
-    table_format = with_format_of(config.dataset, table).format
-    data_hash = hash_table("test", find_files("TABLE", table, table_format))
     # `data_hash` is now about the evaluated table, so another key tells whether copies
     # come from runs with the same validation rows.
     changed_environment = {

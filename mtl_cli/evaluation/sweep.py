@@ -17,9 +17,13 @@ from mtl_cli.comparison.find_runs import EVALUATIONS, find_folders, read_sweep
 from mtl_cli.comparison.runs import Run
 from mtl_cli.core.atomic_write import check_target_name, replacing_folder
 from mtl_cli.core.errors import ConfigError, DataError, MtlError, first_line
-from mtl_cli.core.locations import Location, path_list
+from mtl_cli.core.locations import Location, location_name, path_list
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.written_files import HASHES_KEY, check_written, hashes_of
+from mtl_cli.data.dataset import Dataset
+from mtl_cli.data.files import find_files
+from mtl_cli.data.fingerprint import hash_table
+from mtl_cli.data.sources import with_format_of
 from mtl_cli.evaluation.evaluate import EvaluationRequest, evaluate
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.run_copy import write_copy, write_json
@@ -104,9 +108,21 @@ def evaluate_run(
     keras.backend.clear_session()  # frees the networks of earlier runs
     model = saved_model.load(run.path)
     request_of_run = replace(request, on_progress=on_progress)
+    data_hash = hash_test_table(table, model.config.dataset)
     evaluation, rows = evaluate(model, table, request_of_run)
-    write_copy(run, table, model.config, evaluation, rows, folder)
+    # `mtl-compare` takes rows with equal hashes as the same rows.
+    if hash_test_table(table, model.config.dataset) != data_hash:
+        raise DataError(
+            f"TABLE: {location_name(table)} changed while {run.path} was evaluated; "
+            "run again when the file is complete"
+        )
+    write_copy(run, table, data_hash, model.config, evaluation, rows, folder)
     return evaluation
+
+
+def hash_test_table(table: Location, dataset: Dataset) -> str:
+    table_format = with_format_of(dataset, table).format
+    return hash_table("test", find_files("TABLE", table, table_format))
 
 
 def default_target(sweep: Path, table: Location) -> Path:

@@ -32,6 +32,7 @@ from mtl_cli.comparison.read_predictions import read_all_replicates
 from mtl_cli.comparison.read_run import read_run
 from mtl_cli.config.run_config import Config
 from mtl_cli.evaluation import blocks, open_table
+from mtl_cli.evaluation.evaluate import evaluate as evaluate_table
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.runs import saved_model
 from mtl_cli.statistics import sampling_error
@@ -881,6 +882,29 @@ def test_wrong_use_of_a_sweep_changes_nothing(
     err = capsys.readouterr().err
     assert message in err and err.count("\n") == 1
     assert sorted(path.as_posix() for path in wrong_files.rglob("*")) == before
+
+
+def test_table_that_changes_while_a_sweep_is_evaluated_is_refused(
+    run: Path,
+    sweep: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table, target = tmp_path / "may.parquet", tmp_path / "may"
+    frame = pd.read_parquet(run.parent / "test.parquet").head(100)
+    frame.to_parquet(table)
+
+    def evaluate_and_change(*arguments: Any) -> Any:
+        result = evaluate_table(*arguments)
+        frame[::-1].to_parquet(table)
+        return result
+
+    monkeypatch.setattr("mtl_cli.evaluation.sweep.evaluate", evaluate_and_change)
+    assert evaluated(sweep, table, "-o", target) == 1
+    assert f"a: TABLE: {table} changed while" in capsys.readouterr().err
+    # The second run was evaluated on the changed table alone.
+    assert [path.name for path in target.iterdir() if path.is_dir()] == ["b"]
 
 
 @pytest.mark.slow
