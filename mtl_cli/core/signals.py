@@ -11,22 +11,28 @@ sweep signals its jobs too. The sweep kills a job that does not end.
 """
 
 import contextlib
+import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from mtl_cli.core.errors import first_line
 from mtl_cli.core.standard_streams import drop_closed_terminal
 
 SIGNALS = [int(signal.SIGHUP), int(signal.SIGINT), int(signal.SIGTERM)]
 REPEAT_SECONDS = 0.3  # people seldom press Ctrl-C twice within this time
+RESEND_SECONDS = 0.01  # most methods `__del__` have ended after this time
 
 _is_deferring = False  # whether the next signal has to wait
 _takes_one_signal = False  # whether all signals after the first are dropped
 _pending = 0  # the number of the signal that waits; 0 if no signal waits
 _last_signal = (0, 0.0)  # the number and the monotonic time of the last signal
+_print_unraisable = sys.unraisablehook
 
 
 class Stopped(KeyboardInterrupt):
@@ -47,8 +53,10 @@ def install(takes_one_signal: bool = False) -> None:
     `nohup` makes a command ignore SIGHUP; a shell makes one in the background ignore
     SIGINT.
     """
-    global _takes_one_signal
+    global _takes_one_signal, _print_unraisable
     _takes_one_signal = takes_one_signal
+    if sys.unraisablehook is not _resend_unraisable:
+        _print_unraisable, sys.unraisablehook = sys.unraisablehook, _resend_unraisable
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _handle)
@@ -68,6 +76,23 @@ def _end(number: int, _frame: FrameType | None) -> None:
     if not _is_repeated(number):
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)
+
+
+def _resend_unraisable(unraisable: Any) -> None:
+    """Sends a signal again that came while Python ran a `__del__` or a callback.
+
+    Python raises no error of such code, but calls this hook and goes on. TensorFlow
+    deletes hundreds of objects at once.
+    """
+    global _last_signal
+    if not isinstance(unraisable.exc_value, Stopped):
+        _print_unraisable(unraisable)
+        return
+    _last_signal = (0, 0.0)
+    number = unraisable.exc_value.number
+    timer = threading.Timer(RESEND_SECONDS, os.kill, (os.getpid(), number))
+    timer.daemon = True
+    timer.start()
 
 
 def _is_repeated(number: int) -> bool:

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -43,6 +44,26 @@ def test_job_of_a_sweep_takes_one_signal(monkeypatch):
         signals._handle(signal.SIGINT, None)
     assert stopped.value.code == 143
     signals._handle(signal.SIGINT, None)  # must not disturb the end of the run
+
+
+def test_signal_that_comes_while_an_object_is_deleted_stops_the_run(monkeypatch):
+    monkeypatch.setattr(signals, "_last_signal", (0, 0.0))
+    monkeypatch.setattr(signals, "SIGNALS", [signal.SIGTERM])
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)  # is set back
+    handler = signal.getsignal(signal.SIGTERM)
+
+    class Deleted:
+        def __del__(self):
+            signal.raise_signal(signal.SIGTERM)
+
+    signals.install()
+    try:
+        with pytest.raises(signals.Stopped) as stopped:
+            Deleted()
+            time.sleep(2)
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    assert stopped.value.code == 143
 
 
 def test_error_does_not_hide_the_signal_that_waits(monkeypatch):
