@@ -42,7 +42,8 @@ def run_command(
     signals.install()
     try:
         check_current_folder()
-        code = work() or 0
+        with signals.raise_hidden_interrupts():
+            code = work() or 0
         sys.stdout.flush()
         return code
     except Stopped as stop:

@@ -82,11 +82,13 @@ def _resend_unraisable(unraisable: Any) -> None:
     """Sends a signal again that came while Python ran a `__del__` or a callback.
 
     Python raises no error of such code, but calls this hook and goes on. TensorFlow
-    deletes hundreds of objects at once.
+    deletes hundreds of objects at once. After a signal, other errors are not printed:
+    the `__del__` of an object that is only half made fails.
     """
     global _last_signal
     if not isinstance(unraisable.exc_value, Stopped):
-        _print_unraisable(unraisable)
+        if not _last_signal[0]:
+            _print_unraisable(unraisable)
         return
     _last_signal = (0, 0.0)
     number = unraisable.exc_value.number

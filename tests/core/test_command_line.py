@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import warnings
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from helpers.commands import refused, run_cold
 
 from mtl_cli.core.command_line import OUT_OF_MEMORY, Parser, nonempty_path, run_command
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.signals import Stopped
 
 NOT_UTF8 = os.fsdecode(b"\xff.csv")
 REMOVED = "the current folder has been removed; change to another: cd FOLDER\n"
@@ -81,6 +83,19 @@ def test_lack_of_memory_ends_in_one_line(capsys: pytest.CaptureFixture[str]) -> 
 
     assert run_command("mtl-some", work) == 1
     assert capsys.readouterr().err == f"mtl-some: error: {OUT_OF_MEMORY}\n"
+
+
+def test_error_that_hides_a_signal_is_told_as_the_signal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def work() -> None:
+        try:
+            raise Stopped(signal.SIGTERM)
+        except Stopped as stop:
+            raise ImportError("initialization failed") from stop  # as TensorFlow does
+
+    assert run_command("mtl-export", work) == 143
+    assert "mtl-export: error: stopped by SIGTERM" in capsys.readouterr().err
 
 
 def test_error_of_the_system_without_a_path_keeps_its_traceback() -> None:
