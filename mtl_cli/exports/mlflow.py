@@ -15,7 +15,7 @@ from mtl_cli.core.atomic_write import RUN_AGAIN, named_write_errors, temporary_f
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.written_files import HASHES_KEY
 from mtl_cli.exports.base import ExportFormat, ExportRecord
-from mtl_cli.exports.saved_model import SavedModel
+from mtl_cli.exports.saved_model import SavedModel, check_path
 from mtl_cli.network.trained_model import TrainedModel
 
 if TYPE_CHECKING:
@@ -40,6 +40,10 @@ class MLflow(ExportFormat):
     packages: ClassVar[tuple[str, ...]] = ("mlflow",)
     extra: ClassVar[str] = "mlflow"
     byproducts: ClassVar[tuple[str, ...]] = ("__pycache__/_mlflow_model.*.pyc",)
+
+    def check(self, format_name: str, target: Path) -> None:
+        super().check(format_name, target)
+        check_path(format_name, target)
 
     def write(self, model: TrainedModel, record: ExportRecord, path: Path) -> None:
         # A full disk of the temporary folder has another fix than one of the export. So

@@ -37,6 +37,7 @@ class SavedModel(ExportFormat):
                 f"--format {format_name}: '{target}' is the name of an ONNX file; add "
                 "--format onnx, or give the name of a folder"
             )
+        check_path(format_name, target)
 
     def write(self, model: TrainedModel, record: ExportRecord, path: Path) -> None:
         import tensorflow as tf
@@ -79,6 +80,19 @@ class SavedModel(ExportFormat):
         }
         columns = model.signatures[SIGNATURE](**inputs)
         return {name: values.numpy() for name, values in columns.items()}
+
+
+def check_path(format_name: str, target: Path) -> None:
+    """Raises a `ConfigError` if TensorFlow would read the path as a pattern.
+
+    TensorFlow writes a SavedModel to such a path, but does not find the model there.
+    """
+    if re.search(r"\[.+\]|\\", str(target)):
+        raise ConfigError(
+            f"--format {format_name}: TensorFlow loads no model from '{target}', "
+            "because its path holds [...] or a backslash; choose another folder, or "
+            "move the export"
+        )
 
 
 def check_names(columns: Iterable[str]) -> None:

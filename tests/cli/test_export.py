@@ -333,6 +333,9 @@ WRONG = {
     "in_run": (["RUN", "link_to_run/plots/x"], 2, "x lies in the folder of the run; "),
     "format": (["RUN", "new", "--format", "saved"], 2, "did you mean saved_model?"),
     "onnx": (["RUN", "new.onnx"], 2, "new.onnx' is the name of an ONNX file; add"),
+    "brackets": (["RUN", "[new]"], 2, "TensorFlow loads no model from '[new]', becau"),
+    "backslash": (["RUN", r"n\w", "--format", "mlflow"], 2, r"no model from 'n\w', b"),
+    "verify_brackets": (["--verify", "[moved]"], 2, "no model from '[moved]', because"),
     "no_onnx": (["RUN", "new", "--format", "onnx"], 2, "'new' does not end in .onnx"),
     "verify_onnx": (["--verify", "bad.onnx"], 2, "bad.onnx holds no complete export"),
     "mlflow": (
@@ -382,7 +385,7 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     (tmp_path / "notes" / "diary.txt").write_text("mine")
     (tmp_path / "file.txt").write_text("mine")
     (tmp_path / "bad.onnx").write_bytes(b"no model")
-    for copy in ("more", "less", "below", "changed", "unlisted", "linked"):
+    for copy in ("more", "less", "below", "changed", "unlisted", "linked", "[moved]"):
         shutil.copytree(exported, copy)
     for copy in ("cut", "json", "rows", "text", "record"):
         shutil.copytree(exported, copy)
