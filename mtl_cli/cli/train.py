@@ -207,7 +207,8 @@ def masked_output() -> Iterator[None]:
         raise ConfigError(f"{reason}; name a section, as in --package model") from None
     finally:
         write_to_stdout(mask_secrets(output.getvalue()))
-        sys.stderr.write(mask_secrets(errors.getvalue()))
+        if text := errors.getvalue():
+            sys.stderr.write(mask_secrets(text))
 
 
 def prepare_process() -> None:

@@ -96,8 +96,17 @@ class WriteError(MtlError):
 
 
 def tell(message: str) -> None:
-    """Prints a message as one line on stderr, without secrets."""
-    sys.stderr.write(f"{printable(mask_secrets(message))}\n")
+    """Prints a message as one line on stderr, without secrets.
+
+    If stderr takes no text, for example because its disk is full, the message is lost,
+    but the command goes on. Only a closed pipe stops the command.
+    """
+    try:
+        sys.stderr.write(f"{printable(mask_secrets(message))}\n")
+    except BrokenPipeError:
+        raise
+    except OSError:
+        pass
 
 
 def fail(program: str, message: str, code: int) -> int:

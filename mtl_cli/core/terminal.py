@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from mtl_cli.core.errors import tell
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.standard_streams import (
     OUTPUT_CLOSED,
@@ -106,10 +107,7 @@ def progress_on_stderr() -> Iterator[Callable[[str, int, int], None]]:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     current_work, start, done_at_start = "", 0.0, 0
 
-    def print_line(text: str) -> None:
-        console.print(Text(printable(text)))
-
-    with progress_line(console, print_line, SECONDS_PER_LINE_OF_COMMANDS) as show:
+    with progress_line(console, tell, SECONDS_PER_LINE_OF_COMMANDS) as show:
 
         def show_work(description: str, done: int, total: int) -> None:
             nonlocal current_work, start, done_at_start

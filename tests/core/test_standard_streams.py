@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from mtl_cli.core import terminal
 from mtl_cli.core.command_line import run_command
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.standard_streams import write_to_stdout
+from mtl_cli.core.terminal import progress_on_stderr
 
 TABLE = "user,price,click\n" + "".join(f"{i % 7},{i}.5,{i % 2}\n" for i in range(40))
 INIT = "init table.csv --task click"
@@ -48,6 +51,24 @@ def test_training_without_streams_is_as_any_other(tmp_path: Path) -> None:
     ended = command(tmp_path, "train check_only=true hydra.run.dir=run", "<&- >&- 2>&-")
     assert ended.returncode == 0
     assert '"done"' in (tmp_path / "run/status.json").read_text()
+
+
+def test_full_disk_behind_stderr_does_not_change_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def work() -> None:
+        with progress_on_stderr() as on_progress:
+            on_progress("predicting", 1, 2)
+            on_progress("predicting", 2, 2)
+        raise ConfigError("wrong")
+
+    monkeypatch.setattr(terminal, "SECONDS_PER_LINE_OF_COMMANDS", 0)
+    stderr = open("/dev/full", "w", buffering=1)  # noqa: SIM115
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", stderr)
+        assert run_command("mtl-some", work) == 2
+    with pytest.raises(OSError, match="No space left"):
+        stderr.close()
 
 
 @pytest.mark.slow
