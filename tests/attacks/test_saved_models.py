@@ -452,11 +452,10 @@ def test_forged_slot_of_an_earlier_optimizer_is_refused():
         with pytest.raises(ValueError, match=message):
             optimizer_state.copy_into_slot(start, {"0-0": slot}, 0, pairs, [(2,)])
     # A table of three rows whose slots have one value per row.
-    block, start = Block(0, (slice(0, 2), slice(None))), np.zeros((2, 1))
+    block, start = Block(0, (slice(0, 2), slice(0, 8))), np.zeros((2, 1))
+    slots, pairs = {"0-0": np.ones((4, 1))}, [(block, block.index)]
     with pytest.raises(ValueError, match=r"shape \(4, 1\); expected \(3, 1\)"):
-        optimizer_state.copy_into_slot(
-            start, {"0-0": np.ones((4, 1))}, 0, [(block, block.index)], [(3, 8)]
-        )
+        optimizer_state.copy_into_slot(start, slots, 0, pairs, [(3, 8)], 8)
 
 
 def test_pipe_in_an_export_is_refused_before_a_library_waits_for_it(tmp_path):
