@@ -41,6 +41,7 @@ CODES_OR_PHONE_NUMBER = (
     r"^([1-9][0-9]{2}((,[0-9]{3}){2,}|( [0-9]{3})+)|[1-9][0-9](,[0-9]{2})+,[0-9]{3}"
     r"|\+([0-9 ]+|[0-9]+(\.[0-9]+){2,}))$"
 )
+WEEKDAY = "(mon|tue|wed|thu|fri|sat|sun)[a-z]*,?"
 MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 # {pattern of a kind of text: what the cells are, and how to convert them}
 OTHER_KINDS = {
@@ -48,7 +49,8 @@ OTHER_KINDS = {
         "pairs of numbers: make a column of each number"
     ),
     r"(?i)^([0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}"
-    r"|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4}"
+    r"|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4}|[0-9]{1,2} [0-9]{1,2}, [0-9]{4}"
+    rf"|{WEEKDAY} .*[0-9]{{1,2}}:[0-9]{{2}}.*"
     rf"|({MONTH}[ -][0-9]{{1,2}},?|[0-9]{{1,2}}\.?[ -]{MONTH},?)[ -][0-9]{{2,4}})"
     r"([ T].*)?$": (
         "dates: write all dates in the form 2024-12-31 or, with a time, 2024-12-31 "

@@ -18,7 +18,7 @@ ID_WORDS = split_words("id ids uid uuid guid pid aid cid sid gid key hash idx in
 CODE_WORDS = split_words(
     "code codes zip zipcode postcode sku isbn type category cat kind class gender sex "
     "race ethnicity religion nationality language lang locale channel platform os "
-    "browser carrier segment cluster status department dept"
+    "browser carrier segment cluster status department dept categorical cate nominal"
 )
 # Words for places, industries and occupations: tables often hold their codes.
 PLACE_WORDS = split_words(
@@ -43,7 +43,7 @@ AMOUNT_WORDS = split_words(
     "height width distance views clicks orders purchases likes visits plays comments "
     "dividends value balance freq followers fans "
     "friends subscribers reviews posts shares votes budget amnt stock sales discount "
-    "tax fee tenure year years speed bpm bytes words bitrate fps"
+    "tax fee tenure year years speed bpm bytes words bitrate fps numerical numeric"
 )
 PERSON_WORDS = split_words("user customer member visitor session uid userid")
 BIRTH_WORDS = split_words("birth birthday birthdate dob born")

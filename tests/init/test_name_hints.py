@@ -36,7 +36,7 @@ def test_words_that_end_with_id_are_no_ids() -> None:
 
 
 def test_number_at_the_end_of_a_name_does_not_count() -> None:
-    assert all(map(suggests_id, ["category_2", "brand_id1", "zip3"]))
+    assert all(map(suggests_id, ["category_2", "brand_id1", "zip3", "categorical_7"]))
     assert not any(map(suggests_id, ["2", "clicks_7", "id_7_days"]))
     assert suggests_amount("clicks_7")
 
