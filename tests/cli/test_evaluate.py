@@ -22,6 +22,7 @@ import pyarrow.parquet
 import pytest
 import yaml
 from helpers.planted_data import run_in, small_values, values
+from helpers.signal_handlers import own_signal_handlers
 from scipy.stats import t
 
 import mtl_cli
@@ -724,13 +725,9 @@ def test_signal_in_the_middle_leaves_no_file(
         signal.raise_signal(number)
 
     monkeypatch.setattr(blocks, "labels_of_rows", interrupted)
-    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with own_signal_handlers():
         test = run.parent / "test.parquet"
         code = evaluated(run, test, "--json", tmp_path / "o.json")
-    finally:
-        for n, handler in handlers.items():
-            signal.signal(n, handler)
     assert code == {signal.SIGINT: 130, signal.SIGTERM: 143}[signal.Signals(number)]
     assert "nothing was written" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

@@ -15,6 +15,7 @@ import tensorflow as tf
 from helpers.crafted_files import changed_record, forget_hashes
 from helpers.every_kind import FEATURES, trained
 from helpers.planted_data import config, parquet, planted, run_in, values
+from helpers.signal_handlers import own_signal_handlers
 
 from mtl_cli.cli import export
 from mtl_cli.core import plugins
@@ -271,12 +272,8 @@ def test_signal_leaves_nothing(
         signal.raise_signal(number)
 
     monkeypatch.setattr(runs_export, "replay", interrupted)
-    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with own_signal_handlers():
         code = exports(run, tmp_path / "model")
-    finally:
-        for n, handler in handlers.items():
-            signal.signal(n, handler)
     assert code == {signal.SIGINT: 130, signal.SIGTERM: 143}[signal.Signals(number)]
     assert list(tmp_path.iterdir()) == []
 

@@ -17,6 +17,7 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 from helpers.planted_data import config, run_in, values
+from helpers.signal_handlers import own_signal_handlers
 
 from mtl_cli.cli import predict
 from mtl_cli.data import sources
@@ -541,13 +542,8 @@ def test_signal_in_the_middle_leaves_no_file(
         return columns(*arguments)
 
     monkeypatch.setattr(TrainedModel, "prediction_columns", interrupted)
-    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # may be ignored
-    try:
+    with own_signal_handlers():
         code = predicted(run, run.parent / "test.parquet", "-o", tmp_path / "o.parquet")
-    finally:
-        for n, handler in handlers.items():
-            signal.signal(n, handler)
     assert code == {signal.SIGINT: 130, signal.SIGTERM: 143}[signal.Signals(number)]
     assert "nothing was written" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import yaml
 from helpers.planted_data import config, parquet, planted, run_in, values
+from helpers.signal_handlers import own_signal_handlers
 from omegaconf import OmegaConf
 
 import mtl_cli
@@ -21,7 +22,7 @@ from mtl_cli.cli import compare as command
 from mtl_cli.config.check import check
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import StartFrom
-from mtl_cli.core import atomic_write, signals
+from mtl_cli.core import atomic_write
 from mtl_cli.core.errors import ConfigError, DataError, MtlError, WriteError
 from mtl_cli.core.run_status import MODEL_CHECKSUMS
 from mtl_cli.exports._weights_tensors import named_weights
@@ -246,12 +247,8 @@ def test_stopped_command_leaves_no_ensemble(
         signal.raise_signal(signal.SIGTERM)
 
     monkeypatch.setattr(runs_ensemble, "save_and_score", stopped)
-    handlers = {n: signal.getsignal(n) for n in signals.SIGNALS}
-    try:
+    with own_signal_handlers():
         code = command.main([str(sweep / "runs"), "--ensemble"])
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
     assert code == 143
     assert capsys.readouterr().err.endswith("error: stopped by SIGTERM\n")
     assert sorted(p.name for p in (sweep / "runs").iterdir()) == ["seed=1", "seed=2"]
