@@ -41,8 +41,8 @@ def mark_leak(
     column = proposal.column
     if not proposal.is_feature or column.kind == "list":
         return proposal
-    for name, task in tasks.items():
-        auc = auc_of_column(column, task)
+    aucs = {name: auc_of_column(column, task) for name, task in tasks.items()}
+    for name, auc in aucs.items():
         if auc > SUSPICIOUS_AUC:
             warning = (
                 f"the column alone predicts {name} with AUC {auc:.4f}, as columns do "
@@ -54,7 +54,8 @@ def mark_leak(
             )
             return replace(proposal, role="leak", warning=warning, remark=remark)
     for name, task in tasks.items():
-        if sign := sign_of_leak(column, name, task, columns[task.label].codes):
+        label_codes = columns[task.label].codes
+        if sign := sign_of_leak(column, name, task, label_codes, aucs[name]):
             warning = (
                 f"the column {sign}; is the column known before the prediction? If "
                 "not, remove the feature"
@@ -72,16 +73,16 @@ def keep_leak(proposal: ColumnProposal) -> ColumnProposal:
 
 
 def sign_of_leak(
-    column: ColumnProfile, name: str, task: TaskProposal, label_codes: Array
+    column: ColumnProfile, name: str, task: TaskProposal, label_codes: Array, auc: float
 ) -> str:
     """Describes a sign that a column is known only after the label; "" without a sign.
 
-    For example "is 1 only where click is 1". `name` is the name of the task.
+    For example "is 1 only where click is 1". `name` is the name of the task, and `auc`
+    the result of `auc_of_column`.
     """
     if task.task_class.BINARY_LABELS:
         if other := positive_only_values(column, task.y):
             return f"{other} only where {name} is 1 (with few exceptions or none)"
-        auc = auc_of_column(column, task)
         return f"alone predicts {name} with AUC {auc:.4f}" if auc > HIGH_AUC else ""
     if task.task_class.HAS_CLASSES:
         if determines(column, label_codes):
