@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from mtl_cli.core.message_text import cut, visible
 from mtl_cli.init.column_profile import MAX_CATEGORIES, ColumnProfile
-from mtl_cli.init.name_hints import has_word, suggests_id, suggests_time
+from mtl_cli.init.name_hints import suggests_id, suggests_time
 from mtl_cli.init.value_kinds import matches
 
 KIND_NAMES = {"whole": "whole numbers", "decimal": "numbers", "boolean": "booleans"}
@@ -56,16 +56,15 @@ def summarize(column: ColumnProfile) -> str:
 def first_and_last_time(column: ColumnProfile) -> tuple[str, str] | None:
     """Returns the first and the last time as text; None if a column holds no times.
 
-    A column of numbers holds times if its name suggests times or hours, and its numbers
-    all have a form of `TIMES_AS_NUMBERS`, such as 20241231, or are times from 1989 to
-    2049, counted since 1970 in seconds, milliseconds, microseconds or nanoseconds.
+    A column of numbers holds times if its name suggests times, and its numbers all have
+    a form of `TIMES_AS_NUMBERS`, such as 20241231, or are times from 1989 to 2049,
+    counted since 1970 in seconds, milliseconds, microseconds or nanoseconds.
     """
     if column.kind == "time":
         times = column.values.to_pylist()
         return min(times), max(times)
     numbers = column.numbers
-    suggests_hours = has_word(column.name, ["hour"])
-    if numbers is None or not (suggests_time(column.name) or suggests_hours):
+    if numbers is None or not suggests_time(column.name):
         return None
     low, high = float(numbers.min()), float(numbers.max())
     for pattern, time_format in TIMES_AS_NUMBERS.items():

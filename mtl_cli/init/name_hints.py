@@ -48,7 +48,7 @@ AMOUNT_WORDS = split_words(
 PERSON_WORDS = split_words("user customer member visitor session uid userid")
 BIRTH_WORDS = split_words("birth birthday birthdate dob born")
 TIME_WORDS = split_words(
-    "time times timestamp timestamps stamp date dates datetime epoch birthdate "
+    "time times timestamp timestamps stamp date dates datetime hour epoch birthdate "
     "unixtime createtime updatetime eventtime update updated lastupdate created "
     "creation"
 )
