@@ -147,7 +147,7 @@ def check_numbers(
     """
     if wrong := first_wrong(is_wrong):
         row, count_text = wrong
-        cell = "is empty or nan" if np.isnan(x[row]) else f"holds {x[row]:g}"
+        cell = "is empty or nan" if np.isnan(x[row]) else f"holds {x[row]:.15g}"
         raise CellError(message_start, row, f"{cell}, not {rule}", fix, count_text)
 
 

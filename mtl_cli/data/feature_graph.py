@@ -40,12 +40,13 @@ def feature_graph(features: FeatureSet, ops: GraphOps) -> dict[str, Tensor]:
 def example_rows(features: FeatureSet, num_rows: int) -> pa.Table:
     """Makes raw rows to test an exported model with, the same at each call."""
 
-    # Numeric features come first, because their numbers can be read as text too.
-    # Features of many columns come next, because the cells of their columns must fit
-    # each other.
-    def sort_key(name: str) -> tuple[bool, int]:
+    # Features that refuse the cells of others come first. Numeric features come next,
+    # because their numbers can be read as text too, and then features of many columns,
+    # because the cells of their columns must fit each other.
+    def sort_key(name: str) -> tuple[bool, bool, int]:
         feature = features.by_name[name]
-        return not feature.numeric, -len(feature.input_kinds(name))
+        num_columns = len(feature.input_kinds(name))
+        return not feature.needs_own_examples, not feature.numeric, -num_columns
 
     random = np.random.default_rng(0)
     cells: dict[str, Cells] = {}

@@ -144,14 +144,14 @@ def sampling_remarks(model: TrainedModel, rows: EvaluatedRows) -> list[str]:
 def requested_slices(model: TrainedModel, rows: EvaluatedRows) -> list[Slices]:
     """Cuts the rows into slices by each requested column.
 
-    A column with many distinct numbers is cut into ranges, unless a feature that is not
-    numeric reads the column: the numbers are then ids.
+    A column with many distinct numbers is cut into ranges, unless a feature reads the
+    column as text: the numbers are then ids.
     """
     id_columns = {
         column
         for name, feature in model.features.by_name.items()
-        if not feature.numeric
-        for column in feature.source_columns(name)
+        for column, kind in feature.input_kinds(name).items()
+        if kind in ("text", "texts")
     }
     return [
         slices_by(column, cells, are_ids=column in id_columns)

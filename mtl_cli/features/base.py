@@ -49,6 +49,7 @@ class Feature(Options):
             if features of this kind cannot share a table.
         has_one_id: whether each row has exactly one id. Only such a feature can be the
             scenario of the data set.
+        needs_own_examples: whether the feature refuses the `examples` of other kinds.
         aligns_columns: whether the feature reads several columns of lists with equal
             lengths. `--set` must then set all of these columns or none.
     """
@@ -58,6 +59,7 @@ class Feature(Options):
     reports_unseen: ClassVar[bool] = False
     id_encoding: ClassVar[str | None] = None
     has_one_id: ClassVar[bool] = False
+    needs_own_examples: ClassVar[bool] = False
     aligns_columns: ClassVar[bool] = False
 
     def source_columns(self, name: str) -> list[str]:

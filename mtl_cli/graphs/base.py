@@ -146,6 +146,10 @@ class GraphOps(ABC):
         """
 
     @abstractmethod
+    def split_item(self, texts: Tensor, separator: str, index: int) -> Tensor:
+        """Splits each text, and returns the item at `index`; "" if there is none."""
+
+    @abstractmethod
     def parse_numbers(self, texts: Tensor) -> Tensor:
         """Converts texts to float64. Empty texts and texts of no number become NaN."""
 
@@ -170,6 +174,21 @@ class GraphOps(ABC):
         self, x: Tensor, shift: float | Sequence[float], width: float | Sequence[float]
     ) -> Tensor:
         """Returns (x - shift) / width, with one number or one number per column."""
+
+    @abstractmethod
+    def floor_divide(self, numbers: Tensor, divisor: int) -> Tensor:
+        """Returns number / divisor, rounded down to a whole number."""
+
+    @abstractmethod
+    def weighted_sum(
+        self, terms: Sequence[tuple[Tensor, float]], shift: float = 0
+    ) -> Tensor:
+        """Returns the sum of `shift` and weight * numbers of each term."""
+
+    def divmod(self, numbers: Tensor, divisor: int) -> tuple[Tensor, Tensor]:
+        """Returns the quotients of `floor_divide`, and the remainders."""
+        quotients = self.floor_divide(numbers, divisor)
+        return quotients, self.weighted_sum([(numbers, 1), (quotients, -divisor)])
 
     @abstractmethod
     def signed_log1p(self, x: Tensor) -> Tensor:

@@ -142,6 +142,12 @@ class OnnxOps(GraphOps):
         parts, counts = self.add_all("StringSplit", 2, texts, delimiter=separator)
         return parts, self.where(self.is_present(texts), counts, 0)
 
+    def split_item(self, texts: str, separator: str, index: int) -> str:
+        parts, _ = self.split(texts, separator)
+        empty = self.repeat_row(np.array([[""] * (index + 1)], object))
+        parts = self.add("Concat", parts, empty, axis=1)
+        return self.add("Gather", parts, self.constant(index), axis=1)
+
     def matches(self, texts: str, pattern: str) -> str:
         return self.add("RegexFullMatch", texts, pattern=pattern)
 
@@ -168,6 +174,13 @@ class OnnxOps(GraphOps):
     ) -> str:
         difference = self.add("Sub", x, self.double(shift))
         return self.add("Div", difference, self.double(width))
+
+    def floor_divide(self, numbers: str, divisor: int) -> str:
+        return self.add("Floor", self.add("Div", numbers, self.double(divisor)))
+
+    def weighted_sum(self, terms: Sequence[tuple[str, float]], shift: float = 0) -> str:
+        products = [self.add("Mul", x, self.double(weight)) for x, weight in terms]
+        return self.add("Sum", *products, self.double(shift))
 
     def signed_log1p(self, x: str) -> str:
         one_plus_size = self.add("Add", self.add("Abs", x), self.double(1))

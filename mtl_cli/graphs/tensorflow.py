@@ -88,6 +88,10 @@ class TensorFlowOps(GraphOps):
         counts = tf.where(self.is_present(texts), parts.row_lengths(), 0)
         return parts.to_tensor(""), counts
 
+    def split_item(self, texts: Tensor, separator: str, index: int) -> Tensor:
+        parts = tf.strings.split(texts, separator)
+        return parts.to_tensor("", shape=[None, index + 1])[:, index]
+
     def matches(self, texts: Tensor, pattern: str) -> Tensor:
         return tf.strings.regex_full_match(texts, pattern)
 
@@ -108,6 +112,14 @@ class TensorFlowOps(GraphOps):
         self, x: Tensor, shift: float | Sequence[float], width: float | Sequence[float]
     ) -> Tensor:
         return (x - doubles(shift)) / doubles(width)
+
+    def floor_divide(self, numbers: Tensor, divisor: int) -> Tensor:
+        return tf.math.floordiv(numbers, doubles(divisor))
+
+    def weighted_sum(
+        self, terms: Sequence[tuple[Tensor, float]], shift: float = 0
+    ) -> Tensor:
+        return doubles(shift) + sum(doubles(weight) * x for x, weight in terms)
 
     def signed_log1p(self, x: Tensor) -> Tensor:
         return tf.sign(x) * tf.math.log1p(tf.abs(x))

@@ -16,7 +16,7 @@ from mtl_cli.init.column_proposal import (
     propose_categories,
     propose_numbers,
 )
-from mtl_cli.init.column_summary import first_and_last_time, shorten
+from mtl_cli.init.column_summary import shorten, times_of
 from mtl_cli.init.convertible_text import (
     convertible_remark,
     odd_cells_warning,
@@ -75,16 +75,23 @@ def unusable_column(column: ColumnProfile) -> ColumnProposal | None:
 
 
 def time_column(column: ColumnProfile) -> ColumnProposal | None:
-    """Proposes to order rows by a column of times. Times are not a feature."""
-    if first_and_last_time(column) is None:
+    """Proposes to order rows by a column of times. Times are not a feature.
+
+    The keys would make their hour a feature, or their weekday if they have no hours.
+    """
+    times = times_of(column)
+    if times is None:
         return None
-    remark = (
-        "times are not a feature: new rows have new times; columns of their hours and "
-        "weekdays can be"
-    )
     if has_word(column.name, BIRTH_WORDS):
         remark = "a date of birth is not a feature: convert it to an age"
-    return ColumnProposal(column, "time", remark=remark)
+        return ColumnProposal(column, "time", remark=remark)
+    time_format, *ends = times
+    # In a column of dates, all clocks are missing or show midnight.
+    are_dates = {end[11:16] for end in ends} <= {"", "00:00"}
+    name = "weekday" if are_dates else "hour"
+    keys = {"kind": "calendar", "part": name, "format": time_format}
+    remark = f"times are not a feature: new rows have new times; their {name} can be"
+    return ColumnProposal(column, "time", keys, remark)
 
 
 def weight_column(column: ColumnProfile) -> ColumnProposal | None:

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from mtl_cli.columns.times import UNITS_PER_SECOND
 from mtl_cli.core.message_text import cut, visible
 from mtl_cli.init.column_profile import MAX_CATEGORIES, ColumnProfile
 from mtl_cli.init.name_hints import suggests_id, suggests_time
@@ -13,13 +14,13 @@ MAX_VALUE_LENGTH = 24  # characters
 MONTH_AND_DAY = "(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])"
 HOUR, MINUTE = "([01][0-9]|2[0-3])", "[0-5][0-9]"
 DATE = f"^(19|20)[0-9]{{2}}{MONTH_AND_DAY}"  # from 1900 to 2099
-# {pattern: format} of times that are written as one number, such as 20241231.
-TIMES_AS_NUMBERS = {
-    f"{DATE}$": "%Y%m%d",
-    f"{DATE}{HOUR}$": "%Y%m%d%H",
-    f"{DATE}{HOUR}{MINUTE}$": "%Y%m%d%H%M",
-    f"{DATE}{HOUR}{MINUTE}{MINUTE}$": "%Y%m%d%H%M%S",
-    f"^[0-9]{{2}}{MONTH_AND_DAY}{HOUR}$": "%y%m%d%H",
+# {format: pattern and format of `strptime`} of times that are written as one number.
+DIGIT_FORMATS = {
+    "yyyymmdd": (f"{DATE}$", "%Y%m%d"),
+    "yyyymmddhh": (f"{DATE}{HOUR}$", "%Y%m%d%H"),
+    "yyyymmddhhmm": (f"{DATE}{HOUR}{MINUTE}$", "%Y%m%d%H%M"),
+    "yyyymmddhhmmss": (f"{DATE}{HOUR}{MINUTE}{MINUTE}$", "%Y%m%d%H%M%S"),
+    "yymmddhh": (f"^[0-9]{{2}}{MONTH_AND_DAY}{HOUR}$", "%y%m%d%H"),
 }
 
 
@@ -54,31 +55,37 @@ def summarize(column: ColumnProfile) -> str:
 
 
 def first_and_last_time(column: ColumnProfile) -> tuple[str, str] | None:
-    """Returns the first and the last time as text; None if a column holds no times.
+    """Returns the first and the last time as text; None if a column holds no times."""
+    formatted = times_of(column)
+    return formatted and formatted[1:]
+
+
+def times_of(column: ColumnProfile) -> tuple[str, str, str] | None:
+    """Returns the format of a column's times, and the first and the last time as text.
 
     A column of numbers holds times if its name suggests times, and its numbers all have
-    a form of `TIMES_AS_NUMBERS`, such as 20241231, or are times from 1989 to 2049,
+    a form of `DIGIT_FORMATS`, such as 20241231, or are times from 1989 to 2049,
     counted since 1970 in seconds, milliseconds, microseconds or nanoseconds.
     """
     if column.kind == "time":
         times = column.values.to_pylist()
-        return min(times), max(times)
+        return "iso", min(times), max(times)
     numbers = column.numbers
     if numbers is None or not suggests_time(column.name):
         return None
     low, high = float(numbers.min()), float(numbers.max())
-    for pattern, time_format in TIMES_AS_NUMBERS.items():
+    for digit_format, (pattern, time_format) in DIGIT_FORMATS.items():
         if matches(column.values, pattern).all():
             # The pattern also fits numbers that are no dates, such as 20260231.
             with suppress(ValueError):
                 ends = [datetime.strptime(f"{x:.0f}", time_format) for x in (low, high)]
-                return ends[0].isoformat(" "), ends[1].isoformat(" ")
-    for units_per_second in (1, 1e3, 1e6, 1e9):
+                return digit_format, ends[0].isoformat(" "), ends[1].isoformat(" ")
+    for unit, units_per_second in UNITS_PER_SECOND.items():
         first_second, last_second = low / units_per_second, high / units_per_second
         if first_second >= 6e8 and last_second <= 2.5e9:  # 1989 to 2049
             first = datetime.fromtimestamp(first_second, UTC).isoformat(" ")
             last = datetime.fromtimestamp(last_second, UTC).isoformat(" ")
-            return first, last
+            return unit, first, last
     return None
 
 

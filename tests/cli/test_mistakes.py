@@ -155,8 +155,8 @@ MISTAKES = {
     "+dataset.features.income.kind=sparse": "dataset.features.income: the column "
     "income is the label of task income, so the model would see the answer;",
     "dataset.features.age.kind=spars": "dataset.features.age.kind: 'spars' is not one "
-    "of: bucketized, cross, dense, hashed, piecewise_linear, sequence, sparse, vector; "
-    "did you mean sparse?",
+    "of: bucketized, calendar, cross, dense, hashed, piecewise_linear, sequence, "
+    "sparse, vector; did you mean sparse?",
     "dataset.tasks.income.loss=mse": "income.loss: 'mse' should be 'bce' or 'focal'",
     "dataset.tasks.income.kind=regression": "dataset.tasks.income.positive: only "
     "kind=binary uses it; choose kind=binary, or leave it out",

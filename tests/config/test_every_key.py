@@ -333,6 +333,10 @@ CHANGES = {
     "features.bucketized.edges": Change([35.0], {"edges": [45.0], "num_buckets": None}),
     "features.bucketized.ramps": Change(True),
     "features.bucketized.missing": Change("bucket"),
+    "features.calendar.column": Change("other_at"),
+    "features.calendar.format": Change("s"),
+    "features.calendar.part": Change("weekday"),
+    "features.calendar.utc_offset": Change(5.5, {"format": "s"}),
     "features.cross.columns": Change(["user", "tags"]),
     "features.dense.transform": Change("minmax"),
     "features.sequence.max_length": Change(1),
@@ -521,6 +525,8 @@ def table_of(seed: int) -> pa.Table:
     rows["other"] = random.integers(0, 30, ROWS)
     rows["tags"] = [f"t{i % 3}|t{i % 5}|t{i % 2}" for i in range(ROWS)]
     rows["tag_weights"] = [f"{1 + i % 2}|{i % 3}|1" for i in range(ROWS)]
+    rows["at"] = [2026010100 + 100 * (i % 28) + i % 24 for i in range(ROWS)]
+    rows["other_at"] = rows["at"].to_numpy()[::-1]
     return pa.Table.from_pandas(rows, preserve_index=False)
 
 
@@ -544,6 +550,7 @@ DATASET: dict[str, Any] = {
 # A feature of each kind: its column, which is its name, and its keys.
 KINDS_OF_FEATURES: dict[str, tuple[str, dict[str, Any]]] = {
     "bucketized": ("age", {"num_buckets": 4}),
+    "calendar": ("at", {"part": "hour", "format": "yyyymmddhh"}),
     "cross": ("pair", {"columns": ["user", "item"]}),
     "dense": ("age", {"transform": "standard"}),
     "hashed": ("user", {"num_buckets": 9}),

@@ -260,6 +260,19 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, list[Any]]]] = {
         {"x": ["1|2", "|", None]},
     ),
 }
+WRONG_TIMES: dict[str, list[Any]] = {
+    "iso": ["2026-01-31 14:05", "2026-02-29 14:05", None],
+    "s": [0, 1_767_225_600_000, None],
+    "ms": [-(2.0**45), float("inf"), None],
+    "yyyymmddhhmm": [202601312359, 202613010000, None],
+    "yyyymmdd": [20260131, float("inf"), None],
+    "yyyymmddhh": [2026013123, 2026013124, None],
+    "yymmddhh": [26013100, 26010000, None],
+}
+for time_format, times in WRONG_TIMES.items():
+    part = "weekday" if time_format == "yyyymmdd" else "hour"
+    keys = {"kind": "calendar", "part": part, "format": time_format}
+    REFUSED[f"time of format {time_format}"] = ({"x": keys}, {"x": times})
 
 
 @pytest.mark.parametrize("format_name", ENCODE)

@@ -24,6 +24,7 @@ FEATURES = {
     "age": {"kind": "dense", "transform": "standard"},
     "price": {"kind": "bucketized", "num_buckets": 3, "missing": "bucket"},
     "rate": {"kind": "piecewise_linear", "num_buckets": 3, "missing": "mean"},
+    "at": {"kind": "calendar", "part": "hour"},
 }
 TASKS = {
     "click": {"label": "click", "kind": "binary"},
@@ -47,6 +48,7 @@ WRONG = {
     "age": ["", "abc", "nan", "inf", "-inf", "1;5", "1e400", "1e39", "--1", "1 2"],
     "price": ["abc", "inf", "1.2.3", "0x10", "1e999"],
     "rate": ["abc", "-inf", "1,5", "1e39", "½"],
+    "at": ["2026-02-30 10:00", "26-01-31 10:00", "2026-01-31", "1767225600", "noon"],
     "click": ["2", "-1", "yes", "0.5", "inf", "1e9", "true?", "01x", "NULL"],
     "buy": ["2", "no", "-0.1", "1 1"],
     "seconds": ["abc", "-1", "-2", "inf", "1e39", "12:30", "3s"],
@@ -72,6 +74,10 @@ def cells(rng: Random) -> Columns:
         "age": [str(20 + i) for i in range(ROWS)],
         "price": [rng.choice(["", "1.5", "-3", "1e3"]) for _ in range(ROWS)],
         "rate": [repr(rng.random()) for _ in range(ROWS)],
+        "at": [
+            f"2026-01-{rng.randrange(10, 30)} {rng.randrange(10, 24)}:05"
+            for _ in range(ROWS)
+        ],
         "click": click,
         "buy": [str(i % 4 // 3) for i in range(ROWS)],
         "mood": [["good", "bad", ""][i % 3] for i in range(ROWS)],

@@ -121,6 +121,7 @@ def example_events(rows: int, seed: int = 0) -> pa.Table:
             "query": [f"q{i}" for i in random.integers(0, 30, rows)],
             "city": [f"c{i}" for i in random.integers(0, 5, rows)],
             "hour": random.integers(0, 24, rows),
+            "time": [f"2026-01-{1 + i % 28:02} 14:05:09" for i in range(rows)],
             "history": [
                 [f"i{i}" for i in random.integers(0, 20, random.integers(0, 4))]
                 for _ in range(rows)

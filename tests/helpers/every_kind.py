@@ -1,6 +1,8 @@
 """Features and tasks of every kind, with ordinary rows and rows hard to read."""
 
 import random
+from datetime import UTC, datetime, timedelta
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,16 @@ FEATURES: dict[str, Any] = HASHED | {
         "transform": "none",
         "missing": -1,
     },
+    "hour": {"kind": "calendar", "part": "hour", "column": "at"},
+    "weekday": {"kind": "calendar", "part": "weekday", "column": "at"},
+    "hour_of_week": {
+        "kind": "calendar",
+        "part": "hour_of_week",
+        "column": "at_ms",
+        "format": "ms",
+        "utc_offset": 5.5,
+    },
+    "packed": {"kind": "calendar", "part": "hour_of_week", "format": "yymmddhh"},
 }
 # ONNX has no operation that hashes.
 WITHOUT_HASHES = {name: keys for name, keys in FEATURES.items() if name not in HASHED}
@@ -99,6 +111,7 @@ def rows(count: int, seed: int) -> pa.Table:
     weights = ["|".join(map(repr, draw.random(n).tolist())) for n in lengths]
     lists = [[WORDS[i] for i in draw.integers(0, 5, n)] for n in lengths]
     users = [(draw.integers(0, 9, n) + HUGE).tolist() for n in lengths]
+    times = np.datetime64("2023-12-25", "s") + 7919 * np.arange(count)
     columns = {
         "user": with_empty_cells((user + HUGE).tolist()),
         "friend": with_empty_cells((draw.integers(0, 12, count) + HUGE).tolist()),
@@ -122,6 +135,9 @@ def rows(count: int, seed: int) -> pa.Table:
         "sound": with_empty_cells(
             [f"{x:.3f};{y}" for x, y in draw.normal(size=(count, 2)).tolist()]
         ),
+        "at": with_empty_cells([str(time) for time in times]),
+        "at_ms": with_empty_cells(times.astype("datetime64[ms]").astype(int).tolist()),
+        "packed": with_empty_cells([int(f"{t.item():%y%m%d%H}") for t in times]),
         "click": (user % 2 == 0).astype(int),
         "buy": ((user % 2 == 0) & (price > 0)).astype(int),
         "spent": 1000 + price + user,
@@ -207,6 +223,14 @@ def hard_rows(count: int, seed: int) -> pa.Table:
     }
     for name in ("price", "log", "rank", "pieces"):
         columns[name] = [number(10 if name == "price" else 1) for _ in range(count)]
+    draw_time = random.Random(seed)
+    hours = [draw_time.randrange(24 * 365 * 90) for _ in range(count)]
+    times = [datetime(2000, 1, 1) + timedelta(hours=hour) for hour in hours]
+    columns |= {
+        "at": [draw_time.choice(["", f"{t}", f"{t:%Y-%m-%dT%H:59}Z"]) for t in times],
+        "at_ms": [1000 * t.replace(tzinfo=UTC).timestamp() - 1 for t in times],
+        "packed": [nan if t.day == 1 else float(f"{t:%y%m%d%H}") for t in times],
+    }
     for name in ("plain", "range", "age in years"):
         size = 1e5 if name == "range" else 1
         columns[name] = [number(size, missing=False) for _ in range(count)]

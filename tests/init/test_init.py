@@ -20,6 +20,7 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 import yaml
+from helpers.fitted_columns import fit_and_encode
 from omegaconf import OmegaConf
 from uci import COLUMNS
 
@@ -27,6 +28,7 @@ from mtl_cli.core import atomic_write
 from mtl_cli.core.paths import resources_folder
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.dataset import Dataset
+from mtl_cli.features.calendar import Calendar
 from mtl_cli.init import column_profile, preview
 from mtl_cli.init.column_profile import profile_column
 from mtl_cli.init.column_summary import summarize
@@ -547,6 +549,21 @@ def test_times_of_every_form_split_and_are_no_features(run: Run) -> None:
         line = line_of("shop", column).replace("T", " ")
         assert "times 2026-01-01 00:00:00 to" in line
     assert "times 2026-01-01" in line_of("shop", "postgresql")
+
+    # The comment of each column would make the hour or the weekday a feature.
+    table = pd.read_csv("shop.csv")
+    forms = ("ts", "time_ms", "day", "minute_ts", "log_time", "hour", "iso", "gaps")
+    for column in (*forms, "postgresql"):
+        comment, _, _ = line_of("shop", column).removeprefix("# ").partition("  #")
+        ((name, keys),) = yaml.safe_load(comment).items()
+        assert keys["part"] == ("weekday" if column == "day" else "hour")
+        feature = {name: Calendar.model_validate(keys)}
+        cells = pa.array(table[column], from_pandas=True)
+        _, encoded = fit_and_encode(feature, **{column: cells})
+        times = [d.weekday() if column == "day" else d.hour for d in days]
+        is_present = table[column].notna().to_numpy()
+        expected = np.where(is_present, 1 + np.array(times), 0)
+        np.testing.assert_array_equal(encoded["ids"][:, 0], expected)
 
 
 def test_only_whole_words_of_a_name_suggest_times(run: Run) -> None:

@@ -257,8 +257,8 @@ def test_folder_of_plugins_trains_saves_and_reruns(start: Path) -> None:
 
     code, _, error, _ = refused(start, *again)
     missing = "dataset.features.age.kind: 'quadratic' is not one of: bucketized, "
-    missing += "cross, dense, hashed, piecewise_linear, sequence, sparse, vector; "
-    missing += "the option of a plugin needs --plugins FOLDER"
+    missing += "calendar, cross, dense, hashed, piecewise_linear, sequence, sparse, "
+    missing += "vector; the option of a plugin needs --plugins FOLDER"
     assert (code, error) == (2, f"mtl-train: error: {missing}\n")
 
     with pytest.raises(DataError) as failed:
