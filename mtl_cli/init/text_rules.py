@@ -21,8 +21,10 @@ from mtl_cli.init.value_kinds import matches
 # {separator of lists in text: share of the cells that must contain the separator}
 SEPARATORS = {"|": 0.2, ";": 0.2, "^": 0.2, "\t": 0.2, ", ": 0.5, ",": 0.5, " ": 0.5}
 # Texts are lists only if their distinct parts are at most this share of the distinct
-# texts. The words of sentences repeat less often.
+# texts, or of the parts of these texts: long lists may hold more items than there are
+# lists. The words of sentences repeat less often.
 MAX_DISTINCT_PARTS = 0.6
+MAX_DISTINCT_SHARE = 0.2
 # Parts between spaces are ids, and not words, if this share of the parts has a digit.
 MIN_SHARE_WITH_DIGIT = 0.9
 # `max_length` keeps this share of the lists whole.
@@ -184,7 +186,13 @@ def makes_lists(column: ColumnProfile, separator: str) -> bool:
     also contain digits, as ids do.
     """
     parts = column.split(separator).elements
-    if parts.num_distinct > MAX_DISTINCT_PARTS * column.num_distinct:
+    num_parts = (
+        column.num_distinct
+        + pc.sum(pc.count_substring(column.values, separator)).as_py()
+    )
+    if parts.num_distinct > max(
+        MAX_DISTINCT_PARTS * column.num_distinct, MAX_DISTINCT_SHARE * num_parts
+    ):
         return False
     if separator != " ":
         return True

@@ -601,6 +601,24 @@ TABLES = {
         set(),
         "",
     ),
+    "long_lists_of_more_items_than_rows": (
+        "csv",
+        {
+            "history": [
+                " ".join(f"N{item}" for item in RANDOM.integers(0, 900, 40))
+                for _ in EVERY
+            ],
+            "note": [
+                ", ".join(f"note {word}" for word in RANDOM.integers(0, 9000, 5))
+                for _ in EVERY
+            ],
+        },
+        "",
+        {"features.history": {"kind": "sequence", "max_length": 40, "separator": " "}},
+        {"history"},
+        {"note"},
+        "",
+    ),
     "lists_of_items": (
         "csv",
         {
