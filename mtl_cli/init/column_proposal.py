@@ -24,7 +24,7 @@ ROWS_PER_BUCKET = 50
 MIN_SPIKE_SHARE = 0.25
 MIN_ROWS_FOR_EMBEDDINGS = 10_000
 
-Role = Literal["feature", "time", "weight", "leak", "left out"]
+Role = Literal["feature", "time", "weight", "request", "leak", "left out"]
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from mtl_cli.init.name_hints import (
     PROPENSITY_WORDS,
     ROW_WEIGHT,
     SAMPLING_RATE,
+    ends_in_id,
     has_word,
     suggests_amount,
     suggests_entity,
@@ -112,14 +113,18 @@ def weight_column(column: ColumnProfile) -> ColumnProposal | None:
 
 
 def propensity_or_request_column(column: ColumnProfile) -> ColumnProposal | None:
-    """Leaves out propensities and ids of requests, as in logs of impressions."""
+    """Leaves out propensities, and ids of requests or sessions, as in logs."""
     if column.numbers is not None and has_word(column.name, PROPENSITY_WORDS):
         remark = "the name suggests the probability that the row was shown"
         return leave_out(column, remark, numeric_keys(column))
     rarely_repeats = column.num_filled < MIN_ROWS_PER_ENTITY * column.num_distinct
-    if suggests_request(column.name) and rarely_repeats and column.num_distinct > 2:
-        remark = "the name suggests ids of requests: new rows have new ids"
-        return leave_out(column, remark)
+    if not (suggests_request(column.name) and rarely_repeats):
+        return None
+    # A column `session` may hold the items of a session.
+    is_id = ends_in_id(column.name) or list_column(column) is None
+    if is_id and column.num_distinct > 2:
+        remark = "the name suggests ids of requests or sessions: new rows have new ids"
+        return ColumnProposal(column, "request", remark=remark)
     return None
 
 

@@ -21,6 +21,7 @@ MIN_TIMES = 3  # one time each for training, validation and test rows
 # A column is proposed for group AUC only with at least these numbers.
 MIN_GROUPS = 21
 MIN_ROWS_PER_GROUP = 2  # on average
+PERSON_ROLES = ("feature", "request")  # of columns that may group rows
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ class DatasetProposal:
 
     @property
     def group_column(self) -> str | None:
-        """The first feature of users or sessions that can group rows, or None."""
-        for column in [proposal.column for proposal in self.features]:
+        """The first column of users or sessions that can group rows, or None."""
+        for column in [p.column for p in self.columns if p.role in PERSON_ROLES]:
             if (
                 suggests_person(column.name)
                 and column.kind != "list"

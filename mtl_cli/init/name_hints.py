@@ -45,7 +45,7 @@ AMOUNT_WORDS = split_words(
     "friends subscribers reviews posts shares votes budget amnt stock sales discount "
     "tax fee tenure year years speed bpm bytes words bitrate fps numerical numeric"
 )
-PERSON_WORDS = split_words("user customer member visitor session uid userid")
+PERSON_WORDS = split_words("user customer member visitor session uid")
 BIRTH_WORDS = split_words("birth birthday birthdate dob born")
 TIME_WORDS = split_words(
     "time times timestamp timestamps stamp date dates datetime hour epoch birthdate "
@@ -58,7 +58,8 @@ LAST_TIME_WORDS = split_words("ts at dt day when")
 LASTING_WORDS = sorted({*ENTITY_WORDS, *PERSON_WORDS} - {"session", "query"})
 REQUEST_WORDS = split_words(
     "request req srch search impression imp log trace event auction bid transaction "
-    "trx order row record exposure pageview"
+    "trx order row record exposure pageview session visit display basket cart invoice "
+    "receipt booking purchase encounter"
 )
 # Words for the probability with which a row was shown or chosen.
 PROPENSITY_WORDS = split_words("propensity propensities pscore ips ipw iptw")
@@ -104,8 +105,14 @@ def suggests_entity(name: str) -> bool:
 
 
 def suggests_request(name: str) -> bool:
-    """Whether a name suggests ids of requests, impressions or other single events."""
-    return ends_in_id(name) and has_word(name, REQUEST_WORDS)
+    """Whether a name suggests ids of requests, sessions or other single events.
+
+    `order_id` does, but `order_item_id` suggests ids of items.
+    """
+    things = [word for word in words_before_number(name) if word not in ID_WORDS]
+    if ends_in_id(name):
+        return any(word in REQUEST_WORDS for word in things[-1:])
+    return things[-1:] == ["session"]
 
 
 def suggests_person(name: str) -> bool:
@@ -128,12 +135,22 @@ def words_before_number(name: str) -> list[str]:
     """Returns the words of a name without a number at its end; [""] without any word.
 
     Example:
-        >>> words_before_number("brand_id_2")
+        >>> words_before_number("brandid_2")
         ['brand', 'id']
     """
-    *before, last = split_words(name) or [""]
+    *before, last = separate_words(name) or [""]
     return before if before and last.isdigit() else [*before, last]
 
 
 def has_word(name: str, vocabulary: list[str]) -> bool:
-    return any(word in vocabulary for word in split_words(name))
+    return any(word in vocabulary for word in separate_words(name))
+
+
+def separate_words(name: str) -> list[str]:
+    """Returns the words of a name; a word such as `visitorid` is two words."""
+    words = []
+    for word in split_words(name):
+        thing = word.removesuffix("id")
+        is_joined = thing != word and thing in (*ENTITY_WORDS, *REQUEST_WORDS)
+        words += [thing, "id"] if is_joined else [word]
+    return words

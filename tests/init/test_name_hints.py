@@ -7,6 +7,7 @@ from mtl_cli.init.name_hints import (
     suggests_entity,
     suggests_id,
     suggests_person,
+    suggests_request,
 )
 
 
@@ -17,6 +18,7 @@ from mtl_cli.init.name_hints import (
         ("user_id", True),
         ("customerId", True),
         ("member_key", True),
+        ("visitorid", True),
         ("user_city", False),
         ("customer_country", False),
         ("member_type", False),
@@ -33,6 +35,13 @@ def test_words_that_end_with_id_are_no_ids() -> None:
     assert suggests_amount("amount_prepaid")
     assert all(map(suggests_id, ["itemid", "user_city", "zip", "row_index"]))
     assert all(map(suggests_id, ["statefips", "home_commune", "sic", "industry"]))
+
+
+def test_thing_before_the_id_tells_requests() -> None:
+    requests = ["request_id", "orderid", "srch_id_2", "session", "SessionId", "logHash"]
+    assert all(map(suggests_request, requests))
+    others = ["order_item_id", "session_user_id", "session_length", "order", "itemid"]
+    assert not any(map(suggests_request, others))
 
 
 def test_number_at_the_end_of_a_name_does_not_count() -> None:

@@ -490,7 +490,16 @@ TABLES = {
         {},
         set(),
         {"request_id", "imp_id"},
-        "ids of requests: new rows have new ids",
+        "ids of requests or sessions: new rows have new ids",
+    ),
+    "sessions": (
+        "csv",
+        {"sessionid": EVERY // 4, "session": TAGS, "order_item_id": EVERY // 3 % 40},
+        "",
+        {"group_column": "sessionid"},
+        {"session", "order_item_id"},
+        {"sessionid"},
+        "sessionid      request             the name suggests ids of requests or sess",
     ),
     "events_with_many_rows": (
         "csv",
