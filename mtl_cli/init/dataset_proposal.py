@@ -131,12 +131,14 @@ def leave_out_time_of_entity(
     for entity in entities:
         if entity.name == time.name:
             continue
-        has_both = (entity.codes >= 0) & (time.codes >= 0)
+        has_time = time.codes >= 0
+        if (entity.codes[has_time] < 0).any():
+            continue  # rows without the entity have no time of the entity
         num_pairs, num_entities, _ = num_distinct_pairs(
-            entity.codes[has_both], time.codes[has_both]
+            entity.codes[has_time], time.codes[has_time]
         )
         # With few entities, or with one row per entity, this may be true by chance.
-        if num_pairs == num_entities and 2 < num_entities <= has_both.sum() // 2:
+        if num_pairs == num_entities and 2 < num_entities <= has_time.sum() // 2:
             remark = (
                 f"each {entity.name} has one time, so this is not the time of the row"
             )

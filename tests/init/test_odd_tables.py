@@ -385,6 +385,15 @@ TABLES = {
         {"released"},
         "each film has one time",
     ),
+    "day_of_the_only_visit_of_each_known_user": (
+        "csv",
+        {"user_id": with_gaps(USER), "day": SIGNED_UP},
+        "",
+        {"split_by": "time", "split_column": "day"},
+        {"user_id"},
+        {"day"},
+        "times are not a feature",
+    ),
     "two_days": (
         "csv",
         {"day": np.where(EVERY < ROWS // 2, "2026-01-01", "2026-01-02")},
