@@ -29,6 +29,7 @@ from mtl_cli.init.name_hints import (
     SAMPLING_RATE,
     ends_in_id,
     has_word,
+    names_ids,
     suggests_amount,
     suggests_entity,
     suggests_id,
@@ -132,9 +133,12 @@ def decimal_column(column: ColumnProfile) -> ColumnProposal | None:
     """Proposes numbers with decimals as a numeric feature, unless they are ids.
 
     pandas writes whole numbers such as 4 as 4.0 if some cells of the column are empty.
+    Ids such as 1234.1700000000, of two numbers, are text.
     """
     if column.kind != "decimal":
         return None
+    if names_ids(column.name) and not column.all_whole:
+        return text_column(column)
     if column.all_whole and column.num_distinct > 2 and seems_ids(column):
         warning = (
             f"the ids are {column.arrow_type}, and the texts 4.0 and 4 are two ids; "

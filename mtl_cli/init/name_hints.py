@@ -13,7 +13,9 @@ def split_words(name: str) -> list[str]:
     return re.findall(r"[a-z]+|\d+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
 
 
-ID_WORDS = split_words("id ids uid uuid guid pid aid cid sid gid key hash idx index")
+ID_WORDS = split_words(
+    "id ids uid uuid guid pid aid cid sid gid key hash nbr idx index"
+)
 # Words for codes: values that are no amounts, even if the values are numbers.
 CODE_WORDS = split_words(
     "code codes zip zipcode postcode sku isbn type category cat kind class gender sex "
@@ -45,7 +47,10 @@ AMOUNT_WORDS = split_words(
     "friends subscribers reviews posts shares votes budget amnt stock sales discount "
     "tax fee tenure year years speed bpm bytes words bitrate fps numerical numeric"
 )
-PERSON_WORDS = split_words("user customer member visitor session uid")
+PERSON_WORDS = split_words(
+    "user customer member visitor session uid patient player student household person "
+    "buyer shopper subscriber guest"
+)
 BIRTH_WORDS = split_words("birth birthday birthdate dob born")
 TIME_WORDS = split_words(
     "time times timestamp timestamps stamp date dates datetime hour epoch birthdate "
@@ -90,6 +95,11 @@ def ends_in_id(name: str) -> bool:
     """Whether the last word of a name is a word for ids, such as `userid`."""
     last = last_word(name)
     return last in ID_WORDS or (last.endswith("id") and last not in NOT_ID_WORDS)
+
+
+def names_ids(name: str) -> bool:
+    """Whether a name ends in a word that stands for ids only, even above decimals."""
+    return last_word(name) in ID_WORDS and last_word(name) not in ("idx", "index")
 
 
 def suggests_amount(name: str) -> bool:
@@ -151,6 +161,7 @@ def separate_words(name: str) -> list[str]:
     words = []
     for word in split_words(name):
         thing = word.removesuffix("id")
-        is_joined = thing != word and thing in (*ENTITY_WORDS, *REQUEST_WORDS)
+        things = (*ENTITY_WORDS, *PERSON_WORDS, *REQUEST_WORDS)
+        is_joined = thing != word and thing in things
         words += [thing, "id"] if is_joined else [word]
     return words

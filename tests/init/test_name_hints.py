@@ -19,6 +19,7 @@ from mtl_cli.init.name_hints import (
         ("customerId", True),
         ("member_key", True),
         ("visitorid", True),
+        ("patient_nbr", True),
         ("user_city", False),
         ("customer_country", False),
         ("member_type", False),

@@ -657,6 +657,28 @@ TABLES = {
         set(),
         "",
     ),
+    "ids_of_two_numbers": (
+        "csv",
+        {"user_pseudo_id": [f"10{u}.17{u}" for u in USER], "price_index": AMOUNTS},
+        "",
+        {
+            "features.user_pseudo_id.kind": "sparse",
+            "features.price_index.kind": "piecewise_linear",
+            "group_column": "user_pseudo_id",
+        },
+        {"user_pseudo_id"},
+        set(),
+        "",
+    ),
+    "decimals_named_as_ids": (
+        "parquet",
+        {"score_key": np.round(USER / 7, 2)},
+        "",
+        {},
+        set(),
+        {"score_key"},
+        "mtl-train refuses the feature",
+    ),
     "ids_with_decimals_in_text": (
         "csv",
         {"user_id": with_gaps(IDS)},
