@@ -114,9 +114,10 @@ class ColumnProfile:
         # the cell occurs.
         counts = np.bincount(codes, self.counts[list_of_element]).astype("int64")
         kind = kind_of_values(values.type, values)
+        numbers = nearest_float64(values).to_numpy() if kind == "whole" else None
         lengths = pc.list_value_length(lists).to_numpy()
         return ListProfile(
-            ColumnProfile(self.name, kind, values.type, codes, values, counts),
+            ColumnProfile(self.name, kind, values.type, codes, values, counts, numbers),
             lengths[self.codes[self.codes >= 0]],
         )
 

@@ -16,6 +16,7 @@ from mtl_cli.init.column_proposal import (
     min_count_keys,
     propose_categories,
 )
+from mtl_cli.init.column_summary import first_and_last_time
 from mtl_cli.init.value_kinds import matches
 
 # {separator of lists in text: share of the cells that must contain the separator}
@@ -55,6 +56,10 @@ def list_column(column: ColumnProfile) -> ColumnProposal | None:
     elements = lists.elements
     if elements.kind == "empty":
         return leave_out(column, "the lists hold only empty values")
+    if first_and_last_time(elements):
+        return leave_out(
+            column, "lists of times are not a feature: new rows have new times"
+        )
     if pa.types.is_floating(elements.arrow_type) or (separator and are_vectors(lists)):
         return propose_vector(column, lists, separator)
     # A sequence reads ids: texts, whole numbers and booleans. Decimals and times are

@@ -874,18 +874,33 @@ LISTS = {
     "structs": (pa.array([[{"a": 1}]] * ROWS), "lists of struct<a: int64>: con"),
     "floats": (pa.array([[0.5, 1.5]] * ROWS), "kind: vector"),
     "session": (pa.array([[u, u + 1] for u in USER.tolist()]), ""),
+    "click_times": (
+        pa.array([[1_700_000_000 + u, 1_700_000_900] for u in USER.tolist()]),
+        "new rows have new times",
+    ),
+    "times_in_text": (
+        pa.array(
+            [f"{1_700_000_000 + u % 9}|{1_700_000_900 + u % 7}" for u in USER.tolist()]
+        ),
+        "new rows have new times",
+    ),
+    "dates": (
+        pa.array([f"2026-01-0{1 + u % 9}|2026-02-0{1 + u % 7}" for u in USER.tolist()]),
+        "new rows have new times",
+    ),
 }
 
 
 @pytest.mark.parametrize("case", slow_except(["session", "structs"], LISTS))
 def test_list_is_a_feature_or_left_out_and_no_group(run: Run, case: str) -> None:
     lists, told = LISTS[case]
-    table = {"click": CLICK, "ad": EVERY // 7 % 9, "session": lists}
+    name = case if "times" in case else "session"
+    table = {"click": CLICK, "ad": EVERY // 7 % 9, name: lists}
     pa.parquet.write_table(pa.table(table), "t.parquet")
     code, out, err = run("t.parquet", "--task", "click")
     assert (code, err) == (0, "")
     assert told in Path("conf/dataset/t.yaml").read_text()
-    assert ("session" in written()["features"]) == (case in ("session", "floats"))
+    assert (name in written()["features"]) == (case in ("session", "floats"))
     assert written()["group_column"] is None
     check_that_it_trains_or_says_so(out)
     assert REFUSED not in out
