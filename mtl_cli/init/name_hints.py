@@ -22,10 +22,11 @@ CODE_WORDS = split_words(
     "race ethnicity religion nationality language lang locale channel platform os "
     "browser carrier segment cluster status department dept categorical cate nominal"
 )
-# Words for places, industries and occupations: tables often hold their codes.
+# Words for places, industries and occupations: tables often hold their codes. Addresses
+# of computers are such places.
 PLACE_WORDS = split_words(
     "region city country state county province district municipality commune sic naics "
-    "industry occupation school hospital fips statefips countyfips"
+    "industry occupation school hospital fips statefips countyfips ip"
 )
 # Words that end with "id" but suggest no ids.
 NOT_ID_WORDS = split_words(

@@ -35,7 +35,7 @@ def test_words_that_end_with_id_are_no_ids() -> None:
     assert not any(map(suggests_id, ["amount_prepaid", "centroid", "bid", "medicaid"]))
     assert suggests_amount("amount_prepaid")
     assert all(map(suggests_id, ["itemid", "user_city", "zip", "row_index"]))
-    assert all(map(suggests_id, ["statefips", "home_commune", "sic", "industry"]))
+    assert all(map(suggests_id, ["statefips", "home_commune", "sic", "industry", "ip"]))
 
 
 def test_thing_before_the_id_tells_requests() -> None:
@@ -60,6 +60,7 @@ def test_number_at_the_end_of_a_name_does_not_count() -> None:
         "time_in_hospital",
         "days_hospital",
         "students_per_school",
+        "clicks_by_ip",
     ],
 )
 def test_quantities_of_places_are_no_codes(name: str) -> None:
