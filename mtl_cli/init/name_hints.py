@@ -127,10 +127,14 @@ def suggests_request(name: str) -> bool:
 
 
 def suggests_person(name: str) -> bool:
-    """Whether a name suggests users or sessions, or their ids."""
-    if not has_word(name, PERSON_WORDS):
-        return False
-    return last_word(name) in PERSON_WORDS or ends_in_id(name)
+    """Whether a name suggests users or sessions, or their ids.
+
+    `user_id` does, but `product_uid` and `user_item_id` suggest ids of items.
+    """
+    words = words_before_number(name)
+    entities = [w for w in words if w in (*ENTITY_WORDS, *PERSON_WORDS) and w != "uid"]
+    is_person = (entities or words)[-1] in PERSON_WORDS
+    return is_person and (last_word(name) in PERSON_WORDS or ends_in_id(name))
 
 
 def suggests_time(name: str) -> bool:
