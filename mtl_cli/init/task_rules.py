@@ -18,6 +18,7 @@ from mtl_cli.init.task_proposal import (
     multiclass,
     regression,
 )
+from mtl_cli.init.value_kinds import NUMBER
 from mtl_cli.init.yes_no import yes_no_values
 
 MAX_EXAMPLES = 3  # values or rows that a message names
@@ -77,19 +78,34 @@ def binary_task(task: str, column: ColumnProfile) -> TaskProposal | None:
         return binary_of_zero_and_one(column)
     if proposal := yes_no_task(task, column):
         return proposal
-    if column.num_distinct == 2:
-        frequent, rare = column.most_frequent()
-        reason = (
-            f"the rarer value; if {shorten(frequent)} should count as 1, write it as "
-            "`positive`"
-        )
-        return binary_of_values(column, [rare], reason)
     # A value may have the name of the task: Never-married and never_married.
     for value in column.most_frequent(MAX_CLASSES):
         if letters_and_digits(value) == letters_and_digits(task):
             reason = f"of {column.num_distinct} values, the value named as the task"
             return binary_of_values(column, [value], reason)
+    if column.num_distinct == 2:
+        frequent, rare = column.most_frequent()
+        if negates(rare, frequent):
+            reason = f"the other value is {shorten(rare)}"
+            return binary_of_values(column, [frequent], reason)
+        reason = (
+            f"the rarer value; if {shorten(frequent)} should count as 1, write it as "
+            "`positive`"
+        )
+        return binary_of_values(column, [rare], reason)
     return None
+
+
+def negates(value: str, other: str) -> bool:
+    """Whether a label is 0, or says the opposite of the other label.
+
+    Example:
+        >>> negates("0.0", "100.0"), negates("Not clicked", "Clicked")
+        (True, True)
+    """
+    is_zero = re.fullmatch(r"0(\.0*)?", value) and re.fullmatch(NUMBER, other)
+    opposite = f"(no|non|not|un|in|dis){re.escape(letters_and_digits(other))}"
+    return bool(is_zero or re.fullmatch(opposite, letters_and_digits(value)))
 
 
 def letters_and_digits(text: str) -> str:

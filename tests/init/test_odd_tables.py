@@ -205,6 +205,27 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
         "count as 0: '0' in row 7",
     ),
     "one_two": ("csv", "y", 1 + (EVERY % 3 == 0), {"positive": 2}, "1 is 2: the rarer"),
+    "zero_is_rarer": (
+        "csv",
+        "y",
+        np.where(EVERY % 3 == 0, 0, 100),
+        {"positive": 100},
+        "1 is 100: the other value is 0",
+    ),
+    "not_is_rarer": (
+        "csv",
+        "y",
+        np.where(EVERY % 3 == 0, "Not opened", "Opened"),
+        {"positive": "Opened"},
+        "1 is Opened: the other value is Not opened",
+    ),
+    "rejected_is_rarer": (
+        "csv",
+        "approved",
+        np.where(EVERY % 3 == 0, "Rejected", "Approved"),
+        {"positive": "Approved"},
+        "1 is Approved: of 2 values, the value named as the task",
+    ),
     "counts": ("csv", "y", COUNTS, REGRESSION, "taken for amounts; if these are"),
     "clicks": (
         "csv",
