@@ -103,6 +103,11 @@ def names_ids(name: str) -> bool:
     return last_word(name) in ID_WORDS and last_word(name) not in ("idx", "index")
 
 
+def names_id_of_thing(name: str) -> bool:
+    """Whether a name ends in a word for ids, after a word for what they identify."""
+    return ends_in_id(name) and len(separate_words(name)) > 1
+
+
 def suggests_amount(name: str) -> bool:
     return not suggests_id(name) and has_word(name, AMOUNT_WORDS)
 

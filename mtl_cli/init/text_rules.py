@@ -17,6 +17,7 @@ from mtl_cli.init.column_proposal import (
     propose_categories,
 )
 from mtl_cli.init.column_summary import first_and_last_time
+from mtl_cli.init.name_hints import names_id_of_thing
 from mtl_cli.init.value_kinds import matches
 
 # {separator of lists in text: share of the cells that must contain the separator}
@@ -122,7 +123,8 @@ def share_table(
     """Lets a list use the embeddings of the only column with the same values.
 
     Whole numbers must be ids that fill little of their range, as other numbers may be
-    equal to them by chance.
+    equal to them by chance. The exception is a list that is named after the ids, such
+    as `hist_item_id` after `item_id`.
     """
     lists = proposal.column.lists
     keys = proposal.keys
@@ -132,7 +134,10 @@ def share_table(
     owners = []
     for other in proposals:
         if other.is_feature and other.keys and other.keys["kind"] == "sparse":
-            if fills_range(other.column):
+            named_after = names_id_of_thing(other.column.name) and (
+                other.column.name.lower() in proposal.column.name.lower()
+            )
+            if fills_range(other.column) and not named_after:
                 continue
             is_shared = np.asarray(pc.is_in(elements.values, other.column.values))
             num_shared = elements.counts[is_shared].sum()

@@ -370,12 +370,15 @@ def test_list_of_numbers_shares_the_embeddings_of_ids_that_it_cannot_hold_by_cha
         city=item,
         items=["\t".join(map(str, ids[few])) for few in seen],
         cities=["|".join(map(str, few)) for few in seen],
+        brand_id=item,
+        seen_brand_ids=["|".join(map(str, few)) for few in seen],
     )
     features = values["features"]
     assert features["items"]["table"] == "item_id"
     assert features["items"]["separator"] == "\t"
     assert features["cities"]["kind"] == "sequence"
     assert "table" not in features["cities"]
+    assert features["seen_brand_ids"]["table"] == "brand_id"
 
 
 def test_spiked_amounts_get_embeddings_if_there_are_rows_to_train_them(
