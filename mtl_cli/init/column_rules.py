@@ -4,6 +4,7 @@ Each rule is a function that returns a proposal, or None if the rule does not ap
 rules for text and lists are in `text_rules`.
 """
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -43,6 +44,9 @@ from mtl_cli.init.text_rules import list_column, text_column
 # a request in fewer.
 MIN_ROWS_PER_ENTITY = 50
 
+# The names that pandas gives an index without a name, in Parquet and in CSV files.
+INDEX_OF_PANDAS = re.compile(r"__index_level_[0-9]+__|Unnamed: 0")
+
 MAX_EXACT = 2**53  # float64 holds all whole numbers up to this number
 
 
@@ -72,6 +76,8 @@ def unusable_column(column: ColumnProfile) -> ColumnProposal | None:
         return leave_out(column, f"the value is always {value}")
     if warning := odd_cells_warning(column):
         return ColumnProposal(column, "left out", warning=warning)
+    if INDEX_OF_PANDAS.fullmatch(column.name):
+        return leave_out(column, "pandas wrote its numbers of rows into this column")
     remark = convertible_remark(column)
     return leave_out(column, remark) if remark else None
 

@@ -547,7 +547,16 @@ TABLES = {
         {},
         set(),
         {"Unnamed: 0"},
-        "differs",
+        "pandas wrote its numbers of rows",
+    ),
+    "index_of_two_tables": (
+        "parquet",
+        {"__index_level_0__": EVERY % 300},
+        "",
+        {},
+        set(),
+        {"__index_level_0__"},
+        "pandas wrote its numbers of rows",
     ),
     "NA_among_numbers": (
         "csv",
