@@ -146,6 +146,11 @@ def suggests_time(name: str) -> bool:
     return has_word(name, TIME_WORDS) or last_word(name) in LAST_TIME_WORDS
 
 
+def is_numbered(name: str) -> bool:
+    """Whether a name ends in a number, as those of `hist_1` and `hist_2`."""
+    return words_before_number(name) != separate_words(name)
+
+
 def last_word(name: str) -> str:
     """Returns the last word before a number at the end of a name, or ""."""
     return words_before_number(name)[-1]

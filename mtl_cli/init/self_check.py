@@ -15,7 +15,7 @@ from mtl_cli.init.column_proposal import leave_out
 from mtl_cli.init.dataset_proposal import DatasetProposal
 from mtl_cli.init.held_out_hours import held_out_hours_note
 from mtl_cli.init.read_tables import Tables
-from mtl_cli.init.text_rules import share_table
+from mtl_cli.init.shared_table import share_table
 from mtl_cli.init.yaml_text import dataset_yaml
 from mtl_cli.scoring.check_monitor import check_monitor, unmonitored_warnings
 

@@ -17,7 +17,6 @@ from mtl_cli.init.column_proposal import (
     propose_categories,
 )
 from mtl_cli.init.column_summary import first_and_last_time
-from mtl_cli.init.name_hints import names_id_of_thing
 from mtl_cli.init.value_kinds import matches
 
 # {separator of lists in text: share of the cells that must contain the separator}
@@ -31,9 +30,6 @@ MAX_DISTINCT_SHARE = 0.2
 MIN_SHARE_WITH_DIGIT = 0.9
 # `max_length` keeps this share of the lists whole.
 LENGTH_QUANTILE = 0.95
-# A list uses the embeddings of a column that holds this share of the list's values.
-MIN_SHARED_VALUES = 0.95
-MAX_FILLED_RANGE = 0.1
 
 # Two numbers in a text may also be a range, or a number with a comma.
 MIN_VECTOR_LENGTH = 3
@@ -115,50 +111,6 @@ def propose_sequence(
         length_remark = f"max_length keeps {share:.0%} of the lists whole"
         remark = join_remarks(length_remark, remark)
     return ColumnProposal(column, "feature", keys | more_keys, remark)
-
-
-def share_table(
-    proposal: ColumnProposal, proposals: list[ColumnProposal]
-) -> ColumnProposal:
-    """Lets a list use the embeddings of the only column with the same values.
-
-    Whole numbers must be ids that fill little of their range, as other numbers may be
-    equal to them by chance. The exception is a list that is named after the ids, such
-    as `hist_item_id` after `item_id`.
-    """
-    lists = proposal.column.lists
-    keys = proposal.keys
-    if not (proposal.is_feature and lists and keys and keys["kind"] == "sequence"):
-        return proposal
-    elements = lists.elements
-    owners = []
-    for other in proposals:
-        if other.is_feature and other.keys and other.keys["kind"] == "sparse":
-            named_after = names_id_of_thing(other.column.name) and (
-                other.column.name.lower() in proposal.column.name.lower()
-            )
-            if fills_range(other.column) and not named_after:
-                continue
-            is_shared = np.asarray(pc.is_in(elements.values, other.column.values))
-            num_shared = elements.counts[is_shared].sum()
-            if num_shared >= MIN_SHARED_VALUES * elements.counts.sum():
-                owners.append(other.column.name)
-    if len(owners) != 1:
-        return proposal
-    keys = {key: keys[key] for key in keys if key != "min_count"} | {"table": owners[0]}
-    remarks = proposal.remark.split("; ")
-    about_length = [remark for remark in remarks if remark.startswith("max_length")]
-    about_table = f"the lists hold values of {owners[0]}, and use its embeddings"
-    remark = join_remarks(*about_length, about_table)
-    return replace(proposal, keys=keys, remark=remark)
-
-
-def fills_range(column: ColumnProfile) -> bool:
-    """Whether a column holds a large share of the whole numbers in its range."""
-    if column.kind != "whole" or column.numbers is None:
-        return False
-    size = column.numbers.max() - column.numbers.min() + 1
-    return bool(len(column.numbers) > MAX_FILLED_RANGE * size)
 
 
 def vector_separator(column: ColumnProfile) -> str | None:

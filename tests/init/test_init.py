@@ -381,6 +381,33 @@ def test_list_of_numbers_shares_the_embeddings_of_ids_that_it_cannot_hold_by_cha
     assert features["seen_brand_ids"]["table"] == "brand_id"
 
 
+def test_numbered_columns_share_the_embeddings_of_the_ids_that_they_hold(
+    run: Run,
+) -> None:
+    random = np.random.default_rng(0)
+    ids = random.choice(1_000_000, 300, replace=False)
+    every = np.arange(ROWS)
+    rarely = np.where(every % 9, 0, ids[random.integers(0, 300, ROWS)])
+    values = proposed(
+        run,
+        item_id=ids[every % 300],
+        hist_1=ids[random.integers(0, 300, ROWS)],
+        hist_2=rarely,  # 0 where there is no second item
+        other_2=random.choice(1_000_000, 300)[every % 300],
+        price_2=ids[every % 300],
+        seller_id=every % 300,
+        seller_id_2=random.integers(0, 300, ROWS),
+        rank_of_2=random.integers(0, 300, ROWS),
+    )
+    features = values["features"]
+    shared = {"kind": "sparse", "table": "item_id"}
+    assert features["hist_1"] == features["hist_2"] == shared
+    assert features["seller_id_2"] == {"kind": "sparse", "table": "seller_id"}
+    for name in ("item_id", "other_2", "price_2", "rank_of_2"):
+        assert "table" not in features[name]
+    assert "the column holds values of item_id" in line_of("shop", "hist_1")
+
+
 def test_spiked_amounts_get_embeddings_if_there_are_rows_to_train_them(
     run: Run,
 ) -> None:
