@@ -19,8 +19,10 @@ from mtl_cli.init.column_proposal import (
 from mtl_cli.init.column_summary import first_and_last_time
 from mtl_cli.init.value_kinds import matches
 
-# {separator of lists in text: share of the cells that must contain the separator}
-SEPARATORS = {"|": 0.2, ";": 0.2, "^": 0.2, "\t": 0.2, ", ": 0.5, ",": 0.5, " ": 0.5}
+# {separator of lists in text: share of the cells that must contain the separator}. With
+# spaces around it, a separator comes first: otherwise `a` and ` a` would be two values.
+SEPARATORS = {" | ": 0.2, "|": 0.2, "; ": 0.2, ";": 0.2, "^": 0.2, "\t": 0.2}
+SEPARATORS |= {", ": 0.5, ",": 0.5, " ": 0.5}
 # Texts are lists only if their distinct parts are at most this share of the distinct
 # texts, or of the parts of these texts: long lists may hold more items than there are
 # lists. The words of sentences repeat less often.

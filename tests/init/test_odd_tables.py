@@ -649,6 +649,18 @@ TABLES = {
         set(),
         "",
     ),
+    "lists_with_spaces": (
+        "csv",
+        {
+            "tags": [tags.replace("^", "; ") for tags in TAGS],
+            "genres": [tags.replace("^", " | ") for tags in TAGS],
+        },
+        "",
+        {"features.tags.separator": "; ", "features.genres.separator": " | "},
+        {"tags", "genres"},
+        set(),
+        "lists of 2, 4 distinct",
+    ),
     "long_lists_of_more_items_than_rows": (
         "csv",
         {
