@@ -19,7 +19,8 @@ from mtl_cli.init.name_hints import (
 # A column uses the embeddings of another column that holds this share of its values.
 MIN_SHARED_VALUES = 0.95
 MAX_FILLED_RANGE = 0.1
-PADDING = pa.array(["0", "-1"])  # mark empty places in numbered columns
+# These values mark empty places; "" comes from a separator at the end of a list.
+PADDING = pa.array(["0", "-1", ""])
 
 
 def share_table(

@@ -369,12 +369,13 @@ def test_list_of_numbers_shares_the_embeddings_of_ids_that_it_cannot_hold_by_cha
         item_id=ids[item],
         city=item,
         items=["\t".join(map(str, ids[few])) for few in seen],
+        liked=["|".join(map(str, ids[few])) + "|" for few in seen],
         cities=["|".join(map(str, few)) for few in seen],
         brand_id=item,
         seen_brand_ids=["|".join(map(str, few)) for few in seen],
     )
     features = values["features"]
-    assert features["items"]["table"] == "item_id"
+    assert features["items"]["table"] == features["liked"]["table"] == "item_id"
     assert features["items"]["separator"] == "\t"
     assert features["cities"]["kind"] == "sequence"
     assert "table" not in features["cities"]
