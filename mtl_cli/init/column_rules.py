@@ -139,7 +139,7 @@ def decimal_column(column: ColumnProfile) -> ColumnProposal | None:
     """Proposes numbers with decimals as a numeric feature, unless they are ids.
 
     pandas writes whole numbers such as 4 as 4.0 if some cells of the column are empty.
-    Ids such as 1234.1700000000, of two numbers, are text.
+    Ids of two numbers, such as 1234.1700000000 and the versions 9.1 and 9.10, are text.
     """
     if column.kind != "decimal":
         return None

@@ -99,8 +99,9 @@ def ends_in_id(name: str) -> bool:
 
 
 def names_ids(name: str) -> bool:
-    """Whether a name ends in a word that stands for ids only, even above decimals."""
-    return last_word(name) in ID_WORDS and last_word(name) not in ("idx", "index")
+    """Whether a name ends in a word for ids or versions, even above decimals."""
+    last = last_word(name)
+    return last in (*ID_WORDS, "version") and last not in ("idx", "index")
 
 
 def names_id_of_thing(name: str) -> bool:

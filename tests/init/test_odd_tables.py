@@ -701,9 +701,14 @@ TABLES = {
     ),
     "ids_of_two_numbers": (
         "csv",
-        {"user_pseudo_id": [f"10{u}.17{u}" for u in USER], "price_index": AMOUNTS},
+        {
+            "user_pseudo_id": [f"10{u}.17{u}" for u in USER],
+            "os_version": [f"{9 + u % 4}.{u % 11}" for u in USER],
+            "price_index": AMOUNTS,
+        },
         "",
         {
+            "features.os_version.kind": "sparse",
             "features.user_pseudo_id.kind": "sparse",
             "features.price_index.kind": "piecewise_linear",
             "group_column": "user_pseudo_id",
