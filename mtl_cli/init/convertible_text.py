@@ -29,7 +29,8 @@ DIGITS = (
     rf"|{WITH_COMMAS}(\.[0-9]+)?)"
 )
 AMOUNT = f"({DIGITS}|{WHOLE}[.,:][-\u2013]{{1,2}})"  # 1.234,5 or 22,-
-SPREADSHEET_NUMBER = f"{SIGN}?({UNIT}{SPACE}?)?{SIGN}?{AMOUNT}({SPACE}?{UNIT})?"
+SUFFIX = f"{SPACE}?({UNIT}|[kKMB])"  # 1.2K and 3.4M are counts on web pages
+SPREADSHEET_NUMBER = f"{SIGN}?({UNIT}{SPACE}?)?{SIGN}?{AMOUNT}({SUFFIX})?"
 WITH_DECIMAL_COMMA = rf"{SIGN}?[0-9]+((\.|{THOUSANDS_MARK})[0-9]{{3}})*,[0-9]+"
 NUMBER_IN_WORDS = (
     rf"^({SPREADSHEET_NUMBER}|{WITH_DECIMAL_COMMA}|\({DIGITS}\)|{DIGITS}-)$"
@@ -60,7 +61,7 @@ OTHER_KINDS = {
         "times of day or durations: write numbers, such as seconds; for codes, use "
         "kind sparse"
     ),
-    r"^\[.*\]$": "lists in brackets: write lists in the form a|b|c",
+    r"^(\[.*\]|\(.*,.*\))$": "lists in brackets: write lists in the form a|b|c",
     r"^\{.*\}$": "records: make one column per field",
 }
 # A kind describes a column if more than this share of its distinct texts match.

@@ -36,7 +36,7 @@ EXAMPLES = {
         "Mon, 19 Jan 2026 10:30:00 GMT",
     ],
     "times of day": ["11:50:01", "8:30", "11:50 PM"],
-    "lists in brackets": ["[3, 7]", "[]"],
+    "lists in brackets": ["[3, 7]", "[]", "(3, 7)", "(3,)"],
     "records": ['{"city": "Rome"}', "{}"],
 }
 
@@ -88,6 +88,7 @@ def indian(amount: float) -> str:
         lambda x: f"CHF {x:.1f}",
         lambda x: f"{x:.0f},-",
         lambda x: f"{x:.2f} kr".replace(".", ","),
+        lambda x: f"{x:.1f}K" if x < 1000 else f"{x / 1000:.1f}M",
         indian,
     ],
 )
@@ -114,6 +115,8 @@ def test_numbers_of_other_countries_are_no_ids_or_lists(written):
         lambda x: f"{x % 9 + 90:03.0f},{x % 70:03.0f},{x % 500:03.0f}",
         lambda x: f"{x % 9:.0f},{x % 7:.0f},{x % 5:.0f}",
         lambda x: f"{x % 90:.0f} cups",
+        lambda x: f"({x % 900:.0f}, {x % 900 + 10:.0f}]",
+        lambda x: f"{x % 90:.0f}{'ABCDEFGHJK'[int(x) % 10]}",
     ],
 )
 def test_phone_numbers_codes_and_lists_are_no_numbers(written):
