@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from mtl_cli.core.atomic_write import named_write_errors, write_text
-from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.message_text import printable, readable_name
 from mtl_cli.core.paths import conf_is_of_other_application
 from mtl_cli.data.dataset import DATASET_NAME_PATTERN, RULES_OF_PATTERNS
@@ -47,7 +47,14 @@ def write_dataset(arguments: argparse.Namespace) -> str:
         raise ConfigError(
             f"--task: say what to predict; possible columns of '{train.path}': {names}"
         )
-    proposal = propose_dataset(columns, labels, spaces)
+    try:
+        proposal = propose_dataset(columns, labels, spaces)
+    except DataError as error:
+        if train.complete:
+            raise
+        num_rows = f"{train.table.num_rows:,}"
+        fix = f"mtl-init has read only the first {num_rows} rows: shuffle the rows"
+        raise DataError(f"{error}; {fix}") from error
     if target.exists() and not arguments.force:
         raise ConfigError(
             f"{target} exists; choose another --name, or give --force to overwrite"

@@ -1005,6 +1005,19 @@ def test_class_that_first_occurs_below_the_preview_is_no_error_of_the_test_table
     assert (code, err) == (0, "")
 
 
+def test_label_that_is_constant_in_the_first_rows_is_told_to_be_so(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preview, "MAX_ROWS", 100)
+    pd.DataFrame({"price": [*range(200)], "click": [0] * 150 + [1] * 50}).to_csv(
+        "t.csv"
+    )
+    code, _, err = run("t.csv", "--task", "click")
+    assert code == 2
+    assert "nothing but '0'" in err
+    assert "has read only the first 100 rows: shuffle the rows" in err
+
+
 def test_first_rows_stand_for_a_long_table(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
