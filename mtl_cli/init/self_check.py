@@ -11,13 +11,15 @@ from mtl_cli.core.options import first_problem
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.load import load
 from mtl_cli.heads.base import Heads
-from mtl_cli.init.column_proposal import leave_out
+from mtl_cli.init.column_proposal import join_remarks, leave_out
 from mtl_cli.init.dataset_proposal import DatasetProposal
 from mtl_cli.init.held_out_hours import held_out_hours_note
 from mtl_cli.init.read_tables import Tables
 from mtl_cli.init.shared_table import share_table
 from mtl_cli.init.yaml_text import dataset_yaml
 from mtl_cli.scoring.check_monitor import check_monitor, unmonitored_warnings
+
+NUMERIC_KINDS = ("piecewise_linear", "bucketized")
 
 
 def parse_dataset(text: str) -> Dataset:
@@ -76,6 +78,9 @@ def without_refused_feature(
 ) -> DatasetProposal | None:
     """Returns a proposal without the feature that `mtl-train` refuses.
 
+    A numeric feature may only need to read empty cells of the test table: it is first
+    proposed with the key `missing`.
+
     Returns None if `problem`, the message of `mtl-train`, is not about a feature, or if
     no feature would be left.
     """
@@ -84,9 +89,13 @@ def without_refused_feature(
         # The message begins with the feature.
         starts = (f"feature {name}:", f"dataset.features.{name}:")
         if refused.is_feature and problem.startswith(starts):
+            keys, columns = refused.keys, list(proposal.columns)
             remark = f"mtl-train refuses the feature: {problem}"
-            columns = list(proposal.columns)
-            columns[i] = leave_out(refused.column, remark, refused.keys)
+            columns[i] = leave_out(refused.column, remark, keys)
+            if keys and keys["kind"] in NUMERIC_KINDS and "missing" not in keys:
+                remark = join_remarks(refused.remark, "the test table has empty cells")
+                keys = keys | {"missing": "bucket"}
+                columns[i] = replace(refused, keys=keys, remark=remark)
             remaining = replace(proposal, columns=columns)
             return remaining if remaining.features else None
     return None

@@ -635,6 +635,19 @@ def test_test_table_must_hold_needed_columns_once(run: Run) -> None:
     assert "'test.csv' has no names of columns, or a name twice; rename" in error
 
 
+def test_numbers_with_empty_cells_in_the_test_table_are_kept(run: Run) -> None:
+    columns = {"click": [0, 1, 1] * 98, "ad": [*range(7)] * 42, "price": [*range(294)]}
+    write_csv("shop.csv", **columns, size=columns["price"])
+    write_csv("test.csv", **columns | {"price": [None, *range(293)]})
+    code, out, _ = run("shop.csv", "--task", "click", "--test", "test.csv")
+    assert code == 0
+    price = written("shop")["features"]["price"]
+    assert (price["kind"], price["missing"]) == ("piecewise_linear", "bucket")
+    assert "the test table has empty cells" in line_of("shop", "price")
+    assert "mtl-train refuses the feature" in line_of("shop", "size")
+    assert "refuses the data set" not in out
+
+
 @pytest.mark.parametrize("odd", ["train", "test"])
 def test_labels_are_compared_as_numbers_and_as_text(odd: str, run: Run) -> None:
     columns = shop()
