@@ -76,7 +76,7 @@ def counts_follow_size(numbers: Array, counts: Array) -> bool:
 
 
 def are_often_round(numbers: Array, counts: Array) -> bool:
-    """Whether most of the frequent numbers end in 0 or 5, as prices and hours do.
+    """Whether most of the frequent numbers end in 0 or 5, or in 9, as prices do.
 
     Zeros that all numbers end in do not count, as in the codes 1100, 1200 and 1300.
     `numbers` are distinct whole numbers, and `counts` says how often each occurs.
@@ -84,8 +84,9 @@ def are_often_round(numbers: Array, counts: Array) -> bool:
     with np.errstate(invalid="ignore"):  # numbers beyond int64
         unit = max(1, int(np.gcd.reduce(numbers.astype("int64"))))
     frequent = np.argsort(-counts, kind="stable")[: max(10, len(counts) // 10)]
-    is_round = numbers[frequent] / unit % 5 == 0
-    return bool(is_round.mean() >= MIN_ROUND_SHARE)
+    last_digits = numbers[frequent] / unit % 10
+    endings = np.isin(last_digits, [0, 5]), last_digits == 9
+    return any(has_ending.mean() >= MIN_ROUND_SHARE for has_ending in endings)
 
 
 def compare_counts(numbers: Array, counts: Array) -> tuple[float, float]:

@@ -350,6 +350,7 @@ def test_codes_are_told_from_amounts_by_their_counts(run: Run) -> None:
         c6=100 * code,
         x0=np.where(code % 3, 10 * (amounts // 10), amounts),  # most are round
         x1=random.poisson(40, rows),
+        x3=np.where(code % 5, 10 * (amounts // 10) + 9, amounts),  # 49, 199
         x2=random.integers(0, 80, rows),  # by chance alone
     )
     are_codes = [name for name, kind in kinds(values).items() if kind == "sparse"]
