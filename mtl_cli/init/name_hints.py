@@ -61,7 +61,8 @@ TIME_WORDS = split_words(
 # Words that suggest times at the end of a name only: `seen_at`, but not `at_home`.
 LAST_TIME_WORDS = split_words("ts at dt day when")
 # Users, items and other things that exist for longer than one visit.
-LASTING_WORDS = sorted({*ENTITY_WORDS, *PERSON_WORDS} - {"session", "query"})
+BRIEF_WORDS = split_words("session query patient guest")
+LASTING_WORDS = sorted({*ENTITY_WORDS, *PERSON_WORDS} - {*BRIEF_WORDS})
 REQUEST_WORDS = split_words(
     "request req srch search impression imp log trace event auction bid transaction "
     "trx order row record exposure pageview session visit display basket cart invoice "

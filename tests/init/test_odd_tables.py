@@ -415,6 +415,15 @@ TABLES = {
         {"day"},
         "times are not a feature",
     ),
+    "day_of_the_only_stay_of_each_patient": (
+        "csv",
+        {"patient_id": USER, "admitted": SIGNED_UP},
+        "",
+        {"split_by": "time", "split_column": "admitted"},
+        {"patient_id"},
+        {"admitted"},
+        "times are not a feature",
+    ),
     "two_days": (
         "csv",
         {"day": np.where(EVERY < ROWS // 2, "2026-01-01", "2026-01-02")},
