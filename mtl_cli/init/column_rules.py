@@ -31,13 +31,19 @@ from mtl_cli.init.name_hints import (
     ends_in_id,
     has_word,
     names_ids,
+    numbers_things,
     suggests_amount,
     suggests_entity,
     suggests_id,
     suggests_request,
     suggests_time,
+    words_before_number,
 )
-from mtl_cli.init.repeated_numbers import repeat_as_codes, repeat_as_ids
+from mtl_cli.init.repeated_numbers import (
+    MIN_DISTINCT_IDS,
+    repeat_as_codes,
+    repeat_as_ids,
+)
 from mtl_cli.init.text_rules import list_column, text_column
 
 # An id of a user or an item occurs in at least this number of rows on average, an id of
@@ -125,10 +131,10 @@ def propensity_or_request_column(column: ColumnProfile) -> ColumnProposal | None
         remark = "the name suggests the probability that the row was shown"
         return leave_out(column, remark, numeric_keys(column))
     rarely_repeats = column.num_filled < MIN_ROWS_PER_ENTITY * column.num_distinct
-    if not (suggests_request(column.name) and rarely_repeats):
+    if not (suggests_request(id_name(column)) and rarely_repeats):
         return None
     # A column `session` may hold the items of a session.
-    is_id = ends_in_id(column.name) or list_column(column) is None
+    is_id = ends_in_id(id_name(column)) or list_column(column) is None
     if is_id and column.num_distinct > 2:
         remark = "the name suggests ids of requests or sessions: new rows have new ids"
         return ColumnProposal(column, "request", remark=remark)
@@ -174,7 +180,7 @@ def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:
     if numbers is None or column.num_distinct <= 2:
         return propose_categories(column)
     has_few_values = column.num_distinct <= MAX_CATEGORIES
-    is_amount = suggests_amount(column.name)
+    is_amount = suggests_amount(id_name(column))
     if column.mostly_unique and not is_amount and not has_few_values:
         keys = None if suggests_entity(column.name) else numeric_keys(column)
         return leave_out(column, "the value differs in nearly every row", keys)
@@ -194,7 +200,7 @@ def seems_ids(column: ColumnProfile) -> bool:
 
     A name such as `item_price` suggests both an entity and an amount: an amount.
     """
-    if suggests_id(column.name):
+    if suggests_id(id_name(column)):
         return True
     if suggests_amount(column.name) or suggests_time(column.name):
         return False
@@ -203,9 +209,19 @@ def seems_ids(column: ColumnProfile) -> bool:
     )
 
 
+def id_name(column: ColumnProfile) -> str:
+    """Returns the name of a column; `order id` for an `order_number` of many numbers.
+
+    With few numbers, `order_number` may count the orders of a user.
+    """
+    if column.num_distinct < MIN_DISTINCT_IDS or not numbers_things(column.name):
+        return column.name
+    return f"{words_before_number(column.name)[-2]} id"
+
+
 def remark_on_ids(column: ColumnProfile) -> str:
     """Names the other reading of ids, if the name does not say that they are ids."""
-    if suggests_id(column.name) or column.num_distinct <= MAX_CATEGORIES:
+    if suggests_id(id_name(column)) or column.num_distinct <= MAX_CATEGORIES:
         return ""
     return (
         "taken for ids; if they are amounts, write {kind: piecewise_linear, "

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mtl_cli.core.errors import DataError
 from mtl_cli.init.column_profile import ColumnProfile
 from mtl_cli.init.column_proposal import ColumnProposal, leave_out
-from mtl_cli.init.column_rules import propose_column
+from mtl_cli.init.column_rules import id_name, propose_column
 from mtl_cli.init.leaks import keep_leak, mark_leak, num_distinct_pairs
 from mtl_cli.init.name_hints import (
     BIRTH_WORDS,
@@ -59,7 +59,7 @@ class DatasetProposal:
         """The first column of users or sessions that can group rows, or None."""
         for column in [p.column for p in self.columns if p.role in PERSON_ROLES]:
             if (
-                suggests_person(column.name)
+                suggests_person(id_name(column))
                 and column.kind != "list"
                 and not column.num_missing
                 and column.num_distinct >= MIN_GROUPS

@@ -48,6 +48,8 @@ AMOUNT_WORDS = split_words(
     "friends subscribers reviews posts shares votes budget amnt stock sales discount "
     "tax fee tenure year years speed bpm bytes words bitrate fps numerical numeric"
 )
+# `item_num` counts items, and is not among these words.
+NUMBER_WORDS = split_words("number nr no")
 PERSON_WORDS = split_words(
     "user customer member visitor session uid patient player student household person "
     "buyer shopper subscriber guest"
@@ -103,6 +105,13 @@ def names_ids(name: str) -> bool:
     """Whether a name ends in a word for ids or versions, even above decimals."""
     last = last_word(name)
     return last in (*ID_WORDS, "version") and last not in ("idx", "index")
+
+
+def numbers_things(name: str) -> bool:
+    """Whether a name may number users, items or orders: `order_number`, `InvoiceNo`."""
+    *_, thing, last = ["", *words_before_number(name)]
+    things = (*ENTITY_WORDS, *PERSON_WORDS, *REQUEST_WORDS)
+    return last in NUMBER_WORDS and thing in things
 
 
 def names_id_of_thing(name: str) -> bool:

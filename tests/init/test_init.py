@@ -302,6 +302,27 @@ def test_numbers_are_amounts_or_ids_by_name_and_by_how_they_repeat(run: Run) -> 
     assert "taken for amounts; if codes" in line_of("shop", "paid")
 
 
+def test_numbers_of_customers_and_orders_are_ids_if_they_are_many(run: Run) -> None:
+    every = np.arange(20_000)
+    values = proposed(
+        run,
+        customer_number=every // 10 % 1500,
+        ItemNo=every // 7 % 1200,
+        order_number=every % 90 + 1,  # the orders of a user are counted
+        InvoiceNumber=every // 4,
+        sales_order_nr=every,
+        user_num=every // 10 % 1500,
+    )
+    assert kinds(values) == {
+        "ad": "sparse",
+        "customer_number": "sparse",
+        "ItemNo": "sparse",
+        "order_number": "piecewise_linear",
+        "user_num": "piecewise_linear",
+    }
+    assert values["group_column"] == "customer_number"
+
+
 def test_repeated_numbers_are_amounts_if_their_counts_follow_their_size(
     run: Run,
 ) -> None:
