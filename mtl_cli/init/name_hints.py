@@ -51,7 +51,7 @@ AMOUNT_WORDS = split_words(
 # `item_num` counts items, and is not among these words.
 NUMBER_WORDS = split_words("number nr no")
 PERSON_WORDS = split_words(
-    "user customer member visitor session uid patient player student household person "
+    "user customer member visitor session uid patient player student household "
     "buyer shopper subscriber guest"
 )
 BIRTH_WORDS = split_words("birth birthday birthdate dob born")
