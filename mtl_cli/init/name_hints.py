@@ -18,9 +18,10 @@ ID_WORDS = split_words(
 )
 # Words for codes: values that are no amounts, even if the values are numbers.
 CODE_WORDS = split_words(
-    "code codes zip zipcode postcode sku isbn type category cat kind class gender sex "
-    "race ethnicity religion nationality language lang locale channel platform os "
-    "browser carrier segment cluster status department dept categorical cate nominal"
+    "code codes zip zipcode postcode sku isbn asin ean upc gtin type category cat kind "
+    "class gender sex race ethnicity religion nationality language lang locale channel "
+    "platform os browser carrier segment cluster status department dept categorical "
+    "cate nominal"
 )
 # Words for places, industries and occupations: tables often hold their codes. Addresses
 # of computers are such places.
@@ -35,7 +36,7 @@ NOT_ID_WORDS = split_words(
 )
 ENTITY_WORDS = split_words(
     "user item video movie film product ad advertiser campaign creative author "
-    "creator merchant shop store brand seller artist track song book page site "
+    "creator merchant shop store brand seller artist track song book page site doc "
     "device publisher query customer member visitor session"
 )
 AMOUNT_WORDS = split_words(

@@ -54,6 +54,8 @@ def share_table(
             c for c in others if suggests_entity(c.name) and not is_numbered(c.name)
         ]
     owners = [other.name for other in others if holds_values_of(elements, other)]
+    if len(owners) > 1:
+        owners = [owner for owner in owners if not is_numbered(owner)]
     if len(owners) != 1:
         return proposal
     remarks = proposal.remark.split("; ")

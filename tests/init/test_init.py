@@ -418,6 +418,7 @@ def test_numbered_columns_share_the_embeddings_of_the_ids_that_they_hold(
         hist_2=rarely,  # 0 where there is no second item
         other_2=random.choice(1_000_000, 300)[every % 300],
         price_2=ids[every % 300],
+        liked=[f"{i}|{j}" for i, j in ids[random.integers(0, 300, (ROWS, 2))]],
         seller_id=every % 300,
         seller_id_2=random.integers(0, 300, ROWS),
         rank_of_2=random.integers(0, 300, ROWS),
@@ -425,6 +426,7 @@ def test_numbered_columns_share_the_embeddings_of_the_ids_that_they_hold(
     features = values["features"]
     shared = {"kind": "sparse", "table": "item_id"}
     assert features["hist_1"] == features["hist_2"] == shared
+    assert features["liked"]["table"] == "item_id"
     assert features["seller_id_2"] == {"kind": "sparse", "table": "seller_id"}
     for name in ("item_id", "other_2", "price_2", "rank_of_2"):
         assert "table" not in features[name]

@@ -76,6 +76,8 @@ def test_codes_of_places_may_follow_words_that_are_no_quantities() -> None:
 
 
 def test_property_of_a_thing_is_no_id() -> None:
-    assert all(map(suggests_entity, ["user", "phone_brand", "item_2", "song_id"]))
+    assert all(
+        map(suggests_entity, ["user", "phone_brand", "item_2", "song_id", "upc", "doc"])
+    )
     properties = ["user_followers", "movie_year", "song_bpm", "product_stock"]
     assert not any(map(suggests_entity, properties))
