@@ -1,6 +1,7 @@
 """Hints from a column's name, for cases that the column's values do not decide."""
 
 import re
+from functools import cache
 
 
 def split_words(name: str) -> list[str]:
@@ -124,6 +125,7 @@ def suggests_amount(name: str) -> bool:
     return not suggests_id(name) and has_word(name, AMOUNT_WORDS)
 
 
+@cache  # a wide table asks for each pair of columns
 def suggests_entity(name: str) -> bool:
     """Whether a name ends in a word for things that usually have ids, such as items.
 
@@ -158,6 +160,7 @@ def suggests_time(name: str) -> bool:
     return has_word(name, TIME_WORDS) or last_word(name) in LAST_TIME_WORDS
 
 
+@cache
 def is_numbered(name: str) -> bool:
     """Whether a name ends in a number, as those of `hist_1` and `hist_2`."""
     return words_before_number(name) != separate_words(name)

@@ -18,8 +18,10 @@ from helpers.commands import refused
 from helpers.slow import slow_except
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.init import dataset_proposal, preview
+from mtl_cli.init import dataset_proposal, name_hints, preview
 from mtl_cli.init.column_profile import profile_column
+from mtl_cli.init.column_proposal import ColumnProposal
+from mtl_cli.init.shared_table import share_table
 from mtl_cli.init.spaces import notes_on_spaces
 from mtl_cli.init.task_rules import is_count_or_amount, propose_task
 
@@ -1000,3 +1002,26 @@ def test_each_name_is_searched_once_for_users_and_items(
     with pytest.raises(DataError, match="no column is left for a feature"):
         dataset_proposal.propose_dataset([click, *times], {"click": "click"}, {})
     assert len(names) == 21
+
+
+def test_each_name_is_split_a_few_times_to_find_shared_tables(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # 2,000 times took 40 s, as the names of all columns were split for each column.
+    names: list[str] = []
+
+    def split_words(name: str) -> list[str]:
+        names.append(name)
+        return name.split()
+
+    monkeypatch.setattr(name_hints, "split_words", split_words)
+    values = pa.chunked_array([[f"v{i}" for i in range(30)] * 2])
+    proposals = [
+        ColumnProposal(
+            profile_column(f"wide {i}", values), "feature", {"kind": "sparse"}
+        )
+        for i in range(100)
+    ]
+    for proposal in proposals:
+        assert share_table(proposal, proposals) is proposal
+    assert len(names) < 100 * 20
