@@ -116,9 +116,11 @@ def numbers_things(name: str) -> bool:
     return last in NUMBER_WORDS and thing in things
 
 
-def names_id_of_thing(name: str) -> bool:
-    """Whether a name ends in a word for ids, after a word for what they identify."""
-    return ends_in_id(name) and len(separate_words(name)) > 1
+def is_named_after(name: str, id_name: str) -> bool:
+    """Whether a name, such as `hist_item_ids`, holds the words of `item_id`."""
+    words, id_words = separate_words(name), separate_words(id_name)
+    is_id_of_thing = ends_in_id(id_name) and len(id_words) > 1
+    return is_id_of_thing and f" {' '.join(id_words)}" in f" {' '.join(words)}"
 
 
 def suggests_amount(name: str) -> bool:

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from mtl_cli.init.column_profile import MAX_CATEGORIES, ColumnProfile
 from mtl_cli.init.column_proposal import ColumnProposal, join_remarks
 from mtl_cli.init.name_hints import (
+    is_named_after,
     is_numbered,
-    names_id_of_thing,
     suggests_amount,
     suggests_entity,
     suggests_time,
@@ -80,10 +80,7 @@ def holds_values_of(column: ColumnProfile, owner: ColumnProfile) -> bool:
 
     `column` may hold the values of lists.
     """
-    named_after = names_id_of_thing(owner.name) and (
-        owner.name.lower() in column.name.lower()
-    )
-    if fills_range(owner) and not named_after:
+    if fills_range(owner) and not is_named_after(column.name, owner.name):
         return False
     counts = np.where(pc.is_in(column.values, PADDING), 0, column.counts)
     is_shared = np.asarray(pc.is_in(column.values, owner.values))

@@ -3,6 +3,7 @@
 import pytest
 
 from mtl_cli.init.name_hints import (
+    is_named_after,
     suggests_amount,
     suggests_entity,
     suggests_id,
@@ -81,3 +82,11 @@ def test_property_of_a_thing_is_no_id() -> None:
     )
     properties = ["user_followers", "movie_year", "song_bpm", "product_stock"]
     assert not any(map(suggests_entity, properties))
+
+
+def test_list_is_named_after_ids_if_it_holds_their_words() -> None:
+    assert is_named_after("hist_item_ids", "item_id")
+    assert is_named_after("clickedItemId_3", "itemid")
+    assert not is_named_after("read_ids", "ad_id")
+    assert not is_named_after("hist_item_ids", "id")
+    assert not is_named_after("item_categories", "item")
