@@ -61,8 +61,11 @@ OTHER_KINDS = {
         "times of day or durations: write numbers, such as seconds; for codes, use "
         "kind sparse"
     ),
-    r"^(\[.*\]|\(.*,.*\))$": "lists in brackets: write lists in the form a|b|c",
-    r"^\{.*\}$": "records: make one column per field",
+    # A text such as {6F9619FF-8B86-D011-B42D-00CF4FC964FF} is an id.
+    r"^(\[.*\]|\(.*,.*\)|\{[^:]*,[^:]*\})$": (
+        "lists in brackets: write lists in the form a|b|c"
+    ),
+    r"^\{(.*:.*)?\}$": "records: make one column per field",
 }
 # A kind describes a column if more than this share of its distinct texts match.
 MIN_MATCHING_SHARE = 0.9

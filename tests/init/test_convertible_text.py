@@ -36,7 +36,7 @@ EXAMPLES = {
         "Mon, 19 Jan 2026 10:30:00 GMT",
     ],
     "times of day": ["11:50:01", "8:30", "11:50 PM"],
-    "lists in brackets": ["[3, 7]", "[]", "(3, 7)", "(3,)"],
+    "lists in brackets": ["[3, 7]", "[]", "(3, 7)", "(3,)", "{3,7}"],
     "records": ['{"city": "Rome"}', "{}"],
 }
 
@@ -115,6 +115,7 @@ def test_numbers_of_other_countries_are_no_ids_or_lists(written):
         lambda x: f"{x % 9 + 90:03.0f},{x % 70:03.0f},{x % 500:03.0f}",
         lambda x: f"{x % 9:.0f},{x % 7:.0f},{x % 5:.0f}",
         lambda x: f"{x % 90:.0f} cups",
+        lambda x: f"{{6F9619FF-8B86-D011-B42D-{x:012.0f}}}",
         lambda x: f"({x % 900:.0f}, {x % 900 + 10:.0f}]",
         lambda x: f"{x % 90:.0f}{'ABCDEFGHJK'[int(x) % 10]}",
     ],
