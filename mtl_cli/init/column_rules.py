@@ -157,7 +157,16 @@ def decimal_column(column: ColumnProfile) -> ColumnProposal | None:
             "store the ids as whole numbers"
         )
         return propose_categories(column, remark_on_ids(column), warning)
+    if column.all_whole and numbers_rows(column):
+        remark = "whole numbers that rise from row to row are ids of the rows"
+        return leave_out(column, remark, numeric_keys(column))
     return replace(propose_numbers(column), warning=thousands_warning(column))
+
+
+def numbers_rows(column: ColumnProfile) -> bool:
+    """Whether the numbers of a column rise from row to row."""
+    is_filled = column.num_distinct == len(column.codes) > MAX_CATEGORIES
+    return bool(is_filled and (np.diff(column.numbers_by_row()) > 0).all())
 
 
 def whole_number_column(column: ColumnProfile) -> ColumnProposal | None:

@@ -48,7 +48,7 @@ AMOUNT_WORDS = split_words(
     "height width distance views clicks orders purchases likes visits plays comments "
     "dividends value balance freq followers fans "
     "friends subscribers reviews posts shares votes budget amnt stock sales discount "
-    "tax fee tenure year years speed bpm bytes words bitrate fps numerical numeric"
+    "tax fee tenure year years speed bpm bytes words bitrate fps nb numerical numeric"
 )
 # `item_num` counts items, and is not among these words.
 NUMBER_WORDS = split_words("number nr no")

@@ -236,6 +236,7 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
         REGRESSION,
         "taken for amounts; if these are",
     ),
+    "nb": ("csv", "claim_nb", texts(CLICK, {17: "2"}), REGRESSION, "taken for amounts"),
     "num_items": (
         "parquet",
         "num_items",
@@ -559,6 +560,15 @@ TABLES = {
         set(),
         {"Unnamed: 0"},
         "pandas wrote its numbers of rows",
+    ),
+    "numbers_of_rows_as_decimals": (
+        "csv",
+        {"policy": EVERY + 1.0, "paid": 3.0 * EVERY[::-1]},
+        "",
+        {},
+        {"paid"},
+        {"policy"},
+        "whole numbers that rise from row to row",
     ),
     "index_of_two_tables": (
         "parquet",
