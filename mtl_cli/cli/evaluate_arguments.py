@@ -43,7 +43,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
     parser.add_names(
         "--by",
         metavar="A,B,...",
-        help="columns of the table; each value, or range of numbers, is a slice",
+        help="columns or features; each value, or range of numbers, is a slice",
     )
     add(
         "--importance",

@@ -39,7 +39,7 @@ from mtl_cli.statistics.sampling_error import bootstrap_error
 class EvaluationRequest:
     """The settings of an evaluation."""
 
-    by: list[str] = field(default_factory=list)  # the columns whose values make slices
+    by: list[str] = field(default_factory=list)  # columns and features that make slices
     importance: bool = False  # whether to measure the importance of features
     repeats: int = REPEATS  # the number of shufflings for the importance
     # Is called with the name of the work, such as "predicting", and with the numbers of
@@ -105,8 +105,8 @@ def read_rows(
         if request.by:
             raise ConfigError("--by: slices need a TABLE; name the file to evaluate")
         return validation_rows(model, partial(request.on_progress, "encoding"))
-    slice_columns = list(dict.fromkeys(request.by))  # each column once
-    with opened_for_evaluation(model, table, slice_columns) as (source, plan):
+    by = list(dict.fromkeys(request.by))  # each name once
+    with opened_for_evaluation(model, table, by) as (source, plan):
         on_rows = partial(request.on_progress, "predicting")
         return rows_of_source(model, source, plan, on_rows)
 

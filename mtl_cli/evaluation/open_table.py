@@ -33,14 +33,14 @@ class TableInMemory(Protocol):
 
 @contextmanager
 def opened_for_evaluation(
-    model: TrainedModel, table: Location | TableInMemory, slice_columns: list[str]
+    model: TrainedModel, table: Location | TableInMemory, by: list[str]
 ) -> Iterator[tuple[Source, EvaluationPlan]]:
     """Opens the table to evaluate: on disk, behind a URL, on stdin or in memory.
 
     Yields: the rows and the plan. The rows can be read until the context ends.
     """
     if not isinstance(table, str | list):
-        yield open_in_memory(model, table, slice_columns)
+        yield open_in_memory(model, table, by)
         return
     name = "stdin" if table == STDIN else location_name(table)
     with (
@@ -58,8 +58,8 @@ def opened_for_evaluation(
                 if field.name in rates - set(schema.names):
                     schema = schema.append(field)
         columns = schema.names
-        plan = plan_evaluation(model.config, dataset, columns, slice_columns, name)
-        for column in slice_columns:
+        plan = plan_evaluation(model.config, dataset, columns, by, name)
+        for column in plan.slice_columns:
             dtype = schema.field(columns.index(column)).type
             check_slice_column(column, pa.chunked_array([], dtype))
         spill = folder / "rows"
@@ -76,11 +76,11 @@ def opened_for_evaluation(
 
 
 def open_in_memory(
-    model: TrainedModel, table: TableInMemory, slice_columns: list[str]
+    model: TrainedModel, table: TableInMemory, by: list[str]
 ) -> tuple[Source, EvaluationPlan]:
     """Opens a table in memory; see `opened_for_evaluation`."""
     name, columns, config = "the table", table.column_names, model.config
-    plan = plan_evaluation(config, config.dataset, columns, slice_columns, name)
+    plan = plan_evaluation(config, config.dataset, columns, by, name)
     if not table.num_rows:
         raise DataError("TABLE: the table has no rows")
     plan.request.check("TABLE", name, columns)

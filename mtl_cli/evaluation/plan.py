@@ -27,19 +27,19 @@ class EvaluationPlan:
     dataset: Dataset
     outputs: list[Output]  # those whose labels the table has
     slice_columns: list[str]  # the columns whose values make slices
+    slice_features: list[str]  # the features whose values make slices
     request: ColumnRequest
     remarks: list[str]  # what is left out of the evaluation, or unexpected
     drift_problem: str  # why the drift is unknown; "" if it can be measured
 
 
 def plan_evaluation(
-    config: Config,
-    dataset: Dataset,
-    columns: list[str],
-    slice_columns: list[str],
-    table_name: str,
+    config: Config, dataset: Dataset, columns: list[str], by: list[str], table_name: str
 ) -> EvaluationPlan:
     """Finds the outputs to evaluate on a table with some columns, and what to read.
+
+    Each name in `by` is a column of the table or, if there is no such column, a feature
+    that has names for its values.
 
     An output is evaluated if the table has the columns of its labels. Optional columns,
     such as groups, are used if the table has them.
@@ -57,11 +57,13 @@ def plan_evaluation(
             f"TABLE: no output can be evaluated: {'; '.join(remarks)}; the table has "
             f"{readable_names(columns)}"
         )
-    for column in slice_columns:
-        if column not in columns:
+    slice_columns = [name for name in by if name in columns]
+    slice_features = [name for name in by if name not in columns]
+    for name in slice_features:
+        if name not in dataset.features:
             raise ConfigError(
-                f"--by: no column '{column}' in {table_name}, which has "
-                f"{readable_names(columns)}{suggest(column, columns)}"
+                f"--by: no column '{name}' in {table_name}, which has "
+                f"{readable_names(columns)}{suggest(name, columns)}"
             )
     dataset, more_remarks = without_optional_columns(dataset, columns)
     request = request_of_data(dataset, outputs)
@@ -71,7 +73,9 @@ def plan_evaluation(
     request = ColumnRequest(request.keys | slice_keys, slice_types | request.types)
     remarks += more_remarks
     problem = drift_problem(config, dataset, outputs)
-    return EvaluationPlan(dataset, outputs, slice_columns, request, remarks, problem)
+    return EvaluationPlan(
+        dataset, outputs, slice_columns, slice_features, request, remarks, problem
+    )
 
 
 def drift_problem(config: Config, dataset: Dataset, outputs: list[Output]) -> str:

@@ -93,9 +93,9 @@ def rows_of_source(
 def slice_columns(
     source: Source, plan: EvaluationPlan, cells_of_blocks: list[pa.Table]
 ) -> dict[str, pa.ChunkedArray]:
-    """Returns {column that makes slices: its cells in all blocks}."""
+    """Returns {column or feature that makes slices: its cells in all blocks}."""
     cells = pa.concat_tables(cells_of_blocks)
-    columns = {column: cells[column] for column in plan.slice_columns}
+    columns = dict(zip(cells.column_names, cells.columns, strict=True))
     for column in plan.slice_columns:
         # A column that is read from a text file for slices only is read as text.
         if source.is_text and plan.request.keys[column] == BY:

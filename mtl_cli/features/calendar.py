@@ -125,7 +125,8 @@ class Calendar(Embedded):
             "weekday": WEEKDAYS,
             "hour_of_week": [f"{day} {hour}" for day in WEEKDAYS for hour in hours],
         }[self.part]
-        return [[NO_ID, *names][i] for i in values.tolist()]
+        names_by_id = [NO_ID, *names]
+        return [names_by_id[i] for i in values.tolist()]
 
     def num_ids(self, learnt: Learnt) -> int:
         period, step = HOURS_OF_PARTS[self.part]

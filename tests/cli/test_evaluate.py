@@ -32,6 +32,7 @@ from mtl_cli.comparison.find_runs import read_runs
 from mtl_cli.comparison.read_predictions import read_all_replicates
 from mtl_cli.comparison.read_run import read_run
 from mtl_cli.config.run_config import Config
+from mtl_cli.core.errors import ConfigError
 from mtl_cli.evaluation import blocks, open_table
 from mtl_cli.evaluation.evaluate import evaluate as evaluate_table
 from mtl_cli.evaluation.evaluation import Evaluation
@@ -521,6 +522,33 @@ def test_library_gives_the_same_tables(run: Path, result: dict[str, Any]) -> Non
     pd.testing.assert_frame_equal(again, evaluation.slices)
     assert evaluation.importance.empty and len(evaluation.drift) == 11
     assert "Rome" in evaluation._repr_html_()
+
+
+def test_features_that_are_no_columns_make_slices(tmp_path: Path) -> None:
+    days = np.datetime64("2026-01-05") + np.arange(1400) % 28  # from a Monday on
+    table = rows(1400, 0).append_column("day", pa.array(days.astype(str)))
+    day_names = ["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"] * 200
+    table = table.append_column("day_name", pa.array(day_names))
+    pyarrow.parquet.write_table(table, tmp_path / "rows.parquet")
+    cross = {"kind": "cross", "columns": ["city", "level"]}
+    features = {
+        "weekday": {"kind": "calendar", "part": "weekday", "column": "day"},
+        "pair": cross,
+        "hashed": cross | {"num_buckets": 9},
+    }
+    tasks = {"click": TASKS["click"]}
+    data = values(tmp_path / "rows.parquet", features, tasks)
+    run_in(tmp_path / "run", Config.model_validate(small_values() | {"dataset": data}))
+    model = mtl_cli.load(tmp_path / "run")
+    evaluation = model.evaluate(table, by=["weekday", "day_name", "pair"])
+    slices = evaluation.slices.set_index(["column", "slice"])
+    scores = slices["metrics.log_loss"]
+    assert len(scores["weekday"]) == 7
+    for name, score in scores["weekday"].items():
+        assert scores["day_name"][name[:2]] == score
+    assert "Rome & low" in scores["pair"]
+    with pytest.raises(ConfigError, match="the values of feature hashed have no names"):
+        model.evaluate(table, by="hashed")
 
 
 @pytest.mark.slow
