@@ -5,6 +5,8 @@ A repeat is the same run with another seed. A twin is a run to compare a job wit
 
 from typing import Any, NamedTuple
 
+from omegaconf import DictConfig, OmegaConf
+
 from mtl_cli.config.overrides import quoted, with_add_prefix, without_signs
 from mtl_cli.config.single_task_twin import bottom_units, settings_of_twin
 from mtl_cli.models.base import COMMON_KEYS
@@ -21,12 +23,17 @@ class Variant(NamedTuple):
     choices: dict[str, str]  # the chosen option of each config group
 
 
-def repeats_and_twins(composed: Variant) -> list[Variant]:
-    """Returns the runs that a configuration asks for by `repeats` and `compare`.
+def repeats_and_twins(*repeats: Variant) -> list[Variant]:
+    """Returns the repeats of a run, and the twins that it asks for by `compare`.
 
     The repeats, one per seed, come first. Their single-task twins follow, then their
     single-scenario twins.
     """
+    groups = zip(*map(run_and_twins, repeats), strict=True)
+    return [variant for group in groups for variant in group]
+
+
+def run_and_twins(composed: Variant) -> list[Variant]:
     values, settings, choices = composed
     # The session has applied `resume` to the whole sweep. Each job resumes if possible.
     single_run = {"repeats": 1, "compare": {"single_task": False}, "resume": "auto"}
@@ -38,16 +45,19 @@ def repeats_and_twins(composed: Variant) -> list[Variant]:
     if values["dataset"].get("only_scenario") is None:
         scenarios = values["compare"].get("scenarios", [])
         variants += [single_scenario_twin(variants[0], name) for name in scenarios]
-    if values["repeats"] == 1:
-        return variants
-    seeds = range(values["seed"], values["seed"] + values["repeats"])
-    return [with_seed(variant, seed) for variant in variants for seed in seeds]
+    return variants
 
 
-def with_seed(variant: Variant, seed: int) -> Variant:
-    values, settings, choices = variant
-    remaining = [s for s in settings if not without_signs(s).startswith("seed=")]
-    return Variant(values | {"seed": seed}, [*remaining, f"seed={seed}"], choices)
+def with_seed(run: Variant, composed: DictConfig, seed: int) -> Variant:
+    """Returns a repeat of a run, with another seed.
+
+    Other keys may follow the seed, as `dataset.split_seed=${seed}` does. So the
+    composed configuration of the run is resolved again.
+    """
+    composed.seed = seed
+    values: Any = OmegaConf.to_container(composed, resolve=True)
+    remaining = [s for s in run.settings if not without_signs(s).startswith("seed=")]
+    return Variant(values, [*remaining, f"seed={seed}"], run.choices)
 
 
 def single_task_twin(variant: Variant) -> Variant:

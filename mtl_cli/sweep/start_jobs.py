@@ -21,7 +21,7 @@ from mtl_cli.sweep.folder_names import job_name
 from mtl_cli.sweep.job import Job, die_with_parent, skip_if_done
 from mtl_cli.sweep.plan import keys_of_values
 from mtl_cli.sweep.plugin_settings import uses_basic_launcher
-from mtl_cli.sweep.repeats_and_twins import Variant, repeats_and_twins
+from mtl_cli.sweep.repeats_and_twins import Variant, repeats_and_twins, with_seed
 
 # The records of the jobs that this process has started, by run folder. A run folder
 # gets one job, although a search may try the same parameters twice, and two jobs may
@@ -73,13 +73,12 @@ def start_jobs(composed: DictConfig) -> Objective:
     if not records_by_folder:  # Hydra has written multirun.yaml
         session.mask_multirun(sweep)
 
-    values: Any = OmegaConf.to_container(composed, resolve=True)
+    settings = list(hydra_config.overrides.task)
+    choices = dict(hydra_config.runtime.choices)
+    variants, num_repeats, options = requested_runs(composed, settings, choices)
     # Hydra keeps the configurations of all jobs, 0.1 MB each, until the last job ends.
     with open_dict(composed):
         composed.clear()
-    settings = list(hydra_config.overrides.task)
-    choices = dict(hydra_config.runtime.choices)
-    variants, num_repeats, options = requested_runs(Variant(values, settings, choices))
 
     jobs_at_once = options.jobs_at_once if is_basic else 1
     threads = 0 if jobs_at_once == 1 else max(1, num_cores() // jobs_at_once)
@@ -98,16 +97,24 @@ def start_jobs(composed: DictConfig) -> Objective:
     return Objective([records_by_folder[job.folder] for job in repeats], sweep)
 
 
-def requested_runs(composed: Variant) -> tuple[list[Variant], int, SweepOptions]:
+def requested_runs(
+    composed: DictConfig, settings: list[str], choices: dict[str, str]
+) -> tuple[list[Variant], int, SweepOptions]:
     """Returns the repeats and then the twins, the number of repeats, and the options.
 
     A wrong configuration becomes a single job, and the job reports the error.
     """
+    values: Any = OmegaConf.to_container(composed, resolve=True)
+    run = Variant(values, settings, choices)
     try:
-        keys = keys_of_values(composed.values)
-        return repeats_and_twins(composed), keys.repeats, keys.sweep
+        keys = keys_of_values(values)
+        repeats = [run]
+        if keys.repeats > 1:
+            seeds = range(keys.seed, keys.seed + keys.repeats)
+            repeats = [with_seed(run, composed, seed) for seed in seeds]
+        return repeats_and_twins(*repeats), keys.repeats, keys.sweep
     except (ConfigError, LookupError, TypeError, ValueError):
-        return [composed], 1, SweepOptions(jobs="auto", timeout_minutes=None)
+        return [run], 1, SweepOptions(jobs="auto", timeout_minutes=None)
 
 
 def new_jobs(variants: list[Variant], threads: int) -> list[Job]:

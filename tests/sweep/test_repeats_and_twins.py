@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 from helpers.networks import config
+from omegaconf import OmegaConf
 
 from mtl_cli.config.single_task_twin import bottom_units
 from mtl_cli.core.option_classes import option_names
 from mtl_cli.sweep.folder_names import job_name
-from mtl_cli.sweep.repeats_and_twins import Variant, repeats_and_twins
+from mtl_cli.sweep.repeats_and_twins import Variant, repeats_and_twins, with_seed
 
 
 def composed(*settings: str, **values: Any) -> Variant:
@@ -35,9 +36,12 @@ def test_jobs_lack_the_setting_that_asks_for_their_twins() -> None:
     assert not any("compare" in text for text in [*job.settings, *twin.settings])
 
 
-def test_repeats_have_successive_seeds_and_come_before_their_twins() -> None:
-    twins = {"single_task": True}
-    jobs = repeats_and_twins(composed("seed=5", "model=ple", repeats=2, compare=twins))
+def test_repeats_come_before_their_twins() -> None:
+    keys = {"repeats": 2, "compare": {"single_task": True}}
+    jobs = repeats_and_twins(
+        composed("model=ple", "seed=5", seed=5, **keys),
+        composed("model=ple", "seed=6", seed=6, **keys),
+    )
     assert [(j.values["model"]["name"], j.values["seed"]) for j in jobs] == [
         ("ple", 5),
         ("ple", 6),
@@ -49,11 +53,20 @@ def test_repeats_have_successive_seeds_and_come_before_their_twins() -> None:
     assert [job.settings for job in jobs] == [
         ["model=ple", "seed=5"],
         ["model=ple", "seed=6"],
-        [*twin, "seed=5"],
-        [*twin, "seed=6"],
+        ["seed=5", *twin],
+        ["seed=6", *twin],
     ]
     assert all(job.values["repeats"] == 1 for job in jobs)
     assert not any(job.values["compare"]["single_task"] for job in jobs)
+
+
+def test_other_keys_follow_the_seed_of_a_repeat() -> None:
+    values = {"dataset": {"split_seed": "${seed}"}, "model": {"name": "ple"}}
+    shared = OmegaConf.create({"seed": 5, **values})
+    run = Variant({}, ["seed=5", "dataset.split_seed=${seed}"], {"model": "ple"})
+    repeat = with_seed(run, shared, 6)
+    assert repeat.values["seed"] == repeat.values["dataset"]["split_seed"] == 6
+    assert repeat.settings == ["dataset.split_seed=${seed}", "seed=6"]
 
 
 def test_twin_keeps_the_keys_that_do_not_describe_the_sharing() -> None:
