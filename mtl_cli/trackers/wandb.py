@@ -36,7 +36,9 @@ class WandB(Tracker):
 
     @property
     def destination(self) -> str:
-        return f"{self.name} project {self.project}"
+        # W&B writes values some time after a call, so a killed process loses the last
+        # ones. Each process has a folder of its own, and gets all epochs.
+        return f"{self.name} {Path(self._run.dir).parent.name}"
 
     def start(self, run: Path, values: dict[str, Any]) -> None:
         import wandb

@@ -200,10 +200,11 @@ class FakeWandB(ModuleType):
         """Reads settings of the current folder, as W&B does."""
         self.settings_folder = Path.cwd()
 
-    def init(self, **named: Any) -> None:
+    def init(self, **named: Any) -> SimpleNamespace:
         self.inits.append(named)
         if not self.answers:
             raise self.errors.CommError("no answer within 30 s")
+        return SimpleNamespace(dir=f"wandb/run-{len(self.inits)}/files")
 
 
 @pytest.mark.parametrize(("mode", "resume"), [("online", "allow"), ("offline", None)])
@@ -223,6 +224,18 @@ def test_wandb_gets_its_project_and_mode_and_resumes_the_same_run(
     assert (first["name"], first["config"]) == (tmp_path.name, {"seed": 3})
     assert first["id"] == second["id"] != third["id"] != "../../other"
     assert first["resume"] == second["resume"] == resume
+
+
+def test_wandb_gets_all_epochs_again_from_a_resumed_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", FakeWandB())
+    destinations = []
+    for _ in range(2):
+        tracker = config("tracker=wandb").tracker
+        tracker.start(tmp_path, {})
+        destinations.append(tracker.destination)
+    assert destinations == ["wandb run-1", "wandb run-2"]
 
 
 def test_wandb_is_waited_for_only_so_long(
