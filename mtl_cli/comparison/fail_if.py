@@ -16,6 +16,7 @@ from mtl_cli.comparison.runs import Run
 from mtl_cli.comparison.twins import split_single_scenario
 from mtl_cli.core.conditions import Condition, check_known, parse_condition
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.message_text import comma_list
 
 WORSE = "worse"  # holds if a configuration is worse than the baseline, or behind it
 # {verdict under which `worse` holds: its words in the message}.
@@ -107,6 +108,9 @@ def score_failures(
 ) -> Iterator[str]:
     """Yields a text for each configuration whose mean score meets the condition.
 
+    A configuration also fails if the score of a seed is undefined: its predictions may
+    not be finite.
+
     `scores` are the `flat_scores` of each run.
     """
     _, twins = split_single_scenario(configurations)
@@ -115,11 +119,16 @@ def score_failures(
         is_twin_on_all_rows = configuration in twins and not scenario
         if is_twin_on_all_rows or not configuration.is_scored_on(scenario):
             continue  # counts as passed, see `failed_checks`
-        runs = configuration.runs.values()
-        values = [scores[run].get(condition.name) for run in runs]
-        known_values = [value for value in values if value is not None]
+        values = {
+            run.seed: scores[run].get(condition.name)
+            for run in configuration.runs.values()
+        }
+        known_values = [value for value in values.values() if value is not None]
         if not known_values:
             yield f"{configuration.name} has no {condition.name}"
+        elif len(known_values) < len(values):
+            seeds = comma_list(str(s) for s, value in values.items() if value is None)
+            yield f"{configuration.name} has no {condition.name} for seed {seeds}"
         elif condition.holds(mean := fmean(known_values)):
             yield f"{configuration.name} has {condition.name} = {mean:.6g}"
 

@@ -910,8 +910,12 @@ def test_fail_if_fails_what_it_cannot_check(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_run(sweep / "40", "mmoe", 1, None, status="failed")
+    undefined, size = {"test": {"click": auc(None)}}, {"model__bottom_units": [8]}
+    write_run(sweep / "41", "shared_bottom", 9, undefined, **size)
     assert compare(arguments([str(sweep), "--fail-if", "test.click.auc<0.1"])) == 1
-    assert "mmoe has no test.click.auc" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert "mmoe has no test.click.auc\n" in message
+    assert "shared_bottom has no test.click.auc for seed 9\n" in message
 
 
 @pytest.mark.parametrize(
