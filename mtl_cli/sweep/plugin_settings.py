@@ -26,6 +26,8 @@ LIST_SWEEPER = "hydra_plugins.list_sweeper_plugin"
 SUBMITIT = "hydra_plugins.hydra_submitit_launcher"
 RAY = "hydra_plugins.hydra_ray_launcher"
 
+# The sections of `hydra.sweeper` with the keys that a sweep's file sets, for jobs.
+PARAMS = ("params", "list_params", "grid_params")
 # The key of Hydra that holds the keys which names of folders should leave out.
 FIXED_KEYS = "hydra.job.config.override_dirname.exclude_keys"
 MISSING = object()  # stands for the value of a key that a configuration lacks
@@ -45,7 +47,7 @@ def prefix_new_keys(config: DictConfig) -> None:
     Without the prefix, Hydra refuses such keys. For the command line, `cli.arguments`
     adds the prefix.
     """
-    for section in ("params", "list_params", "grid_params"):
+    for section in PARAMS:
         params: Any = OmegaConf.select(config, f"hydra.sweeper.{section}")
         if not params:
             continue
@@ -59,22 +61,24 @@ def prefix_new_keys(config: DictConfig) -> None:
 
 
 def remove_replaced_params(config: DictConfig) -> None:
-    """Removes the keys of `hydra.sweeper.params` that the command line sets too.
+    """Removes the keys that a sweep's file sets and the command line sets too.
 
-    Otherwise Optuna's sweeper would mix the two.
+    Otherwise the sweepers of plugins would mix the two. Hydra's own sweeper lets the
+    command line win.
     """
-    params: Any = OmegaConf.select(config, "hydra.sweeper.params")
-    if not params:
-        return
-    values: Any = OmegaConf.to_container(params)
     settings: Any = OmegaConf.to_container(config.hydra.overrides.task)
     replaced = set(map(key_of_setting, settings))
-    with open_dict(config):
-        config.hydra.sweeper.params = {
-            key: value
-            for key, value in values.items()
-            if without_signs(key) not in replaced
-        }
+    for section in PARAMS:
+        params: Any = OmegaConf.select(config, f"hydra.sweeper.{section}")
+        if not params:
+            continue
+        values: Any = OmegaConf.to_container(params)
+        with open_dict(config):
+            config.hydra.sweeper[section] = {
+                key: value
+                for key, value in values.items()
+                if without_signs(key) not in replaced
+            }
 
 
 def adapt_plugins(config: DictConfig, fixed_keys: Collection[str] = ()) -> None:

@@ -155,7 +155,7 @@ def start(config: DictConfig) -> None:
         raise ConfigError(MULTI_WORKER_MESSAGE)
     plugin_settings.prefix_new_keys(config)
     is_search = optuna_search.is_search(config)
-    if is_search:
+    if not plan.is_grid(config):
         plugin_settings.remove_replaced_params(config)
     try:
         settings = plan.settings_by_key(config)

@@ -40,8 +40,12 @@ def test_file_may_sweep_a_key_of_the_data_set_that_no_other_file_sets() -> None:
 def test_command_line_replaces_keys_that_a_file_sweeps_or_fixes() -> None:
     params = {"seed": "choice(0,1,2)", "++dataset.x": 1, "model.y": "${hydra:job.num}"}
     settings = ["seed=1", "dataset.x=choice(1,2)", "trainer.z=${hydra:job.num}"]
-    hydra = {"sweeper": {"params": params}, "overrides": {"task": settings}}
+    grid = {"seed": [1, 2], "model.y": [3, 4]}
+    sweeper = {"params": params, "grid_params": grid}
+    hydra = {"sweeper": sweeper, "overrides": {"task": settings}}
     config = OmegaConf.create({"hydra": hydra})
     remove_replaced_params(config)
-    left = OmegaConf.to_container(config.hydra.sweeper.params)
-    assert left == {"model.y": "${hydra:job.num}"}
+    assert OmegaConf.to_container(config.hydra.sweeper) == {
+        "params": {"model.y": "${hydra:job.num}"},
+        "grid_params": {"model.y": [3, 4]},
+    }
