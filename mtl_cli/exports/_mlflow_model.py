@@ -31,8 +31,16 @@ class RawColumnsModel(PythonModel):
     ) -> pd.DataFrame:
         """Returns the predictions: one row for each row of `model_input`.
 
-        Raises a `ValueError` that names the column if a cell cannot be converted.
+        Raises a `ValueError` that names the column if a cell cannot be converted, or if
+        a column is missing.
         """
+        # MLflow itself accepts missing columns: it lets columns hold empty cells only
+        # if the whole columns are optional.
+        if missing := [name for name in self.input_kinds if name not in model_input]:
+            raise ValueError(
+                f"the rows have no column {', '.join(missing)}; give null for empty "
+                "cells"
+            )
         serve = self.saved_model.signatures["serving_default"]
         inputs = {}
         for column, kind in self.input_kinds.items():

@@ -114,6 +114,15 @@ def test_mlflow_model_names_the_column_of_a_cell_of_a_wrong_type() -> None:
             model.predict(None, pd.DataFrame({"age": [cell]}))
 
 
+def test_mlflow_model_names_a_missing_column() -> None:
+    from mtl_cli.exports._mlflow_model import RawColumnsModel
+
+    model = RawColumnsModel()
+    model.input_kinds = {"user": "text", "age": "number"}
+    with pytest.raises(ValueError, match="the rows have no column age; give null"):
+        model.predict(None, pd.DataFrame({"user": ["17"]}))
+
+
 def test_compiled_code_in_an_mlflow_model_is_refused(tmp_path: Path) -> None:
     """Python would run the compiled code in place of the code that has a hash."""
     (tmp_path / "__pycache__").mkdir()
