@@ -68,8 +68,23 @@ class Rows(NamedTuple):
             have_same_labels
             and np.array_equal(self.row_numbers, other.row_numbers)
             and np.array_equal(self.weight, other.weight)
-            and (not compare_groups or np.array_equal(self.group, other.group))
+            and (
+                not compare_groups
+                or np.array_equal(first_rows(self), first_rows(other))
+            )
         )
+
+
+def first_rows(rows: Rows) -> npt.NDArray[np.int64]:
+    """Returns the index of the first row of each row's group; -1 without a group.
+
+    The numbers of groups differ between all rows and the rows of one scenario alone,
+    because each run numbers the groups of its own rows.
+    """
+    _, first, index_of_group = np.unique(
+        rows.group, return_index=True, return_inverse=True
+    )
+    return np.where(rows.group < 0, -1, first[index_of_group])
 
 
 @dataclass(eq=False)

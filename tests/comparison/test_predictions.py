@@ -20,9 +20,12 @@ def test_rows_are_the_same_if_all_their_columns_are_equal() -> None:
     assert not are_same(Rows(numbers, label * 1.1, weight, group))
     assert not are_same(Rows(numbers + 1, label, weight, group))
     assert not are_same(Rows(numbers, label, weight * [1, 1, 2], group))
-    in_other_groups = Rows(numbers, label, weight, group[::-1] + 1)
-    assert are_same(in_other_groups)
-    assert not are_same(in_other_groups, compare_groups=True)
+    for other_group in ([0, 1, 1], [0, 1, -1]):
+        in_other_groups = Rows(numbers, label, weight, np.array(other_group))
+        assert are_same(in_other_groups)
+        assert not are_same(in_other_groups, compare_groups=True)
+    # Each run numbers the groups of its own rows, so the numbers do not count.
+    assert are_same(Rows(numbers, label, weight, group[::-1] + 1), compare_groups=True)
     first_two = np.array([True, True, False])
     assert not are_same(rows.take(first_two))
     assert rows.take(first_two).group.tolist() == [0, 1]
