@@ -129,7 +129,9 @@ class SeedTester:
         if not difference.has_same_rows:
             return difference
         pair = score.by_replicate, other.by_replicate
-        difference.paired_difference = paired_difference(*pair)
+        # An ensemble has the seed of its first run, but is no run of this seed.
+        if score.configuration.is_ensemble == other.configuration.is_ensemble:
+            difference.paired_difference = paired_difference(*pair)
         difference.difference_of_means = score.interval.mean - other.interval.mean
         noise_of_others = None
         if score in self.pool and other in self.pool:

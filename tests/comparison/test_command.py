@@ -1196,6 +1196,18 @@ def test_ensemble_is_not_told_to_be_run_with_more_seeds(
     assert "Run them with seed" not in output
 
 
+def test_ensemble_is_not_paired_with_the_run_of_its_first_seed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, seed, value in (("1", 1, 0.8), ("2", 2, 0.7), ("3", 1, 0.76)):
+        write_run(tmp_path / name, "ple", seed, {"test": {"click": auc(value)}})
+    with (tmp_path / "3" / "config.yaml").open("a") as config:
+        config.write("ensemble: [1, 2]\n")
+    ensemble = compared(capsys, tmp_path)["configurations"][1]
+    to_baseline = ensemble["tasks"]["click"]["to_baseline"]
+    assert (to_baseline["paired_difference"], to_baseline["paired_seeds"]) == (None, 0)
+
+
 @pytest.mark.parametrize(("pcoc", "status"), [(1.2, 1), (1.00001, 0)])
 def test_real_difference_by_a_metric_without_a_direction_fails_worse(
     pcoc: float, status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
