@@ -3,6 +3,7 @@
 import os
 import posixpath
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -149,7 +150,8 @@ class MLflow(Tracker):
         """
         from mlflow.entities import Param
 
-        parameters = {allowed_name(key): str(v) for key, v in flatten(values).items()}
+        texts = {key: str(value) for key, value in flatten(values).items()}
+        parameters = {name: texts[key] for key, name in allowed_names(texts).items()}
         new_parameters = [
             Param(name, text[:MAX_PARAMETER_LENGTH])
             for name, text in parameters.items()
@@ -167,8 +169,8 @@ class MLflow(Tracker):
 
         milliseconds = int(1000 * self._event_time)
         metrics = [
-            Metric(allowed_name(name), value, milliseconds, step)
-            for name, value in values.items()
+            Metric(name, values[key], milliseconds, step)
+            for key, name in allowed_names(values).items()
         ]
         self._client.log_batch(self._run_id, metrics=metrics)
 
@@ -194,6 +196,23 @@ class MLflow(Tracker):
                 "outside of the current folder; to allow this, give the address in "
                 f"{URI_VARIABLE} instead of tracker.uri"
             )
+
+
+def allowed_names(keys: Iterable[str]) -> dict[str, str]:
+    """Returns {key: its name in MLflow}. A name that is taken gets a number.
+
+    >>> allowed_names(["<18", ">18"])
+    {'<18': '_18', '>18': '_18_2'}
+    """
+    keys_by_name: dict[str, str] = {}
+    for key in keys:
+        name = plain_name = allowed_name(key)
+        number = 1
+        while name in keys_by_name:
+            number += 1
+            name = f"{plain_name[: MAX_NAME_LENGTH - 6]}_{number}"
+        keys_by_name[name] = key
+    return {key: name for name, key in keys_by_name.items()}
 
 
 def allowed_name(key: str) -> str:
