@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from hydra.core.global_hydra import GlobalHydra
@@ -77,7 +78,8 @@ def example_choices(settings: list[Override]) -> Iterator[list[str]]:
 
     The choices of `model.heads` count as options too: the heads decide whose
     `sampling_rate` weighs the rows. Other swept keys are left out: their names show
-    whether they change the measure.
+    whether they change the measure. But if a setting follows another key, as
+    `dataset.split_seed=${seed}` does, the first two values of each key count.
     """
     loader = GlobalHydra.instance().config_loader()
 
@@ -90,6 +92,10 @@ def example_choices(settings: list[Override]) -> Iterator[list[str]]:
         for setting in settings
         if setting.is_choice_sweep() and has_options(setting.key_or_group)
     }
+    if any("${" in str(setting.input_line) for setting in settings):
+        for setting in filter(Override.is_discrete_sweep, settings):
+            values = islice(setting.sweep_string_iterator(), 2)
+            options.setdefault(setting.get_key_element(), list(values))
     first = {group: names[0] for group, names in options.items()}
     yield [f"{group}={name}" for group, name in first.items()]
     for group, names in options.items():

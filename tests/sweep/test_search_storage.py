@@ -587,6 +587,14 @@ def test_search_over_a_key_that_changes_its_measure_is_refused(setting: str) -> 
     )
 
 
+def test_search_over_a_key_that_the_split_follows_is_refused() -> None:
+    for values in ("1,2", "range(1,3)"):
+        with pytest.raises(ConfigError) as raised:
+            measure(f"seed={values}", "dataset.split_seed=${seed}")
+        message = "seed=2: differs from other trials in dataset.split_seed; all trials"
+        assert str(raised.value).startswith(message)
+
+
 def test_search_over_options_that_change_its_measure_is_refused() -> None:
     group = "experiment=adatt/census_income_mmoe"
     own_rows = measure(f"{group},adatt/census_income_ple", "model.dropout=0,0.1")
