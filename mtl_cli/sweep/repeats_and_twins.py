@@ -6,7 +6,9 @@ A repeat is the same run with another seed. A twin is a run to compare a job wit
 from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from mtl_cli.config.interpolations import resolution_error
 from mtl_cli.config.overrides import quoted, with_add_prefix, without_signs
 from mtl_cli.config.single_task_twin import bottom_units, settings_of_twin
 from mtl_cli.models.base import COMMON_KEYS
@@ -52,10 +54,14 @@ def with_seed(run: Variant, composed: DictConfig, seed: int) -> Variant:
     """Returns a repeat of a run, with another seed.
 
     Other keys may follow the seed, as `dataset.split_seed=${seed}` does. So the
-    composed configuration of the run is resolved again.
+    composed configuration of the run is resolved again. Raises a `ConfigError` if a key
+    has no value for this seed.
     """
     composed.seed = seed
-    values: Any = OmegaConf.to_container(composed, resolve=True)
+    try:
+        values: Any = OmegaConf.to_container(composed, resolve=True)
+    except OmegaConfBaseException as error:
+        raise resolution_error(error) from None
     remaining = [s for s in run.settings if not without_signs(s).startswith("seed=")]
     return Variant(values, [*remaining, f"seed={seed}"], run.choices)
 

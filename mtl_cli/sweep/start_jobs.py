@@ -106,15 +106,19 @@ def requested_runs(
     """
     values: Any = OmegaConf.to_container(composed, resolve=True)
     run = Variant(values, settings, choices)
+    single_job = [run], 1, SweepOptions(jobs="auto", timeout_minutes=None)
     try:
         keys = keys_of_values(values)
-        repeats = [run]
-        if keys.repeats > 1:
-            seeds = range(keys.seed, keys.seed + keys.repeats)
-            repeats = [with_seed(run, composed, seed) for seed in seeds]
-        return repeats_and_twins(*repeats), keys.repeats, keys.sweep
     except (ConfigError, LookupError, TypeError, ValueError):
-        return [run], 1, SweepOptions(jobs="auto", timeout_minutes=None)
+        return single_job
+    repeats = [run]
+    if keys.repeats > 1:
+        seeds = range(keys.seed, keys.seed + keys.repeats)
+        repeats = [with_seed(run, composed, seed) for seed in seeds]
+    try:
+        return repeats_and_twins(*repeats), keys.repeats, keys.sweep
+    except (LookupError, TypeError, ValueError):
+        return single_job
 
 
 def new_jobs(variants: list[Variant], threads: int) -> list[Job]:

@@ -77,6 +77,16 @@ def test_repeats_and_twins_are_jobs_of_their_own(started: Any) -> None:
     assert len(started("sweep.jobs=1", "repeats=2", *scenarios)) == 6
 
 
+def test_key_without_a_value_for_one_of_the_seeds_is_named(
+    started: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPLIT_OF_SEED_1", "7")
+    split = "dataset.split_seed='${oc.env:SPLIT_OF_SEED_${seed}}'"
+    assert len(started("sweep.jobs=1", split)) == 1
+    with pytest.raises(ConfigError, match=r"dataset\.split_seed: .*SPLIT_OF_SEED_2'"):
+        started("sweep.jobs=1", "repeats=2", split)
+
+
 @pytest.mark.parametrize("value", ["two", "null", "1000000000"])
 def test_wrong_value_is_one_job_that_reports_it(value: str, started: Any) -> None:
     settings = ["sweep.jobs=1", "compare.single_task=true"]
