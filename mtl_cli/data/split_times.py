@@ -25,8 +25,9 @@ from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.sources import Source
 from mtl_cli.data.table import Array
 
-# The types of dates that text can hold: without and with a time zone.
-TEXT_DATES = pa.timestamp("us"), pa.timestamp("us", "UTC")
+# The types of dates that text can hold: without and with a time zone. Nanoseconds hold
+# more digits of a second, but fewer years.
+TEXT_DATES = [pa.timestamp(u, zone) for u in ("us", "ns") for zone in (None, "UTC")]
 
 
 def read_times(dataset: Dataset, source: Source) -> tuple[Array, str]:
@@ -86,6 +87,7 @@ def times_from_text(
     """Reads numbers or dates from text. All texts must have one form."""
     # Arrow's reader of CSV files also trims cells, and reads an empty text as null.
     column = empty_as_null(pc.ascii_trim(column, " \t"))
+    column = pc.replace_substring_regex(column, "(:[0-9.]+) ?UTC$", r"\1Z")
     dtypes = pa.float64(), *TEXT_DATES
     times = cast_to_first(column, dtypes)
     if times is not None:

@@ -123,11 +123,11 @@ class OnnxOps(GraphOps):
         )
 
     def join_columns(self, columns: Sequence[str], separator: str) -> str:
-        joined, *others = columns
+        texts, *others = columns
         for column in others:
-            joined = self.add("StringConcat", joined, self.constant(separator))
-            joined = self.add("StringConcat", joined, column)
-        return joined
+            texts = self.add("StringConcat", texts, self.constant(separator))
+            texts = self.add("StringConcat", texts, column)
+        return texts
 
     def all_true(self, conditions: Sequence[str]) -> str:
         return reduce(lambda a, b: self.add("And", a, b), conditions)

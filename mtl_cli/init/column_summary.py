@@ -3,6 +3,8 @@
 from contextlib import suppress
 from datetime import UTC, datetime
 
+import pyarrow.compute as pc
+
 from mtl_cli.columns.times import UNITS_PER_SECOND
 from mtl_cli.core.message_text import cut, visible
 from mtl_cli.init.column_profile import MAX_CATEGORIES, ColumnProfile
@@ -74,8 +76,11 @@ def times_of(column: ColumnProfile) -> tuple[str, str, str] | None:
     if numbers is None or not suggests_time(column.name):
         return None
     low, high = float(numbers.min()), float(numbers.max())
+    texts = column.values
+    if column.all_whole:  # 20241231.0 has the form of 20241231
+        texts = pc.replace_substring_regex(texts, r"\.0*$", "")
     for digit_format, (pattern, time_format) in DIGIT_FORMATS.items():
-        if matches(column.values, pattern).all():
+        if matches(texts, pattern).all():
             # The pattern also fits numbers that are no dates, such as 20260231.
             with suppress(ValueError):
                 ends = [datetime.strptime(f"{x:.0f}", time_format) for x in (low, high)]

@@ -46,5 +46,6 @@ def held_out_hours_note(column: ColumnProfile, test_fraction: float) -> list[str
 
 def first_and_last(column: ColumnProfile) -> list[datetime]:
     """Returns the first and the last time, without time zones; [] without times."""
-    times = first_and_last_time(column) or ()
+    texts = first_and_last_time(column) or ()
+    times = [text.removesuffix("UTC").rstrip() for text in texts]
     return [datetime.fromisoformat(time).replace(tzinfo=None) for time in times]

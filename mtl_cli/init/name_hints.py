@@ -118,9 +118,9 @@ def numbers_things(name: str) -> bool:
 
 def is_named_after(name: str, id_name: str) -> bool:
     """Whether a name, such as `hist_item_ids`, holds the words of `item_id`."""
-    words, id_words = separate_words(name), separate_words(id_name)
-    is_id_of_thing = ends_in_id(id_name) and len(id_words) > 1
-    return is_id_of_thing and f" {' '.join(id_words)}" in f" {' '.join(words)}"
+    phrase, id_phrase = (" ".join(separate_words(x)) for x in (name, id_name))
+    is_id_of_thing = ends_in_id(id_name) and " " in id_phrase
+    return is_id_of_thing and f" {id_phrase}" in f" {phrase}"
 
 
 def suggests_amount(name: str) -> bool:
@@ -152,9 +152,9 @@ def suggests_person(name: str) -> bool:
 
     `user_id` does, but `product_uid` and `user_item_id` suggest ids of items.
     """
-    words = words_before_number(name)
-    entities = [w for w in words if w in (*ENTITY_WORDS, *PERSON_WORDS) and w != "uid"]
-    is_person = (entities or words)[-1] in PERSON_WORDS
+    things = {*ENTITY_WORDS, *PERSON_WORDS} - {"uid"}
+    entities = [word for word in words_before_number(name) if word in things]
+    is_person = (entities or [last_word(name)])[-1] in PERSON_WORDS
     return is_person and (last_word(name) in PERSON_WORDS or ends_in_id(name))
 
 
@@ -190,10 +190,10 @@ def has_word(name: str, vocabulary: list[str]) -> bool:
 
 def separate_words(name: str) -> list[str]:
     """Returns the words of a name; a word such as `visitorid` is two words."""
-    words = []
+    things = {*ENTITY_WORDS, *PERSON_WORDS, *REQUEST_WORDS}
+    separated = []
     for word in split_words(name):
         thing = word.removesuffix("id")
-        things = (*ENTITY_WORDS, *PERSON_WORDS, *REQUEST_WORDS)
         is_joined = thing != word and thing in things
-        words += [thing, "id"] if is_joined else [word]
-    return words
+        separated += [thing, "id"] if is_joined else [word]
+    return separated

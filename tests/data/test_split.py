@@ -118,9 +118,16 @@ def test_day_is_never_in_two_splits(rows_of_days, valid_rows, test_rows):
 
 
 @pytest.mark.parametrize(
-    "texts", [[" 5", "40", "6\t"], ["2026-01-02", " 2026-03-01", "2026-01-03 "]]
+    "texts",
+    [
+        [" 5", "40", "6\t"],
+        ["2026-01-02", " 2026-03-01", "2026-01-03 "],
+        # as BigQuery and SQL Server write them
+        [f"2026-01-02 10:00:{second} UTC" for second in ("00", "00.5", "00.25")],
+        [f"2026-01-02 10:00:00.000000{x}" for x in "182"],
+    ],
 )
-def test_spaces_around_times_do_not_count(texts):
+def test_times_of_text_have_spaces_around_them_and_several_forms(texts):
     table = pa.table({"user": [1, 2, 3], "day": texts})
     rows = split(
         {"train": table}, valid_fraction=0.33, split_by="time", split_column="day"

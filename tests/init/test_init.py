@@ -594,6 +594,8 @@ def test_times_of_every_form_split_and_are_no_features(run: Run) -> None:
         written=[d.strftime("%d.%m.%Y") for d in days],
         iso=[d.strftime("%Y-%m-%dT%H:%M:%SZ") for d in days],
         postgresql=[d.strftime("%Y-%m-%d %H:%M:%S+00") for d in days],
+        bigquery=[d.strftime("%Y-%m-%d %H:%M:%S UTC") for d in days],
+        float_day=[float(d.strftime("%Y%m%d")) for d in days],
     )
     assert kinds(values) == {"ad": "sparse"}
     assert values["split_by"] == "time"
@@ -608,14 +610,14 @@ def test_times_of_every_form_split_and_are_no_features(run: Run) -> None:
     # The comment of each column would make the hour or the weekday a feature.
     table = pd.read_csv("shop.csv")
     forms = ("ts", "time_ms", "day", "minute_ts", "log_time", "hour", "iso", "gaps")
-    for column in (*forms, "postgresql"):
+    for column in (*forms, "postgresql", "bigquery", "float_day"):
         comment, _, _ = line_of("shop", column).removeprefix("# ").partition("  #")
         ((name, keys),) = yaml.safe_load(comment).items()
-        assert keys["part"] == ("weekday" if column == "day" else "hour")
+        assert keys["part"] == ("weekday" if "day" in column else "hour")
         feature = {name: Calendar.model_validate(keys)}
         cells = pa.array(table[column], from_pandas=True)
         _, encoded = fit_and_encode(feature, **{column: cells})
-        times = [d.weekday() if column == "day" else d.hour for d in days]
+        times = [d.weekday() if "day" in column else d.hour for d in days]
         is_present = table[column].notna().to_numpy()
         expected = np.where(is_present, 1 + np.array(times), 0)
         np.testing.assert_array_equal(encoded["ids"][:, 0], expected)
