@@ -113,8 +113,8 @@ class Model:
                 or a list of them. The rows and the columns of features are as in
                 `predict`. The columns of labels are as in the training data, for at
                 least one task.
-            by: the name of a column, or several names. Each value of the column, or
-                each range of its numbers, is a slice with metrics of its own.
+            by: the name of a column or feature, or several names. Each value, or each
+                range of numbers, is a slice with metrics of its own.
             importance: whether to measure how important each feature is for each task.
             repeats: the number of times that each feature is shuffled to measure its
                 importance, at least 2; None for 10 times. With many features and tasks,
