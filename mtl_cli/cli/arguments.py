@@ -74,6 +74,11 @@ def hydra_arguments(arguments: list[str]) -> list[str]:
     if not sets_key(settings, "hydra.job.name"):
         settings = [*settings, f"hydra.job.name={sweep_name(mask_secrets(settings))}"]
     if is_sweep:
+        if sets_key(settings, "hydra.run.dir"):
+            raise ConfigError(
+                "hydra.run.dir: this command starts several runs, each in a folder of "
+                "the sweep; name the sweep's folder by hydra.sweep.dir"
+            )
         settings = defer_settings_of_swept_groups(settings)
     return [*map(with_add_prefix, settings), *flags]
 

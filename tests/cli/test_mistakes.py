@@ -93,6 +93,8 @@ MISTAKES = {
     "hydra.callbacks.x=a": "error: unknown key 'hydra.callbacks.x'; known keys of hydr",
     "-m seed=interval(1,9)": "error: an interval of values is searched, not swept; ",
     "-m seed=1,2 hydra.sweep.subdir=a": "hydra.sweep.subdir: each job names its own",
+    "-m seed=1,2 hydra.run.dir=a": "hydra.run.dir: this command starts several runs, ",
+    "repeats=2 hydra.run.dir=a": "name the sweep's folder by hydra.sweep.dir",
     "~model.num_levels": "missing key 'model.num_levels'; add it to the YAML file",
     "~model.num_levels ~trainer.epochs": "missing keys 'model.num_levels', "
     "'trainer.epochs'; add them to the YAML file",
