@@ -226,9 +226,9 @@ class IsoTimes(Times):
     def graph(self, cells: Tensor, ops: GraphOps) -> Tensor:
         ops.require(ops.matches(cells, f"({self.pattern})?"))
         year, month, day_and_clock = (ops.split_item(cells, "-", i) for i in range(3))
-        # The clock stands behind a "T" or a space, as in 31T14:05.
-        before_t, after_t = (ops.split_item(day_and_clock, "T", i) for i in range(2))
-        day, after_space = (ops.split_item(before_t, " ", i) for i in range(2))
+        # The clock stands behind a space or a "T". "UTC" behind a clock has a "T" too.
+        before, after_space = (ops.split_item(day_and_clock, " ", i) for i in range(2))
+        day, after_t = (ops.split_item(before, "T", i) for i in range(2))
         year, month, day = (ops.parse_numbers(text) for text in (year, month, day))
         terms = [(days_graph(year, month, day, ops), 24)]
         if self.needs_hour:

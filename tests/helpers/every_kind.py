@@ -226,8 +226,9 @@ def hard_rows(count: int, seed: int) -> pa.Table:
     draw_time = random.Random(seed)
     hours = [draw_time.randrange(24 * 365 * 90) for _ in range(count)]
     times = [datetime(2000, 1, 1) + timedelta(hours=hour) for hour in hours]
+    forms = ["", "{}", "{:%Y-%m-%dT%H:59}Z", "{} UTC"]
     columns |= {
-        "at": [draw_time.choice(["", f"{t}", f"{t:%Y-%m-%dT%H:59}Z"]) for t in times],
+        "at": [draw_time.choice(forms).format(t) for t in times],
         "at_ms": [1000 * t.replace(tzinfo=UTC).timestamp() - 1 for t in times],
         "packed": [nan if t.day == 1 else float(f"{t:%y%m%d%H}") for t in times],
     }
