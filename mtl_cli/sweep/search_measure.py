@@ -74,12 +74,12 @@ def measure_of_search(
 
 
 def example_choices(settings: list[Override]) -> Iterator[list[str]]:
-    """Yields the first options of all swept groups, and then each other option.
+    """Yields the first values of all swept keys, and then each other example of a key.
 
-    The choices of `model.heads` count as options too: the heads decide whose
-    `sampling_rate` weighs the rows. Other swept keys are left out: their names show
-    whether they change the measure. But if a setting follows another key, as
-    `dataset.split_seed=${seed}` does, the first two values of each key count.
+    All options of a swept group are examples. The choices of `model.heads` count as
+    options too: the heads decide whose `sampling_rate` weighs the rows. Of other keys,
+    the first two values are examples: a key of the data set may follow any key, as
+    `split_seed: ${seed}` does.
     """
     loader = GlobalHydra.instance().config_loader()
 
@@ -92,10 +92,9 @@ def example_choices(settings: list[Override]) -> Iterator[list[str]]:
         for setting in settings
         if setting.is_choice_sweep() and has_options(setting.key_or_group)
     }
-    if any("${" in str(setting.input_line) for setting in settings):
-        for setting in filter(Override.is_discrete_sweep, settings):
-            values = islice(setting.sweep_string_iterator(), 2)
-            options.setdefault(setting.get_key_element(), list(values))
+    for setting in filter(Override.is_discrete_sweep, settings):
+        values = islice(setting.sweep_string_iterator(), 2)
+        options.setdefault(setting.get_key_element(), list(values))
     first = {group: names[0] for group, names in options.items()}
     yield [f"{group}={name}" for group, name in first.items()]
     for group, names in options.items():

@@ -46,7 +46,11 @@ from mtl_cli.sweep.search_database import (  # noqa: E402
     open_storage,
     read_or_make_id,
 )
-from mtl_cli.sweep.search_measure import check_measure, measure_of_search  # noqa: E402
+from mtl_cli.sweep.search_measure import (  # noqa: E402
+    check_measure,
+    example_choices,
+    measure_of_search,
+)
 from mtl_cli.sweep.search_storage import CUT_OFF_ATTRIBUTE, SearchStorage, sampler_seed  # noqa: E402
 from mtl_cli.tasks.binary import Binary  # noqa: E402
 
@@ -562,7 +566,7 @@ def test_measure_of_a_search_names_the_metrics_and_the_files() -> None:
     path = "data/adult/train.parquet"
     by_path = [measure(f"dataset.train={p}") for p in (path, Path(path).absolute())]
     assert by_path[0] == by_path[1]
-    free = ["+dataset.tasks.income.weight=1,2", "tasks=[income],[never_married]"]
+    free = ["++dataset.tasks.income.weight=1,2", "tasks=[income],[never_married]"]
     assert measure(*free, "trainer.monitor=income")["metrics"] == "income.auc"
 
 
@@ -593,6 +597,10 @@ def test_search_over_a_key_that_the_split_follows_is_refused() -> None:
             measure(f"seed={values}", "dataset.split_seed=${seed}")
         message = "seed=2: differs from other trials in dataset.split_seed; all trials"
         assert str(raised.value).startswith(message)
+    # The YAML of the data set may hold `split_seed: ${seed}`: no setting shows that.
+    with search_over("seed=1,2") as config:
+        choices = example_choices(settings_by_key(config))
+        assert list(choices) == [["seed=1"], ["seed=2"]]
 
 
 def test_search_over_options_that_change_its_measure_is_refused() -> None:
