@@ -152,6 +152,8 @@ def decimal_column(column: ColumnProfile) -> ColumnProposal | None:
     if names_ids(column.name) and not column.all_whole:
         return text_column(column)
     if column.all_whole and column.num_distinct > 2 and seems_ids(column):
+        if column.mostly_unique and column.num_distinct > MAX_CATEGORIES:
+            return leave_out(column, "the value differs in nearly every row")
         warning = (
             f"the ids are {column.arrow_type}, and the texts 4.0 and 4 are two ids; "
             "store the ids as whole numbers"

@@ -561,6 +561,15 @@ TABLES = {
         {"Unnamed: 0"},
         "pandas wrote its numbers of rows",
     ),
+    "ids_of_single_rows_as_decimals": (
+        "csv",
+        {"customer_id": EVERY[::-1] * 7.0, "paid": 3.0 * EVERY[::-1]},
+        "",
+        {},
+        {"paid"},
+        {"customer_id"},
+        "the value differs in nearly every row",
+    ),
     "numbers_of_rows_as_decimals": (
         "csv",
         {"policy": EVERY + 1.0, "paid": 3.0 * EVERY[::-1]},
