@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from mtl_cli.columns.arrow_types import is_text, unusable_type
 from mtl_cli.columns.cells import Mask, empty_as_null
+from mtl_cli.columns.dates import days_graph, days_since_1970
 from mtl_cli.columns.numeric import Floats, as_numbers, check_numbers, first_wrong
 from mtl_cli.core.errors import DataError, RowError
 from mtl_cli.core.message_text import shown
@@ -30,7 +31,6 @@ TimeFormat = Literal[
 ]
 UNITS_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 EPOCH = datetime(1970, 1, 1)
-DAYS_BEFORE_1970 = 719_469  # from the 0th of March of the year 0
 FIX = "correct the cell, or set the feature's format"
 # Regular expressions for texts such as 2026-01-31 14:05:09.
 LEAP_YEAR = "([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)"
@@ -134,18 +134,17 @@ class DigitTimes(Times):
         date, clock = np.divmod(x, self.clock_divisor)
         year, month_and_day = np.divmod(date, 10_000)
         month, day = np.divmod(month_and_day, 100)
-        is_time = (year >= 0) & (year <= 9999 - self.first_year)
-        is_time &= (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
+        year += self.first_year
+        days = days_since_1970(year, month, day)
+        is_time = (year >= self.first_year) & (year <= 9999) & (month >= 1)
+        is_time &= (month <= 12) & (day >= 1)
+        is_time &= days < days_since_1970(year, month + 1, 1)
         hour = np.zeros(len(x))
         if self.needs_hour:
             hour = np.floor(clock / (self.clock_divisor // 100))
             is_time &= hour <= 23
         self.check(x, is_time, f"a time of the form {self.format}")
-        # Years start in March here, so that the leap day is the last day of a year.
-        year, month = np.divmod(12 * (year + self.first_year) + month - 3, 12)
-        leap_days = year // 4 - year // 100 + year // 400
-        days = 365 * year + leap_days + (153 * month + 2) // 5 + day
-        return np.asarray(24 * (days - DAYS_BEFORE_1970) + hour)
+        return np.asarray(24 * days + hour)
 
     def graph(self, cells: Tensor, ops: GraphOps) -> Tensor:
         x = ops.floor_divide(cells, 1)
@@ -156,7 +155,12 @@ class DigitTimes(Times):
         ops.require(ops.is_within(month, 1, 12))
         ops.require(ops.is_within(day, 1, 31))
         year = ops.weighted_sum([(year, 1)], self.first_year)
-        terms = [(days_graph(year, month, day, ops), 24)]
+        days = days_graph(year, month, day, ops)
+        next_month = ops.weighted_sum([(month, 1)], 1)
+        first = ops.weighted_sum([(day, 0)], 1)
+        days_left = [(days_graph(year, next_month, first, ops), 1), (days, -1)]
+        ops.require(ops.is_within(ops.weighted_sum(days_left), 1, 31))
+        terms = [(days, 24)]
         if self.needs_hour:
             hour = ops.floor_divide(clock, self.clock_divisor // 100)
             ops.require(ops.is_within(hour, 0, 23))
@@ -238,14 +242,3 @@ class IsoTimes(Times):
 
     def cell(self, time: datetime) -> str:
         return time.isoformat(" ")
-
-
-def days_graph(year: Tensor, month: Tensor, day: Tensor, ops: GraphOps) -> Tensor:
-    """Returns the days from 1970-01-01 to a date, as `DigitTimes.read` does."""
-    months = ops.weighted_sum([(year, 12), (month, 1)], -3)
-    year, month = ops.divmod(months, 12)
-    days_before_month = ops.floor_divide(ops.weighted_sum([(month, 153)], 2), 5)
-    terms = [(year, 365), (days_before_month, 1), (day, 1)]
-    for years, sign in ((4, 1), (100, -1), (400, 1)):  # of the leap days
-        terms.append((ops.floor_divide(year, years), sign))
-    return ops.weighted_sum(terms, -DAYS_BEFORE_1970)

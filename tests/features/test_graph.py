@@ -264,8 +264,9 @@ WRONG_TIMES: dict[str, list[Any]] = {
     "iso": ["2026-01-31 14:05", "2026-02-29 14:05", None],
     "s": [0, 1_767_225_600_000, None],
     "ms": [-(2.0**45), float("inf"), None],
+    "yyyymmddhhmmss": [20260131000000, 20260431000000, None],
     "yyyymmddhhmm": [202601312359, 202613010000, None],
-    "yyyymmdd": [20260131, float("inf"), None],
+    "yyyymmdd": [20240229, 20260229, None],
     "yyyymmddhh": [2026013123, 2026013124, None],
     "yymmddhh": [26013100, 26010000, None],
 }
