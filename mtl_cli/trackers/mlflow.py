@@ -201,8 +201,8 @@ class MLflow(Tracker):
 def allowed_names(keys: Iterable[str]) -> dict[str, str]:
     """Returns {key: its name in MLflow}. A name that is taken gets a number.
 
-    >>> allowed_names(["<18", ">18"])
-    {'<18': '_18', '>18': '_18_2'}
+    >>> allowed_names(["_3c18", "<18"])
+    {'_3c18': '_3c18', '<18': '_3c18_2'}
     """
     keys_by_name: dict[str, str] = {}
     for key in keys:
@@ -216,16 +216,18 @@ def allowed_names(keys: Iterable[str]) -> dict[str, str]:
 
 
 def allowed_name(key: str) -> str:
-    """Returns a name for a key, with "_" in place of characters that MLflow refuses.
+    """Returns a name for a key, with codes in place of characters that MLflow refuses.
 
-    MLflow also refuses long names, and names that are not normalised as a path.
+    With the codes, a name means the same in all runs: `_` for both `<18` and `>18`
+    would not. MLflow also refuses long names, and names that are not normalised as a
+    path.
 
-    >>> allowed_name("dataset.features.price ($).kind")
-    'dataset.features.price ___.kind'
+    >>> allowed_name("test.buy.scenarios.<18.auc")
+    'test.buy.scenarios._3c18.auc'
     >>> allowed_name("dataset.features.a/../b.kind")
     'dataset.features.a_.._b.kind'
     """
-    name = re.sub(r"[^\w./ -]", "_", key)
+    name = re.sub(r"[^\w./ -]", lambda match: f"_{ord(match[0]):x}", key)
     if posixpath.normpath(name) != name:
         name = name.replace("/", "_")
     return name[:MAX_NAME_LENGTH]
