@@ -183,7 +183,8 @@ def load(
         run: a `Run`, or the path of a run folder.
         plugins: the folder that was given to `--plugins` when the run was trained, or
             several folders. The plugins stay registered in this process, until a later
-            call names other plugins.
+            call names other plugins. Each call imports their files again, in case they
+            have changed.
 
     Raises:
         ConfigError: if Keras runs on another backend, or the process was forked after
@@ -205,6 +206,6 @@ def load(
         from mtl_cli.core.plugins import use_folders, used_folders
         from mtl_cli.runs import saved_model
 
-        if plugin_folders := path_list(plugins):
-            use_folders(plugin_folders)
+        # The files of the plugins may have changed since they were registered.
+        use_folders(path_list(plugins) or used_folders())
         return Model(saved_model.load(Path(run)), used_folders())

@@ -77,11 +77,15 @@ def use_folders(paths: Sequence[str | Path]) -> None:
     except ConfigError:
         _folders = earlier_folders
         raise
-    # Each folder becomes a Python package, so that relative imports work in it.
+    # Each folder becomes a Python package, so that relative imports work in it. Its
+    # modules are imported again: their files may have changed since an earlier call.
     for folder in _folders:
         package = ModuleType(_package_name(folder))
         package.__path__ = [str(folder)]
         sys.modules[package.__name__] = package
+        for name in list(sys.modules):
+            if name.startswith(f"{package.__name__}."):
+                del sys.modules[name]
 
 
 def used_folders() -> list[str]:

@@ -541,6 +541,21 @@ def test_hash_of_a_folder_covers_its_own_files_and_their_names(start: Path) -> N
     assert len({first, second, code_hash()}) == 3
 
 
+def test_changed_file_of_a_folder_is_imported_again(start: Path) -> None:
+    def keys() -> list[str]:
+        return list(option_class("models", "scaled", Sharing).model_fields)
+
+    plugins.use_folders([start / "mine"])
+    assert "factor" in keys()
+    write(start / "mine", {"models/scaled.py": MODEL.replace("factor", "divisor")})
+    plugins.use_folders([start / "mine"])
+    assert "divisor" in keys()
+    write(start / "mine", {"models/scaled.py": MODEL})
+    with pytest.raises(DataError):
+        mtl_cli.load(start)
+    assert "factor" in keys()
+
+
 REFUSED = {
     "models/ple.py": "the name 'ple' belongs to mtl_cli.models.ple already",
     "conf/model/ple.yaml": "mtl-cli has a config of this name; rename the file",
