@@ -145,8 +145,9 @@ def rows_or_location(
         return rows
     if isinstance(table, str | PathLike):
         return os.fspath(table)
-    if table and isinstance(table, list | tuple):
-        return [os.fspath(path) for path in table]
+    paths = table if isinstance(table, list | tuple) else ()
+    if paths and all(isinstance(path, str | PathLike) for path in paths):
+        return [os.fspath(path) for path in paths]
     raise DataError(
         f"evaluate: expected {EXPECTED_ROWS}, or paths, but got {shown(table)}"
     )

@@ -11,12 +11,16 @@ MAX_ITEMS = 8  # the most items of a list in a message
 
 
 def shown(value: object) -> str:
-    """Returns the `repr` of a value for a message: secrets masked, long values cut."""
+    """Returns the `repr` of a value for a message, in one line.
+
+    Secrets are masked, and long values are cut.
+    """
     # Secrets must be masked before the cut. Otherwise half of a secret could remain.
     masked = mask_secrets(value)
     if isinstance(masked, str):
         return repr(cut(masked, SHOWN_CHARACTERS))
-    return cut(repr(masked), SHOWN_CHARACTERS)
+    # The `repr` of a table or an array has several lines.
+    return cut(visible(repr(masked)), SHOWN_CHARACTERS)
 
 
 def cut(text: str, max_length: int) -> str:

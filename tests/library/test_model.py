@@ -536,12 +536,17 @@ def test_keras_is_whole_and_random_states_stay_after_loading(
     assert ended.returncode == 0, ended.stderr
 
 
-@pytest.mark.parametrize("table", [None, 7, {"user": [1]}])
+TWO_FRAMES = [pd.DataFrame({"user": [1, 2]})] * 2
+
+
+@pytest.mark.parametrize("table", [None, 7, {"user": [1]}, TWO_FRAMES])
 def test_evaluation_of_what_is_no_table_is_refused(
     run: mtl_cli.Run, table: Any
 ) -> None:
-    with pytest.raises(mtl_cli.DataError, match="expected a pandas DataFrame, an Ar"):
+    expected_table = "expected a pandas DataFrame, an Ar"
+    with pytest.raises(mtl_cli.DataError, match=expected_table) as failed:
         mtl_cli.load(run).evaluate(table)
+    assert "\n" not in str(failed.value)
 
 
 def test_folder_without_a_model_is_refused(tmp_path: Path) -> None:
