@@ -1,5 +1,6 @@
 """Checks the configuration of a run, or of a sweep's job, before any data are read."""
 
+import math
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -8,11 +9,13 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 
 from mtl_cli.config.interpolations import hydra_interpolations, resolution_error
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.validation_errors import explain
-from mtl_cli.core.errors import ConfigError
+from mtl_cli.core.errors import ConfigError, first_line
+from mtl_cli.core.nested import flatten
 from mtl_cli.core.yaml_limits import limited_reading
 
 
@@ -30,6 +33,8 @@ def check(composed: DictConfig) -> Config:
         raise resolution_error(error) from None
     try:
         config = Config.model_validate(values)
+        values = saved_values(config)
+        Config.read_saved(values)
     except ValidationError as error:
         raise ConfigError(explain(error, values)) from None
     if config.ensemble:
@@ -40,6 +45,25 @@ def check(composed: DictConfig) -> Config:
     config.tracker.check_installed()
     config.tracker.check_secrets()
     return config
+
+
+def saved_values(config: Config) -> dict[str, Any]:
+    """Returns the values that the run saves with its model.
+
+    Only a key of a plugin can have a value that JSON cannot hold. Without this check,
+    the run would fail after its training.
+    """
+    try:
+        values = config.model_dump(mode="json")
+    except PydanticSerializationError as error:
+        raise ConfigError(
+            f"the configuration cannot be saved: {first_line(error)}; change the type "
+            "or the default of the plugin's key"
+        ) from None
+    for key, value in flatten(values).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{key}: {value} cannot be saved; give a finite number")
+    return values
 
 
 def compose_job(sweep: DictConfig, settings: Sequence[str], number: int) -> DictConfig:

@@ -22,6 +22,9 @@ Values = dict[Any, Any]  # a configuration, or one of its sections
 # The types of the errors that validators of mtl-cli raise about a whole section. Their
 # messages begin with a key of the section, such as "freeze: ...".
 SECTION_ERRORS = ("value_error", "unknown_name")
+# The types of the errors about a key of a plugin whose type takes no value of YAML. The
+# last one is about enums and paths, for instance.
+NO_YAML_TYPES = ("tuple_type", "set_type", "date_type", "bytes_type", "is_instance_of")
 # The types of the errors that pydantic raises about a value that is no mapping.
 MAPPING_ERRORS = ("dict_type", "model_type")
 
@@ -53,6 +56,9 @@ def explain(error: ValidationError, values: Values) -> str:
     if first["loc"][-1:] == ("[key]",):  # the finding is about the name of the key
         value = first["loc"][-2]
         text = f"{key}: the name {value!r} {rule}"
+    if first["type"] in NO_YAML_TYPES:
+        types = "a number, a boolean, a text, a list or a dict"
+        return f"{text}; YAML holds no such value, so annotate the key as {types}"
     if isinstance(value, str | int | float) and first["type"] == "list_type":
         items = str(value).strip("[]")
         return f"{text}; write {mask_secrets(f'[{items}]')}"

@@ -683,6 +683,27 @@ def test_missing_key_of_own_heads_is_not_sought_in_the_model(start: Path) -> Non
     assert error.endswith("add it to the YAML file, or write +model.shift=VALUE\n")
 
 
+@pytest.mark.parametrize(
+    ("default", "message"),
+    [
+        ("tuple[int, ...] = (1, 2)", "model.factor: [1, 2] should be a valid tuple; "),
+        ('float = float("inf")', "model.factor: inf cannot be saved; give a finite "),
+    ],
+    ids=["tuple", "inf"],
+)
+def test_default_that_no_saved_model_holds_is_refused_before_training(
+    start: Path, default: str, message: str
+) -> None:
+    model = MODEL.replace("factor: float", f"factor: {default}")
+    yaml = "name: scaled\nheads: independent\n"
+    write(start / "mine", {"models/scaled.py": model, "conf/model/scaled.yaml": yaml})
+    code, _, error, _ = refused(
+        start, "--plugins=mine", "dataset=small", "model=scaled"
+    )
+    assert code == 2
+    assert message in error and error.count("\n") == 1
+
+
 @pytest.mark.parametrize("axis", plugins.AXES)
 def test_names_of_our_own_options_are_words(axis: str) -> None:
     for name in option_names(axis):
