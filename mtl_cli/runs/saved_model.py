@@ -94,6 +94,8 @@ def load(run: Path) -> TrainedModel:
     with named_model_damage(run), contextlib.suppress(FileNotFoundError):
         checksums = read_text(run / MODEL_CHECKSUMS).splitlines()
     features, labels, config = load_learnt(run)
+    # The warning comes before an error that the changed code may cause.
+    warn_of_changed_plugins(run, config)
     with named_model_damage(run):
         check_regular(run / WEIGHTS)
         sizes = array_sizes(run / WEIGHTS)
@@ -113,7 +115,6 @@ def load(run: Path) -> TrainedModel:
                     f"{file} does not have the checksum in {MODEL_CHECKSUMS}"
                 )
     warn_of_another_model(run)
-    warn_of_changed_plugins(run, config)
     return TrainedModel(network, features, config, run)
 
 
@@ -184,7 +185,10 @@ def named_model_damage(run: Path) -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        raise DataError(f"{run / SPEC}: {first_problem(error)}") from None
+        message = f"{run / SPEC}: {first_problem(error)}"
+        if error.errors()[0]["type"] != "unknown_name":
+            message += "; use mtl-cli and the plugins as they were when it was trained"
+        raise DataError(message) from None
     except NotADirectoryError:
         raise DataError(f"{run} is not a folder; name the folder of a run") from None
     except (*DAMAGED_FILE_ERRORS, UserWarning) as error:

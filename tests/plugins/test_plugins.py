@@ -283,7 +283,16 @@ def test_folder_of_plugins_trains_saves_and_reruns(start: Path) -> None:
         ["click", "buy", "visits"],
     )
     (start / "mine" / "shared.py").write_text(FILES["shared.py"] + "# another line\n")
-    with pytest.warns(UserWarning, match=r"plugin of .*models\.scaled.* has changed"):
+    changed = r"plugin of .*models\.scaled.* has changed"
+    with pytest.warns(UserWarning, match=changed):
+        mtl_cli.load(run, plugins=str(start / "mine"))
+    # The changed code may also make it impossible to load the model.
+    failing = "def multiplied(x, factor):\n    return x.missing_name\n"
+    write(start / "mine", {"shared.py": failing})
+    with pytest.warns(UserWarning, match=changed), pytest.raises(DataError):
+        mtl_cli.load(run, plugins=str(start / "mine"))
+    write(start / "mine", {"models/scaled.py": MODEL.replace("factor", "divisor")})
+    with pytest.raises(DataError, match="use mtl-cli and the plugins as they were"):
         mtl_cli.load(run, plugins=str(start / "mine"))
 
 
