@@ -87,7 +87,14 @@ class Task(Options):
 
     @model_validator(mode="after")
     def _check_metrics(self) -> "Task":
-        names = [metric.name for metric in self.METRICS]
+        metrics = getattr(self, "METRICS", None)
+        is_list = isinstance(metrics, tuple | list) and len(metrics) > 0
+        if not is_list or not all(isinstance(m, Metric) for m in metrics):
+            raise ValueError(
+                f"kind: {self.kind!r} needs METRICS, a tuple of functions with the "
+                "decorator `metric`, as in METRICS = (rmse,)"
+            )
+        names = [metric.name for metric in metrics]
         for name in self.metrics or []:
             if name not in names:
                 known_metrics = f"{', '.join(names)}{suggest(name, names)}"

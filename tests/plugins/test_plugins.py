@@ -451,6 +451,12 @@ def test_metric_of_a_plugin_takes_the_predictions_of_its_kind(
             "dataset.tasks.buy.kind=own",
             "mine/tasks/own.py: cannot be imported: TypeError: write @metric(dir",
         ),
+        (
+            "tasks/count.py",
+            TASK.replace("(rmse, mae)", "(rmse)"),
+            "dataset.tasks.visits={kind: count, label: hour}",
+            "dataset.tasks.visits.kind: 'count' needs METRICS, a tuple of functions ",
+        ),
     ],
 )
 def test_incomplete_file_of_a_plugin_is_named(
