@@ -106,8 +106,14 @@ class FeatureSet:
             block = feature.encode(name, values, self.learnt_of_table_owner(name))
             for input_name, array in block.items():
                 source = f"dataset.features.{name}: `encode` of kind {feature.kind}"
+                source += f", {input_name},"
                 width = self.layout.blocks[name].width_in(input_name)
-                check_shape(f"{source}, {input_name},", array, (table.num_rows, width))
+                check_shape(source, array, (table.num_rows, width))
+                table_name = self.layout.blocks[name].table
+                if input_name in ("ids", "sequences") and table_name is not None:
+                    check_ids(source, array, self.layout.tables[table_name].size)
+                elif not np.isfinite(array).all():
+                    raise ConfigError(f"{source} returns a value that is not finite")
             blocks.append(block)
         return join_blocks(
             blocks, lambda arrays, dtype: np.concatenate(arrays, axis=1, dtype=dtype)
@@ -198,3 +204,12 @@ def empty_rows(feature: Feature, name: str, table: pa.Table) -> Array:
     for column in feature.source_columns(name):
         is_empty |= empty_cells(table[column])
     return is_empty
+
+
+def check_ids(source: str, ids: Array, num_ids: int) -> None:
+    """Refuses ids outside of their table: they would read vectors of other features."""
+    if ids.size and not (ids.min() >= 0 and ids.max() < num_ids):
+        raise ConfigError(
+            f"{source} returns ids from {ids.min()} to {ids.max()}, but its table has "
+            f"the ids 0 to {num_ids - 1}"
+        )

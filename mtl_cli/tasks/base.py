@@ -87,7 +87,7 @@ class Task(Options):
 
     @model_validator(mode="after")
     def _check_metrics(self) -> "Task":
-        metrics = getattr(self, "METRICS", None)
+        metrics: Any = getattr(self, "METRICS", ())
         is_list = isinstance(metrics, tuple | list) and len(metrics) > 0
         if not is_list or not all(isinstance(m, Metric) for m in metrics):
             raise ValueError(

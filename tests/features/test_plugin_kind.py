@@ -126,6 +126,38 @@ def test_kind_that_fills_other_columns_than_its_block_is_refused(plugin, tmp_pat
         loaded(train, FEATURES, TASKS)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "np.sin(angle)",
+            "np.sin(angle) * np.nan",
+            "dense, returns a value that is not finite",
+        ),
+        (
+            '{"dense": np.stack([np.sin(angle), np.cos(angle)], axis=1)}',
+            '{"ids": values.astype("int32")[:, None]}',
+            "ids, returns ids from 0 to 23, but its table has the ids 0 to 9",
+        ),
+    ],
+    ids=["nan", "ids"],
+)
+def test_values_that_a_network_cannot_read_are_refused(
+    plugin, tmp_path, old, new, message
+):
+    text = CYCLIC.replace(old, new)
+    if "ids" in new:
+        text = text.replace('Block("dense", 2)', 'Block("ids", table=name)')
+        text += "\n    def embedding_table(self, learnt):\n"
+        text += "        from mtl_cli.columns.layout import EmbeddingTable\n"
+        text += "        return EmbeddingTable(10)\n"
+    plugin.write_text(text)
+    plugins.use_folders([tmp_path / "mine"])
+    train = parquet(tmp_path, columns())
+    with pytest.raises(ConfigError, match=rf"features\.hour: `encode` .* {message}"):
+        loaded(train, FEATURES, TASKS)
+
+
 def test_labels_of_another_shape_are_refused(monkeypatch, plugin, tmp_path):
     monkeypatch.setattr(Binary, "read_labels", lambda *_: np.zeros((40, 1)))
     train = parquet(tmp_path, columns(40))
