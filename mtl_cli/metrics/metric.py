@@ -65,7 +65,8 @@ class Metric:
         """Returns the metric's value, or raises an `UndefinedError`."""
         # Huge predictions give an infinite value. The variance of tiny labels is 0.
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            value = self.function(*columns)
+            # JSON holds no numbers of NumPy, such as the mean of float32 values.
+            value = float(self.function(*columns))
         if not math.isfinite(value):
             raise UndefinedError(f"the value of this metric is {value}")
         return value

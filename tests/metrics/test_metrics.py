@@ -20,7 +20,7 @@ from mtl_cli.metrics.log_loss import (
     normalized_cross_entropy,
     normalized_entropy,
 )
-from mtl_cli.metrics.metric import Metric, UndefinedError
+from mtl_cli.metrics.metric import Metric, UndefinedError, metric
 from mtl_cli.metrics.regression import r2
 from mtl_cli.metrics.sorted_rows import floats_of, ordered_bits, sort_rows
 from mtl_cli.scoring.scored_rows import scored_rows
@@ -572,3 +572,9 @@ def test_value_that_is_not_finite_is_undefined():
     for value in (math.nan, math.inf):
         with pytest.raises(UndefinedError, match=f"of this metric is {value}"):
             Metric("odd", lambda *columns, x=value: x, direction=1)(*rows)
+
+
+def test_number_of_numpy_becomes_a_number_that_json_holds():
+    middle = metric(direction=-1, name="middle")(lambda label, *_: np.median(label))
+    value = middle(np.ones(3, "float32"), np.ones(3), np.ones(3))
+    assert (type(value), value) == (float, 1.0)
