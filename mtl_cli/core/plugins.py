@@ -77,8 +77,8 @@ def use_folders(paths: Sequence[str | Path]) -> None:
     except ConfigError:
         _folders = earlier_folders
         raise
-    # Each folder becomes a Python package, so that relative imports work in it. Its
-    # modules are imported again: their files may have changed since an earlier call.
+    # Each folder becomes a Python package, so that relative imports work in it. Modules
+    # are imported again, because their files may have changed since an earlier call.
     for folder in _folders:
         package = ModuleType(_package_name(folder))
         package.__path__ = [str(folder)]

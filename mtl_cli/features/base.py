@@ -132,7 +132,7 @@ class Feature(Options):
         return None
 
     def input_kinds(self, name: str) -> dict[str, InputKind]:
-        """Returns {column: the kind of cells that an exported graph reads from it}."""
+        """Returns {column: the kind of its cells in an exported graph}."""
         kind: InputKind = "number" if self.numeric else "text"
         return dict.fromkeys(self.source_columns(name), kind)
 

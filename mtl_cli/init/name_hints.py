@@ -164,7 +164,7 @@ def suggests_time(name: str) -> bool:
 
 @cache
 def is_numbered(name: str) -> bool:
-    """Whether a name ends in a number, as those of `hist_1` and `hist_2`."""
+    """Whether a name ends in a number, as `hist_1` does."""
     return words_before_number(name) != separate_words(name)
 
 
