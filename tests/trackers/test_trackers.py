@@ -343,7 +343,7 @@ def test_resumed_run_goes_on_in_its_mlflow_run(tmp_path: Path) -> None:
     assert resumed._run_id == killed._run_id
     status, parameters, metrics, steps, files, _ = read_mlflow(resumed.uri or "")
     assert (status, steps, files) == ("FAILED", [1, 2], [])
-    assert parameters == {"a _b_": "x", "c.d": "1", "new": "True"}
+    assert parameters == {"a _28b_29": "x", "c.d": "1", "new": "True"}
     assert metrics == {"valid.income.auc": 0.6}
 
 
