@@ -72,6 +72,7 @@ REQUEST_WORDS = split_words(
     "trx order row record exposure pageview session visit display basket cart invoice "
     "receipt booking purchase encounter"
 )
+THING_WORDS = {*ENTITY_WORDS, *PERSON_WORDS, *REQUEST_WORDS}
 # Words for the probability with which a row was shown or chosen.
 PROPENSITY_WORDS = split_words("propensity propensities pscore ips ipw iptw")
 ROW_WEIGHT = re.compile(
@@ -112,8 +113,7 @@ def names_ids(name: str) -> bool:
 def numbers_things(name: str) -> bool:
     """Whether a name may number users, items or orders: `order_number`, `InvoiceNo`."""
     *_, thing, last = ["", *words_before_number(name)]
-    things = (*ENTITY_WORDS, *PERSON_WORDS, *REQUEST_WORDS)
-    return last in NUMBER_WORDS and thing in things
+    return last in NUMBER_WORDS and thing in THING_WORDS
 
 
 def is_named_after(name: str, id_name: str) -> bool:
@@ -190,10 +190,9 @@ def has_word(name: str, vocabulary: list[str]) -> bool:
 
 def separate_words(name: str) -> list[str]:
     """Returns the words of a name; a word such as `visitorid` is two words."""
-    things = {*ENTITY_WORDS, *PERSON_WORDS, *REQUEST_WORDS}
     separated = []
     for word in split_words(name):
         thing = word.removesuffix("id")
-        is_joined = thing != word and thing in things
+        is_joined = thing != word and thing in THING_WORDS
         separated += [thing, "id"] if is_joined else [word]
     return separated

@@ -90,12 +90,13 @@ def without_refused_feature(
         starts = (f"feature {name}:", f"dataset.features.{name}:")
         if refused.is_feature and problem.startswith(starts):
             keys, columns = refused.keys, list(proposal.columns)
-            remark = f"mtl-train refuses the feature: {problem}"
-            columns[i] = leave_out(refused.column, remark, keys)
             if keys and keys["kind"] in NUMERIC_KINDS and "missing" not in keys:
                 remark = join_remarks(refused.remark, "the test table has empty cells")
                 keys = keys | {"missing": "bucket"}
                 columns[i] = replace(refused, keys=keys, remark=remark)
+            else:
+                remark = f"mtl-train refuses the feature: {problem}"
+                columns[i] = leave_out(refused.column, remark, keys)
             remaining = replace(proposal, columns=columns)
             return remaining if remaining.features else None
     return None

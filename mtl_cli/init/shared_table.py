@@ -44,16 +44,13 @@ def share_table(
         keys = {"kind": "sparse"}
     else:
         return proposal
-    others = [
-        p.column
-        for p in proposals
-        if p.keys and p.keys["kind"] == "sparse" and p.is_feature
+    owners = [
+        other.column.name
+        for other in proposals
+        if (other.is_feature and other.keys and other.keys["kind"] == "sparse")
+        and (is_list or names_unnumbered_entity(other.column.name))
+        and holds_values_of(elements, other.column)
     ]
-    if not is_list:
-        others = [
-            c for c in others if suggests_entity(c.name) and not is_numbered(c.name)
-        ]
-    owners = [other.name for other in others if holds_values_of(elements, other)]
     if len(owners) > 1:
         owners = [owner for owner in owners if not is_numbered(owner)]
     if len(owners) != 1:
@@ -63,6 +60,10 @@ def share_table(
     about_table = f"the {verbs[0]} values of {owners[0]}, and {verbs[1]} its embeddings"
     remark = join_remarks(*about_length, about_table)
     return replace(proposal, keys=keys | {"table": owners[0]}, remark=remark)
+
+
+def names_unnumbered_entity(name: str) -> bool:
+    return suggests_entity(name) and not is_numbered(name)
 
 
 def may_hold_ids(column: ColumnProfile) -> bool:
