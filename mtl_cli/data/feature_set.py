@@ -185,13 +185,14 @@ class FeatureSet:
         input_name = self.layout.blocks[name].input
         return encoded[input_name][:, self.layout.columns[name]]
 
-    def value_names(self, encoded: dict[str, Array], name: str) -> Array | None:
-        """Returns the name of a feature's value in each row, (rows,), if it has one."""
-        values = self.by_name[name].summary(self.encoded_block(encoded, name))
-        distinct, codes = np.unique(values, return_inverse=True)
+    def summary(self, encoded: dict[str, Array], name: str) -> Array:
+        """Returns one number per row for a feature, (rows,)."""
+        return self.by_name[name].summary(self.encoded_block(encoded, name))
+
+    def value_names(self, values: Array, name: str) -> list[str] | None:
+        """Returns the names of values that `summary` returned, if they have names."""
         learnt = self.learnt_of_table_owner(name)
-        names = self.by_name[name].value_names(distinct, learnt)
-        return None if names is None else np.array(names, object)[codes]
+        return self.by_name[name].value_names(values, learnt)
 
 
 def empty_rows(feature: Feature, name: str, table: pa.Table) -> Array:

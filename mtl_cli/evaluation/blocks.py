@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from mtl_cli.columns.cells import empty_cells
-from mtl_cli.core.errors import ConfigError, DataError
+from mtl_cli.core.errors import DataError
 from mtl_cli.core.message_text import shown
 from mtl_cli.data.encode import GroupCodes
 from mtl_cli.data.labels import labels_of_rows
@@ -40,6 +40,7 @@ class BlockEvaluator:
         self.samples: list[Table] = []
         self.predictions: list[dict[str, Array]] = []
         self.slice_cells: list[pa.Table] = []
+        self.slice_values: list[dict[str, Array]] = []  # {feature: (rows,)}
         self.row_scenarios: list[RowScenarios] = []  # empty without scenarios
         self.feature_counts = FeatureCounts(model.features, model.folder)
         # {output: {label that is not in `classes` of its task: number of rows}}.
@@ -74,21 +75,15 @@ class BlockEvaluator:
         self.tables.append(replace(rows, features={}))
         self.samples.append(encoded_block.take(sampled))
         self.predictions.append(self.model.network.predict(rows))
-        self.slice_cells.append(self.slice_cells_of(raw_rows, rows))
+        self.slice_cells.append(raw_rows.select(self.plan.slice_columns))
+        self.slice_values.append(
+            {
+                name: self.model.features.summary(rows.features, name)
+                for name in self.plan.slice_features
+            }
+        )
         if self.scenarios is not None:
             self.row_scenarios.append(self.scenarios.of(rows))
-
-    def slice_cells_of(self, raw_rows: pa.Table, rows: Table) -> pa.Table:
-        """Returns the columns that make slices, and the values of such features."""
-        cells = raw_rows.select(self.plan.slice_columns)
-        for name in self.plan.slice_features:
-            names = self.model.features.value_names(rows.features, name)
-            if names is None:
-                raise ConfigError(
-                    f"--by: the values of feature {name} have no names; name a column"
-                )
-            cells = cells.append_column(name, pa.array(names, pa.string()))
-        return cells
 
     def count_unknown_labels(self, raw_rows: pa.Table, rows: Table) -> None:
         for output in self.plan.outputs:

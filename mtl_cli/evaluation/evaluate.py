@@ -31,7 +31,7 @@ from mtl_cli.scoring.scored_rows import (
 )
 from mtl_cli.scoring.scores import score_outputs
 from mtl_cli.scoring.slice_scores import SliceRecord, score_slices
-from mtl_cli.scoring.slices import Slices, slices_by
+from mtl_cli.scoring.slices import Slices, slices_by, slices_by_feature
 from mtl_cli.statistics.sampling_error import bootstrap_error
 
 
@@ -142,7 +142,7 @@ def sampling_remarks(model: TrainedModel, rows: EvaluatedRows) -> list[str]:
 
 
 def requested_slices(model: TrainedModel, rows: EvaluatedRows) -> list[Slices]:
-    """Cuts the rows into slices by each requested column.
+    """Cuts the rows into slices by each requested column or feature.
 
     A column with many distinct numbers is cut into ranges, unless a feature reads the
     column as text: the numbers are then ids.
@@ -153,10 +153,15 @@ def requested_slices(model: TrainedModel, rows: EvaluatedRows) -> list[Slices]:
         for column, kind in feature.input_kinds(name).items()
         if kind in ("text", "texts")
     }
-    return [
+    by_columns = [
         slices_by(column, cells, are_ids=column in id_columns)
         for column, cells in rows.slice_columns.items()
     ]
+    by_features = [
+        slices_by_feature(model.features, name, values)
+        for name, values in rows.slice_features.items()
+    ]
+    return [*by_columns, *filter(None, by_features)]
 
 
 def task_results(

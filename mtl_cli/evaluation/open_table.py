@@ -58,7 +58,7 @@ def opened_for_evaluation(
                 if field.name in rates - set(schema.names):
                     schema = schema.append(field)
         columns = schema.names
-        plan = plan_evaluation(model.config, dataset, columns, by, name)
+        plan = plan_evaluation(model, dataset, columns, by, name)
         for column in plan.slice_columns:
             dtype = schema.field(columns.index(column)).type
             check_slice_column(column, pa.chunked_array([], dtype))
@@ -79,8 +79,8 @@ def open_in_memory(
     model: TrainedModel, table: TableInMemory, by: list[str]
 ) -> tuple[Source, EvaluationPlan]:
     """Opens a table in memory; see `opened_for_evaluation`."""
-    name, columns, config = "the table", table.column_names, model.config
-    plan = plan_evaluation(config, config.dataset, columns, by, name)
+    name, columns = "the table", table.column_names
+    plan = plan_evaluation(model, model.config.dataset, columns, by, name)
     if not table.num_rows:
         raise DataError("TABLE: the table has no rows")
     plan.request.check("TABLE", name, columns)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 
 from mtl_cli.config.run_config import Config
@@ -11,6 +12,7 @@ from mtl_cli.data.column_request import ColumnRequest, readable_names, request_o
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.labels import sampled_task, space_task
 from mtl_cli.heads.base import Output
+from mtl_cli.network.trained_model import TrainedModel
 
 # The entry in `ColumnRequest.keys` of a column that is read for slices only.
 BY = "--by"
@@ -34,7 +36,11 @@ class EvaluationPlan:
 
 
 def plan_evaluation(
-    config: Config, dataset: Dataset, columns: list[str], by: list[str], table_name: str
+    model: TrainedModel,
+    dataset: Dataset,
+    columns: list[str],
+    by: list[str],
+    table_name: str,
 ) -> EvaluationPlan:
     """Finds the outputs to evaluate on a table with some columns, and what to read.
 
@@ -45,7 +51,7 @@ def plan_evaluation(
     such as groups, are used if the table has them.
     """
     outputs, remarks = [], []
-    for output in config.outputs:
+    for output in model.config.outputs:
         missing = [c for c in label_columns(dataset, output) if c not in columns]
         if missing:
             problem = f"{table_name} has no column '{missing[0]}'"
@@ -61,9 +67,14 @@ def plan_evaluation(
     slice_features = [name for name in by if name not in columns]
     for name in slice_features:
         if name not in dataset.features:
+            hint = suggest(name, [*columns, *dataset.features])
             raise ConfigError(
                 f"--by: no column '{name}' in {table_name}, which has "
-                f"{readable_names(columns)}{suggest(name, columns)}"
+                f"{readable_names(columns)}{hint}"
+            )
+        if model.features.value_names(np.zeros(0), name) is None:
+            raise ConfigError(
+                f"--by: the values of feature {name} have no names; name a column"
             )
     dataset, more_remarks = without_optional_columns(dataset, columns)
     request = request_of_data(dataset, outputs)
@@ -72,7 +83,7 @@ def plan_evaluation(
     slice_types = dict.fromkeys(slice_keys, pa.string())
     request = ColumnRequest(request.keys | slice_keys, slice_types | request.types)
     remarks += more_remarks
-    problem = drift_problem(config, dataset, outputs)
+    problem = drift_problem(model.config, dataset, outputs)
     return EvaluationPlan(
         dataset, outputs, slice_columns, slice_features, request, remarks, problem
     )

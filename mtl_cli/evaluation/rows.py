@@ -39,6 +39,8 @@ class EvaluatedRows:
     table: Table  # the rows without their features
     predictions: dict[str, Array]  # {output: (rows,) or (rows, classes)}
     slice_columns: dict[str, pa.ChunkedArray]  # {column that makes slices: its cells}
+    # {feature that makes slices: its number of each row, see `FeatureSet.summary`}
+    slice_features: dict[str, Array]
     sample: Table  # a random sample of the rows, with their features
     sample_indices: Array  # the indices of the sampled rows, ascending
     feature_counts: FeatureCounts
@@ -80,6 +82,10 @@ def rows_of_source(
             for name in predictions[0]
         },
         slice_columns=slice_columns(source, plan, evaluator.slice_cells),
+        slice_features={
+            name: np.concatenate([block[name] for block in evaluator.slice_values])
+            for name in plan.slice_features
+        },
         sample=concatenate(evaluator.samples),
         sample_indices=sample_indices,
         feature_counts=evaluator.feature_counts,
@@ -93,7 +99,7 @@ def rows_of_source(
 def slice_columns(
     source: Source, plan: EvaluationPlan, cells_of_blocks: list[pa.Table]
 ) -> dict[str, pa.ChunkedArray]:
-    """Returns {column or feature that makes slices: its cells in all blocks}."""
+    """Returns {column that makes slices: its cells in all blocks}."""
     cells = pa.concat_tables(cells_of_blocks)
     columns = dict(zip(cells.column_names, cells.columns, strict=True))
     for column in plan.slice_columns:
@@ -181,6 +187,7 @@ def validation_rows(model: TrainedModel, on_rows: OnProgress) -> EvaluatedRows:
         table=replace(table, features={}),
         predictions=model.network.predict(table),
         slice_columns={},
+        slice_features={},
         sample=table.take(sample_indices),
         sample_indices=sample_indices,
         feature_counts=feature_counts,

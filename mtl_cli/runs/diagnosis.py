@@ -20,7 +20,7 @@ from mtl_cli.scoring.sample import sample_indices, sample_of
 from mtl_cli.scoring.scored_rows import ScoredRows, scored_rows
 from mtl_cli.scoring.slice_scores import SliceRecord, score_slices
 from mtl_cli.scoring.slice_tests import MIN_OF_CLASS
-from mtl_cli.scoring.slices import Slices, slices_by_feature
+from mtl_cli.scoring.slices import Slices, slices_by_features
 
 if TYPE_CHECKING:  # this module imports TensorFlow
     from mtl_cli.network.network import Network
@@ -99,7 +99,7 @@ def slices_to_test(run: TrainedRun, sample: Table) -> tuple[list[Slices], list[s
     """
     reports = run.data.report["features"]
     features = sorted(
-        slices_by_feature(run.data.features, sample.features),
+        slices_by_features(run.data.features, sample.features),
         key=lambda x: max(reports[x.column]["auc"].values(), default=0.0),
         reverse=True,
     )

@@ -1,4 +1,4 @@
-"""Cuts a table into slices by a column: by its values, or by ranges of its numbers.
+"""Cuts a table into slices by a column or feature: by values, or ranges of numbers.
 
 A *value code* is the index of a row's value (or range) among the distinct values of the
 column, see `scoring/value_codes.py`. A *slice code* is the index of a row's slice among
@@ -29,7 +29,7 @@ OTHER = "(other)"  # the name of the slice of rare values
 
 @dataclass(frozen=True)
 class Slices:
-    """The slices by one column; `codes` index `names` for each row, (rows,)."""
+    """The slices by a column or feature; `codes` has the index of each row's name."""
 
     column: str
     names: list[str]
@@ -62,24 +62,36 @@ def check_slice_column(column: str, cells: pa.ChunkedArray) -> None:
         )
 
 
-def slices_by_feature(features: FeatureSet, encoded: dict[str, Array]) -> list[Slices]:
+def slices_by_features(features: FeatureSet, encoded: dict[str, Array]) -> list[Slices]:
     """Cuts rows into slices by each feature whose encoded values have names.
 
-    For example, the encoded values of a sparse feature are ids, and the vocabulary has
-    their names. A feature with all rows in one slice is left out.
+    A feature with all rows in one slice is left out.
     """
-    slices_by_column = []
-    for name, feature in features.by_name.items():
-        values = feature.summary(features.encoded_block(encoded, name))  # (rows,)
-        distinct, value_codes = np.unique(values, return_inverse=True)
-        frequent_codes, slice_codes = merge_rare_values(value_codes)
-        learnt = features.learnt_of_table_owner(name)
-        value_names = feature.value_names(distinct[frequent_codes], learnt)
-        has_several_slices = (slice_codes != slice_codes[0]).any()
-        if value_names is not None and has_several_slices:
-            names = [printable(text) for text in value_names]
-            slices_by_column.append(with_other(Slices(name, names, slice_codes)))
-    return slices_by_column
+    slices_of_features = [
+        slices_by_feature(features, name, features.summary(encoded, name))
+        for name in features.by_name
+    ]
+    return [s for s in slices_of_features if s is not None and len(s.names) > 1]
+
+
+def slices_by_feature(features: FeatureSet, name: str, values: Array) -> Slices | None:
+    """Cuts rows into slices by a feature, in the order of its encoded values.
+
+    For example, the encoded values of a sparse feature are ids, and the vocabulary has
+    their names.
+
+    Args:
+        values: the feature's number of each row, see `FeatureSet.summary`, (rows,).
+
+    Returns: the slices; None if the values have no names.
+    """
+    distinct, value_codes = np.unique(values, return_inverse=True)
+    frequent_codes, slice_codes = merge_rare_values(value_codes)
+    value_names = features.value_names(distinct[frequent_codes], name)
+    if value_names is None:
+        return None
+    names = [printable(text) for text in value_names]
+    return with_other(Slices(name, names, slice_codes))
 
 
 def merge_rare_values(value_codes: Array) -> tuple[Array, Array]:

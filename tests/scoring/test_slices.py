@@ -16,7 +16,7 @@ from mtl_cli.heads.base import Output
 from mtl_cli.scoring.scored_rows import ScoredRows
 from mtl_cli.scoring.slice_scores import score_slices
 from mtl_cli.scoring.slice_tests import compare_with_rest, degrees_of_freedom
-from mtl_cli.scoring.slices import Slices, slices_by, slices_by_feature
+from mtl_cli.scoring.slices import Slices, slices_by, slices_by_features
 from mtl_cli.scoring.value_codes import MAX_DISTINCT_NUMBERS, numbers_from_text
 from mtl_cli.statistics import sampling_error
 from mtl_cli.statistics.sampling_error import on_symmetric_scale
@@ -413,7 +413,7 @@ def test_features_with_named_values_give_the_slices_of_their_columns() -> None:
     }
     dataset = declared("rows", features, {"y": {"label": "y", "kind": "binary"}})
     fitted = fitted_features(dataset.used_features, table)
-    by_city, by_pair = slices_by_feature(fitted, fitted.encode(table))
+    by_city, by_pair = slices_by_features(fitted, fitted.encode(table))
     assert (by_city.column, by_pair.column) == ("city", "pair")
     assert by_city.names == ["(empty or rare)", "a", "b", "(other)"]
     assert by_pair.names == ["(empty or rare)", "a & a", "b & b", "(other)"]
@@ -427,7 +427,7 @@ def test_features_whose_rows_are_all_in_one_slice_are_left_out() -> None:
     features = {"id": {"kind": "sparse"}, "same": {"kind": "sparse"}}
     dataset = declared("rows", features, {"y": {"label": "y", "kind": "binary"}})
     fitted = fitted_features(dataset.used_features, table)
-    assert slices_by_feature(fitted, fitted.encode(table)) == []
+    assert slices_by_features(fitted, fitted.encode(table)) == []
 
 
 def test_limits_of_ranges_have_as_few_digits_as_differ() -> None:
