@@ -23,7 +23,8 @@ from mtl_cli.data.table import Array
 from mtl_cli.scoring.value_codes import codes_of_values
 
 MIN_ROWS = 100  # values with fewer rows are merged into the slice `OTHER`
-MAX_SLICES = 20  # the largest number of slices by one column, including `OTHER`
+# The largest number of slices by one column, with `OTHER`: 24 hours and empty cells.
+MAX_SLICES = 25
 OTHER = "(other)"  # the name of the slice of rare values
 
 

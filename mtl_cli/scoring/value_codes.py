@@ -25,7 +25,7 @@ from mtl_cli.core.message_text import printable
 from mtl_cli.data.split_times import TEXT_DATES
 from mtl_cli.data.table import Array
 
-MAX_DISTINCT_NUMBERS = 20  # a column with more distinct numbers is cut into ranges
+MAX_DISTINCT_NUMBERS = 24  # a column with more distinct numbers is cut into ranges
 NUM_RANGES = 5  # the number of ranges, with about equally many rows each
 LARGEST_EXACT = 2**53  # up to this size, a float64 can hold every whole number
 EMPTY = "(empty)"  # the name of empty cells
