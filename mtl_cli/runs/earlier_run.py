@@ -6,6 +6,7 @@ and adds the new values of this run. Other features, and the features that
 `start_from.refit` names, start fresh.
 """
 
+import hashlib
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +18,7 @@ from mtl_cli.core.errors import ConfigError, DataError, first_line
 from mtl_cli.core.options import first_problem
 from mtl_cli.core.other_files import check_entries, read_json_object, read_text
 from mtl_cli.core.run_folder import CHECKPOINTS, START_FROM, SUBFOLDERS, RunFolder
-from mtl_cli.core.run_status import status_of
+from mtl_cli.core.run_status import MODEL_CHECKSUMS, status_of
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.feature_set_fitter import EarlierLearnt, reasons_not_continued
@@ -29,6 +30,7 @@ KEY = "start_from.run"
 # The file in the run folder with the values from the earlier run. With this file, a run
 # that was cut off can be resumed even if the earlier run's folder is gone.
 KEPT_FILE = f"{CHECKPOINTS}/{START_FROM}"
+MODEL_HASH = "model_hash"  # the key of the lineage with the hash of the model
 # The largest credible number of an optimizer's steps: no computer takes more.
 MAX_STEP = 2**53
 
@@ -85,7 +87,7 @@ def read_earlier_run(
     check_finished(path)
     try:
         with named_model_damage(path):
-            hashes = read_hashes(path / "environment.json")
+            hashes = read_hashes(path)
         earlier = load_learnt(path)
     except DataError as error:
         raise DataError(f"{KEY}: {error}") from None
@@ -97,14 +99,22 @@ def read_earlier_run(
     return continued_from(config, path, hashes, earlier)
 
 
-def read_hashes(file: Path) -> dict[str, str | None]:
-    """Reads the hashes in a run's `environment.json` that later runs record."""
-    environment = read_json_object(file)
+def read_hashes(run: Path) -> dict[str, str | None]:
+    """Reads the hashes of a run that later runs record."""
+    environment = read_json_object(run / "environment.json")
     hashes = {key: environment.get(key) for key in ("config_hash", "data_hash")}
     for key, value in hashes.items():
         if not isinstance(value, str | None):
-            raise ValueError(f"{file.name}: {key} is not a text")
-    return hashes
+            raise ValueError(f"environment.json: {key} is not a text")
+    return {**hashes, MODEL_HASH: model_hash(run)}
+
+
+def model_hash(run: Path) -> str | None:
+    """Returns a hash of a run's model; None if its checksums cannot be read."""
+    try:
+        return hashlib.sha256(read_text(run / MODEL_CHECKSUMS).encode()).hexdigest()
+    except (OSError, ValueError):
+        return None
 
 
 def check_finished(path: Path) -> None:

@@ -14,6 +14,7 @@ from mtl_cli.core.run_folder import RunFolder, check_run_folder, remove_checkpoi
 from mtl_cli.core.run_status import status_of
 from mtl_cli.data.load import hash_rows
 from mtl_cli.network import pretrained
+from mtl_cli.runs.earlier_run import MODEL_HASH, model_hash
 from mtl_cli.runs.provenance import (
     PRETRAINED,
     changed_names,
@@ -140,9 +141,23 @@ def data_or_plugin_change(config: Config, path: Path) -> str:
         return "the data has changed since this run read its rows"
     if names := changed_names(PRETRAINED, pretrained.file_hashes(config), path):
         return f"the pretrained vectors have changed since this run began: {names}"
+    if is_earlier_run_replaced(config, environment.get("start_from")):
+        return f"{config.start_from.run} was trained again since this run began"
     if names := changed_plugins(config, path):
         return f"the code of the plugin of {names} has changed since this run began"
     return ""
+
+
+def is_earlier_run_replaced(config: Config, lineage: object) -> bool:
+    """Whether the earlier run's folder now holds another model than a run took over.
+
+    False if the earlier run was removed. `lineage` is `start_from` of the run's
+    `environment.json`; a run of an earlier version has no hash of the model there.
+    """
+    if config.start_from.run is None or not isinstance(lineage, dict):
+        return False
+    hashes = lineage.get(MODEL_HASH), model_hash(Path(config.start_from.run))
+    return None not in hashes and hashes[0] != hashes[1]
 
 
 def start_beside(config: Config, path: Path) -> RunStart | None:

@@ -23,6 +23,7 @@ from mtl_cli.data.load import hash_rows, load
 from mtl_cli.network.build import build
 from mtl_cli.network.pretrained import file_hashes
 from mtl_cli.runs import execution, resume
+from mtl_cli.runs.earlier_run import model_hash
 from mtl_cli.runs.provenance import config_hash, plugin_hashes
 from mtl_cli.training import checkpoint
 from mtl_cli.training import feed as feed_module
@@ -569,6 +570,24 @@ def test_changed_pretrained_vectors_are_refused(status, name, file, tmp_path):
     with pytest.raises(ConfigError, match=changed):
         resume.choose_start(configured, run, False)
     assert_goes_on(configured, unrecorded, status)
+
+
+@pytest.mark.parametrize("status", ["running", "done"])
+def test_run_is_refused_if_its_earlier_run_was_trained_again(status, file, tmp_path):
+    checksums = tmp_path / "day1" / "model" / "SHA256SUMS"
+    checksums.parent.mkdir(parents=True)
+    checksums.write_text("1  model.weights.h5\n")
+    configured = chosen(file, f"start_from.run={tmp_path / 'day1'}")
+    lineage = {"run": "day1", "model_hash": model_hash(tmp_path / "day1")}
+    day2 = written(tmp_path / "day2", 1)
+    run = placed(configured, day2, status, start_from=lineage)
+    assert_goes_on(configured, run, status)
+    checksums.write_text("2  model.weights.h5\n")
+    with pytest.raises(ConfigError, match="day1 was trained again since this run"):
+        resume.choose_start(configured, run, False)
+    assert resume.start_beside(configured, tmp_path / "new") is None
+    checksums.unlink()  # the earlier run has been removed
+    assert_goes_on(configured, run, status)
 
 
 def test_never_refuses_a_folder_that_holds_a_run(file, tmp_path):

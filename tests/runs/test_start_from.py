@@ -22,6 +22,7 @@ from mtl_cli.config.check import check
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import PARTS, StartFrom
 from mtl_cli.core.errors import ConfigError, DataError, MtlError
+from mtl_cli.core.written_files import sha256
 from mtl_cli.data.feature_set_fitter import extend_learnt
 from mtl_cli.data.load import cache_key, load
 from mtl_cli.network.build import build
@@ -325,6 +326,7 @@ def test_lineage_is_in_environment_json_and_in_the_report(
         "run": "first",
         "config_hash": old["config_hash"],
         "data_hash": old["data_hash"],
+        "model_hash": sha256(days["run"] / "model" / "SHA256SUMS"),
     }
     page = (tmp_path / "report.html").read_text()
     assert f"Started from first (hash of its data {old['data_hash'][:12]}" in page
