@@ -59,19 +59,24 @@ def find_lines(runs: list[Run]) -> list[Configuration]:
     The runs of a line have equal settings, except for `DAY_KEYS`. The first run of a
     line is left out, because it does not start from an earlier run. The days are
     numbered from 1, in the order in which the runs started. Runs of the same day read
-    the same `dataset.train`. A line with several runs for one day, such as runs of
-    several seeds, is left out: such runs are compared by the tests over seeds.
+    the same `dataset.train`. If a run was repeated, only its latest repetition counts.
+    A line with several runs for one day, such as runs of several seeds, is left out:
+    such runs are compared by the tests over seeds.
     """
     lines: dict[frozenset[tuple[str, str]], Configuration] = {}
     day_numbers: dict[str | None, int] = {}  # {training table: number of the day}
-    for run in runs:
-        if run.has_scores and EARLIER_RUN_KEY in run.settings:
-            table = run.settings.get(TRAINING_TABLE_KEY)
-            day = day_numbers.setdefault(table, len(day_numbers) + 1)
-            settings = {k: v for k, v in run.settings.items() if k not in DAY_KEYS}
-            new_line = Configuration(settings, [])
-            line = lines.setdefault(frozenset(settings.items()), new_line)
-            line.all_runs.append(replace(run, day=day))
+    latest_runs = {
+        (frozenset(run.settings.items()), run.seed): run
+        for run in runs
+        if run.has_scores and EARLIER_RUN_KEY in run.settings
+    }
+    for run in latest_runs.values():
+        table = run.settings.get(TRAINING_TABLE_KEY)
+        day = day_numbers.setdefault(table, len(day_numbers) + 1)
+        settings = {k: v for k, v in run.settings.items() if k not in DAY_KEYS}
+        new_line = Configuration(settings, [])
+        line = lines.setdefault(frozenset(settings.items()), new_line)
+        line.all_runs.append(replace(run, day=day))
     # `line.runs` has only one run per day.
     return [line for line in lines.values() if len(line.runs) == len(line.all_runs)]
 

@@ -1,6 +1,7 @@
 """Days of lines: two models as they are, and two lines over the days of both."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,17 @@ def test_lines_on_rows_of_each_day_are_paired_by_day(
     (lines_of_shop,) = comparison.lines
     assert lines_of_shop.tasks[0].sentences == [sentence]
     assert "<h3>2 lines of shop over days</h3>" in comparison._repr_html_()
+
+
+def test_only_the_latest_repetition_of_a_day_counts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for day in (2, 3, 4):
+        for model, noise in (("shared_bottom", 1.5), ("mmoe", 1.0)):
+            write_day(tmp_path, model, day, noise, table=day)
+    expected = to_baseline(compared(capsys, tmp_path)["lines"]["shop"])
+    shutil.copytree(tmp_path / "mmoe-1" / "4", tmp_path / "a copy")
+    assert to_baseline(compared(capsys, tmp_path)["lines"]["shop"]) == expected
 
 
 def test_day_of_one_line_needs_no_requested_baseline(
