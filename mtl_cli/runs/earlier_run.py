@@ -23,6 +23,7 @@ from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.feature_set_fitter import EarlierLearnt, reasons_not_continued
 from mtl_cli.features.base import Feature
+from mtl_cli.runs.provenance import TRAIN_HASH
 from mtl_cli.runs.saved_model import LearntModel, load_learnt, named_model_damage
 from mtl_cli.tasks.base import Statistics
 
@@ -102,7 +103,8 @@ def read_earlier_run(
 def read_hashes(run: Path) -> dict[str, str | None]:
     """Reads the hashes of a run that later runs record."""
     environment = read_json_object(run / "environment.json")
-    hashes = {key: environment.get(key) for key in ("config_hash", "data_hash")}
+    keys = ("config_hash", "data_hash", TRAIN_HASH)
+    hashes = {key: environment.get(key) for key in keys}
     for key, value in hashes.items():
         if not isinstance(value, str | None):
             raise ValueError(f"environment.json: {key} is not a text")

@@ -26,11 +26,17 @@ def run_trained_on(table: Location, file_format: str, run: Path) -> Path | None:
         return run
     try:
         earlier = load_config(run).start_from.run
+        lineage = read_json_object(run / "environment.json").get("start_from")
     except (DataError, *DAMAGED_FILE_ERRORS):
         return None
-    if earlier is not None and is_training_table(table, file_format, Path(earlier)):
-        return Path(earlier)
-    return None
+    if earlier is None:
+        return None
+    if isinstance(lineage, dict) and TRAIN_HASH in lineage:
+        # The folder of the earlier run may be gone, or hold another run by now.
+        expected = lineage[TRAIN_HASH]
+    else:  # an ensemble, or a run of an earlier version
+        expected = train_hash(Path(earlier))
+    return Path(earlier) if has_hash(table, file_format, expected) else None
 
 
 def is_training_table(table: Location, file_format: str, run: Path) -> bool:
@@ -41,8 +47,19 @@ def is_training_table(table: Location, file_format: str, run: Path) -> bool:
     may have taken its place. Also, the run may come from someone else, so the files
     that its configuration names are not opened.
     """
+    return has_hash(table, file_format, train_hash(run))
+
+
+def train_hash(run: Path) -> object:
+    """Returns the hash of a run's training table, as recorded; None if unknown."""
     try:
-        expected = read_json_object(run / "environment.json").get(TRAIN_HASH)
+        return read_json_object(run / "environment.json").get(TRAIN_HASH)
+    except DAMAGED_FILE_ERRORS:
+        return None
+
+
+def has_hash(table: Location, file_format: str, expected: object) -> bool:
+    try:
         files = find_files("TABLE", table, file_format)
         return expected is not None and hash_table("train", files) == expected
     except (DataError, *DAMAGED_FILE_ERRORS):

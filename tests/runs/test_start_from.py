@@ -326,6 +326,7 @@ def test_lineage_is_in_environment_json_and_in_the_report(
         "run": "first",
         "config_hash": old["config_hash"],
         "data_hash": old["data_hash"],
+        "train_hash": old["train_hash"],
         "model_hash": sha256(days["run"] / "model" / "SHA256SUMS"),
     }
     page = (tmp_path / "report.html").read_text()

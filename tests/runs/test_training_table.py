@@ -11,6 +11,7 @@ from helpers.planted_data import config, parquet, values
 from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import hash_table
 from mtl_cli.data.load import load
+from mtl_cli.runs.earlier_run import read_hashes
 from mtl_cli.runs.provenance import environment
 from mtl_cli.runs.read_data import earlier_rows_warnings
 from mtl_cli.runs.training_table import is_training_table, run_trained_on
@@ -98,4 +99,11 @@ def test_run_and_its_earlier_run_are_not_scored_on_their_training_rows(
     second = finished_run(tmp_path / "second", chosen(days[1], days[2], start))
     assert run_trained_on(str(days[0]), "auto", second) == first
     assert run_trained_on(str(days[1]), "auto", second) == second
+    assert run_trained_on(str(days[2]), "auto", second) is None
+    # A path may be relative to another folder, or a link that now leads elsewhere.
+    record = {"train_hash": hash_of(str(days[1])), "start_from": read_hashes(first)}
+    (second / "environment.json").write_text(json.dumps(record))
+    shutil.rmtree(first)
+    assert run_trained_on(str(days[0]), "auto", second) == first
+    finished_run(first, chosen(days[2], days[3]))
     assert run_trained_on(str(days[2]), "auto", second) is None
