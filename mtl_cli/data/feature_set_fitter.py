@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from mtl_cli.columns.fitters import Learnt
+from mtl_cli.columns.vocabulary import common_spelling
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError
-from mtl_cli.core.message_text import shown
+from mtl_cli.core.message_text import line_if_any, shown
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
 from mtl_cli.features.base import Feature
@@ -81,6 +82,29 @@ def extend_learnt(
     earlier_values = set(earlier["vocabulary"])
     new_values = [v for v in learnt["vocabulary"] if v not in earlier_values]
     return {**earlier, "vocabulary": [*earlier["vocabulary"], *new_values]}
+
+
+def other_spelling_findings(earlier: EarlierLearnt, features: FeatureSet) -> list[str]:
+    """Returns a line about features whose new values were written in another way.
+
+    A column of ids may have become text such as `4.0`. Then most new values are values
+    of the earlier run in another spelling, and the vectors learnt there are not used.
+    """
+    respelt = []
+    for name, values in earlier.items():
+        vocabulary = values.get("vocabulary", [])
+        spellings = Learnt(values).spellings if vocabulary else {}
+        new_values = features.learnt[name].get("vocabulary", [])[len(vocabulary) :]
+        known = [v for v in new_values if common_spelling(v) in spellings]
+        if len(known) > len(new_values) / 2:
+            earlier_value = spellings[common_spelling(known[0])]
+            example = f"{shown(known[0])} for {shown(earlier_value)}"
+            respelt.append(f"{name} ({len(known):,} values, such as {example})")
+    return line_if_any(
+        "in these features, the earlier run knows most new values in another spelling; "
+        "write them as there, or their vectors start fresh",
+        respelt,
+    )
 
 
 @contextmanager

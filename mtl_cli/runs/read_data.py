@@ -10,7 +10,11 @@ from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.run_folder import RunFolder
 from mtl_cli.core.terminal import progress_line, work_text
-from mtl_cli.data.feature_set_fitter import check_same_keys, refused_if_damaged
+from mtl_cli.data.feature_set_fitter import (
+    check_same_keys,
+    other_spelling_findings,
+    refused_if_damaged,
+)
 from mtl_cli.data.label_findings import (
     corrected_twice_findings,
     few_valid_rows_findings,
@@ -66,6 +70,7 @@ def read_data(
     heads.check_labels(config.chosen_tasks, train.labels)
     warnings = [
         *earlier_rows_warnings(config),
+        *other_spelling_findings(earlier.learnt if earlier else {}, data.features),
         *data.report["findings"],
         *heads.label_warnings(config.chosen_tasks, train.labels),
         *read_as_feature_findings(config.dataset, config.chosen_tasks),

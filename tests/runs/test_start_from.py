@@ -23,7 +23,8 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import PARTS, StartFrom
 from mtl_cli.core.errors import ConfigError, DataError, MtlError
 from mtl_cli.core.written_files import sha256
-from mtl_cli.data.feature_set_fitter import extend_learnt
+from mtl_cli.data.feature_set import FeatureSet
+from mtl_cli.data.feature_set_fitter import extend_learnt, other_spelling_findings
 from mtl_cli.data.load import cache_key, load
 from mtl_cli.network.build import build
 from mtl_cli.network.parts import freeze, part_of_layers
@@ -583,6 +584,22 @@ def test_forged_memory_of_a_feature_is_refused(
         DataError, match=f"what feature {feature} has learnt in that run is"
     ):
         extend_learnt(feature, data.used_features[feature], forged, fresh[feature])
+
+
+def test_known_values_in_another_spelling_are_told() -> None:
+    data = config(values(Path("t.parquet"), FEATURES, TASKS)).dataset
+    features = {name: data.used_features[name] for name in ("item", "price")}
+    earlier: dict[str, Any] = {"item": {"vocabulary": ["3", "4"]}, "price": {}}
+
+    def findings(*new_values: str) -> list[str]:
+        vocabulary = ["3", "4", *new_values]
+        learnt = {"item": {"vocabulary": vocabulary}, "price": {}}
+        return other_spelling_findings(earlier, FeatureSet(features, learnt))
+
+    (line,) = findings("4.0", "3.0", "5.0")
+    assert line.endswith("start fresh: item (2 values, such as '4.0' for '4')")
+    assert findings("4.0", "5", "6") == []
+    assert findings() == []
 
 
 @pytest.mark.parametrize(
