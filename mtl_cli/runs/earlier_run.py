@@ -23,8 +23,8 @@ from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.feature_set_fitter import EarlierLearnt, reasons_not_continued
 from mtl_cli.features.base import Feature
-from mtl_cli.runs.provenance import TRAIN_HASH
 from mtl_cli.runs.saved_model import LearntModel, load_learnt, named_model_damage
+from mtl_cli.runs.training_table import TRAIN_HASHES, training_tables
 from mtl_cli.tasks.base import Statistics
 
 KEY = "start_from.run"
@@ -43,7 +43,7 @@ class EarlierRun:
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     # The earlier run's folder name and hashes, for `environment.json`.
-    lineage: dict[str, str | None]
+    lineage: dict[str, str | dict[str, str] | None]
     learnt: EarlierLearnt  # {feature that goes on: what the feature has learnt}
     tasks: list[str]  # the tasks that go on
     labels: dict[str, Statistics]  # {task that goes on: statistics of its labels}
@@ -100,15 +100,16 @@ def read_earlier_run(
     return continued_from(config, path, hashes, earlier)
 
 
-def read_hashes(run: Path) -> dict[str, str | None]:
+def read_hashes(run: Path) -> dict[str, str | dict[str, str] | None]:
     """Reads the hashes of a run that later runs record."""
     environment = read_json_object(run / "environment.json")
-    keys = ("config_hash", "data_hash", TRAIN_HASH)
-    hashes = {key: environment.get(key) for key in keys}
+    hashes = {key: environment.get(key) for key in ("config_hash", "data_hash")}
     for key, value in hashes.items():
         if not isinstance(value, str | None):
             raise ValueError(f"environment.json: {key} is not a text")
-    return {**hashes, MODEL_HASH: model_hash(run)}
+    tables = training_tables(run.resolve())
+    names = {table: Path(trained_run).name for table, trained_run in tables.items()}
+    return {**hashes, MODEL_HASH: model_hash(run), TRAIN_HASHES: names}
 
 
 def model_hash(run: Path) -> str | None:
@@ -155,7 +156,10 @@ def read_kept(config: Config, file: Path) -> EarlierRun:
 
 
 def continued_from(
-    config: Config, path: Path, hashes: dict[str, str | None], earlier: LearntModel
+    config: Config,
+    path: Path,
+    hashes: dict[str, str | dict[str, str] | None],
+    earlier: LearntModel,
 ) -> EarlierRun:
     """Selects the features and tasks that go on, and what they have learnt.
 

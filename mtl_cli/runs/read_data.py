@@ -28,7 +28,7 @@ from mtl_cli.network import pretrained
 from mtl_cli.network.pretrained import PretrainedVectors
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.earlier_run import EarlierRun
-from mtl_cli.runs.training_table import is_training_table
+from mtl_cli.runs.training_table import run_trained_on
 from mtl_cli.scoring.check_monitor import (
     check_monitor,
     unmonitored_tasks,
@@ -136,10 +136,11 @@ def earlier_rows_warnings(config: Config) -> list[str]:
         return []
     warnings = []
     for split, location in config.dataset.locations.items():
-        if is_training_table(location, config.dataset.format, Path(run)):
+        trained_run = run_trained_on(location, config.dataset.format, Path(run))
+        if trained_run is not None:
             warnings.append(
-                f"dataset.{split} holds the rows that {run}, the earlier run, was "
-                "trained on; name rows that no earlier run was trained on"
+                f"dataset.{split} holds the rows that {trained_run}, an earlier run, "
+                "was trained on; name rows that no earlier run was trained on"
             )
     return warnings
 

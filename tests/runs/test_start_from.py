@@ -327,8 +327,8 @@ def test_lineage_is_in_environment_json_and_in_the_report(
         "run": "first",
         "config_hash": old["config_hash"],
         "data_hash": old["data_hash"],
-        "train_hash": old["train_hash"],
         "model_hash": sha256(days["run"] / "model" / "SHA256SUMS"),
+        "train_hashes": {old["train_hash"]: "first"},
     }
     page = (tmp_path / "report.html").read_text()
     assert f"Started from first (hash of its data {old['data_hash'][:12]}" in page

@@ -14,7 +14,7 @@ from mtl_cli.data.load import load
 from mtl_cli.runs.earlier_run import read_hashes
 from mtl_cli.runs.provenance import environment
 from mtl_cli.runs.read_data import earlier_rows_warnings
-from mtl_cli.runs.training_table import is_training_table, run_trained_on
+from mtl_cli.runs.training_table import run_trained_on
 
 FEATURES = {"price": {"kind": "dense"}}
 TASKS = {"click": {"label": "click", "kind": "binary"}}
@@ -58,11 +58,11 @@ def test_training_table_is_known_without_the_files_that_the_run_names(
     shutil.copy(days[0], train)
     run = finished_run(tmp_path / "run", chosen(train, tmp_path / "missing" / "*"))
     train.unlink()
-    assert is_training_table(str(days[0]), "auto", run)
-    assert not is_training_table(str(days[1]), "auto", run)
-    assert not is_training_table(str(train), "auto", run)
+    assert run_trained_on(str(days[0]), "auto", run) == str(run)
+    assert run_trained_on(str(days[1]), "auto", run) is None
+    assert run_trained_on(str(train), "auto", run) is None
     (run / "environment.json").write_text("{}")  # of a run before 0.2.0
-    assert not is_training_table(str(days[0]), "auto", run)
+    assert run_trained_on(str(days[0]), "auto", run) is None
 
 
 def test_recorded_training_table_is_the_one_that_was_read(
@@ -82,7 +82,7 @@ def test_rows_that_the_earlier_run_was_trained_on_are_told(
     earlier = finished_run(tmp_path / "earlier", chosen(days[1], days[2]))
     start = f"start_from.run={earlier}"
     copy = Path(shutil.copy(days[1], tmp_path / "copy.parquet"))
-    holds = f"holds the rows that {earlier}, the earlier run, was trained on"
+    holds = f"holds the rows that {earlier}, an earlier run, was trained on"
     (warning,) = earlier_rows_warnings(chosen(days[0], copy, start))
     assert warning.startswith(f"dataset.test {holds}")
     (warning,) = earlier_rows_warnings(chosen(copy, days[3], start))
@@ -97,13 +97,26 @@ def test_run_and_its_earlier_run_are_not_scored_on_their_training_rows(
     first = finished_run(tmp_path / "first", chosen(days[0], days[1]))
     start = f"start_from.run={first}"
     second = finished_run(tmp_path / "second", chosen(days[1], days[2], start))
-    assert run_trained_on(str(days[0]), "auto", second) == first
-    assert run_trained_on(str(days[1]), "auto", second) == second
+    assert run_trained_on(str(days[0]), "auto", second) == str(first)
+    assert run_trained_on(str(days[1]), "auto", second) == str(second)
     assert run_trained_on(str(days[2]), "auto", second) is None
+
+
+def test_rows_of_all_earlier_runs_are_known_without_their_folders(
+    days: list[Path], tmp_path: Path
+) -> None:
+    run = finished_run(tmp_path / "0", chosen(days[0], days[1]))
+    for day in (1, 2):
+        record = {"train_hash": hash_of(str(days[day])), "start_from": read_hashes(run)}
+        start = f"start_from.run={run}"
+        run = finished_run(tmp_path / f"{day}", chosen(days[day], days[3], start))
+        (run / "environment.json").write_text(json.dumps(record))
     # A path may be relative to another folder, or a link that now leads elsewhere.
-    record = {"train_hash": hash_of(str(days[1])), "start_from": read_hashes(first)}
-    (second / "environment.json").write_text(json.dumps(record))
-    shutil.rmtree(first)
-    assert run_trained_on(str(days[0]), "auto", second) == first
-    finished_run(first, chosen(days[2], days[3]))
-    assert run_trained_on(str(days[2]), "auto", second) is None
+    shutil.rmtree(tmp_path / "0")
+    shutil.rmtree(tmp_path / "1")
+    finished_run(tmp_path / "1", chosen(days[3], days[3]))
+    found = [run_trained_on(str(day), "auto", run) for day in days]
+    assert found == ["0", "1", str(run), None]
+    day4 = chosen(days[3], days[0], f"start_from.run={run}")
+    (warning,) = earlier_rows_warnings(day4)
+    assert "dataset.test holds the rows that 0, an earlier run, was trained" in warning
