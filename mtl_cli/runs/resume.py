@@ -142,7 +142,7 @@ def data_or_plugin_change(config: Config, path: Path) -> str:
     if names := changed_names(PRETRAINED, pretrained.file_hashes(config), path):
         return f"the pretrained vectors have changed since this run began: {names}"
     if is_earlier_run_replaced(config, environment.get("start_from")):
-        return f"{config.start_from.run} was trained again since this run began"
+        return f"{config.start_from.run} holds another model than when this run began"
     if names := changed_plugins(config, path):
         return f"the code of the plugin of {names} has changed since this run began"
     return ""

@@ -583,7 +583,7 @@ def test_run_is_refused_if_its_earlier_run_was_trained_again(status, file, tmp_p
     run = placed(configured, day2, status, start_from=lineage)
     assert_goes_on(configured, run, status)
     checksums.write_text("2  model.weights.h5\n")
-    with pytest.raises(ConfigError, match="day1 was trained again since this run"):
+    with pytest.raises(ConfigError, match="day1 holds another model than when this"):
         resume.choose_start(configured, run, False)
     assert resume.start_beside(configured, tmp_path / "new") is None
     checksums.unlink()  # the earlier run has been removed
