@@ -17,28 +17,35 @@ TRAIN_HASHES = "train_hashes"
 
 
 def run_trained_on(table: Location, file_format: str, run: Path) -> str | None:
-    """Finds out whether a run, or one of the runs before it, trained on a table.
+    """Finds out whether a run, or a run before it, trained on a table or on its files.
 
-    The table's hash is compared with the hashes that the run has recorded. Paths and
-    URLs are not compared, because a training table may have been moved, and another
-    table may have taken its place. Also, the run may come from someone else, so the
-    files that its configuration names are not opened.
+    The hash of the table, and of each of its files, is compared with the hashes that
+    the run has recorded. Paths and URLs are not compared, because a training table may
+    have been moved, and another table may have taken its place. Also, the run may come
+    from someone else, so the files that its configuration names are not opened.
 
     Args:
         table: the table.
         file_format: the format of the table, as in `dataset.format`.
         run: the folder of the run.
 
-    Returns: the run that trained on the table, see `training_tables`, or None. If a
-        run's files are missing or damaged, it counts as not trained on the table.
+    Returns: the run that trained on the table or on one of its files, named as in
+        `training_tables`, or None. If the files of the run are missing or damaged, it
+        counts as not trained on the table.
     """
     try:
         tables = training_tables(run)
-        return tables.get(hash_table("train", find_files("TABLE", table, file_format)))
+        files = find_files("TABLE", table, file_format)
+        if tables:
+            for part in [files, *(files._replace(paths=[p]) for p in files.paths)]:
+                table_hash = hash_table("train", part)
+                if table_hash in tables:
+                    return tables[table_hash]
     except (DataError, *DAMAGED_FILE_ERRORS):
         # A file may be missing or damaged, or lie in a folder that only another user
         # may read.
-        return None
+        pass
+    return None
 
 
 def training_tables(run: Path) -> dict[str, str]:

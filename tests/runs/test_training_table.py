@@ -117,6 +117,7 @@ def test_rows_of_all_earlier_runs_are_known_without_their_folders(
     finished_run(tmp_path / "1", chosen(days[3], days[3]))
     found = [run_trained_on(str(day), "auto", run) for day in days]
     assert found == ["0", "1", str(run), None]
+    assert run_trained_on([str(days[3]), str(days[1])], "auto", run) == "1"
     day4 = chosen(days[3], days[0], f"start_from.run={run}")
     (warning,) = earlier_rows_warnings(day4)
     assert "dataset.test holds the rows that 0, an earlier run, was trained" in warning
