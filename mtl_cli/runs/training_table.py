@@ -48,20 +48,23 @@ def run_trained_on(table: Location, file_format: str, run: Path) -> str | None:
     return None
 
 
-def training_tables(run: Path) -> dict[str, str]:
+def training_tables(run: Path, is_first: bool = True) -> dict[str, str]:
     """Returns {hash of a training table: run} of a run and of all runs before it.
 
-    `run` is named by its path, and a run before it by the name of its folder.
+    `run` is named by its path, and a run before it by the name of its folder. Of the
+    runs before an ensemble, or before a run of an earlier version, there is no record:
+    only the earlier run that the configuration names is looked at, unless `is_first` is
+    false. Its folder may have been forged to name itself.
     """
     environment = read_json_object(run / "environment.json")
     tables: dict[str, str] = {}
     earlier = environment.get("start_from")
     if isinstance(earlier, dict) and TRAIN_HASHES in earlier:
         tables |= earlier[TRAIN_HASHES]
-    else:  # an ensemble, or a run of an earlier version, has no such record
+    elif is_first:
         with suppress(DataError, *DAMAGED_FILE_ERRORS):
             if (path := load_config(run).start_from.run) is not None:
-                tables |= training_tables(Path(path))
+                tables |= training_tables(Path(path), is_first=False)
     if TRAIN_HASH in environment:
         tables[environment[TRAIN_HASH]] = str(run)
     if not all(isinstance(text, str) for item in tables.items() for text in item):

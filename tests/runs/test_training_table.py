@@ -14,7 +14,7 @@ from mtl_cli.data.load import load
 from mtl_cli.runs.earlier_run import read_hashes
 from mtl_cli.runs.provenance import environment
 from mtl_cli.runs.read_data import earlier_rows_warnings
-from mtl_cli.runs.training_table import run_trained_on
+from mtl_cli.runs.training_table import run_trained_on, training_tables
 
 FEATURES = {"price": {"kind": "dense"}}
 TASKS = {"click": {"label": "click", "kind": "binary"}}
@@ -100,6 +100,10 @@ def test_run_and_its_earlier_run_are_not_scored_on_their_training_rows(
     assert run_trained_on(str(days[0]), "auto", second) == str(first)
     assert run_trained_on(str(days[1]), "auto", second) == str(second)
     assert run_trained_on(str(days[2]), "auto", second) is None
+    itself = tmp_path / "itself"
+    forged = chosen(days[1], days[2], f"start_from.run={itself}")
+    expected = {hash_of(str(days[1])): str(itself)}
+    assert training_tables(finished_run(itself, forged)) == expected
 
 
 def test_rows_of_all_earlier_runs_are_known_without_their_folders(
