@@ -38,6 +38,7 @@ from mtl_cli.data.files import Files
 
 BLOCK_BYTES = 16 << 20
 HEADER_BYTES = 4 << 20  # enough for any header
+WORKBOOK_OR_ZIP = b"PK\3\4", b"\xd0\xcf\x11\xe0"  # the first bytes; of .xls the last
 
 
 class CsvFile:
@@ -196,6 +197,10 @@ def check_is_text(first_bytes: bytes) -> None:
         text = codecs.getincrementaldecoder("utf-8")().decode(line, is_whole)
     except UnicodeDecodeError:
         text = "\0"
+    if first_bytes.startswith(WORKBOOK_OR_ZIP):
+        raise UnsafeFileError(
+            "is an Excel workbook or a zip archive; save its table as CSV, or unpack it"
+        )
     if "\0" in text:  # text in UTF-16 and binary files hold NUL bytes
         if encoding := utf_16_encoding(first_bytes):
             raise UnsafeFileError(
