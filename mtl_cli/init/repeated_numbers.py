@@ -18,6 +18,7 @@ MIN_RANGE = 1.5  # numbers in the range for each number that occurs
 MIN_SMOOTHNESS = 3.0
 RANDOM_PAIRS = 100_000
 MIN_ROUND_SHARE = 0.5  # see `are_often_round`
+MIN_ROUND_SHARE_OF_TEN = 0.9  # of the ten most frequent numbers
 
 
 def repeat_as_ids(column: ColumnProfile) -> bool:
@@ -78,15 +79,21 @@ def counts_follow_size(numbers: Array, counts: Array) -> bool:
 def are_often_round(numbers: Array, counts: Array) -> bool:
     """Whether most of the frequent numbers end in 0 or 5, or in 9, as prices do.
 
-    Zeros that all numbers end in do not count, as in the codes 1100, 1200 and 1300.
-    `numbers` are distinct whole numbers, and `counts` says how often each occurs.
+    If sizes such as 600 and 1000 are the most frequent numbers by far, but others fill
+    many cells too, nearly all of the ten most frequent numbers are round. Zeros that
+    all numbers end in do not count, as in the codes 1100, 1200 and 1300. `numbers` are
+    distinct whole numbers, and `counts` says how often each occurs.
     """
     with np.errstate(invalid="ignore"):  # numbers beyond int64
         unit = max(1, int(np.gcd.reduce(numbers.astype("int64"))))
     frequent = np.argsort(-counts, kind="stable")[: max(10, len(counts) // 10)]
     last_digits = numbers[frequent] / unit % 10
     endings = np.isin(last_digits, [0, 5]), last_digits == 9
-    return any(has_ending.mean() >= MIN_ROUND_SHARE for has_ending in endings)
+    return any(
+        has_ending.mean() >= MIN_ROUND_SHARE
+        or has_ending[:10].mean() >= MIN_ROUND_SHARE_OF_TEN
+        for has_ending in endings
+    )
 
 
 def compare_counts(numbers: Array, counts: Array) -> tuple[float, float]:

@@ -332,6 +332,7 @@ def test_repeated_numbers_are_amounts_if_their_counts_follow_their_size(
     with_gaps = np.sort(random.choice(100_000, num_ids, replace=False))
     seen = random.choice(num_ids, rows, p=popular)
     by_rank = np.sort(popular)[::-1]
+    sizes = random.lognormal(6.5, 0.7, rows).astype("int64")
     values = proposed(
         run,
         votes=np.floor(random.lognormal(5, 1.5, rows)).astype("int64"),
@@ -341,9 +342,11 @@ def test_repeated_numbers_are_amounts_if_their_counts_follow_their_size(
         c2=random.choice(num_ids, rows, p=by_rank),  # the first id is the most popular
         c3=with_gaps[np.arange(rows) % num_ids],  # all equally often
         c4=with_gaps[random.integers(0, num_ids, rows)],
+        respondents=np.where(np.arange(rows) % 4, sizes.round(-2), sizes),
     )
     assert kinds(values) == {
         "ad": "sparse",
+        "respondents": "piecewise_linear",
         "votes": "piecewise_linear",
         "waited": "piecewise_linear",
         "departure_time": "piecewise_linear",
