@@ -16,6 +16,7 @@ from mtl_cli.init.name_hints import (
 from mtl_cli.init.spaces import find_column, limit_to_space, notes_on_spaces
 from mtl_cli.init.task_proposal import TaskProposal
 from mtl_cli.init.task_rules import propose_task
+from mtl_cli.init.uninformative_values import leave_out_uninformative
 
 MIN_TIMES = 3  # one time each for training, validation and test rows
 # A column is proposed for group AUC only with at least these numbers.
@@ -99,6 +100,7 @@ def propose_dataset(
             proposals.append(leave_out(column, remark))
         else:
             proposal = leave_out_time_of_entity(propose_column(column), entities)
+            proposal = leave_out_uninformative(proposal, tasks)
             proposals.append(mark_leak(proposal, tasks, column_by_name))
     if not any(proposal.is_feature for proposal in proposals):
         proposals = [keep_leak(proposal) for proposal in proposals]

@@ -1405,3 +1405,17 @@ def test_distinct_numbers_of_many_vectors_are_counted_in_a_sample(
     assert summary(5.0) == (text, "whole", 0)
     assert summary(0.5)[1:] == ("decimal", 0)
     assert summary(None)[1:] == ("whole", 1)
+
+
+def test_many_rare_values_that_say_nothing_about_the_labels_are_left_out(
+    run: Run,
+) -> None:
+    random = np.random.default_rng(0)
+    rows, names = 2000, 600
+    telling, silent = random.integers(0, names, (2, rows))
+    label = (random.random(rows) < random.random(names)[telling]).astype(int)
+    columns = {"town": [f"t{n}" for n in telling], "surname": [f"s{n}" for n in silent]}
+    values = proposed(run, "buy", buy=label, user_id=silent, **columns)
+    assert {"town", "user_id"} <= set(kinds(values))
+    assert "surname" not in kinds(values)
+    assert "# surname: {kind: sparse" in line_of("shop", "surname")
