@@ -7,7 +7,6 @@ drawn, see `sampling_units`.
 """
 
 import contextlib
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import Any, NamedTuple
@@ -39,9 +38,8 @@ MIN_DEFINED = 180  # the number of samples on which the metric must have a value
 # groups with rows of each class.
 MIN_UNITS = 20
 MIN_OF_CLASS = 5
-# A bootstrap sample has at most this many rows, to save time. A standard error is
-# proportional to 1 / sqrt(rows), so the error on all rows is computed from the error on
-# the samples.
+# A bootstrap sample has at most this many rows, to save time. The error on all rows is
+# computed from that on the samples: it is proportional to 1 / sqrt(rows).
 MAX_SAMPLE_ROWS = 50_000
 # If the samples differ by no more than rounding, they do not show how a metric varies.
 # The limit is relative to the value of the metric, or absolute if the value is below 1.
@@ -58,12 +56,14 @@ class SamplingError(NamedTuple):
             the bias is scaled like the standard error.
         method: `delong` or `bootstrap`.
         degrees_of_freedom: infinity, unless the rows have groups.
+        limits: the lowest and the highest possible value of the metric.
     """
 
     standard_error: float
     bias: float
     method: str
     degrees_of_freedom: float = np.inf
+    limits: tuple[float, float] = (-np.inf, np.inf)
 
 
 # {metric whose error DeLong's formula gives: the function for the influence of rows}.
@@ -146,12 +146,12 @@ def smallest_class(label: Floats, units: SamplingUnits) -> int:
 
 
 def bootstrap_error(
-    metric: Callable[..., float],
+    metric: Metric,
     columns: list[Array],
     group: Array | None = None,
     is_grouped: bool = False,
 ) -> SamplingError | None:
-    """Estimates the sampling error of a metric, a function of the columns.
+    """Estimates the sampling error of a metric.
 
     If `is_grouped`, the last column is the group: a group that is drawn twice then
     counts as two groups.
@@ -172,16 +172,15 @@ def bootstrap_error(
     deviation = np.std(values, ddof=1)
     if deviation <= ROUNDING * max(1.0, abs(value)):
         return None
-    bias = np.mean(values) - value
     scale = np.sqrt(num_drawn / units.num)
+    bias = float(scale * (np.mean(values) - value))
     degrees = np.inf if units.are_rows else units.num - 1
-    return SamplingError(
-        float(scale * deviation), float(scale * bias), "bootstrap", degrees
-    )
+    limits = metric.low, metric.high
+    return SamplingError(float(scale * deviation), bias, "bootstrap", degrees, limits)
 
 
 def values_on_samples(
-    metric: Callable[..., float],
+    metric: Metric,
     columns: list[Array],
     units: SamplingUnits,
     num_drawn: int,
@@ -214,14 +213,15 @@ def interval(value: float, error: SamplingError) -> tuple[float, float]:
     DeLong's interval is symmetric around the logit of the AUC, so that its ends stay
     between 0 and 1 (Qin and Hotilovac, Stat. Methods Med. Res. 2008). A bootstrap
     interval is symmetric around the value minus its bias (Davison and Hinkley, 1997,
-    section 5.2). If the rows have groups, the interval follows Student's t.
+    section 5.2), up to the limits of the metric. Of groups, it follows Student's t.
     """
     middle, standard_error = on_symmetric_scale(value, error)
     half_width = quantile(error.degrees_of_freedom) * standard_error
+    ends = np.array([middle - half_width, middle + half_width]) - error.bias
     if error.method == "delong":
-        low, high = (1 / (1 + np.exp(-middle - sign * half_width)) for sign in (-1, 1))
-        return float(low), float(high)
-    return middle - error.bias - half_width, middle - error.bias + half_width
+        ends = 1 / (1 + np.exp(-ends))
+    low, high = np.clip(ends, *error.limits)
+    return float(low), float(high)
 
 
 def on_symmetric_scale(value: float, error: SamplingError) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from mtl_cli.metrics.classes import accuracy
 from mtl_cli.metrics.classes import quadratic_weighted_kappa as qwk
 from mtl_cli.metrics.log_loss import log_loss
 from mtl_cli.metrics.metric import Floats, Metric
-from mtl_cli.metrics.regression import mae, rmse
+from mtl_cli.metrics.regression import mae, r2, rmse
 from mtl_cli.statistics import sampling_error as module
 from mtl_cli.statistics.delong import auc_influence, macro_auc_influence
 from mtl_cli.statistics.sampling_error import (
@@ -130,6 +130,15 @@ def test_interval_of_the_bootstrap_takes_off_the_bias() -> None:
     assert high - low == pytest.approx(2 * norm.ppf(0.975) * 0.1)
 
 
+def test_interval_is_cut_at_the_limits_of_the_metric() -> None:
+    label = np.append(np.arange(40.0), 900.0)
+    prediction = np.append(np.full(40, 19.0), 880.0)
+    columns = [label, prediction, np.ones(41)]
+    error = sampling_error(r2, columns)
+    assert error is not None
+    assert interval(r2(*columns), error)[1] == 1
+
+
 @pytest.mark.parametrize(("rows", "distinct"), [(1000, 1 - np.exp(-1)), (4000, 0.885)])
 def test_bias_is_how_far_the_bootstrap_is_off(
     rows: int, distinct: float, monkeypatch: pytest.MonkeyPatch
@@ -140,7 +149,8 @@ def test_bias_is_how_far_the_bootstrap_is_off(
     def share_of_different_rows(numbers: Floats) -> float:
         return len(np.unique(numbers)) / len(numbers)
 
-    error = bootstrap_error(share_of_different_rows, [np.arange(rows)])
+    share = Metric("share", share_of_different_rows, direction=1)
+    error = bootstrap_error(share, [np.arange(rows)])
     assert error is not None
     scale = np.sqrt(1000 / rows)
     assert error.bias == pytest.approx(scale * (distinct - 1), abs=0.003)
