@@ -17,6 +17,7 @@ MAX_LINES = 200
 MAX_BYTES = 1 << 17
 # The share of the lines that must have as many cells as the first line.
 MIN_EQUAL_SHARE = 0.9
+JSON_START = re.compile(rb'\s*(\{\s*"|\[\s*\{)')  # an object, or a list of objects
 
 
 def detect_csv_options(files: Files, columns: list[str] | None) -> Csv:
@@ -29,6 +30,11 @@ def detect_csv_options(files: Files, columns: list[str] | None) -> Csv:
     with files.system.open_input_stream(files.paths[0]) as stream:
         start = stream.read(HEADER_BYTES)
     check_is_text(start)
+    if JSON_START.match(start):
+        raise DataError(
+            f"{files.key}: '{files.name}' holds JSON; save its records as CSV or "
+            "Parquet, with one column per field"
+        )
     usual = "\t" if files.format == "tsv" else ","
     delimiter = detect_delimiter(whole_lines(start), usual)
     first_cells = read_header(start, delimiter)

@@ -1189,6 +1189,8 @@ MISTAKES = {
     "latin.csv --task click": "TABLE: column 'ad': row 101 is not UTF-8; save the file "
     "as UTF-8; if it comes from Windows or is Latin-1: iconv -f cp1252 -t utf-8 FILE",
     "utf16.csv --task click": "utf16.csv is not text in UTF-8; save the file as",
+    "log.jsonl --task click": "'log.jsonl' holds JSON; save its records as CSV or",
+    "log.json --task click": "'log.json' holds JSON; save its records as CSV or",
     "table.zip --task click": "table.zip is an Excel workbook or a zip archive; save",
     "book.xlsx --task click": "book.xlsx is an Excel workbook or a zip archive; save",
     "book.xls --task click": "book.xls is an Excel workbook or a zip archive; save",
@@ -1276,6 +1278,8 @@ def written_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "texts.csv": "red,warm\nblue,cold\ngreen,cold\nred,warm\n" * 20,
         "latin.csv": text.encode() + "1,caf\u00e9\n".encode("latin1"),
         "utf16.csv": text.encode("utf-16"),
+        "log.jsonl": '{"ad": 1, "click": 0}\n{"ad": 2, "click": 1}\n',
+        "log.json": '[\n  {"ad": 1, "click": 0},\n  {"ad": 2, "click": 1}\n]',
         "table.zip": zipped(text),
         "table.csv.zip": zipped(text),
         "book.xlsx": zipped(text, zipfile.ZIP_DEFLATED),
