@@ -11,6 +11,7 @@ from mtl_cli.init.column_profile import Array, ColumnProfile
 from mtl_cli.init.column_proposal import join_remarks
 from mtl_cli.init.column_summary import missing_share, shorten
 from mtl_cli.init.convertible_text import convertible_remark, thousands_warning
+from mtl_cli.init.read_tables import MARKS
 from mtl_cli.tasks.base import Task, task_class
 
 MAX_CLASSES = 30
@@ -87,6 +88,9 @@ def multiclass(column: ColumnProfile) -> TaskProposal:
         hint += "; if they are amounts, write regression (without classes)"
     elif remark := convertible_remark(column):
         hint = f"WARNING: {remark}"
+    if marks := [value for value in count_by_value if value in MARKS.split()]:
+        mark = f"if {marks[0]} means an unknown label, list it in csv.null_values"
+        hint = f"{mark} and remove it from classes; {hint}"
     keys = {"label": column.name, "kind": "multiclass", "classes": classes}
     remarks = {"kind": hint, "classes": f"{labels_and_missing(column)}; {rarest_class}"}
     reason = f"{len(classes)} classes; {rarest_class}; {hint}"

@@ -251,6 +251,13 @@ LABELS: dict[str, tuple[str, str, Any, dict[str, Any] | str, str]] = {
         {"kind": "multiclass", "classes": [0, 1, 2]},
         "3 classes; the rarest class is 2, with 120 rows; if the order",
     ),
+    "gender_NA": (
+        "csv",
+        "y",
+        np.array(["F", "M", "M", "NA"])[EVERY % 4],
+        {"kind": "multiclass", "classes": ["F", "M", "NA"]},
+        "if NA means an unknown label, list it in csv.null_values",
+    ),
     "stars": (
         "csv",
         "y",
