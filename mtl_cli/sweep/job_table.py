@@ -15,7 +15,7 @@ from rich.text import Text
 
 from mtl_cli.comparison.leaderboard import write_leaderboard
 from mtl_cli.config.overrides import key_of_setting
-from mtl_cli.core.errors import DataError, WriteError
+from mtl_cli.core.errors import DataError, MtlError, WriteError
 from mtl_cli.core.message_text import printable
 from mtl_cli.core.plugins import plugin_flags
 from mtl_cli.core.terminal import new_console
@@ -61,7 +61,7 @@ class JobTable:
             return
         try:
             write_leaderboard(self.folder)
-        except (DataError, WriteError) as error:
+        except MtlError as error:
             self.print_line(f"warning: {error}")
         self.print(self.rich_table(best_first(started)))
         if any(record.objective is not None for record in started):
@@ -135,7 +135,7 @@ class JobTable:
         if num_ended == self.num_on_leaderboard or start < self.next_leaderboard_time:
             return
         # `stop` writes the leaderboard again, and reports the error.
-        with contextlib.suppress(DataError, WriteError):
+        with contextlib.suppress(MtlError):
             write_leaderboard(self.folder)
         seconds = time.monotonic() - start
         self.next_leaderboard_time = start + LEADERBOARD_PAUSE * seconds

@@ -1247,6 +1247,24 @@ def test_folder_in_place_of_the_leaderboard_is_a_warning(
     assert f"sweep folder: {tmp_path}" in printed
 
 
+def test_leaderboard_that_a_broken_plugin_prevents_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> None:
+        raise ConfigError("tasks/broken.py: cannot be imported")
+
+    record = JobRecord("0", "", ["seed=1"], status="done")
+    monkeypatch.setattr(job_table, "job_records", lambda _: [record])
+    monkeypatch.setattr(job_table, "write_leaderboard", fail)
+    table = JobTable(tmp_path)
+    table.console = rich.console.Console(file=io.StringIO(), width=200)
+    table.update_leaderboard([record])
+    table.thread = SimpleNamespace(join=lambda: None)  # type: ignore[assignment]
+    table.stop()
+    printed = table.console.file.getvalue()  # type: ignore[attr-defined]
+    assert "warning: tasks/broken.py: cannot be imported\n" in printed
+
+
 @pytest.mark.parametrize("width", [44, 80])
 def test_live_table_keeps_one_line_per_job_and_whole_numbers_on_a_narrow_terminal(
     width: int, tmp_path: Path
