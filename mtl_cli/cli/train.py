@@ -139,8 +139,10 @@ def compose_and_run(
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             from mtl_cli.sweep.start_jobs import start_jobs
 
-            # Some launchers call this function in another process.
-            plugins.use_folders(plugin_folders)
+            # Some launchers call this function in another process. In the process of
+            # the sweep, the thread of the job table may be importing plugins.
+            if not plugins.used_folders():
+                plugins.use_folders(plugin_folders)
             with signals.raise_hidden_interrupts():
                 return start_jobs(composed)
         try:

@@ -298,15 +298,21 @@ def test_folder_of_plugins_trains_saves_and_reruns(start: Path) -> None:
 
 @pytest.mark.slow
 def test_jobs_of_a_sweep_know_the_plugins(start: Path) -> None:
-    swept = ["model=scaled,shared_bottom", "model.tower_units=[8]", "tracker=lines"]
-    folder = "hydra.sweep.dir=sweep"
-    told = mtl_train(start, "-m", "--plugins", "mine", *swept, *QUICK, folder)
+    models = ["scaled", "shared_bottom", "single_task"]
+    swept = [f"model={','.join(models)}", "model.tower_units=[8]", "tracker=lines"]
+    # Two threads of the sweep's process import plugins, one of them for the table.
+    count = "import os\nopen('imports', 'a').write(f'{os.getpid()}\\n')\n"
+    write(start / "mine", {"tasks/count.py": f"{count}{TASK}"})
+    sweep = ["hydra.sweep.dir=sweep", "sweep.jobs=1"]
+    told = mtl_train(start, "-m", "--plugins", "mine", *swept, *QUICK, *sweep)
     assert (told.returncode, told.stderr) == (0, "")
     started = {lines(path.parent)[0] for path in start.glob("sweep/*/metrics.json")}
-    assert started == {"start scaled", "start shared_bottom"}
+    assert started == {f"start {model}" for model in models}
     assert "try next:     mtl-compare sweep --plugins=mine\n" in told.stdout
     for log in start.glob("sweep/*/train.log"):
         assert "mtl-train --plugins=mine model=" in log.read_text()
+    processes = (start / "imports").read_text().split()
+    assert len(processes) == len(set(processes))
 
 
 def test_help_explains_the_keys_of_plugins(start: Path) -> None:
