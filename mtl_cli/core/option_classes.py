@@ -34,8 +34,20 @@ def option_validator(
         if not isinstance(value, dict) or (key != "name" and key not in value):
             return value
         name: Any = value.get(key)
+        if name is None:  # for instance, the YAML file of a plugin does not set it
+            raise PydanticCustomError(
+                "unknown_name",
+                "{key} is missing; write it into the YAML file; it is one of: {names}",
+                {"key": key, "names": ", ".join(option_names(axis))},
+            )
         check_option_name(axis, name, message_start=f"{key}: {shown(name)} ")
-        return option_class(axis, name, base).model_validate(value)
+        cls = option_class(axis, name, base)
+        if key not in cls.model_fields:  # only a data set need not have a generator
+            raise ConfigError(
+                f"{sources(axis)[name].label}: {cls.__name__} lacks its key {key}; "
+                f"write {key}: str into the class"
+            )
+        return cls.model_validate(value)
 
     return BeforeValidator(validate)
 
