@@ -14,8 +14,9 @@ from pydantic_core import PydanticSerializationError
 from mtl_cli.config.interpolations import hydra_interpolations, resolution_error
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.validation_errors import explain
-from mtl_cli.core.errors import ConfigError, first_line
+from mtl_cli.core.errors import ConfigError, MtlError, first_line
 from mtl_cli.core.nested import flatten
+from mtl_cli.core.plugin_code import chosen_plugins, plugin_line
 from mtl_cli.core.yaml_limits import limited_reading
 
 
@@ -37,6 +38,13 @@ def check(composed: DictConfig) -> Config:
         Config.read_saved(values)
     except ValidationError as error:
         raise ConfigError(explain(error, values)) from None
+    except MtlError:
+        raise
+    except Exception as error:
+        if not (hint := plugin_line(error) or chosen_plugins(values)):
+            raise
+        message = f"{type(error).__name__}: {first_line(error)}{hint}"
+        raise ConfigError(message) from error
     if config.ensemble:
         raise ConfigError(
             "ensemble: an ensemble is not trained; train single runs with "

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from mtl_cli.config.schema_text import Schema, type_text, yaml_text
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import shown, suggest
-from mtl_cli.core.plugins import AXES, sources
+from mtl_cli.core.plugins import plugin_sources
 
 SCHEMA_FILE = Path(__file__).with_name("schemas") / "experiment.json"
 OPTION_KEYS = ("kind", "name", "generator")  # keys that choose an option of a group
@@ -50,7 +50,7 @@ def explain_keys(names: list[str]) -> str:
 
 def experiment_schema() -> Schema:
     """Returns the schema of an experiment, with the keys of plugins if there are."""
-    if not any(s.is_plugin for axis in AXES for s in sources(axis).values()):
+    if not plugin_sources():
         schema: Schema = json.loads(SCHEMA_FILE.read_text("utf-8"))
         return schema
     from mtl_cli.config.json_schema import run_schema  # imports all classes, so slow

@@ -13,11 +13,13 @@ from mtl_cli.core.errors import (
     ConfigError,
     MtlError,
     fail,
+    first_line,
     system_error_message,
     warn_in_one_line,
 )
 from mtl_cli.core.message_text import shown, suggest
 from mtl_cli.core.paths import check_current_folder
+from mtl_cli.core.plugin_code import plugin_line
 from mtl_cli.core.signals import Stopped
 from mtl_cli.core.standard_streams import OUTPUT_CLOSED, drop_output, prepare_streams
 
@@ -62,6 +64,10 @@ def run_command(
         if error.errno is None:  # no error of the system
             raise
         return fail(program, system_error_message(error), 2)
+    except Exception as error:
+        if not (line := plugin_line(error)):
+            raise
+        return fail(program, f"{type(error).__name__}: {first_line(error)}{line}", 1)
     finally:
         signals.end_at_once()
 

@@ -1,14 +1,18 @@
-"""Hashes the code of plugins, so that a run notices when its plugins have changed."""
+"""Hashes the code of plugins, and names the code that may have caused an error."""
 
 import hashlib
 import os
 import sys
-from collections.abc import Iterable, Iterator
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from mtl_cli.core.message_text import comma_list
+from mtl_cli.core.nested import flatten
 from mtl_cli.core.other_files import walk
-from mtl_cli.core.paths import PACKAGE
-from mtl_cli.core.plugins import FOLDER_PACKAGE
+from mtl_cli.core.paths import PACKAGE, short_path
+from mtl_cli.core.plugins import FOLDER_PACKAGE, plugin_packages, plugin_sources
 
 
 def code_hashes(options: Iterable[object]) -> dict[str, str]:
@@ -59,3 +63,27 @@ def python_files(folder: Path) -> Iterator[Path]:
             # A link whose target is missing is no file.
             if path.suffix == ".py" and path.is_file() and not name.startswith("."):
                 yield path
+
+
+def plugin_line(error: BaseException) -> str:
+    """Names the last line of a plugin in the traceback of an error; "" without one."""
+    packages = plugin_packages()
+    texts = [
+        f"; see {frame.f_code.co_qualname} in "
+        f"{short_path(Path(frame.f_code.co_filename))}, line {line}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if frame.f_globals.get("__name__", "").partition(".")[0] in packages
+    ]
+    return texts[-1] if texts else ""
+
+
+def chosen_plugins(values: Mapping[str, Any]) -> str:
+    """Names the options of plugins that a configuration chooses; "" without any.
+
+    If a method of a plugin returns a wrong value, the traceback of the error that
+    follows may have no line of the plugin.
+    """
+    texts = {text for text in flatten(values).values() if isinstance(text, str)}
+    labels = [source.label for name, source in plugin_sources() if name in texts]
+    files = comma_list(str(short_path(Path(label))) for label in labels)
+    return f"; a plugin may be wrong: {files}" if labels else ""

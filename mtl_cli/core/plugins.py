@@ -115,6 +115,19 @@ def sources(axis: str) -> dict[str, OptionSource]:
     return _cached_sources(axis, _folders, tuple(sys.path), Path.cwd())
 
 
+def plugin_sources() -> list[tuple[str, OptionSource]]:
+    """Returns the name and the source of each option that a plugin provides."""
+    by_axis = [sources(axis).items() for axis in AXES]
+    return [item for items in by_axis for item in items if item[1].is_plugin]
+
+
+def plugin_packages() -> set[str]:
+    """Returns the names of the Python packages that hold options of plugins."""
+    entries = [entry for axis in AXES for entry in _entry_points(axis)]
+    folders = map(_package_name, _folders)
+    return {*folders, *(entry.module.partition(".")[0] for entry in entries)}
+
+
 def _checked_folder(path: str | Path) -> Path:
     """Returns the absolute path of a folder of `--plugins` that holds options."""
     folder = Path(os.path.expanduser(path)).resolve()

@@ -23,7 +23,12 @@ def check_shape(
             stands for "batch".
         fix: what the author of the option can do.
     """
-    shape = getattr(tensor, "shape", ())
+    shape = getattr(tensor, "shape", () if isinstance(tensor, int | float) else None)
+    if shape is None:
+        raise ConfigError(
+            f"{source} returns {type(tensor).__name__}, not a tensor "
+            f"{shape_text(expected)}"
+        )
     if getattr(shape, "rank", 0) is None:  # TensorFlow does not know the shape
         return
     lengths = tuple(shape)

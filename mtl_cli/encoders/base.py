@@ -11,7 +11,7 @@ from mtl_cli.columns.encodings import Encodings
 from mtl_cli.columns.layout import Layout
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.options import NonEmptyUnits, NotNegative, Options, Positive, Units
-from mtl_cli.core.tensors import Tensor
+from mtl_cli.core.tensors import Tensor, check_shape
 from mtl_cli.encoders import _domain_gate
 from mtl_cli.features.base import Dimension
 
@@ -186,6 +186,9 @@ class Encoder(Options):
                 vectors = ops.concatenate(embeddings, axis=1)
         num_vectors = sum(e.shape[-2] for e in embeddings)
         interactions = self.interact(Fields(vectors, x, num_vectors, first_order))
+        for tensor in interactions:
+            source = f"encoder={self.name}: `interact`"
+            check_shape(source, tensor, ("batch", "units"))
         deep = x
         if self.deep_units:
             deep = ParallelMLP(1, self.deep_units, **dense_options)(x)[0]

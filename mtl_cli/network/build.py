@@ -74,7 +74,7 @@ def build_run(
         encodings = replace(encodings, scenario_weights=weights)
     member_encodings = encodings_of_members(encodings, model.members)
     hidden = model.share(member_encodings, list(tasks))
-    is_shared_by_tasks = len(hidden.shape) == 2
+    is_shared_by_tasks = len(getattr(hidden, "shape", ())) == 2
     axes = ("batch", "units") if is_shared_by_tasks else (len(tasks), "batch", "units")
     check_shape(f"model={model.name}: `share`", hidden, axes)
     tower_logits = model.towers_option.connect(

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from mtl_cli.core.errors import ConfigError, MtlError, TrainingError
 from mtl_cli.core.paths import short_path
+from mtl_cli.core.plugin_code import chosen_plugins, plugin_line
 from mtl_cli.core.run_folder import LOG, RunFolder, check_run_folder
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.core.signals import Stopped
@@ -93,8 +94,9 @@ def execute_as_chief(
             raise
         leaves_no_folder = False
         message, _ = message_and_code(error)
+        hint = plugin_line(error) or chosen_plugins(config.model_dump(mode="json"))
         raise TrainingError(
-            f"{message}; the traceback is in {short_path(path / LOG)}"
+            f"{message}{hint}; the traceback is in {short_path(path / LOG)}"
         ) from error
     finally:
         if leaves_no_folder:

@@ -27,6 +27,7 @@ from mtl_cli.core.other_files import (
     read_json_object,
     read_text,
 )
+from mtl_cli.core.plugin_code import plugin_line
 from mtl_cli.core.run_folder import SUBFOLDERS, RunFolder
 from mtl_cli.core.run_status import MODEL_CHECKSUMS, STATUS, is_replaced
 from mtl_cli.core.written_files import sha256
@@ -192,8 +193,10 @@ def named_model_damage(run: Path) -> Iterator[None]:
     except NotADirectoryError:
         raise DataError(f"{run} is not a folder; name the folder of a run") from None
     except (*DAMAGED_FILE_ERRORS, UserWarning) as error:
+        problem = f"{type(error).__name__}: {first_line(error)}"
+        if line := plugin_line(error):
+            raise DataError(f"{run} cannot be loaded: {problem}{line}") from None
         raise DataError(
-            f"{run} holds no complete model: {type(error).__name__}: "
-            f"{first_line(error)}; train the model again, or copy the whole folder of "
-            "the run"
+            f"{run} holds no complete model: {problem}; train the model again, or copy "
+            "the whole folder of the run"
         ) from None

@@ -10,6 +10,7 @@ from mtl_cli.config.monitor import monitored_metrics
 from mtl_cli.config.run_config import Config
 from mtl_cli.config.trainer import Length
 from mtl_cli.core.errors import TrainingError
+from mtl_cli.core.plugin_code import chosen_plugins
 from mtl_cli.data.table import Table
 from mtl_cli.distributed.replicas import Replicas
 from mtl_cli.heads.base import OutputMetric
@@ -120,6 +121,7 @@ def train_epoch(
             raise TrainingError(
                 f"loss of task {tasks[task]} became {all_losses[step, task]} in epoch "
                 f"{number}, step {step + 1}; {NOT_FINITE_FIX}"
+                f"{chosen_plugins(config.model_dump(mode='json'))}"
             )
         compile_seconds = steps.compile_seconds - compile_seconds_before
         seconds = time.perf_counter() - start - compile_seconds

@@ -9,6 +9,7 @@ from helpers import networks
 
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.data.table import Table
+from mtl_cli.encoders.embedding import Embedding
 from mtl_cli.heads.independent import Independent
 from mtl_cli.models.shared_bottom import SharedBottom
 from mtl_cli.network.initial_bias import initial_logits
@@ -26,6 +27,18 @@ TWO_TASKS = ["income", "never_married"]
             "share",
             keras.Input(batch_shape=(1, None, 4)),
             "model=shared_bottom: `share` returns (1, batch, 4), not (2, batch, units)",
+        ),
+        (
+            SharedBottom,
+            "share",
+            None,
+            "model=shared_bottom: `share` returns NoneType, not a tensor (2, batch, ",
+        ),
+        (
+            Embedding,
+            "interact",
+            [keras.Input((3, 4))],
+            "encoder=embedding: `interact` returns (batch, 3, 4), not (batch, units)",
         ),
         (
             IndependentTowers,

@@ -15,6 +15,7 @@ from helpers.planted_data import parquet, planted
 
 import mtl_cli
 from mtl_cli.core import option_classes, plugins
+from mtl_cli.core.command_line import run_command
 from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.option_classes import option_class, option_names
 from mtl_cli.core.plugin_code import code_hashes
@@ -463,6 +464,18 @@ def test_metric_of_a_plugin_takes_the_predictions_of_its_kind(
             "dataset.tasks.visits={kind: count, label: hour}",
             "dataset.tasks.visits.kind: 'count' needs METRICS, a tuple of functions ",
         ),
+        (
+            "conf/model/scaled.yaml",
+            "factor: 2.0\n",
+            "model=scaled",
+            "model.name is missing; write it into the YAML file; it is one of: adatt",
+        ),
+        (
+            "generators/rows.py",
+            "from mtl_cli.data.dataset import Dataset\nclass Rows(Dataset): ...\n",
+            "+dataset.generator=rows",
+            "mine/generators/rows.py: Rows lacks its key generator; write generator: ",
+        ),
     ],
 )
 def test_incomplete_file_of_a_plugin_is_named(
@@ -471,12 +484,73 @@ def test_incomplete_file_of_a_plugin_is_named(
     file = start / "mine" / changed
     file.unlink(missing_ok=True)
     if text is not None:
-        file.write_text(text)
+        write(start / "mine", {changed: text})
     arguments = ["--plugins", "mine", "dataset=small", setting, "check_only=true"]
     code, _, error, _ = refused(start, *arguments)
     assert code == 2
     assert message in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "replaced", "text", "code", "message"),
+    [
+        (
+            "features/quadratic.py",
+            "return read_numbers(",
+            "return int(",
+            1,
+            "; see Quadratic.read in mine/features/quadratic.py, line 11; the traceb",
+        ),
+        (
+            "features/quadratic.py",
+            "return {",
+            "values = {",
+            1,
+            "; a plugin may be wrong: mine/features/quadratic.py, mine/heads/shifted",
+        ),
+        (
+            "heads/shifted.py",
+            "def connect(self, logits, tasks):",
+            "def check(self, tasks):",
+            2,
+            ": NameError: name 'logits' is not defined; see Shifted.check in mine/hea",
+        ),
+        (
+            "heads/shifted.py",
+            "def connect(self, logits, tasks):",
+            "def outputs(self, tasks):\n        return\n",
+            2,
+            "object is not iterable; a plugin may be wrong: mine/features/quadratic.py",
+        ),
+    ],
+    ids=["raises", "returns", "check raises", "check returns"],
+)
+def test_plugin_that_causes_an_error_is_named(
+    start: Path, file: str, replaced: str, text: str, code: int, message: str
+) -> None:
+    write(start / "mine", {file: FILES[file].replace(replaced, text)})
+    settings = ["dataset=small", "model.heads=shifted", "+model.shift=1"]
+    settings += ["dataset.features.age={kind: quadratic}", "check_only=true"]
+    exit_code, _, error, _ = refused(start, "--plugins", "mine", *settings)
+    assert exit_code == code
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_commands_name_the_line_of_a_plugin_that_raises_an_error(
+    start: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write(start / "mine", {"models/scaled.py": MODEL + "    def check(self): 1 / 0\n"})
+    plugins.use_folders([start / "mine"])
+    scaled: Any = option_class("models", "scaled", Sharing)
+    assert run_command("mtl-some", lambda: scaled.check(None)) == 1
+    file = start / "mine" / "models" / "scaled.py"
+    line = f"ZeroDivisionError: division by zero; see Scaled.check in {file}, line 11"
+    assert capfd.readouterr().err == f"mtl-some: error: {line}\n"
+    loaded = pytest.raises(DataError, match=r"run cannot be loaded: .*; see Scaled\.")
+    with loaded, saved_model.named_model_damage(Path("run")):
+        scaled.check(None)
 
 
 @pytest.mark.slow
