@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -143,7 +143,10 @@ def replay(
     rows = pa.table(
         {name: raw_column(cells, kinds[name]) for name, cells in record["rows"].items()}
     )
-    columns = export_format.predict(path, rows, kinds)
+    columns: Any = export_format.predict(path, rows, kinds)
+    if not isinstance(columns, dict):  # a plugin's format
+        source = f"--format {record['format']}: `predict`"
+        raise ConfigError(f"{source} returns {type(columns).__name__}, not a dict")
     if differing := sorted(set(columns) ^ set(record["outputs"])):
         raise DataError(
             f"{target} and its record differ in the outputs {comma_list(differing)}; "

@@ -50,7 +50,7 @@ from mtl_cli.network.build import build
 from mtl_cli.network.network import Network
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.earlier_export import check_export_target, get_format, record_of
-from mtl_cli.runs.export import prediction_errors, verify
+from mtl_cli.runs.export import prediction_errors, replay, verify
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.* the training rows lack:UserWarning"),
@@ -869,3 +869,10 @@ def test_saved_model_needs_nothing_but_tensorflow(run: Path, tmp_path: Path) -> 
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     expected = mtl_cli.load(run).predict(table)
     assert largest_difference(json.loads(done.stdout), expected) <= 1e-6
+
+
+def test_format_whose_predict_returns_nothing_is_named() -> None:
+    record: Any = {"format": "own", "inputs": {}, "rows": {}}
+    own: Any = SimpleNamespace(predict=lambda *_: None)
+    with pytest.raises(ConfigError, match="--format own: `predict` returns NoneType"):
+        replay(own, record, Path("model"), Path("model"))
