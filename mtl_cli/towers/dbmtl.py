@@ -56,6 +56,8 @@ class DBMTL(Towers):
                 if name not in tasks:
                     message = unknown_name_message("task", name, "this run", tasks)
                     raise ValueError(f"model.parents: {message}")
+            if len(set(parents)) < len(parents):
+                raise ValueError(f"model.parents: {child} names a parent twice")
         try:
             TopologicalSorter(self.parents_of(tasks)).prepare()
         except CycleError as error:

@@ -128,6 +128,7 @@ def test_tasks_without_relations_of_one_shape_are_computed_side_by_side():
     ("graph", "message"),
     [
         ("{buy: [income]}", "model.parents: no task 'buy' in this run, which has "),
+        ("{never_married: [income, income]}", "never_married names a parent twice"),
         ("{income: [incom]}", "no task 'incom' .*; did you mean income?"),
         ("{income: [income]}", "the tasks income -> income form a cycle, from parent"),
         (
