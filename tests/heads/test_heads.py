@@ -151,7 +151,7 @@ def test_heads_that_leave_out_an_output_are_named(monkeypatch):
         return dict([next(iter(logits.items()))])
 
     monkeypatch.setattr(Independent, "connect", first_only)
-    message = r"model.heads=independent: `connect` for never_married returns NoneType, not"
+    message = r"heads=independent: `connect` for never_married returns NoneType, not a"
     with pytest.raises(ConfigError, match=message):
         networks.network()
 
