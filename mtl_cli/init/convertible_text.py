@@ -43,6 +43,17 @@ CODES_OR_PHONE_NUMBER = (
     r"|\+([0-9 ]+|[0-9]+(\.[0-9]+){2,}))$"
 )
 WEEKDAY = "(mon|tue|wed|thu|fri|sat|sun)[a-z]*,?"
+# A month of a year. Names such as Market 10 or Decile 05 are no months.
+MONTH_BEFORE_YEAR = (
+    "(jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?"
+    r"|oct(ober)?|nov(ember)?|dec(ember)?)\.?[ -]([0-9]{2}){1,2}"
+)
+# A season such as 2008/09 or 2008-09, which could also be a month.
+SEASON = (
+    "^[0-9]{2}("
+    + "|".join(f"{year:02}[-/]{(year + 1) % 100:02}" for year in range(100))
+    + ")$"
+)
 MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 # {pattern of a kind of text: what the cells are, and how to convert them}
 OTHER_KINDS = {
@@ -53,7 +64,7 @@ OTHER_KINDS = {
     r"|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4}|[0-9]{1,2} [0-9]{1,2}, [0-9]{4}"
     rf"|{WEEKDAY} .*[0-9]{{1,2}}:[0-9]{{2}}.*"
     rf"|({MONTH}[ -][0-9]{{1,2}},?|[0-9]{{1,2}}\.?[ -]{MONTH},?)[ -][0-9]{{2,4}}"
-    rf"|{MONTH}[ -]([0-9]{{2}}){{1,2}}|(19|20)[0-9]{{2}}[-/](0[1-9]|1[0-2]))"
+    rf"|{MONTH_BEFORE_YEAR}|(19|20)[0-9]{{2}}[-/](0[1-9]|1[0-2]))"
     r"([ T].*)?$": (
         "dates: write all dates in the form 2024-12-31 or, with a time, 2024-12-31 "
         "12:00:00"
@@ -93,6 +104,8 @@ def convertible_remark(column: ColumnProfile) -> str:
             f"the cells are numbers with a sign, a unit, or commas: {WRITE_NUMBERS}; "
             "for codes, use kind sparse"
         )
+    if are_mostly(texts, SEASON):
+        return ""
     for pattern, remark in OTHER_KINDS.items():
         if are_mostly(texts, pattern):
             return f"the cells are {remark}"

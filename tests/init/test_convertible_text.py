@@ -150,3 +150,16 @@ def test_points_that_may_separate_thousands_are_told(cells, is_told):
     column = profile_column("x", pa.chunked_array([cells]))
     assert bool(thousands_warning(column)) == is_told
     assert propose_column(column).warning == thousands_warning(column)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [f"Market {i:02}" for i in range(1, 13)],
+        [f"Decile-{i:02}" for i in range(1, 11)],
+        [f"{year}/{year % 100 + 1:02}" for year in range(2003, 2012)],  # seasons
+    ],
+)
+def test_names_with_numbers_and_seasons_are_no_dates(cells):
+    proposal = propose_column(profile_column("x", pa.chunked_array([cells * 30])))
+    assert proposal.keys["kind"] == "sparse"
