@@ -100,9 +100,11 @@ def propose_dataset(
             proposals.append(leave_out(column, remark))
         else:
             proposal = leave_out_time_of_entity(propose_column(column), entities)
-            proposal = leave_out_uninformative(proposal, tasks)
             proposals.append(mark_leak(proposal, tasks, column_by_name))
-    if not any(proposal.is_feature for proposal in proposals):
+    informative = [leave_out_uninformative(p, proposals, tasks) for p in proposals]
+    if any(proposal.is_feature for proposal in informative):
+        proposals = informative
+    elif not any(proposal.is_feature for proposal in proposals):
         proposals = [keep_leak(proposal) for proposal in proposals]
     dataset = DatasetProposal(tasks, proposals, notes)
     if not dataset.features:

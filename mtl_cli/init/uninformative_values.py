@@ -14,7 +14,9 @@ from mtl_cli.init.column_proposal import (
     ColumnProposal,
     leave_out,
 )
+from mtl_cli.init.column_rules import id_name
 from mtl_cli.init.name_hints import suggests_entity
+from mtl_cli.init.shared_table import share_table
 from mtl_cli.init.task_proposal import TaskProposal
 
 MAX_ROWS_PER_VALUE = 10  # on average
@@ -22,19 +24,23 @@ MIN_CHANCE = 0.05  # the values say nothing if chance explains this much, see `c
 
 
 def leave_out_uninformative(
-    proposal: ColumnProposal, tasks: dict[str, TaskProposal]
+    proposal: ColumnProposal,
+    proposals: list[ColumnProposal],
+    tasks: dict[str, TaskProposal],
 ) -> ColumnProposal:
     """Leaves out a column of many rare values if the labels do not depend on them.
 
-    Users and items stay: other columns and the groups of a metric may need them.
+    Users and items stay: other columns and the groups of a metric may need them. So do
+    columns whose embeddings a list among `proposals` uses.
     """
     column, keys = proposal.column, proposal.keys or {}
     if (
         not proposal.is_feature
         or keys.get("kind") not in ("sparse", "hashed")
-        or suggests_entity(column.name)
+        or suggests_entity(id_name(column))
         or column.num_distinct <= MAX_VALUES_WITHOUT_MIN_COUNT
         or column.num_filled > MAX_ROWS_PER_VALUE * column.num_distinct
+        or any(share_table(other, [proposal]) is not other for other in proposals)
         or any(may_depend(task, column.codes) for task in tasks.values())
     ):
         return proposal

@@ -1423,3 +1423,21 @@ def test_many_rare_values_that_say_nothing_about_the_labels_are_left_out(
     assert {"town", "user_id"} <= set(kinds(values))
     assert "surname" not in kinds(values)
     assert "# surname: {kind: sparse" in line_of("shop", "surname")
+    number = random.permutation(rows) // 2  # the ids group the rows
+    lists = [
+        "|".join(pair)
+        for pair in zip(columns["surname"], columns["surname"][::-1], strict=True)
+    ]
+    values = proposed(
+        run, "buy", buy=label, customer_number=number, name_history=lists, **columns
+    )
+    assert values["group_column"] == "customer_number"
+    assert {"customer_number", "surname"} <= set(kinds(values))
+    assert values["features"]["name_history"]["table"] == "surname"
+
+
+def test_the_only_column_for_a_feature_is_kept(run: Run) -> None:
+    names = np.random.default_rng(1).integers(0, 600, 2000)
+    surname = [f"s{n}" for n in names]
+    values = proposed(run, surname=surname, ad=[7] * 2000)
+    assert kinds(values) == {"surname": "sparse"}
