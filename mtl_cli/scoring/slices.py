@@ -79,7 +79,7 @@ def slices_by_feature(features: FeatureSet, name: str, values: Array) -> Slices 
     """Cuts rows into slices by a feature, in the order of its encoded values.
 
     For example, the encoded values of a sparse feature are ids, and the vocabulary has
-    their names.
+    their names. Values with the same name are one slice.
 
     Args:
         values: the feature's number of each row, see `FeatureSet.summary`, (rows,).
@@ -87,11 +87,14 @@ def slices_by_feature(features: FeatureSet, name: str, values: Array) -> Slices 
     Returns: the slices; None if the values have no names.
     """
     distinct, value_codes = np.unique(values, return_inverse=True)
-    frequent_codes, slice_codes = merge_rare_values(value_codes)
-    value_names = features.value_names(distinct[frequent_codes], name)
+    value_names = features.value_names(distinct, name)
     if value_names is None:
         return None
-    names = [printable(text) for text in value_names]
+    texts = [printable(text) for text in value_names]
+    code_of_text = {text: code for code, text in enumerate(dict.fromkeys(texts))}
+    codes = np.array([code_of_text[text] for text in texts])[value_codes]
+    frequent_codes, slice_codes = merge_rare_values(codes)
+    names = [list(code_of_text)[code] for code in frequent_codes]
     return with_other(Slices(name, names, slice_codes))
 
 

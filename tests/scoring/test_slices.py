@@ -422,6 +422,17 @@ def test_features_with_named_values_give_the_slices_of_their_columns() -> None:
         assert slices.codes[[0, 150, 250, 290]].tolist() == [2, 1, 3, 0]
 
 
+def test_values_of_a_feature_with_the_same_name_are_one_slice() -> None:
+    cells = {"a": ["R & B"] * 80 + ["R"] * 80, "b": ["x"] * 80 + ["B & x"] * 80}
+    table = pa.table({name: [*texts, *["c"] * 100] for name, texts in cells.items()})
+    features = {"pair": {"kind": "cross", "columns": ["a", "b"]}}
+    dataset = declared("rows", features, {"y": {"label": "y", "kind": "binary"}})
+    fitted = fitted_features(dataset.used_features, table)
+    (slices,) = slices_by_features(fitted, fitted.encode(table))
+    assert sorted(slices.names) == ["R & B & x", "c & c"]
+    assert sorted(np.bincount(slices.codes)) == [100, 160]
+
+
 def test_features_whose_rows_are_all_in_one_slice_are_left_out() -> None:
     table = pa.table({"id": [f"u{i}" for i in range(300)], "same": ["a"] * 300})
     features = {"id": {"kind": "sparse"}, "same": {"kind": "sparse"}}
