@@ -72,7 +72,7 @@ def plan_evaluation(
                 f"--by: no column '{name}' in {table_name}, which has "
                 f"{readable_names(columns)}{hint}"
             )
-        if model.features.value_names(np.zeros(0), name) is None:
+        if model.features.value_names(np.zeros(0, "int64"), name) is None:
             raise ConfigError(
                 f"--by: the values of feature {name} have no names; name a column"
             )

@@ -36,6 +36,7 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.evaluation import blocks, open_table
 from mtl_cli.evaluation.evaluate import evaluate as evaluate_table
 from mtl_cli.evaluation.evaluation import Evaluation
+from mtl_cli.features.calendar import Calendar
 from mtl_cli.runs import saved_model
 from mtl_cli.statistics import sampling_error
 from mtl_cli.statistics.delong import auc_influence
@@ -524,7 +525,9 @@ def test_library_gives_the_same_tables(run: Path, result: dict[str, Any]) -> Non
     assert "Rome" in evaluation._repr_html_()
 
 
-def test_features_that_are_no_columns_make_slices(tmp_path: Path) -> None:
+def test_features_that_are_no_columns_make_slices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     days = np.datetime64("2026-01-05") + np.arange(1400) % 28  # from a Monday on
     table = rows(1400, 0).append_column("day", pa.array(days.astype(str)))
     day_names = ["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"] * 200
@@ -547,6 +550,11 @@ def test_features_that_are_no_columns_make_slices(tmp_path: Path) -> None:
     for name, score in scores["weekday"].items():
         assert scores["day_name"][name[:2]] == score
     assert "Rome & low" in scores["pair"]
+    # A plugin may look the names up in an array.
+    days = np.array(list("?MTWTFSS"))
+    monkeypatch.setattr(Calendar, "value_names", lambda self, ids, learnt: days[ids])
+    slices = model.evaluate(table, by="weekday").slices
+    assert slices["slice"].tolist() == list("MTWFS")
     with pytest.raises(ConfigError, match="the values of feature hashed have no names"):
         model.evaluate(table, by="hashed")
 
