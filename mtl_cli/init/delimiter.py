@@ -17,7 +17,8 @@ MAX_LINES = 200
 MAX_BYTES = 1 << 17
 # The share of the lines that must have as many cells as the first line.
 MIN_EQUAL_SHARE = 0.9
-JSON_START = re.compile(rb'\s*(\{\s*"|\[\s*\{)')  # an object, or a list of objects
+# An object, or a list of objects; a file from Windows may begin with the mark of UTF-8.
+JSON_START = re.compile(rb'(\xef\xbb\xbf)?\s*(\{\s*"|\[\s*\{)')
 
 
 def detect_csv_options(files: Files, columns: list[str] | None) -> Csv:
@@ -30,7 +31,8 @@ def detect_csv_options(files: Files, columns: list[str] | None) -> Csv:
     with files.system.open_input_stream(files.paths[0]) as stream:
         start = stream.read(HEADER_BYTES)
     check_is_text(start)
-    if JSON_START.match(start):
+    # Without a header, the first line is a row, and a cell may hold JSON.
+    if columns is None and JSON_START.match(start):
         raise DataError(
             f"{files.key}: '{files.name}' holds JSON; save its records as CSV or "
             "Parquet, with one column per field"

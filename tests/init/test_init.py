@@ -1278,7 +1278,7 @@ def written_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "texts.csv": "red,warm\nblue,cold\ngreen,cold\nred,warm\n" * 20,
         "latin.csv": text.encode() + "1,caf\u00e9\n".encode("latin1"),
         "utf16.csv": text.encode("utf-16"),
-        "log.jsonl": '{"ad": 1, "click": 0}\n{"ad": 2, "click": 1}\n',
+        "log.jsonl": '\ufeff{"ad": 1, "click": 0}\n{"ad": 2, "click": 1}\n',
         "log.json": '[\n  {"ad": 1, "click": 0},\n  {"ad": 2, "click": 1}\n]',
         "table.zip": zipped(text),
         "table.csv.zip": zipped(text),
@@ -1441,3 +1441,12 @@ def test_the_only_column_for_a_feature_is_kept(run: Run) -> None:
     surname = [f"s{n}" for n in names]
     values = proposed(run, surname=surname, ad=[7] * 2000)
     assert kinds(values) == {"surname": "sparse"}
+
+
+def test_first_cell_of_a_file_without_header_may_hold_json(run: Run) -> None:
+    rows = "".join(f'{{"x":{i}}}\t{i % 7}\t{i % 2}\n' for i in range(200))
+    Path("shop.tsv").write_text(rows, encoding="utf-8")
+    columns = "--columns", "request,ad,click"
+    code, _, err = run("shop.tsv", *columns, "--task", "click")
+    assert (code, err) == (0, "")
+    assert "make one column per field" in line_of("shop", "request")
