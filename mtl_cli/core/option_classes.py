@@ -35,10 +35,13 @@ def option_validator(
             return value
         name: Any = value.get(key)
         if name is None:  # for instance, the YAML file of a plugin does not set it
+            is_dataset = key == "generator"
+            hint = "; to read files, remove the key" if is_dataset else ""
             raise PydanticCustomError(
                 "unknown_name",
-                "{key} is missing; write it into the YAML file; it is one of: {names}",
-                {"key": key, "names": ", ".join(option_names(axis))},
+                "{key} is missing; write it into the YAML file; it is one of: {names}"
+                "{hint}",
+                {"key": key, "names": ", ".join(option_names(axis)), "hint": hint},
             )
         check_option_name(axis, name, message_start=f"{key}: {shown(name)} ")
         cls = option_class(axis, name, base)

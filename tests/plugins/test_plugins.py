@@ -471,6 +471,12 @@ def test_metric_of_a_plugin_takes_the_predictions_of_its_kind(
             "model.name is missing; write it into the YAML file; it is one of: adatt",
         ),
         (
+            "conf/dataset/files.yaml",
+            "name: files\ntrain: rows.csv\ngenerator: null\n",
+            "dataset=files",
+            "it is one of: funnel, synthetic; to read files, remove the key",
+        ),
+        (
             "generators/rows.py",
             "from mtl_cli.data.dataset import Dataset\nclass Rows(Dataset): ...\n",
             "+dataset.generator=rows",
