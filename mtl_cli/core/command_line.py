@@ -63,7 +63,7 @@ def run_command(
     except OSError as error:  # such as a name that is too long, or too many open files
         if error.errno is None:  # no error of the system
             raise
-        return fail(program, system_error_message(error), 2)
+        return fail(program, f"{system_error_message(error)}{plugin_line(error)}", 2)
     except Exception as error:
         if not (line := plugin_line(error)):
             raise

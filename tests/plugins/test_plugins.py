@@ -544,16 +544,34 @@ def test_plugin_that_causes_an_error_is_named(
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("code", "exit_code", "problem"),
+    [
+        ("1 / 0", 1, "ZeroDivisionError: division by zero"),
+        (
+            "open('ids')",
+            2,
+            "ids: No such file or directory; mend that, or name another",
+        ),
+    ],
+)
 def test_commands_name_the_line_of_a_plugin_that_raises_an_error(
-    start: Path, capfd: pytest.CaptureFixture[str]
+    start: Path,
+    capfd: pytest.CaptureFixture[str],
+    code: str,
+    exit_code: int,
+    problem: str,
 ) -> None:
-    write(start / "mine", {"models/scaled.py": MODEL + "    def check(self): 1 / 0\n"})
+    write(
+        start / "mine", {"models/scaled.py": MODEL + f"    def check(self): {code}\n"}
+    )
     plugins.use_folders([start / "mine"])
     scaled: Any = option_class("models", "scaled", Sharing)
-    assert run_command("mtl-some", lambda: scaled.check(None)) == 1
+    assert run_command("mtl-some", lambda: scaled.check(None)) == exit_code
     file = start / "mine" / "models" / "scaled.py"
-    line = f"ZeroDivisionError: division by zero; see Scaled.check in {file}, line 11"
-    assert capfd.readouterr().err == f"mtl-some: error: {line}\n"
+    error = capfd.readouterr().err
+    assert error.startswith(f"mtl-some: error: {problem}")
+    assert error.endswith(f"; see Scaled.check in {file}, line 11\n")
     loaded = pytest.raises(DataError, match=r"run cannot be loaded: .*; see Scaled\.")
     with loaded, saved_model.named_model_damage(Path("run")):
         scaled.check(None)
