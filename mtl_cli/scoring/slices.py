@@ -91,10 +91,11 @@ def slices_by_feature(features: FeatureSet, name: str, values: Array) -> Slices 
     if value_names is None:
         return None
     texts = [printable(text) for text in value_names]
-    code_of_text = {text: code for code, text in enumerate(dict.fromkeys(texts))}
+    names = list(dict.fromkeys(texts))
+    code_of_text = {text: code for code, text in enumerate(names)}
     codes = np.array([code_of_text[text] for text in texts])[value_codes]
     frequent_codes, slice_codes = merge_rare_values(codes)
-    names = [list(code_of_text)[code] for code in frequent_codes]
+    names = [names[code] for code in frequent_codes]
     return with_other(Slices(name, names, slice_codes))
 
 
