@@ -87,23 +87,25 @@ def extend_learnt(
 def other_spelling_findings(earlier: EarlierLearnt, features: FeatureSet) -> list[str]:
     """Returns a line about features whose new values were written in another way.
 
-    A column of ids may have become text such as `4.0`. Then most new values are values
-    of the earlier run in another spelling, and the vectors learnt there are not used.
+    For example, ids were written as `4`, and now as `4.0`. So the earlier run knows the
+    values in another spelling, and the vectors learnt there are not used.
     """
-    respelt = []
+    remarks = []
     for name, values in earlier.items():
         vocabulary = values.get("vocabulary", [])
         spellings = Learnt(values).spellings if vocabulary else {}
         new_values = features.learnt[name].get("vocabulary", [])[len(vocabulary) :]
-        known = [v for v in new_values if common_spelling(v) in spellings]
-        if len(known) > len(new_values) / 2:
-            earlier_value = spellings[common_spelling(known[0])]
-            example = f"{shown(known[0])} for {shown(earlier_value)}"
-            respelt.append(f"{name} ({len(known):,} values, such as {example})")
+        respelt_values = [v for v in new_values if common_spelling(v) in spellings]
+        if len(respelt_values) > len(new_values) / 2:
+            value = respelt_values[0]
+            earlier_value = spellings[common_spelling(value)]
+            example = f"{shown(value)} for {shown(earlier_value)}"
+            remark = f"{name} ({len(respelt_values):,} values, such as {example})"
+            remarks.append(remark)
     return line_if_any(
         "in these features, the earlier run knows most new values in another spelling; "
         "write them as there, or their vectors start fresh",
-        respelt,
+        remarks,
     )
 
 

@@ -48,7 +48,7 @@ MONTH_BEFORE_YEAR = (
     "(jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?"
     r"|oct(ober)?|nov(ember)?|dec(ember)?)\.?[ -]([0-9]{2}){1,2}"
 )
-# A season such as 2008/09 or 2008-09, which could also be a month.
+# A season such as 2008/09 or 2008-09, that is no month.
 SEASON = (
     "^[0-9]{2}("
     + "|".join(f"{year:02}[-/]{(year + 1) % 100:02}" for year in range(100))

@@ -58,8 +58,8 @@ def chance(codes: Array, y: Array) -> float:
     """Returns the probability of the differences between values if there are none.
 
     The F-test of a one-way analysis of variance compares the ranks of the labels `y`,
-    (rows,), between values with those within values. `codes` are those of a
-    `ColumnProfile`. Returns 0, which says nothing, if no value has two labels.
+    (rows,), between values with those within values. `codes` is an attribute of
+    `ColumnProfile`. Returns 0 if no value has two labels.
     """
     is_known = (codes >= 0) & ~np.isnan(y)
     values, codes = np.unique(codes[is_known], return_inverse=True)

@@ -37,8 +37,9 @@ def run_trained_on(table: Location, file_format: str, run: Path) -> str | None:
         tables = training_tables(run)
         files = find_files("TABLE", table, file_format)
         if tables:
-            for part in [files, *(files._replace(paths=[p]) for p in files.paths)]:
-                table_hash = hash_table("train", part)
+            single_files = [files._replace(paths=[path]) for path in files.paths]
+            for rows in [files, *single_files]:
+                table_hash = hash_table("train", rows)
                 if table_hash in tables:
                     return tables[table_hash]
     except (DataError, *DAMAGED_FILE_ERRORS):
@@ -51,10 +52,10 @@ def run_trained_on(table: Location, file_format: str, run: Path) -> str | None:
 def training_tables(run: Path, is_first: bool = True) -> dict[str, str]:
     """Returns {hash of a training table: run} of a run and of all runs before it.
 
-    `run` is named by its path, and a run before it by the name of its folder. Of the
-    runs before an ensemble, or before a run of an earlier version, there is no record:
-    only the earlier run that the configuration names is looked at, unless `is_first` is
-    false. Its folder may have been forged to name itself.
+    The name of `run` is its path, and the name of a run before it that of its folder.
+    An ensemble, or a run of an earlier version, has no record of the runs before it:
+    the function looks only at the earlier run that the configuration names, unless
+    `is_first` is false. A forged folder could name itself as its earlier run.
     """
     environment = read_json_object(run / "environment.json")
     tables: dict[str, str] = {}
