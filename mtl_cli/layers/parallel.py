@@ -12,6 +12,7 @@ from mtl_cli.layers.register import Shape, register
 
 # The arguments of `ParallelMLP` that a configuration sets once for all hidden layers.
 DENSE_OPTIONS = ("activation", "dropout", "batch_norm", "l2", "initializer")
+FACTOR_SPEED = 10  # a factor moves this many times as far as a weight, see `scale_rows`
 
 
 def kernel_options(dense_options: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,6 +72,8 @@ class ParallelDense(keras.layers.Layer):
         self.owners, self.num_scenarios = owners, num_scenarios
         self.use_bias, self.l2 = use_bias, l2
         self.initializer, self.bias_initializer = initializer, bias_initializer
+        self.factors: keras.Variable | None = None
+        self.factor_of_row: Sequence[int] = ()
 
     def build(self, input_shape: Shape) -> None:
         self.groups = input_shape[0] if len(input_shape) == 3 else 1
@@ -93,6 +96,37 @@ class ParallelDense(keras.layers.Layer):
                 initializer=keras.initializers.get(self.bias_initializer),
             )
 
+    def scale_rows(self, features: Sequence[str]) -> None:
+        """Multiplies the rows of each feature in each kernel by a trained factor.
+
+        Each layer has a factor of its own for each feature. The factors start at 1. The
+        weights that are trained are the factors / `FACTOR_SPEED`, so a step of Adam
+        moves a factor `FACTOR_SPEED` times as far as an entry of a kernel.
+
+        Args:
+            features: the name of the feature to which each row belongs, (dim,).
+        """
+        names = list(dict.fromkeys(features))
+        self.factor_of_row = [names.index(name) for name in features]
+        self._tracker.unlock()  # as Keras does to add the weights of LoRA
+        self.factors = self.add_weight(
+            name="factors",
+            shape=(self.num, len(names)),
+            initializer=keras.initializers.Constant(1 / FACTOR_SPEED),
+        )
+        self._tracker.lock()
+        self.factors.features = names  # `network/blocks.py` splits the factors by name
+
+    @property
+    def scaled_kernel(self) -> Tensor:
+        """The kernel, multiplied by the factors if there are any."""
+        if self.factors is None:
+            return self.kernel
+        factors = FACTOR_SPEED * ops.take(self.factors, self.factor_of_row, axis=1)
+        shape = (self.groups, self.num // self.groups, -1)
+        factors = ops.transpose(ops.reshape(factors, shape), (0, 2, 1))
+        return self.kernel * ops.repeat(factors, self.units, axis=-1)
+
     def draw_kernels(self, shape: Shape, dtype: str | None = None) -> Tensor:
         """Draws each kernel `(dim, units)` separately: initializers scale by shape."""
         groups, dim, _ = shape
@@ -106,7 +140,7 @@ class ParallelDense(keras.layers.Layer):
     @property
     def kernels(self) -> Tensor:
         """The kernel of each layer, `(num, dim, units)`."""
-        return self.split_by_layer(self.kernel)
+        return self.split_by_layer(self.scaled_kernel)
 
     def split_by_layer(self, x: Tensor) -> Tensor:
         """Splits x, `(groups, n, num / groups * units)`, into `(num, n, units)`."""
@@ -116,7 +150,7 @@ class ParallelDense(keras.layers.Layer):
     def call(self, x: Tensor) -> Tensor:
         if len(x.shape) == 2:
             x = x[None]  # (1, batch, dim)
-        y = ops.matmul(x, self.kernel)  # (groups, batch, num / groups * units)
+        y = ops.matmul(x, self.scaled_kernel)  # (groups, batch, num / groups * units)
         if self.groups != self.num:
             y = self.split_by_layer(y)
         if self.use_bias:

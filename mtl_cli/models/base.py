@@ -77,6 +77,9 @@ class Sharing(Options):
         towers: name of a file in `mtl_cli/towers`: `independent`, or towers that read
             each other, single features or the scenario. The keys of the towers are keys
             of `model` too.
+        feature_factors: whether each network that reads features, such as an expert,
+            multiplies each of them by a factor. The factors start at 1 and are trained
+            with ten times the learning rate, so a network drops useless features soon.
         members: number of members, the networks that a run trains side by side. The
             members share most weights. Each member has its own vector that scales the
             encoding, its own last layer in each tower, and its own loss. A prediction
@@ -97,6 +100,7 @@ class Sharing(Options):
     initializer: Initializer
     heads: Annotated[str, option_name_validator("heads")]
     towers: Annotated[str, option_name_validator("towers")] = "independent"
+    feature_factors: bool = False
     members: NumParts = 1
 
     def num_encodings(self, num_tasks: int) -> int:

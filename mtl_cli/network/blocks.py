@@ -207,7 +207,13 @@ class WeightSplitter:
         scaled_columns = self.feature_columns.slices_of_scaled_columns(layer)
         kernels = {id(kernel) for kernel in input_kernels(layer)}
         for name, piece in pieces:
-            if id(piece.variable) in kernels:
+            if features := getattr(piece.variable, "features", None):
+                slices = [
+                    FeatureSlice(feature, 1, slice(i, i + 1))
+                    for i, feature in enumerate(features)
+                ]
+                yield from self._split_axis(name, piece, -1, slices)
+            elif id(piece.variable) in kernels:
                 yield from self._split_axis(name, piece, -2, rows)
             elif scaled_columns and has_factor_per_column(layer, piece, scaled_columns):
                 yield from self._split_axis(name, piece, -1, scaled_columns)

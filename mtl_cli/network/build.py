@@ -23,6 +23,7 @@ from mtl_cli.core.private_apis import (
 from mtl_cli.core.tensors import Tensor, check_shape
 from mtl_cli.layers.calibration import Calibration
 from mtl_cli.layers.members import EnsembleInputs, split_by_member
+from mtl_cli.network.feature_factors import add_feature_factors
 from mtl_cli.network.network import Network, average
 from mtl_cli.tasks.base import Statistics
 
@@ -87,7 +88,7 @@ def build_run(
     logits = connect_heads(config, logits_by_task)
     calibrations = calibration_layers(config, statistics)
     predictions = connect_predictions(config, logits_by_task, calibrations, statistics)
-    return Network(
+    network = Network(
         logits=keras.Model(inputs, logits),
         predictions=keras.Model(inputs, predictions),
         label_statistics=statistics,
@@ -96,6 +97,9 @@ def build_run(
         hidden=hidden,
         calibrations=calibrations,
     )
+    if model.feature_factors:
+        add_feature_factors(network, config, layout)
+    return network
 
 
 def check_size(

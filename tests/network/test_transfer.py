@@ -480,6 +480,8 @@ def test_inherited_names_do_not_name_the_columns_of_other_interactions():
 
 # Models with layers of their own that read columns of features, or scale them.
 SETTINGS_BY_READER = {
+    "ple with factors": ["model.feature_factors=true"],
+    "single_task with factors": ["model.feature_factors=true"],
     "home": [],
     "m3oe": [],
     "pepnet": ["encoder.domain_features=[hour, user]"],
@@ -497,7 +499,8 @@ SETTINGS_BY_READER = {
 
 
 @pytest.mark.parametrize(
-    "reader", slow_except(["pepnet of one feature"], SETTINGS_BY_READER)
+    "reader",
+    slow_except(["pepnet of one feature", "ple with factors"], SETTINGS_BY_READER),
 )
 def test_features_in_another_order_predict_the_same(reader):
     settings = [f"model={reader.split()[0]}", *SETTINGS_BY_READER[reader]]
