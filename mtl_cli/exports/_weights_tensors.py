@@ -22,6 +22,8 @@ def describe_tensors(model: TrainedModel) -> dict[str, dict[str, Any]]:
     - `purpose`: the first line of the docstring of that class.
     - `tables` and `sets`, only for embeddings, see `embedding_tables`.
     - `tasks`, only for towers and calibrations: their tasks.
+    - `features`, only for factors of features: their names, in the order of the last
+      axis.
     - `slices` and `experts`, only for networks that are computed side by side, such as
       experts, gates and towers, see `network_slices`.
     """
@@ -49,6 +51,8 @@ def describe_tensors(model: TrainedModel) -> dict[str, dict[str, Any]]:
             "layer": type(layer).__name__,
             "purpose": (type(layer).__doc__ or "").strip().partition("\n")[0],
         }
+        if features := getattr(weight, "features", None):
+            description["features"] = features
         part = parse_layer_name(layer.name, all_tasks)
         if id(layer) in calibrated_tasks:
             description["tasks"] = [calibrated_tasks[id(layer)]]

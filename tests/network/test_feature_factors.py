@@ -70,5 +70,5 @@ def test_step_of_adam_moves_a_factor_ten_times_as_far_as_a_weight():
 
 
 def test_networks_that_read_no_features_are_refused():
-    with pytest.raises(ConfigError, match="no network of this model reads the features"):
+    with pytest.raises(ConfigError, match="no network of this model reads"):
         networks.network("encoder=dcnv2", "encoder.deep_units=[]", FACTORS)
