@@ -72,7 +72,7 @@ class ParallelDense(keras.layers.Layer):
         self.owners, self.num_scenarios = owners, num_scenarios
         self.use_bias, self.l2 = use_bias, l2
         self.initializer, self.bias_initializer = initializer, bias_initializer
-        self.factors: keras.Variable | None = None
+        self.feature_factors: keras.Variable | None = None
         self.factor_of_row: Sequence[int] = ()
 
     def build(self, input_shape: Shape) -> None:
@@ -109,22 +109,23 @@ class ParallelDense(keras.layers.Layer):
         names = list(dict.fromkeys(features))
         self.factor_of_row = [names.index(name) for name in features]
         self._tracker.unlock()  # as Keras does to add the weights of LoRA
-        self.factors = self.add_weight(
-            name="factors",
+        weight = self.add_weight(
+            name="feature_factors",
             shape=(self.num, len(names)),
             initializer=keras.initializers.Constant(1 / FACTOR_SPEED),
         )
+        weight.features = names  # `network/blocks.py` splits the weight by feature
+        self.feature_factors = weight
         self._tracker.lock()
-        self.factors.features = names  # `network/blocks.py` splits the factors by name
 
     @property
     def scaled_kernel(self) -> Tensor:
         """The kernel, multiplied by the factors if there are any."""
-        if self.factors is None:
+        if self.feature_factors is None:
             return self.kernel
-        factors = FACTOR_SPEED * ops.take(self.factors, self.factor_of_row, axis=1)
+        weight = ops.take(self.feature_factors, self.factor_of_row, axis=1)
         shape = (self.groups, self.num // self.groups, -1)
-        factors = ops.transpose(ops.reshape(factors, shape), (0, 2, 1))
+        factors = FACTOR_SPEED * ops.transpose(ops.reshape(weight, shape), (0, 2, 1))
         return self.kernel * ops.repeat(factors, self.units, axis=-1)
 
     def draw_kernels(self, shape: Shape, dtype: str | None = None) -> Tensor:

@@ -145,11 +145,10 @@ def pieces_of_dense(layer: ParallelDense, prefix: str) -> Iterator[NetworkPiece]
         columns = slice(start, start + layer.units)
         kernel_index = (slice(group, group + 1), ALL, columns)
         yield NetworkPiece(network, f"{prefix}kernel", layer.kernel, kernel_index)
-        if layer.factors is not None:
-            factors_index = (slice(network, network + 1), ALL)
-            yield NetworkPiece(
-                network, f"{prefix}factors", layer.factors, factors_index
-            )
+        if layer.feature_factors is not None:
+            index = (slice(network, network + 1), ALL)
+            name = f"{prefix}feature_factors"
+            yield NetworkPiece(network, name, layer.feature_factors, index)
         if layer.use_bias:
             bias_index = (slice(network, network + 1), ALL, ALL)
             yield NetworkPiece(network, f"{prefix}bias", layer.bias, bias_index)

@@ -19,7 +19,7 @@ def logits(network, rows):
 
 
 def factors(network):
-    return [w for w in network.logits.weights if w.name == "factors"]
+    return [w for w in network.logits.weights if w.name == "feature_factors"]
 
 
 @pytest.mark.parametrize("model", slow_except(QUICK_MODELS, MODELS))
@@ -49,9 +49,9 @@ def test_each_network_has_factors_of_its_own():
     layer.build((2, None, 5))
     layer.scale_rows(["a", "a", "b", "c", "c"])
     random = np.random.default_rng(0)
-    layer.factors.assign(random.normal(size=(4, 3)) / FACTOR_SPEED)
+    layer.feature_factors.assign(random.normal(size=(4, 3)) / FACTOR_SPEED)
     x = random.normal(size=(2, 6, 5)).astype("float32")
-    rows = FACTOR_SPEED * layer.factors.numpy()[:, [0, 0, 1, 2, 2]]  # (4, 5)
+    rows = FACTOR_SPEED * layer.feature_factors.numpy()[:, [0, 0, 1, 2, 2]]  # (4, 5)
     kernels = np.split(layer.kernel.numpy(), 2, axis=-1)  # (2 groups, 5, 3) each
     kernels = [kernels[i % 2][i // 2] * rows[i, :, None] for i in range(4)]
     expected = [x[i // 2] @ kernel for i, kernel in enumerate(kernels)]
@@ -65,7 +65,7 @@ def test_step_of_adam_moves_a_factor_ten_times_as_far_as_a_weight():
     layer.scale_rows(["a", "b", "b"])
     variables = layer.trainable_variables
     keras.optimizers.Adam(0.01).apply([v * 0 + 1 for v in variables], variables)
-    moved = 1 - FACTOR_SPEED * layer.factors.numpy()
+    moved = 1 - FACTOR_SPEED * layer.feature_factors.numpy()
     np.testing.assert_allclose(moved, FACTOR_SPEED * 0.01, 1e-3)
 
 
