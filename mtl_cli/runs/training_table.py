@@ -37,8 +37,10 @@ def run_trained_on(table: Location, file_format: str, run: Path) -> str | None:
         tables = training_tables(run)
         files = find_files("TABLE", table, file_format)
         if tables:
-            single_files = [files._replace(paths=[path]) for path in files.paths]
-            for rows in [files, *single_files]:
+            tables_to_hash = [files]
+            if len(files.paths) > 1:
+                tables_to_hash += [files._replace(paths=[p]) for p in files.paths]
+            for rows in tables_to_hash:
                 table_hash = hash_table("train", rows)
                 if table_hash in tables:
                     return tables[table_hash]
