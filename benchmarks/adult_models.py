@@ -74,7 +74,9 @@ def overrides(model: str, epochs: int) -> list[str]:
         "encoder.embedding_stddev=1e-4",
         "trainer.batch_size=1024",
         "trainer.patience=null",
-        "trainer.ema_decay=0",  # the peers do not average weights
+        # The peers neither average weights nor train factors of features.
+        "trainer.ema_decay=0",
+        "model.feature_factors=false",
         f"trainer.epochs={epochs}",
         *MODELS[model],
     ]

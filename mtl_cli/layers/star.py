@@ -77,6 +77,10 @@ class StarDense(keras.layers.Layer):
         )
         self.scenario_bias.scenario_axis = 1
 
+    def scale_rows(self, features: Sequence[str]) -> None:
+        """Multiplies the rows of the kernels by factors, see `ParallelDense`."""
+        self.shared.scale_rows(features)
+
     @property
     def bias(self) -> Tensor:
         """The biases b_i that all scenarios share, `(num, 1, units)`."""

@@ -77,9 +77,10 @@ class Sharing(Options):
         towers: name of a file in `mtl_cli/towers`: `independent`, or towers that read
             each other, single features or the scenario. The keys of the towers are keys
             of `model` too.
-        feature_factors: whether each network that reads features, such as an expert,
-            multiplies each of them by a factor. The factors start at 1 and are trained
-            with ten times the learning rate, so a network drops useless features soon.
+        feature_factors: whether each network that reads features, such as an expert or
+            a gate, multiplies each of them by a factor. The factors start at 1 and are
+            trained with ten times the learning rate, so a network drops useless
+            features soon. Networks that read interactions of features have no factors.
         members: number of members, the networks that a run trains side by side. The
             members share most weights. Each member has its own vector that scales the
             encoding, its own last layer in each tower, and its own loss. A prediction

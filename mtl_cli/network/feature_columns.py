@@ -19,7 +19,7 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers import FusedEmbedding, Routing
 from mtl_cli.network.network import Network
-from mtl_cli.network.parallel_networks import NetworkPiece, input_kernels
+from mtl_cli.network.parallel_networks import NetworkPiece, input_layers
 
 
 class Column(NamedTuple):
@@ -85,8 +85,8 @@ class FeatureColumns:
         }
 
     def slices_of_kernel_rows(self, layer: keras.Layer) -> list[FeatureSlice]:
-        """Returns the rows of each feature in the `input_kernels` of a layer."""
-        if not input_kernels(layer):
+        """Returns the rows of each feature in the kernels of `input_layers`."""
+        if not input_layers(layer):
             return []
         return feature_slices(self.columns_of(inputs_of_call(layer, 0)[0]))
 

@@ -89,20 +89,29 @@ def pieces_by_scenario(layer: keras.Layer) -> Iterator[tuple[NetworkPiece, int |
             yield replace(piece, index=tuple(index)), scenario
 
 
+def input_layers(layer: keras.Layer) -> list[ParallelDense | StarDense]:
+    """Returns the dense layers inside a layer that read its input."""
+    if isinstance(layer, ParallelDense | StarDense):
+        return [layer]
+    if isinstance(layer, ParallelMLP | StarMLP):
+        return layer.stack[:1]
+    if not isinstance(layer, Routing) or not layer.reads_rows:
+        return []
+    return [dense for part in layer.input_parts() for dense in input_layers(part)]
+
+
 def input_kernels(layer: keras.Layer) -> list[keras.Variable]:
     """Returns the kernels that the input of a layer is multiplied with.
 
     The second last axis of such a kernel belongs to the columns of the input.
     """
-    if isinstance(layer, ParallelDense):
-        return [layer.kernel]
-    if isinstance(layer, StarDense):
-        return [layer.shared.kernel, layer.scenario_kernel]
-    if isinstance(layer, ParallelMLP | StarMLP):
-        return input_kernels(layer.stack[0]) if layer.units else []
-    if not isinstance(layer, Routing) or not layer.reads_rows:
-        return []
-    return [kernel for part in layer.input_parts() for kernel in input_kernels(part)]
+    kernels = []
+    for dense in input_layers(layer):
+        if isinstance(dense, StarDense):
+            kernels += [dense.shared.kernel, dense.scenario_kernel]
+        else:
+            kernels.append(dense.kernel)
+    return kernels
 
 
 def pieces_of_part(

@@ -218,7 +218,7 @@ CHANGES = {
     "model.*.prior_gate_units": Change([5], {"towers": "ppnet"}),
     "encoder.*.domain_features": Change(["item"]),
     "encoder.*.domain_gate_units": Change([5], {"domain_features": ["item"]}),
-    "model.*.feature_factors": Change(True, {"tower_units": [3]}),
+    "model.*.feature_factors": Change(False, {"tower_units": [3]}),
     "model.*.members": Change(2),
     "model.*.towers": Change("residual_flow", {"tower_units": [3]}),
     "model.*.auxiliary_units": Change([5], {"towers": "star"}),

@@ -375,7 +375,10 @@ def test_export_with_set_columns_does_not_read_them_and_can_be_verified(
     table = rows_of(WITHOUT_HASHES, 200, seed=8).drop_columns([*SET])
     expected = model.predict(table, set=SET)
     columns = SCORERS[format_name](path)(as_inputs(table))
-    assert largest_difference(columns, expected) <= TOLERANCES[format_name]
+    is_huge = has_huge_number(rows_of(WITHOUT_HASHES, 200, seed=8))
+    limits = TOLERANCES[format_name] * np.where(is_huge, CANCELLATION, 1)
+    differences = relative_differences(columns, expected).max(axis=1)
+    assert (differences <= limits).all()
     record = record_of(path)
     assert not set(record["inputs"]) & set(SET) and "word" in record["inputs"]
     assert record["constants"] == SET
@@ -455,7 +458,8 @@ def test_slices_of_weights_are_the_weights_of_the_named_networks(model: str) -> 
             if "slices" not in keys:
                 continue
             found = split_networks(part.kernel.numpy(), keys["slices"])
-            for kernel, expected in zip(found.values(), part.kernels, strict=True):
+            kernels = part.split_by_layer(part.kernel)  # without factors of features
+            for kernel, expected in zip(found.values(), kernels, strict=True):
                 np.testing.assert_array_equal(kernel, expected)
             num_checked += 1
             for experts in keys.get("experts", {}).values():

@@ -14,6 +14,7 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core.option_classes import option_class
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.layers import ParallelDense, ParallelMLP, Routing, StarDense, StarMLP
+from mtl_cli.layers.parallel import FACTOR_SPEED
 from mtl_cli.models.base import Sharing
 from mtl_cli.network.build import build
 from mtl_cli.network.network import Network
@@ -98,6 +99,8 @@ def randomize(model: Any, seed: int = 0) -> None:
         if "kernel" in weight.path:  # the outputs of ReLU get the size of its inputs
             scale = np.sqrt(2 / shape[-2])
         values = rng.normal(scale=scale, size=shape)
+        if weight.name == "feature_factors":
+            values = (1 + values) / FACTOR_SPEED
         weight.assign(np.abs(values) if "variance" in weight.path else values)
 
 
@@ -116,19 +119,23 @@ def kernel_position(layer: ParallelDense, i: int) -> tuple[int, slice]:
 def read_dense(layer: ParallelDense, i: int) -> tuple[Any, Any]:
     """Returns the kernel `(dim, units)` and bias `(units,)` of dense layer `i`.
 
-    The bias is None if the layer has no biases.
+    The kernel includes the factors of the features. The bias is None if the layer has
+    no biases.
     """
-    group, columns = kernel_position(layer, i)
-    kernel = layer.kernel.numpy()[group, :, columns]
+    kernel = layer.kernels.numpy()[i]
     return kernel, layer.bias.numpy()[i, 0] if layer.use_bias else None
 
 
 def write_dense(layer: ParallelDense, i: int, kernel: Any, bias: Any = None) -> None:
-    """Replaces the kernel and the bias of dense layer `i`."""
+    """Replaces the kernel and the bias of dense layer `i`; sets its factors to 1."""
     group, columns = kernel_position(layer, i)
     kernels = layer.kernel.numpy()
     kernels[group, :, columns] = kernel
     layer.kernel.assign(kernels)
+    if layer.feature_factors is not None:
+        factors = layer.feature_factors.numpy()
+        factors[i] = 1 / FACTOR_SPEED
+        layer.feature_factors.assign(factors)
     if layer.use_bias:
         biases = layer.bias.numpy()
         biases[i, 0] = bias

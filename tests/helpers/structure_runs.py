@@ -78,6 +78,7 @@ def write_dataset(rows: Rows, problem: Problem, seed: int, folder: Path) -> list
         "trainer.patience=null",
         "trainer.ema_decay=0",
         "trainer.initial_bias=zeros",
+        "model.feature_factors=false",
         "trainer.compile=false",
         "optimizer.schedule=linear",
         f"seed={seed}",

@@ -111,9 +111,8 @@ def assert_equal_predictions(ours, theirs):
 
 
 def ours_for(model, num_tasks, *sizes):
-    ours = network(
-        f"model={model}", f"model.tower_units={[*TOWERS]}", *sizes, num_tasks=num_tasks
-    )
+    settings = [f"model.tower_units={[*TOWERS]}", "model.feature_factors=false", *sizes]
+    ours = network(f"model={model}", *settings, num_tasks=num_tasks)
     randomize(ours.logits, seed=1)
     return ours
 
