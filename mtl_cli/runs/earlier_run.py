@@ -97,6 +97,11 @@ def read_earlier_run(
             f"{KEY}: {path} is an ensemble of runs, whose weights one network cannot "
             "hold; name a run of one seed"
         )
+    if earlier.config.model.feature_factors and not config.model.feature_factors:
+        raise ConfigError(
+            f"model.feature_factors=false: {path} was trained with factors of the "
+            "features, and its kernels are of no use without them; set it to true"
+        )
     return continued_from(config, path, hashes, earlier)
 
 

@@ -468,6 +468,16 @@ def test_other_data_with_no_feature_in_common_is_refused(
     )
 
 
+def test_run_without_factors_of_the_earlier_run_is_refused(
+    days: dict[str, Path],
+) -> None:
+    line = refused(days["day2"], days["run"], "model.feature_factors=false")
+    assert line == (
+        f"model.feature_factors=false: {days['run']} was trained with factors of the "
+        "features, and its kernels are of no use without them; set it to true"
+    )
+
+
 def test_frozen_tower_of_a_new_task_is_refused(days: dict[str, Path]) -> None:
     line = refused(
         days["day1"],
