@@ -100,9 +100,9 @@ class ParallelDense(keras.layers.Layer):
         """Multiplies the rows of each feature in each kernel by a trained factor.
 
         Each layer has a factor of its own for each feature. The factors start at 1. The
-        weights that are trained are the factors / `FACTOR_SPEED`, but their gradient is
-        that of the factors. So every optimizer moves a factor `FACTOR_SPEED` times as
-        far as an entry of a kernel with the same gradient.
+        weights that are trained are the factors / `FACTOR_SPEED`, with the gradient of
+        the factors. So every optimizer moves a factor `FACTOR_SPEED` times as far as an
+        entry of a kernel with the same gradient.
 
         Args:
             features: the name of the feature to which each row belongs, (dim,).
@@ -126,7 +126,7 @@ class ParallelDense(keras.layers.Layer):
             return self.kernel
         weight = ops.convert_to_tensor(self.feature_factors)
         factors = ops.stop_gradient(FACTOR_SPEED * weight)
-        factors += weight - ops.stop_gradient(weight)  # 0, for the gradient
+        factors += weight - ops.stop_gradient(weight)  # adds 0, for the gradient
         factors = ops.take(factors, self.factor_of_row, axis=1)
         shape = (self.groups, self.num // self.groups, -1)
         factors = ops.transpose(ops.reshape(factors, shape), (0, 2, 1))

@@ -100,7 +100,7 @@ def read_earlier_run(
     if earlier.config.model.feature_factors and not config.model.feature_factors:
         raise ConfigError(
             f"model.feature_factors=false: {path} was trained with factors of the "
-            "features, and its kernels are of no use without them; set it to true"
+            "features, and its kernels need them; set it to true"
         )
     return continued_from(config, path, hashes, earlier)
 

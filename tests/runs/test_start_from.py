@@ -474,7 +474,7 @@ def test_run_without_factors_of_the_earlier_run_is_refused(
     line = refused(days["day2"], days["run"], "model.feature_factors=false")
     assert line == (
         f"model.feature_factors=false: {days['run']} was trained with factors of the "
-        "features, and its kernels are of no use without them; set it to true"
+        "features, and its kernels need them; set it to true"
     )
 
 
