@@ -71,6 +71,16 @@ def test_gradient_of_a_factor_reaches_its_weight_unscaled():
     np.testing.assert_allclose(gradient, [[by_row[0], by_row[1:].sum()]], 1e-5)
 
 
+def test_step_of_adam_moves_a_factor_ten_times_as_far_as_a_weight():
+    layer = ParallelDense(1, 2)
+    layer.build((None, 3))
+    layer.scale_rows(["a", "b", "b"])
+    variables = layer.trainable_variables
+    keras.optimizers.Adam(0.01).apply([v * 0 + 1 for v in variables], variables)
+    moved = 1 - FACTOR_SPEED * layer.feature_factors.numpy()
+    np.testing.assert_allclose(moved, FACTOR_SPEED * 0.01, 1e-3)
+
+
 def test_networks_that_read_interactions_have_no_factors():
     interactions = networks.network("encoder=dcnv2", "encoder.deep_units=[]")
     assert not factors(interactions)
