@@ -7,12 +7,12 @@ import keras
 from keras import ops
 
 from mtl_cli.core.tensors import Tensor
+from mtl_cli.layers.fast_factors import FACTOR_SPEED, fast_factors
 from mtl_cli.layers.parallel_norms import ParallelBatchNorm, ParallelLayerNorm
 from mtl_cli.layers.register import Shape, register
 
 # The arguments of `ParallelMLP` that a configuration sets once for all hidden layers.
 DENSE_OPTIONS = ("activation", "dropout", "batch_norm", "l2", "initializer")
-FACTOR_SPEED = 10  # a factor moves this many times as far as a weight, see `scale_rows`
 
 
 def kernel_options(dense_options: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,10 +99,8 @@ class ParallelDense(keras.layers.Layer):
     def scale_rows(self, features: Sequence[str]) -> None:
         """Multiplies the rows of each feature in each kernel by a trained factor.
 
-        Each layer has a factor of its own for each feature. The factors start at 1. The
-        weights that are trained are the factors / `FACTOR_SPEED`, with the gradient of
-        the factors. So every optimizer moves a factor `FACTOR_SPEED` times as far as an
-        entry of a kernel with the same gradient.
+        Each layer has a factor of its own for each feature. The factors start at 1, and
+        are `fast_factors` of the weights that are trained.
 
         Args:
             features: the name of the feature to which each row belongs, (dim,).
@@ -124,9 +122,7 @@ class ParallelDense(keras.layers.Layer):
         """The kernel, multiplied by the factors if there are any."""
         if self.feature_factors is None:
             return self.kernel
-        weight = ops.convert_to_tensor(self.feature_factors)
-        factors = ops.stop_gradient(FACTOR_SPEED * weight)
-        factors += weight - ops.stop_gradient(weight)  # adds 0, for the gradient
+        factors = fast_factors(self.feature_factors)
         factors = ops.take(factors, self.factor_of_row, axis=1)
         shape = (self.groups, self.num // self.groups, -1)
         factors = ops.transpose(ops.reshape(factors, shape), (0, 2, 1))

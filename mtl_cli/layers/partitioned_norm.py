@@ -50,7 +50,7 @@ class PartitionedNorm(keras.layers.Layer):
         the paper holds rows of one; the moving averages take part in training.
     """
 
-    keeps_columns: ClassVar[bool] = True  # as in `EnsembleInputs`
+    keeps_columns: ClassVar[bool] = True  # as in `MemberInputs`
 
     def __init__(
         self, momentum: float = 0.99, epsilon: float = 1e-3, **kwargs: Any

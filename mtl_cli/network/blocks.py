@@ -17,7 +17,7 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.config.start_from import Part
 from mtl_cli.layers import FusedEmbedding, Routing, TargetAttention
 from mtl_cli.layers.lookup import table_groups
-from mtl_cli.layers.members import EnsembleInputs
+from mtl_cli.layers.members import MemberInputs
 from mtl_cli.layers.pooling import attending_feature
 from mtl_cli.network.feature_columns import (
     FeatureColumns,
@@ -106,7 +106,7 @@ class WeightSplitter:
     def _blocks_of_task_layer(self, layer: keras.Layer) -> Iterator[NamedPiece]:
         """Yields the blocks of a layer after the encoder: experts, gates and towers."""
         part, kind = self.parts[layer.name], layer.name
-        if isinstance(layer, EnsembleInputs):
+        if isinstance(layer, MemberInputs):
             owners = [f"member {i + 1}" for i in range(layer.num_members)]
             number = int(kind.partition("_")[2] or 0)  # `members_1` is for the 2nd set
             signs = ["input signs", self.owners_of_sets[number]]

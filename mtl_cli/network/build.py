@@ -22,7 +22,7 @@ from mtl_cli.core.private_apis import (
 )
 from mtl_cli.core.tensors import Tensor, check_shape
 from mtl_cli.layers.calibration import Calibration
-from mtl_cli.layers.members import EnsembleInputs, split_by_member
+from mtl_cli.layers.members import MemberInputs, split_by_member
 from mtl_cli.network.feature_factors import add_feature_factors
 from mtl_cli.network.network import Network, average
 from mtl_cli.tasks.base import Statistics
@@ -208,7 +208,7 @@ def encodings_of_members(encodings: Encodings, num_members: int) -> Encodings:
     return replace(
         encodings,
         outputs=[
-            EnsembleInputs(num_members, name=name)(encoding)
+            MemberInputs(num_members, name=name)(encoding)
             for name, encoding in zip(names, encodings.outputs, strict=True)
         ],
         x=[ops.tile(x, (num_members, 1)) for x in encodings.x],

@@ -19,7 +19,7 @@ from mtl_cli.layers import (
     StarMLP,
     TargetAttention,
 )
-from mtl_cli.layers.members import EnsembleInputs
+from mtl_cli.layers.members import MemberInputs
 
 Index = tuple[slice, ...]
 ALL = slice(None)  # all positions of an axis
@@ -64,7 +64,7 @@ def pieces_of(layer: keras.Layer) -> Iterator[NetworkPiece]:
         yield from pieces_of_part(layer, "")
     elif isinstance(layer, TargetAttention):  # one network per set of embeddings
         yield from pieces_of_part(layer.mlp, "")
-    elif isinstance(layer, EnsembleInputs):  # its networks are the members
+    elif isinstance(layer, MemberInputs):  # its networks are the members
         yield from pieces_of_part(layer.scale, "scale")
     else:
         for i, variable in enumerate(layer.weights):

@@ -19,6 +19,7 @@ from helpers.slow import slow_except
 
 from mtl_cli.core.option_classes import option_names
 from mtl_cli.data.table import Table
+from mtl_cli.layers.fast_factors import FACTOR_SPEED
 from mtl_cli.network.build import build
 from mtl_cli.network.network import Network
 from mtl_cli.training.calibration import calibrate
@@ -120,7 +121,7 @@ def test_equal_members_take_the_step_of_one_network(heads: str) -> None:
     values = iter(one.logits.get_weights())
     for weight in two.logits.weights:
         if weight.path.startswith("members"):
-            weight.assign(tf.ones_like(weight))
+            weight.assign(tf.ones_like(weight) / FACTOR_SPEED)
             continue
         value = next(values)
         is_shared.append(value.shape == weight.shape)

@@ -14,7 +14,7 @@ from mtl_cli.config.run_config import Config
 from mtl_cli.core.option_classes import option_class
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.layers import ParallelDense, ParallelMLP, Routing, StarDense, StarMLP
-from mtl_cli.layers.parallel import FACTOR_SPEED
+from mtl_cli.layers.fast_factors import FACTOR_SPEED
 from mtl_cli.models.base import Sharing
 from mtl_cli.network.build import build
 from mtl_cli.network.network import Network

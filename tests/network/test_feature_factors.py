@@ -9,7 +9,7 @@ from helpers.networks import MODELS, QUICK_MODELS, features
 from helpers.slow import slow_except
 
 from mtl_cli.layers import ParallelDense
-from mtl_cli.layers.parallel import FACTOR_SPEED
+from mtl_cli.layers.fast_factors import FACTOR_SPEED
 
 NO_FACTORS = "model.feature_factors=false"
 

@@ -8,7 +8,8 @@ import tensorflow as tf
 from helpers.networks import MODELS, ROWS, SCENARIO, features, network
 from helpers.slow import slow_except
 
-from mtl_cli.layers.members import EnsembleInputs
+from mtl_cli.layers.fast_factors import FACTOR_SPEED
+from mtl_cli.layers.members import MemberInputs
 from mtl_cli.tasks.binary import Binary
 from mtl_cli.training.losses import (
     mean_of_members,
@@ -26,19 +27,31 @@ def test_weights_of_members_have_the_names_of_earlier_files(tmp_path):
     built = network("model=shared_bottom", f"model.members={K}").predictions
     built.save_weights(tmp_path / "a.weights.h5")
     with h5py.File(tmp_path / "a.weights.h5") as file:
-        stored = file["layers/ensemble_inputs/vars/0"][:]
+        stored = file["layers/member_inputs/vars/0"][:]
     np.testing.assert_array_equal(stored, built.get_layer("members").scale.numpy())
 
 
 def test_members_start_with_random_signs_of_one_input():
     keras.utils.set_random_seed(1)
     x = keras.random.normal((5, 400))
-    layer = EnsembleInputs(K)
+    layer = MemberInputs(K)
     y = layer(x).numpy().reshape(K, 5, 400)
     signs = y / x.numpy()
     np.testing.assert_array_equal(np.abs(signs), 1)
     assert (signs == signs[:, :1]).all()  # the same for all rows
     assert 0.4 < (signs[0, 0] == signs[1, 0]).mean() < 0.6
+
+
+def test_step_of_adam_moves_a_vector_of_a_member_ten_times_as_far_as_a_weight():
+    layer = MemberInputs(K)
+    before = layer(np.ones((1, 4), "float32")).numpy()
+    with tf.GradientTape() as tape:
+        y = keras.ops.sum(layer(np.full((1, 4), 2.0, "float32")))
+    (gradient,) = tape.gradient(y, layer.trainable_variables)
+    np.testing.assert_array_equal(gradient, 2)
+    keras.optimizers.Adam(0.01).apply([gradient], layer.trainable_variables)
+    moved = before - layer(np.ones((1, 4), "float32")).numpy()
+    np.testing.assert_allclose(moved, FACTOR_SPEED * 0.01, 1e-3)
 
 
 @pytest.mark.parametrize("model", slow_except(["esmm", "mmoe"], MODELS))
@@ -61,7 +74,7 @@ def test_prediction_is_the_mean_of_the_members_predictions(model):
 def give_weights_to_all_members(alone, built):
     """Gives each member of a network the weights of a network without members."""
     scale = built.logits.get_layer("members").scale
-    scale.assign(tf.ones_like(scale))
+    scale.assign(tf.ones_like(scale) / FACTOR_SPEED)
     shared = [w for w in built.predictions.weights if w is not scale]
     for weight, other in zip(shared, alone.predictions.weights, strict=True):
         x = other.numpy()
@@ -123,7 +136,7 @@ def test_each_member_has_the_last_layer_of_its_own():
 
 def test_encodings_of_single_tasks_share_no_vectors_of_members():
     built = network("model=single_task", f"model.members={K}")
-    signs = [x for x in built.logits.layers if isinstance(x, EnsembleInputs)]
+    signs = [x for x in built.logits.layers if isinstance(x, MemberInputs)]
     assert len(signs) == 2
     before = {t: y.numpy() for t, y in built.logits(features()).items()}
     signs[1].scale.assign(2 * signs[1].scale)
