@@ -6,7 +6,7 @@ headers. The headers are written in Thrift's compact protocol.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -15,13 +15,16 @@ from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.data.table_limits import check_size
 
 ITEM_BYTES = 8  # of an item of a list: an int64, a float64, or the offset of a text
-# With these codecs, a page expands less than `table_limits.MAX_RATIO` times.
-SAFE_CODECS = ("UNCOMPRESSED", "SNAPPY")
 FIRST_HEADER_BYTES = 256  # most headers are shorter; more bytes are read if needed
 MAX_HEADER_BYTES = 16 << 20  # Arrow has the same limit
 MAX_DEPTH = 16  # of nested structures in a header
 MAX_PAGES = 100_000  # of a column in a row group; a usual page has 20,000 rows or 1 MB
-UNCOMPRESSED_SIZE, COMPRESSED_SIZE = 2, 3  # the numbers of two fields of a header
+# The numbers of fields of a header. The encoding of values is a field in another field,
+# of pages of version 1 or of version 2.
+UNCOMPRESSED_SIZE, COMPRESSED_SIZE = (2,), (3,)
+ENCODINGS = (5, 2), (8, 4)
+DICTIONARY_ENCODINGS = (2, 8)  # a cell is an index in the dictionary of its row group
+DELTA_BYTE_ARRAY = 7  # a cell repeats the beginning of the cell before
 DAMAGED_PAGE = "has a damaged page; write the file again"
 # The types of Thrift's compact protocol.
 STOP, TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET = range(11)
@@ -72,23 +75,44 @@ def check_text_leaf(
         check_size(f"column '{path}'", num_bytes, chunk.num_values, stream.size())
 
 
+class PageHeader(NamedTuple):
+    """What the header of a page tells.
+
+    Attributes:
+        uncompressed_bytes: the size after decompression.
+        stored_bytes: the size in the file, including the header.
+        encodings: how values are encoded; a forged header may name two encodings.
+    """
+
+    uncompressed_bytes: int
+    stored_bytes: int
+    encodings: set[int]
+
+
 def page_bytes(stream: pa.NativeFile, chunk: Any) -> int:
     """Returns the size of the pages of a column in a row group, when decompressed.
 
-    For a codec of `SAFE_CODECS`, the compressed size is returned instead. The chunk is
-    the `pyarrow.parquet.ColumnChunkMetaData` of the column.
+    The chunk is the `pyarrow.parquet.ColumnChunkMetaData` of the column. Refuses pages
+    whose texts may be longer than their bytes, and that `longest_texts` of
+    `parquet_file` does not see: it reads the dictionary only if the first page uses it.
     """
-    if chunk.compression in SAFE_CODECS:
-        return int(chunk.total_compressed_size)
     position = chunk.data_page_offset
     if chunk.has_dictionary_page and chunk.dictionary_page_offset:
         position = min(position, chunk.dictionary_page_offset)
     end = position + chunk.total_compressed_size
     total_bytes = num_pages = 0
+    has_plain_page = False
     while position < end:
-        uncompressed_bytes, stored_bytes = page_size(stream, position)
-        total_bytes += uncompressed_bytes
-        position += stored_bytes
+        page = page_header(stream, position)
+        uses_dictionary = not page.encodings.isdisjoint(DICTIONARY_ENCODINGS)
+        if DELTA_BYTE_ARRAY in page.encodings or (uses_dictionary and has_plain_page):
+            raise UnsafeFileError(
+                f"has a column '{chunk.path_in_schema}' with an encoding that may "
+                "expand without end; write the file in another way, such as by pandas"
+            )
+        has_plain_page |= bool(page.encodings.difference(DICTIONARY_ENCODINGS))
+        total_bytes += page.uncompressed_bytes
+        position += page.stored_bytes
         num_pages += 1
         if num_pages > MAX_PAGES:
             raise UnsafeFileError(
@@ -98,25 +122,23 @@ def page_bytes(stream: pa.NativeFile, chunk: Any) -> int:
     return total_bytes
 
 
-def page_size(stream: pa.NativeFile, position: int) -> tuple[int, int]:
-    """Returns the size of a page after decompression, and its stored size, in bytes.
-
-    The stored size includes the header of the page.
-    """
+def page_header(stream: pa.NativeFile, position: int) -> PageHeader:
+    """Reads the header of a page."""
     num_bytes = FIRST_HEADER_BYTES
     while num_bytes <= MAX_HEADER_BYTES:
         stream.seek(position)
         reader = HeaderReader(stream.read(num_bytes))
         try:
-            sizes = reader.read_struct()
+            fields = reader.read_struct()
         except CutHeaderError:
             num_bytes *= 16
             continue
-        uncompressed = sizes.get(UNCOMPRESSED_SIZE, -1)
-        compressed = sizes.get(COMPRESSED_SIZE, -1)
+        uncompressed = fields.get(UNCOMPRESSED_SIZE, -1)
+        compressed = fields.get(COMPRESSED_SIZE, -1)
         if uncompressed < 0 or compressed < 0:
             break
-        return uncompressed, reader.position + compressed
+        encodings = {fields[key] for key in ENCODINGS if key in fields}
+        return PageHeader(uncompressed, reader.position + compressed, encodings)
     raise UnsafeFileError(DAMAGED_PAGE)
 
 
@@ -135,21 +157,27 @@ class HeaderReader:
         self.content = content
         self.position = 0
 
-    def read_struct(self, depth: int = 0) -> dict[int, int]:
-        """Reads a structure, and returns the values of its fields of type I32."""
-        if depth > MAX_DEPTH:
+    def read_struct(self, path: tuple[int, ...] = ()) -> dict[tuple[int, ...], int]:
+        """Reads a structure, and returns the values of its fields of type I32.
+
+        `path` has the numbers of the fields that hold the structure. The keys of the
+        result begin with it.
+        """
+        if len(path) > MAX_DEPTH:
             raise UnsafeFileError(DAMAGED_PAGE)
-        values: dict[int, int] = {}
+        values: dict[tuple[int, ...], int] = {}
         number = 0  # of the field
         while (head := self.read_byte()) != STOP:
             # The distance from the last field's number, or 0 if the number follows.
             step = head >> 4
             kind = head & 15
-            number = number + step if step else zigzag_decoded(self.read_integer())
+            number = number + step if step else self.read_signed(bits=16)
             if kind == I32:
-                values[number] = zigzag_decoded(self.read_integer())
+                values[*path, number] = self.read_signed(bits=32)
+            elif kind == STRUCT:
+                values |= self.read_struct((*path, number))
             elif kind not in (TRUE, FALSE):  # the type of a boolean is its value
-                self.skip(kind, depth)
+                self.skip(kind, len(path))
         return values
 
     def skip(self, kind: int, depth: int) -> None:
@@ -167,7 +195,7 @@ class HeaderReader:
             for _ in range(count):
                 self.skip(head & 15, depth + 1)
         elif kind == STRUCT:
-            self.read_struct(depth + 1)
+            self.read_struct((0,) * (depth + 1))
         else:  # no header of a page holds a map
             raise UnsafeFileError(DAMAGED_PAGE)
 
@@ -188,12 +216,17 @@ class HeaderReader:
                 raise UnsafeFileError(DAMAGED_PAGE)
         return value
 
+    def read_signed(self, bits: int) -> int:
+        """Reads a signed number: 0, 1, 2, 3, ... stand for 0, -1, 1, -2, ...
+
+        A number of more bits is refused, because Arrow would ignore the other bits.
+        """
+        number = self.read_integer()
+        if number >> bits:
+            raise UnsafeFileError(DAMAGED_PAGE)
+        return (number >> 1) ^ -(number & 1)
+
     def move(self, num_bytes: int) -> None:
         self.position += num_bytes
         if self.position > len(self.content):
             raise CutHeaderError
-
-
-def zigzag_decoded(number: int) -> int:
-    """Decodes Thrift's signed numbers: 0, 1, 2, 3, ... stand for 0, -1, 1, -2, ..."""
-    return (number >> 1) ^ -(number & 1)

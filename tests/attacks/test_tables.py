@@ -31,7 +31,7 @@ from mtl_cli.data.feather_file import (
     read_footer,
 )
 from mtl_cli.data.parquet_file import open_parquet
-from mtl_cli.data.parquet_pages import page_bytes, page_size
+from mtl_cli.data.parquet_pages import page_bytes, page_header
 from mtl_cli.data.sources import open_source
 from mtl_cli.init.arguments import parse
 from mtl_cli.init.preview import read_preview
@@ -441,11 +441,36 @@ def test_column_of_endless_pages_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("dictionary", "new_encoding"),
+    [
+        (True, b"\x15\x00"),  # a plain page before the pages that use a dictionary
+        (False, b"\x15\x0e"),  # texts that repeat the beginning of the text before
+    ],
+)
+def test_page_that_hides_long_texts_is_refused(
+    dictionary: bool, new_encoding: bytes, tmp_path: Path
+) -> None:
+    options = {"use_dictionary": dictionary, "data_page_size": 1, "write_batch_size": 9}
+    texts = pa.array(["a", "b"] * 50)
+    parquet_of_texts(tmp_path / "a", texts, compression="none", **options)
+    content = bytearray((tmp_path / "a").read_bytes())
+    with pa.OSFile(str(tmp_path / "a")) as stream:
+        metadata = pyarrow.parquet.read_metadata(stream)
+        start = metadata.row_group(0).column(0).data_page_offset
+        assert page_bytes(stream, metadata.row_group(0).column(0)) > 0
+    encoding = b"\x15\x10" if dictionary else b"\x15\x00"
+    place = content.index(b"\x15\x12" + encoding, start) + 2  # after the number of rows
+    content[place : place + 2] = new_encoding
+    with pytest.raises(UnsafeFileError, match="column 'c' with an encoding that may"):
+        page_bytes(pa.BufferReader(bytes(content)), metadata.row_group(0).column(0))
+
+
+@pytest.mark.parametrize(
     "header", [b"\xff" * 99, b"\x15\x00\x00", b"\x1c" * 99, b"\x15\x00\x15\x01\x00"]
 )
 def test_damaged_header_of_a_page_is_refused(header: bytes) -> None:
     with pytest.raises(UnsafeFileError, match="a damaged page"):
-        page_size(pa.BufferReader(header + bytes(99)), 0)
+        page_header(pa.BufferReader(header + bytes(99)), 0)
 
 
 MONTHS = pa.array([(1, 2, 3)], pa.month_day_nano_interval())
