@@ -96,6 +96,8 @@ def page_bytes(stream: pa.NativeFile, chunk: Any) -> int:
     whose texts may be longer than their bytes, and that `longest_texts` of
     `parquet_file` does not see: it reads the dictionary only if the first page uses it.
     """
+    if not chunk.num_values:  # Arrow writes the place 0 for pages that do not exist
+        return 0
     position = chunk.data_page_offset
     if chunk.has_dictionary_page and chunk.dictionary_page_offset:
         position = min(position, chunk.dictionary_page_offset)
