@@ -29,7 +29,9 @@ from mtl_cli.data.table_limits import (
     longest_text_bytes,
 )
 
-PROBE_BYTES = 1 << 16  # size of the reading buffer while long texts are looked for
+# While long texts are looked for: the size of the reading buffer, and the rows of a
+# batch after the first row.
+PROBE_BYTES, PROBE_ROWS = 1 << 16, 1000
 
 
 class TextLeaf(NamedTuple):
@@ -113,24 +115,30 @@ def longest_texts(
 ) -> dict[str, int]:
     """Returns {path of a leaf: bytes of the longest text in its dictionaries}.
 
-    To read the first row of a row group, Arrow reads the whole dictionary of each of
-    the group's columns. So the first row of each group is enough.
+    To read the first text of a row group, Arrow reads the whole dictionary of the
+    column. So the first row of each group is enough, unless it is an empty list.
     """
     longest = dict.fromkeys(texts, 0)
-    if not texts:
-        return longest
     file = parquet_file(stream, metadata, list(texts), PROBE_BYTES)
-    columns = list(dict.fromkeys(leaf.column for leaf in texts.values()))
     for i in range(metadata.num_row_groups):
-        batches = file.iter_batches(1, row_groups=[i], columns=columns)
-        for batch in islice(batches, 1):
-            for path, leaf in texts.items():
-                leaves = leaf_arrays(batch.column(leaf.column))
-                values = leaves[leaf.index_in_column]
-                # A damaged file may hold plain texts in place of a dictionary.
-                if pa.types.is_dictionary(values.type):
-                    values = values.dictionary
-                longest[path] = max(longest[path], longest_text_bytes(values))
+        unseen = dict(texts)
+        for num_rows, num_batches in ((1, 1), (PROBE_ROWS, None)):
+            if not unseen:
+                break
+            columns = list(dict.fromkeys(leaf.column for leaf in unseen.values()))
+            batches = file.iter_batches(num_rows, row_groups=[i], columns=columns)
+            for batch in islice(batches, num_batches):
+                for path, leaf in list(unseen.items()):
+                    column = batch.column(leaf.column)
+                    values = leaf_arrays(column)[leaf.index_in_column]
+                    # A damaged file may hold plain texts in place of a dictionary.
+                    if pa.types.is_dictionary(values.type):
+                        values = values.dictionary
+                    longest[path] = max(longest[path], longest_text_bytes(values))
+                    if len(values) or not pa.types.is_nested(column.type):
+                        del unseen[path]
+                if not unseen:
+                    break
     return longest
 
 

@@ -326,6 +326,17 @@ def test_long_text_in_every_list_is_refused(tmp_path: Path) -> None:
     assert pa.total_allocated_bytes() - before < 1 << 26
 
 
+@pytest.mark.parametrize("first", [[], None])
+def test_long_text_after_an_empty_list_is_refused(
+    first: list[str] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists = pa.array([first] * 1500 + [["x" * 4096]] * ROWS)
+    parquet_of_texts(tmp_path / "a", lists)
+    monkeypatch.setattr(table_limits, "MAX_EXPANDED_BYTES", 1 << 20)
+    with pytest.raises(UnsafeFileError, match="column 'c' expands to 8,192,000 bytes"):
+        read_parquet(tmp_path / "a")
+
+
 NESTED_TYPES = {
     "struct": (lambda text: {"f": text}, pa.struct({"f": pa.string()})),
     "fields": (
@@ -426,6 +437,12 @@ def test_sizes_in_the_headers_of_pages_are_read(
     # Each text has a length of 4 bytes. The rest tells where texts are missing.
     assert 0 < total - 300 * (4 + 3500) < 2000
     assert read_parquet(tmp_path / "a") == 320
+
+
+def test_row_group_without_rows_has_no_pages(tmp_path: Path) -> None:
+    parquet_of_texts(tmp_path / "a", pa.array([], pa.string()))
+    assert pyarrow.parquet.read_metadata(tmp_path / "a").num_row_groups == 1
+    assert read_parquet(tmp_path / "a") == 0
 
 
 def test_column_of_endless_pages_is_refused(
