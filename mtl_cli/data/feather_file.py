@@ -19,7 +19,7 @@ from flatbuffers.table import Table
 from mtl_cli.columns.arrow_types import is_list
 from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.data.columnar_file import ColumnarFile
-from mtl_cli.data.table_limits import check_rows, check_size, check_texts
+from mtl_cli.data.table_limits import ITEM_BYTES, check_rows, check_size, check_texts
 
 # A Flatbuffers table has a list of the positions of its fields: the vtable. The field
 # with the index i in Arrow's `File.fbs` or `Message.fbs` has the vtable offset 4 + 2 i.
@@ -92,7 +92,9 @@ def check_column(name: str, column: pa.Array, file_bytes: int) -> None:
         # crash the process.
         column.validate(full=True)
         check_column(name, column.flatten(), file_bytes)
-    # Several rows of a column of these types can refer to the same text.
+    if pa.types.is_dictionary(column.type):
+        check_column(name, column.dictionary, file_bytes)
+    # Several rows of a column of these types can refer to the same text or list.
     checks = pa.types.is_string_view, pa.types.is_binary_view, pa.types.is_dictionary
     if any(check(column.type) for check in checks):
         check_texts(name, column, file_bytes)
@@ -189,6 +191,8 @@ def check_batch(
             buffer_bytes = max(struct.unpack("<q", length)[0], stored_bytes)
         expanded_bytes += buffer_bytes
     # Each part of a nested column, such as the items of lists, counts as a column.
-    num_columns = len(structs(description, BATCH_NODES, NODE))
-    check_size("a batch", expanded_bytes, num_rows * num_columns, file_bytes)
+    lengths = [max(length, 0) for length, _ in structs(description, BATCH_NODES, NODE)]
+    # Items of lists may take less in the file, such as a bit, than when they are read.
+    expanded_bytes = max(expanded_bytes, ITEM_BYTES * sum(lengths))
+    check_size("a batch", expanded_bytes, num_rows * len(lengths), file_bytes)
     return num_rows

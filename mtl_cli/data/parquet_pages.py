@@ -12,9 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from mtl_cli.core.other_files import UnsafeFileError
-from mtl_cli.data.table_limits import check_size
+from mtl_cli.data.table_limits import ITEM_BYTES, check_size
 
-ITEM_BYTES = 8  # of an item of a list: an int64, a float64, or the offset of a text
 FIRST_HEADER_BYTES = 256  # most headers are shorter; more bytes are read if needed
 MAX_HEADER_BYTES = 16 << 20  # Arrow has the same limit
 MAX_DEPTH = 16  # of nested structures in a header

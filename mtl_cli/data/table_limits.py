@@ -14,6 +14,7 @@ from mtl_cli.core.other_files import MAX_RATIO, UnsafeFileError
 # cells is large.
 MAX_EXPANDED_BYTES = 1 << 28
 MAX_CELL_BYTES = 256
+ITEM_BYTES = 8  # of an item of a list: an int64, a float64, or the offset of a text
 # A table of more than `MANY_ROWS` rows is refused if it has more than
 # `MAX_ROWS_PER_BYTE` rows for each byte of the file. The rows of such a table hardly
 # differ, but each row takes memory and disk space.
@@ -38,10 +39,15 @@ def check_texts(name: str, column: pa.Array, file_bytes: int) -> None:
     """Refuses texts that would fill the memory if each row had its own copy.
 
     A row of the column holds only a reference to its text: an index in a dictionary, or
-    a view. Thus many rows can refer to one text.
+    a view. Thus many rows can refer to one text, or to one list of a dictionary.
     """
     is_dictionary = pa.types.is_dictionary(column.type)
-    lengths = text_lengths(column.dictionary if is_dictionary else column)
+    values = column.dictionary if is_dictionary else column
+    lengths = text_lengths(values)
+    if is_dictionary and lengths is None and not pa.types.is_primitive(values.type):
+        values.validate(full=True)  # the size of a damaged list may crash the process
+        sizes = [values.slice(i, 1).nbytes for i in range(len(values))]
+        lengths = pa.array(sizes, pa.int64())
     if lengths is None or (pc.max(lengths).as_py() or 0) <= MAX_CELL_BYTES:
         return  # no text exceeds the limit, so their mean does not exceed it either
     if is_dictionary:

@@ -99,10 +99,28 @@ def compressed_items_of_a_list() -> pa.Array:
     return pa.ListArray.from_arrays(starts, pa.array(items))
 
 
+def dictionary_of_lists() -> pa.Array:
+    indices = pa.array([0] * ROWS, pa.int32())
+    return pa.DictionaryArray.from_arrays(indices, pa.array([[0] * 20_000]))
+
+
+def dictionary_of_fixed_texts() -> pa.Array:
+    indices = pa.array([0] * ROWS, pa.int32())
+    text = pa.array([b"x" * 20_000], pa.binary(20_000))
+    return pa.DictionaryArray.from_arrays(indices, text)
+
+
+def lists_of_single_bits() -> pa.Array:
+    return pa.array([[True] * 1000] * ROWS)
+
+
 @pytest.mark.parametrize(
     "column",
     [
         words_of_a_dictionary,
+        dictionary_of_lists,
+        dictionary_of_fixed_texts,
+        lists_of_single_bits,
         large_words_of_a_dictionary,
         fixed_lists_of_words_of_a_dictionary,
         lists_of_words_of_a_dictionary,
