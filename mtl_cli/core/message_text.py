@@ -8,6 +8,9 @@ from mtl_cli.core.secrets import mask_secrets
 SHOWN_CHARACTERS = 60  # the longest text of a value in a message
 LONGEST_LINE = 1500  # characters
 MAX_ITEMS = 8  # the most items of a list in a message
+# The longest name to compare with others, in characters. Comparing two names of a
+# million characters takes minutes.
+LONGEST_COMPARED = 200
 
 
 def shown(value: object) -> str:
@@ -68,8 +71,11 @@ def suggest(wrong: str, names: list[str], cutoff: float = 0.6) -> str:
     """
     from difflib import get_close_matches
 
+    if len(wrong) > LONGEST_COMPARED:
+        return ""
     # The dict keeps the first of several names that differ only in case.
-    by_lower = {name.lower(): name for name in reversed(names)}
+    short_names = [name for name in names if len(name) <= LONGEST_COMPARED]
+    by_lower = {name.lower(): name for name in reversed(short_names)}
     similar = get_close_matches(wrong.lower(), by_lower, n=1, cutoff=cutoff)
     return f"; did you mean {readable_name(by_lower[similar[0]])}?" if similar else ""
 

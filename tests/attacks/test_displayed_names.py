@@ -10,6 +10,7 @@ from helpers.planted_data import config, parquet, run_in, values
 from helpers.run_pages import run_page
 
 from mtl_cli.comparison import table
+from mtl_cli.core.message_text import suggest
 from mtl_cli.pages.render import escape_markdown
 from mtl_cli.runs.console import Console
 from mtl_cli.runs.text_tables import score_tables
@@ -110,3 +111,9 @@ def test_warning_is_one_line_without_escape_codes_and_secrets():
 )
 def test_name_of_a_run_is_no_link_in_the_table_of_a_comparison(name, expected):
     assert table.escaped(name) == expected
+
+
+def test_long_names_are_not_compared_for_minutes() -> None:
+    long_name = "".join(map(chr, range(0x4E00, 0x9E00)))
+    assert suggest(long_name, [long_name[:-1]]) == suggest(long_name, ["city"]) == ""
+    assert suggest("cty", [long_name, "city"]) == "; did you mean city?"
