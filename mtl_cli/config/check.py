@@ -36,6 +36,8 @@ def check(composed: DictConfig) -> Config:
         config = Config.model_validate(values)
         values = saved_values(config)
         Config.read_saved(values)
+        config.tracker.check_installed()
+        config.tracker.check_secrets()
     except ValidationError as error:
         raise ConfigError(explain(error, values)) from None
     except MtlError:
@@ -50,8 +52,6 @@ def check(composed: DictConfig) -> Config:
             "ensemble: an ensemble is not trained; train single runs with "
             "-m seed=1,2,3, and average the runs with mtl-compare SWEEP --ensemble"
         )
-    config.tracker.check_installed()
-    config.tracker.check_secrets()
     return config
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mtl_cli.core.errors import ConfigError, MtlError, first_line
+from mtl_cli.core.plugin_code import plugin_line
 from mtl_cli.metrics.score_dict import Scores
 from mtl_cli.runs.outcome import failure_message
 from mtl_cli.runs.tracker_events import Event, send
@@ -169,7 +170,8 @@ class TrackedRun:
             # Errors of the network are clear without their class. Others are not: the
             # text of a `KeyError` is only the key.
             is_clear = isinstance(error, OSError)
-            self.reason = first_line(error) if is_clear else failure_message(error)
+            message = first_line(error) if is_clear else failure_message(error)
+            self.reason = f"{message}{plugin_line(error)}"
         self.has_refused |= not self.is_away
         if event.must_succeed:
             self.start_error = error

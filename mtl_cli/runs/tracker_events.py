@@ -44,7 +44,7 @@ def send(tracker: Tracker, folder: Path, event: Event) -> BaseException | None:
             record = json.dumps(epochs | {tracker.destination: event.epoch})
         tracker.set_event_time(event.time)
         event.call()
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # asyncio's `CancelledError` is no `Exception`
         return error
     if record:
         # If the folder cannot be written, the run itself reports that.
@@ -64,7 +64,7 @@ def was_sent(tracker: Tracker, folder: Path, event: Event) -> bool:
     try:
         return event.epoch <= int(epochs_by_destination(folder)[tracker.destination])
     # A damaged record raises many errors, and the `destination` of a plugin raises any.
-    except (Exception, SystemExit):
+    except BaseException:
         return False
 
 

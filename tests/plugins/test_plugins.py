@@ -544,6 +544,22 @@ def test_plugin_that_causes_an_error_is_named(
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize("method", ["start(self, run, values)", "check_secrets(self)"])
+def test_method_of_a_tracker_that_raises_an_error_is_named(
+    start: Path, method: str
+) -> None:
+    failing = f"def {method}:\n        1 / 0"
+    text = TRACKER.replace("def start(self, run, values):", failing)
+    write(start / "mine", {"trackers/lines.py": text})
+    code, _, error, _ = refused(
+        start, "--plugins", "mine", "dataset=small", "tracker=lines"
+    )
+    assert code == 2
+    name = method.partition("(")[0]
+    assert f"; see Lines.{name} in mine/trackers/lines.py, line 12" in error
+    assert error.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("code", "exit_code", "problem"),
     [

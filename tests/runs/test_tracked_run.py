@@ -4,6 +4,7 @@ import json
 import signal
 import threading
 import time
+from asyncio import CancelledError
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,9 @@ def test_tracker_hears_of_a_failed_run(tmp_path: Path) -> None:
     assert tracker._calls == ["start", "failed"]
 
 
-@pytest.mark.parametrize("error", [ConnectionError, KeyError, SystemExit])
+@pytest.mark.parametrize(
+    "error", [ConnectionError, KeyError, SystemExit, CancelledError]
+)
 def test_error_at_the_start_ends_a_new_run(error: Any, tmp_path: Path) -> None:
     tracker = Recorder(name="recorder")
     tracker._error = error("no such host")
