@@ -68,7 +68,7 @@ def encode(
         name: generated_source(table, request)
         for name, table in dataset.generate().items()
     }
-    if not sources:  # the data set is read from files
+    if not dataset.is_generated:  # the data set is read from files
         for name, location in dataset.locations.items():
             # The rows of text files are copied to this file, see `open_text`.
             spill = folder / f"{name}.spilled"

@@ -544,6 +544,29 @@ def test_plugin_that_causes_an_error_is_named(
     assert error.count("\n") == 1
 
 
+def test_generator_without_rows_is_named(start: Path) -> None:
+    code = """
+from mtl_cli.data.dataset import Dataset
+class Rows(Dataset):
+    generator: str
+    def generate(self):
+        return {}
+"""
+    keys = """
+name: rows
+generator: rows
+train: generated
+features: {x: {kind: dense}}
+tasks: {y: {label: y, kind: binary}}
+"""
+    files = {"generators/rows.py": code, "conf/dataset/rows.yaml": keys}
+    write(start / "mine", files)
+    settings = ["dataset=rows", "check_only=true"]
+    _, _, error, _ = refused(start, "--plugins", "mine", *settings)
+    assert "a plugin may be wrong: mine/generators/rows.py" in error
+    assert error.count("\n") == 1
+
+
 @pytest.mark.parametrize("method", ["start(self, run, values)", "check_secrets(self)"])
 def test_method_of_a_tracker_that_raises_an_error_is_named(
     start: Path, method: str
