@@ -120,26 +120,45 @@ def longest_texts(
     """
     longest = dict.fromkeys(texts, 0)
     file = parquet_file(stream, metadata, list(texts), PROBE_BYTES)
-    for i in range(metadata.num_row_groups):
-        unseen = dict(texts)
-        for num_rows, num_batches in ((1, 1), (PROBE_ROWS, None)):
-            if not unseen:
-                break
-            columns = list(dict.fromkeys(leaf.column for leaf in unseen.values()))
-            batches = file.iter_batches(num_rows, row_groups=[i], columns=columns)
-            for batch in islice(batches, num_batches):
-                for path, leaf in list(unseen.items()):
-                    column = batch.column(leaf.column)
-                    values = leaf_arrays(column)[leaf.index_in_column]
-                    # A damaged file may hold plain texts in place of a dictionary.
-                    if pa.types.is_dictionary(values.type):
-                        values = values.dictionary
-                    longest[path] = max(longest[path], longest_text_bytes(values))
-                    if len(values) or not pa.types.is_nested(column.type):
-                        del unseen[path]
-                if not unseen:
-                    break
+
+    def batches(
+        group: int, max_rows: int, leaves: dict[str, TextLeaf]
+    ) -> Iterator[pa.RecordBatch]:
+        columns = list(dict.fromkeys(leaf.column for leaf in leaves.values()))
+        yield from file.iter_batches(max_rows, row_groups=[group], columns=columns)
+
+    for i in range(metadata.num_row_groups if texts else 0):
+        unseen = add_longest(longest, islice(batches(i, 1, texts), 1), texts)
+        if unseen:
+            add_longest(longest, batches(i, PROBE_ROWS, unseen), unseen)
     return longest
+
+
+def add_longest(
+    longest: dict[str, int],
+    batches: Iterator[pa.RecordBatch],
+    texts: dict[str, TextLeaf],
+) -> dict[str, TextLeaf]:
+    """Adds the texts of some leaves in one row group to the result of `longest_texts`.
+
+    Reads batches until each leaf has had a value.
+
+    Returns: the leaves of lists that are empty in all batches.
+    """
+    unseen = dict(texts)
+    for batch in batches:
+        for path, leaf in list(unseen.items()):
+            column = batch.column(leaf.column)
+            values = leaf_arrays(column)[leaf.index_in_column]
+            # A damaged file may hold plain texts in place of a dictionary.
+            if pa.types.is_dictionary(values.type):
+                values = values.dictionary
+            longest[path] = max(longest[path], longest_text_bytes(values))
+            if len(values) or not pa.types.is_nested(column.type):
+                del unseen[path]
+        if not unseen:
+            break
+    return unseen
 
 
 def text_leaves(

@@ -166,8 +166,10 @@ class Terminal:
 
     def __init__(self, folder: Path, arguments: list[str], environment: Any) -> None:
         self.reader_side, command_side = os.openpty()
+        # `nohup pytest` ignores SIGHUP, and so would the command.
         program = (
-            "import os, sys; os.login_tty(0); os.execv(sys.executable, "
+            "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); "
+            "os.login_tty(0); os.execv(sys.executable, "
             "[sys.executable, '-m', 'mtl_cli.cli.train', *sys.argv[1:]])"
         )
         self.process = subprocess.Popen(
