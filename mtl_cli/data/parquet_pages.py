@@ -75,12 +75,12 @@ def check_text_leaf(
 
 
 class PageHeader(NamedTuple):
-    """What the header of a page tells.
+    """The sizes and the encodings of a page, read from its header.
 
     Attributes:
         uncompressed_bytes: the size after decompression.
         stored_bytes: the size in the file, including the header.
-        encodings: how values are encoded; a forged header may name two encodings.
+        encodings: Parquet's numbers of the encodings; a forged header may name two.
     """
 
     uncompressed_bytes: int
