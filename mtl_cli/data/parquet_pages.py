@@ -161,8 +161,8 @@ class HeaderReader:
     def read_struct(self, path: tuple[int, ...] = ()) -> dict[tuple[int, ...], int]:
         """Reads a structure, and returns the values of its fields of type I32.
 
-        `path` has the numbers of the fields that hold the structure. The keys of the
-        result begin with it.
+        `path` has the numbers of the fields that hold the structure, and 0 for a list.
+        The keys of the result begin with it.
         """
         if len(path) > MAX_DEPTH:
             raise UnsafeFileError(DAMAGED_PAGE)
@@ -178,10 +178,10 @@ class HeaderReader:
             elif kind == STRUCT:
                 values |= self.read_struct((*path, number))
             elif kind not in (TRUE, FALSE):  # the type of a boolean is its value
-                self.skip(kind, len(path))
+                self.skip(kind, path)
         return values
 
-    def skip(self, kind: int, depth: int) -> None:
+    def skip(self, kind: int, path: tuple[int, ...]) -> None:
         if kind in (TRUE, FALSE, BYTE):
             self.move(1)
         elif kind in (I16, I32, I64):
@@ -190,13 +190,13 @@ class HeaderReader:
             self.move(8)
         elif kind == BINARY:
             self.move(self.read_integer())
-        elif kind in (LIST, SET) and depth < MAX_DEPTH:
+        elif kind in (LIST, SET) and len(path) < MAX_DEPTH:
             head = self.read_byte()
             count = head >> 4 if head >> 4 < 15 else self.read_integer()
             for _ in range(count):
-                self.skip(head & 15, depth + 1)
+                self.skip(head & 15, (*path, 0))
         elif kind == STRUCT:
-            self.read_struct((0,) * (depth + 1))
+            self.read_struct((*path, 0))
         else:  # no header of a page holds a map
             raise UnsafeFileError(DAMAGED_PAGE)
 
