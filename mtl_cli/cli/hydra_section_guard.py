@@ -46,7 +46,7 @@ PLUGIN_GROUPS = ("hydra/launcher", "hydra/sweeper", "hydra/sweeper/sampler")
 WRITTEN_BY_HYDRA = ("runtime", "overrides", "job.override_dirname", "job.config_name")
 # Keys that need not hold trusted or plain values. Search spaces have their own check.
 SKIPPED_PREFIXES = tuple(f"{key}." for key in (*WRITTEN_BY_HYDRA, *SEARCH_SPACES))
-# Settings that mtl-cli or Hydra adds to most command lines. `trusted_sections` does not
+# Settings that mtl-cli or Hydra adds to most command lines. `trusted_section` does not
 # get these settings, so that its cached result serves all jobs of a process.
 ADDED_SETTINGS = ("hydra.job.name=", "hydra.mode=")
 # A key or group of the configuration that a search space may vary, such as `model.name`
@@ -65,11 +65,11 @@ def check_hydra_section(composed: DictConfig, hydra_settings: list[str]) -> None
     choices = composed.hydra.runtime.choices  # {group: chosen option}
     plugin_choices = [f"{g}={choices[g]}" for g in PLUGIN_GROUPS if g in choices]
     # Each setting once: Hydra refuses to choose the option of a group twice.
-    trusted = trusted_sections(tuple(dict.fromkeys(plugin_choices + typed_settings)))
+    settings = tuple(dict.fromkeys(plugin_choices + typed_settings))
     for key, value in unresolved_section(composed).items():
         if f"hydra.{key}" in added_keys or f"{key}.".startswith(SKIPPED_PREFIXES):
             continue
-        if any(key in section and section[key] == value for section in trusted):
+        if is_trusted(key, value, settings):
             continue
         if not PLAIN_KEYS.fullmatch(key):
             raise file_may_not_set_error(key)
@@ -83,32 +83,43 @@ def check_hydra_section(composed: DictConfig, hydra_settings: list[str]) -> None
         check_search_space(f"hydra.{key}", resolved(composed, f"hydra.{key}"))
 
 
+def is_trusted(key: str, value: object, settings: tuple[str, ...]) -> bool:
+    """Whether a trusted section holds the unresolved `value`.
+
+    With `--config-path` or `--config-name`, the user's file takes the place of
+    mtl-cli's `config.yaml`, and Hydra's defaults remain.
+    """
+    sections = (trusted_section(settings, name) for name in ("config", None))
+    return any(key in section and section[key] == value for section in sections)
+
+
 @cache
-def trusted_sections(settings: tuple[str, ...]) -> list[dict[str, Any]]:
+def trusted_section(
+    settings: tuple[str, ...], config_name: str | None
+) -> dict[str, Any]:
     """Composes Hydra's section without the user's files, so all its values are trusted.
 
-    Returns: two sections, {dotted key: unresolved value}: one with mtl-cli's
-        `config.yaml`, and one without. With `--config-path` or `--config-name`, the
-        user's file takes the place of `config.yaml`, and Hydra's defaults remain.
+    Args:
+        settings: the settings of the command line for Hydra's section.
+        config_name: the primary configuration; None for Hydra's defaults alone.
+
+    Returns: {dotted key: unresolved value}.
     """
+    search_path = create_config_search_path(str(conf_folder()))
+    entries = search_path.get_path()
+    entries[:] = [entry for entry in entries if entry.provider != USER_CONF]
     compose: Any = ConfigLoaderImpl._load_configuration_impl
     compose = getattr(compose, "__wrapped__", compose)  # Hydra's own method
-    sections = []
-    for folder, name in ((str(conf_folder()), "config"), (None, None)):
-        search_path = create_config_search_path(folder)
-        entries = search_path.get_path()
-        entries[:] = [entry for entry in entries if entry.provider != USER_CONF]
-        try:
-            composed = compose(
-                ConfigLoaderImpl(search_path),
-                config_name=name,
-                overrides=list(settings),
-                run_mode=RunMode.RUN,
-            )
-        except Exception as error:
-            raise ConfigError(f"hydra: {first_line(error)}") from None
-        sections.append(unresolved_section(composed))
-    return sections
+    try:
+        composed = compose(
+            ConfigLoaderImpl(search_path),
+            config_name=config_name,
+            overrides=list(settings),
+            run_mode=RunMode.RUN,
+        )
+    except Exception as error:
+        raise ConfigError(f"hydra: {first_line(error)}") from None
+    return unresolved_section(composed)
 
 
 def unresolved_section(composed: DictConfig) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 
 from mtl_cli.cli.folder_guard import FOLDER_KEYS
-from mtl_cli.cli.hydra_section_guard import PLUGIN_GROUPS, trusted_sections
+from mtl_cli.cli.hydra_section_guard import PLUGIN_GROUPS, trusted_section
 from mtl_cli.core.option_classes import option_names
 from mtl_cli.core.paths import conf_folder
 
@@ -621,7 +621,8 @@ def test_trusted_texts_refer_only_to_values_that_no_file_sets_unchecked():
             settings = (f"{group}={option}",)
             if group == "hydra/sweeper/sampler":
                 settings = ("hydra/sweeper=optuna", *settings)
-            for section in trusted_sections(settings):
+            for config_name in ("config", None):
+                section = trusted_section(settings, config_name)
                 for key, value in section.items():
                     if f"hydra.{key}" not in FOLDER_KEYS:
                         references.update(re.findall(r"\$\{([^{}]*)", str(value)))
