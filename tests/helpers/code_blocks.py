@@ -104,7 +104,8 @@ def make_small_configs(folder: Path) -> None:
         target = folder / "conf" / "dataset" / source.name
         target.write_text(yaml.safe_dump(keys, sort_keys=False), "utf-8")
     trainer = (ROOT / "conf" / "trainer" / "default.yaml").read_text("utf-8")
-    one_epoch = trainer.replace("epochs: 20", "epochs: 1")
+    one_epoch = re.sub("^epochs: auto", "epochs: 1", trainer, count=1)
+    assert one_epoch != trainer
     (folder / "conf" / "trainer" / "default.yaml").write_text(one_epoch, "utf-8")
 
 
