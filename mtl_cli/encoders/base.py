@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -56,9 +56,9 @@ class Encoder(Options):
             `features.base.Embedded`. A feature's own `embedding_dim` takes precedence.
         embedding_stddev: standard deviation of the normal distribution of the initial
             embeddings.
-        l2_embedding: strength of the L2 penalty on embeddings. In tables that
-            `optimizer.lazy` selects, only the rows that the batch reads have it, so the
-            penalty is weaker there, above all for rare values.
+        l2_embedding: strength of the L2 penalty on embeddings. `auto` is 50 / (number
+            of training rows); with `start_from.run` or trained `pretrained` vectors it
+            is 0, because then vectors do not start near 0.
         deep_units: widths of the network `deep`; if empty, deep(x) = x.
         domain_features: features that tell the domain of a row, such as the page or
             the tab. A gate that reads these features scales x. Empty for no gate.
@@ -68,7 +68,7 @@ class Encoder(Options):
     name: str
     embedding_dim: Dimension
     embedding_stddev: Positive
-    l2_embedding: NotNegative
+    l2_embedding: Literal["auto"] | NotNegative
     deep_units: Units
     domain_features: list[str] = Field(default_factory=list)
     domain_gate_units: NonEmptyUnits = Field(default_factory=lambda: [64])
@@ -150,7 +150,9 @@ class Encoder(Options):
     ) -> Tensor:
         from mtl_cli.layers.lookup import look_up
 
-        options |= {"stddev": self.embedding_stddev, "l2": self.l2_embedding}
+        # A network that will not be trained needs no number in place of `auto`.
+        l2 = 0.0 if self.l2_embedding == "auto" else self.l2_embedding
+        options |= {"stddev": self.embedding_stddev, "l2": l2}
         return look_up(inputs, layout, group, **options)
 
     def _first_order(self, inputs: dict[str, Tensor], layout: Layout) -> Tensor:

@@ -20,6 +20,11 @@ if TYPE_CHECKING:  # these modules import TensorFlow
 
 # More parameters per training row than this cause a warning.
 MAX_PARAMETERS_PER_ROW = 1000
+# With `encoder.l2_embedding=auto`, the square of each entry of an embedding table
+# counts like the loss of this number of rows: as much as a normal prior with the
+# standard deviation .1 would. This hardly changes the vectors of frequent ids, and
+# keeps those of rare ids near 0.
+PENALTY_ROWS = 50
 
 
 class RunInputs(NamedTuple):
@@ -70,8 +75,15 @@ def connect_and_build(
     replicas = connect(config.trainer.strategy, folder.path, environment, console.warn)
     if replicas is None:
         return None
-    network = build(config, inputs.data.features.layout, inputs.data.label_statistics)
+    l2_embedding = penalty_on_embeddings(inputs)
+    encoder = config.encoder.model_copy(update={"l2_embedding": l2_embedding})
+    network = build(
+        config.model_copy(update={"encoder": encoder}),
+        inputs.data.features.layout,
+        inputs.data.label_statistics,
+    )
     environment |= {
+        "l2_embedding": l2_embedding,
         "processes": replicas.size,
         "parameters": network.logits.count_params(),
         "length": length._asdict(),
@@ -80,6 +92,19 @@ def connect_and_build(
         warn_of_changes(inputs.checkpoint, environment, console)
     folder.write_json("environment.json", environment)
     return replicas, network, environment
+
+
+def penalty_on_embeddings(inputs: RunInputs) -> float:
+    """Returns `encoder.l2_embedding`, with a number in place of `auto`."""
+    l2_embedding = inputs.config.encoder.l2_embedding
+    if l2_embedding != "auto":
+        return l2_embedding
+    tables = inputs.data.features.layout.tables
+    trains_pretrained = any(not tables[name].frozen for name in inputs.vectors)
+    if inputs.earlier is not None or trains_pretrained:
+        return 0.0
+    # The loss is a mean over rows.
+    return PENALTY_ROWS / inputs.num_training_rows
 
 
 def warn_of_changes(

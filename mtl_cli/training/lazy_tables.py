@@ -6,7 +6,7 @@ compiles the step without the table. `Optimizer.row_change` computes how a row c
 A *slot* is an array that the optimizer keeps for a table, such as one of Adam's
 moments. A slot has one value per entry of the table, or one value per vector: a row
 holds several vectors if the layer has several sets. A *packed row* is a row of the
-table side by side with its values in all slots.
+table side by side with its values in all slots, and with the last step that read it.
 """
 
 from collections.abc import Sequence
@@ -54,6 +54,8 @@ class LazyTable:
 
     Attributes:
         packed: the packed rows, and a last row that is padding.
+        slots_end: the end of the slots in a packed row; the number of the last step
+            follows.
     """
 
     def __init__(self, layer: FusedEmbedding, optimizer: Optimizer) -> None:
@@ -67,7 +69,9 @@ class LazyTable:
         # The initial values of all slots of one row, side by side.
         start = np.repeat([slot.start for slot in slots], self.slot_widths)
         initial_slots = tf.tile(start.astype("float32")[None], (self.num_rows, 1))
-        packed = tf.concat([layer.table.value, initial_slots], axis=1)
+        self.slots_end = self.width + sum(self.slot_widths)
+        last_steps = tf.fill((self.num_rows, 1), -1.0)  # steps count from 0
+        packed = tf.concat([layer.table.value, initial_slots, last_steps], axis=1)
         self.packed = tf.Variable(tf.pad(packed, [[0, 1], [0, 0]]))
 
     def rows_of_batch(self, ids: Tensor) -> RowsOfBatch:
@@ -95,15 +99,27 @@ class LazyTable:
         """
         return self.layer.arrange(gather_rows(rows, positions))
 
-    def add_l2_gradient(self, gradient: Tensor, rows: Tensor) -> Tensor:
-        return gradient + 2 * self.layer.l2 * rows if self.layer.l2 else gradient
+    def add_l2_gradient(
+        self, gradient: Tensor, packed_rows: Tensor, step: Tensor
+    ) -> Tensor:
+        """Adds the gradients of the L2 penalty of all steps since a row was last read.
+
+        So the penalty of a rare id is as strong as in a table whose rows all have the
+        penalty at each step.
+        """
+        if not self.layer.l2:
+            return gradient
+        num_steps = tf.cast(step, tf.float32) - packed_rows[:, self.slots_end :]
+        rows = self.without_slots(packed_rows)
+        return gradient + 2 * self.layer.l2 * num_steps * rows
 
     def rows_after_step(
         self, packed_rows: Tensor, gradient: Tensor, step: Tensor, rate: Tensor
     ) -> Tensor:
         """Returns packed rows after a step; see `Optimizer.row_change`."""
         widths = [self.width, *self.slot_widths]
-        arrays = [gradient, *tf.split(packed_rows, widths, axis=1)]
+        rows_and_slots = packed_rows[:, : self.slots_end]
+        arrays = [gradient, *tf.split(rows_and_slots, widths, axis=1)]
         # The sets share nothing, so each vector is updated as a row of its own.
         num_sets = self.layer.num_sets
         gradient, rows, *slots = [
@@ -113,21 +129,30 @@ class LazyTable:
         source = f"optimizer={self.optimizer.name}: `row_change`"
         check_shape(source, change, ("rows", self.layer.embedding_dim))
         after = zip([rows + change, *slots], widths, strict=True)
-        return tf.concat([tf.reshape(x, (-1, width)) for x, width in after], axis=1)
+        last_steps = tf.fill((packed_rows.shape[0], 1), tf.cast(step, tf.float32))
+        return tf.concat(
+            [*(tf.reshape(x, (-1, width)) for x, width in after), last_steps], axis=1
+        )
 
     def slots(self) -> list[npt.NDArray[np.float32]]:
         """Returns a copy of each slot, in all rows: (rows, width) or (rows, sets)."""
         if not self.slot_widths:
             return []
-        slots = self.packed[: self.num_rows, self.width :].numpy()
+        slots = self.packed[: self.num_rows, self.width : self.slots_end].numpy()
         return np.split(slots, np.cumsum(self.slot_widths)[:-1], axis=1)
 
     def set_slots(self, slots: Sequence[npt.NDArray[np.float32]]) -> None:
         """Sets the slots of all rows to arrays of the shapes that `slots` returns."""
         if slots:
             packed = self.packed.numpy()
-            packed[: self.num_rows, self.width :] = np.concatenate(slots, axis=1)
+            columns = slice(self.width, self.slots_end)
+            packed[: self.num_rows, columns] = np.concatenate(slots, axis=1)
             self.packed.assign(packed)
+
+    def begin_after(self, step: int) -> None:
+        """Sets the last step of all rows, for a run whose first step is `step`."""
+        last_steps = tf.fill((self.num_rows + 1, 1), float(step - 1))
+        self.packed[:, self.slots_end :].assign(last_steps)
 
     def copy_to_layer(self) -> None:
         self.layer.table.assign(self.packed[: self.num_rows, : self.width])

@@ -80,6 +80,8 @@ def restore(network: Network, steps: Steps, earlier: EarlierOptimizer) -> None:
     such as the vectors of new ids, keep their initial slots.
     """
     steps.optimizer.iterations.assign(earlier.step)
+    for lazy_table in steps.tables:
+        lazy_table.begin_after(earlier.step)
     if earlier.path is None:
         return
     copies_by_weight = group_by_weight(earlier.copies)

@@ -15,7 +15,12 @@ def test_penalty_adds_its_derivative_to_the_gradient(l2: float) -> None:
     values = tf.Variable([[1.0, -2.0], [0.5, 3.0]])
     with tf.GradientTape() as tape:
         penalty = l2 * tf.reduce_sum(values**2)
-    table: Any = SimpleNamespace(layer=SimpleNamespace(l2=l2))
-    found = LazyTable.add_l2_gradient(table, tf.ones((2, 2)), values)
-    expected = 1 + tape.gradient(penalty, values).numpy()
+    table: Any = SimpleNamespace(
+        layer=SimpleNamespace(l2=l2), slots_end=2, without_slots=lambda x: x[:, :2]
+    )
+    # The last column is the last step that read the row: none, and step 2.
+    packed = tf.concat([values, [[-1.0], [2.0]]], axis=1)
+    found = LazyTable.add_l2_gradient(table, tf.ones((2, 2)), packed, np.int64(3))
+    num_steps = np.array([[4], [1]])  # steps count from 0
+    expected = 1 + num_steps * tape.gradient(penalty, values).numpy()
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)

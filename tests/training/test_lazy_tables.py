@@ -185,8 +185,10 @@ def test_rows_that_no_batch_touches_stay(settings, slot_widths, slot_start):
     chosen = config(*DATA, *settings)
     network = build(chosen, spec_of(chosen))
     (table,) = make_lazy_tables(network.logits, chosen.optimizer)
-    assert table.packed.shape == (17, 4 + slot_widths)
-    assert (table.packed[:16, 4:].numpy() == slot_start).all()
+    slots_end = 4 + slot_widths
+    assert table.packed.shape == (17, slots_end + 1)
+    assert (table.packed[:16, 4:slots_end].numpy() == slot_start).all()
+    assert (table.packed[:16, slots_end].numpy() == -1).all()  # no step yet
     before = table.layer.table.numpy()
     rows, places = table.rows_of_batch(tf.constant([[0, 0], [0, 1]]))
     # The second column's table begins below the first's, at row 10.
@@ -199,15 +201,31 @@ def test_rows_that_no_batch_touches_stay(settings, slot_widths, slot_start):
         total = tf.reduce_sum(table.layer_output(values, places))
     gradient = tape.gradient(total, values)
     assert gradient.numpy()[:, 0].tolist() == [2, 1, 1, 0]  # row 0 occurs twice
-    after = table.rows_after_step(packed, gradient, np.int64(0), np.float32(0.1))
-    assert (after[3].numpy() == packed[3].numpy()).all()
+    after = table.rows_after_step(packed, gradient, np.int64(7), np.float32(0.1))
+    assert (after[3, :slots_end].numpy() == packed[3, :slots_end].numpy()).all()
     table.write(rows, after)
     assert (table.layer.table.numpy() == before).all()
     table.copy_to_layer()
     moved = (table.layer.table.numpy() != before).any(axis=1)
     assert np.flatnonzero(moved).tolist() == [0, 10, 11]
-    slots_moved = (table.packed[:16, 4:].numpy() != slot_start).any(axis=1)
+    slots_moved = (table.packed[:16, 4:slots_end].numpy() != slot_start).any(axis=1)
     assert np.flatnonzero(slots_moved).tolist() == [0, 10, 11]
+    assert np.flatnonzero(table.packed[:16, slots_end] == 7).tolist() == [0, 10, 11]
+
+
+def test_steps_since_a_row_was_read_count_from_the_first_step_of_a_run():
+    chosen = config(*DATA, "optimizer.lazy=true", "encoder.l2_embedding=0.5")
+    network = build(chosen, spec_of(chosen))
+    (table,) = make_lazy_tables(network.logits, chosen.optimizer)
+    table.begin_after(3)
+    packed = table.read([0, 10])
+    rows = table.without_slots(packed)
+    for step, num_steps in ((3, 1), (7, 5)):
+        penalties = table.add_l2_gradient(tf.zeros((2, 4)), packed, np.int64(step))
+        np.testing.assert_allclose(penalties, num_steps * rows, rtol=1e-6)
+    after = table.rows_after_step(packed, rows, np.int64(7), np.float32(0.1))
+    penalties = table.add_l2_gradient(tf.zeros((2, 4)), after, np.int64(9))
+    np.testing.assert_allclose(penalties, 2 * table.without_slots(after), rtol=1e-6)
 
 
 def spec_of(chosen):

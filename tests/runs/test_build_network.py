@@ -1,0 +1,62 @@
+"""What a run sets before its network is built: the penalty on embeddings."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from helpers.planted_data import config, parquet, planted, run_in, values
+
+from mtl_cli.core.other_files import read_json_object
+from mtl_cli.runs import saved_model
+from mtl_cli.runs.build_network import penalty_on_embeddings
+
+FEATURES = {"user": {"kind": "sparse"}, "price": {"kind": "dense"}}
+TASKS = {"click": {"label": "click", "kind": "binary"}}
+
+
+def penalty(
+    setting: str = "auto", is_frozen: bool | None = None, earlier: object = None
+) -> float:
+    """The penalty of a run on 1,000 rows; `is_frozen` is that of pretrained vectors."""
+    tables = {"item": SimpleNamespace(frozen=is_frozen)}
+    features = SimpleNamespace(layout=SimpleNamespace(tables=tables))
+    inputs: Any = SimpleNamespace(
+        config=config(
+            values("train.csv", FEATURES, TASKS), f"encoder.l2_embedding={setting}"
+        ),
+        data=SimpleNamespace(features=features),
+        vectors={} if is_frozen is None else {"item": object()},
+        earlier=earlier,
+        num_training_rows=1000,
+    )
+    return penalty_on_embeddings(inputs)
+
+
+def test_penalty_on_embeddings_counts_like_fifty_rows():
+    assert penalty() == 50 / 1000
+
+
+@pytest.mark.parametrize("changes", [{"earlier": object()}, {"is_frozen": False}])
+def test_vectors_that_do_not_start_near_0_have_no_automatic_penalty(changes):
+    assert penalty(**changes) == 0
+    assert penalty("0.25", **changes) == 0.25
+
+
+def test_frozen_vectors_do_not_change_the_penalty_of_the_others():
+    assert penalty(is_frozen=True) == 50 / 1000
+
+
+def test_chosen_penalty_is_recorded_and_keeps_vectors_small(tmp_path: Path):
+    data = values(parquet(tmp_path, planted(300)), FEATURES, TASKS)
+    squares = []
+    for setting, expected in (("auto", 50 / 300), ("0", 0)):
+        folder = tmp_path / setting
+        options = ["trainer.epochs=3", f"encoder.l2_embedding={setting}"]
+        run_in(folder, config(data, *options), eager=True)
+        environment = read_json_object(folder / "environment.json")
+        assert environment["l2_embedding"] == pytest.approx(expected)
+        network = saved_model.load(folder).network
+        table = network.logits.get_layer("embedding").table.numpy()
+        squares.append((table**2).sum())
+    assert squares[0] < 0.9 * squares[1]
