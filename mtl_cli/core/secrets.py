@@ -20,8 +20,9 @@ URL_USER = re.compile(
     (
         [^/\s?#]+
     |   # A password may also contain `/`, `?` and `#`. But the text before `@` in
-        # `https://host:8080/a@b` is no password: digits and then `/` are a port.
-        [^/:@\s?#]+ : (?!\d+[/?#]) [^@\s"'<>]*
+        # `https://host:8080/a@b` is no password: digits and then `/` are a port. The
+        # limit keeps the time for a text with many `://` and no `@` short.
+        [^/:@\s?#]+ : (?!\d+[/?#]) [^@\s"'<>]{0,2000}+
     )
     (?=@)
     """,
@@ -29,8 +30,8 @@ URL_USER = re.compile(
 )
 # The parameters of a URL whose names suggest a secret.
 URL_PARAMETER = re.compile(
-    r"(?<=[?&])([\w.-]*(?:key|token|secret|passw|credential|signature)[\w.-]*|sig)"
-    r"=[^&\s#]+",
+    r"(?<=[?&])(?=[\w.-]*(?:key|token|secret|passw|credential|signature)|sig=)"
+    r"([\w.-]++)=[^&\s#]+",
     re.IGNORECASE,
 )
 HIDDEN = "***"
