@@ -17,7 +17,7 @@ from flatbuffers.number_types import Int64Flags
 from flatbuffers.table import Table
 
 from mtl_cli.columns.arrow_types import is_list
-from mtl_cli.core.other_files import UnsafeFileError
+from mtl_cli.core.other_files import MAX_RATIO, UnsafeFileError
 from mtl_cli.data.columnar_file import ColumnarFile
 from mtl_cli.data.table_limits import ITEM_BYTES, check_rows, check_size, check_texts
 
@@ -36,6 +36,9 @@ BUFFER = "<i8,<i8"  # a part of a column: offset in the body, number of bytes
 FOOTER_END = 10  # bytes after the footer: its length (4), and the word ARROW1 (6)
 # A compressed buffer begins with its length after decompression, in this many bytes.
 LENGTH_BYTES = 8
+# Arrow expands all columns of a batch, also those that nobody requests. So short cells
+# are limited too: a batch over this limit may expand to `MAX_RATIO` times the file.
+MAX_BATCH_BYTES = 1 << 30
 # A batch, and so a stream of batches, begins with this mark. A file begins with ARROW1.
 STREAM_START = b"\xff\xff\xff\xff"
 
@@ -192,6 +195,12 @@ def check_batch(
         expanded_bytes += buffer_bytes
     # Each part of a nested column, such as the items of lists, counts as a column.
     lengths = [max(length, 0) for length, _ in structs(description, BATCH_NODES, NODE)]
+    if expanded_bytes > max(MAX_BATCH_BYTES, MAX_RATIO * file_bytes):
+        raise UnsafeFileError(
+            f"has {file_bytes:,} bytes, but a batch of {num_rows:,} rows expands to "
+            f"{expanded_bytes:,} bytes; write batches of fewer rows, such as by "
+            "pandas.DataFrame.to_feather"
+        )
     # Items of lists may take less in the file, such as a bit, than when they are read.
     expanded_bytes = max(expanded_bytes, ITEM_BYTES * sum(lengths))
     check_size("a batch", expanded_bytes, num_rows * len(lengths), file_bytes)

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.other_files import UnsafeFileError
-from mtl_cli.data import parquet_file, parquet_pages, table_limits
+from mtl_cli.data import feather_file, parquet_file, parquet_pages, table_limits
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.dataset import Dataset
@@ -148,6 +148,14 @@ def test_honest_feather_file_is_read_within_the_same_limits(
     words = pa.array([f"word {i}" for i in range(5000)])
     table = read(feather(tmp_path, words, compression))
     assert table["city"].combine_chunks().equals(words)
+
+
+def test_feather_batch_of_short_cells_that_expands_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(feather_file, "MAX_BATCH_BYTES", 1 << 20)
+    zeros = pa.array(np.zeros(1 << 18))  # 2 MiB
+    assert read(feather(tmp_path, zeros, None)).num_rows == len(zeros)
+    with pytest.raises(DataError, match="a batch of 262,144 rows expands to 2,097,152"):
+        read(feather(tmp_path, zeros))
 
 
 @pytest.mark.parametrize(
