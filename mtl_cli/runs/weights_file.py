@@ -12,6 +12,7 @@ WEIGHTS = "model/model.weights.h5"  # below the run folder
 # Limits for a file of weights. The file of any network stays far below them.
 MAX_ENTRIES = 100_000  # the number of groups and arrays
 MAX_DEPTH = 32  # the number of nested groups
+MAX_NAME_BYTES = 2000  # of the name of a group or an array
 
 
 class WeightsInMemory(io.BytesIO):
@@ -50,10 +51,22 @@ def arrays_in(group: Any, counter: Iterator[int]) -> Iterator[Any]:
     """
     import h5py
 
+    refused = []
+
+    def check_name(name: bytes) -> bool | None:
+        if next(counter) > MAX_ENTRIES or len(name) > MAX_NAME_BYTES:
+            refused.append(name)
+        return bool(refused) or None  # True ends the iteration
+
+    # A group may hold its names compressed, and `for key in group` expands them all. In
+    # the native order, HDF5 reads one name after the other.
+    group.id.links.iterate(check_name, order=h5py.h5.ITER_NATIVE)
+    if refused:
+        raise UnsafeFileError(f"{WEIGHTS} has too many groups, or too long names")
     for key in group:
         name = f"{group.name.rstrip('/')}/{key}"
-        if next(counter) > MAX_ENTRIES or name.count("/") > MAX_DEPTH:
-            raise UnsafeFileError(f"{WEIGHTS} has too many groups")
+        if name.count("/") > MAX_DEPTH:
+            raise UnsafeFileError(f"{WEIGHTS} has too many nested groups")
         if not isinstance(group.get(key, getlink=True), h5py.HardLink):
             raise UnsafeFileError(f"{WEIGHTS}: '{name}' is a link")
         entry = group[key]

@@ -198,6 +198,11 @@ def link_inside(file, place):
     file[place] = h5py.SoftLink("/elsewhere")
 
 
+def long_name(file, place):
+    """A name that a group could hold compressed, as it could hold 100,000 of them."""
+    file.create_group("g" * 60_000)
+
+
 def learnt(**changes):
     """What was learnt, with other values of the feature `city`."""
     return lambda content: json.dumps(
@@ -242,11 +247,13 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("change", [wide_cells, link_inside, link_out, store_out])
+@pytest.mark.parametrize(
+    "change", [wide_cells, link_inside, link_out, store_out, long_name]
+)
 def test_weights_are_checked_before_they_are_read(change, model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("weights.h5").write_bytes(hdf5(change)(model[WEIGHTS]))
-    with pytest.raises(UnsafeFileError, match=r"holds|link|another file"):
+    with pytest.raises(UnsafeFileError, match=r"holds|link|another file|long names"):
         array_sizes(Path("weights.h5"))
 
 
