@@ -113,7 +113,14 @@ def open_with_fsspec(url: str, protocol: str) -> tuple[pa.fs.FileSystem, str]:
         timeout = ClientTimeout(
             total=None, sock_connect=HTTP_SECONDS, sock_read=HTTP_SECONDS
         )
-        options = {"client_kwargs": {"timeout": timeout}}
+        options = {
+            "client_kwargs": {
+                "timeout": timeout,
+                # A server could fill the memory by a short answer that it compresses.
+                "headers": {"Accept-Encoding": "identity"},
+                "auto_decompress": False,
+            }
+        }
     system, path = url_to_fs(url, **options)
     # A folder that was listed earlier may hold other versions of its files now.
     system.invalidate_cache()

@@ -1,5 +1,6 @@
 """URLs of tables: which are refused, and what is said of a server out of reach."""
 
+import gzip
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -224,3 +225,27 @@ def test_http_gives_up_on_a_server_that_does_not_answer() -> None:
     timeout = system.handler.fs.client_kwargs["timeout"]
     # fsspec asks up to five times.
     assert timeout.sock_connect <= 12 and timeout.sock_read <= 12
+
+
+def test_answer_that_a_server_compresses_is_not_expanded() -> None:
+    pytest.importorskip("aiohttp")
+    body = gzip.compress(bytes(1000))
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            assert self.headers["Accept-Encoding"] == "identity"
+            self.send_response(200)
+            self.send_header("Content-Encoding", "gzip")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/rows.csv"
+        system, _ = open_file_system("dataset.train", url)
+        assert system.handler.fs.cat_file(url) == body
+        server.shutdown()
