@@ -34,9 +34,10 @@ END
 """
 
 # A token of SQL: a comment, a text, a name in quotes, a word, or one other character.
+# A `[` without its `]` takes all that follows; otherwise many would take minutes.
 TOKEN = re.compile(
     r"(?P<comment>--[^\n]*|/\*.*?(?:\*/|$))|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\""
-    r"|`(?:[^`]|``)*`|\[[^\]]*\]|\w+|\S",
+    r"|`(?:[^`]|``)*`|\[[^\]]*\]?|\w+|\S",
     re.DOTALL,
 )
 NAME = re.compile(r"[\w\"`\[]")  # the first character of a token that may be a name
