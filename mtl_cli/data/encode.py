@@ -64,10 +64,9 @@ def encode(
     """
     on_rows(0, 0)  # the number of rows is not known yet
     request = request_of_data(dataset, outputs)
-    sources = {
-        name: generated_source(table, request)
-        for name, table in dataset.generate().items()
-    }
+    tables = dataset.generate()
+    check_generated(tables, dataset)
+    sources = {name: generated_source(table, request) for name, table in tables.items()}
     if not dataset.is_generated:  # the data set is read from files
         for name, location in dataset.locations.items():
             # The rows of text files are copied to this file, see `open_text`.
@@ -78,6 +77,16 @@ def encode(
         encode_sources(dataset, outputs, sources, writer, earlier, on_rows)
     for spilled_file in folder.glob("*.spilled"):
         spilled_file.unlink()
+
+
+def check_generated(tables: dict[str, pa.Table], dataset: Dataset) -> None:
+    """Refuses a wrong value that the `generate` of a plugin has returned."""
+    names = list(tables)
+    if dataset.is_generated and not {"train"} <= set(names) <= set(SPLITS):
+        raise ValueError(
+            f"dataset.generator: generate returned the tables {names}; expected train, "
+            "and perhaps valid and test"
+        )
 
 
 def encode_sources(

@@ -544,13 +544,15 @@ def test_plugin_that_causes_an_error_is_named(
     assert error.count("\n") == 1
 
 
-def test_generator_without_rows_is_named(start: Path) -> None:
-    code = """
+@pytest.mark.parametrize("names", [[], ["train", "dev"]])
+def test_generator_of_wrong_tables_is_named(start: Path, names: list[str]) -> None:
+    code = f"""
+import pyarrow as pa
 from mtl_cli.data.dataset import Dataset
 class Rows(Dataset):
     generator: str
     def generate(self):
-        return {}
+        return dict.fromkeys({names}, pa.table({{'x': [0.0, 1.0], 'y': [0, 1]}}))
 """
     keys = """
 name: rows
@@ -563,6 +565,7 @@ tasks: {y: {label: y, kind: binary}}
     write(start / "mine", files)
     settings = ["dataset=rows", "check_only=true"]
     _, _, error, _ = refused(start, "--plugins", "mine", *settings)
+    assert f"generate returned the tables {names}; expected train, and perh" in error
     assert "a plugin may be wrong: mine/generators/rows.py" in error
     assert error.count("\n") == 1
 
