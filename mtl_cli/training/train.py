@@ -217,6 +217,7 @@ def validate(
             f"trainer.monitor: {monitor} is undefined on the validation rows: "
             f"{''.join(reasons)}look for huge numbers in the features of the "
             "validation rows, or set trainer.patience=null"
+            f"{chosen_plugins(config.model_dump(mode='json'))}"
         )
     return scores, value
 
