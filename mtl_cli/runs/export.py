@@ -144,8 +144,8 @@ def replay(
         {name: raw_column(cells, kinds[name]) for name, cells in record["rows"].items()}
     )
     columns: Any = export_format.predict(path, rows, kinds)
+    source = f"--format {record['format']}: `predict`"
     if not isinstance(columns, dict):  # a plugin's format
-        source = f"--format {record['format']}: `predict`"
         raise ConfigError(f"{source} returns {type(columns).__name__}, not a dict")
     if differing := sorted(set(columns) ^ set(record["outputs"])):
         raise DataError(
@@ -154,8 +154,13 @@ def replay(
         )
     errors = []
     for name, predictions in record["predictions"].items():
-        predicted = np.asarray(columns[name], "float64")
+        predicted = np.asarray(columns[name])
         expected = np.array(predictions, "float64")
+        if predicted.dtype.kind not in "biuf" or predicted.shape != expected.shape:
+            raise ConfigError(
+                f"{source} returns {predicted.dtype} {predicted.shape} for {name}, not "
+                f"numbers {expected.shape}"
+            )
         errors.append(float(np.max(prediction_errors(predicted, expected))))
     worst = int(np.argmax(errors))  # NaN counts as the largest error
     column, error = list(record["predictions"])[worst], errors[worst]

@@ -878,8 +878,23 @@ def test_saved_model_needs_nothing_but_tensorflow(run: Path, tmp_path: Path) -> 
     assert largest_difference(json.loads(done.stdout), expected) <= 1e-6
 
 
-def test_format_whose_predict_returns_nothing_is_named() -> None:
-    record: Any = {"format": "own", "inputs": {}, "rows": {}}
-    own: Any = SimpleNamespace(predict=lambda *_: None)
-    with pytest.raises(ConfigError, match="--format own: `predict` returns NoneType"):
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (None, "returns NoneType, not a dict"),
+        ({"y": np.ones((2, 1))}, r"returns float64 \(2, 1\) for y, not numbers \(2,\)"),
+        ({"y": ["a", "b"]}, r"returns <U1 \(2,\) for y, not numbers \(2,\)"),
+    ],
+)
+def test_format_whose_predict_returns_no_predictions_is_named(
+    returned: Any, message: str
+) -> None:
+    record: Any = {
+        "format": "own",
+        "inputs": {"x": "number"},
+        "rows": {"x": [1.0, 2.0]},
+    }
+    record |= {"outputs": ["y"], "predictions": {"y": [1.0, 1.0]}}
+    own: Any = SimpleNamespace(predict=lambda *_: returned, tolerance=1e-6)
+    with pytest.raises(ConfigError, match=f"--format own: `predict` {message}"):
         replay(own, record, Path("model"), Path("model"))
