@@ -71,7 +71,7 @@ def suggest_option(wrong: str, names: list[str]) -> str:
     A name that is less similar may well be the option of a plugin. The cutoff allows
     one wrong letter of four: `mmoo` is `mmoe`.
     """
-    plugin_hint = "; the option of a plugin needs --plugins FOLDER"
+    plugin_hint = "; a plugin needs --plugins FOLDER or its package installed"
     return suggest(wrong, names, cutoff=0.75) or plugin_hint
 
 

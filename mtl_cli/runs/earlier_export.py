@@ -11,7 +11,7 @@ from mtl_cli.columns.raw_inputs import ARROW_TYPES_BY_KIND
 from mtl_cli.core.atomic_write import check_folder_of, check_target_name
 from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, ConfigError, DataError, first_line
 from mtl_cli.core.message_text import suggest
-from mtl_cli.core.option_classes import option_class, option_names
+from mtl_cli.core.option_classes import option_class, option_names, suggest_option
 from mtl_cli.core.other_files import UnsafeFileError
 from mtl_cli.core.written_files import HASHES_KEY, check_written, files_in
 from mtl_cli.exports.base import (
@@ -109,8 +109,14 @@ def find_record(path: Path) -> ExportRecord | None:
     """
     if path.is_symlink():  # a link may point to anything, so it is not followed
         return None
-    for name in option_names(AXIS):
+    names = option_names(AXIS)
+    for name in names:
         record = get_format(name).read_record(path)
+        if record is not None and record["format"] not in names:
+            raise ConfigError(
+                f"the format of {path} is not one of {', '.join(names)}"
+                f"{suggest_option(str(record['format']), names)}"
+            )
         # All formats that write folders read the same file, `export.json`, so a format
         # also finds the records of the other formats.
         if record is not None and record["format"] == name:

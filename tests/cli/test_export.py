@@ -364,6 +364,11 @@ WRONG = {
     "verify_json": (["--verify", "json"], 2, "json holds no complete export: "),
     "verify_rows": (["--verify", "rows"], 2, "contradict each other"),
     "verify_record": (["--verify", "record"], 2, "its record has changed since it was"),
+    "verify_plugin": (
+        ["--verify", "plugin"],
+        2,
+        "the format of plugin is not one of mlflow, onnx, saved_model, weights; a plu",
+    ),
     "verify_text": (["--verify", "text"], 2, "its record are not numbers; export the"),
 }
 
@@ -384,7 +389,7 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     (tmp_path / "bad.onnx").write_bytes(b"no model")
     for copy in ("more", "less", "below", "changed", "unlisted", "linked", "[moved]"):
         shutil.copytree(exported, copy)
-    for copy in ("cut", "json", "rows", "text", "record"):
+    for copy in ("cut", "json", "rows", "text", "record", "plugin"):
         shutil.copytree(exported, copy)
     (tmp_path / "link").symlink_to(exported)
     (tmp_path / "link_to_run").symlink_to(run)
@@ -397,6 +402,8 @@ def test_wrong_use_ends_in_one_line_and_writes_nothing(
     forget_hashes(tmp_path / "cut")
     (tmp_path / "cut" / "saved_model.pb").write_bytes(b"\x08\x01\x12\xff")
     (tmp_path / "json" / "export.json").write_text("{")
+    with changed_record(tmp_path / "plugin") as record:
+        record["format"] = "own"
     with changed_record(tmp_path / "rows") as record:
         record["rows"]["user"].pop()
     record_file = tmp_path / "record" / "export.json"

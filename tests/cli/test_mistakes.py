@@ -110,10 +110,10 @@ MISTAKES = {
     "cgc, cross_stitch, dbmtl, esmm, home, m3oe, mmoe, omoe, pepnet, ple, poso, "
     "shared_bottom, single_task, snr, star, stem; did you mean ple?",
     "model=mmoo": "; did you mean mmoe?\n",
-    "model=mymodel": "stem; the option of a plugin needs --plugins FOLDER",
+    "model=mymodel": "stem; a plugin needs --plugins FOLDER or its package",
     "dataset=mymodel": "synthetic_ple\n",
     "--config-name mine": "error: Cannot find primary config 'mine'",
-    "model.name=mymodel": "stem; the option of a plugin needs --plugins FOLDER",
+    "model.name=mymodel": "stem; a plugin needs --plugins FOLDER or its package",
     "model.name=plee": "model.name: 'plee' is not one of: adatt,",
     "encoder=deepfmm": "did you mean deepfm?",
     "optimizer=adamm": "did you mean adam?",

@@ -200,7 +200,7 @@ CHOSEN += ["dataset.tasks.visits={kind: count, label: hour, offset: 1.0}"]
 QUICK = ["dataset=small", "trainer.epochs=2", "trainer.compile=false"]
 QUICK += ["trainer.batch_size=64"]
 MISSING = f"'scaled' is not one of: {', '.join(MODELS)}; "
-MISSING += "the option of a plugin needs --plugins FOLDER"
+MISSING += "a plugin needs --plugins FOLDER or its package installed"
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
@@ -259,7 +259,7 @@ def test_folder_of_plugins_trains_saves_and_reruns(start: Path) -> None:
     code, _, error, _ = refused(start, *again)
     missing = "dataset.features.age.kind: 'quadratic' is not one of: bucketized, "
     missing += "calendar, cross, dense, hashed, piecewise_linear, sequence, sparse, "
-    missing += "vector; the option of a plugin needs --plugins FOLDER"
+    missing += "vector; a plugin needs --plugins FOLDER or its package installed"
     assert (code, error) == (2, f"mtl-train: error: {missing}\n")
 
     with pytest.raises(DataError) as failed:
