@@ -74,9 +74,10 @@ def overrides(model: str, epochs: int) -> list[str]:
         "encoder.embedding_stddev=1e-4",
         "trainer.batch_size=1024",
         "trainer.patience=null",
-        # The peers neither average weights nor train factors of features.
+        # Plain training: no average of weights, no factors, no penalty on embeddings.
         "trainer.ema_decay=0",
         "model.feature_factors=false",
+        "encoder.l2_embedding=0",
         f"trainer.epochs={epochs}",
         *MODELS[model],
     ]

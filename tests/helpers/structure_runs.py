@@ -79,6 +79,7 @@ def write_dataset(rows: Rows, problem: Problem, seed: int, folder: Path) -> list
         "trainer.ema_decay=0",
         "trainer.initial_bias=zeros",
         "model.feature_factors=false",
+        "encoder.l2_embedding=0",
         "trainer.compile=false",
         "optimizer.schedule=linear",
         f"seed={seed}",
