@@ -56,12 +56,10 @@ def codes_of_values(cells: pa.ChunkedArray, are_ids: bool) -> tuple[list[str], A
 
 
 def numbers_from_text(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Reads text as numbers if each cell is a number or empty.
+    """Reads cells of text as numbers if each cell is a number or empty.
 
     Text with leading zeros, such as 00029, is a code: such a column stays as it is.
     """
-    if not is_text(cells.type):
-        return cells
     has_leading_zero = pa.compute.match_substring_regex(cells, r"^[+-]?0\d")
     if pa.compute.any(has_leading_zero).as_py():
         return cells
