@@ -248,6 +248,20 @@ def test_runs_with_the_data_of_two_data_sets_link_them_in_any_order() -> None:
         assert linked == list(runs)
 
 
+def test_data_sets_are_in_the_order_of_their_first_runs() -> None:
+    adult, shop, adult_again = (
+        Run(
+            Path(name),
+            status="done",
+            settings={"dataset.name": name},
+            environment={"data_hash": data},
+        )
+        for name, data in [("adult", "a"), ("shop", "s"), ("adult_again", "a")]
+    )
+    groups = runs_by_dataset([adult, shop, adult_again]).values()
+    assert list(groups) == [[adult, adult_again], [shop]]
+
+
 def test_order_of_settings_makes_no_other_data_set() -> None:
     settings = {"dataset.name": "shop", "dataset.a": "1"}
     runs = [

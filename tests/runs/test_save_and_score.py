@@ -1,11 +1,18 @@
 """A run says what is to be known about the outcome of its training."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from helpers import networks
 from helpers.epochs import epoch
 
 from mtl_cli.metrics.score_dict import Scores
-from mtl_cli.runs.save_and_score import last_epoch_finding, useless_tasks_finding
+from mtl_cli.runs.save_and_score import (
+    calibrate_predictions,
+    last_epoch_finding,
+    useless_tasks_finding,
+)
 from mtl_cli.training.progress import History
 
 
@@ -61,3 +68,19 @@ def test_tasks_that_are_no_better_than_a_constant_after_the_kept_epoch_are_named
     scores = {"income": {"ne": 0.99}, "rating": {"r2": 0.01}}
     assert useless_tasks_finding(outputs, scores) == []
     assert useless_tasks_finding(outputs, {}) == []
+
+
+def test_run_without_calibration_writes_and_prints_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mtl_cli.training.calibration.calibrate", lambda *_: {})
+    calls: list[str] = []
+    run: Any = SimpleNamespace(
+        config=None,
+        network=None,
+        data=SimpleNamespace(splits={}),
+        folder=SimpleNamespace(write_json=lambda name, _: calls.append(name)),
+    )
+    console: Any = SimpleNamespace(print_line=calls.append)
+    calibrate_predictions(run, console)
+    assert calls == []

@@ -100,6 +100,10 @@ def test_run_and_its_earlier_run_are_not_scored_on_their_training_rows(
     assert run_trained_on(str(days[0]), "auto", second) == str(first)
     assert run_trained_on(str(days[1]), "auto", second) == str(second)
     assert run_trained_on(str(days[2]), "auto", second) is None
+    start = f"start_from.run={second}"
+    third = finished_run(tmp_path / "third", chosen(days[2], days[3], start))
+    # Without a record of the earlier runs, only one earlier run is known.
+    assert list(training_tables(third).values()) == [str(second), str(third)]
     itself = tmp_path / "itself"
     forged = chosen(days[1], days[2], f"start_from.run={itself}")
     expected = {hash_of(str(days[1])): str(itself)}

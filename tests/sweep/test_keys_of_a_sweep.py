@@ -19,7 +19,9 @@ from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.paths import conf_folder
 from mtl_cli.sweep import job_processes, start_jobs
 from mtl_cli.sweep.plan import (
+    BASIC_SWEEPER,
     MAX_JOBS,
+    check_number_of_jobs,
     fixed_keys,
     number_of_combinations,
     number_of_values,
@@ -213,3 +215,13 @@ def test_values_of_a_long_range_are_counted_without_a_list() -> None:
     assert number_of_values(setting) == MAX_JOBS + 1
     setting = OverridesParser.create().parse_override("seed=range(0,1,1e-15)")
     assert number_of_values(setting) == MAX_JOBS + 1
+
+
+@pytest.mark.usefixtures("loader")
+def test_search_may_have_more_combinations_than_a_sweep_may_have_jobs() -> None:
+    config = sweep_of(["seed=range(0,1000)", "+trainer.epochs=range(0,1000)"])
+    config.hydra.sweeper._target_ = "a.search"  # tries a few of the combinations
+    check_number_of_jobs(config)
+    config.hydra.sweeper._target_ = BASIC_SWEEPER
+    with pytest.raises(ConfigError, match="more than 100,000 jobs"):
+        check_number_of_jobs(config)
