@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import tensorflow as tf
+import tf2onnx
 from helpers import every_kind, networks
 from helpers.crafted_files import forget_hashes
 from helpers.every_kind import (
@@ -617,6 +618,16 @@ def test_onnx_file_that_somebody_has_changed_is_refused(
     check_export_target(path, force=True)
 
 
+def test_onnx_file_of_another_program_is_no_export(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    graph = onnx.helper.make_graph([], "empty", [], [])
+    onnx.save(onnx.helper.make_model(graph), path)
+    with pytest.raises(DataError, match=r"model\.onnx is not an export; name a file"):
+        verify(path)
+    with pytest.raises(ConfigError, match=r"model\.onnx is not an export of mtl-cli"):
+        check_export_target(path, force=True)
+
+
 def test_weights_with_forged_learnt_values_are_refused(
     run: Path, tmp_path: Path
 ) -> None:
@@ -767,6 +778,19 @@ def test_logarithm_of_a_label_is_exported(format_name: str, tmp_path: Path) -> N
     assert expected.nunique() > 100
     found = scorer(run, format_name)(as_inputs(table))["amount"]
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_expm1_of_onnx_is_exp_minus_1() -> None:
+    function = tf.function(lambda x: [tf.math.expm1(x)], autograph=False)
+    converted, _ = tf2onnx.convert.from_function(
+        function,
+        [tf.TensorSpec([None], tf.float32, name="x")],
+        opset=_tf2onnx.TF2ONNX_OPSET,
+        custom_op_handlers={"Expm1": (_tf2onnx.convert_expm1, [])},
+    )
+    session = onnxruntime.InferenceSession(converted.SerializeToString())
+    (found,) = session.run(None, {"x": np.float32([0, np.log(2), -np.log(2)])})
+    np.testing.assert_allclose(found, [0, 1, -0.5], rtol=1e-6)
 
 
 def test_operations_that_onnx_lacks_are_named() -> None:

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import absl.logging
 import keras
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ from helpers.planted_data import config, run_in, values
 import mtl_cli
 from mtl_cli.api.arrow_rows import select_feature_columns
 from mtl_cli.api.model import Model
-from mtl_cli.api.unchanged_process import unchanged_process
+from mtl_cli.api.unchanged_process import unchanged_process, unchanged_settings
 from mtl_cli.core import plugins
 from mtl_cli.data.column_request import ColumnRequest
 
@@ -453,6 +454,16 @@ def test_export_logs_nothing_of_tensorflow(
     model.export(tmp_path / "model")
     assert not caplog.messages
     assert tf.get_logger().level == logging.INFO
+
+
+def test_log_levels_are_those_of_the_caller_again() -> None:
+    logger, absl_level = tf.get_logger(), absl.logging.get_verbosity()
+    level = logger.level
+    with unchanged_settings():
+        absl.logging.set_verbosity(absl.logging.FATAL)
+        logger.setLevel(logging.CRITICAL)
+    assert absl.logging.get_verbosity() == absl_level != absl.logging.FATAL
+    assert logger.level == level != logging.CRITICAL
 
 
 def test_pickled_model_is_loaded_again_with_its_plugins(

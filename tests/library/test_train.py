@@ -109,6 +109,22 @@ def test_output_that_the_caller_cannot_take_is_dropped() -> None:
     assert list(left) == []
 
 
+def test_all_output_is_copied_before_the_call_returns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(child_process, "CHILD_PROGRAM", "print('the end')  # {}")
+    output = SlowOutput()
+    monkeypatch.setattr(sys, "stdout", output)
+    assert child_process.wait_for_child(child_process.start_child([])) == 0
+    assert output.getvalue() == "the end\n"
+
+
+class SlowOutput(io.StringIO):
+    def write(self, text: str) -> int:
+        time.sleep(0.3)
+        return super().write(text)
+
+
 class WithoutFlush:
     """A stream to which `print` can write, and no more."""
 

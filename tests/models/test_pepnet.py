@@ -1,5 +1,7 @@
 """PEPNet's gates are the paper's equations, on the encoder and on all towers."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -29,8 +31,10 @@ from helpers.networks import (
 )
 from helpers.slow import slow_except
 
+from mtl_cli.columns.encodings import Encodings
 from mtl_cli.data.table import Table
 from mtl_cli.layers import GateNU
+from mtl_cli.towers.ppnet import names_of_input_units
 
 PPNET = ["model=pepnet", "model.tower_units=[8,6]", "model.prior_gate_units=[5]"]
 EPNET = ["encoder.domain_features=[hour]", "encoder.domain_gate_units=[5]"]
@@ -228,6 +232,18 @@ def test_unknown_feature_is_refused(setting, tmp_path):
     key = setting.partition("=")[0]
     assert f"{key}: no feature 'rac' in dataset adult, which has age, " in error
     assert "did you mean race?" in error
+
+
+def test_units_of_x_have_the_names_of_their_features():
+    x, other = np.zeros((1, 3)), np.zeros((1, 3))
+    encodings = Encodings([x], [x], ["user", "user", "hour"], [], outputs_are_x=True)
+    deep = replace(encodings, outputs_are_x=False)
+    for hidden, of, owners in (
+        (x, encodings, ["user", "user", "hour"]),
+        (other, encodings, ["hidden"] * 3),
+        (x, deep, ["hidden"] * 3),
+    ):
+        assert [unit.owner for unit in names_of_input_units(hidden, of)] == owners
 
 
 def test_building_a_gate_makes_all_its_weights():
