@@ -1,5 +1,6 @@
 """Writes and reads `predictions.parquet`, a run's predictions for its test rows."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,7 +102,8 @@ def read_predictions(run: Path, choose: Callable[[list[str]], list[str]]) -> "pa
     max_bytes = max(other_files.MAX_BYTES, other_files.MAX_RATIO * size)
     batches: list[pa.RecordBatch] = []
     try:
-        with pa.OSFile(str(path)) as stream, open_parquet(stream) as file:
+        # Arrow refuses a path that is not UTF-8 as text, but takes its bytes.
+        with pa.OSFile(os.fsencode(path)) as stream, open_parquet(stream) as file:
             names = choose(file.schema.names)
             num_bytes = 0
             for batch in file.batches(names, ROWS_PER_BATCH):

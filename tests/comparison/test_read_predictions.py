@@ -1,5 +1,6 @@
 """The labels of classes in `predictions.parquet` are names."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -171,3 +172,12 @@ def test_damaged_column_costs_only_its_task(tmp_path, monkeypatch):
     assert table["click"].to_pylist() == columns["click"]
     with pytest.raises(ValueError, match="damaged"):
         module.read_columns(tmp_path, {"buy"}, tables)
+
+
+def test_run_in_a_folder_whose_name_is_not_utf_8_has_its_predictions(
+    tmp_path: Path,
+) -> None:
+    run = run_with(tmp_path / "run", NAMES)
+    expected = read_predictions(run, list)
+    renamed = run.rename(tmp_path / os.fsdecode(b"run\xff"))
+    assert read_predictions(renamed, list).equals(expected)
