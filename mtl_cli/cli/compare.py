@@ -207,7 +207,7 @@ def write_html(
     from mtl_cli.comparison.page import page
 
     html = page(comparisons, line_comparisons)
-    write_text(path, html, RUN_AGAIN, errors="replace")
+    write_text(path, html, RUN_AGAIN)
     tell(f"wrote {path}")
 
 

@@ -148,7 +148,7 @@ def request_of(
 
 
 def write_file(path: Path, text: str) -> None:
-    write_text(path, text, RUN_AGAIN, errors="replace")
+    write_text(path, text, RUN_AGAIN)
     tell(f"wrote {path}")
 
 

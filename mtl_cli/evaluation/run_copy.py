@@ -62,7 +62,7 @@ def write_copy(
         rows.scenarios,
     )
     html = page(evaluation)
-    (folder / "evaluation.html").write_text(html, "utf-8", errors="replace")
+    (folder / "evaluation.html").write_text(html, "utf-8")
 
 
 def json_files(

@@ -1,6 +1,7 @@
 """The page of `mtl-compare --html`: complete, self-contained, escaped."""
 
 import json
+import os
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -44,6 +45,15 @@ def test_setting_that_differs_only_without_a_task_is_not_plotted_for_it(
     text, _ = page_of(tmp_path)
     assert "trainer.epochs and click" in text
     assert "trainer.epochs and buy" not in text
+
+
+def test_name_of_a_folder_that_is_not_utf_8_is_written(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"runs\xff")
+    for name in ("0", "1"):
+        write_run(folder / name, "ple", 1, {"test": {"click": auc(0.8)}})
+    (folder / "0" / "config.yaml").write_text("[")
+    text, _ = page_of(folder)
+    assert "runs /0 (config.yaml is damaged)" in text
 
 
 def test_the_page_has_every_part(tmp_path: Path) -> None:
