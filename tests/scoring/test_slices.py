@@ -304,11 +304,12 @@ def test_sampling_error_is_estimated_once(monkeypatch: pytest.MonkeyPatch) -> No
     assert rows.sampling_error("log_loss") is error is not None
 
 
-def test_merged_and_tiny_slices_are_not_tested() -> None:
+def test_merged_tiny_and_unlabelled_slices_are_not_tested() -> None:
     codes = np.repeat([0, 1, 2], [400, 30, 300])
-    slices = Slices("city", ["big", "tiny", "(other)"], codes)
+    slices = Slices("city", ["big", "tiny", "(other)", "unlabelled"], codes)
     records, _ = score_slices([scored(codes, True, seed=1)], [slices])
-    assert [record["p"] is not None for record in records] == [True, False, False]
+    is_tested = [record["p"] is not None for record in records]
+    assert is_tested == [True, False, False, False]
 
 
 def test_slice_of_few_amounts_above_0_is_tested_by_these_rows() -> None:
