@@ -4,8 +4,9 @@ from typing import Any
 
 from helpers.epochs import epoch
 
-from mtl_cli.runs.plots import learning_curves
+from mtl_cli.runs.plots import importance_charts, learning_curves
 from mtl_cli.runs.trained_run import epoch_row
+from mtl_cli.scoring.importance_records import ImportanceRecord
 
 
 def row_of(number: int, task_weights: dict[str, float]) -> dict[str, Any]:
@@ -28,3 +29,38 @@ def test_weights_of_tasks_have_a_plot_of_their_own() -> None:
     assert [line.label for line in losses.lines] == ["click", "buy"]
     fixed = [row_of(i, {}) for i in (1, 2)]
     assert [p.title for p in learning_curves(fixed, 2)] == ["training loss"]
+
+
+def importance(
+    features: str, task: str, value: float, group: str | None = None
+) -> ImportanceRecord:
+    return {
+        "features": features,
+        "group": group,
+        "task": task,
+        "importance": value,
+        "low": value - 0.01,
+        "high": value + 0.01,
+        "p": 0.5,
+        "p_corrected": 1.0,
+        "drops": [value],
+    }
+
+
+def test_chart_has_the_most_important_features_without_members_of_a_group() -> None:
+    records = [
+        importance("age", "click", 0.1),
+        importance("city", "click", 0.3),
+        importance("hour", "click", 0.2),
+        importance("day", "click", 0.9, group="hour, day"),
+        importance("city", "buy", 0.8),
+    ]
+    titles = {"click": "click auc", "buy": "buy auc", "like": "like auc"}
+    charts = importance_charts(records, titles, maximum=2)
+    assert [chart.label.partition(":")[0] for chart in charts] == [
+        "click auc",
+        "buy auc",
+    ]
+    features = {record["features"] for record in records}
+    bars = [[m.text for m in chart.marks if m.text in features] for chart in charts]
+    assert bars == [["city", "hour"], ["city"]]

@@ -96,3 +96,12 @@ def test_whole_numbers_of_yaml_may_have_decimals():
     assert Binary(label="y", positive=[1.0, "no"]).positive == [1, "no"]
     with pytest.raises(ValidationError):
         Binary(label="y", positive=1.5)
+
+
+def test_rows_of_one_label_have_no_plots_of_a_ranking():
+    label, ones = np.array([0.0, 1.0, 1.0, 0.0]), np.ones(4)
+    plots = Binary(label="y").plots(label, np.array([0.2, 0.9, 0.6, 0.7]), ones)
+    titles = ["ROC", "precision by recall", "calibration", "predictions by label"]
+    assert [plot.title for plot in plots] == titles
+    plots = Binary(label="y").plots(ones, np.array([0.2, 0.9, 0.6, 0.7]), ones)
+    assert [plot.title for plot in plots] == ["calibration"]
