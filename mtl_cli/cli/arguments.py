@@ -183,7 +183,11 @@ def defer_settings_of_swept_groups(settings: list[str]) -> list[str]:
 
 
 def as_choice(setting: str) -> str:
-    """Writes `KEY=VALUE` as `KEY=choice(VALUE)`, unless that would change the value."""
+    """Writes `KEY=VALUE` as `KEY=choice(VALUE)`, unless that would change the value.
+
+    >>> [as_choice(f"model.x={value}") for value in ("4", "'4'", "1,2")]
+    ['model.x=choice(4)', "model.x='4'", 'model.x=1,2']
+    """
     key, _, value = setting.partition("=")
     has_quotes = "'" in value or '"' in value  # `choice` would lose the quotes
     if not value or has_quotes or is_swept(setting):

@@ -1,5 +1,6 @@
 """Trackers, each with the real package and no service."""
 
+import fcntl
 import json
 import os
 import socket
@@ -25,7 +26,7 @@ from mtl_cli.runs import execution
 from mtl_cli.runs.execution import RunRequest
 from mtl_cli.runs.resume import RunStart
 from mtl_cli.trackers import mlflow as mlflow_module
-from mtl_cli.trackers._mlflow_store import move_user_to_environment
+from mtl_cli.trackers._mlflow_store import move_user_to_environment, opened_database
 from mtl_cli.trackers.mlflow import MLflow
 from mtl_cli.trackers.tensorboard import TensorBoard
 from mtl_cli.trackers.wandb import WandB
@@ -469,3 +470,14 @@ def test_folder_of_a_packages_name_is_not_the_package(
     monkeypatch.setattr(WandB, "package", "no_such_service")
     with pytest.raises(ConfigError, match="needs a package"):
         WandB(name="wandb", project="x", mode="offline").check_installed()
+
+
+def test_only_an_open_database_is_locked(tmp_path: Path) -> None:
+    pytest.importorskip("sqlalchemy", reason="extra mlflow")
+    file = tmp_path / "mlflow.db"
+    file.touch()
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    with opened_database(f"sqlite:///{file}"), pytest.raises(BlockingIOError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(descriptor)
