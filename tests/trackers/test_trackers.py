@@ -159,7 +159,7 @@ def test_keys_name_the_address_and_the_experiment_of_mlflow(
     uri: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package, client = RecordedCalls("mlflow"), RecordedCalls("client")
-    exceptions, addresses = ModuleType("mlflow.exceptions"), []
+    exceptions, addresses, loads = ModuleType("mlflow.exceptions"), [], list[bool]()
     info = SimpleNamespace(run_id="7", status="RUNNING", artifact_uri="mlruns/7")
     found = SimpleNamespace(info=info, data=SimpleNamespace(params={}))
     replaced: dict[Any, dict[str, Any]] = {
@@ -168,7 +168,7 @@ def test_keys_name_the_address_and_the_experiment_of_mlflow(
             "get_tracking_uri": lambda: "db://variable",
             "MlflowClient": lambda uri: addresses.append(uri) or client,
         },
-        mlflow_module: {"load_quietly": lambda: None},
+        mlflow_module: {"load_quietly": lambda: loads.append(True)},
         MLflow: {"_find_run": lambda _: found, "_log_parameters": lambda *_: None},
     }
     for owner, values in replaced.items():
@@ -179,6 +179,7 @@ def test_keys_name_the_address_and_the_experiment_of_mlflow(
     tracker = MLflow(name="mlflow", uri=uri, experiment="ranking")
     tracker.start(Path("runs/7"), {})
     tracker._find_or_create_experiment()
+    assert loads == [True]
     assert addresses == [uri or "db://variable"]
     assert client.calls["create_experiment"] == ("ranking", {})
 
