@@ -105,7 +105,8 @@ class LazyTable:
         """Adds the gradients of the L2 penalty of all steps since a row was last read.
 
         So the penalty of a rare id is as strong as in a table whose rows all have the
-        penalty at each step.
+        penalty at each step. `optimizer.clip_norm` does not count these gradients: the
+        penalties of many steps would make the gradients of all weights smaller.
         """
         if not self.layer.l2:
             return gradient
@@ -116,7 +117,11 @@ class LazyTable:
     def rows_after_step(
         self, packed_rows: Tensor, gradient: Tensor, step: Tensor, rate: Tensor
     ) -> Tensor:
-        """Returns packed rows after a step; see `Optimizer.row_change`."""
+        """Returns packed rows after a step; see `Optimizer.row_change`.
+
+        `gradient` is the gradient of the losses by the rows, without the L2 penalty.
+        """
+        gradient = self.add_l2_gradient(gradient, packed_rows, step)
         widths = [self.width, *self.slot_widths]
         rows_and_slots = packed_rows[:, : self.slots_end]
         arrays = [gradient, *tf.split(rows_and_slots, widths, axis=1)]

@@ -212,20 +212,11 @@ class Step:
     ) -> list[Tensor]:
         """Clips the gradients, changes the variables, and returns the packed rows."""
         variables = self.model.trainable_variables
-        row_gradients = gradients[len(variables) :]
-        tables = zip(self.tables, packed_rows, row_gradients, strict=True)
+        if self.clip_norm is not None:
+            gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
         # `apply` counts the step, so both values are read before the call.
         step = tf.convert_to_tensor(self.optimizer.iterations)
         rate = tf.convert_to_tensor(self.optimizer.learning_rate)
-        gradients = [
-            *gradients[: len(variables)],
-            *(
-                table.add_l2_gradient(gradient, packed, step)
-                for table, packed, gradient in tables
-            ),
-        ]
-        if self.clip_norm is not None:
-            gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
         if variables:
             self.optimizer.apply(gradients[: len(variables)], variables)
         else:  # Keras does not count a step without gradients.

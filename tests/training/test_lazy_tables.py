@@ -228,6 +228,18 @@ def test_steps_since_a_row_was_read_count_from_the_first_step_of_a_run():
     np.testing.assert_allclose(penalties, 2 * table.without_slots(after), rtol=1e-6)
 
 
+@pytest.mark.usefixtures("eager")
+def test_clipping_leaves_the_penalty_of_the_rows_of_a_lazy_table():
+    settings = "optimizer=sgd optimizer.learning_rate=1 optimizer.clip_norm=1e-12"
+    penalty = ["encoder.l2_embedding=0.25", "optimizer.lazy=true"]
+    before, after, _, steps = trained(
+        config(*DATA, *settings.split(), *penalty), batches=1
+    )
+    shape = steps.tables[0].layer.table.shape
+    (i,) = [i for i, x in enumerate(before) if x.shape == shape]
+    np.testing.assert_allclose(after[i], before[i] - 2 * 0.25 * before[i], atol=1e-6)
+
+
 def spec_of(chosen):
     """Sizes of the planted features."""
     return fitted_features(chosen.dataset.features, planted()).layout
