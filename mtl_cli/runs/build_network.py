@@ -25,6 +25,9 @@ MAX_PARAMETERS_PER_ROW = 1000
 # standard deviation .1 would. This hardly changes the vectors of frequent ids, and
 # keeps those of rare ids near 0.
 PENALTY_ROWS = 50
+# Tables of fewer than 5,000 rows have this penalty. A larger one would keep all vectors
+# at 0 if the labels depend on combinations of ids alone.
+MAX_PENALTY = 0.01
 
 
 class RunInputs(NamedTuple):
@@ -104,7 +107,7 @@ def penalty_on_embeddings(inputs: RunInputs) -> float:
     if inputs.earlier is not None or trains_pretrained:
         return 0.0
     # The loss is a mean over rows.
-    return PENALTY_ROWS / inputs.num_training_rows
+    return min(PENALTY_ROWS / inputs.num_training_rows, MAX_PENALTY)
 
 
 def warn_of_changes(

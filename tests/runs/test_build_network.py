@@ -16,9 +16,12 @@ TASKS = {"click": {"label": "click", "kind": "binary"}}
 
 
 def penalty(
-    setting: str = "auto", is_frozen: bool | None = None, earlier: object = None
+    setting: str = "auto",
+    is_frozen: bool | None = None,
+    earlier: object = None,
+    num_rows: int = 20_000,
 ) -> float:
-    """The penalty of a run on 1,000 rows; `is_frozen` is that of pretrained vectors."""
+    """The penalty of a run; `is_frozen` is that of pretrained vectors."""
     tables = {"item": SimpleNamespace(frozen=is_frozen)}
     features = SimpleNamespace(layout=SimpleNamespace(tables=tables))
     inputs: Any = SimpleNamespace(
@@ -28,13 +31,15 @@ def penalty(
         data=SimpleNamespace(features=features),
         vectors={} if is_frozen is None else {"item": object()},
         earlier=earlier,
-        num_training_rows=1000,
+        num_training_rows=num_rows,
     )
     return penalty_on_embeddings(inputs)
 
 
 def test_penalty_on_embeddings_counts_like_fifty_rows():
-    assert penalty() == 50 / 1000
+    assert penalty() == 50 / 20_000
+    assert penalty(num_rows=5_001) == 50 / 5_001
+    assert penalty(num_rows=4_999) == 0.01
 
 
 @pytest.mark.parametrize("changes", [{"earlier": object()}, {"is_frozen": False}])
@@ -44,13 +49,13 @@ def test_vectors_that_do_not_start_near_0_have_no_automatic_penalty(changes):
 
 
 def test_frozen_vectors_do_not_change_the_penalty_of_the_others():
-    assert penalty(is_frozen=True) == 50 / 1000
+    assert penalty(is_frozen=True) == 50 / 20_000
 
 
 def test_chosen_penalty_is_recorded_and_keeps_vectors_small(tmp_path: Path):
     data = values(parquet(tmp_path, planted(300)), FEATURES, TASKS)
     squares = []
-    for setting, expected in (("auto", 50 / 300), ("0", 0)):
+    for setting, expected in (("auto", 0.01), ("0", 0)):
         folder = tmp_path / setting
         options = ["trainer.epochs=3", f"encoder.l2_embedding={setting}"]
         run_in(folder, config(data, *options), eager=True)
