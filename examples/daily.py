@@ -9,7 +9,7 @@ FOLDER:
 
     mtl-train dataset=days hydra.run.dir=outputs/days/1
     mtl-train dataset=days dataset.train=days/2.parquet dataset.test=days/3.parquet \
-        start_from=outputs/days/1 trainer.epochs=1 hydra.run.dir=outputs/days/2
+        start_from=outputs/days/1 trainer.epochs=2 hydra.run.dir=outputs/days/2
 """
 
 import sys

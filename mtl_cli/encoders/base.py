@@ -57,8 +57,8 @@ class Encoder(Options):
         embedding_stddev: standard deviation of the normal distribution of the initial
             embeddings.
         l2_embedding: strength of the L2 penalty on embeddings. `auto` is 50 / (number
-            of training rows), at most .01. With `start_from.run` or trained
-            `pretrained` vectors it is 0, because then vectors do not start near 0.
+            of training rows), at most .01. The penalty pulls vectors that a run takes
+            over, from `start_from.run` or `pretrained`, to what they were, others to 0.
         deep_units: widths of the network `deep`; if empty, deep(x) = x.
         domain_features: features that tell the domain of a row, such as the page or
             the tab. A gate that reads these features scales x. Empty for no gate.

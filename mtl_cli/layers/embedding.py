@@ -12,6 +12,26 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.layers.register import Shape, register
 
 
+class L2StartingPoint(keras.regularizers.Regularizer):
+    """An L2 penalty that pulls weights to their starting point, and not to 0.
+
+    Source: L2-SP in Li et al., Explicit Inductive Bias for Transfer Learning with
+    Convolutional Networks, ICML 2018.
+
+    Args:
+        l2: strength of the penalty on the squared distance.
+        starting_point: values of the shape of the weights.
+    """
+
+    def __init__(self, l2: float, starting_point: np.ndarray) -> None:
+        self.l2 = l2
+        self.starting_point = tf.Variable(starting_point, trainable=False)
+
+    def __call__(self, weights: Tensor) -> Tensor:
+        distance = ops.convert_to_tensor(weights) - self.starting_point
+        return self.l2 * ops.sum(ops.square(distance))
+
+
 @register
 class FusedEmbedding(keras.layers.Layer):
     """Embeds many columns of ids with one weight and one gather.
@@ -80,6 +100,16 @@ class FusedEmbedding(keras.layers.Layer):
         first_rows = np.unique(self.starts)[:, None]  # of the tables
         zeros = ops.zeros((len(first_rows), shape[1]), dtype)
         return ops.scatter_update(vectors, first_rows, zeros)
+
+    def set_starting_point(self, vectors: np.ndarray) -> None:
+        """Makes the penalty pull the table to these vectors, of its shape; not to 0."""
+        if self.l2:
+            self.table.regularizer = L2StartingPoint(self.l2, vectors)
+
+    @property
+    def starting_point(self) -> tf.Variable | None:
+        """The vectors to which the penalty pulls the table; None if it pulls to 0."""
+        return getattr(self.table.regularizer, "starting_point", None)
 
     def call(self, ids: Tensor, training: bool | None = None) -> Tensor:
         rows = self.rows(ids)

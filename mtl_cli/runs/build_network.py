@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from mtl_cli.config.monitor import UNMONITORED
 from mtl_cli.config.run_config import Config
 from mtl_cli.core.errors import ConfigError
@@ -102,12 +104,13 @@ def penalty_on_embeddings(inputs: RunInputs) -> float:
     l2_embedding = inputs.config.encoder.l2_embedding
     if l2_embedding != "auto":
         return l2_embedding
-    tables = inputs.data.features.layout.tables
-    trains_pretrained = any(not tables[name].frozen for name in inputs.vectors)
-    if inputs.earlier is not None or trains_pretrained:
-        return 0.0
+    return automatic_penalty(inputs.num_training_rows)
+
+
+def automatic_penalty(num_training_rows: int) -> float:
+    """Returns the number in place of `encoder.l2_embedding=auto`."""
     # The loss is a mean over rows.
-    return min(PENALTY_ROWS / inputs.num_training_rows, MAX_PENALTY)
+    return min(PENALTY_ROWS / num_training_rows, MAX_PENALTY)
 
 
 def warn_of_changes(
@@ -139,15 +142,34 @@ def write_first_weights(inputs: RunInputs, network: "Network") -> "Network":
     These are the biases of the towers if `trainer.initial_bias` is `labels`, the
     pretrained vectors, and the weights of the earlier run. If a table has both
     pretrained vectors and weights of the earlier run, it takes the weights of the
-    earlier run; but a frozen table takes the pretrained vectors.
+    earlier run; but a frozen table takes the pretrained vectors. The penalty on
+    embeddings pulls vectors that are taken over to what they are now, others to 0.
 
     Returns: the network, with the optimizer's state of the earlier run if there is one.
     """
+    from mtl_cli.layers.embedding import FusedEmbedding
     from mtl_cli.network.initial_bias import set_initial_biases
 
+    if inputs.config.trainer.initial_bias == "labels":
+        train = inputs.data.splits["train"]
+        set_initial_biases(network, inputs.config, train)
+    if inputs.earlier is None and not inputs.vectors:
+        return network
+    layers = [x for x in network.logits.layers if isinstance(x, FusedEmbedding)]
+    random_tables = [layer.table.numpy() for layer in layers]
+    network = take_over_vectors(inputs, network)
+    for layer, random in zip(layers, random_tables, strict=True):
+        vectors = layer.table.numpy()
+        layer.set_starting_point(np.where(vectors == random, 0, vectors))
+    return network
+
+
+def take_over_vectors(inputs: RunInputs, network: "Network") -> "Network":
+    """Writes pretrained vectors and the weights of the earlier run into a network.
+
+    Returns: see `write_first_weights`.
+    """
     config, data, earlier = inputs.config, inputs.data, inputs.earlier
-    if config.trainer.initial_bias == "labels":
-        set_initial_biases(network, config, data.splits["train"])
     pretrained.write_into_tables(network, config, data.features, inputs.vectors)
     if earlier is None:
         return network

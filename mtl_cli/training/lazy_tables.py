@@ -5,8 +5,9 @@ compiles the step without the table. `Optimizer.row_change` computes how a row c
 
 A *slot* is an array that the optimizer keeps for a table, such as one of Adam's
 moments. A slot has one value per entry of the table, or one value per vector: a row
-holds several vectors if the layer has several sets. A *packed row* is a row of the
-table side by side with its values in all slots, and with the last step that read it.
+holds several vectors if the layer has several sets. A *packed row* holds side by side:
+a row of the table, its values in all slots, the starting point to which the L2 penalty
+pulls it if there is one, and the number of the last step that read it.
 """
 
 from collections.abc import Sequence
@@ -54,8 +55,7 @@ class LazyTable:
 
     Attributes:
         packed: the packed rows, and a last row that is padding.
-        slots_end: the end of the slots in a packed row; the number of the last step
-            follows.
+        slots_end: the end of the slots in a packed row.
     """
 
     def __init__(self, layer: FusedEmbedding, optimizer: Optimizer) -> None:
@@ -71,7 +71,11 @@ class LazyTable:
         initial_slots = tf.tile(start.astype("float32")[None], (self.num_rows, 1))
         self.slots_end = self.width + sum(self.slot_widths)
         last_steps = tf.fill((self.num_rows, 1), -1.0)  # steps count from 0
-        packed = tf.concat([layer.table.value, initial_slots, last_steps], axis=1)
+        point = layer.starting_point
+        starting_points = [] if point is None else [point]
+        packed = tf.concat(
+            [layer.table.value, initial_slots, *starting_points, last_steps], axis=1
+        )
         self.packed = tf.Variable(tf.pad(packed, [[0, 1], [0, 0]]))
 
     def rows_of_batch(self, ids: Tensor) -> RowsOfBatch:
@@ -110,9 +114,11 @@ class LazyTable:
         """
         if not self.layer.l2:
             return gradient
-        num_steps = tf.cast(step, tf.float32) - packed_rows[:, self.slots_end :]
-        rows = self.without_slots(packed_rows)
-        return gradient + 2 * self.layer.l2 * num_steps * rows
+        num_steps = tf.cast(step, tf.float32) - packed_rows[:, -1:]
+        distance = self.without_slots(packed_rows)
+        if self.layer.starting_point is not None:
+            distance -= packed_rows[:, self.slots_end : -1]
+        return gradient + 2 * self.layer.l2 * num_steps * distance
 
     def rows_after_step(
         self, packed_rows: Tensor, gradient: Tensor, step: Tensor, rate: Tensor
@@ -135,8 +141,14 @@ class LazyTable:
         check_shape(source, change, ("rows", self.layer.embedding_dim))
         after = zip([rows + change, *slots], widths, strict=True)
         last_steps = tf.fill((packed_rows.shape[0], 1), tf.cast(step, tf.float32))
+        unchanged = packed_rows[:, self.slots_end : -1]
         return tf.concat(
-            [*(tf.reshape(x, (-1, width)) for x, width in after), last_steps], axis=1
+            [
+                *(tf.reshape(x, (-1, width)) for x, width in after),
+                unchanged,
+                last_steps,
+            ],
+            axis=1,
         )
 
     def slots(self) -> list[npt.NDArray[np.float32]]:
@@ -157,7 +169,7 @@ class LazyTable:
     def begin_after(self, step: int) -> None:
         """Sets the last step of all rows, for a run whose first step is `step`."""
         last_steps = tf.fill((self.num_rows + 1, 1), float(step - 1))
-        self.packed[:, self.slots_end :].assign(last_steps)
+        self.packed[:, -1:].assign(last_steps)
 
     def copy_to_layer(self) -> None:
         self.layer.table.assign(self.packed[: self.num_rows, : self.width])

@@ -13,6 +13,7 @@ import tensorflow as tf
 from mtl_cli.core import signals
 from mtl_cli.core.other_files import check_numbers
 from mtl_cli.core.run_folder import RunFolder
+from mtl_cli.layers.embedding import L2StartingPoint
 from mtl_cli.network.network import Network
 from mtl_cli.training import checkpoint
 from mtl_cli.training.checkpoint import Checkpoint
@@ -79,15 +80,22 @@ class TrainingState:
         return averages or self.network.logits.get_weights()
 
     def variables(self) -> dict[str, tf.Variable | keras.Variable]:
-        """Returns {key in a checkpoint: variable}: all variables that steps change."""
-        weights = self.network.logits.weights
+        """Returns {key in a checkpoint: variable}: all variables that steps read."""
         lazy_tables = self.steps.tables
         # The steps change `packed`: the rows of a lazy table with their optimizer
         # slots. The network's own table is a copy of these rows and is left out.
         copies = {id(table.layer.table) for table in lazy_tables}
+        weights = [
+            weight for weight in self.network.logits.weights if id(weight) not in copies
+        ]
         variables_by_prefix = {
-            "weights": [weight for weight in weights if id(weight) not in copies],
+            "weights": weights,
             "tables": [table.packed for table in lazy_tables],
+            "starting_points": [
+                weight.regularizer.starting_point
+                for weight in weights
+                if isinstance(weight.regularizer, L2StartingPoint)
+            ],
             "optimizer": self.steps.optimizer.variables,
             "balancing": self.steps.balancer.state.values(),
         }

@@ -15,22 +15,10 @@ FEATURES = {"user": {"kind": "sparse"}, "price": {"kind": "dense"}}
 TASKS = {"click": {"label": "click", "kind": "binary"}}
 
 
-def penalty(
-    setting: str = "auto",
-    is_frozen: bool | None = None,
-    earlier: object = None,
-    num_rows: int = 20_000,
-) -> float:
-    """The penalty of a run; `is_frozen` is that of pretrained vectors."""
-    tables = {"item": SimpleNamespace(frozen=is_frozen)}
-    features = SimpleNamespace(layout=SimpleNamespace(tables=tables))
+def penalty(setting: str = "auto", num_rows: int = 20_000) -> float:
+    data = values("train.csv", FEATURES, TASKS)
     inputs: Any = SimpleNamespace(
-        config=config(
-            values("train.csv", FEATURES, TASKS), f"encoder.l2_embedding={setting}"
-        ),
-        data=SimpleNamespace(features=features),
-        vectors={} if is_frozen is None else {"item": object()},
-        earlier=earlier,
+        config=config(data, f"encoder.l2_embedding={setting}"),
         num_training_rows=num_rows,
     )
     return penalty_on_embeddings(inputs)
@@ -40,16 +28,7 @@ def test_penalty_on_embeddings_counts_like_fifty_rows():
     assert penalty() == 50 / 20_000
     assert penalty(num_rows=5_001) == 50 / 5_001
     assert penalty(num_rows=4_999) == 0.01
-
-
-@pytest.mark.parametrize("changes", [{"earlier": object()}, {"is_frozen": False}])
-def test_vectors_that_do_not_start_near_0_have_no_automatic_penalty(changes):
-    assert penalty(**changes) == 0
-    assert penalty("0.25", **changes) == 0.25
-
-
-def test_frozen_vectors_do_not_change_the_penalty_of_the_others():
-    assert penalty(is_frozen=True) == 50 / 20_000
+    assert penalty("0.25") == 0.25
 
 
 def test_chosen_penalty_is_recorded_and_keeps_vectors_small(tmp_path: Path):

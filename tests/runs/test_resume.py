@@ -72,14 +72,21 @@ class CutError(Exception):
     """Stands for the end of a process."""
 
 
-def trained(configured, folder, cut=None):
+def trained(configured, folder, cut=None, starting_point=None):
     """Trains in a folder from its newest checkpoint, and fails at call number `cut`.
+
+    `starting_point` is the value of all entries to which the penalty on embeddings
+    pulls a table, None for a penalty that pulls to 0.
 
     Returns: the network's weights, the history, and the number of calls.
     """
     data = load(configured.dataset, configured.outputs)
     tensorflow_runtime.start(configured.seed, deterministic=True)
     network = build(configured, data.features.layout, data.label_statistics)
+    if starting_point is not None:
+        layer = network.logits.get_layer("embedding")
+        point = np.full(layer.table.shape, starting_point, "float32")
+        layer.set_starting_point(point)
     calls = 0
 
     def count(*_):
@@ -211,6 +218,22 @@ def test_model_with_noise_or_penalties_goes_on_exactly(options, file, tmp_path):
     model = networks.config(*options, *small)
     configured = model.model_copy(update={"dataset": usual.dataset})
     assert_goes_on_exactly(configured, tmp_path, [6])
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("lazy", [False, True], ids=["dense", "lazy"])
+def test_starting_point_of_the_penalty_comes_from_the_checkpoint(lazy, file, tmp_path):
+    few = ["trainer.epochs=2", "trainer.batch_size=64", "encoder.l2_embedding=0.01"]
+    configured = chosen(file, *few, f"optimizer.lazy={lazy}")
+    whole, _, calls = trained(configured, tmp_path / "whole", starting_point=1)
+    with pytest.raises(CutError):
+        trained(configured, tmp_path / "cut", 6, starting_point=1)
+    resumed, _, left = trained(configured, tmp_path / "cut", starting_point=0)
+    assert 0 < left < calls
+    other, _, _ = trained(configured, tmp_path / "other", starting_point=0)
+    for a, b in zip(whole, resumed, strict=True):
+        np.testing.assert_array_equal(a, b, strict=True)
+    assert any((a != b).any() for a, b in zip(whole, other, strict=True))
 
 
 @pytest.mark.slow
