@@ -159,8 +159,9 @@ def write_first_weights(inputs: RunInputs, network: "Network") -> "Network":
     random_tables = [layer.table.numpy() for layer in layers]
     network = take_over_vectors(inputs, network)
     for layer, random in zip(layers, random_tables, strict=True):
-        vectors = layer.table.numpy()
-        layer.set_starting_point(np.where(vectors == random, 0, vectors))
+        if layer.trainable:
+            vectors = layer.table.numpy()
+            layer.set_starting_point(np.where(vectors == random, 0, vectors))
     return network
 
 
