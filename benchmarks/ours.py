@@ -36,16 +36,12 @@ def main() -> None:
 
     tensorflow_runtime.start(config.seed, config.trainer.deterministic)
     from mtl_cli.network.build import build
-    from mtl_cli.runs.build_network import automatic_penalty
+    from mtl_cli.runs.build_network import with_penalty
     from mtl_cli.scoring.scores import score_outputs
     from mtl_cli.training.progress import Progress
     from mtl_cli.training.train import train
 
-    if config.encoder.l2_embedding == "auto":
-        penalty = automatic_penalty(splits["train"].num_rows)
-        encoder = config.encoder.model_copy(update={"l2_embedding": penalty})
-        config = config.model_copy(update={"encoder": encoder})
-    network = build(config, layout)
+    network = build(with_penalty(config, splits["train"].num_rows), layout)
     history = train(config, network, splits["train"], splits.get("valid"), Progress())
     auc = {}
     if "test" in splits:

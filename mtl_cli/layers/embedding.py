@@ -32,6 +32,12 @@ class L2StartingPoint(keras.regularizers.Regularizer):
         return self.l2 * ops.sum(ops.square(distance))
 
 
+def starting_points(weights: Sequence[keras.Variable]) -> list[tf.Variable]:
+    """Returns the starting points of those weights that have one."""
+    regularizers = [weight.regularizer for weight in weights]
+    return [x.starting_point for x in regularizers if isinstance(x, L2StartingPoint)]
+
+
 @register
 class FusedEmbedding(keras.layers.Layer):
     """Embeds many columns of ids with one weight and one gather.
@@ -103,8 +109,7 @@ class FusedEmbedding(keras.layers.Layer):
 
     def set_starting_point(self, vectors: np.ndarray) -> None:
         """Makes the penalty pull the table to these vectors, of its shape; not to 0."""
-        if self.l2:
-            self.table.regularizer = L2StartingPoint(self.l2, vectors)
+        self.table.regularizer = L2StartingPoint(self.l2, vectors)
 
     @property
     def starting_point(self) -> tf.Variable | None:

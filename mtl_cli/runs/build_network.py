@@ -80,15 +80,10 @@ def connect_and_build(
     replicas = connect(config.trainer.strategy, folder.path, environment, console.warn)
     if replicas is None:
         return None
-    l2_embedding = penalty_on_embeddings(inputs)
-    encoder = config.encoder.model_copy(update={"l2_embedding": l2_embedding})
-    network = build(
-        config.model_copy(update={"encoder": encoder}),
-        inputs.data.features.layout,
-        inputs.data.label_statistics,
-    )
+    config = with_penalty(config, inputs.num_training_rows)
+    network = build(config, inputs.data.features.layout, inputs.data.label_statistics)
     environment |= {
-        "l2_embedding": l2_embedding,
+        "l2_embedding": config.encoder.l2_embedding,
         "processes": replicas.size,
         "parameters": network.logits.count_params(),
         "length": length._asdict(),
@@ -99,18 +94,14 @@ def connect_and_build(
     return replicas, network, environment
 
 
-def penalty_on_embeddings(inputs: RunInputs) -> float:
-    """Returns `encoder.l2_embedding`, with a number in place of `auto`."""
-    l2_embedding = inputs.config.encoder.l2_embedding
-    if l2_embedding != "auto":
-        return l2_embedding
-    return automatic_penalty(inputs.num_training_rows)
-
-
-def automatic_penalty(num_training_rows: int) -> float:
-    """Returns the number in place of `encoder.l2_embedding=auto`."""
+def with_penalty(config: Config, num_training_rows: int) -> Config:
+    """Returns a configuration with a number in place of `encoder.l2_embedding=auto`."""
+    if config.encoder.l2_embedding != "auto":
+        return config
     # The loss is a mean over rows.
-    return min(PENALTY_ROWS / num_training_rows, MAX_PENALTY)
+    penalty = min(PENALTY_ROWS / num_training_rows, MAX_PENALTY)
+    encoder = config.encoder.model_copy(update={"l2_embedding": penalty})
+    return config.model_copy(update={"encoder": encoder})
 
 
 def warn_of_changes(
@@ -155,7 +146,9 @@ def write_first_weights(inputs: RunInputs, network: "Network") -> "Network":
         set_initial_biases(network, inputs.config, train)
     if inputs.earlier is None and not inputs.vectors:
         return network
-    layers = [x for x in network.logits.layers if isinstance(x, FusedEmbedding)]
+    layers = [
+        x for x in network.logits.layers if isinstance(x, FusedEmbedding) and x.l2
+    ]
     random_tables = [layer.table.numpy() for layer in layers]
     network = take_over_vectors(inputs, network)
     for layer, random in zip(layers, random_tables, strict=True):

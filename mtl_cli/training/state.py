@@ -13,7 +13,7 @@ import tensorflow as tf
 from mtl_cli.core import signals
 from mtl_cli.core.other_files import check_numbers
 from mtl_cli.core.run_folder import RunFolder
-from mtl_cli.layers.embedding import L2StartingPoint
+from mtl_cli.layers.embedding import starting_points
 from mtl_cli.network.network import Network
 from mtl_cli.training import checkpoint
 from mtl_cli.training.checkpoint import Checkpoint
@@ -91,11 +91,7 @@ class TrainingState:
         variables_by_prefix = {
             "weights": weights,
             "tables": [table.packed for table in lazy_tables],
-            "starting_points": [
-                weight.regularizer.starting_point
-                for weight in weights
-                if isinstance(weight.regularizer, L2StartingPoint)
-            ],
+            "starting_points": starting_points(weights),
             "optimizer": self.steps.optimizer.variables,
             "balancing": self.steps.balancer.state.values(),
         }

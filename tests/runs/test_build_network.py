@@ -1,15 +1,13 @@
 """What a run sets before its network is built: the penalty on embeddings."""
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from helpers.planted_data import config, parquet, planted, run_in, values
 
 from mtl_cli.core.other_files import read_json_object
 from mtl_cli.runs import saved_model
-from mtl_cli.runs.build_network import penalty_on_embeddings
+from mtl_cli.runs.build_network import with_penalty
 
 FEATURES = {"user": {"kind": "sparse"}, "price": {"kind": "dense"}}
 TASKS = {"click": {"label": "click", "kind": "binary"}}
@@ -17,11 +15,8 @@ TASKS = {"click": {"label": "click", "kind": "binary"}}
 
 def penalty(setting: str = "auto", num_rows: int = 20_000) -> float:
     data = values("train.csv", FEATURES, TASKS)
-    inputs: Any = SimpleNamespace(
-        config=config(data, f"encoder.l2_embedding={setting}"),
-        num_training_rows=num_rows,
-    )
-    return penalty_on_embeddings(inputs)
+    configured = config(data, f"encoder.l2_embedding={setting}")
+    return with_penalty(configured, num_rows).encoder.l2_embedding
 
 
 def test_penalty_on_embeddings_counts_like_fifty_rows():
