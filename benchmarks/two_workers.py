@@ -73,11 +73,12 @@ def compare(repeats: int, epochs: int) -> None:
 def largest_difference(result: Result, other: Result) -> float:
     """Returns the largest relative difference of the losses of two runs."""
     steps = zip(result["losses"], other["losses"], strict=True)
-    return max(
+    differences: list[float] = [
         abs(x - y) / abs(y)
         for losses, other_losses in steps
         for x, y in zip(losses, other_losses, strict=True)
-    )
+    ]
+    return max(differences)
 
 
 def train_together(count: int, epochs: int) -> None:
@@ -116,13 +117,16 @@ def train_here(overrides: list[str]) -> Result:
     tensorflow_runtime.start(config.seed, config.trainer.deterministic)
     from mtl_cli.distributed.connect import connect
     from mtl_cli.network.build import build
+    from mtl_cli.runs.build_network import with_penalty
     from mtl_cli.runs.provenance import environment
     from mtl_cli.training.progress import Progress
     from mtl_cli.training.steps import Steps
     from mtl_cli.training.train import train
 
     strategy = "multi_worker" if "TF_CONFIG" in os.environ else None
-    replicas = connect(strategy, Path(), environment(config, data))
+    replicas = connect(strategy, Path(), environment(config, data), sys.stderr.write)
+    if replicas is None:
+        sys.exit("another process has finished this run already")
     losses_by_step: list[list[float]] = []
     original_epoch = Steps.epoch
 
@@ -131,9 +135,10 @@ def train_here(overrides: list[str]) -> Result:
             losses_by_step.extend(losses_and_weights[:, 0].tolist())
             yield losses_and_weights
 
-    Steps.epoch = recording_epoch  # type: ignore[method-assign]
-    network = build(config, data.features.layout, data.label_statistics)
+    Steps.epoch = recording_epoch  # type: ignore[method-assign, assignment]
     table = data.splits["train"]
+    config = with_penalty(config, table.num_rows)
+    network = build(config, data.features.layout, data.label_statistics)
     history = train(config, network, table, None, Progress(), replicas=replicas)
     replicas.close()
     return {
