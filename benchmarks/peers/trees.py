@@ -1,8 +1,9 @@
 """Scores boosted trees on the bench of many tables: LightGBM and CatBoost.
 
-    python peers/trees.py FOLDER PART 1,2,3
+    python peers/trees.py FOLDER GROUP PART 1,2,3
 
-FOLDER holds the tables, see `rdatasets_tables.py`; PART is `tune` or `test`. Each task
+FOLDER holds the tables, see `rdatasets_tables.py`; GROUP is `general` or `ids`, and
+PART is `tune` or `test`. Each task
 has a model of its own, with the library's defaults but for a learning rate of .05, rows
 and columns drawn at 80 % (LightGBM), and early stopping on the validation rows. Prints
 one line of JSON: {table.task: {library: [scores of each seed]}}.
@@ -27,9 +28,9 @@ TREES, PATIENCE, RATE = 2000, 50, 0.05
 BUCKETS = 20  # of the expected calibration error
 
 
-def main(folder: Path, part: str, seeds: list[int]) -> None:
+def main(folder: Path, group: str, part: str, seeds: list[int]) -> None:
     """Trains and scores all models."""
-    tasks = json.loads((folder / "tasks.json").read_text())
+    tasks = json.loads((folder / "tasks.json").read_text())[group]
     fitted_on = "fit" if part == "tune" else "train"
     scores: dict[str, dict[str, list[dict[str, float]]]] = {}
     for table, names in tasks.items():
@@ -57,10 +58,10 @@ def light_gbm(rows: Rows, seed: int) -> dict[str, float]:
     levels = {name: fit[name].dropna().unique() for name in fit.select_dtypes("string")}
 
     def coded(features: pd.DataFrame) -> pd.DataFrame:
-        columns = {
-            name: pd.Categorical(features[name], categories=values)
-            for name, values in levels.items()
-        }
+        columns = {}
+        for name, values in levels.items():
+            known = features[name].where(features[name].isin(values))
+            columns[name] = known.astype(pd.CategoricalDtype(values))
         return features.assign(**columns)
 
     kind = lightgbm.LGBMClassifier if is_binary(y) else lightgbm.LGBMRegressor
@@ -145,4 +146,5 @@ def score(
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], [int(x) for x in sys.argv[3].split(",")])
+    folder, group, part, seeds = sys.argv[1:]
+    main(Path(folder), group, part, [int(x) for x in seeds.split(",")])
