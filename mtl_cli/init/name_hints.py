@@ -64,6 +64,8 @@ TIME_WORDS = split_words(
 )
 # Words that suggest times at the end of a name only: `seen_at`, but not `at_home`.
 LAST_TIME_WORDS = split_words("ts at dt day when")
+# Units at the end of a name, as in `ts_ms`.
+TIME_UNITS = split_words("s sec secs seconds ms millis us micros ns nanos")
 # Users, items and other things that exist for longer than one visit.
 BRIEF_WORDS = split_words("session query patient guest")
 LASTING_WORDS = sorted({*ENTITY_WORDS, *PERSON_WORDS} - {*BRIEF_WORDS})
@@ -159,7 +161,10 @@ def suggests_person(name: str) -> bool:
 
 
 def suggests_time(name: str) -> bool:
-    return has_word(name, TIME_WORDS) or last_word(name) in LAST_TIME_WORDS
+    *before, last = words_before_number(name)
+    if before and last in TIME_UNITS:
+        last = before[-1]
+    return has_word(name, TIME_WORDS) or last in LAST_TIME_WORDS
 
 
 @cache

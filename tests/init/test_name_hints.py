@@ -9,6 +9,7 @@ from mtl_cli.init.name_hints import (
     suggests_id,
     suggests_person,
     suggests_request,
+    suggests_time,
 )
 
 
@@ -48,6 +49,11 @@ def test_thing_before_the_id_tells_requests() -> None:
     assert all(map(suggests_request, requests))
     others = ["order_item_id", "session_user_id", "session_length", "order", "itemid"]
     assert not any(map(suggests_request, others))
+
+
+def test_unit_at_the_end_of_a_name_of_times_does_not_count() -> None:
+    assert all(map(suggests_time, ["ts_ms", "shown_at_us", "dt", "event_time_ms"]))
+    assert not any(map(suggests_time, ["watch_ms", "ms", "duration_s", "at_home"]))
 
 
 def test_number_at_the_end_of_a_name_does_not_count() -> None:
