@@ -5,8 +5,9 @@ from collections import Counter
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.columns.arrow_types import is_list
-from mtl_cli.columns.vocabulary import as_categorical, common_spelling
+from mtl_cli.columns.arrow_types import is_list, is_number
+from mtl_cli.columns.lists import Tokens
+from mtl_cli.columns.vocabulary import Categorical, common_spelling, vocabulary_ids
 from mtl_cli.core.message_text import comma_list, line_if_any, shown
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.table import Array
@@ -44,18 +45,39 @@ class UnseenValues:
                     self.add_example(name, table.slice(int(rows[0]), 1))
 
     def add_example(self, name: str, row: pa.Table) -> None:
-        """Keeps the cells of a row with an unseen value of a feature, as text."""
+        """Keeps the first unseen value of a row, or its cells if it is not known."""
         feature = self.features.by_name[name]
+        value = None if feature.numeric else self.first_unseen_value(name, row)
         cells = [row[column] for column in feature.source_columns(name)]
-        text = ", ".join(shown(cell[0].as_py()) for cell in cells)
-        # In a list or several columns, it is not known which value is unseen.
-        if not feature.numeric and len(cells) == 1 and not is_list(cells[0].type):
-            value = as_categorical(name, cells[0]).categories[0].as_py()
-            spellings = self.features.learnt_of_table_owner(name).spellings
-            if known := spellings.get(common_spelling(value)):
-                self.misspelt.add(name)
-                text = f"{value!r}; training rows have {known!r}"
-        self.examples[name] = text
+        if value is None:
+            self.examples[name] = ", ".join(shown(cell[0].as_py()) for cell in cells)
+            return
+        spellings = self.features.learnt_of_table_owner(name).spellings
+        if known := spellings.get(common_spelling(value)):
+            self.misspelt.add(name)
+            self.examples[name] = f"{value!r}; training rows have {known!r}"
+        else:
+            value_type = cells[0].type
+            if is_list(value_type):
+                value_type = value_type.value_type
+            self.examples[name] = value if is_number(value_type) else shown(value)
+
+    def first_unseen_value(self, name: str, row: pa.Table) -> str | None:
+        """Returns the first unseen value of a row, as the vocabulary would spell it.
+
+        It is None for kinds that do not look their values up in a vocabulary.
+        """
+        feature = self.features.by_name[name]
+        if feature.id_encoding != "vocabulary":
+            return None
+        values = feature.read(name, row)
+        if isinstance(values, Tokens):
+            # A value with weight 0 has no effect, and does not count as unseen.
+            categories, codes = values.categorical
+            values = Categorical(categories, codes[values.weights != 0])
+        learnt = self.features.learnt_of_table_owner(name)
+        is_unseen = vocabulary_ids(values, learnt.vocabulary) == 0
+        return str(values.categories[int(values.codes[is_unseen][0])].as_py())
 
     def known_values(self, name: str) -> str:
         """Returns a text with a few values of the training rows, or ""."""

@@ -62,12 +62,37 @@ def test_another_spelling_of_a_training_value_is_named(
     assert expected.removesuffix(")") in unseen.warnings()[0]
 
 
+def test_the_unseen_value_of_a_list_is_named_and_not_its_row() -> None:
+    declared: dict[str, Feature] = {
+        "tags": Sequence(kind="sequence", max_length=3, weights="shares")
+    }
+    training = pa.table({"tags": [["a", "b"]], "shares": [[1.0, 1.0]]})
+    features = fitted_features(declared, training)
+    unseen = UnseenValues(features)
+    # "old" is no longer among the last three values, and "light" has no weight.
+    rows = pa.table(
+        {"tags": [["old", "a", "light", "new"]], "shares": [[1.0, 1.0, 0.0, 1.0]]}
+    )
+    unseen.add(rows, features.encode(rows))
+    (line,) = unseen.warnings()
+    assert "tags (100.0%, such as 'new'" in line
+
+
+def test_the_unseen_id_of_a_column_of_floats_is_named_as_a_whole_number() -> None:
+    declared: dict[str, Feature] = {"author": Sparse(kind="sparse")}
+    features = fitted_features(declared, pa.table({"author": [4.0, None]}))
+    unseen = UnseenValues(features)
+    rows = pa.table({"author": [None, 673.0]})
+    unseen.add(rows, features.encode(rows))
+    assert unseen.warnings()[0].endswith("author (50.0%, such as 673)")
+
+
 def test_training_values_are_named_if_all_values_are_unknown() -> None:
     unseen = counted(table(["7.0", "new"], [0, 1], ["x|y", "z"]))
     (line,) = unseen.warnings()
     for item in (
         "is_new (100.0%, such as 0; training rows have 'False', 'True')",
-        "tags (100.0%, such as 'x|y'; training rows have 'a', 'b')",
+        "tags (100.0%, such as 'x'; training rows have 'a', 'b')",
         "pair (100.0%, such as '7.0', 0)",
         "user (50.0%, such as 'new')",
     ):
