@@ -65,19 +65,22 @@ class UnseenValues:
     def first_unseen_value(self, name: str, row: pa.Table) -> str | None:
         """Returns the first unseen value of a row, as the vocabulary would spell it.
 
-        It is None for kinds that do not look their values up in a vocabulary.
+        It is None for kinds that do not look their values up in a vocabulary, and for
+        kinds of a plugin that give id 0 to other values.
         """
         feature = self.features.by_name[name]
-        if feature.id_encoding != "vocabulary":
-            return None
         values = feature.read(name, row)
         if isinstance(values, Tokens):
             # A value with weight 0 has no effect, and does not count as unseen.
             categories, codes = values.categorical
             values = Categorical(categories, codes[values.weights != 0])
+        if feature.id_encoding != "vocabulary" or not isinstance(values, Categorical):
+            return None
         learnt = self.features.learnt_of_table_owner(name)
         is_unseen = vocabulary_ids(values, learnt.vocabulary) == 0
-        return str(values.categories[int(values.codes[is_unseen][0])].as_py())
+        for code in values.codes[is_unseen & (values.codes >= 0)]:
+            return str(values.categories[int(code)].as_py())
+        return None
 
     def known_values(self, name: str) -> str:
         """Returns a text with a few values of the training rows, or ""."""

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from helpers.planted_data import fitted_features
 
+from mtl_cli.columns.fitters import Learnt
+from mtl_cli.columns.vocabulary import Categorical
 from mtl_cli.data.unseen_values import UnseenValues
-from mtl_cli.features.base import Feature
+from mtl_cli.features.base import Array, Feature
 from mtl_cli.features.cross import Cross
 from mtl_cli.features.dense import Dense
 from mtl_cli.features.piecewise_linear import PiecewiseLinear
@@ -85,6 +88,24 @@ def test_the_unseen_id_of_a_column_of_floats_is_named_as_a_whole_number() -> Non
     rows = pa.table({"author": [None, 673.0]})
     unseen.add(rows, features.encode(rows))
     assert unseen.warnings()[0].endswith("author (50.0%, such as 673)")
+
+
+class AllUnseen(Sparse):
+    """A kind of a plugin that gives id 0 to a value of the vocabulary."""
+
+    def encode(
+        self, name: str, values: Categorical, learnt: Learnt
+    ) -> dict[str, Array]:
+        return {"ids": np.zeros((len(values.codes), 1), "int64")}
+
+
+def test_value_that_a_plugin_takes_for_unseen_is_shown_as_its_cell() -> None:
+    declared: dict[str, Feature] = {"user": AllUnseen(kind="all_unseen")}
+    rows = pa.table({"user": ["a", "b"]})
+    features = fitted_features(declared, rows)
+    unseen = UnseenValues(features)
+    unseen.add(rows, features.encode(rows))
+    assert "user (100.0%, such as 'a'" in unseen.warnings()[0]
 
 
 def test_training_values_are_named_if_all_values_are_unknown() -> None:
