@@ -47,7 +47,8 @@ def tables_by_metrics(rows: Iterable[tuple[str, dict[str, str], Score]]) -> list
 def scenario_table(outputs: list[Output], scores: Scores) -> Cells:
     """Returns a header and one row per scenario; [] if there are no scenarios.
 
-    Each output has two columns: its first metric, and its number of rows.
+    Each output has a column for its first metric, and one for its number of rows.
+    Outputs with binary labels also have one for the number of positive rows.
     """
     # {scenario: score} of each output; all outputs have the same scenarios.
     scores_by_scenario = [
@@ -56,17 +57,14 @@ def scenario_table(outputs: list[Output], scores: Scores) -> Cells:
     if not scores_by_scenario[0]:
         return []
     header = ["scenario"]
-    for output in outputs:
-        header += [f"{output.name} {output.first_metric.replace('_', ' ')}", "rows"]
-    cells = [header]
-    for scenario in scores_by_scenario[0]:
-        row = [scenario]
-        for output, by_scenario in zip(outputs, scores_by_scenario, strict=True):
-            score = by_scenario[scenario]
-            row.append(format_metric(score.get(output.first_metric)))
-            row.append(format_count(score.get("rows")))
-        cells.append(row)
-    return cells
+    rows = {scenario: [scenario] for scenario in scores_by_scenario[0]}
+    for output, by_scenario in zip(outputs, scores_by_scenario, strict=True):
+        counts = [x for x in ("rows", "positives") if x in scores[output.name]]
+        header += [f"{output.name} {output.first_metric.replace('_', ' ')}", *counts]
+        for scenario, score in by_scenario.items():
+            rows[scenario].append(format_metric(score.get(output.first_metric)))
+            rows[scenario] += [format_count(score.get(name)) for name in counts]
+    return [header, *rows.values()]
 
 
 def slice_table(title: str, records: Sequence[Mapping[str, Any]]) -> Cells:

@@ -165,16 +165,17 @@ def test_gates_have_a_slice_for_each_scenario_also_for_few_rows_and_buckets(tmp_
 def test_terminal_and_page_show_a_table_by_scenario(runs):
     log = (runs[0] / "train.log").read_text()
     table = log[log.index("by scenario") :].splitlines()
-    assert table[2].split() == [
-        "scenario",
-        "click",
-        "auc",
-        "rows",
-        "buy",
-        "auc",
-        "rows",
+    columns = ["auc", "rows", "positives"]
+    assert table[2].split() == ["scenario", "click", *columns, "buy", *columns]
+    item, *cells = table[4].split()
+    assert item == "item0"
+    metrics = json.loads((runs[0] / "metrics.json").read_text())["test"]
+    counts = [
+        str(metrics[task]["scenarios"]["item0"][name])
+        for task in ("click", "buy")
+        for name in ("rows", "positives")
     ]
-    assert table[4].split()[0] == "item0"
+    assert cells[1:3] + cells[4:] == counts
     assert "<h3>By scenario</h3>" in (runs[0] / "report.html").read_text()
 
 
