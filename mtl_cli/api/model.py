@@ -101,10 +101,13 @@ class Model:
     @checked_call
     def evaluate(
         self,
-        table: "Rows | str | PathLike[str] | Sequence[str | PathLike[str]]",
+        table: "Rows | str | PathLike[str] | Sequence[str | PathLike[str]] | None" = (
+            None
+        ),
         by: str | Sequence[str] = (),
         importance: bool = False,
         repeats: int | None = None,
+        crosses: bool = False,
     ) -> "Evaluation":
         """Evaluates the model on rows with labels, as `mtl-evaluate` does.
 
@@ -112,16 +115,19 @@ class Model:
             table: the rows; or the path of a file or folder, a glob pattern or a URL,
                 or a list of them. The rows and the columns of features are as in
                 `predict`. The columns of labels are as in the training data, for at
-                least one task.
+                least one task. None for the run's own validation rows, which are read
+                again.
             by: the name of a column or feature, or several names. Each value, or each
                 range of numbers, is a slice with metrics of its own.
             importance: whether to measure how important each feature is for each task.
             repeats: the number of times that each feature is shuffled to measure its
                 importance, at least 2; None for 10 times. With many features and tasks,
                 more repeats show more.
+            crosses: whether to find pairs of columns whose combinations explain errors
+                of the model. This needs the run's own rows: leave `table` out.
 
-        Returns: the evaluation, with the tables `metrics`, `slices`, `drift` and
-            `importance`.
+        Returns: the evaluation, with the tables `metrics`, `slices`, `drift`,
+            `importance` and `crosses`.
 
         Example:
             mtl_cli.load("outputs/runs/NAME").evaluate(may, by=["city"]).slices
@@ -132,10 +138,10 @@ class Model:
 
         if repeats is not None and not importance:
             raise ConfigError("repeats: has no effect alone; add importance=True")
-        rows = rows_or_location(table)
+        rows = None if table is None else rows_or_location(table)
         columns = [by] if isinstance(by, str) else list(by)
         num_repeats = REPEATS if repeats is None else int(repeats)
-        request = EvaluationRequest(columns, importance, num_repeats)
+        request = EvaluationRequest(columns, importance, crosses, num_repeats)
         evaluation, _ = evaluate(self._model, rows, request)
         return evaluation
 

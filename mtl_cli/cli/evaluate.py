@@ -144,7 +144,9 @@ def request_of(
     from mtl_cli.scoring.importance import REPEATS
 
     repeats = REPEATS if options.repeats is None else options.repeats
-    return EvaluationRequest(options.by, options.importance, repeats, on_progress)
+    return EvaluationRequest(
+        options.by, options.importance, options.crosses, repeats, on_progress
+    )
 
 
 def write_file(path: Path, text: str) -> None:

@@ -13,7 +13,7 @@ STDOUT = Path("-")  # as the FILE of --json
 EXAMPLES = """examples:
   mtl-evaluate outputs/runs/NAME may.parquet --by city,new_user
   mtl-evaluate outputs/runs/NAME may.parquet --importance --html may.html
-  mtl-evaluate outputs/runs/NAME --importance
+  mtl-evaluate outputs/runs/NAME --importance --crosses
   mtl-evaluate outputs/runs/NAME may.parquet --fail-if 'income.auc<0.91'
   cat may.csv | mtl-evaluate outputs/runs/NAME -
   mtl-evaluate outputs/sweeps/NAME may.parquet -o may && mtl-compare may
@@ -51,6 +51,12 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
         help="measure what each feature is worth to each task",
     )
     add(
+        "--crosses",
+        action="store_true",
+        help="find pairs of columns whose combinations explain errors of the model; "
+        "without TABLE",
+    )
+    add(
         "--repeats",
         metavar="N",
         type=int,
@@ -81,6 +87,10 @@ def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
     """Refuses options that do not fit a run or a sweep, before the work begins."""
     if options.repeats is not None and not options.importance:
         raise ConfigError("--repeats: has no effect alone; add --importance")
+    if is_sweep and options.crosses:
+        raise ConfigError(
+            f"--crosses: {options.run} is a sweep; name one of its runs, and no TABLE"
+        )
     if is_sweep and (not options.table or "-" in options.table):
         raise ConfigError(
             f"TABLE: {options.run} is a sweep; name the files of a table, which each "

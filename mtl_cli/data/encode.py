@@ -18,7 +18,7 @@ from mtl_cli.columns.arrow_types import as_whole_numbers
 from mtl_cli.columns.cells import empty_cells
 from mtl_cli.columns.vocabulary import check_group_column
 from mtl_cli.data.cache_entry import EntryWriter
-from mtl_cli.data.column_request import request_of_data
+from mtl_cli.data.column_request import ColumnRequest, request_of_data
 from mtl_cli.data.compute_report import data_report
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.feature_set import FeatureSet
@@ -63,20 +63,33 @@ def encode(
     See `load` for the arguments other than `folder`.
     """
     on_rows(0, 0)  # the number of rows is not known yet
-    request = request_of_data(dataset, outputs)
-    tables = dataset.generate()
-    check_generated(tables, dataset)
-    sources = {name: generated_source(table, request) for name, table in tables.items()}
-    if not dataset.is_generated:  # the data set is read from files
-        for name, location in dataset.locations.items():
-            # The rows of text files are copied to this file, see `open_text`.
-            spill = folder / f"{name}.spilled"
-            key = f"dataset.{name}"
-            sources[name] = open_source(key, location, dataset, request, spill)
+    sources = open_tables(dataset, request_of_data(dataset, outputs), folder)
     with closing(EntryWriter(folder)) as writer:
         encode_sources(dataset, outputs, sources, writer, earlier, on_rows)
     for spilled_file in folder.glob("*.spilled"):
         spilled_file.unlink()
+
+
+def open_tables(
+    dataset: Dataset, request: ColumnRequest, folder: Path
+) -> dict[str, Source]:
+    """Opens, or generates, all tables of a data set.
+
+    The rows of text files are copied to files in `folder` with the ending `.spilled`,
+    see `open_text`.
+
+    Returns: {table: its rows}, for the tables `train`, `valid` and `test` that exist.
+    """
+    tables = dataset.generate()
+    check_generated(tables, dataset)
+    if dataset.is_generated:
+        return {name: generated_source(x, request) for name, x in tables.items()}
+    return {
+        name: open_source(
+            f"dataset.{name}", location, dataset, request, folder / f"{name}.spilled"
+        )
+        for name, location in dataset.locations.items()
+    }
 
 
 def check_generated(tables: dict[str, pa.Table], dataset: Dataset) -> None:

@@ -13,6 +13,9 @@ from mtl_cli.core.other_files import read_json_object
 from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.compute_report import label_counts
 from mtl_cli.data.label_findings import unsampled_findings
+from mtl_cli.data.load import Data
+from mtl_cli.evaluation.crosses import find_crosses
+from mtl_cli.evaluation.data_of_run import read_data_of_run
 from mtl_cli.evaluation.evaluation import Evaluation
 from mtl_cli.evaluation.feature_drift import FeatureDrift
 from mtl_cli.evaluation.open_table import TableInMemory, opened_for_evaluation
@@ -41,6 +44,7 @@ class EvaluationRequest:
 
     by: list[str] = field(default_factory=list)  # columns and features that make slices
     importance: bool = False  # whether to measure the importance of features
+    crosses: bool = False  # whether to look for pairs of columns to cross
     repeats: int = REPEATS  # the number of shufflings for the importance
     # Is called with the name of the work, such as "predicting", and with the numbers of
     # finished and of all rows or steps.
@@ -63,7 +67,7 @@ def evaluate(
 
     Returns: the evaluation, and the rows with their predictions.
     """
-    rows = read_rows(model, table, request)
+    rows, data = read_rows(model, table, request)
     rows_of_outputs = [
         scored_rows(output, rows.table, rows.predictions[output.name])
         for output in rows.outputs
@@ -81,6 +85,9 @@ def evaluate(
             request.repeats,
             request.on_progress,
         )
+    crosses = None
+    if request.crosses and data is not None:
+        crosses = find_crosses(model, data, rows, request.on_progress)
     remarks = [*rows.remarks, *drift_remarks, *sampling_remarks(model, rows)]
     evaluation = Evaluation(
         run=str(model.folder),
@@ -90,6 +97,7 @@ def evaluate(
         slice_records=slice_records,
         drift_records=drift_records,
         importances=importances,
+        cross_records=crosses,
         gates=gate_usage(model, rows, slices),
         remarks=mask_secrets(remarks),
     )
@@ -100,15 +108,22 @@ def read_rows(
     model: TrainedModel,
     table: Location | TableInMemory | None,
     request: EvaluationRequest,
-) -> EvaluatedRows:
+) -> tuple[EvaluatedRows, Data | None]:
+    """Returns the rows to evaluate, and the run's own data if it was read again."""
     if table is None:
         if request.by:
             raise ConfigError("--by: slices need a TABLE; name the file to evaluate")
-        return validation_rows(model, partial(request.on_progress, "encoding"))
+        data = read_data_of_run(model, partial(request.on_progress, "encoding"))
+        return validation_rows(model, data), data
+    if request.crosses:
+        raise ConfigError(
+            "--crosses: reads the run's own training and validation rows, not a TABLE; "
+            "leave TABLE out"
+        )
     by = list(dict.fromkeys(request.by))  # each name once
     with opened_for_evaluation(model, table, by) as (source, plan):
         on_rows = partial(request.on_progress, "predicting")
-        return rows_of_source(model, source, plan, on_rows)
+        return rows_of_source(model, source, plan, on_rows), None
 
 
 def measure_drift(

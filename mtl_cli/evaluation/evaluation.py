@@ -55,6 +55,12 @@ class Evaluation(EvaluationResults):
         columns += ["p", "p_corrected"]
         return frame(self.importances.get("features", []), columns)[columns]
 
+    @property
+    def crosses(self) -> "pd.DataFrame":
+        """Table of crosses: one row per pair of columns and output, highest z first."""
+        columns = ["columns", "task", "combinations", "z", "p", "p_corrected"]
+        return frame(self.cross_records or [], [*columns, "loss_change"])
+
     def plot(self) -> "Figure":
         """Draws how well each task's predictions are calibrated, with matplotlib."""
         from mtl_cli.pages.figures import figure_of

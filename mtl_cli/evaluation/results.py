@@ -6,6 +6,7 @@ from typing import Any
 
 from mtl_cli.core.conditions import Condition, check_known
 from mtl_cli.core.errors import ConfigError
+from mtl_cli.evaluation.crosses import CrossRecord
 from mtl_cli.evaluation.feature_drift import FeatureDrift
 from mtl_cli.evaluation.prediction_drift import PredictionDrift
 from mtl_cli.metrics.score_dict import name_with_space
@@ -28,6 +29,9 @@ class EvaluationResults:
     # A record for each feature, and for each output or class.
     drift_records: list[FeatureDrift | PredictionDrift] = field(default_factory=list)
     importances: dict[str, Any] = field(default_factory=dict)  # {} if not measured
+    # A record for each pair of columns and output, the highest z first. None if no
+    # pairs were tested.
+    cross_records: list[CrossRecord] | None = None
     gates: dict[str, Any] = field(default_factory=dict)  # {} without gates
     remarks: list[str] = field(default_factory=list)
 
@@ -53,6 +57,7 @@ class EvaluationResults:
             "slices": self.slice_records,
             "drift": self.drift_records,
             "importance": self.importances,
+            "crosses": self.cross_records,
             "gates": self.gates,
             "remarks": self.remarks,
         }

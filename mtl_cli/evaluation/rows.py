@@ -4,25 +4,22 @@ The rows come from a table on disk or in memory, or from the run's own validatio
 A table is read in blocks, see `evaluation.blocks`.
 """
 
-import contextlib
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from mtl_cli.core.errors import DAMAGED_FILE_ERRORS, DataError
-from mtl_cli.core.other_files import read_json_object
+from mtl_cli.core.errors import DataError
 from mtl_cli.data.load import Data
 from mtl_cli.data.scenarios import RowScenarios, find_scenarios
 from mtl_cli.data.sources import OnProgress, Source
 from mtl_cli.data.table import Array, Table, concatenate
 from mtl_cli.evaluation.blocks import BlockEvaluator
+from mtl_cli.evaluation.data_of_run import remarks_on_data
 from mtl_cli.evaluation.feature_drift import FeatureCounts
 from mtl_cli.evaluation.plan import BY, EvaluationPlan
 from mtl_cli.heads.base import Output
 from mtl_cli.network.trained_model import TrainedModel
-from mtl_cli.runs.saved_model import load_data
 from mtl_cli.scoring.value_codes import numbers_from_text
 
 # The importance of features and the weights of gates are measured on a random sample of
@@ -154,28 +151,12 @@ def row_numbers_to_evaluate(
     return row_numbers, [remark]
 
 
-def validation_rows(model: TrainedModel, on_rows: OnProgress) -> EvaluatedRows:
-    """Reads the run's own validation rows, and predicts them.
+def validation_rows(model: TrainedModel, data: Data) -> EvaluatedRows:
+    """Predicts the run's own validation rows, see `read_data_of_run`.
 
     Empty cells and unseen values are not counted, because only the encoded values of
     these rows are kept, not the cells.
     """
-    fix = "name a TABLE to evaluate the run on"
-    if not model.config.dataset.has_validation:
-        raise DataError(f"{model.folder} has no validation rows; {fix}")
-    try:
-        data = load_data(model, on_rows)
-    except DataError as error:
-        raise DataError(f"{model.folder}: {error}; {fix}") from None
-    trained_on = recorded_data_hash(model.folder)
-    if has_changed(data, model, trained_on):
-        raise DataError(
-            f"the data of {model.folder} have changed since the run was trained; {fix}"
-        )
-    remark = (
-        f"{model.folder} has no environment.json with data_hash, so these rows may "
-        "have changed since the run was trained"
-    )
     split = data.splits["valid"]
     table = split.read(0, split.num_rows)
     feature_counts = FeatureCounts(model.features, model.folder)
@@ -193,26 +174,8 @@ def validation_rows(model: TrainedModel, on_rows: OnProgress) -> EvaluatedRows:
         feature_counts=feature_counts,
         row_numbers=data.row_numbers["valid"],
         scenarios=None if data.scenarios is None else data.scenarios.of(table),
-        remarks=[remark] if trained_on is None else [],
+        remarks=remarks_on_data(model.folder),
     )
-
-
-def recorded_data_hash(run: Path) -> str | None:
-    """Returns the `data_hash` of a run; None if it is not known."""
-    with contextlib.suppress(*DAMAGED_FILE_ERRORS):
-        return str(read_json_object(run / "environment.json")["data_hash"])
-    return None
-
-
-def has_changed(data: Data, model: TrainedModel, trained_on: str | None) -> bool:
-    """Whether data differ from the data with the hash `trained_on`, if this is known.
-
-    The hash of generated data also changes with the version of mtl-cli, and says
-    nothing. If data had not changed, the features would learn the same values again.
-    """
-    is_hashed = trained_on is not None and not model.config.dataset.is_generated
-    has_other_hash = is_hashed and data.fingerprint != trained_on
-    return has_other_hash or data.features.learnt != model.features.learnt
 
 
 def random_indices(num_rows: int) -> Array:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from mtl_cli.core.message_text import comma_list
+from mtl_cli.evaluation.cross_section import cross_section
 from mtl_cli.evaluation.feature_drift import (
     LARGE_PSI,
     MODERATE_PSI,
@@ -37,6 +38,7 @@ def sections(evaluation: EvaluationResults, shorten: bool = False) -> list[Secti
         weakest_section(evaluation),
         drift_section(evaluation),
         importance_section(evaluation),
+        cross_section(evaluation.cross_records),
         *slice_sections(evaluation, shorten),
     ]
     return [section for section in all_sections if section.tables or section.lines]

@@ -582,6 +582,7 @@ WRONG = {
     "export": (["export", "TEST"], 2, "holds no complete model"),
     "no_table": (["RUN", "none.csv"], 2, "no file 'none.csv'"),
     "no_labels": (["RUN", "unlabelled.csv"], 2, "no output can be evaluated: "),
+    "crosses": (["RUN", "TEST", "--crosses"], 2, "--crosses: reads the run's own"),
     "schema": (["RUN", "less.csv"], 2, "no column 'taste' in less.csv"),
     "no_weights": (["RUN", "unweighted.csv"], 2, "dataset.weight_column: no column"),
     "type": (["RUN", "text.parquet"], 2, "feature taste: "),
@@ -887,6 +888,7 @@ WRONG_SWEEP = {
     "table": (["SWEEP"], "is a sweep; name the files of a table"),
     "stdin": (["SWEEP", "-"], "is a sweep; name the files of a table"),
     "json": (["SWEEP", "TEST", "--json", "o.json"], "--json, --html: "),
+    "crosses": (["SWEEP", "TEST", "--crosses"], "is a sweep; name one of its runs"),
     "run": (["RUN", "TEST", "-o", "new"], "is not a sweep"),
     "schema": (["SWEEP", "less.csv", "-o", "new"], "no column 'taste' in less.csv"),
 }

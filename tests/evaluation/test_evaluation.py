@@ -11,9 +11,13 @@ from helpers.planted_data import config, values
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.load import load
 from mtl_cli.data.sources import no_progress
+from mtl_cli.evaluation.data_of_run import (
+    has_changed,
+    read_data_of_run,
+    recorded_data_hash,
+)
 from mtl_cli.evaluation.evaluate import truth_rmse_with_interval
 from mtl_cli.evaluation.evaluation import Evaluation
-from mtl_cli.evaluation.rows import has_changed, recorded_data_hash, validation_rows
 
 
 def test_table_of_importance_has_its_figures_without_those_of_single_shufflings() -> (
@@ -44,7 +48,7 @@ def test_run_whose_data_has_moved_needs_a_table() -> None:
     settings = config(values("gone.parquet", features, tasks, valid_fraction=0.5))
     model: Any = SimpleNamespace(config=settings, folder=Path("moved"))
     with pytest.raises(DataError) as error:
-        validation_rows(model, no_progress)
+        read_data_of_run(model, no_progress)
     assert str(error.value) == (
         "moved: dataset.train: no file 'gone.parquet' (current folder: "
         f"{Path.cwd()}); correct the path; name a TABLE to evaluate the run on"
@@ -70,7 +74,7 @@ def test_changed_rows_of_a_run_are_refused_unless_their_hash_is_unknown(
     assert not has_changed(trained_on, model, trained_on.fingerprint)
     file.write_text("user,click\n" + "a,0\nb,1\n" * 9)
     with pytest.raises(DataError, match="have changed since the run was trained; name"):
-        validation_rows(model, no_progress)
+        read_data_of_run(model, no_progress)
     (tmp_path / "environment.json").unlink()
     assert recorded_data_hash(tmp_path) is None
     changed = load(settings.dataset, settings.outputs)
