@@ -42,7 +42,7 @@ lint: setup ## checks style, types and the order of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy data/uci.py
-	MYPYPATH=benchmarks $(BIN)/mypy benchmarks/two_workers.py benchmarks/crosses.py  # and ours.py
+	MYPYPATH=benchmarks $(BIN)/mypy benchmarks/two_workers.py  # and ours.py
 	$(BIN)/lint-imports
 
 format: setup ## mends style and formats the code
