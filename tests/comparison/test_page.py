@@ -100,6 +100,20 @@ def test_page_says_on_which_rows_a_task_is_scored(tmp_path: Path) -> None:
     assert "buy (" not in page_of(tmp_path)[0]  # the runs differ
 
 
+def test_page_lists_the_settings_that_are_the_same_in_all_configurations(
+    tmp_path: Path,
+) -> None:
+    for model, epochs in (("shared_bottom", 9), ("ple", 10)):
+        settings = {"trainer__epochs": epochs, "trainer__batch_size": 77}
+        scores = {"test": {"click": auc(0.8)}}
+        write_run(tmp_path / model, model, 1, scores, **settings)
+    text = page_of(tmp_path)[0]
+    assert "Settings that differ: model.name, trainer.epochs." in text
+    shared = text[text.index("that all configurations share") :]
+    assert '<td class="text">trainer.batch_size</td><td class="text">77</td>' in shared
+    assert "trainer.epochs" not in shared and "model.name" not in shared
+
+
 def test_page_says_that_histories_are_missing(tmp_path: Path) -> None:
     write_sweep(tmp_path, {"shared_bottom": 0.8, "ple": 0.82})
     text, _ = page_of(tmp_path)

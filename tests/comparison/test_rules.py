@@ -254,3 +254,14 @@ def test_feature_that_one_configuration_lacks_differs_in_its_kind_alone() -> Non
     assert differing_keys([with_tags, without_tags]) == ["dataset.features.tags.kind"]
     keys = differing_keys([with_tags, without_tags, configuration(**shorter)])
     assert [key.split(".")[-1] for key in keys] == ["kind", "max_length"]
+
+
+def test_differing_keys_begin_with_the_model_and_end_with_the_longest() -> None:
+    keys = ["trainer.early.stop", "trainer.epochs", "model.name", "seed"]
+    configurations = [Configuration(dict.fromkeys(keys, x), []) for x in ("1", "2")]
+    assert differing_keys(configurations) == [
+        "model.name",
+        "trainer.epochs",
+        "seed",
+        "trainer.early.stop",
+    ]
