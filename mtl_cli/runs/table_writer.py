@@ -15,6 +15,7 @@ import pyarrow.parquet
 
 from mtl_cli.core.atomic_write import RUN_AGAIN, replacing
 from mtl_cli.core.errors import ConfigError, first_line
+from mtl_cli.core.message_text import comma_list
 from mtl_cli.core.standard_streams import stdout_write_errors
 
 STDOUT = "-"  # as a target: CSV to stdout
@@ -53,10 +54,22 @@ class TableWriter:
                 self.writer.write_table(table)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             # Every format holds predictions, so this is a column to keep.
+            names = [c for c in table.column_names if not self.can_hold(table, c)]
             raise ConfigError(
-                f"--keep: {self.ending} cannot hold the columns: {first_line(error)}; "
-                "keep other columns, or choose another format with -o"
+                f"--keep: {self.ending} cannot hold {comma_list(names)}: "
+                f"{first_line(error)}; keep other columns, or choose another format "
+                "with -o"
             ) from None
+
+    def can_hold(self, table: pa.Table, column: str) -> bool:
+        """Whether the format can hold a column, tried on one row in memory."""
+        row = table.select([column]).slice(0, 1)
+        try:
+            with WRITERS[self.ending](pa.BufferOutputStream(), row.schema) as writer:
+                writer.write_table(row)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            return False
+        return True
 
     def close(self) -> None:
         """Writes the rows that the format still buffers, and the end of the file."""
