@@ -11,9 +11,9 @@ from mtl_cli.core.message_text import visible, without_autolinks
 LEGEND = (
     "± is the 95 % t-interval over seeds. The difference is to the baseline, paired by "
     "seed. A verdict says whether retraining would give the same order and, if there "
-    "are predictions, whether another test set would give it too. 'Rows only' says that "
-    "retraining would, but perhaps not another test set. The test of "
-    "retraining is a t-test over seeds. It estimates the noise from all configurations "
+    "are predictions, whether another test set would give it too. 'Rows only' says "
+    "that retraining would, but perhaps not another test set. The test of retraining "
+    "is a t-test over seeds. It estimates the noise from all configurations "
     "with similar noise, and not from the two compared ones only, so p may be smaller "
     "than ± suggests; 'pooled noise' marks a difference that is real though ± holds 0. "
     "Each p is corrected for the number of differences of the task (Holm): the chance "
