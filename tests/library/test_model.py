@@ -347,7 +347,12 @@ def test_argument_of_a_wrong_type_is_refused(
 
 def test_missing_argument_is_told_as_by_python(model: Model) -> None:
     with pytest.raises(TypeError, match="missing a required argument: 'table'"):
-        model.evaluate()  # type: ignore[call-arg]
+        model.predict()  # type: ignore[call-arg]
+
+
+def test_evaluation_without_a_table_needs_validation_rows(model: Model) -> None:
+    with pytest.raises(mtl_cli.DataError, match="has no validation rows; name a TABLE"):
+        model.evaluate()
 
 
 def test_numbers_of_numpy_are_arguments(model: Model) -> None:
@@ -550,7 +555,7 @@ def test_keras_is_whole_and_random_states_stay_after_loading(
 TWO_FRAMES = [pd.DataFrame({"user": [1, 2]})] * 2
 
 
-@pytest.mark.parametrize("table", [None, 7, {"user": [1]}, TWO_FRAMES])
+@pytest.mark.parametrize("table", [7, {"user": [1]}, TWO_FRAMES])
 def test_evaluation_of_what_is_no_table_is_refused(
     run: mtl_cli.Run, table: Any
 ) -> None:
