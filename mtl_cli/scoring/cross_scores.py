@@ -136,6 +136,9 @@ class CrossTest:
             self.errors, self.curvatures = train.errors_and_curvatures(offsets)
             offsets += self.effects(codes, precisions[0], codes.max() + 1)[codes]
         self.errors, self.curvatures = train.errors_and_curvatures(offsets)
+        # The same for all pairs.
+        self.valid_errors, _ = self.valid.errors_and_curvatures(self.valid.offsets)
+        self.valid_loss = self.valid.loss(self.valid.offsets)
 
     def effects(self, codes: Array, precision: float, num_codes: int) -> Floats:
         """Fits the effect of each code to the errors, (codes, C), by a Newton step."""
@@ -153,18 +156,16 @@ class CrossTest:
         effects[np.bincount(train_codes, minlength=num_codes) < MIN_COUNT] = 0
         effects[0] = 0
         valid_effects = effects[valid_codes]
-        errors, _ = self.valid.errors_and_curvatures(self.valid.offsets)
-        products = (errors * valid_effects).sum(axis=1)
+        products = (self.valid_errors * valid_effects).sum(axis=1)
         # The errors on the rows of a group depend on each other.
         products = np.bincount(self.valid_units.unit_of_row, products)
         deviation = float(np.sqrt(np.square(products).sum()))
         if not deviation:  # no combination of the validation rows has an effect
             return CrossScore(z=0.0, p=1.0, loss_change=0.0)
         z = float(products.sum()) / deviation
-        loss = self.valid.loss(self.valid.offsets)
         new_loss = self.valid.loss(self.valid.offsets + valid_effects)
         p = t_test(z, 1.0, max(1, self.valid_units.num - 1)).p_value
-        return CrossScore(z, p, loss_change=(new_loss - loss) / loss)
+        return CrossScore(z, p, new_loss / self.valid_loss - 1)
 
 
 def in_unit(margins: Margins, unit: float) -> Margins:
