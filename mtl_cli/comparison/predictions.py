@@ -11,6 +11,7 @@ takes samples of groups.
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from statistics import fmean
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -21,7 +22,7 @@ from mtl_cli.metrics.metric import Floats, Metric, UndefinedError
 from mtl_cli.statistics.sampling_error import (
     MIN_OF_CLASS,
     MIN_UNITS,
-    RESAMPLES,
+    map_samples,
     num_less_frequent,
 )
 from mtl_cli.statistics.sampling_units import SamplingUnits, sampling_units
@@ -85,6 +86,25 @@ def first_rows(rows: Rows) -> npt.NDArray[np.int64]:
         rows.group, return_index=True, return_inverse=True
     )
     return np.where(rows.group < 0, -1, first[index_of_group])
+
+
+class SortedRows:
+    """Rows that are sorted by their prediction, so that no sample need be sorted.
+
+    The arguments are (rows,) each, or the prediction is (rows, classes). Predictions of
+    classes have no order, and their rows stay as they are.
+    """
+
+    def __init__(self, label: Floats, prediction: Floats, weight: Floats) -> None:
+        is_sortable = prediction.ndim == 1
+        order = np.argsort(prediction, kind="stable") if is_sortable else slice(None)
+        self.order = order
+        self.columns = label[order], prediction[order], weight[order]
+
+    def score(self, metric: Metric, num_draws: npt.NDArray[np.int64]) -> float:
+        """Returns a metric on a sample that has each row `num_draws` times, (rows,)."""
+        rows = np.repeat(np.arange(len(num_draws)), num_draws[self.order])
+        return metric(*(column[rows] for column in self.columns))
 
 
 @dataclass(eq=False)
@@ -155,12 +175,8 @@ class Predictions:
         Raises:
             UndefinedError: if the metric is undefined on the rows.
         """
-        return self.score_on(np.arange(len(self.rows.label)))
-
-    def score_on(self, indices: npt.NDArray[np.int64]) -> float:
-        label, weight = self.rows.label[indices], self.rows.weight[indices]
-        values = [self.metric(label, p[indices], weight) for p in self.by_replicate]
-        return float(np.mean(values))
+        label, weight = self.rows.label, self.rows.weight
+        return fmean(self.metric(label, p, weight) for p in self.by_replicate)
 
     @cached_property
     def sampled_scores(self) -> Floats:
@@ -169,9 +185,14 @@ class Predictions:
         The samples depend on the units alone. So the sampled scores of two
         configurations can be subtracted sample by sample.
         """
-        rng = np.random.default_rng(0)
-        draws = (self.units.draw(self.units.num, rng) for _ in range(RESAMPLES))
-        return np.array([self.score_on(indices) for indices in draws])
+        label, weight = self.rows.label, self.rows.weight
+        replicates = [SortedRows(label, p, weight) for p in self.by_replicate]
+
+        def score_on_sample(random: np.random.Generator) -> float:
+            num_draws = self.units.count_draws(self.units.num, random)
+            return fmean(rows.score(self.metric, num_draws) for rows in replicates)
+
+        return np.array(map_samples(score_on_sample))
 
     def test_on_same_rows(self, other: Self) -> DifferenceTest:
         """Tests whether two scores on the same rows, in the same groups, differ.

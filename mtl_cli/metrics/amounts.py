@@ -29,7 +29,10 @@ def gini(label: Floats, prediction: Floats, weight: Floats) -> float:
         Value Prediction", 2019, section 4.
     """
     check_labels_differ(label)
-    perfect = gini_of_order(label, label, weight)
+    # If all weights are equal, only the labels need sorting.
+    has_equal_weights = (weight == weight[0]).all()
+    labels = np.sort(label) if has_equal_weights else label
+    perfect = gini_of_order(labels, labels, weight)
     return gini_of_order(label, prediction, weight) / perfect
 
 

@@ -6,10 +6,10 @@ samples, drawn from the rows with replacement. If the rows have groups, whole gr
 drawn, see `sampling_units`.
 """
 
-import contextlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from mtl_cli.statistics.sampling_units import SamplingUnits, sampling_units
 from mtl_cli.statistics.significance import quantile
 
 Array = npt.NDArray[Any]
+Result = TypeVar("Result")
 
 # The number of bootstrap samples. 200 samples give the error to within about 5 %.
 RESAMPLES = 200
@@ -188,23 +189,34 @@ def values_on_samples(
 ) -> list[float]:
     """Returns the metric on each bootstrap sample on which the metric has a value."""
 
-    def values_of_block(block: int) -> list[float]:
-        random = np.random.default_rng([SEED, block])
-        values = []
-        for _ in range(RESAMPLES // NUM_BLOCKS):
-            if is_grouped:
-                rows, group = units.draw_copies(num_drawn, random)
-                sample = [*(column[rows] for column in columns[:-1]), group]
-            else:
-                rows = units.draw(num_drawn, random)
-                sample = [column[rows] for column in columns]
-            with contextlib.suppress(UndefinedError):
-                values.append(metric(*sample))
-        return values
+    def value(random: np.random.Generator) -> float | None:
+        if is_grouped:
+            rows, group = units.draw_copies(num_drawn, random)
+            sample = [*(column[rows] for column in columns[:-1]), group]
+        else:
+            rows = units.draw(num_drawn, random)
+            sample = [column[rows] for column in columns]
+        try:
+            return metric(*sample)
+        except UndefinedError:
+            return None
 
     units.sort_rows()  # once, not in each thread
+    return [value for value in map_samples(value) if value is not None]
+
+
+def map_samples(function: Callable[[np.random.Generator], Result]) -> list[Result]:
+    """Returns the results of a function for the random numbers of each sample.
+
+    The samples differ, but are the same in each call.
+    """
+
+    def results_of_block(block: int) -> list[Result]:
+        random = np.random.default_rng([SEED, block])
+        return [function(random) for _ in range(RESAMPLES // NUM_BLOCKS)]
+
     with ThreadPoolExecutor(num_cores()) as threads:
-        return list(chain(*threads.map(values_of_block, range(NUM_BLOCKS))))
+        return list(chain(*threads.map(results_of_block, range(NUM_BLOCKS))))
 
 
 def interval(value: float, error: SamplingError) -> tuple[float, float]:

@@ -53,11 +53,15 @@ class SamplingUnits:
 
         The indices ascend. If a unit is drawn twice, each of its rows comes twice.
         """
-        drawn = random.integers(0, self.num, num)
         if self.num > 4 * num:  # To count the draws of each unit would be slow.
-            return np.sort(self._rows_of(drawn))
-        num_draws = np.bincount(drawn, minlength=self.num)
-        return np.repeat(np.arange(len(self.unit_of_row)), num_draws[self.unit_of_row])
+            return np.sort(self._rows_of(random.integers(0, self.num, num)))
+        num_draws = self.count_draws(num, random)
+        return np.repeat(np.arange(len(num_draws)), num_draws)
+
+    def count_draws(self, num: int, random: np.random.Generator) -> Indices:
+        """Draws like `draw`, and returns how often each row is drawn, (rows,)."""
+        drawn = random.integers(0, self.num, num)
+        return np.bincount(drawn, minlength=self.num)[self.unit_of_row]
 
     def draw_copies(
         self, num: int, random: np.random.Generator

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from mtl_cli.comparison.predictions import DifferentRowsError, Rows
+from mtl_cli.comparison.predictions import DifferentRowsError, Rows, SortedRows
 from mtl_cli.comparison.predictions_by_metric import make_predictions
+from mtl_cli.metrics.amounts import gini
 from mtl_cli.metrics.classes import accuracy, rank_mae
 
 
@@ -46,3 +47,19 @@ def test_metrics_of_ranks_need_classes_of_the_same_ranks() -> None:
     assert difference(accuracy).difference == 0
     with pytest.raises(DifferentRowsError, match="different ranks"):
         difference(rank_mae)
+
+
+def test_a_sample_scores_as_its_rows_do() -> None:
+    random = np.random.default_rng(0)
+    label, prediction = random.gamma(2, size=(2, 50)).round(1)
+    for weight in (np.ones(50), random.random(50)):
+        rows = random.integers(0, 50, 50)
+        num_draws = np.bincount(rows, minlength=50)
+        expected = gini(label[rows], prediction[rows], weight[rows])
+        score = SortedRows(label, prediction, weight).score(gini, num_draws)
+        assert score == pytest.approx(expected)
+    classes = random.dirichlet(np.ones(3), 50)
+    label = random.integers(0, 3, 50).astype("float64")
+    expected = accuracy(label[rows], classes[rows], weight[rows])
+    score = SortedRows(label, classes, weight).score(accuracy, num_draws)
+    assert score == pytest.approx(expected)
