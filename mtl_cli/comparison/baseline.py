@@ -4,7 +4,7 @@ import re
 
 from mtl_cli.comparison.configurations import Configuration, short_form, short_key
 from mtl_cli.core.errors import ConfigError
-from mtl_cli.core.message_text import comma_list
+from mtl_cli.core.message_text import comma_list, suggest
 
 DEFAULT_MODEL = "shared_bottom"
 FLAG = "--baseline"
@@ -54,16 +54,21 @@ def matching_configuration(
                 f"{FLAG}: '{setting}' should be KEY=VALUE, such as model=ple"
             )
         dotted_key = full_key(key, configurations, keys)
+        values = [c.settings.get(dotted_key, "") for c in matching]
         matching = [
-            c for c in matching if is_same_value(c.settings.get(dotted_key, ""), value)
+            c
+            for c, known in zip(matching, values, strict=True)
+            if is_same_value(known, value)
         ]
+        if not matching:
+            names = comma_list(dict.fromkeys(c.name for c in configurations))
+            raise ConfigError(
+                f"{FLAG}: no configuration matches '{requested}'; known: {names}"
+                f"{suggest(value, values)}"
+            )
     if len(matching) == 1:
         return matching[0]
-    names = comma_list(dict.fromkeys(c.name for c in matching or configurations))
-    if not matching:
-        raise ConfigError(
-            f"{FLAG}: no configuration matches '{requested}'; known: {names}"
-        )
+    names = comma_list(dict.fromkeys(c.name for c in matching))
     raise ConfigError(
         f"{FLAG}: {len(matching)} configurations match '{requested}'; add settings "
         f"until only one of them does: {names}"

@@ -58,7 +58,9 @@ class ColumnRequest:
                 )
             if column not in counts:
                 # A requested column of the table is no misspelling of the missing one.
-                others = [name for name in names if name not in self.keys]
+                # But an option, such as `--keep`, may ask for any column once more.
+                is_option = key.startswith("--")
+                others = [n for n in names if is_option or n not in self.keys]
                 hint = suggest(column, others, MIN_SIMILARITY) + header_hint(names)
                 if column in self.fixes:
                     hint += f"; {self.fixes[column]}"

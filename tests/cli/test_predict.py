@@ -357,6 +357,7 @@ WRONG = {
     "of_folder": (["RUN", "in", "-o", "in/a.parquet", "--force"], 2, "file of TABLE"),
     "flag": (["RUN", "TEST", "-o", "o.csv", "--keeps", "a"], 2, "did you mean --keep?"),
     "kept": (["RUN", "TEST", "-o", "o.csv", "--keep", "nope"], 2, "no column 'nope'"),
+    "typo": (["RUN", "TEST", "-o", "o.csv", "--keep", "usr"], 2, "did you mean user?"),
     "name": (
         ["RUN", "named.csv", "-o", "o.csv", "--keep", "click,click_prediction"],
         2,

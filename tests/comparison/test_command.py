@@ -366,6 +366,7 @@ def test_only_settings_that_differ_are_columns(
             "model=mmoe",
             "no configuration matches 'model=mmoe'; known: single_task, shared_bottom",
         ),
+        ("model=pel", "known: single_task, shared_bottom, ple; did you mean ple?"),
         ("models=ple", "unknown key 'models'; settings that differ: model"),
         (
             "optimizer=adam",
