@@ -35,6 +35,7 @@ from mtl_cli.data.csv_options import Csv, convert_cells
 from mtl_cli.data.csv_row_errors import OPEN_QUOTE, first_cell_error, ragged_row_problem
 from mtl_cli.data.csv_stream import SENTINEL, StreamWithSentinel, end_streams
 from mtl_cli.data.files import Files
+from mtl_cli.data.folder_columns import add_cells, missing_cells
 
 BLOCK_BYTES = 16 << 20
 HEADER_BYTES = 4 << 20  # enough for any header
@@ -50,6 +51,7 @@ class CsvFile:
         header: the column names as Arrow reads them.
         names: the column names that the configuration uses: with `csv.trim`, the names
             in the header without spaces at their ends.
+        folder_cells: the cells of the columns that only the names of folders hold.
     """
 
     def __init__(
@@ -58,7 +60,6 @@ class CsvFile:
         self.key = files.key
         self.path = files.path_for_messages(file_path)
         self.options = options
-        self.request = request
         self.open_file = partial(files.system.open_input_stream, file_path)
         self.file_bytes = files.system.get_file_info(file_path).size
         self.delimiter = options.delimiter or ("\t" if files.format == "tsv" else ",")
@@ -67,25 +68,45 @@ class CsvFile:
             check_is_text(first_bytes)
             self.header = options.columns or read_header(first_bytes, self.delimiter)
         self.names = [n.strip() for n in self.header] if options.trim else self.header
-        request.check(self.key, self.path, self.names)
+        self.folder_cells = missing_cells(file_path, self.names)
+        request.check(self.key, self.path, self.all_names)
+        self.types = request.types
+        self.request = request.without_columns(self.folder_cells)
+        cells = self.folder_cells
+        self.requested_cells = {c: cells[c] for c in cells if c in request.keys}
+        if self.requested_cells and not self.request.columns:
+            # Without any column of the file, its rows could not be counted.
+            first = self.names[0]
+            self.request = ColumnRequest({first: self.key}, {first: pa.string()})
+
+    @property
+    def all_names(self) -> list[str]:
+        """The names of the file's columns, then of the columns of its folders."""
+        return [*self.names, *self.folder_cells]
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yields the requested columns of all rows; refuses the first broken row."""
-        num_rows = 0
+        """Yields all rows; refuses the first broken row.
+
+        A batch has the requested columns, and perhaps others.
+        """
         with read_errors(self.key, self.path):
-            try:
-                for batch in self.read(as_text=self.options.trim):
-                    num_rows += batch.num_rows
-                    yield batch
-                return
-            except pa.ArrowInvalid:
-                self.refuse_broken_row()
-            # No row is broken. Perhaps a cell of a column of numbers holds only spaces:
-            # `convert_cells` takes this cell for empty, but Arrow refuses it.
-            for batch in self.read(as_text=True):
-                if num_rows < batch.num_rows:
-                    yield batch.slice(num_rows)
-                num_rows = max(0, num_rows - batch.num_rows)
+            yield from add_cells(self.rows_of_file(), self.requested_cells, self.types)
+
+    def rows_of_file(self) -> Iterator[pa.RecordBatch]:
+        num_rows = 0
+        try:
+            for batch in self.read(as_text=self.options.trim):
+                num_rows += batch.num_rows
+                yield batch
+            return
+        except pa.ArrowInvalid:
+            self.refuse_broken_row()
+        # No row is broken. Perhaps a cell of a column of numbers holds only spaces:
+        # `convert_cells` takes this cell for empty, but Arrow refuses it.
+        for batch in self.read(as_text=True):
+            if num_rows < batch.num_rows:
+                yield batch.slice(num_rows)
+            num_rows = max(0, num_rows - batch.num_rows)
 
     def read(self, as_text: bool) -> Iterator[pa.RecordBatch]:
         """Yields all rows. If `as_text`, `convert_cells` converts them, not Arrow."""

@@ -16,6 +16,7 @@ from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.feature_set_fitter import EarlierLearnt
 from mtl_cli.data.files import find_files
 from mtl_cli.data.fingerprint import hash_versions, version_of_table
+from mtl_cli.data.folder_columns import folder_cells
 from mtl_cli.data.report import Report
 from mtl_cli.data.scenarios import Scenarios, find_scenarios
 from mtl_cli.data.sources import OnProgress, no_progress
@@ -160,18 +161,22 @@ def hash_rows(dataset: Dataset, left_out: str | None = None) -> str:
 def versions_of_splits(dataset: Dataset, left_out: str | None = None) -> dict[str, str]:
     """Returns {split: a text that changes if its files change}; see `hash_rows`.
 
-    Generated data has one text for all splits: {"generator": text}.
+    Cells in the names of folders have a text of their own: {"folders": text}. Generated
+    data has one text for all splits: {"generator": text}.
     """
     if dataset.is_generated:
         keys = dataset.model_dump_json(exclude=set(Dataset.model_fields))
         return {"generator": keys + cache.code_version([dataset])}
-    return {
-        split: version_of_table(
-            split, find_files(f"dataset.{split}", location, dataset.format)
-        )
+    tables = {
+        split: find_files(f"dataset.{split}", location, dataset.format)
         for split, location in dataset.locations.items()
         if split != left_out
     }
+    versions = {
+        split: version_of_table(split, files) for split, files in tables.items()
+    }
+    cells = [folder_cells(path) for files in tables.values() for path in files.paths]
+    return versions | ({"folders": json.dumps(cells)} if any(cells) else {})
 
 
 def cache_key(

@@ -4,7 +4,7 @@ Each format has a module of its own, such as `parquet_file.py`. The functions he
 all formats, and tables of several files.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from mtl_cli.data.csv_file import CsvFile
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.feather_file import open_feather
 from mtl_cli.data.files import Files
+from mtl_cli.data.folder_columns import with_folder_columns
 from mtl_cli.data.parquet_file import open_parquet
 
 OpenColumnar = Callable[[pa.NativeFile], AbstractContextManager[ColumnarFile]]
@@ -37,13 +38,18 @@ ReadRows = Callable[[int], Iterator[pa.Table]]
 
 
 @contextmanager
-def open_columnar_file(files: Files, file_path: str) -> Iterator[ColumnarFile]:
-    """Opens a Parquet or Feather file; errors name the table and the file."""
+def open_columnar_file(
+    files: Files, file_path: str, types: Mapping[str, pa.DataType]
+) -> Iterator[ColumnarFile]:
+    """Opens a Parquet or Feather file; errors name the table and the file.
+
+    `types` are the types of columns in the names of folders, see `folder_columns`.
+    """
     with (
         read_errors(files.key, files.path_for_messages(file_path)),
         OPEN_COLUMNAR[files.format](files.system.open_input_file(file_path)) as file,
     ):
-        yield file
+        yield with_folder_columns(file, file_path, types)
 
 
 def no_rows_error(files: Files) -> DataError:
@@ -57,7 +63,7 @@ def open_columnar(files: Files, request: ColumnRequest) -> tuple[RowsByFile, Rea
     common_types: dict[str, pa.DataType] = {}
     for file_path in files.paths:
         path = files.path_for_messages(file_path)
-        with open_columnar_file(files, file_path) as file:
+        with open_columnar_file(files, file_path, request.types) as file:
             request.check(files.key, path, file.schema.names)
             rows_by_file[path] = file.num_rows
             types = {c: plain_type(file.schema.field(c).type) for c in request.columns}
@@ -75,7 +81,7 @@ def open_columnar(files: Files, request: ColumnRequest) -> tuple[RowsByFile, Rea
     def chunks(max_rows: int) -> Iterator[pa.Table]:
         schema = pa.schema(common_types)
         for file_path in files.paths:
-            with open_columnar_file(files, file_path) as file:
+            with open_columnar_file(files, file_path, request.types) as file:
                 for batch in file.batches(request.columns, max_rows):
                     table = pa.Table.from_batches([batch]).select(request.columns)
                     # Plain types have no dictionaries. Each file has its own
@@ -103,7 +109,7 @@ def open_text(
             rows_by_file[path] = 0
             for batch in CsvFile(files, file_path, options, request).batches():
                 rows_by_file[path] += batch.num_rows
-                writer.write_batch(batch)
+                writer.write_batch(batch.select(request.columns))
     spilled = files._replace(
         system=pa.fs.LocalFileSystem(), paths=[str(spill)], format="feather"
     )

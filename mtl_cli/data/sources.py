@@ -199,11 +199,11 @@ def schemas_of_table(
     files = find_files(key, location, dataset.format)
     for path in files.paths:
         if files.format in OPEN_COLUMNAR:
-            with open_columnar_file(files, path) as file:
+            with open_columnar_file(files, path, {}) as file:
                 yield file.schema
         else:
-            names = CsvFile(files, path, dataset.csv, ColumnRequest({}, {})).names
-            yield pa.schema([(name, pa.string()) for name in names])
+            file = CsvFile(files, path, dataset.csv, ColumnRequest({}, {}))
+            yield pa.schema([(name, pa.string()) for name in file.all_names])
 
 
 def generated_source(table: pa.Table, request: ColumnRequest) -> Source:

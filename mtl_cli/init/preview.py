@@ -13,6 +13,7 @@ from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.csv_file import CsvFile
 from mtl_cli.data.csv_options import Csv, trim_to_null
 from mtl_cli.data.files import ANY_FORMAT, Files, find_files, format_by_ending
+from mtl_cli.data.folder_columns import types_of_cells
 from mtl_cli.data.open_files import (
     OPEN_COLUMNAR,
     no_rows_error,
@@ -105,11 +106,12 @@ def take_first(all_parts: Iterator[pa.Table]) -> tuple[list[pa.Table], bool]:
 def parts(files: Files, csv: Csv | None) -> Iterator[pa.Table]:
     """Yields the rows of all columns with a name; the cells of text files as text."""
     if csv is None:
-        with open_columnar_file(files, files.paths[0]) as file:
+        types = types_of_cells(files.paths)
+        with open_columnar_file(files, files.paths[0], types) as file:
             header = file.schema.names
     else:
-        no_columns = ColumnRequest({}, {})
-        header = CsvFile(files, files.paths[0], csv, no_columns).header
+        first = CsvFile(files, files.paths[0], csv, ColumnRequest({}, {}))
+        header = [*first.header, *first.folder_cells]
     names = [name for name in header if name.strip()]
     if len(names) > MAX_COLUMNS:
         raise DataError(
@@ -124,10 +126,10 @@ def parts(files: Files, csv: Csv | None) -> Iterator[pa.Table]:
         )
     keys = dict.fromkeys(names, files.key)
     if csv is None:
-        _, read = open_columnar(files, ColumnRequest(keys, {}))
+        _, read = open_columnar(files, ColumnRequest(keys, types))
         yield from read(ROWS_PER_READ)
         return
     request = ColumnRequest(keys, dict.fromkeys(names, pa.string()))
     for path in files.paths:
         for batch in CsvFile(files, path, csv, request).batches():
-            yield pa.table(batch)
+            yield pa.table(batch).select(names)
