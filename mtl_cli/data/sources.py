@@ -202,8 +202,8 @@ def schemas_of_table(
             with open_columnar_file(files, path, {}) as file:
                 yield file.schema
         else:
-            file = CsvFile(files, path, dataset.csv, ColumnRequest({}, {}))
-            yield pa.schema([(name, pa.string()) for name in file.all_names])
+            names = CsvFile(files, path, dataset.csv, ColumnRequest({}, {})).all_names
+            yield pa.schema([(name, pa.string()) for name in names])
 
 
 def generated_source(table: pa.Table, request: ColumnRequest) -> Source:
