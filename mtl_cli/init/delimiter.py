@@ -5,7 +5,7 @@ import re
 
 from mtl_cli.core.errors import DataError
 from mtl_cli.core.message_text import shown
-from mtl_cli.data.csv_file import HEADER_BYTES, check_is_text, read_header
+from mtl_cli.data.csv_header import read_first_bytes, read_header
 from mtl_cli.data.csv_options import Csv
 from mtl_cli.data.files import Files
 from mtl_cli.init.arguments import NUMBERED_COLUMNS
@@ -29,8 +29,7 @@ def detect_csv_options(files: Files, columns: list[str] | None) -> Csv:
     another number of columns, is refused.
     """
     with files.system.open_input_stream(files.paths[0]) as stream:
-        start = stream.read(HEADER_BYTES)
-    check_is_text(start)
+        start = read_first_bytes(stream)
     # Without a header, the first line is a row, and a cell may hold JSON.
     if columns is None and JSON_START.match(start):
         raise DataError(

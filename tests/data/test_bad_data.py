@@ -25,7 +25,7 @@ from mtl_cli.config.check import check
 from mtl_cli.core.cache_folder import cache_folder
 from mtl_cli.core.errors import ConfigError, DataError
 from mtl_cli.core.paths import conf_folder
-from mtl_cli.data import csv_file, sources
+from mtl_cli.data import csv_file, csv_header, sources
 from mtl_cli.data import load as loading
 from mtl_cli.data.encode import GroupCodes
 from mtl_cli.network import pretrained
@@ -281,7 +281,7 @@ def test_header_that_is_cut_off_is_named(tmp_path, monkeypatch):
     file = tmp_path / "train.csv"
     file.write_text(text(header="größe,age,buy"))
     # The first three bytes end within the letter ö, which has two bytes.
-    monkeypatch.setattr(csv_file, "HEADER_BYTES", 3)
+    monkeypatch.setattr(csv_header, "HEADER_BYTES", 3)
     expected = f"dataset.train: {file} has a first line that is longer than 0 MiB;"
     assert_refused(expected, file)
 
