@@ -49,6 +49,7 @@ class ColumnCodes:
         self.parts.append(np.array([*new_codes, 0], "int32")[codes])
         if self.is_number and len(known) > MAX_NUMBERS:
             self.is_usable = False
+            self.parts.clear()  # saves memory
 
 
 def codes_of_columns(
@@ -77,7 +78,9 @@ def codes_of_columns(
         if column not in columns_of_lists
     }
     request = feature_request(dataset).without_columns(columns_of_lists)
-    sources = open_tables(dataset, request, folder)
+    has_valid_rows_in_test = dataset.valid is None and dataset.valid_from == "test"
+    unread = {} if has_valid_rows_in_test else {"test": None}
+    sources = open_tables(dataset.model_copy(update=unread), request, folder)
     valid_table = "valid" if "valid" in sources else str(dataset.valid_from)
     table_of_split = {"train": "train", "valid": valid_table}
     columns = {name: ColumnCodes(x) for name, x in is_number.items()}
