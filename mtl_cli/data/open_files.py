@@ -57,8 +57,14 @@ def no_rows_error(files: Files) -> DataError:
     return DataError(f"{files.key}: {files.name} has {header}no rows")
 
 
-def open_columnar(files: Files, request: ColumnRequest) -> tuple[RowsByFile, ReadRows]:
-    """Opens Parquet or Feather files, and finds a common type for each column."""
+def open_columnar(
+    files: Files, request: ColumnRequest, max_total_rows: int | None = None
+) -> tuple[RowsByFile, ReadRows]:
+    """Opens Parquet or Feather files, and finds a common type for each column.
+
+    If the files have more than `max_total_rows`, only about this number are read: the
+    first rows of each file.
+    """
     rows_by_file: RowsByFile = {}
     common_types: dict[str, pa.DataType] = {}
     for file_path in files.paths:
@@ -78,11 +84,22 @@ def open_columnar(files: Files, request: ColumnRequest) -> tuple[RowsByFile, Rea
                 )
             common_types[column] = common
 
+    num_rows = list(rows_by_file.values())
+    rows_per_file = even_share(num_rows, max_total_rows or sum(num_rows))
+
+    def first_rows(file: ColumnarFile, max_rows: int) -> Iterator[pa.RecordBatch]:
+        num_left = rows_per_file
+        for batch in file.batches(request.columns, max_rows):
+            yield batch.slice(0, num_left)
+            num_left -= batch.num_rows
+            if num_left <= 0:
+                break
+
     def chunks(max_rows: int) -> Iterator[pa.Table]:
         schema = pa.schema(common_types)
         for file_path in files.paths:
             with open_columnar_file(files, file_path, request.types) as file:
-                for batch in file.batches(request.columns, max_rows):
+                for batch in first_rows(file, max_rows):
                     table = pa.Table.from_batches([batch]).select(request.columns)
                     # Plain types have no dictionaries. Each file has its own
                     # dictionaries, so the same index could mean different values in
@@ -92,6 +109,24 @@ def open_columnar(files: Files, request: ColumnRequest) -> tuple[RowsByFile, Rea
             yield schema.empty_table()
 
     return rows_by_file, chunks
+
+
+def even_share(sizes: list[int], total: int) -> int:
+    """Returns the largest number of which the sum of min(size, number) is <= `total`.
+
+    The number is at least 1. If the sum of all sizes is not above `total`, the number
+    is the largest size.
+
+    >>> even_share([100, 5, 100], 45)
+    20
+    """
+    sizes = sorted(sizes)
+    for i, size in enumerate(sizes):
+        share = total // (len(sizes) - i)
+        if size > share:
+            return max(1, share)
+        total -= size
+    return sizes[-1]
 
 
 def open_text(

@@ -1,4 +1,8 @@
-"""Reads the preview of a table, its first rows, as `mtl-train` reads the table."""
+"""Reads the preview of a table, its first rows, as `mtl-train` reads the table.
+
+If a table has several Parquet or Feather files, the first rows of each file are read:
+the files may be days.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -76,7 +80,8 @@ def read_preview(
             csv = csv.model_copy(update={"trim": False})
         elif columns is not None:
             raise DataError(f"--columns, --no-header: '{path}' is not a text file")
-        first_parts, complete = take_first(parts(files, csv))
+        all_parts, has_all_rows = parts(files, csv)
+        first_parts, took_all_parts = take_first(all_parts)
     if not any(part.num_rows for part in first_parts):
         raise no_rows_error(files)
     # Without `combine_chunks`, a file of small batches would make thousands of chunks,
@@ -87,6 +92,7 @@ def read_preview(
         trimmed = pa.table([trim_to_null(column) for column in table.columns], names)
         csv = csv.model_copy(update={"trim": not trimmed.equals(table)})
         table = trimmed
+    complete = has_all_rows and took_all_parts
     return TablePreview(path, format_of_ending is not None, csv, table, complete)
 
 
@@ -103,8 +109,11 @@ def take_first(all_parts: Iterator[pa.Table]) -> tuple[list[pa.Table], bool]:
     return first_parts, True
 
 
-def parts(files: Files, csv: Csv | None) -> Iterator[pa.Table]:
-    """Yields the rows of all columns with a name; the cells of text files as text."""
+def parts(files: Files, csv: Csv | None) -> tuple[Iterator[pa.Table], bool]:
+    """Returns the rows of all columns with a name, and whether these are all rows.
+
+    The cells of text files are text.
+    """
     if csv is None:
         types = types_of_cells(files.paths)
         with open_columnar_file(files, files.paths[0], types) as file:
@@ -126,10 +135,10 @@ def parts(files: Files, csv: Csv | None) -> Iterator[pa.Table]:
         )
     keys = dict.fromkeys(names, files.key)
     if csv is None:
-        _, read = open_columnar(files, ColumnRequest(keys, types))
-        yield from read(ROWS_PER_READ)
-        return
+        request = ColumnRequest(keys, types)
+        rows_by_file, read = open_columnar(files, request, max_total_rows=MAX_ROWS)
+        return read(ROWS_PER_READ), sum(rows_by_file.values()) <= MAX_ROWS
     request = ColumnRequest(keys, dict.fromkeys(names, pa.string()))
-    for path in files.paths:
-        for batch in CsvFile(files, path, csv, request).batches():
-            yield pa.table(batch).select(names)
+    text_files = (CsvFile(files, path, csv, request) for path in files.paths)
+    batches = (batch for file in text_files for batch in file.batches())
+    return (pa.table(batch).select(names) for batch in batches), True

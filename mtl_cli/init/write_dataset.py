@@ -53,7 +53,7 @@ def write_dataset(arguments: argparse.Namespace) -> str:
         if train.complete:
             raise
         num_rows = f"{train.table.num_rows:,}"
-        fix = f"mtl-init has read only the first {num_rows} rows: shuffle the rows"
+        fix = f"mtl-init has read only {num_rows} rows, the first: shuffle the rows"
         raise DataError(f"{error}; {fix}") from error
     if target.exists() and not arguments.force:
         raise ConfigError(

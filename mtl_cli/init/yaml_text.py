@@ -54,8 +54,8 @@ def dataset_yaml(name: str, tables: Tables, proposal: DatasetProposal) -> str:
 def table_lines(name: str, tables: Tables) -> list[str]:
     train = tables.train
     csv = tables.csv
-    which_rows = "all" if train.complete else "the first"
-    read_rows = f"{which_rows} {train.table.num_rows:,} rows"
+    num_rows = f"{train.table.num_rows:,}"
+    read_rows = f"all {num_rows} rows" if train.complete else f"{num_rows} of the rows"
     test_path = None if tables.test is None else tables.test.path
     return [
         comment(f"Proposed by mtl-init from {read_rows} of {train.path}."),

@@ -1,5 +1,6 @@
 """Columns whose cells are in the names of folders."""
 
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,9 @@ from helpers.planted_data import assert_same, declared, loaded
 from mtl_cli.core.errors import DataError
 from mtl_cli.data.column_request import ColumnRequest
 from mtl_cli.data.folder_columns import folder_cells, types_of_cells
+from mtl_cli.data.open_files import even_share
 from mtl_cli.data.sources import open_source, schemas_of_table
+from mtl_cli.init import preview
 from mtl_cli.init.preview import read_preview
 
 KEYS = {
@@ -103,6 +106,27 @@ def test_mtl_init_takes_whole_numbers_of_folders_for_numbers(tmp_path: Path) -> 
     assert schema.field("hour").type == pa.int64()
     assert schema.field("day").type == schema.field("shop").type == pa.string()
     assert types_of_cells(["hour=03/a.csv", "hour=12/a.csv"]) == {"hour": pa.string()}
+
+
+def test_mtl_init_reads_rows_of_all_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day, num_rows in (("1", 90), ("2", 4), ("3", 50), ("4", 0)):
+        (tmp_path / f"day={day}").mkdir()
+        file = tmp_path / f"day={day}" / "rows.parquet"
+        pd.DataFrame({"row": range(num_rows)}).to_parquet(file, row_group_size=7)
+
+    def rows_by_day(max_rows: int) -> tuple[dict[int, int], bool]:
+        monkeypatch.setattr(preview, "MAX_ROWS", max_rows)
+        result = read_preview("TABLE", str(tmp_path))
+        days = Counter(result.table["day"].to_pylist())
+        return dict(days), result.complete
+
+    assert rows_by_day(144) == ({1: 90, 2: 4, 3: 50}, True)
+    assert rows_by_day(143) == ({1: 89, 2: 4, 3: 50}, False)
+    assert rows_by_day(44) == ({1: 20, 2: 4, 3: 20}, False)
+    assert rows_by_day(3) == ({1: 1, 2: 1, 3: 1}, False)
+    assert even_share([5, 5], 1) == 1
 
 
 def test_only_folders_with_an_equals_sign_hold_cells() -> None:

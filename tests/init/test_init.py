@@ -1057,7 +1057,7 @@ def test_label_that_is_constant_in_the_first_rows_is_told_to_be_so(
     code, _, err = run("t.csv", "--task", "click")
     assert code == 2
     assert "nothing but '0'" in err
-    assert "has read only the first 100 rows: shuffle the rows" in err
+    assert "has read only 100 rows, the first: shuffle the rows" in err
 
 
 def test_first_rows_stand_for_a_long_table(
@@ -1066,7 +1066,7 @@ def test_first_rows_stand_for_a_long_table(
     monkeypatch.setattr(preview, "MAX_ROWS", 1500)
     write_csv("shop.csv", **shop())
     assert run("shop.csv", "--task", "click")[0] == 0
-    assert "the first 1,500 rows" in Path("conf/dataset/shop.yaml").read_text()
+    assert "from 1,500 of the rows of" in Path("conf/dataset/shop.yaml").read_text()
 
 
 def test_name_is_made_of_the_file_name(run: Run) -> None:
