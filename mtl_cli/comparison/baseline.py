@@ -57,8 +57,8 @@ def matching_configuration(
         values = [c.settings.get(dotted_key, "") for c in matching]
         matching = [
             c
-            for c, known in zip(matching, values, strict=True)
-            if is_same_value(known, value)
+            for c, text in zip(matching, values, strict=True)
+            if is_same_value(text, value)
         ]
         if not matching:
             names = comma_list(dict.fromkeys(c.name for c in configurations))
