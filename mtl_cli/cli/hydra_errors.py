@@ -28,7 +28,7 @@ from mtl_cli.cli.config_groups import (
     unknown_option_message,
 )
 from mtl_cli.cli.config_guard import COMPOSED_SETTINGS
-from mtl_cli.config.overrides import without_added_prefix
+from mtl_cli.config.overrides import quoted, without_added_prefix
 from mtl_cli.config.unknown_keys import dotted_keys, unknown_key_message
 from mtl_cli.core.errors import first_line, system_error_message
 from mtl_cli.core.message_text import shown, suggest
@@ -102,6 +102,12 @@ def message_of(
             group, _, option = choice.lstrip("+").partition("=")
             if option not in options_of_group(group):
                 return unknown_option_message(f"{group}/{option}")
+            # dataset=2024, an option with a file conf/dataset/2024.yaml
+            if quoted(option) != option:
+                return (
+                    f"{choice}: Hydra reads {option} as a value, not as a name; write "
+                    f"'{group}=\"{option}\"'"
+                )
     key = named_key(error)
     return f"{key}: {first_line(error)}" if key else first_line(error)
 

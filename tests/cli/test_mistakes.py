@@ -312,6 +312,21 @@ def test_syntax_error_in_a_users_yaml_names_file_and_line(tmp_path: Path) -> Non
     assert err.count("\n") == 1
 
 
+def test_option_with_a_name_that_is_read_as_a_number_needs_quotes(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "conf" / "dataset").mkdir(parents=True)
+    (tmp_path / "conf" / "dataset" / "2024.yaml").write_text("nam: x\n")
+    code, _, err, _ = refused(tmp_path, "dataset=2024")
+    assert (code, err) == (
+        2,
+        "mtl-train: error: dataset=2024: Hydra reads 2024 as a value, not as a name; "
+        "write 'dataset=\"2024\"'\n",
+    )
+    code, _, err, _ = refused(tmp_path, 'dataset="2024"')
+    assert code == 2 and "missing key 'dataset.name'" in err
+
+
 def test_folder_named_as_a_config_is_no_option(tmp_path: Path) -> None:
     (tmp_path / "conf" / "model" / "folder.yaml").mkdir(parents=True)
     code, _, err, _ = refused(tmp_path, "model=folder")
