@@ -142,5 +142,7 @@ def name_file_in_errors(path: str) -> Iterator[None]:
         raise ConfigError(
             f"{path} cannot be read: {error.strerror}; make it readable, or remove it"
         ) from None
-    except (UnicodeDecodeError, OmegaConfBaseException) as error:
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8; save the file as UTF-8") from None
+    except OmegaConfBaseException as error:
         raise ConfigError(f"{path}: {first_line(error)}") from None

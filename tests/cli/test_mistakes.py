@@ -312,6 +312,17 @@ def test_syntax_error_in_a_users_yaml_names_file_and_line(tmp_path: Path) -> Non
     assert err.count("\n") == 1
 
 
+def test_yaml_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    file = tmp_path / "conf" / "model" / "mine.yaml"
+    file.write_text("name: mmoe\n", "utf-16")  # as PowerShell's `>` writes text
+    code, _, err, _ = refused(tmp_path, "model=mine")
+    assert (code, err) == (
+        2,
+        f"mtl-train: error: {file} is not UTF-8; save the file as UTF-8\n",
+    )
+
+
 def test_option_with_a_name_that_is_read_as_a_number_needs_quotes(
     tmp_path: Path,
 ) -> None:
