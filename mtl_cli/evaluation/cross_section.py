@@ -23,7 +23,10 @@ def cross_section(records: list[CrossRecord] | None) -> Section:
     if records is None:
         return Section("Crosses", [], [])
     if not records:
-        line = "no pair of columns holds ids, words or few whole numbers to combine"
+        line = (
+            "no pair to test: a pair has two columns of ids, words or few whole numbers"
+            ", and neither tells the other"
+        )
         return Section("Crosses", [], [line])
     found = [record for record in records if deserves_cross(record)]
     num_pairs = len({tuple(record["columns"]) for record in records})
@@ -61,7 +64,11 @@ def cross_name(record: CrossRecord) -> str:
 
 def setting_of_cross(record: CrossRecord) -> str:
     """Returns the setting of `mtl-train` that adds a cross of the columns."""
-    name = "_x_".join(re.sub(r"\W", "_", column) for column in record["columns"])
+    # Hydra reads keys of ASCII letters, digits and `_` that do not begin with a digit.
+    columns = "_x_".join(record["columns"]).encode("ascii", "backslashreplace")
+    name = re.sub(r"\W", "_", columns.decode())
+    if name[0].isdigit():
+        name = f"cross_{name}"
     value = {"kind": "cross", "columns": record["columns"], "min_count": MIN_COUNT}
     key = f"dataset.features.{name}"
     return shlex.quote(f"+{key}={override_text(key, value)}")

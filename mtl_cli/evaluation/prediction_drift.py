@@ -59,12 +59,15 @@ def prediction_drift(
     unknown = "drift of predictions is unknown"
     if new_weights is not None and not new_weights.any():
         return [], f"{unknown}: no row counts for {sampled_output}"
+    if not (model.folder / PREDICTIONS).exists():
+        reason = f"{model.folder} has no {PREDICTIONS}, as a run without test rows"
+        return [], f"{unknown}: {reason}"
     try:
         run_predictions, run_weights = read_run_predictions(
             model, outputs, predictions, sampled_output
         )
     except DAMAGED_FILE_ERRORS:
-        return [], f"{unknown}: {model.folder / PREDICTIONS} is missing or damaged"
+        return [], f"{unknown}: {model.folder / PREDICTIONS} is damaged"
     records = []
     for output in outputs:
         name = output.name

@@ -123,6 +123,19 @@ def test_printed_setting_adds_the_first_pair() -> None:
 
 
 @pytest.mark.parametrize(
+    ("columns", "name"),
+    [(["1", "2"], "cross_1_x_2"), (["店", "user"], "_u5e97_x_user")],
+)
+def test_printed_setting_can_be_read_for_all_names(
+    columns: list[str], name: str
+) -> None:
+    section = cross_section([record(9.0, 0.0, *columns)])
+    (line,) = [line for line in section.lines if line.startswith("to add")]
+    (setting,) = shlex.split(line.partition(": ")[2])
+    assert composed(setting).dataset.features[name].columns == columns
+
+
+@pytest.mark.parametrize(
     ("z", "p_corrected", "is_found"),
     [(4.0, 0.04, True), (3.9, 0.0, False), (9.0, 0.06, False)],
 )
@@ -140,6 +153,7 @@ def test_long_list_is_cut_and_no_pair_is_said() -> None:
     section = cross_section([record(9.0, 0.0, "a", "b")] * 20)
     assert len(section.tables[0]) == 13 and "all 20 pairs" in section.lines[-1]
     assert cross_section([]).lines == [
-        "no pair of columns holds ids, words or few whole numbers to combine"
+        "no pair to test: a pair has two columns of ids, words or few whole numbers"
+        ", and neither tells the other"
     ]
     assert not cross_section(None).lines
