@@ -42,7 +42,8 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
             f"add the key to the file, or write +{key}=VALUE"
         )
     hints = []
-    if similar := similar_key(key, values):
+    similar = similar_key(key, values)
+    if similar:
         hints.append(f"did you mean {similar}?")
     if cls is not None:
         classes = classes_of_group(section)
@@ -51,11 +52,29 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
         setting = "dataset.generator" if section == "dataset" else section
         if others:
             hints.append(f"{name} is a key of {setting}={', '.join(others)}")
+    if similar is None and (kinds := kinds_with_key(key)):
+        # A dict on the command line is merged with the dict of the YAML file.
+        hints.append(
+            f"{name} is a key of kind {', '.join(kinds)}; "
+            f"to use another kind, remove the key: '~{key}'"
+        )
     if not hints:
         parent, siblings = known_siblings(key, values)
         of_parent = f" of {parent}" if parent else ""
         hints.append(f"known keys{of_parent}: {', '.join(siblings)}")
     return f"unknown key '{key}'; {' '.join(hints)}"
+
+
+def kinds_with_key(key: str) -> list[str]:
+    """Returns the kinds that have a dotted key of one feature or task, or []."""
+    match key.split("."):
+        case ["dataset", axis, _, name] if axis in KINDS:
+            return [
+                kind
+                for kind in option_names(axis)
+                if name in option_class(axis, kind, KINDS[axis]).model_fields
+            ]
+    return []
 
 
 def chosen_class(section: str, values: dict[Any, Any]) -> type[Options] | None:
