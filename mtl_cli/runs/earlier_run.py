@@ -23,7 +23,12 @@ from mtl_cli.core.secrets import mask_secrets
 from mtl_cli.data.feature_set import FeatureSet
 from mtl_cli.data.feature_set_fitter import EarlierLearnt, reasons_not_continued
 from mtl_cli.features.base import Feature
-from mtl_cli.runs.saved_model import LearntModel, load_learnt, named_model_damage
+from mtl_cli.runs.saved_model import (
+    LearntModel,
+    load_learnt,
+    named_model_damage,
+    run_to_name,
+)
 from mtl_cli.runs.training_table import TRAIN_HASHES, training_tables
 from mtl_cli.tasks.base import Statistics
 
@@ -137,7 +142,8 @@ def check_finished(path: Path) -> None:
     if status != "done":
         raise ConfigError(
             f"{KEY}: {path} is not the folder of a finished run"
-            f"{f' (status: {status})' if status else ''}; name a finished run"
+            f"{f' (status: {status})' if status else ''}; "
+            f"{run_to_name(path, 'name a finished run')}"
         )
 
 

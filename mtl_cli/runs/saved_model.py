@@ -167,13 +167,19 @@ def load_learnt(run: Path) -> LearntModel:
 def load_config(run: Path) -> Config:
     """Reads the configuration of a run's model, without importing TensorFlow."""
     if not os.path.lexists(run / SPEC):
-        fix = "name a run that was trained to the end"
-        if runs := sorted(spec.parents[1].name for spec in run.glob(f"*/{SPEC}")):
-            fix = f"name one of its runs: {comma_list(runs, max_items=3)}"
+        fix = run_to_name(run, "name a run that was trained to the end")
         raise DataError(f"{run} holds no complete model; {fix}")
     with named_model_damage(run):
         check_entries(run, SUBFOLDERS, allow_hard_links=True)
         return Config.read_saved(read_json(run / SPEC, MAX_SPEC_BYTES))
+
+
+def run_to_name(folder: Path, otherwise: str) -> str:
+    """Returns a hint that names the runs in a folder, or `otherwise` if it has none."""
+    runs = sorted(spec.parents[1].name for spec in folder.glob(f"*/{SPEC}"))
+    if not runs:
+        return otherwise
+    return f"name one of its runs: {comma_list(runs, max_items=3)}"
 
 
 def checksum_line(run: Path, file: str) -> str:

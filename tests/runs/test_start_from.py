@@ -410,9 +410,11 @@ def test_folders_without_a_finished_run_are_refused(
         f"start_from.run: there is no folder {tmp_path / 'copi'}; name a finished run"
     )
     assert line(tmp_path) == (
-        f"start_from.run: {tmp_path} is not the folder of a finished run; name a "
-        "finished run"
+        f"start_from.run: {tmp_path} is not the folder of a finished run; name one "
+        f"of its runs: {run.name}"
     )
+    (tmp_path / "empty").mkdir()
+    assert line(tmp_path / "empty").endswith("a finished run; name a finished run")
     (run / "status.json").write_text('{"status": "interrupted"}')
     assert "is not the folder of a finished run (status: interrupted)" in line(run)
     (run / "status.json").write_text("[")
