@@ -46,7 +46,8 @@ def cross_section(records: list[CrossRecord] | None) -> Section:
         cells.append([cross_name(record), record["task"], z, change, number])
     lines += [
         "loss: its change on the validation rows if these effects are added to the "
-        "predictions; a trained cross may change it more",
+        "predictions; a trained cross may gain more, or do harm: compare runs with and "
+        "without it over several seeds",
         f"to add the first pair: {setting_of_cross(found[0])}",
     ]
     if len(found) > MAX_CROSS_ROWS:
