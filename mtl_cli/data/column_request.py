@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import pyarrow as pa
 
 from mtl_cli.core.errors import DataError
-from mtl_cli.core.message_text import readable_name, suggest
+from mtl_cli.core.message_text import readable_name, shown, suggest
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.labels import sampled_task, space_task, truth_columns
 from mtl_cli.heads.base import Output
@@ -65,7 +65,7 @@ class ColumnRequest:
                 if column in self.fixes:
                     hint += f"; {self.fixes[column]}"
                 raise DataError(
-                    f"{key}: no column {column!r} in {path}, which has "
+                    f"{key}: no column {shown(column)} in {path}, which has "
                     f"{readable_names(names)}{hint}"
                 )
 
