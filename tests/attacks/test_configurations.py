@@ -130,7 +130,7 @@ CODE = {
     "file_in_utf_16": (
         {"conf/model/mmoe.yaml": "name: mmoe\n".encode("utf-16")},
         ["model=mmoe"],
-        "conf/model/mmoe.yaml: 'utf-8' codec can't decode byte 0xff in position 0",
+        "conf/model/mmoe.yaml is not UTF-8; save the file as UTF-8",
     ),
     "file_with_the_key_null": (
         {"conf/model/mmoe.yaml": "null: mmoe\n"},
