@@ -107,18 +107,21 @@ def as_rows(table: object, method: str) -> "TableInMemory | None":
     import pandas as pd
     import pyarrow as pa
 
+    from mtl_cli.data.struct_columns import with_struct_columns_in_memory
+
     if isinstance(table, pd.DataFrame):
         return FrameTable(named_index_as_columns(table), method)
     if not hasattr(table, "__arrow_c_stream__"):
         return None
     try:
-        rows: TableInMemory = table if isinstance(table, pa.Table) else pa.table(table)
+        rows = table if isinstance(table, pa.Table) else pa.table(table)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise DataError(
             f"{method}: Arrow cannot read the {type(table).__name__}: "
             f"{first_line(error)}; convert it to an Arrow table"
         ) from None
-    return rows
+    table_in_memory: TableInMemory = with_struct_columns_in_memory(rows)
+    return table_in_memory
 
 
 def select_feature_columns(table: "Rows", request: "ColumnRequest") -> "pa.Table":

@@ -21,6 +21,7 @@ from mtl_cli.data.feather_file import open_feather
 from mtl_cli.data.files import Files
 from mtl_cli.data.folder_columns import with_folder_columns
 from mtl_cli.data.parquet_file import open_parquet
+from mtl_cli.data.struct_columns import with_struct_columns
 
 OpenColumnar = Callable[[pa.NativeFile], AbstractContextManager[ColumnarFile]]
 OPEN_COLUMNAR: dict[str, OpenColumnar] = {
@@ -49,7 +50,7 @@ def open_columnar_file(
         read_errors(files.key, files.path_for_messages(file_path)),
         OPEN_COLUMNAR[files.format](files.system.open_input_file(file_path)) as file,
     ):
-        yield with_folder_columns(file, file_path, types)
+        yield with_folder_columns(with_struct_columns(file), file_path, types)
 
 
 def no_rows_error(files: Files) -> DataError:

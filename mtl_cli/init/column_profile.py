@@ -69,6 +69,10 @@ class ColumnProfile:
         return bool(pa.types.is_string(self.arrow_type))
 
     @property
+    def is_struct(self) -> bool:
+        return bool(pa.types.is_struct(self.arrow_type))
+
+    @property
     def mostly_unique(self) -> bool:
         """Whether the values of nearly all rows differ from each other."""
         return self.num_distinct >= 0.95 * self.num_filled

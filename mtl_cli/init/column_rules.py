@@ -75,6 +75,8 @@ def unusable_column(column: ColumnProfile) -> ColumnProposal | None:
     if column.kind == "empty":
         return leave_out(column, "the column is empty in all rows")
     if column.kind == "other":
+        if column.is_struct:
+            return leave_out(column, "its fields are columns of their own")
         remark = f"no feature reads {column.arrow_type}: convert the column"
         return leave_out(column, remark)
     if column.kind != "list" and column.num_distinct == 1 and not column.num_missing:
