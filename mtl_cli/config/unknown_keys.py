@@ -42,8 +42,7 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
             f"add the key to the file, or write +{key}=VALUE"
         )
     hints = []
-    similar = similar_key(key, values)
-    if similar:
+    if similar := similar_key(key, values):
         hints.append(f"did you mean {similar}?")
     if cls is not None:
         classes = classes_of_group(section)
@@ -52,16 +51,16 @@ def unknown_key_message(key: str, values: dict[Any, Any]) -> str:
         setting = "dataset.generator" if section == "dataset" else section
         if others:
             hints.append(f"{name} is a key of {setting}={', '.join(others)}")
-    if similar is None and (kinds := kinds_with_key(key)):
-        # A dict on the command line is merged with the dict of the YAML file.
-        hints.append(
-            f"{name} is a key of kind {', '.join(kinds)}; "
-            f"to use another kind, remove the key: '~{key}'"
-        )
     if not hints:
         parent, siblings = known_siblings(key, values)
         of_parent = f" of {parent}" if parent else ""
         hints.append(f"known keys{of_parent}: {', '.join(siblings)}")
+        if kinds := kinds_with_key(key):
+            # A dict on the command line is merged with the dict of the YAML file.
+            hints[-1] += (
+                f"; {name} is a key of kind {', '.join(kinds)}: to change the kind on "
+                f"the command line, add '~{key}'"
+            )
     return f"unknown key '{key}'; {' '.join(hints)}"
 
 

@@ -35,7 +35,7 @@ MISTAKES = {
     "trainer.monitor=auto.auc": "'auto.auc' should be one of auto, mean, income, ",
     "dataset.features.age.num_bucket=3": "did you mean dataset.features.age.num_b",
     "'dataset.features.age={kind: sparse}'": "num_buckets is a key of kind bucketized, "
-    "cross, hashed, piecewise_linear; to use another kind, remove the key: "
+    "cross, hashed, piecewise_linear: to change the kind on the command line, add "
     "'~dataset.features.age.num_buckets'\n",
     "trainer.epochs 3": "'trainer.epochs' has no '='; settings are given as key=value",
     "epochs": "'epochs' has no '='",
