@@ -5,6 +5,7 @@ struct in a struct is a column too, such as `user.home.city`. Lists of structs s
 they are.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -52,7 +53,7 @@ def add_fields(rows: Rows, fields: dict[str, tuple[str, FieldPath]]) -> Rows:
 def struct_fields(schema: pa.Schema) -> dict[str, tuple[str, FieldPath]]:
     """Returns {name of a new column: (column with the struct, path of the field)}.
 
-    A field whose name is that of a column of the table is left out.
+    A field is left out if a column of the table has its name.
 
     >>> home = pa.struct({"city": pa.string()})
     >>> user = pa.struct({"age": pa.int64(), "home": home})
@@ -60,11 +61,12 @@ def struct_fields(schema: pa.Schema) -> dict[str, tuple[str, FieldPath]]:
     {'user.age': ('user', (0,)), 'user.home.city': ('user', (1, 0))}
     """
     fields: dict[str, tuple[str, FieldPath]] = {}
+    counts = Counter(schema.names)
     for column in schema:
         # If a table has two columns of one name, no other module reads either.
-        if schema.names.count(column.name) == 1:
+        if counts[column.name] == 1:
             for name, path in paths_of_fields(column.name, column.type):
-                if name not in schema.names:
+                if name not in counts:
                     fields.setdefault(name, (column.name, path))
     return fields
 

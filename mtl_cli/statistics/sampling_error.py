@@ -189,7 +189,7 @@ def values_on_samples(
 ) -> list[float]:
     """Returns the metric on each bootstrap sample on which the metric has a value."""
 
-    def value(random: np.random.Generator) -> float | None:
+    def value_on_sample(random: np.random.Generator) -> float | None:
         if is_grouped:
             rows, group = units.draw_copies(num_drawn, random)
             sample = [*(column[rows] for column in columns[:-1]), group]
@@ -202,7 +202,7 @@ def values_on_samples(
             return None
 
     units.sort_rows()  # once, not in each thread
-    return [value for value in map_samples(value) if value is not None]
+    return [v for v in map_samples(value_on_sample) if v is not None]
 
 
 def map_samples(function: Callable[[np.random.Generator], Result]) -> list[Result]:
