@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mtl_cli.evaluation.open_table import TableInMemory
 
     Rows: TypeAlias = pd.DataFrame | pa.Table | pa.RecordBatch | "ArrowStream"
+    Paths: TypeAlias = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 # The tables that callers may pass, for messages.
 EXPECTED_ROWS = (
@@ -124,26 +125,23 @@ def as_rows(table: object, method: str) -> "TableInMemory | None":
     return table_in_memory
 
 
-def select_feature_columns(table: "Rows", request: "ColumnRequest") -> "pa.Table":
+def select_feature_columns(
+    rows: "TableInMemory", request: "ColumnRequest"
+) -> "pa.Table":
     """Selects the columns that features read, and converts them as training does."""
     from mtl_cli.data.arrow_errors import plain_rows_in_memory
 
-    rows = as_rows(table, "predict")
-    if rows is None:
-        raise DataError(
-            f"predict: expected {EXPECTED_ROWS}, but got {type(table).__name__}; "
-            "mtl-predict reads files"
-        )
     request.check("predict", "the table", rows.column_names)
     # A categorical column of pandas becomes a dictionary of Arrow.
     return plain_rows_in_memory(rows.select(request.columns), "predict")
 
 
-def rows_or_location(
-    table: "Rows | str | PathLike[str] | Sequence[str | PathLike[str]]",
-) -> "TableInMemory | Location":
-    """Returns the rows to evaluate, or the paths of the files that hold them."""
-    rows = as_rows(table, "evaluate")
+def rows_or_location(table: "Rows | Paths", method: str) -> "TableInMemory | Location":
+    """Returns the rows that a caller has passed, or the paths of their files.
+
+    `method` is the method of `Model` that was called, for messages.
+    """
+    rows = as_rows(table, method)
     if rows is not None:
         return rows
     if isinstance(table, str | PathLike):
@@ -152,5 +150,5 @@ def rows_or_location(
     if paths and all(isinstance(path, str | PathLike) for path in paths):
         return [os.fspath(path) for path in paths]
     raise DataError(
-        f"evaluate: expected {EXPECTED_ROWS}, or paths, but got {shown(table)}"
+        f"{method}: expected {EXPECTED_ROWS}, or paths, but got {shown(table)}"
     )

@@ -15,7 +15,7 @@ from mtl_cli.core.locations import path_list
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mtl_cli.api.arrow_rows import Rows
+    from mtl_cli.api.arrow_rows import Paths, Rows
     from mtl_cli.evaluation.evaluation import Evaluation
     from mtl_cli.network.trained_model import TrainedModel
 
@@ -49,7 +49,9 @@ class Model:
         return load, self._load_arguments
 
     @checked_call
-    def predict(self, table: "Rows", set: Mapping[str, Any] = {}) -> "pd.DataFrame":
+    def predict(
+        self, table: "Rows | Paths", set: Mapping[str, Any] = {}
+    ) -> "pd.DataFrame":
         """Predicts every output for every row.
 
         Args:
@@ -59,14 +61,16 @@ class Model:
                 DataFrame of Polars or a relation of DuckDB. Ids are whole numbers or
                 text; floats of pandas that hold whole numbers are read as such. The
                 intervals of `pandas.cut` are read as text, and a named index as a
-                column. Other columns are ignored.
+                column. Or the path of a file or folder, a glob pattern or a URL, or a
+                list of them. Other columns are ignored.
             set: {column: value}, for instance `{"position": 1}`. All rows are predicted
                 with this value, whether or not the table has the column. None is an
                 empty cell.
 
         Returns: a table with one column of probabilities or values per output. A
             multiclass task has one column per class, `TASK.CLASS`. If `table` is a
-            DataFrame, the result has the same index.
+            DataFrame, the result has the same index. `mtl-predict` writes the
+            predictions of a table that is larger than the memory.
 
         A `UserWarning` names features with many unknown values or numbers outside the
         range of the training rows, or with another spelling, such as `paris` for
@@ -85,25 +89,29 @@ class Model:
 
         from mtl_cli.data.column_request import feature_request
         from mtl_cli.data.unseen_values import UnseenValues
+        from mtl_cli.runs.prediction import predict_location
 
         model = self._model.with_constants(set, "predict: set")
         request = feature_request(self.config.dataset).without_columns(set)
-        rows = select_feature_columns(table, request)
-        index = table.index if isinstance(table, pd.DataFrame) else None
-        encoded = model.features.encode(rows)
         unseen = UnseenValues(model.features)
-        unseen.add(rows, encoded)
+        given = rows_or_location(table, "predict")
+        if isinstance(given, str | list):
+            columns = predict_location(model, given, request, unseen)
+        else:
+            rows = select_feature_columns(given, request)
+            encoded = model.features.encode(rows)
+            unseen.add(rows, encoded)
+            columns = model.prediction_columns(encoded)
+        index = table.index if isinstance(table, pd.DataFrame) else None
         for warning in unseen.warnings(only_suspicious=True):
             # The warning names the line that calls the decorated method.
             warnings.warn(f"predict: {warning}", stacklevel=3)
-        return pd.DataFrame(model.prediction_columns(encoded), index=index)
+        return pd.DataFrame(columns, index=index)
 
     @checked_call
     def evaluate(
         self,
-        table: "Rows | str | PathLike[str] | Sequence[str | PathLike[str]] | None" = (
-            None
-        ),
+        table: "Rows | Paths | None" = None,
         by: str | Sequence[str] = (),
         importance: bool = False,
         repeats: int | None = None,
@@ -112,11 +120,9 @@ class Model:
         """Evaluates the model on rows with labels, as `mtl-evaluate` does.
 
         Args:
-            table: the rows; or the path of a file or folder, a glob pattern or a URL,
-                or a list of them. The rows and the columns of features are as in
-                `predict`. The columns of labels are as in the training data, for at
-                least one task. None for the run's own validation rows, which are read
-                again.
+            table: the rows or their files, as in `predict`. The columns of labels are
+                as in the training data, for at least one task. None for the run's own
+                validation rows, which are read again.
             by: the name of a column or feature, or several names. Each value, or each
                 range of numbers, is a slice with metrics of its own.
             importance: whether to measure how important each feature is for each task.
@@ -138,7 +144,7 @@ class Model:
 
         if repeats is not None and not importance:
             raise ConfigError("repeats: has no effect alone; add importance=True")
-        rows = None if table is None else rows_or_location(table)
+        rows = None if table is None else rows_or_location(table, "evaluate")
         columns = [by] if isinstance(by, str) else list(by)
         num_repeats = REPEATS if repeats is None else int(repeats)
         request = EvaluationRequest(columns, importance, crosses, num_repeats)

@@ -108,7 +108,10 @@ def override_text(key: str, value: object) -> str:
                 raise unreadable_key_error(key, name)
         pairs = (f"{name}:{override_text(key, item)}" for name, item in value.items())
         return f"{{{','.join(pairs)}}}"
+    fix = "give a number, a text, a list or a dict"
+    if hasattr(value, "__arrow_c_stream__"):
+        # A resumed run reads its rows again, so they must be in a file.
+        fix = "write the table to a file, such as by to_parquet, and give its path"
     raise ConfigError(
-        f"{key}: a configuration cannot hold {type(value).__name__}; give a number, "
-        "a text, a list or a dict"
+        f"{key}: a configuration cannot hold {type(value).__name__}; {fix}"
     )

@@ -32,6 +32,7 @@ from mtl_cli.data.sources import (
 from mtl_cli.data.stdin import copied_stdin
 from mtl_cli.data.table import Array
 from mtl_cli.data.unseen_values import UnseenValues
+from mtl_cli.network.trained_model import TrainedModel
 from mtl_cli.runs import saved_model
 from mtl_cli.runs.table_writer import opened_target
 
@@ -79,11 +80,7 @@ def predict_files(
         opened_table(location, keep, dataset, request) as source,
         opened_target(target) as writer,
     ):
-        for rows in source.blocks():
-            with source.located_errors(summary.num_rows):
-                encoded = model.features.encode(rows)
-            unseen.add(rows, encoded)
-            columns = model.prediction_columns(encoded)
+        for rows, columns in predicted_blocks(model, source, unseen):
             for name, predictions in columns.items():
                 num_not_finite[name] += int((~np.isfinite(predictions)).sum())
             kept_columns = {name: rows[name] for name in keep}
@@ -101,6 +98,37 @@ def predict_files(
         ),
     ]
     return summary
+
+
+def predict_location(
+    model: TrainedModel,
+    location: Location,
+    request: ColumnRequest,
+    unseen: UnseenValues,
+) -> dict[str, Array]:
+    """Predicts every row of a table; see `predict_files` for `location`.
+
+    Returns: {name of a column: predictions, (rows,)}.
+    """
+    with opened_table(location, (), model.config.dataset, request) as source:
+        blocks = [columns for _, columns in predicted_blocks(model, source, unseen)]
+    return {name: np.concatenate([b[name] for b in blocks]) for name in blocks[0]}
+
+
+def predicted_blocks(
+    model: TrainedModel, source: Source, unseen: UnseenValues
+) -> Iterator[tuple[pa.Table, dict[str, Array]]]:
+    """Yields blocks of rows with their predictions, {column: (rows,)}.
+
+    Each block is added to `unseen`.
+    """
+    num_rows = 0
+    for rows in source.blocks():
+        with source.located_errors(num_rows):
+            encoded = model.features.encode(rows)
+        unseen.add(rows, encoded)
+        yield rows, model.prediction_columns(encoded)
+        num_rows += rows.num_rows
 
 
 def renamed_if_kept(

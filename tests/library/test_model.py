@@ -26,7 +26,7 @@ import tensorflow as tf
 from helpers.planted_data import config, run_in, values
 
 import mtl_cli
-from mtl_cli.api.arrow_rows import select_feature_columns
+from mtl_cli.api.arrow_rows import FrameTable, select_feature_columns
 from mtl_cli.api.model import Model
 from mtl_cli.api.unchanged_process import unchanged_process, unchanged_settings
 from mtl_cli.core import plugins
@@ -99,6 +99,30 @@ def test_predictions_are_those_of_the_run_bit_by_bit(
         pd.testing.assert_frame_equal(
             model.predict(each), expected(run), check_exact=True
         )
+
+
+def test_files_are_predicted_as_tables_in_memory(
+    run: mtl_cli.Run, model: Model, tmp_path: Path
+) -> None:
+    table = rows(100, seed=1)
+    paths = [tmp_path / "1.parquet", tmp_path / "2.parquet"]
+    pyarrow.parquet.write_table(table.slice(0, 40), paths[0])
+    pyarrow.parquet.write_table(table.slice(40).drop_columns(["price"]), paths[1])
+    with pytest.raises(mtl_cli.DataError, match=r"no column 'price' .*2\.parquet"):
+        model.predict(paths)
+    predictions = model.predict(paths, set={"price": 0.5})
+    in_memory = model.predict(table, set={"price": 0.5})
+    pd.testing.assert_frame_equal(predictions, in_memory, check_exact=True)
+    pyarrow.parquet.write_table(table, paths[0])
+    predictions = model.predict(str(paths[0]))
+    pd.testing.assert_frame_equal(predictions, expected(run), check_exact=True)
+
+
+def test_warnings_name_the_values_of_files(model: Model, tmp_path: Path) -> None:
+    table = rows(20).to_pandas().assign(user=7)
+    table.to_parquet(tmp_path / "x.parquet")
+    with pytest.warns(UserWarning, match=r"predict: .*: user \(100.0%, such as 7"):
+        model.predict(tmp_path / "x.parquet")
 
 
 def test_only_the_columns_of_features_count_in_any_order(
@@ -205,8 +229,8 @@ def test_wrong_cells_and_wrong_tables_are_told_in_one_line(model: Model) -> None
             price=frame["price"].astype(str).where(frame.index != 2, "dear")
         ),
         "or train with `missing:`, which says": frame.assign(price=np.nan),
-        "but got list": [1, 2],
-        "but got str; mtl-predict reads files": "events.parquet",
+        r"or paths, but got \[1, 2\]": [1, 2],
+        "TABLE: no file 'events.parquet'": "events.parquet",
         "predict: .*item": frame.assign(item=[1, "a", {}] * 3),
         "column item: .*surrogates not allowed; ": frame.assign(
             item=pd.Series(["\ud800"] * len(frame), dtype=object)
@@ -281,10 +305,14 @@ def test_values_that_are_unknown_in_most_rows_are_warned_of(model: Model) -> Non
         model.predict(frame)
 
 
+def selected(frame: pd.DataFrame, request: ColumnRequest) -> pa.Table:
+    return select_feature_columns(FrameTable(frame, "predict"), request)
+
+
 def test_columns_of_a_frame_may_be_named_by_numbers() -> None:
     frame = pd.DataFrame({1: [0.5, 1.5], "x": [object(), object()]})
     request = ColumnRequest({"1": "dataset.features.1"}, {})
-    rows = select_feature_columns(frame, request)
+    rows = selected(frame, request)
     assert rows.to_pydict() == {"1": [0.5, 1.5]}
 
 
@@ -292,14 +320,14 @@ def test_column_of_a_type_that_arrow_lacks_is_refused_in_plain_words() -> None:
     frame = pd.DataFrame({"x": np.array([0.5, 1.5], "longdouble"), "y": [1, 2]})
     request = ColumnRequest(dict.fromkeys("xy", "dataset.features"), {})
     with pytest.raises(mtl_cli.DataError, match=r": column x: Unsupported .*; Conv"):
-        select_feature_columns(frame, request)
+        selected(frame, request)
 
 
 def test_intervals_of_pandas_cut_are_read_as_text(model: Model) -> None:
     frame = rows(300).to_pandas()
     frame["band"] = pd.cut(frame["price"], [-9, 0, 9])
     request = ColumnRequest({"band": "dataset.features.band"}, {})
-    texts = select_feature_columns(frame, request)["band"].to_pylist()
+    texts = selected(frame, request)["band"].to_pylist()
     assert texts == frame["band"].map(str).to_list()
     slices = model.evaluate(frame, by="band").slices
     assert set(slices["slice"]) == {"(-9, 0]", "(0, 9]"}
@@ -309,7 +337,7 @@ def test_intervals_that_are_no_categories_are_read_as_text() -> None:
     band = pd.arrays.IntervalArray.from_tuples([np.nan, (0, 1)])
     frame = pd.DataFrame({"band": band, "empty": band[[0, 0]]})
     request = ColumnRequest(dict.fromkeys(frame, "dataset.features"), {})
-    table = select_feature_columns(frame, request)
+    table = selected(frame, request)
     assert table["band"].to_pylist() == [None, "(0.0, 1.0]"]
     assert table["empty"].type == pa.null()
 

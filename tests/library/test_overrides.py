@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
@@ -71,6 +72,11 @@ def test_value_that_no_yaml_holds_is_refused(value: object) -> None:
     message = f"seed: a configuration cannot hold {type(value).__name__}; "
     with pytest.raises(ConfigError, match=message):
         overrides_of({"seed": value})
+
+
+def test_table_is_refused_with_the_way_to_give_it() -> None:
+    with pytest.raises(ConfigError, match="DataFrame; write the table to a file"):
+        overrides_of({"dataset": {"train": pd.DataFrame({"x": [1]})}})
 
 
 @pytest.mark.parametrize(
