@@ -58,11 +58,11 @@ class Model:
             table: the rows, with each column that a feature reads, of the same type as
                 in the training data: a DataFrame of pandas, a table or a batch of
                 Arrow, or an object with the method `__arrow_c_stream__`, such as a
-                DataFrame of Polars or a relation of DuckDB. Ids are whole numbers or
-                text; floats of pandas that hold whole numbers are read as such. The
-                intervals of `pandas.cut` are read as text, and a named index as a
-                column. Or the path of a file or folder, a glob pattern or a URL, or a
-                list of them. Other columns are ignored.
+                DataFrame of Polars or a relation of DuckDB. Or the path of a file or
+                folder, a glob pattern or a URL, or a list of these. Ids are whole
+                numbers or text; floats of pandas that hold whole numbers are read as
+                such. The intervals of `pandas.cut` are read as text, and a named index
+                as a column. Other columns are ignored.
             set: {column: value}, for instance `{"position": 1}`. All rows are predicted
                 with this value, whether or not the table has the column. None is an
                 empty cell.
@@ -94,11 +94,11 @@ class Model:
         model = self._model.with_constants(set, "predict: set")
         request = feature_request(self.config.dataset).without_columns(set)
         unseen = UnseenValues(model.features)
-        given = rows_or_location(table, "predict")
-        if isinstance(given, str | list):
-            columns = predict_location(model, given, request, unseen)
+        rows = rows_or_location(table, "predict")
+        if isinstance(rows, str | list):
+            columns = predict_location(model, rows, request, unseen)
         else:
-            rows = select_feature_columns(given, request)
+            rows = select_feature_columns(rows, request)
             encoded = model.features.encode(rows)
             unseen.add(rows, encoded)
             columns = model.prediction_columns(encoded)
