@@ -76,13 +76,18 @@ class VocabularyFitter(Fitter):
         min_count: the number of times that a value must occur to be in the vocabulary.
             None if the feature uses the embedding table of another feature, whose
             fitter merges these counts.
+        learns_counts: whether the feature needs the counts of the vocabulary's values.
     """
 
     def __init__(
-        self, read: Callable[[pa.Table], Any], min_count: int | None = 1
+        self,
+        read: Callable[[pa.Table], Any],
+        min_count: int | None = 1,
+        learns_counts: bool = False,
     ) -> None:
         super().__init__(read)
         self.min_count = min_count
+        self.learns_counts = learns_counts
         self.counts = COUNTS_SCHEMA.empty_table()
 
     def add(self, table: pa.Table, is_training: Mask, is_sampled: Mask) -> None:
@@ -109,7 +114,16 @@ class VocabularyFitter(Fitter):
         rows = self.counts.filter(pc.field("count") >= self.min_count)
         values: list[str] = [v for v in rows["value"].to_pylist() if v is not None]
         are_whole = all(WHOLE_NUMBER.fullmatch(value) for value in values)
-        return {"vocabulary": sorted(values, key=int if are_whole else None)}
+        vocabulary = sorted(values, key=int if are_whole else None)
+        if not self.learns_counts:
+            return {"vocabulary": vocabulary}
+        counts = dict(
+            zip(rows["value"].to_pylist(), rows["count"].to_pylist(), strict=True)
+        )
+        return {
+            "vocabulary": vocabulary,
+            "counts": [counts[value] for value in vocabulary],
+        }
 
 
 class ListFitter(VocabularyFitter):

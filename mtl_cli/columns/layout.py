@@ -5,9 +5,11 @@ neighbouring columns.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, TypeVar
+
+from mtl_cli.columns.numeric import Floats
 
 Matrix = TypeVar("Matrix")  # an array or a tensor, (rows, width)
 
@@ -35,12 +37,15 @@ class EmbeddingTable:
         frozen: whether training leaves the table unchanged.
         trains_unknown: whether training rows may hold unknown values, which train the
             vector of id 0. If not, values with id 0 do not count in a sequence.
+        dropout_rates: the probability of each id to become id 0 in a training step,
+            (size,); None if all ids stay. Ids in a sequence always stay.
     """
 
     size: int
     dim: int | Literal["auto"] | None = None
     frozen: bool = False
     trains_unknown: bool = True
+    dropout_rates: Floats | None = field(default=None, compare=False)
 
     def vector_length(self, default_dim: int | Literal["auto"]) -> int:
         """Returns the length of the vectors; `auto` is 6 times the fourth root of size.
@@ -110,6 +115,18 @@ class Layout:
                 columns[feature] = slice(start, start + width)
                 start += width
         return columns
+
+    @cached_property
+    def dropout_rates(self) -> dict[int, Floats]:
+        """{column of the input `ids`: the `dropout_rates` of its table}, if any."""
+        rates: dict[int, Floats] = {}
+        for feature, columns in self.columns_in("ids").items():
+            table = self.tables[self.blocks[feature].table or feature]
+            if table.dropout_rates is not None:
+                rates |= dict.fromkeys(
+                    range(columns.start, columns.stop), table.dropout_rates
+                )
+        return rates
 
     def width(self, input_name: str) -> int:
         return sum(block.width_in(input_name) for block in self.blocks.values())

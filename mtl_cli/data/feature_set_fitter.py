@@ -4,6 +4,7 @@ In a run that starts from an earlier run, `start_from.run`, features go on with 
 values that they learnt there. In this module, "earlier" refers to that run.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -66,8 +67,9 @@ def extend_learnt(
     """Returns what a feature learnt in an earlier run, with new values of this run.
 
     The vocabulary of the earlier run keeps its order, so that each value keeps its id.
-    The new values of this run are added at its end. All other learnt values, such as
-    scales and cuts, come from the earlier run.
+    The new values of this run are added at its end. The counts of the values in both
+    runs are summed. All other learnt values, such as scales and cuts, come from the
+    earlier run.
     """
     with refused_if_damaged(f"feature {name} has"):
         # `earlier` may hold the dimension that `embedding_dim: auto` gave in that run;
@@ -81,7 +83,15 @@ def extend_learnt(
         return dict(earlier)
     earlier_values = set(earlier["vocabulary"])
     new_values = [v for v in learnt["vocabulary"] if v not in earlier_values]
-    return {**earlier, "vocabulary": [*earlier["vocabulary"], *new_values]}
+    extended = {**earlier, "vocabulary": [*earlier["vocabulary"], *new_values]}
+    if "counts" in learnt:
+        counts = Counter[str]()
+        for values in (earlier, learnt):
+            counts.update(
+                dict(zip(values["vocabulary"], values["counts"], strict=True))
+            )
+        extended["counts"] = [counts[value] for value in extended["vocabulary"]]
+    return extended
 
 
 def other_spelling_findings(earlier: EarlierLearnt, features: FeatureSet) -> list[str]:

@@ -5,7 +5,7 @@ from mtl_cli.features.base import Embedded, Feature
 
 # The keys of a feature that describe its embedding table. A feature that uses the table
 # of another feature must leave out these keys, or have the same values.
-TABLE_KEYS = ("embedding_dim", "min_count", "num_buckets", "pretrained")
+TABLE_KEYS = ("embedding_dim", "min_count", "id_dropout", "num_buckets", "pretrained")
 
 
 def check_shared_tables(

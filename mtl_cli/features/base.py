@@ -12,6 +12,8 @@ from pydantic import Field
 from mtl_cli.columns.examples import Cells, example_numbers, example_values
 from mtl_cli.columns.fitters import Fitter, Learnt
 from mtl_cli.columns.layout import Block, EmbeddingTable
+from mtl_cli.columns.numeric import Floats
+from mtl_cli.core.learnt_values import check_finite
 from mtl_cli.core.option_classes import overridden_below
 from mtl_cli.core.options import Count, Options
 from mtl_cli.core.tensors import Tensor
@@ -105,6 +107,8 @@ class Feature(Options):
                 raise ValueError("the vocabulary holds an empty text")
             if len(learnt.vocabulary.unique()) < len(learnt.vocabulary):
                 raise ValueError("the vocabulary holds a value twice")
+        if "counts" in learnt:
+            check_finite(learnt, "counts", len(learnt["vocabulary"]), lowest=0)
 
     @abstractmethod
     def encode(self, name: str, values: Any, learnt: Learnt) -> dict[str, Array]:
@@ -229,11 +233,34 @@ class Embedded(Feature):
         # `auto` depends on the size of the table. A run that starts from an earlier run
         # keeps the length that `auto` gave in the earlier run.
         dim = learnt.get("embedding_dim", self.embedding_dim)
+        rates = self.dropout_rates(learnt) if self.dropout_count else None
         # With `min_count` 1, each value of the training rows has an id of its own.
-        has_unknown = getattr(self, "min_count", None) != 1
+        has_unknown = getattr(self, "min_count", None) != 1 or rates is not None
         return EmbeddingTable(
-            self.num_ids(learnt), dim, frozen, trains_unknown=has_unknown and not frozen
+            self.num_ids(learnt),
+            dim,
+            frozen,
+            trains_unknown=has_unknown and not frozen,
+            dropout_rates=rates,
         )
+
+    @property
+    def dropout_count(self) -> float:
+        """The number of training rows at which an id is dropped half of the time.
+
+        0 if no id is dropped: by default, the value of the key `id_dropout`, if any.
+        """
+        count: float = getattr(self, "id_dropout", 0.0)
+        return count
+
+    def dropout_rates(self, learnt: Learnt) -> Floats:
+        """Returns the probability of each id to become id 0 in a training step, (ids,).
+
+        This is a / (a + n), the word dropout of Kiperwasser and Goldberg (TACL 2016): a
+        is `dropout_count`, and n is the number of training rows with the id.
+        """
+        counts = np.array([0, *learnt["counts"]], "float64")
+        return self.dropout_count / (self.dropout_count + counts)
 
 
 class Pretrained(Options):

@@ -11,7 +11,7 @@ from mtl_cli.columns.vocabulary import (
     vocabulary_ids,
     vocabulary_names,
 )
-from mtl_cli.core.options import Count
+from mtl_cli.core.options import Count, NotNegative
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.features.base import Array, Embedded, Pretrained
 from mtl_cli.graphs.base import GraphOps
@@ -23,12 +23,17 @@ class Sparse(Embedded):
     Attributes:
         min_count: values that occur less often in the training rows share id 0 with
             unseen values.
+        id_dropout: in each training step, an id of n training rows becomes id 0 with
+            probability id_dropout / (id_dropout + n). So rare ids become unknown more
+            often than frequent ids, and training prepares the network for unseen
+            values. 0 keeps all ids.
         table: another feature whose embedding table this feature uses; null makes a
             table for this feature.
         pretrained: vectors that the embedding table starts from.
     """
 
     min_count: Count = 1
+    id_dropout: NotNegative = 0.0
     table: str | None = None
     pretrained: Pretrained | None = None
 
@@ -41,7 +46,8 @@ class Sparse(Embedded):
     def fitter(self, name: str) -> VocabularyFitter:
         # Only the feature that owns the embedding table learns the vocabulary.
         min_count = self.min_count if self.table_owner(name) == name else None
-        return VocabularyFitter(partial(self.read, name), min_count)
+        read, learns_counts = partial(self.read, name), self.dropout_count > 0
+        return VocabularyFitter(read, min_count, learns_counts)
 
     def encode(
         self, name: str, values: Categorical, learnt: Learnt

@@ -96,6 +96,7 @@ def build_run(
         encodings=encodings.outputs,
         hidden=hidden,
         calibrations=calibrations,
+        dropout_rates=layout.dropout_rates,
     )
     if model.feature_factors:
         add_feature_factors(network, config, layout)

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from mtl_cli.columns.numeric import Floats
 from mtl_cli.core.prediction_names import spread_name
 from mtl_cli.core.tensors import Tensor
 from mtl_cli.data.table import Array, Table
@@ -89,6 +90,8 @@ class Network:
             share one hidden vector.
         calibrations: {task: the layer that calibrates the logits of its tower}, for
             tasks that can be calibrated. Only `predictions` has these layers.
+        dropout_rates: {column of the input `ids`: the probability of each id to become
+            id 0 in a training step, (ids,)}, for features with `id_dropout`.
         earlier_optimizer: the state of an earlier run's optimizer to start from.
         runs: the networks that an ensemble averages; empty for the network of one run.
     """
@@ -100,6 +103,7 @@ class Network:
     encodings: list[Tensor] = field(default_factory=list)
     hidden: Tensor = None
     calibrations: dict[str, Calibration] = field(default_factory=dict)
+    dropout_rates: dict[int, Floats] = field(default_factory=dict)
     earlier_optimizer: EarlierOptimizer | None = None
     runs: "list[Network]" = field(default_factory=list)
 

@@ -15,6 +15,7 @@ from mtl_cli.core.tensors import Tensor
 from mtl_cli.distributed.replicas import Replicas, rows_per_process
 from mtl_cli.network.network import Network
 from mtl_cli.training.feed import ShuffleBuffer, TensorTable
+from mtl_cli.training.id_dropout import IdDropout
 from mtl_cli.training.losses import VALUES_PER_TASK
 from mtl_cli.training.step import Step
 
@@ -72,6 +73,9 @@ class Steps:
         self.model = self.step.model
         self.optimizer = self.step.optimizer
         self.balancer = self.step.balancer
+        self.id_dropout = IdDropout(
+            network.dropout_rates, config.seed, self.replicas.rank
+        )
         self.use_xla = is_worth_compiling(config, num_rows)
         self.compile_seconds = 0.0
         self._create_functions()
@@ -168,6 +172,8 @@ class Steps:
 
         def next_step(number: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
             batch = read_batch(data, batches[number], is_real[number])
+            step = tf.convert_to_tensor(self.optimizer.iterations)
+            batch = batch._replace(features=self.id_dropout.drop(batch.features, step))
             table_rows = self.step.find_table_rows(batch.features)
             tables = list(zip(self.tables, table_rows, strict=True))
             step_values, packed_rows = self.take_step(

@@ -102,6 +102,11 @@ TESTS: dict[str, list[str]] = {
         "sweep/test_keys_of_a_sweep.py::test_jobs_at_once_and_timeout_reach_each_job"
     ],
     "dataset.name": ["runs/test_keys_of_a_run.py::test_run_names_its_data_set"],
+    "features.*.id_dropout": [
+        "features/test_sparse.py::"
+        "test_rates_of_dropped_ids_follow_from_the_counts_of_the_training_rows",
+        "training/test_id_dropout.py::test_training_moves_vectors_of_the_ids_that_stay",
+    ],
     "features.*.pretrained": [
         "network/test_pretrained.py::"
         "test_vectors_are_the_rows_of_their_values_and_others_are_random_or_frozen_zeros",

@@ -52,6 +52,16 @@ def test_what_a_kind_of_ids_learns_passes(values: list[Any]) -> None:
         (SPARSE, {"vocabulary": "ab"}, "the vocabulary is not a list of texts"),
         (CROSS, {"vocabulary": ["a", None]}, "the vocabulary holds null"),
         (SPARSE, {"vocabulary": ["", "a"]}, "the vocabulary holds an empty text"),
+        (
+            SPARSE,
+            {"vocabulary": ["a", "b"], "counts": [1]},
+            "counts is [1]; expected 2 numbers of 0 or more",
+        ),
+        (
+            CROSS,
+            {"vocabulary": ["a"], "counts": [-1]},
+            "counts is [-1]; expected 1 numbers of 0 or more",
+        ),
         (BUCKETIZED, {"cuts": [5.0, 5.0]}, "cuts is [5.0, 5.0]; expected strictly"),
         (BUCKETIZED, {"cuts": [5.0, math.inf]}, "expected strictly ascending numbers"),
         (BUCKETIZED, {"cuts": ["5"]}, "expected strictly ascending numbers"),

@@ -1421,6 +1421,19 @@ DECLARED = {
         {"features": {"a": CITY["city"], "b": SHARED["b"] | {"min_count": 3}}},
         "dataset.features.b.min_count: the feature a owns the table, so its ... rem",
     ),
+    "tables_of_two_id_dropouts": (
+        {"features": {"a": CITY["city"], "b": SHARED["b"] | {"id_dropout": 3}}},
+        "dataset.features.b.id_dropout: the feature a owns the table, so its ... rem",
+    ),
+    "hashed_cross_with_id_dropout": (
+        {
+            "features": {
+                "a": {"kind": "cross", "columns": ["city", "age"], "id_dropout": 5}
+                | {"num_buckets": 9}
+            }
+        },
+        "dataset.features.a.id_dropout: needs the count of each combination",
+    ),
     "dropped_table": (
         {
             "features": SHARED | CITY,

@@ -38,7 +38,7 @@ def test_cross_equals_the_feature_of_the_joined_text(min_count, num_buckets, row
     columns["c"] = pa.array(c, pa.string())
     columns["joined"] = pa.array(joined_text(a, b, c), pa.string())
     cross = {"kind": "cross", "columns": ["a", "b", "c"], "min_count": min_count}
-    alone = Sparse(kind="sparse", min_count=min_count)
+    alone = Sparse(kind="sparse", min_count=min_count, id_dropout=5)
     if num_buckets is not None:
         alone = Hashed(kind="hashed", num_buckets=num_buckets)
     features = {"x": Cross(**cross, num_buckets=num_buckets), "joined": alone}
@@ -57,6 +57,13 @@ def test_cross_of_known_values_that_never_met_is_unseen():
     assert found["ids"][:, 0].tolist() == [1, 2]
     other = pa.table({"a": ["u", "v", "u", None], "b": [2, 2, 1, 1]})
     assert feature_set.encode(other)["ids"][:, 0].tolist() == [0, 2, 1, 0]
+
+
+def test_hashed_combinations_have_no_counts_to_drop_ids_by():
+    keys = {"kind": "cross", "columns": ["a", "b"], "id_dropout": 5}
+    assert Cross(**keys).id_dropout == 5
+    with pytest.raises(ValueError, match="id_dropout: needs the count of each"):
+        Cross(**keys, num_buckets=9)
 
 
 def test_cross_reads_columns_that_are_no_features(tmp_path):

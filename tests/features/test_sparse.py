@@ -1,10 +1,19 @@
 """Sparse features: one id for each value of the training rows."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
-from helpers.fitted_columns import HUGE, column_table, fitted_column, ids_of
+from helpers.fitted_columns import (
+    HUGE,
+    column_table,
+    fit_and_encode,
+    fitted_column,
+    ids_of,
+)
 from helpers.planted_data import config, loaded, parquet, planted, run_in, values
 
+from mtl_cli.data.feature_set_fitter import FeatureSetFitter
+from mtl_cli.features.sequence import Sequence
 from mtl_cli.features.sparse import Sparse
 from mtl_cli.runs import saved_model
 
@@ -65,6 +74,47 @@ def test_values_rarer_than_min_count_share_index_0():
     )
     assert features.learnt["x"]["vocabulary"] == ["b", "c"]
     assert ids_of(features, ["a", "b", "c"]) == [0, 1, 2]
+
+
+def test_rates_of_dropped_ids_follow_from_the_counts_of_the_training_rows():
+    sparse = Sparse(kind="sparse", min_count=2, id_dropout=1.5)
+    features = fitted_column(sparse, ["a", "b", "b", "c", "c", "c", None])
+    assert features.learnt["x"] == {"vocabulary": ["b", "c"], "counts": [2, 3]}
+    (rates,) = features.layout.dropout_rates.values()
+    np.testing.assert_allclose(rates, [1, 1.5 / 3.5, 1.5 / 4.5])
+    # Id 0 is trained, so unknown values count in a sequence.
+    assert features.layout.tables["x"].trains_unknown
+
+
+def test_counts_of_an_earlier_run_and_of_this_run_are_summed():
+    sparse = Sparse(kind="sparse", id_dropout=1)
+    earlier = fitted_column(sparse, ["b", "b", "c"]).learnt
+    fitter = FeatureSetFitter({"x": sparse}, training_rows=3)
+    fitter.add(column_table(["a", "b", "a"]), np.ones(3, bool))
+    assert fitter.finish(earlier).learnt["x"] == {
+        "vocabulary": ["b", "c", "a"],
+        "counts": [3, 1, 2],
+    }
+
+
+def test_ids_of_features_that_share_a_table_are_dropped_alike_but_not_lists():
+    features = {
+        "first": Sparse(kind="sparse"),
+        "item": Sparse(kind="sparse", id_dropout=1),
+        "other": Sparse(kind="sparse", table="item"),
+        "seen": Sequence(kind="sequence", max_length=2, table="item"),
+    }
+    feature_set, _ = fit_and_encode(
+        features,
+        first=["x", "y"],
+        item=["a", "b"],
+        other=["b", "b"],
+        seen=[["a"], ["c", "a"]],
+    )
+    rates = feature_set.layout.dropout_rates
+    assert list(rates) == [1, 2]
+    for of_column in rates.values():  # a 3 times, b 3 times, c once
+        np.testing.assert_allclose(of_column, [1, 1 / 4, 1 / 4, 1 / 2])
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ from mtl_cli.training.state import CheckpointPlan
 from mtl_cli.training.train import train
 
 FEATURES = {
-    "user": {"kind": "sparse"},
+    "user": {"kind": "sparse", "id_dropout": 9},
     "item": {"kind": "sparse"},
     "price": {"kind": "dense", "transform": "standard"},
 }
