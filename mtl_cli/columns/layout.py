@@ -121,8 +121,8 @@ class Layout:
         """{column of the input `ids`: the `dropout_rates` of its table}, if any."""
         rates: dict[int, Floats] = {}
         for feature, columns in self.columns_in("ids").items():
-            table = self.tables[self.blocks[feature].table or feature]
-            if table.dropout_rates is not None:
+            table = self.tables.get(str(self.blocks[feature].table))
+            if table is not None and table.dropout_rates is not None:
                 rates |= dict.fromkeys(
                     range(columns.start, columns.stop), table.dropout_rates
                 )
