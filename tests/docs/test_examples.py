@@ -2,7 +2,10 @@
 
 import ast
 import importlib.util
+import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +128,37 @@ def test_days_share_their_users_but_for_a_tenth_that_comes_later(
     dataset = Dataset.model_validate(yaml.safe_load(text))
     assert dataset.locations == {"train": "days/1.parquet", "test": "days/2.parquet"}
     assert "generator" not in text
+
+
+def run(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command, with the commands of this project on the path."""
+    bin_folder = str(Path(sys.executable).parent)
+    path = os.pathsep.join([bin_folder, os.environ["PATH"]])
+    return subprocess.run(
+        shlex.split(command),
+        cwd=folder,
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_nightly_script_exports_the_new_model_unless_it_is_worse(
+    tmp_path: Path,
+) -> None:
+    assert not run(tmp_path, f"python {EXAMPLES / 'daily.py'} . 20000").returncode
+    settings = "dataset=days model=mmoe hydra.run.dir=outputs/nights/1"
+    assert not run(tmp_path, f"mtl-train {settings}").returncode
+    script = f"sh {EXAMPLES / 'nightly.sh'}"
+    good = run(tmp_path, f"{script} 2 1 days/3.parquet")
+    assert good.returncode == 0, good.stderr
+    rows = pd.read_parquet(tmp_path / "days" / "2.parquet")
+    labels = ["click", "conversion"]
+    rows[labels] = rows[labels].sample(frac=1, random_state=1).to_numpy()
+    rows.to_parquet(tmp_path / "days" / "bad.parquet")
+    bad = run(tmp_path, f"{script} bad 2 days/3.parquet")
+    assert bad.returncode == 1
+    assert "is behind train=days/2" in bad.stderr
+    assert [p.name for p in (tmp_path / "outputs" / "serving").iterdir()] == ["2"]
