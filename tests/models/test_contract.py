@@ -182,7 +182,7 @@ def trained(request, data):
     """A pair trained on tasks of every kind, computing in bfloat16."""
     model, encoder = request.param
     keras.utils.set_random_seed(1)
-    options = ["trainer.precision=bfloat16", "trainer.epochs=4"]
+    options = ["trainer.precision=bfloat16", "trainer.epochs=6"]
     # Adam's many operations per weight would take half of the time.
     # Without clipping, some pairs would diverge at this rate.
     options += ["optimizer=sgd", "optimizer.learning_rate=0.3", "optimizer.clip_norm=1"]
