@@ -108,22 +108,21 @@ class VocabularyFitter(Fitter):
         self.counts = summed.rename_columns(COUNTS_SCHEMA.names)
 
     def learnt(self) -> dict[str, Any]:
-        """Returns the sorted vocabulary; whole numbers are sorted as numbers."""
+        """Returns the sorted vocabulary, and the counts of its values if needed.
+
+        Whole numbers are sorted as numbers.
+        """
         if self.min_count is None:
             return {}
         rows = self.counts.filter(pc.field("count") >= self.min_count)
         values: list[str] = [v for v in rows["value"].to_pylist() if v is not None]
         are_whole = all(WHOLE_NUMBER.fullmatch(value) for value in values)
-        vocabulary = sorted(values, key=int if are_whole else None)
-        if not self.learns_counts:
-            return {"vocabulary": vocabulary}
-        counts = dict(
-            zip(rows["value"].to_pylist(), rows["count"].to_pylist(), strict=True)
-        )
-        return {
-            "vocabulary": vocabulary,
-            "counts": [counts[value] for value in vocabulary],
-        }
+        learnt = {"vocabulary": sorted(values, key=int if are_whole else None)}
+        if self.learns_counts:
+            columns = rows["value"].to_pylist(), rows["count"].to_pylist()
+            counts = dict(zip(*columns, strict=True))
+            learnt["counts"] = [counts[value] for value in learnt["vocabulary"]]
+        return learnt
 
 
 class ListFitter(VocabularyFitter):

@@ -34,10 +34,10 @@ class Cross(Embedded):
         columns: columns of ids or words; the columns need not be features.
         min_count: combinations that occur less often in the training rows share id 0
             with unseen combinations.
-        id_dropout: in each training step, a combination of n training rows becomes id 0
-            with probability id_dropout / (id_dropout + n). So the network learns to do
-            without rare combinations. `auto` is 5, or 0 with num_buckets; 0 keeps all
-            ids.
+        id_dropout: in each training step, a combination that n training rows hold
+            becomes id 0 with probability id_dropout / (id_dropout + n). So the network
+            learns to do without rare combinations. `auto` is 5, or 0 with num_buckets;
+            0 keeps all ids.
         num_buckets: number of embeddings to which combinations are hashed; null gives
             each combination of the training rows an embedding of its own.
     """

@@ -23,9 +23,9 @@ class Sparse(Embedded):
     Attributes:
         min_count: values that occur less often in the training rows share id 0 with
             unseen values.
-        id_dropout: in each training step, an id of n training rows becomes id 0 with
-            probability id_dropout / (id_dropout + n). So rare ids become unknown more
-            often than frequent ids, and training prepares the network for unseen
+        id_dropout: in each training step, an id that n training rows hold becomes id 0
+            with probability id_dropout / (id_dropout + n). So rare ids become unknown
+            more often than frequent ids, and training prepares the network for unseen
             values. 0 keeps all ids.
         table: another feature whose embedding table this feature uses; null makes a
             table for this feature.
