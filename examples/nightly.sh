@@ -13,7 +13,6 @@ evaluations=outputs/evaluations/$day
 mtl-train dataset=days model=mmoe dataset.train="days/$day.parquet" \
     dataset.test="$unseen" start_from="outputs/nights/$before" trainer.epochs=2 \
     hydra.run.dir="outputs/nights/$day"
-mtl-evaluate outputs/nights "$unseen" -o "$evaluations"
-mtl-compare "$evaluations/$before" "$evaluations/$day" \
-    --baseline "train=days/$before.parquet" --fail-if worse
+mtl-evaluate "outputs/nights/$before" "outputs/nights/$day" "$unseen" -o "$evaluations"
+mtl-compare "$evaluations" --baseline "outputs/nights/$before" --fail-if worse
 mtl-export "outputs/nights/$day" "outputs/serving/$day"

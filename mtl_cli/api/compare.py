@@ -1,7 +1,7 @@
 """The function `mtl_cli.compare`, and its result."""
 
 from collections.abc import Sequence
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,7 +108,7 @@ class Comparison:
 @checked_call
 def compare(
     *folders: str | PathLike[str] | Sequence[str | PathLike[str]],
-    baseline: str | None = None,
+    baseline: str | PathLike[str] | None = None,
     metric: str | None = None,
     split: str | None = None,
     tasks: str | Sequence[str] = (),
@@ -120,9 +120,10 @@ def compare(
         folders: `Run`s, run folders, sweep folders, or folders that hold runs;
             also lists of these.
         baseline: the configuration that all others are compared with, as
-            `KEY=VALUE[,KEY=VALUE]`. None chooses the first configuration with
-            `model=shared_bottom`. If there is none, it chooses the first configuration
-            with another model than `single_task`, or else the first configuration.
+            `KEY=VALUE[,KEY=VALUE]`, or the folder of one of its runs. None chooses the
+            first configuration with `model=shared_bottom`. If there is none, it chooses
+            the first configuration with another model than `single_task`, or else the
+            first configuration.
         metric: the metric to compare; None for the first metric of each task.
         split: the split whose scores are compared: `test`, `valid` or `train`. None
             takes `test`, or `valid` for data sets without test rows.
@@ -145,5 +146,6 @@ def compare(
         raise ConfigError("mtl_cli.compare: no folder; name runs or sweeps to compare")
     runs = read_runs(paths)
     task_names = [tasks] if isinstance(tasks, str) else list(tasks)
-    question = Question(baseline, metric, split, task_names)
+    requested = None if baseline is None else fspath(baseline)
+    question = Question(requested, metric, split, task_names)
     return Comparison(compare_datasets(runs, question), compare_lines(runs, question))

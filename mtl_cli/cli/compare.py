@@ -20,6 +20,7 @@ PROGRAM = "mtl-compare"
 EXAMPLES = """examples:
   mtl-compare outputs/sweeps/NAME
   mtl-compare outputs/ --baseline model=shared_bottom --html report.html
+  mtl-compare outputs/runs --baseline outputs/runs/NAME
   mtl-compare outputs/sweeps/NAME --metric log_loss --md
   mtl-compare outputs/runs/NAME --fail-if 'test.income.auc<0.91'
   mtl-compare outputs/sweeps/NAME --baseline model=mmoe --fail-if worse
@@ -52,9 +53,9 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
     add("paths", nargs="+", metavar="FOLDER", help="runs, sweeps, or a folder of them")
     add(
         "--baseline",
-        metavar="KEY=VALUE[,...]",
-        help="compare with this configuration (default: the first with "
-        "model=shared_bottom, else the first without model=single_task)",
+        metavar="KEY=VALUE[,...]|RUN",
+        help="compare with this configuration, or that of a run folder (default: "
+        "the first with model=shared_bottom, else the first without model=single_task)",
     )
     add("--metric", metavar="NAME", help="default: the first metric of each task")
     parser.add_names(

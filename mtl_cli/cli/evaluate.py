@@ -38,19 +38,19 @@ def main(command_line: list[str]) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Evaluates a run or a sweep; returns the exit code."""
-    from mtl_cli.evaluation.sweep import is_sweep
+    """Evaluates one run or several; returns the exit code."""
+    from mtl_cli.evaluation.several_runs import is_sweep
 
-    evaluates_sweep = is_sweep(options.run)
-    check_options(options, evaluates_sweep)
+    evaluates_several = len(options.runs) > 1 or is_sweep(options.runs[0])
+    check_options(options, evaluates_several)
     conditions = [
         parse_condition(text, "TASK.METRIC", "income.auc<0.91")
         for text in options.fail_if
     ]
     plugins.use_folders(options.plugins)
     tensorflow_runtime.load()
-    if evaluates_sweep:
-        return evaluate_sweep(options, conditions)
+    if evaluates_several:
+        return evaluate_several(options, conditions)
     return evaluate_run(options, conditions)
 
 
@@ -63,7 +63,7 @@ def evaluate_run(options: argparse.Namespace, conditions: list[Condition]) -> in
     with progress_on_stderr() as on_progress:
         table = as_location(options.table) if options.table else None
         request = request_of(options, on_progress)
-        model = saved_model.load(options.run)
+        model = saved_model.load(options.runs[0])
         check_overwrites_no_data(options, model.config.dataset.locations)
         evaluation, _ = evaluate(model, table, request)
     show_and_write(evaluation, options)
@@ -111,22 +111,22 @@ def check_overwrites_no_data(
                 check_not_in_table(flag, path, location, "the run's data")
 
 
-def evaluate_sweep(options: argparse.Namespace, conditions: list[Condition]) -> int:
-    """Evaluates a sweep, writes the folder, prints a table; returns the exit code."""
-    from mtl_cli.evaluation import sweep
+def evaluate_several(options: argparse.Namespace, conditions: list[Condition]) -> int:
+    """Evaluates runs, writes the folder, prints a table; returns the exit code."""
+    from mtl_cli.evaluation import several_runs
     from mtl_cli.evaluation.results import failed_checks, split_known
-    from mtl_cli.evaluation.screen import show_sweep
+    from mtl_cli.evaluation.screen import show_evaluations
 
     table = as_location(options.table)
-    target = options.output or sweep.default_target(options.run, table)
+    target = options.output or several_runs.default_target(options.runs, table)
     # Checked before the work begins, and again before the target is replaced.
-    sweep.check_evaluation_target(target, options.force)
+    several_runs.check_evaluation_target(target, options.force)
     with progress_on_stderr() as on_progress:
         request = request_of(options, on_progress)
-        result = sweep.evaluate_sweep(
-            options.run, table, target, request, options.force
+        result = several_runs.evaluate_several(
+            options.runs, table, target, request, options.force
         )
-    show_sweep(result, target)
+    show_evaluations(result, target)
     known_conditions, errors = split_known(conditions, [*result.evaluations.values()])
     failed = [
         f"{line} of {name}"

@@ -1,10 +1,11 @@
 """The arguments of `mtl-evaluate`, and the rules for their combinations."""
 
 import argparse
+import os
 from pathlib import Path
 
 from mtl_cli.cli.output_file import check_output_file
-from mtl_cli.core.command_line import Parser, nonempty_path
+from mtl_cli.core.command_line import Parser, nonempty, nonempty_path
 from mtl_cli.core.conditions import add_fail_if
 from mtl_cli.core.errors import ConfigError
 
@@ -16,6 +17,7 @@ EXAMPLES = """examples:
   mtl-evaluate outputs/runs/NAME --importance --crosses
   mtl-evaluate outputs/runs/NAME may.parquet --fail-if 'income.auc<0.91'
   cat may.csv | mtl-evaluate outputs/runs/NAME -
+  mtl-evaluate outputs/runs/OLD outputs/runs/NEW may.parquet -o may
   mtl-evaluate outputs/sweeps/NAME may.parquet -o may && mtl-compare may
 """
 
@@ -28,10 +30,11 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
     )
     add = parser.add_argument
     add(
-        "run",
+        "runs",
         metavar="RUN",
+        nargs="+",
+        type=nonempty,
         help="the folder of a run, or of a sweep",
-        type=nonempty_path,
     )
     add(
         "table",
@@ -65,7 +68,26 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
     add_output_flags(parser)
     add_fail_if(parser, example="income.auc<0.91")
     parser.add_plugins_flag()
-    return parser.parse_intermixed_args(command_line)
+    options = parser.parse_intermixed_args(command_line)
+    options.runs, options.table = split_paths([*options.runs, *options.table])
+    return options
+
+
+def split_paths(paths: list[str]) -> tuple[list[Path], list[str]]:
+    """Splits the positional arguments into the folders of runs and the table.
+
+    The first argument is always a run. Others are runs as long as their folders are.
+    """
+    count = 1
+    while count < len(paths) and holds_runs(paths[count]):
+        count += 1
+    return [Path(path) for path in paths[:count]], paths[count:]
+
+
+def holds_runs(path: str) -> bool:
+    from mtl_cli.evaluation.several_runs import is_run, is_sweep
+
+    return os.path.isdir(path) and (is_run(Path(path)) or is_sweep(Path(path)))
 
 
 def add_output_flags(parser: Parser) -> None:
@@ -78,35 +100,45 @@ def add_output_flags(parser: Parser) -> None:
         "--output",
         metavar="FOLDER",
         type=nonempty_path,
-        help="the folder to write for a sweep; mtl-compare reads it",
+        help="the folder to write for several runs; mtl-compare reads it",
     )
     add("--force", action="store_true", help="overwrite FILE or FOLDER")
 
 
-def check_options(options: argparse.Namespace, is_sweep: bool) -> None:
-    """Refuses options that do not fit a run or a sweep, before the work begins."""
+def check_options(options: argparse.Namespace, evaluates_several: bool) -> None:
+    """Refuses options that do not fit the runs, before the work begins.
+
+    Args:
+        options: the arguments of the command.
+        evaluates_several: whether several runs are named, or a sweep.
+    """
     if options.repeats is not None and not options.importance:
         raise ConfigError("--repeats: has no effect alone; add --importance")
-    if is_sweep and options.crosses:
+    if evaluates_several:
+        check_options_of_several(options)
+    elif options.output is not None:
         raise ConfigError(
-            f"--crosses: {options.run} is a sweep; name one of its runs, and no TABLE"
-        )
-    if is_sweep and (not options.table or "-" in options.table):
-        raise ConfigError(
-            f"TABLE: {options.run} is a sweep; name the files of a table, which each "
-            "of its runs reads"
-        )
-    if is_sweep and (options.json or options.html):
-        raise ConfigError(
-            f"--json, --html: {options.run} is a sweep; the folder of -o holds such "
-            "files for each run"
-        )
-    if options.output is not None and not is_sweep:
-        raise ConfigError(
-            f"-o: {options.run} is not a sweep; write files with --json or --html"
+            f"-o: {options.runs[0]} is a single run; write files with --json or --html"
         )
     if options.html == STDOUT:
         raise ConfigError("--html: a page does not go to stdout; name a file")
     for flag, path in (("--json", options.json), ("--html", options.html)):
         if path not in (None, STDOUT):
-            check_output_file(flag, path, options)
+            check_output_file(flag, path, options.runs[0], options)
+
+
+def check_options_of_several(options: argparse.Namespace) -> None:
+    """Refuses options that do not fit several runs, or a sweep."""
+    reason = "several runs are named"
+    if len(options.runs) == 1:
+        reason = f"{options.runs[0]} is a sweep"
+    if options.crosses:
+        raise ConfigError(f"--crosses: {reason}; name one run, and no TABLE")
+    if not options.table or "-" in options.table:
+        raise ConfigError(
+            f"TABLE: {reason}; name the files of a table, which each run reads"
+        )
+    if options.json or options.html:
+        raise ConfigError(
+            f"--json, --html: {reason}; the folder of -o holds such files for each run"
+        )

@@ -13,12 +13,12 @@ from mtl_cli.core.run_folder import check_outside_run
 MAX_NAME_BYTES = 230
 
 
-def check_output_file(flag: str, path: Path, options: Namespace) -> None:
+def check_output_file(flag: str, path: Path, run: Path, options: Namespace) -> None:
     """Refuses an output file that exists, or that lies where it must not be written.
 
-    The run folder `options.run` holds only the run's own files. With `options.force`,
-    the file may exist, unless it is a file of the table `options.table`. `flag` names
-    the file in messages.
+    The folder `run` holds only the run's own files. With `options.force`, the file may
+    exist, unless it is a file of the table `options.table`. `flag` names the file in
+    messages.
     """
     if not path.name:
         raise ConfigError(f"{flag}: no file is named; give the name of a file")
@@ -28,7 +28,7 @@ def check_output_file(flag: str, path: Path, options: Namespace) -> None:
             "choose a shorter name"
         )
     check_folder_of(path, f"{flag}: ")
-    check_outside_run(path, options.run, f"{flag}: ")
+    check_outside_run(path, run, f"{flag}: ")
     if not os.path.lexists(path):
         return
     if path.is_dir():

@@ -74,7 +74,7 @@ def arguments(command_line: list[str]) -> argparse.Namespace:
 def predict(options: argparse.Namespace) -> None:
     """Predicts a table, and shows the progress and the number of rows written."""
     if options.output != "-":
-        check_output_file("-o", Path(options.output), options)
+        check_output_file("-o", Path(options.output), options.run, options)
     from mtl_cli.runs.table_writer import check_prediction_target
 
     check_prediction_target(options.output)

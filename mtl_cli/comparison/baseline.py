@@ -1,8 +1,11 @@
 """Chooses the baseline: the configuration with which all others are compared."""
 
+import os
 import re
+from pathlib import Path
 
 from mtl_cli.comparison.configurations import Configuration, short_form, short_key
+from mtl_cli.comparison.find_runs import read_sweep
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import comma_list, suggest
 
@@ -25,12 +28,14 @@ def choose_baseline(
     Args:
         configurations: the configurations that have scores, in the order of their runs.
         keys: the settings in which the configurations differ, as dotted keys.
-        requested: settings of the baseline, such as `model=ple,num_experts=8`; None for
-            no request.
+        requested: settings of the baseline, such as `model=ple,num_experts=8`, or the
+            folder of one of its runs; None for no request.
 
     Returns: the baseline, and the reason for the choice, for people.
     """
     if requested is not None:
+        if os.path.isdir(requested):
+            return configuration_of_folder(configurations, Path(requested)), "as asked"
         return matching_configuration(configurations, keys, requested), "as asked"
     for configuration in configurations:
         if configuration.model == DEFAULT_MODEL:
@@ -42,6 +47,42 @@ def choose_baseline(
     return baseline, "the first that ran with a model other than single_task"
 
 
+def configuration_of_folder(
+    configurations: list[Configuration], folder: Path
+) -> Configuration:
+    """Returns the only configuration that has runs at or below a folder.
+
+    A copy that `mtl-evaluate` has written stands for its run, too.
+    """
+    runs = read_sweep(folder)
+    paths = {run.path.resolve() for run in runs}
+    matching = [
+        c for c in configurations if any(r.path.resolve() in paths for r in c.all_runs)
+    ]
+    if not matching:
+        hashes = {run.environment.get("config_hash") for run in runs} - {None}
+        matching = [
+            c
+            for c in configurations
+            if any(r.environment.get("config_hash") in hashes for r in c.all_runs)
+        ]
+    if len(matching) == 1:
+        return matching[0]
+    if not matching:
+        raise ConfigError(
+            f"{FLAG}: {folder} is the folder of none of the compared runs; known: "
+            f"{names_of(configurations)}"
+        )
+    raise ConfigError(
+        f"{FLAG}: {folder} holds runs of {len(matching)} configurations; name the "
+        f"folder of a run of one of them: {names_of(matching)}"
+    )
+
+
+def names_of(configurations: list[Configuration]) -> str:
+    return comma_list(dict.fromkeys(c.name for c in configurations))
+
+
 def matching_configuration(
     configurations: list[Configuration], keys: list[str], requested: str
 ) -> Configuration:
@@ -51,7 +92,8 @@ def matching_configuration(
         key, equals, value = map(str.strip, setting.partition("="))
         if not equals:
             raise ConfigError(
-                f"{FLAG}: '{setting}' should be KEY=VALUE, such as model=ple"
+                f"{FLAG}: '{setting}' should be KEY=VALUE, such as model=ple, or the "
+                "folder of a run"
             )
         dotted_key = full_key(key, configurations, keys)
         values = [c.settings.get(dotted_key, "") for c in matching]
@@ -61,17 +103,15 @@ def matching_configuration(
             if is_same_value(text, value)
         ]
         if not matching:
-            names = comma_list(dict.fromkeys(c.name for c in configurations))
             raise ConfigError(
-                f"{FLAG}: no configuration matches '{requested}'; known: {names}"
-                f"{suggest(value, values)}"
+                f"{FLAG}: no configuration matches '{requested}'; known: "
+                f"{names_of(configurations)}{suggest(value, values)}"
             )
     if len(matching) == 1:
         return matching[0]
-    names = comma_list(dict.fromkeys(c.name for c in matching))
     raise ConfigError(
         f"{FLAG}: {len(matching)} configurations match '{requested}'; add settings "
-        f"until only one of them does: {names}"
+        f"until only one of them does: {names_of(matching)}"
     )
 
 

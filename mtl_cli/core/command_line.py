@@ -87,11 +87,16 @@ def parse_assignments(flag: str, texts: Iterable[str]) -> dict[str, str | None]:
     return values
 
 
-def nonempty_path(text: str) -> Path:
-    """Converts an argument to a path. `Path` alone would take '' for this folder."""
+def nonempty(text: str) -> str:
+    """Returns the argument, a path or a URL, and refuses an empty one."""
     if not text:  # for instance an unset variable of the shell
         raise argparse.ArgumentTypeError("'' names no file or folder; give a path")
-    return Path(text)
+    return text
+
+
+def nonempty_path(text: str) -> Path:
+    """Converts an argument to a path. `Path` alone would take '' for this folder."""
+    return Path(nonempty(text))
 
 
 def version_line() -> str:

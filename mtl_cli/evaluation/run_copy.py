@@ -1,4 +1,5 @@
-"""Writes the copy of a run for the evaluation of a sweep, see `evaluation.sweep`.
+"""Writes the copy of a run for the evaluation of several runs, see
+`evaluation.several_runs`.
 
 In the copy, the rows of the evaluated table take the place of the run's test rows.
 """

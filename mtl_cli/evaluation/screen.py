@@ -18,7 +18,7 @@ from mtl_cli.runs.console import print_cells
 from mtl_cli.runs.text_tables import Cells, text_with_interval
 
 if TYPE_CHECKING:
-    from mtl_cli.evaluation.sweep import SweepEvaluation
+    from mtl_cli.evaluation.several_runs import Evaluations
 
 
 def show_evaluation(evaluation: EvaluationResults) -> None:
@@ -36,7 +36,7 @@ def show_evaluation(evaluation: EvaluationResults) -> None:
         print_line(console, f"warning: {line}", "yellow")
 
 
-def show_sweep(result: "SweepEvaluation", target: Path) -> None:
+def show_evaluations(result: "Evaluations", target: Path) -> None:
     console = new_console()
     print_cells(console, main_metric_table(result.evaluations))
     for name, status in result.skipped.items():

@@ -878,6 +878,17 @@ def test_sweep_is_evaluated_into_a_folder_that_compares(
     assert len(read_runs([str(target)])) == 2
 
 
+@pytest.mark.slow
+def test_runs_that_are_named_one_by_one_are_evaluated_on_one_table(
+    run: Path, sweep: Path, tmp_path: Path
+) -> None:
+    table = run.parent / "test.parquet"
+    assert evaluated(sweep / "b", sweep / "a", table, "-o", tmp_path / "may") == 0
+    record = json.loads((tmp_path / "may" / "evaluations.json").read_text())
+    assert record["folders"] == [str(sweep / "b"), str(sweep / "a")]
+    assert record["runs"] == ["b", "a"]
+
+
 WRONG_SWEEP = {
     "parent": (["SWEEP", "TEST", "-o", "new/.."], "'new/..' does not end in a name"),
     "no_name": (["SWEEP", "TEST", "-o", ""], "argument -o/--output: '' names no file"),
@@ -888,8 +899,10 @@ WRONG_SWEEP = {
     "table": (["SWEEP"], "is a sweep; name the files of a table"),
     "stdin": (["SWEEP", "-"], "is a sweep; name the files of a table"),
     "json": (["SWEEP", "TEST", "--json", "o.json"], "--json, --html: "),
-    "crosses": (["SWEEP", "TEST", "--crosses"], "is a sweep; name one of its runs"),
-    "run": (["RUN", "TEST", "-o", "new"], "is not a sweep"),
+    "crosses": (["SWEEP", "TEST", "--crosses"], "is a sweep; name one run"),
+    "run": (["RUN", "TEST", "-o", "new"], "is a single run; write files with"),
+    "runs": (["RUN", "SWEEP"], "several runs are named; name the files of a table"),
+    "in_run": (["SWEEP", "TEST", "-o", "IN_RUN"], "new lies in the folder of the run"),
     "schema": (["SWEEP", "less.csv", "-o", "new"], "no column 'taste' in less.csv"),
 }
 
@@ -913,10 +926,12 @@ def test_wrong_use_of_a_sweep_changes_nothing(
     before = sorted(path.as_posix() for path in wrong_files.rglob("*"))
     arguments, message = WRONG_SWEEP[name]
     known = {"RUN": run, "SWEEP": sweep, "TEST": run.parent / "test.parquet"}
+    known["IN_RUN"] = sweep / "a" / "new"
     assert evaluated(*(known.get(a, a) for a in arguments)) == 2
     err = capsys.readouterr().err
     assert message in err and err.count("\n") == 1
     assert sorted(path.as_posix() for path in wrong_files.rglob("*")) == before
+    assert not known["IN_RUN"].exists()
 
 
 def test_table_that_changes_while_a_sweep_is_evaluated_is_refused(
@@ -935,7 +950,7 @@ def test_table_that_changes_while_a_sweep_is_evaluated_is_refused(
         frame[::-1].to_parquet(table)
         return result
 
-    monkeypatch.setattr("mtl_cli.evaluation.sweep.evaluate", evaluate_and_change)
+    monkeypatch.setattr("mtl_cli.evaluation.several_runs.evaluate", evaluate_and_change)
     assert evaluated(sweep, table, "-o", target) == 1
     assert f"a: TABLE: {table} changed while" in capsys.readouterr().err
     # The second run was evaluated on the changed table alone.

@@ -372,7 +372,7 @@ def test_only_settings_that_differ_are_columns(
             "optimizer=adam",
             "3 configurations match 'optimizer=adam'; add settings until only one of",
         ),
-        ("ple", "'ple' should be KEY=VALUE, such as model=ple"),
+        ("ple", "'ple' should be KEY=VALUE, such as model=ple, or the folder of a run"),
     ],
 )
 def test_baseline_that_matches_none_or_several_configurations_lists_names(
@@ -382,6 +382,31 @@ def test_baseline_that_matches_none_or_several_configurations_lists_names(
         compare(arguments([str(sweep), "--baseline", wanted]))
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_folder_of_a_run_names_the_baseline(
+    sweep: Path, copied: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = sweep / "6"  # the first run of ple
+    record = json.loads((run / "environment.json").read_text())
+    (run / "environment.json").write_text(json.dumps(record | {"config_hash": "x"}))
+    folder = run
+    if copied:
+        folder = Path(shutil.copytree(run, tmp_path / "original"))
+    assert compared(capsys, sweep, "--baseline", folder)["baseline"] == "ple"
+
+
+def test_folder_of_none_or_several_configurations_is_no_baseline(
+    sweep: Path, tmp_path: Path
+) -> None:
+    for folder, message in (
+        (sweep, "sweep holds runs of 3 configurations; name the folder of a run of"),
+        (tmp_path / "new", "new is the folder of none of the compared runs; known: s"),
+    ):
+        folder.mkdir(exist_ok=True)
+        with pytest.raises(ConfigError, match=message):
+            compare(arguments([str(sweep), "--baseline", str(folder)]))
 
 
 def test_one_seed_gives_the_verdict_too_few_seeds(

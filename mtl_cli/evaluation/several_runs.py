@@ -1,12 +1,14 @@
-"""Evaluates every finished run of a sweep, into a folder that `mtl-compare` reads.
+"""Evaluates several runs on one table, into a folder that `mtl-compare` reads.
 
-The folder has a subfolder for each run: a copy of the run folder without its model. In
-the copy, the evaluated table is the test table: `dataset.test` names the evaluated
-table, and the test metrics and the predictions belong to its rows. The copy keeps
-the run's scores on training and validation rows, so a comparison of the copies chooses
-the best configuration on validation rows.
+The runs are named one by one, or are those of a sweep. The folder has a subfolder for
+each run: a copy of the run folder without its model. In the copy, the evaluated table
+is the test table: `dataset.test` names the evaluated table, and the test metrics and
+the predictions belong to its rows. The copy keeps the run's scores on training and
+validation rows, so a comparison of the copies chooses the best configuration on
+validation rows.
 """
 
+import os
 import re
 from dataclasses import replace
 from functools import partial
@@ -18,7 +20,9 @@ from mtl_cli.comparison.runs import Run
 from mtl_cli.core.atomic_write import check_target_name, replacing_folder
 from mtl_cli.core.errors import ConfigError, DataError, MtlError, first_line
 from mtl_cli.core.locations import Location, location_name, path_list
+from mtl_cli.core.message_text import comma_list
 from mtl_cli.core.other_files import read_json_object
+from mtl_cli.core.run_folder import check_outside_run
 from mtl_cli.core.written_files import HASHES_KEY, check_written, hashes_of
 from mtl_cli.data.dataset import Dataset
 from mtl_cli.data.files import find_files
@@ -32,37 +36,54 @@ from mtl_cli.runs import saved_model
 EVALUATION_FOLDER = Path("outputs/evaluations")
 
 
-class SweepEvaluation(NamedTuple):
-    """The evaluations of the runs of a sweep, by the name of the run."""
+class Evaluations(NamedTuple):
+    """The evaluations of several runs, by the name of the run."""
 
     evaluations: dict[str, Evaluation]
     failed: dict[str, str]  # why a finished run cannot be evaluated
     skipped: dict[str, str]  # the error or status of a run that is not finished
 
 
+def is_run(folder: Path) -> bool:
+    return any((folder / name).exists() for name in ("status.json", "model"))
+
+
 def is_sweep(folder: Path) -> bool:
     """Whether a folder holds runs in its subfolders, and is not a run itself."""
-    is_run = any((folder / name).exists() for name in ("status.json", "model"))
-    return folder.is_dir() and not is_run and bool(find_folders(folder).runs)
+    return folder.is_dir() and not is_run(folder) and bool(find_folders(folder).runs)
 
 
-def evaluate_sweep(
-    sweep: Path, table: Location, target: Path, request: EvaluationRequest, force: bool
-) -> SweepEvaluation:
-    """Evaluates the finished runs of a sweep on a table, and writes a folder.
+def evaluate_several(
+    folders: list[Path],
+    table: Location,
+    target: Path,
+    request: EvaluationRequest,
+    force: bool,
+) -> Evaluations:
+    """Evaluates the finished runs of some folders on a table, and writes a folder.
 
     The folder `target` appears only when all runs are evaluated. With `force`, it may
     replace an earlier evaluation.
+
+    Args:
+        folders: the folders of runs and sweeps.
+        table: the table to evaluate the runs on.
+        target: the folder to write.
+        request: what to measure besides the metrics.
+        force: whether `target` may be overwritten.
     """
-    runs = {r.path.relative_to(sweep).as_posix(): r for r in read_sweep(sweep)}
+    runs = runs_by_name(folders)
+    for run in runs.values():
+        check_outside_run(target, run.path, "-o: ")
     check = partial(check_evaluation_target, force=force)
     with replacing_folder(target, check) as temporary:
         temporary.mkdir()
         result, errors = evaluate_runs(runs, table, request, temporary)
         if not result.evaluations:
-            raise errors[0] if errors else DataError(f"{sweep} holds no finished run")
+            names = comma_list(map(str, folders))
+            raise errors[0] if errors else DataError(f"{names}: no finished run")
         record = {
-            "sweep": str(sweep),
+            "folders": [str(folder) for folder in folders],
             "table": table,
             "runs": list(result.evaluations),
             "failed": result.failed,
@@ -73,14 +94,31 @@ def evaluate_sweep(
     return result
 
 
+def runs_by_name(folders: list[Path]) -> dict[str, Run]:
+    """Reads the runs of some folders.
+
+    Returns: {name: run}. A name is the path of the run below the folder that all runs
+        have in common, such as `2026-05-02` of `outputs/nights/2026-05-02`.
+    """
+    common = common_folder(folders)
+    runs = [run for folder in folders for run in read_sweep(folder)]
+    return {Path(os.path.relpath(run.path, common)).as_posix(): run for run in runs}
+
+
+def common_folder(folders: list[Path]) -> str:
+    """Returns the sweep, or the folder that holds all these runs and sweeps."""
+    paths = [folder.parent if is_run(folder) else folder for folder in folders]
+    return os.path.commonpath([os.path.abspath(path) for path in paths])
+
+
 def evaluate_runs(
     runs: dict[str, Run], table: Location, request: EvaluationRequest, folder: Path
-) -> tuple[SweepEvaluation, list[MtlError]]:
+) -> tuple[Evaluations, list[MtlError]]:
     """Evaluates the finished runs on a table, and writes a subfolder for each.
 
     Returns: the evaluations; and the errors of the runs that cannot be evaluated.
     """
-    result = SweepEvaluation(evaluations={}, failed={}, skipped={})
+    result = Evaluations(evaluations={}, failed={}, skipped={})
     errors: list[MtlError] = []
     for number, (name, run) in enumerate(runs.items(), 1):
         if not run.has_scores:
@@ -125,11 +163,14 @@ def hash_test_table(table: Location, dataset: Dataset) -> str:
     return hash_table("test", find_files("TABLE", table, table_format))
 
 
-def default_target(sweep: Path, table: Location) -> Path:
-    """Returns the folder to write: `outputs/evaluations/SWEEP-TABLE`."""
+def default_target(folders: list[Path], table: Location) -> Path:
+    """Returns the folder to write: `outputs/evaluations/SWEEP-TABLE`.
+
+    For several folders, the folder that holds them takes the place of SWEEP.
+    """
     # The parameters of a URL, after `?`, may hold secrets.
     path = path_list(table)[0].partition("?")[0]
-    name = f"{sweep.resolve().name}-{Path(path).name.partition('.')[0]}"
+    name = f"{Path(common_folder(folders)).name}-{Path(path).name.partition('.')[0]}"
     target = EVALUATION_FOLDER / re.sub(r"[^\w.,=-]+", "_", name)
     if Path.cwd().resolve() not in target.resolve().parents:
         raise ConfigError(
