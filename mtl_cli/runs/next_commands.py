@@ -20,10 +20,12 @@ def next_commands(
     config: Config, folder: Path, settings: list[str]
 ) -> list[tuple[str, str]]:
     """Returns (command, purpose) for each command to try next, the best first."""
-    return [comparison_command(config, settings), *commands_for_model(folder)]
+    return [comparison_command(config, folder, settings), *commands_for_model(folder)]
 
 
-def comparison_command(config: Config, settings: list[str]) -> tuple[str, str]:
+def comparison_command(
+    config: Config, folder: Path, settings: list[str]
+) -> tuple[str, str]:
     """Returns a command that gives scores to compare a run with, and its purpose."""
     earlier, dataset = config.start_from.run, config.dataset
     # A new run to compare with would lack the training rows of the earlier run, so the
@@ -32,8 +34,11 @@ def comparison_command(config: Config, settings: list[str]) -> tuple[str, str]:
     has_test_file = dataset.valid_from != "test" and not dataset.is_generated
     if earlier is not None and dataset.test is not None and has_test_file:
         plugins = [setting for setting in settings if setting.startswith("--plugins=")]
-        command = ["mtl-evaluate", earlier, *path_list(dataset.test), *plugins]
-        purpose = "scores the earlier run on the test rows of this run"
+        runs = [earlier, str(short_path(folder))]
+        target = f"outputs/evaluations/{folder.name}"
+        tables = path_list(dataset.test)
+        command = ["mtl-evaluate", *runs, *tables, "-o", target, *plugins]
+        purpose = "scores both runs on the test rows of this run"
     else:
         command = command_to_train_other_run(config, settings)
         purpose = "trains a run to compare this run with"

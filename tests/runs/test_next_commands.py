@@ -104,9 +104,10 @@ def test_run_of_an_own_primary_configuration_is_repeated() -> None:
 def test_run_with_a_start_is_compared_with_the_earlier_run_on_the_same_rows() -> None:
     later = chosen("start_from.run=outputs/days/1", test="day 2.csv")
     settings = [*SETTINGS, "start_from.run=outputs/days/1", "--plugins=mine"]
-    command = "mtl-evaluate outputs/days/1 'day 2.csv' --plugins=mine"
+    target = "-o outputs/evaluations/run"
+    command = f"mtl-evaluate outputs/days/1 run 'day 2.csv' {target} --plugins=mine"
     assert next_command(later, settings) == command
-    purpose = "scores the earlier run on the test rows of this run"
+    purpose = "scores both runs on the test rows of this run"
     assert next_commands(later, Path("run"), settings)[0] == (command, purpose)
 
 
@@ -118,7 +119,8 @@ def test_commands_for_a_model_name_the_plugins(monkeypatch: pytest.MonkeyPatch) 
 
 def test_all_files_of_the_test_rows_are_named() -> None:
     later = chosen("start_from.run=first", test=["1.csv", "2.csv"])
-    assert next_command(later, SETTINGS) == "mtl-evaluate first 1.csv 2.csv"
+    command = "mtl-evaluate first run 1.csv 2.csv -o outputs/evaluations/run"
+    assert next_command(later, SETTINGS) == command
 
 
 def test_generated_test_rows_are_no_file_to_evaluate() -> None:
