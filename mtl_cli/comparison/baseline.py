@@ -2,10 +2,12 @@
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from mtl_cli.comparison.configurations import Configuration, short_form, short_key
 from mtl_cli.comparison.find_runs import read_sweep
+from mtl_cli.comparison.runs import Run
 from mtl_cli.core.errors import ConfigError
 from mtl_cli.core.message_text import comma_list, suggest
 
@@ -56,16 +58,14 @@ def configuration_of_folder(
     """
     runs = read_sweep(folder)
     paths = {run.path.resolve() for run in runs}
-    matching = [
-        c for c in configurations if any(r.path.resolve() in paths for r in c.all_runs)
-    ]
-    if not matching:
-        hashes = {run.environment.get("config_hash") for run in runs} - {None}
-        matching = [
-            c
-            for c in configurations
-            if any(r.environment.get("config_hash") in hashes for r in c.all_runs)
-        ]
+    hashes = {run.environment.get("config_hash") for run in runs} - {None}
+
+    def with_run(is_wanted: Callable[[Run], bool]) -> list[Configuration]:
+        return [c for c in configurations if any(map(is_wanted, c.all_runs))]
+
+    matching = with_run(lambda run: run.path.resolve() in paths) or with_run(
+        lambda run: run.environment.get("config_hash") in hashes
+    )
     if len(matching) == 1:
         return matching[0]
     if not matching:

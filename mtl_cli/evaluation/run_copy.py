@@ -1,5 +1,4 @@
-"""Writes the copy of a run for the evaluation of several runs, see
-`evaluation.several_runs`.
+"""Writes the copy of a run for `evaluation.several_runs`.
 
 In the copy, the rows of the evaluated table take the place of the run's test rows.
 """

@@ -1,7 +1,7 @@
 """Evaluates several runs on one table, into a folder that `mtl-compare` reads.
 
-The runs are named one by one, or are those of a sweep. The folder has a subfolder for
-each run: a copy of the run folder without its model. In the copy, the evaluated table
+The user names runs, or sweeps with all their runs. The folder has a subfolder for each
+run: a copy of the run folder without its model. In the copy, the evaluated table
 is the test table: `dataset.test` names the evaluated table, and the test metrics and
 the predictions belong to its rows. The copy keeps the run's scores on training and
 validation rows, so a comparison of the copies chooses the best configuration on
